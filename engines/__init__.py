@@ -1,0 +1,1 @@
+"""Compiled encoders: one protocol, several runtimes, and the recipes that make the model packs."""

@@ -1,0 +1,169 @@
+"""The one seam between Sidewitness and a runtime: named float32 arrays in, named float32 arrays out, batch first.
+
+A `ModelPack` is a folder with `model.onnx`, `manifest.json` and `card.md`; its manifest is the only source of names, shapes,
+preprocessing and hash, and a pack whose file does not match its manifest is refused before any runtime reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+Arrays = Mapping[str, FloatArray]
+
+MODELS = Path(__file__).parent / "models"
+SCHEMA = 1
+
+
+class EngineError(Exception):
+    """An engine or a model pack cannot be used; the message is one line that says what to do."""
+
+
+class ModelPackError(EngineError):
+    """A model pack is missing, incomplete or not what its manifest says."""
+
+
+class InputError(EngineError):
+    """An input has the wrong name, shape or type."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name and shape of one float32 tensor, batch axis left out; -1 stands for any length."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    def check(self, array: FloatArray, batch: int | None = None) -> None:
+        """Raise `InputError` unless `array` is float32 of shape (batch, *shape)."""
+        if array.dtype != np.float32:
+            raise InputError(f"input {self.name!r} is {array.dtype}, not float32: convert it with .astype(numpy.float32)")
+        fits = array.ndim == len(self.shape) + 1 and all(
+            want in (-1, got) for want, got in zip(self.shape, array.shape[1:], strict=False)
+        )
+        if not fits or array.shape[0] == 0:
+            raise InputError(f"input {self.name!r} has shape {array.shape}, not (batch, {', '.join(map(str, self.shape))})")
+        if batch is not None and array.shape[0] != batch:
+            raise InputError(f"input {self.name!r} has batch {array.shape[0]}, the other inputs {batch}: make them equal")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a model pack says of itself: `manifest.json`, schema 1."""
+
+    name: str
+    version: str
+    sha256: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    licence: str
+    source: str
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPack:
+    """A verified model pack on disk."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def model(self) -> Path:
+        """The ONNX file."""
+        return self.folder / "model.onnx"
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A compiled encoder. Thread-safe: `run` may be called from several threads at once."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the pack that this engine runs."""
+        ...
+
+    def run(self, inputs: Arrays) -> dict[str, FloatArray]:
+        """Run one batch. Inputs and outputs are float32, batch first; raises `InputError` for anything the manifest does not allow."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run once on zeros, so that the first real call is not the slow one."""
+        ...
+
+
+def load_pack(folder: Path) -> ModelPack:
+    """Read and verify the pack in `folder`; raises `ModelPackError` when anything is missing or altered."""
+    path = folder / "manifest.json"
+    try:
+        raw = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ModelPackError(f"no model pack in {folder}: reinstall sidewitness, or name a folder with a manifest.json") from None
+    except (OSError, ValueError) as error:
+        raise ModelPackError(f"{path} cannot be read as JSON ({error}): reinstall the model pack") from None
+    manifest = parse_manifest(raw, path)
+    pack = ModelPack(folder, manifest)
+    try:
+        digest = hashlib.sha256(pack.model.read_bytes()).hexdigest()
+    except OSError:
+        raise ModelPackError(f"{pack.model} is missing: reinstall the model pack") from None
+    if digest != manifest.sha256:
+        raise ModelPackError(f"{pack.model} does not match the sha256 in its manifest: reinstall the model pack, do not run it")
+    return pack
+
+
+def parse_manifest(raw: object, path: Path) -> Manifest:
+    """Turn the JSON of a manifest into a `Manifest`; raises `ModelPackError` naming the field that is wrong."""
+    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+        raise ModelPackError(f"{path} is not a manifest of schema {SCHEMA}: update sidewitness or the pack")
+    try:
+        return Manifest(
+            name=str(raw["name"]),
+            version=str(raw["version"]),
+            sha256=str(raw["sha256"]),
+            inputs=tuple(_tensor(t) for t in raw["inputs"]),
+            outputs=tuple(_tensor(t) for t in raw["outputs"]),
+            licence=str(raw["licence"]),
+            source=str(raw["source"]),
+            preprocessing=dict(raw.get("preprocessing", {})),
+            metrics=dict(raw.get("metrics", {})),
+            recipe=dict(raw.get("recipe", {})),
+            data=dict(raw.get("data", {})),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelPackError(f"{path} lacks or garbles the field {error}: reinstall the model pack") from None
+
+
+def _tensor(raw: Mapping[str, Any]) -> TensorSpec:
+    if raw.get("dtype", "float32") != "float32":
+        raise ValueError(f"dtype of {raw['name']}")
+    return TensorSpec(str(raw["name"]), tuple(int(n) for n in raw["shape"]))
+
+
+def check_inputs(manifest: Manifest, inputs: Arrays) -> None:
+    """Raise `InputError` unless `inputs` are exactly the tensors of the manifest, with one batch size."""
+    want = {spec.name for spec in manifest.inputs}
+    if set(inputs) != want:
+        raise InputError(f"{manifest.name} takes the inputs {sorted(want)}, got {sorted(inputs)}")
+    batch: int | None = None
+    for spec in manifest.inputs:
+        spec.check(inputs[spec.name], batch)
+        batch = inputs[spec.name].shape[0]
+
+
+def zeros(manifest: Manifest, batch: int = 1, length: int = 1) -> dict[str, FloatArray]:
+    """Inputs of zeros for a warm-up; free axes get `length`."""
+    return {
+        spec.name: np.zeros((batch, *(length if n == -1 else n for n in spec.shape)), np.float32) for spec in manifest.inputs
+    }

@@ -1,0 +1,1 @@
+"""Sidewitness: the sidecar itself, from the tap to the alert."""

@@ -1,0 +1,1 @@
+"""How media gets in."""

@@ -1,0 +1,29 @@
+"""The seam between a way into a call and the sidecar: an asynchronous stream of media items, each with its capture time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from monitor.types import MediaItem
+
+
+class SourceError(Exception):
+    """A source cannot be opened or read; the message is one line that says what to do."""
+
+
+class Source(Protocol):
+    """One participant's media. Implementations keep at most a bounded backlog and drop the oldest items, counting them."""
+
+    def __aiter__(self) -> AsyncIterator[MediaItem]:
+        """Yield frames, audio blocks and faults until the participant leaves."""
+        ...
+
+    async def close(self) -> None:
+        """Stop and release everything; safe to call twice, never blocks the event loop."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Items dropped so far because the reader was too slow."""
+        ...

@@ -1,0 +1,131 @@
+"""What travels between the stages: frozen values, each carrying the time at which the sender captured it.
+
+Every stage of `monitor.session` takes and gives these and nothing else, so a stage can be tested, replayed and benchmarked alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+ByteArray = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
+
+TrackKind = Literal["audio", "video"]
+
+
+class ClockState(StrEnum):
+    """Whether a track's capture time is known or only guessed from its arrival."""
+
+    MAPPED = "mapped"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """What is said of a participant; `INCONCLUSIVE` always comes with a `Reason`."""
+
+    BONA_FIDE = "bona_fide"
+    SUSPECT = "suspect"
+    ALERT = "alert"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Reason(StrEnum):
+    """Why nothing could be said, or what a suspicion rests on."""
+
+    NO_VIDEO = "no_video"
+    NO_AUDIO = "no_audio"
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    SILENCE = "silence"
+    LOW_QUALITY = "low_quality"
+    LOW_FRAME_RATE = "low_frame_rate"
+    WARMING_UP = "warming_up"
+    NOT_ENROLLED = "not_enrolled"
+    CLOCK_UNKNOWN = "clock_unknown"
+    OVERLOADED = "overloaded"
+    UNSUPPORTED_CODEC = "unsupported_codec"
+    FRAME_TOO_LARGE = "frame_too_large"
+    MEDIA_STALLED = "media_stalled"
+    DECODER_FAILED = "decoder_failed"
+    LIPS_DISAGREE_WITH_VOICE = "lips_disagree_with_voice"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When something was captured.
+
+    `media` is seconds on the track's own continuous timeline (unwrapped RTP time or file pts; never steps back, survives SSRC
+    switches). `capture` is seconds on the sender's clock, shared by the tracks of one participant. `uncertainty` is the half-width
+    in seconds of the interval that holds the true capture time. `arrival` is this process's monotonic clock (virtual in a replay).
+    """
+
+    media: float
+    capture: float
+    uncertainty: float
+    state: ClockState
+    arrival: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFrame:
+    """One decoded picture: planar 4:2:0, uint8, limited range unless `full_range`. Shapes (H, W) and (H/2, W/2) twice."""
+
+    stamp: Stamp
+    y: ByteArray
+    u: ByteArray
+    v: ByteArray
+    full_range: bool = False
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.y.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.y.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioBlock:
+    """Mono audio at 16 kHz, float32 in [-1, 1], shape (N,); the stamp is that of the first sample."""
+
+    stamp: Stamp
+    samples: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFault:
+    """Something is wrong with a track; the stream goes on. `detail` is one plain sentence without names or SDP."""
+
+    track: TrackKind
+    reason: Reason
+    detail: str
+    arrival: float
+
+
+MediaItem = VideoFrame | AudioBlock | TrackFault
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One detector's word on one window: a value (higher is more suspicious) or a reason why there is none.
+
+    `one_sided` detectors can raise suspicion and never clear it: a low value is not evidence of a genuine person. `p_value` is
+    filled by calibration; evidence holds only JSON values.
+    """
+
+    detector: str
+    value: float | None
+    reason: Reason | None = None
+    p_value: float | None = None
+    one_sided: bool = False
+    evidence: Mapping[str, Any] = field(default_factory=dict)

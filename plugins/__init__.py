@@ -1,0 +1,1 @@
+"""Ways into a call beside WHIP and files; each plug-in imports `monitor.tap.source` and nothing deeper."""

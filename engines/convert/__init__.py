@@ -1,0 +1,1 @@
+"""Where model packs of foreign origin come from: one committed, deterministic script for each source."""

@@ -1,4 +1,4 @@
-"""The seam between a way into a call and the sidecar: an asynchronous stream of media items, each with its capture time."""
+"""The seam between a way into a call and the sidecar: an asynchronous stream of items, each with its capture time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SourceError(Exception):
 
 
 class Source(Protocol):
-    """One participant's media. Implementations keep at most a bounded backlog and drop the oldest items, counting them."""
+    """One participant's media. Implementations keep a bounded backlog and drop the oldest items, counting them."""
 
     def __aiter__(self) -> AsyncIterator[MediaItem]:
         """Yield frames, audio blocks and faults until the participant leaves."""

@@ -1,0 +1,48 @@
+"""What the tap admits: every limit that keeps one participant's media from harming the rest of the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server for our side of the call; `url` is an RFC 7064 or RFC 7065 URI."""
+
+    url: str
+    username: str | None = None
+    credential: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLimits:
+    """What a recorded clip may cost. `max_pixels` is per picture; `max_bad_packets` in a row end the track."""
+
+    max_pixels: int = 4096 * 2304
+    max_bad_packets: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TapConfig:
+    """Limits of one WebRTC participant.
+
+    `allowed_networks` are exceptions to the denied ranges (loopback, link-local, private, multicast, metadata):
+    candidates inside them are used. `backlog_packets` bounds encoded frames waiting for the decoder, `backlog_items`
+    decoded items waiting for the reader; both drop the oldest and count.
+    """
+
+    max_sdp_bytes: int = 32768
+    max_candidates: int = 8
+    max_pixels: int = 1920 * 1088
+    max_ssrc: int = 8
+    handshake_seconds: float = 10.0
+    stall_seconds: float = 2.0
+    repair_seconds: float = 0.1
+    keyframe_seconds: float = 1.0
+    backlog_packets: int = 64
+    backlog_items: int = 150
+    allowed_networks: tuple[Network, ...] = ()
+    ice_servers: tuple[IceServer, ...] = ()

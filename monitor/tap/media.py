@@ -1,0 +1,103 @@
+"""From decoded FFmpeg frames to the product's values: planes without a copy, audio in even 16 kHz blocks.
+
+The planes are read-only views of the decoder's own buffers, which live as long as the views do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange
+
+from monitor.types import ByteArray, FloatArray, Stamp, VideoFrame
+
+RATE = 16_000
+BLOCK = 480
+MAX_GAP = 0.02
+
+_PLANAR = {"yuv420p": False, "yuvj420p": True}
+
+
+def picture(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
+    """Give the planes of `frame`; what is not planar 4:2:0 is converted to limited-range yuv420p first.
+
+    Rotation metadata is ignored.
+    """
+    full_range = frame.color_range == ColorRange.JPEG
+    if frame.format.name not in _PLANAR:
+        frame = frame.reformat(
+            format="yuv420p",
+            src_color_range=ColorRange.JPEG if full_range else None,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+        full_range = False
+    full_range = full_range or _PLANAR[frame.format.name]
+    y, u, v = (_plane(p) for p in frame.planes)
+    return VideoFrame(stamp, y, u, v, full_range)
+
+
+def _plane(plane: VideoPlane) -> ByteArray:
+    rows: ByteArray = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    view = rows[: plane.height, : plane.width]
+    view.flags.writeable = False
+    return view
+
+
+class AudioCutter:
+    """Resamples decoded audio to 16 kHz mono float32 and cuts it into blocks of 30 ms, timed by their first sample.
+
+    Time is whatever clock the frames' pts are on. A gap or a step of more than 20 ms starts a new block: samples are
+    never moved across it.
+    """
+
+    def __init__(self) -> None:
+        self._resampler = AudioResampler(format="flt", layout="mono", rate=RATE)
+        self._shape: tuple[str, str, int] | None = None
+        self._parts: list[FloatArray] = []
+        self._start = 0.0
+        self._held = 0
+
+    def push(self, frame: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
+        """Yield (seconds of the first sample, float32 (480,)); shorter only where a gap or new format cuts a block."""
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._shape not in (None, shape):
+            yield from self.flush()
+        self._shape = shape
+        for out in self._resampler.resample(frame):
+            yield from self._cut(out)
+
+    def flush(self) -> Iterator[tuple[float, FloatArray]]:
+        """Yield what is left and start afresh."""
+        for out in self._resampler.resample(None):
+            yield from self._cut(out)
+        if self._held:
+            yield self._start, np.concatenate(self._parts)
+        self._parts, self._held = [], 0
+        self._resampler = AudioResampler(format="flt", layout="mono", rate=RATE)
+
+    def _cut(self, out: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
+        samples = np.array(out.to_ndarray()[0], np.float32)
+        due = self._start + self._held / RATE
+        at = float(out.pts * out.time_base) if out.pts is not None and out.time_base else due
+        if self._held and abs(at - due) > MAX_GAP:
+            yield self._start, np.concatenate(self._parts)
+            self._parts, self._held = [], 0
+        if not self._held:
+            self._start = at
+        self._parts.append(samples)
+        self._held += samples.size
+        if self._held < BLOCK:
+            return
+        joined = np.concatenate(self._parts)
+        cuts = range(0, joined.size - joined.size % BLOCK + 1, BLOCK)
+        for first, last in pairwise(cuts):
+            yield self._start + first / RATE, joined[first:last]
+        rest = joined[cuts[-1] :]
+        self._start += cuts[-1] / RATE
+        self._parts, self._held = ([rest], rest.size) if rest.size else ([], 0)

@@ -1,0 +1,262 @@
+"""What is said of a participant at every hop, and when a finding opens, is updated and closes.
+
+A pure state machine: `advance(state, time, scores)` gives the next state and a `Decision`. The invariants: an
+inconclusive verdict always has a reason; `bona_fide` is never said on the word of one-sided detectors alone; a
+finding opens once, may be updated, and closes once; the only number that decides when one opens is
+`false_alerts_per_hour`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from monitor.decision import edetector
+from monitor.decision.edetector import EDetector
+from monitor.decision.evalues import combine, power
+from monitor.types import Reason, Score, Verdict
+
+# How far above the threshold evidence is still told apart; beyond that it is only more of the same.
+HEADROOM = 1e6
+
+# The most useful reason first: what somebody must repair, then what is in the picture, then what passes by itself.
+REASON_PRIORITY = (
+    Reason.UNSUPPORTED_CODEC,
+    Reason.FRAME_TOO_LARGE,
+    Reason.DECODER_FAILED,
+    Reason.MEDIA_STALLED,
+    Reason.OVERLOADED,
+    Reason.NO_VIDEO,
+    Reason.NO_AUDIO,
+    Reason.SEVERAL_FACES,
+    Reason.NO_FACE,
+    Reason.LOW_FRAME_RATE,
+    Reason.LOW_QUALITY,
+    Reason.CLOCK_UNKNOWN,
+    Reason.SILENCE,
+    Reason.WARMING_UP,
+    Reason.NOT_ENROLLED,
+)
+
+FINDING_REASONS: Mapping[str, Reason] = {"synchrony": Reason.LIPS_DISAGREE_WITH_VOICE}
+
+
+class Transition(StrEnum):
+    """What happened to the participant's finding at this hop."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionConfig:
+    """How to decide. Operators set `false_alerts_per_hour`, of judged media, while the person is genuine.
+
+    `kappa` shapes the bet of the e-values. A finding is updated every `update_seconds` or when its evidence has grown
+    `update_factor` times; it closes after `calm_seconds` below the suspect level, or after `abstain_seconds` without
+    any score. `clip_p_value` is the share of genuine recorded clips that may be called suspect on their clip-level
+    score alone.
+    """
+
+    false_alerts_per_hour: float = 0.1
+    window_seconds: float = 5.0
+    hop_seconds: float = 0.5
+    kappa: float = 0.5
+    update_seconds: float = 30.0
+    update_factor: float = 10.0
+    calm_seconds: float = 10.0
+    abstain_seconds: float = 60.0
+    clip_p_value: float = 0.02
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.hop_seconds <= self.window_seconds:
+            raise ValueError(f"hop_seconds must lie in (0, {self.window_seconds}], not {self.hop_seconds}")
+        if not 0.0 < self.kappa < 1.0:
+            raise ValueError(f"kappa must lie in (0, 1), not {self.kappa}")
+        if not self.false_alerts_per_hour > 0.0 or self.threshold <= 1.0:
+            most = edetector.threshold(1.0, self.window_seconds)
+            raise ValueError(f"false_alerts_per_hour must lie in (0, {most:g}), not {self.false_alerts_per_hour}")
+
+    @property
+    def threshold(self) -> float:
+        """Level of the statistic at which a finding opens."""
+        return edetector.threshold(self.false_alerts_per_hour, self.window_seconds)
+
+    @property
+    def suspect_level(self) -> float:
+        """Half of the way to the threshold as evidence is counted (its square root).
+
+        By the same bound a genuine person crosses it at most once in sqrt(threshold) windows of judged media: 7
+        minutes at the default settings.
+        """
+        return float(self.threshold**0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is said at one hop.
+
+    `reason` says why a verdict is inconclusive, or what a suspicion rests on. `scores` are those given, p-values
+    included. `transition` is set at the hops where a finding opens, is updated or closes; `finding_reason` then says
+    what it rests on, and `evidence` maps each detector that scored to its evidence. A finding that closes for want of
+    media keeps the missing thing in `reason`.
+    """
+
+    verdict: Verdict
+    reason: Reason | None
+    scores: tuple[Score, ...]
+    statistic: float
+    threshold: float
+    transition: Transition | None = None
+    finding_reason: Reason | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionState:
+    """Everything remembered between hops; `recovery` exists while a finding is open.
+
+    Durations are seconds of stream, counted hop by hop, so a step of the clock cannot stretch them.
+    """
+
+    config: DecisionConfig
+    running: EDetector
+    recovery: EDetector | None = None
+    time: float | None = None
+    blame: Reason | None = None
+    told: float = 0.0
+    since_told: float = 0.0
+    calm: float = 0.0
+    abstained: float = 0.0
+
+
+def initial(config: DecisionConfig) -> DecisionState:
+    """Start without any evidence."""
+    cap = config.threshold * HEADROOM
+    return DecisionState(config, EDetector.start(config.window_seconds, config.hop_seconds, cap))
+
+
+def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple[DecisionState, Decision]:
+    """Take the scores of the window that ends at `time` (seconds of stream) and say what holds now.
+
+    A score counts when it has a p-value; without one the detector abstained. Detectors that abstain because nobody is
+    enrolled take no part (known before the window); any other abstention is a neutral bet beside the detectors that
+    scored.
+    """
+    state = _elapse(state, time, judged=any(s.p_value is not None for s in scores))
+    e_value, blame = _weigh(state.config, scores)
+    if e_value is not None:
+        state = _accumulate(state, time, e_value, blame)
+    state, transition = _transit(state)
+    verdict, reason = _say(state, scores, closed=transition is Transition.CLOSED)
+    decision = Decision(
+        verdict,
+        reason,
+        tuple(scores),
+        state.running.statistic,
+        state.config.threshold,
+        transition,
+        state.blame if transition else None,
+        {s.detector: dict(s.evidence) for s in scores if s.p_value is not None} if transition else {},
+    )
+    return (_restart(state) if transition is Transition.CLOSED else state), decision
+
+
+def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) -> tuple[Verdict, Reason | None]:
+    """Say one thing of a recorded clip, from its clip-level scores and the worst verdict reached along the way.
+
+    Alert when the sequential detector crossed its threshold; suspect when it reached the suspect level or a
+    clip-level p-value, multiplied by the number of detectors that scored (Bonferroni), is at most `clip_p_value`;
+    else as for a live hop.
+    """
+    scored = [s for s in scores if s.p_value is not None]
+    lowest = min(scored, key=lambda s: s.p_value or 0.0, default=None)
+    blame = FINDING_REASONS.get(lowest.detector) if lowest else None
+    if worst in (Verdict.ALERT, Verdict.SUSPECT):
+        return worst, blame
+    if lowest and (lowest.p_value or 0.0) * len(scored) <= config.clip_p_value:
+        return Verdict.SUSPECT, blame
+    return _unsuspicious(scores)
+
+
+def most_useful(reasons: Iterable[Reason | None]) -> Reason:
+    """Pick the reason to show by `REASON_PRIORITY`; `warming_up` when none is given."""
+    given = set(reasons)
+    return next((reason for reason in REASON_PRIORITY if reason in given), Reason.WARMING_UP)
+
+
+def _elapse(state: DecisionState, time: float, judged: bool) -> DecisionState:
+    last = time if state.time is None else state.time
+    step = min(max(0.0, time - last), state.config.window_seconds)
+    below = state.recovery is not None and state.recovery.statistic < state.config.suspect_level
+    return replace(
+        state,
+        time=time,
+        since_told=state.since_told + step,
+        calm=state.calm + step if below and judged else state.calm,
+        abstained=0.0 if judged else state.abstained + step,
+    )
+
+
+def _weigh(config: DecisionConfig, scores: Sequence[Score]) -> tuple[float | None, Reason | None]:
+    able = [s for s in scores if s.p_value is not None or s.reason is not Reason.NOT_ENROLLED]
+    values = [None if s.p_value is None else power(s.p_value, config.kappa) for s in able]
+    e_value = combine(values)
+    if e_value is None or e_value <= 1.0:
+        return e_value, None
+    lead = max(zip(values, able, strict=True), key=lambda pair: pair[0] or 0.0)[1]
+    return e_value, FINDING_REASONS.get(lead.detector)
+
+
+def _accumulate(state: DecisionState, time: float, e_value: float, blame: Reason | None) -> DecisionState:
+    state = replace(state, running=state.running.advance(time, e_value), blame=blame or state.blame)
+    if state.recovery is None:
+        return state
+    recovery = state.recovery.advance(time, e_value)
+    calm = state.calm if recovery.statistic < state.config.suspect_level else 0.0
+    return replace(state, recovery=recovery, calm=calm)
+
+
+def _transit(state: DecisionState) -> tuple[DecisionState, Transition | None]:
+    config, statistic = state.config, state.running.statistic
+    if state.recovery is None:
+        if statistic < config.threshold:
+            return state, None
+        return replace(state, recovery=_copy(state), told=statistic, since_told=0.0, calm=0.0), Transition.OPENED
+    if state.calm >= config.calm_seconds or state.abstained >= config.abstain_seconds:
+        return replace(state, recovery=None), Transition.CLOSED
+    if statistic >= state.told * config.update_factor or state.since_told >= config.update_seconds:
+        return replace(state, told=statistic, since_told=0.0), Transition.UPDATED
+    return state, None
+
+
+def _copy(state: DecisionState) -> EDetector:
+    # It cannot rise above the threshold, so it tells how soon the evidence fades, however much there was.
+    cap = state.config.threshold
+    return replace(state.running, cap=cap, phases=tuple(min(m, cap) for m in state.running.phases))
+
+
+def _say(state: DecisionState, scores: Sequence[Score], closed: bool) -> tuple[Verdict, Reason | None]:
+    if state.recovery is not None:
+        return Verdict.ALERT, state.blame
+    lapsed = state.abstained >= state.config.abstain_seconds
+    if not closed and not lapsed and state.running.statistic >= state.config.suspect_level:
+        return Verdict.SUSPECT, state.blame
+    return _unsuspicious(scores)
+
+
+def _unsuspicious(scores: Sequence[Score]) -> tuple[Verdict, Reason | None]:
+    scored = [s for s in scores if s.p_value is not None]
+    if not scored:
+        return Verdict.INCONCLUSIVE, most_useful(s.reason for s in scores)
+    if any(not s.one_sided for s in scored):
+        return Verdict.BONA_FIDE, None
+    waiting = [s.reason for s in scores if s.p_value is None and not s.one_sided]
+    return Verdict.INCONCLUSIVE, most_useful(waiting) if waiting else Reason.NOT_ENROLLED
+
+
+def _restart(state: DecisionState) -> DecisionState:
+    return replace(initial(state.config), time=state.time, abstained=state.abstained)

@@ -1,0 +1,1 @@
+"""Findings: how they begin and end, how they are written down, and how subscribers are told."""

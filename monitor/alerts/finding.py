@@ -1,0 +1,110 @@
+"""A finding is one suspicious episode of one participant: opened once, updated any number of times, closed once.
+
+The tracker is pure. Whatever order of transitions it is fed, what it gives for one id is always `opened`,
+`updated`*, `closed`, with steps counted from 0, so that (id, step) names a change for ever and a retried write
+can be recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import uuid4
+
+from monitor.decision.decide import Decision
+from monitor.report import ParticipantKey
+from monitor.types import Score, Verdict
+
+Action = Literal["opened", "updated", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One change of an episode, as it is kept and sent; `time` is wall-clock UTC, the mappings hold JSON values."""
+
+    id: str
+    step: int
+    action: Action
+    key: ParticipantKey
+    time: datetime
+    verdict: str
+    reason: str | None
+    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FindingTracker:
+    """Turns the transitions of one participant's decisions into findings."""
+
+    def __init__(self, key: ParticipantKey, new_id: Callable[[], str] = lambda: str(uuid4())) -> None:
+        self._key = key
+        self._new_id = new_id
+        self._id: str | None = None
+        self._step = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether an episode is open."""
+        return self._id is not None
+
+    def advance(self, decision: Decision, time: datetime) -> Finding | None:
+        """Return what the decision changes, or None.
+
+        An update without an episode opens one (a suspicion is never lost), an opening within one updates it, a
+        closing without one is nothing.
+        """
+        if decision.transition is None or (decision.transition == "closed" and not self.open):
+            return None
+        action: Action = "closed" if decision.transition == "closed" else "updated" if self.open else "opened"
+        reason = decision.finding_reason or decision.reason
+        scores = describe_scores(decision.scores)
+        return self._change(action, time, str(decision.verdict), reason and str(reason), scores, decision.evidence)
+
+    def end(self, time: datetime, reason: str) -> Finding | None:
+        """Close the open episode, if any, because the participant left or can no longer be judged."""
+        if not self.open:
+            return None
+        return self._change("closed", time, str(Verdict.INCONCLUSIVE), reason, {}, {})
+
+    def _change(
+        self,
+        action: Action,
+        time: datetime,
+        verdict: str,
+        reason: str | None,
+        scores: Mapping[str, Mapping[str, Any]],
+        evidence: Mapping[str, Any],
+    ) -> Finding:
+        if self._id is None:
+            self._id, self._step = self._new_id(), 0
+        finding = Finding(self._id, self._step, action, self._key, time, verdict, reason, scores, evidence)
+        self._step += 1
+        if action == "closed":
+            self._id = None
+        return finding
+
+
+def describe_scores(scores: Iterable[Score], evidence: bool = False) -> dict[str, dict[str, Any]]:
+    """Return `{detector: {"score", "p_value", "reason"}}`, with each detector's evidence where it is asked for."""
+    told: dict[str, dict[str, Any]] = {}
+    for score in scores:
+        told[score.detector] = {
+            "score": score.value,
+            "p_value": score.p_value,
+            "reason": score.reason and str(score.reason),
+        }
+        if evidence:
+            told[score.detector]["evidence"] = dict(score.evidence)
+    return told
+
+
+def rfc3339(time: datetime) -> str:
+    """RFC 3339 UTC with milliseconds, for example `2026-03-01T12:00:00.250Z`."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Return the aware UTC time that `rfc3339` wrote."""
+    return datetime.fromisoformat(text)

@@ -1,0 +1,232 @@
+"""One subscriber of `sidewitness.alerts.v1` as a state machine without I/O, and the hub that feeds all of them.
+
+The shell feeds it client messages, journal pages and the passing of the deadline, and sends what `take` gives.
+The invariant: a subscriber is sent every finding above its cursor, in order and once per connection, or is told
+of a gap, or is closed. Replay and live meet without a seam because live findings are only *taken* when they
+continue the cursor; anything else is read from the journal, which holds every finding before it is published.
+At most `CAPACITY` messages wait; then the client is too slow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from monitor.alerts.journal import MAX_SEQ, Entry, Head
+from monitor.alerts.wire import encode, finding_message, gap, hello
+
+CAPACITY = 256
+PAGE = 64
+MAX_MESSAGE = 4096
+
+
+class Close(Enum):
+    """Why the server ends a subscription: close code and reason (RFC 6455, 7.4.2: 4000-4999 are for applications)."""
+
+    BAD_TOKEN = (4401, "no or bad token")
+    BAD_MESSAGE = (4400, "bad message")
+    TOO_SLOW = (4008, "too slow: reconnect and resume")
+
+    @property
+    def code(self) -> int:
+        """The close code."""
+        return self.value[0]
+
+    @property
+    def reason(self) -> str:
+        """The close reason."""
+        return self.value[1]
+
+
+class Phase(Enum):
+    """Where a subscription stands."""
+
+    AWAITING = auto()
+    STARTING = auto()
+    REPLAYING = auto()
+    LIVE = auto()
+    CLOSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One encoded message; `born` is the monotonic time of the decision behind it, None for replayed ones."""
+
+    text: str
+    born: float | None = None
+
+
+def _nothing() -> None:
+    return
+
+
+class Subscriber:
+    """The server's end of one subscription. `wake` is called whenever the shell may have something to do."""
+
+    def __init__(
+        self, check: Callable[[str], bool], wake: Callable[[], None] = _nothing, capacity: int = CAPACITY
+    ) -> None:
+        self._check = check
+        self._wake = wake
+        self._capacity = capacity
+        self._queue: deque[Outgoing] = deque()
+        self._cursor: int | None = None
+        self._known = 0
+        self._states = False
+        self.phase = Phase.AWAITING
+        self.close: Close | None = None
+
+    def receive(self, data: str | bytes) -> None:
+        """Take a message of the client: the first must subscribe, a second is an error."""
+        if self.phase is Phase.CLOSED:
+            return
+        message = _parse(data)
+        if self.phase is not Phase.AWAITING or message is None:
+            self._shut(Close.BAD_MESSAGE)
+            return
+        token, after, states = message.get("token"), message.get("after"), message.get("states", False)
+        if not isinstance(token, str) or not self._check(token):
+            self._shut(Close.BAD_TOKEN)
+        elif not (after is None or _is_cursor(after)) or not isinstance(states, bool):
+            self._shut(Close.BAD_MESSAGE)
+        else:
+            self._cursor, self._states, self.phase = after, states, Phase.STARTING
+            self._wake()
+
+    def deadline(self) -> None:
+        """Say that the time to subscribe is over."""
+        if self.phase is Phase.AWAITING:
+            self._shut(Close.BAD_TOKEN)
+
+    def start(self, head: Head) -> None:
+        """Take the state of the journal, read after the subscription came; queues `hello` and, where needed, `gap`."""
+        if self.phase is not Phase.STARTING:
+            return
+        self._queue.append(Outgoing(encode(hello(head.seq))))
+        self._known = max(self._known, head.seq)
+        cursor = head.seq if self._cursor is None else self._cursor
+        if cursor < head.pruned or cursor > head.seq:
+            # Above the newest: the number is from another journal, so nothing is known of what the client has seen.
+            cursor = head.pruned
+            self._queue.append(Outgoing(encode(gap(cursor))))
+        self._cursor = cursor
+        self.phase = Phase.REPLAYING
+        self._settle()
+
+    @property
+    def wants(self) -> int | None:
+        """The number after which to read the journal now; None when none is wanted or the client must drain."""
+        if self.phase is not Phase.REPLAYING or len(self._queue) > PAGE:
+            return None
+        return self._cursor
+
+    def replay(self, entries: Sequence[Entry], head: Head) -> None:
+        """Take a page of the journal, read after `wants`, and the head as it was at that reading."""
+        if self.phase is not Phase.REPLAYING or self._cursor is None:
+            return
+        for entry in entries:
+            if entry.seq <= self._cursor:
+                continue
+            if entry.seq > self._cursor + 1:
+                self._queue.append(Outgoing(encode(gap(entry.seq - 1))))
+            self._queue.append(Outgoing(encode(finding_message(entry.seq, entry.finding))))
+            self._cursor = entry.seq
+        if not entries and self._cursor < head.pruned:
+            self._queue.append(Outgoing(encode(gap(head.pruned))))
+            self._cursor = head.pruned
+        self._known = max(self._known, head.seq)
+        self._settle()
+
+    def finding(self, seq: int, text: str, born: float | None = None) -> None:
+        """Take a finding that has just been committed."""
+        self._known = max(self._known, seq)
+        if self.phase is not Phase.LIVE or self._cursor is None or seq <= self._cursor:
+            return
+        if seq == self._cursor + 1:
+            if self._push(Outgoing(text, born)):
+                self._cursor = seq
+        else:
+            # Another process has written in between: the journal knows.
+            self.phase = Phase.REPLAYING
+            self._wake()
+
+    def state(self, text: str, born: float | None = None) -> None:
+        """Take a state, wanted or not; states never interrupt a replay."""
+        if self._states and self.phase is Phase.LIVE:
+            self._push(Outgoing(text, born))
+
+    def take(self) -> Outgoing | None:
+        """Remove and return the next message to send."""
+        return self._queue.popleft() if self._queue else None
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def _settle(self) -> None:
+        if self._cursor is not None and self._cursor >= self._known:
+            self.phase = Phase.LIVE
+        self._wake()
+
+    def _push(self, message: Outgoing) -> bool:
+        if len(self._queue) >= self._capacity:
+            self._shut(Close.TOO_SLOW)
+            return False
+        self._queue.append(message)
+        self._wake()
+        return True
+
+    def _shut(self, why: Close) -> None:
+        # What waits is dropped: the client resumes from the last number that it has seen.
+        self._queue.clear()
+        self.phase, self.close = Phase.CLOSED, why
+        self._wake()
+
+
+class Hub:
+    """Everyone who is subscribed. Messages are encoded once, whatever their number."""
+
+    def __init__(self) -> None:
+        self._subscribers: set[Subscriber] = set()
+
+    def __len__(self) -> int:
+        return len(self._subscribers)
+
+    def join(self, subscriber: Subscriber) -> None:
+        """Begin to feed a subscriber; do so before its head is read, so that nothing falls between."""
+        self._subscribers.add(subscriber)
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Stop feeding a subscriber; safe to call twice."""
+        self._subscribers.discard(subscriber)
+
+    def finding(self, entry: Entry, born: float | None = None) -> None:
+        """Publish a committed finding."""
+        if self._subscribers:
+            text = encode(finding_message(entry.seq, entry.finding))
+            for subscriber in self._subscribers:
+                subscriber.finding(entry.seq, text, born)
+
+    def state(self, message: dict[str, Any], born: float | None = None) -> None:
+        """Publish a state."""
+        if self._subscribers:
+            text = encode(message)
+            for subscriber in self._subscribers:
+                subscriber.state(text, born)
+
+
+def _is_cursor(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SEQ
+
+
+def _parse(data: str | bytes) -> dict[str, Any] | None:
+    if isinstance(data, bytes) or len(data) > MAX_MESSAGE:
+        return None
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and message.get("type") == "subscribe" else None

@@ -1,0 +1,89 @@
+"""The messages of `sidewitness.alerts.v1`, as dictionaries and as text.
+
+Everything that leaves is strict JSON: numbers that JSON cannot hold become null, numpy's scalars and arrays
+plain numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from monitor.alerts.finding import Finding, describe_scores, rfc3339
+from monitor.report import HopReport
+
+Message = dict[str, Any]
+SUBPROTOCOL = "sidewitness.alerts.v1"
+
+
+def hello(seq: int) -> Message:
+    """Greet a subscriber; `seq` is the newest number in the journal at that moment."""
+    return {"type": "hello", "seq": seq}
+
+
+def gap(after: int) -> Message:
+    """Say that what the client asked for is no longer kept: the findings that follow have numbers above `after`."""
+    return {"type": "gap", "after": after}
+
+
+def finding_message(seq: int, finding: Finding) -> Message:
+    """Tell one change of an episode; `id` names the episode, `seq` the change."""
+    return {
+        "type": "finding",
+        "seq": seq,
+        "id": finding.id,
+        "action": finding.action,
+        "call": finding.key.call,
+        "participant": finding.key.participant,
+        "identity": finding.key.identity,
+        "time": rfc3339(finding.time),
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "scores": finding.scores,
+        "evidence": finding.evidence,
+    }
+
+
+def state_message(report: HopReport, time: datetime) -> Message:
+    """Say what this hop decided of a participant."""
+    decision = report.decision
+    return {
+        "type": "state",
+        "call": report.key.call,
+        "participant": report.key.participant,
+        "time": rfc3339(time),
+        "verdict": str(decision.verdict),
+        "reason": decision.reason and str(decision.reason),
+        "scores": describe_scores(decision.scores, evidence=True),
+        "statistic": decision.statistic,
+        "threshold": decision.threshold,
+        "quality": {**report.quality, "dropped": report.dropped},
+    }
+
+
+def encode(message: Mapping[str, Any]) -> str:
+    """Return compact strict JSON."""
+    return json.dumps(plain(message), separators=(",", ":"), allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Return `value` with every part made a JSON type; raises `TypeError` for what has no place in a message."""
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist())
+    raise TypeError(f"{type(value).__name__} has no place in a message")

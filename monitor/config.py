@@ -1,0 +1,188 @@
+"""What an operator may set: the environment (`SIDEWITNESS_*`) over a YAML file over the defaults, and nothing else.
+
+Loading either gives complete, checked `Settings` or raises `ConfigError` with one line that names the setting and says
+what to do; no value of a setting is ever repeated in an error, because it may be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+PREFIX = "SIDEWITNESS_"
+CONFIG_VARIABLE = "SIDEWITNESS_CONFIG"
+# Read by the tests and by commands, never a setting of the server.
+OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SIDEWITNESS_DATA"})
+MIN_TOKEN = 16
+WINDOWS = (5.0, 10.0)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is one line that says what to do."""
+
+
+class IceServer(BaseModel):
+    """One STUN or TURN server that publishers are told of in `Link` headers (RFC 9725, 4.6)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern=r"^(stun|stuns|turn|turns):[^\s<>\"]+$")
+    username: str | None = Field(default=None, pattern=r"^[\x20-\x7e]*$")
+    credential: SecretStr | None = None
+
+
+def default_state_dir() -> Path:
+    """Return `sidewitness` in the XDG data directory of this user."""
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "sidewitness"
+
+
+class Settings(BaseSettings):
+    """Every setting of the server; field names are the YAML keys and, with the prefix, the environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True)
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8480, ge=0, le=65535)
+    token: SecretStr | None = None
+    state_dir: Path = Field(default_factory=default_state_dir)
+    database_url: SecretStr | None = None
+
+    window_seconds: float = 5.0
+    hop_seconds: float = Field(default=0.5, ge=0.1, le=5.0)
+    false_alerts_per_hour: float = Field(default=0.1, gt=0.0, le=60.0)
+    engine: Literal["openvino", "onnx"] = "openvino"
+    max_participants: int = Field(default=8, ge=1, le=256)
+    workers: int | None = Field(default=None, ge=1, le=256)
+
+    ice_servers: tuple[IceServer, ...] = ()
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    max_sdp_bytes: int = Field(default=32768, ge=1024, le=262144)
+    cors_origins: tuple[str, ...] = ("*",)
+
+    findings_kept: int = Field(default=100_000, ge=1)
+    max_subscribers: int = Field(default=64, ge=1, le=4096)
+    drain_seconds: float = Field(default=10.0, ge=0.0, le=300.0)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("token")
+    @classmethod
+    def _token_is_strong(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value()
+        if len(text) < MIN_TOKEN or not all("!" <= char <= "~" for char in text):
+            raise ValueError(f"use at least {MIN_TOKEN} printable ASCII characters without spaces")
+        return value
+
+    @field_validator("window_seconds")
+    @classmethod
+    def _window_is_calibrated(cls, value: float) -> float:
+        if value not in WINDOWS:
+            raise ValueError("only 5 and 10 are calibrated, choose one of them")
+        return value
+
+    @field_validator("state_dir")
+    @classmethod
+    def _state_dir_is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def journal_url(self) -> str:
+        """The SQLAlchemy URL of the journal: `database_url`, else a SQLite file in the state directory."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.state_dir / 'journal.sqlite'}"
+
+
+def load(path: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings; `path` (else `SIDEWITNESS_CONFIG`) names a YAML file, `overrides` come from the command line.
+
+    Raises `ConfigError` for an unreadable file, an unknown key or a value out of range.
+    """
+    named = os.environ.get(CONFIG_VARIABLE)
+    source = path or (Path(named) if named else None)
+    written = _read_yaml(source) if source else {}
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            # No `.env` file: a working directory must not reconfigure a security product.
+            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=written)
+
+    try:
+        return Loaded(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError(_one_line(error)) from None
+    except SettingsError as error:
+        raise ConfigError(f"{_variable_in(str(error))} is not valid JSON: lists are written as JSON arrays") from None
+
+
+def prepare_state_dir(path: Path) -> None:
+    """Create the state directory, readable by its owner only; raises `ConfigError` where that cannot be had."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(f"state_dir {path} cannot be used ({error.strerror}): set SIDEWITNESS_STATE_DIR") from None
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """List variables with our prefix that set nothing: misspellings, or what an orchestrator injects."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
+    return sorted(name for name in environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}): name a readable YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = "" if line is None else f" at line {line + 1}"
+        raise ConfigError(f"{path} is not valid YAML{where}: correct it, or leave it out") from None
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
+        raise ConfigError(f"{path} holds no settings: write one `name: value` a line")
+    return raw
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "settings"
+    hint = ""
+    if name == "port" and os.environ.get(f"{PREFIX}PORT", "").startswith("tcp://"):
+        hint = " (Kubernetes set SIDEWITNESS_PORT: use enableServiceLinks: false)"
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {name!r}: remove it or correct its spelling"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"setting {name!r} ({PREFIX}{name.split('.')[0].upper()}): {message}{hint}"
+
+
+def _variable_in(message: str) -> str:
+    names: Iterable[str] = (name for name in Settings.model_fields if f'"{name}"' in message)
+    return PREFIX + next(iter(names), "value").upper()

@@ -1,0 +1,27 @@
+"""Values for the tests of this folder."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from monitor.alerts.finding import Finding
+from monitor.alerts.journal import Journal
+from monitor.report import ParticipantKey
+
+KEY = ParticipantKey("board", "p1", "Ada")
+NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
+
+
+def finding(episode: str = "e", step: int = 0, action: Literal["opened", "updated", "closed"] = "opened") -> Finding:
+    scores = {"synchrony": {"score": -0.1, "p_value": 0.001, "reason": None}}
+    return Finding(
+        episode, step, action, KEY, NOON, "alert", "lips_disagree_with_voice", scores, {"offsets_ms": [0, 40]}
+    )
+
+
+def journal(folder: Path, kept: int = 100_000) -> Journal:
+    opened = Journal(f"sqlite:///{folder / 'journal.sqlite'}", kept)
+    opened.open()
+    return opened

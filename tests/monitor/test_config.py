@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import stat
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from monitor.config import ConfigError, Settings, default_state_dir, load, prepare_state_dir, unknown_variables
+
+SECRET = "0123456789abcdef-not-to-be-shown"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"SIDEWITNESS_{name.upper()}", raising=False)
+    monkeypatch.delenv("SIDEWITNESS_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+
+
+def yaml_file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "sidewitness.yaml"
+    path.write_text(text)
+    return path
+
+
+def refusal(path: Path | None = None, **overrides: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(path, **overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_defaults_are_safe(tmp_path: Path) -> None:
+    settings = load()
+    assert (settings.host, settings.port, settings.token) == ("127.0.0.1", 8480, None)
+    assert settings.state_dir == tmp_path / "xdg" / "sidewitness" == default_state_dir()
+    assert settings.journal_url == f"sqlite:///{tmp_path}/xdg/sidewitness/journal.sqlite"
+    assert settings.allowed_networks == ()
+
+
+def test_command_line_over_environment_over_file_over_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "port: 1000\nhop_seconds: 1.0\nwindow_seconds: 10\nallowed_networks: [10.0.0.0/8, 'fd00::/8']\n"
+    path = yaml_file(tmp_path, text)
+    monkeypatch.setenv("SIDEWITNESS_PORT", "2000")
+    monkeypatch.setenv("SIDEWITNESS_HOP_SECONDS", "2.0")
+    settings = load(path, port=3000, engine=None)
+    assert (settings.port, settings.hop_seconds, settings.window_seconds) == (3000, 2.0, 10.0)
+    assert settings.engine == "openvino"
+    assert settings.allowed_networks == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+
+
+def test_file_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDEWITNESS_CONFIG", str(yaml_file(tmp_path, "max_participants: 3\n")))
+    assert load().max_participants == 3
+
+
+def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = '[{"url": "turn:turn.example.org", "username": "u", "credential": "hidden"}]'
+    monkeypatch.setenv("SIDEWITNESS_ICE_SERVERS", servers)
+    settings = load()
+    assert settings.ice_servers[0].url == "turn:turn.example.org"
+    assert "hidden" not in repr(settings)
+
+
+def test_secrets_stay_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDEWITNESS_TOKEN", SECRET)
+    monkeypatch.setenv("SIDEWITNESS_DATABASE_URL", "postgresql://u:hunter2@db/sw")
+    settings = load()
+    assert settings.token is not None
+    assert settings.token.get_secret_value() == SECRET
+    assert settings.journal_url == "postgresql://u:hunter2@db/sw"
+    assert SECRET not in repr(settings)
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize("token", ["short", "with a space in the middle", "ünïcode-ünïcode-ünïcode"])
+def test_weak_token_is_refused_without_repeating_it(token: str) -> None:
+    message = refusal(token=token)
+    assert "SIDEWITNESS_TOKEN" in message
+    assert token not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("prot: 1\n", "unknown setting 'prot'"),
+        ("port: 70000\n", "SIDEWITNESS_PORT"),
+        ("window_seconds: 7\n", "only 5 and 10"),
+        ("engine: cuda\n", "SIDEWITNESS_ENGINE"),
+        ("ice_servers: [{url: 'http://x'}]\n", "ice_servers.0.url"),
+        ("ice_servers: [{url: 'stun:x', colour: red}]\n", "ice_servers.0.colour"),
+        ("- a\n- b\n", "holds no settings"),
+        ("1: 2\n", "holds no settings"),
+        ("port: [\n", "not valid YAML at line 2"),
+        ("port: \x00\n", "not valid YAML"),
+    ],
+)
+def test_bad_file_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    assert says in refusal(yaml_file(tmp_path, text))
+
+
+def test_empty_file_is_no_setting(tmp_path: Path) -> None:
+    assert load(yaml_file(tmp_path, "# nothing yet\n")).port == 8480
+
+
+def test_file_that_is_absent_or_not_text(tmp_path: Path) -> None:
+    assert "cannot be read" in refusal(tmp_path / "absent.yaml")
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\xfd")
+    assert "not valid YAML" in refusal(binary)
+
+
+def test_environment_list_that_is_not_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDEWITNESS_ALLOWED_NETWORKS", "10.0.0.0/8")
+    assert "SIDEWITNESS_ALLOWED_NETWORKS is not valid JSON" in refusal()
+
+
+def test_service_links_of_an_orchestrator_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDEWITNESS_PORT", "tcp://10.0.0.1:8480")
+    assert "enableServiceLinks" in refusal()
+
+
+def test_unknown_variables_are_listed() -> None:
+    environ = {"SIDEWITNESS_PORT": "1", "SIDEWITNESS_PROT": "1", "SIDEWITNESS_DATA": "x", "HOME": "/"}
+    assert unknown_variables(environ) == ["SIDEWITNESS_PROT"]
+
+
+def test_state_dir_belongs_to_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "state"
+    prepare_state_dir(path)
+    path.chmod(0o755)
+    prepare_state_dir(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_state_dir_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="SIDEWITNESS_STATE_DIR"):
+        prepare_state_dir(tmp_path / "file" / "state")

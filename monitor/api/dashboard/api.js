@@ -1,0 +1,104 @@
+/**
+ * The public HTTP API and the token. Addresses are relative to the page, so the sidecar may sit behind a path prefix; the
+ * token lives in this tab's session storage and leaves the address bar before anything else happens.
+ */
+
+const KEY = "sidewitness.token";
+const PATIENCE = 10_000;
+
+/** An answer that is not a success, with what the problem document says (RFC 9457). */
+export class ApiError extends Error {
+  /**
+   * @param {number} status 0 where there was no answer
+   * @param {string} detail
+   * @param {number | null} [retryAfter] seconds
+   */
+  constructor(status, detail, retryAfter = null) {
+    super(detail);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** @returns {string | null} the token of `#token=...`, taken out of the address bar, else the one kept for this tab */
+export function takeToken() {
+  const found = /(?:^#|&)token=([^&]*)/.exec(location.hash);
+  if (!found) return sessionStorage.getItem(KEY);
+  history.replaceState(null, "", location.pathname + location.search);
+  const token = decodeURIComponent(found[1]);
+  keepToken(token || null);
+  return token || null;
+}
+
+/** @param {string | null} token null forgets it */
+export function keepToken(token) {
+  if (token) sessionStorage.setItem(KEY, token);
+  else sessionStorage.removeItem(KEY);
+}
+
+/** @param {string} path relative to the sidecar's root */
+export function address(path) {
+  return new URL(path, document.baseURI).href;
+}
+
+/** @returns {string} the address of the alerts socket */
+export function alertsAddress() {
+  return address("v1/alerts").replace(/^http/, "ws");
+}
+
+/**
+ * @param {string} call
+ * @param {string} participant
+ */
+export function whipAddress(call, participant) {
+  return address(`v1/calls/${encodeURIComponent(call)}/participants/${encodeURIComponent(participant)}/whip`);
+}
+
+/**
+ * One request with the token; anything but a success is an ApiError.
+ * @param {string} url
+ * @param {string | null} token
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>}
+ */
+export async function request(url, token, init = {}) {
+  const headers = { ...init.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  let response;
+  try {
+    response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...init, headers });
+  } catch {
+    throw new ApiError(0, "The sidecar does not answer. Is it still running?");
+  }
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
+/** @param {Response} response */
+async function failure(response) {
+  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  const problem = await response.json().catch(() => ({}));
+  const detail = problem?.detail ?? problem?.title ?? response.statusText;
+  return new ApiError(response.status, String(detail), Number.isFinite(seconds) ? seconds : null);
+}
+
+/**
+ * @param {string | null} token
+ * @returns {Promise<import("./types.js").ParticipantState[]>} everyone in every call, now
+ */
+export async function getParticipants(token) {
+  const { calls } = await (await request(address("v1/calls"), token)).json();
+  const time = new Date().toISOString();
+  return calls.flatMap((/** @type {any} */ { call, participants }) =>
+    participants.map((/** @type {any} */ participant) => ({ time, ...participant, call })),
+  );
+}
+
+/**
+ * @param {string | null} token
+ * @param {number} after
+ * @returns {Promise<import("./types.js").FindingMessage[]>} the findings after that sequence number, oldest first
+ */
+export async function getFindings(token, after) {
+  const { findings } = await (await request(address(`v1/findings?after=${after}&limit=200`), token)).json();
+  return findings;
+}

@@ -1,0 +1,186 @@
+/**
+ * The score strip: the last two minutes of accumulated evidence on a log axis, the alert level as a line, and a ribbon that
+ * tells the verdicts by height as well as by colour. Time is the messages' own; a stalled participant does not scroll.
+ */
+
+import { onWidth, s } from "./dom.js";
+import { round } from "./words.js";
+
+/** @typedef {{ at: number, statistic: number, verdict: string }} Point `at` in seconds */
+
+export const SPAN = 120;
+const MOST_POINTS = 1200;
+const LONGEST_GAP = 5;
+const FLOOR = 0.1;
+const HEIGHT = 84;
+const RIBBON = 10;
+const TOP = 6;
+const RIGHT = 6;
+/** @type {Object<string, number>} */
+const RIBBON_HEIGHTS = { alert: 10, suspect: 7, bona_fide: 4, inconclusive: 2 };
+
+/**
+ * The points still in view, oldest first, with the new one; one that is not newer than the last is ignored.
+ * @param {Point[]} points
+ * @param {Point} point
+ * @returns {Point[]}
+ */
+export function extend(points, point) {
+  const last = points.at(-1);
+  if (last && point.at <= last.at) return points;
+  return [...points, point].filter(({ at }) => at >= point.at - SPAN).slice(-MOST_POINTS);
+}
+
+/**
+ * The log axis: whole decades that hold the threshold with one decade of room, and every point.
+ * @param {Point[]} points
+ * @param {number} threshold
+ * @returns {[number, number]} exponents of ten
+ */
+export function decades(points, threshold) {
+  const highest = points.reduce((most, { statistic }) => Math.max(most, statistic), threshold * 3);
+  return [Math.log10(FLOOR), Math.ceil(Math.log10(Math.min(highest, Number.MAX_VALUE)))];
+}
+
+/**
+ * Runs of points without a gap in time.
+ * @param {Point[]} points
+ * @returns {Point[][]}
+ */
+export function runs(points) {
+  /** @type {Point[][]} */
+  const found = [];
+  for (const point of points) {
+    const run = found.at(-1);
+    const last = run?.at(-1);
+    if (run && last && point.at - last.at <= LONGEST_GAP) run.push(point);
+    else found.push([point]);
+  }
+  return found;
+}
+
+/** One participant's strip; `element` goes into the page. */
+export class Strip {
+  constructor() {
+    /** @type {Point[]} */
+    this.points = [];
+    this.threshold = 0;
+    this.width = 0;
+    this.element = s("svg", { class: "strip", role: "img", height: HEIGHT, width: "100%" });
+    onWidth(this.element, (width) => {
+      this.width = width;
+      this.draw();
+    });
+  }
+
+  /**
+   * @param {Point} point
+   * @param {number} threshold
+   */
+  push(point, threshold) {
+    this.points = extend(this.points, point);
+    this.threshold = threshold;
+    this.draw();
+  }
+
+  draw() {
+    if (!this.width || !this.points.length || !(this.threshold > 0)) return;
+    const [low, high] = decades(this.points, this.threshold);
+    const end = this.points[this.points.length - 1].at;
+    const floor = HEIGHT - RIBBON - 6;
+    const x = (/** @type {number} */ at) => (this.width - RIGHT) * (1 - (end - at) / SPAN);
+    const y = (/** @type {number} */ value) =>
+      floor - ((Math.log10(Math.min(Math.max(value, FLOOR), 10 ** high)) - low) / (high - low)) * (floor - TOP);
+    this.element.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
+    this.element.setAttribute("aria-label", this.describe());
+    this.element.replaceChildren(
+      ...this.frame(low, high, floor, y),
+      ...runs(this.points).flatMap((run) => trace(run, floor, x, y)),
+      ...ribbon(this.points, x),
+      dot(this.points[this.points.length - 1], x, y),
+    );
+  }
+
+  /**
+   * @param {number} low
+   * @param {number} high
+   * @param {number} floor
+   * @param {(value: number) => number} y
+   */
+  frame(low, high, floor, y) {
+    const level = y(this.threshold);
+    const grid = [];
+    for (let exponent = Math.ceil(low); exponent < high; exponent += 2) {
+      grid.push(s("line", { class: "grid", x1: 0, x2: this.width, y1: y(10 ** exponent), y2: y(10 ** exponent) }));
+    }
+    return [
+      s("rect", { class: "zone", x: 0, y: 0, width: this.width, height: level }),
+      ...grid,
+      s("line", { class: "base", x1: 0, x2: this.width, y1: floor, y2: floor }),
+      s("line", { class: "threshold", x1: 0, x2: this.width, y1: level, y2: level }),
+      s("text", { class: "label", x: 4, y: level + 12 }, "alert level"),
+    ];
+  }
+
+  describe() {
+    const peak = this.points.reduce((most, { statistic }) => Math.max(most, statistic), 0);
+    const now = this.points[this.points.length - 1].statistic;
+    return `Evidence over the last two minutes: now ${round(now)}, highest ${round(peak)}, alert at ${round(this.threshold)}.`;
+  }
+}
+
+/**
+ * @param {Point[]} run
+ * @param {number} floor
+ * @param {(at: number) => number} x
+ * @param {(value: number) => number} y
+ */
+function trace(run, floor, x, y) {
+  const line = run.map(({ at, statistic }) => `${x(at).toFixed(1)} ${y(statistic).toFixed(1)}`).join("L");
+  const from = x(run[0].at).toFixed(1);
+  const to = x(run[run.length - 1].at).toFixed(1);
+  return [
+    s("path", { class: "area", d: `M${from} ${floor}L${line}L${to} ${floor}Z` }),
+    s("path", { class: "line", d: `M${line}` }),
+  ];
+}
+
+/**
+ * @param {Point[]} points
+ * @param {(at: number) => number} x
+ */
+function ribbon(points, x) {
+  return runs(points).flatMap((run) =>
+    stretches(run).map(([first, last]) => {
+      const height = RIBBON_HEIGHTS[first.verdict] ?? RIBBON_HEIGHTS.inconclusive;
+      const left = x(first.at);
+      const width = Math.max(1.5, x(last.at) - left);
+      return s("rect", { class: `ribbon ${first.verdict}`, x: left, y: HEIGHT - height, width, height });
+    }),
+  );
+}
+
+/**
+ * First and last point of each stretch of one verdict; a stretch reaches to the beginning of the next.
+ * @param {Point[]} run
+ * @returns {Array<[Point, Point]>}
+ */
+function stretches(run) {
+  /** @type {Array<[Point, Point]>} */
+  const found = [];
+  for (const point of run) {
+    const open = found.at(-1);
+    if (open) open[1] = point;
+    if (open?.[0].verdict !== point.verdict) found.push([point, point]);
+  }
+  return found;
+}
+
+/**
+ * @param {Point} point
+ * @param {(at: number) => number} x
+ * @param {(value: number) => number} y
+ */
+function dot(point, x, y) {
+  return s("circle", { class: `now ${point.verdict}`, cx: x(point.at), cy: y(point.statistic), r: 3.5 });
+}

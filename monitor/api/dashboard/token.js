@@ -1,0 +1,58 @@
+/** Asking for the token: a dialog that is the same on both pages and names where the token comes from. */
+
+import { h, write } from "./dom.js";
+
+/** Dispatches `token` with what was typed. */
+export class TokenDialog extends EventTarget {
+  constructor() {
+    super();
+    this.message = h("p", { id: "token-message", role: "alert" });
+    this.input = /** @type {HTMLInputElement} */ (
+      h("input", {
+        id: "token",
+        type: "password",
+        autocomplete: "off",
+        spellcheck: "false",
+        required: true,
+        "aria-describedby": "token-message token-help",
+      })
+    );
+    const help = h(
+      "p",
+      { id: "token-help", class: "help" },
+      "The sidecar prints it when it starts, unless ",
+      h("code", {}, "SIDEWITNESS_TOKEN"),
+      " sets one. It is kept in this tab only.",
+    );
+    const form = h(
+      "form",
+      {},
+      h("h2", { id: "token-title" }, "Token needed"),
+      this.message,
+      h("label", { for: "token" }, "Token"),
+      this.input,
+      help,
+      h("button", { class: "button primary", type: "submit" }, "Connect"),
+    );
+    this.dialog = /** @type {HTMLDialogElement} */ (h("dialog", { "aria-labelledby": "token-title" }, form));
+    form.addEventListener("submit", (event) => this.submit(event));
+    document.body.append(this.dialog);
+  }
+
+  /** @param {boolean} rejected whether a token was tried and refused */
+  ask(rejected) {
+    write(this.message, rejected ? "The sidecar refused this token. Check it and try again." : "This page needs the sidecar's token.");
+    this.input.value = "";
+    if (!this.dialog.open) this.dialog.showModal();
+    this.input.focus();
+  }
+
+  /** @param {Event} event */
+  submit(event) {
+    event.preventDefault();
+    const token = this.input.value.trim();
+    if (!token) return;
+    this.dialog.close();
+    this.dispatchEvent(new CustomEvent("token", { detail: token }));
+  }
+}

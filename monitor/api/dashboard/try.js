@@ -1,0 +1,166 @@
+/** The page that publishes your own camera and shows what subscribers are told about you. */
+
+import { ApiError, whipAddress } from "./api.js";
+import { Board } from "./cards.js";
+import { byId, write } from "./dom.js";
+import { FindingList } from "./findings.js";
+import { connect } from "./link.js";
+import { Publication } from "./whip.js";
+import { phrase, verdictWord } from "./words.js";
+
+const CALL = "try";
+const CONNECTING = 15_000;
+const MEDIA = {
+  // Clean-up in the browser would change the voice that the lips are compared with.
+  audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+  video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } },
+};
+/** @type {Object<string, string>} */
+const MEDIA_ERRORS = {
+  NotAllowedError: "Camera or microphone was not allowed. Allow both for this page in the address bar, then start again.",
+  NotFoundError: "No camera or no microphone was found. Connect both, then start again.",
+  NotReadableError: "Camera or microphone is in use by another program. Close it there, then start again.",
+  OverconstrainedError: "This camera cannot deliver a picture that fits. Try another one.",
+};
+const INSECURE = "Browsers give the camera only to https pages or to localhost. Open this page in one of these ways.";
+const UNREACHABLE = "Media do not reach the sidecar. A firewall may block UDP between this browser and the sidecar.";
+
+const name = `you-${[...crypto.getRandomValues(new Uint8Array(2))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+const { feed, start: startFeed } = connect();
+const board = new Board(byId("board"));
+const findings = new FindingList(byId("findings"), byId("no-findings"));
+const preview = /** @type {HTMLVideoElement} */ (byId("preview"));
+/** @type {MediaStream | null} */
+let stream = null;
+/** @type {Publication | null} */
+let publication = null;
+let deadline = 0;
+let skew = 0;
+
+/**
+ * @param {"off" | "starting" | "on"} phase
+ * @param {string} text
+ */
+function show(phase, text) {
+  document.body.dataset.camera = phase;
+  byId("start").hidden = phase !== "off";
+  byId("stop").hidden = phase === "off";
+  byId("stage-hint").hidden = stream !== null;
+  write(byId("progress"), text);
+}
+
+/** @param {string} text empty hides it */
+function complain(text) {
+  write(byId("problem"), text);
+  byId("problem").hidden = !text;
+}
+
+/** @param {unknown} error */
+function explain(error) {
+  if (error instanceof DOMException && error.name in MEDIA_ERRORS) return MEDIA_ERRORS[error.name];
+  if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
+  if (error.status === 401) return "The sidecar refused the token. Enter it again, then start again.";
+  if (error.status === 503) return `The sidecar is full. Start again in ${error.retryAfter ?? 10} seconds.`;
+  return error.status ? `The sidecar refused the camera (${error.status}): ${error.message}` : error.message;
+}
+
+async function startCamera() {
+  complain("");
+  if (!navigator.mediaDevices) return complain(INSECURE);
+  if (!feed.token) return feed.useToken(null);
+  const mine = new Publication(whipAddress(CALL, name), feed.token);
+  publication = mine;
+  show("starting", "Waiting for camera and microphone");
+  try {
+    const media = await navigator.mediaDevices.getUserMedia(MEDIA);
+    if (publication !== mine) return release(media);
+    use(media);
+    show("starting", "Connecting");
+    mine.addEventListener("state", (event) => onConnection(/** @type {CustomEvent} */ (event).detail));
+    deadline = window.setTimeout(() => fail(UNREACHABLE), CONNECTING);
+    await mine.start(media);
+  } catch (error) {
+    // Whoever pressed stop in the meantime wants to hear of no error.
+    if (publication === mine) refuse(error);
+  }
+  return undefined;
+}
+
+/** @param {MediaStream} media */
+function use(media) {
+  stream = media;
+  preview.srcObject = media;
+  for (const track of media.getVideoTracks()) track.contentHint = "motion";
+  for (const track of media.getTracks()) track.addEventListener("ended", () => fail("The camera or microphone was taken away."));
+}
+
+/** @param {MediaStream | null} media */
+function release(media) {
+  for (const track of media?.getTracks() ?? []) track.stop();
+}
+
+/** @param {unknown} error */
+function refuse(error) {
+  fail(explain(error));
+  if (error instanceof ApiError && error.status === 401) feed.useToken(null);
+}
+
+/** @param {RTCPeerConnectionState} state */
+function onConnection(state) {
+  if (state === "connected") {
+    window.clearTimeout(deadline);
+    show("on", "Publishing. Speak for a few seconds.");
+  }
+  if (state === "disconnected") show("on", "Connection interrupted, waiting for it to return");
+  if (state === "failed") fail(UNREACHABLE);
+}
+
+/** @param {string} text */
+function fail(text) {
+  stopCamera();
+  complain(text);
+}
+
+function stopCamera() {
+  window.clearTimeout(deadline);
+  release(stream);
+  stream = null;
+  preview.srcObject = null;
+  publication?.stop();
+  publication = null;
+  board.sync([]);
+  show("off", "");
+}
+
+/** @param {{ call: string, participant: string }} message */
+const isMe = ({ call, participant }) => call === CALL && participant === name;
+
+feed.addEventListener("message", (event) => {
+  const message = /** @type {CustomEvent} */ (event).detail;
+  if (!("participant" in message) || !isMe(message)) return;
+  if (message.type === "state" && publication) {
+    skew = new Date(message.time).getTime() - Date.now();
+    board.update(message);
+    byId("no-calls").hidden = true;
+  }
+  if (message.type === "finding") {
+    findings.apply(message, Date.now() + skew);
+    byId("findings-title").hidden = false;
+  }
+});
+
+board.addEventListener("verdict", (event) => {
+  const { verdict, reason } = /** @type {CustomEvent} */ (event).detail;
+  write(byId("announcer"), `You: ${verdictWord(verdict)}. ${phrase(verdict, reason).title}.`);
+});
+
+byId("start").addEventListener("click", startCamera);
+byId("stop").addEventListener("click", () => {
+  stopCamera();
+  byId("start").focus();
+});
+window.addEventListener("pagehide", () => publication?.stop());
+window.setInterval(() => findings.tick(Date.now() + skew), 1_000);
+write(byId("name"), name);
+show("off", "");
+startFeed();

@@ -1,0 +1,1 @@
+"""What the encoders are: torch modules, needed to train and export, never to run."""

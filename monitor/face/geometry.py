@@ -1,0 +1,122 @@
+"""Geometry of the 468-point face: rigid fits, head pose, and the landmarks that speak.
+
+Everything here is a pure function of arrays. Landmarks are float32 of shape (468, 3) in pixels (x right, y down, z away from the
+camera, on the scale of x), in MediaPipe's numbering.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.types import FloatArray
+
+OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409)
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)
+JAW = (152, 148, 176, 149, 150, 136, 172, 377, 400, 378, 379, 365, 397, 199, 200, 18)
+SPEECH = OUTER_LIPS + INNER_LIPS + JAW
+# Points that speaking moves little: brow bridge, nose bridge, eye corners, temples, forehead.
+RIGID = (10, 109, 338, 67, 297, 151, 9, 8, 168, 6, 197, 195, 5, 33, 133, 362, 263, 127, 356, 234, 454, 162, 389, 54, 284)
+RIGHT_EYE, LEFT_EYE = 33, 263
+SHAPE_SIZE = len(SPEECH) * 3
+
+_SPEECH = np.array(SPEECH)
+_RIGID = np.array(RIGID)
+
+
+@cache
+def canonical() -> FloatArray:
+    """The mean genuine face, (468, 3): centred on the rigid points, distance between the outer eye corners 1, x right, y down."""
+    face: FloatArray = np.load(Path(__file__).with_name("canonical.npy"))
+    return face
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """A similarity from the canonical face to the picture: picture = scale * rotation @ canonical + shift."""
+
+    scale: float
+    rotation: FloatArray
+    shift: FloatArray
+
+    @property
+    def angles(self) -> tuple[float, float, float]:
+        """Yaw, pitch and roll in degrees; zero when the face looks into the camera."""
+        r = self.rotation
+        yaw = float(np.degrees(np.arctan2(-r[2, 0], np.hypot(r[0, 0], r[1, 0]))))
+        pitch = float(np.degrees(np.arctan2(r[2, 1], r[2, 2])))
+        roll = float(np.degrees(np.arctan2(r[1, 0], r[0, 0])))
+        return yaw, pitch, roll
+
+    def project(self, points: FloatArray) -> FloatArray:
+        """Canonical points (N, 3) to the picture (N, 3)."""
+        return (self.scale * points @ self.rotation.T + self.shift).astype(np.float32)
+
+    def normalise(self, points: FloatArray) -> FloatArray:
+        """Picture points (N, 3) to the canonical frame (N, 3)."""
+        return ((points - self.shift) @ self.rotation / self.scale).astype(np.float32)
+
+
+def similarity(source: FloatArray, target: FloatArray) -> Pose:
+    """Least-squares similarity from `source` to `target`, both (N, 3) (Umeyama 1991, eq. 40-42)."""
+    a: NDArray[np.float64] = source.astype(np.float64)
+    b: NDArray[np.float64] = target.astype(np.float64)
+    mean_a, mean_b = a.mean(0), b.mean(0)
+    a, b = a - mean_a, b - mean_b
+    u, singular, vt = np.linalg.svd(b.T @ a / len(a))
+    sign = np.ones(3)
+    if np.linalg.det(u) * np.linalg.det(vt) < 0:
+        sign[2] = -1
+    rotation = (u * sign) @ vt
+    scale = float((singular * sign).sum() / max(float((a**2).sum() / len(a)), 1e-12))
+    scale = max(scale, 1e-6)
+    return Pose(scale, rotation.astype(np.float32), (mean_b - scale * rotation @ mean_a).astype(np.float32))
+
+
+def rigid_points(landmarks: FloatArray) -> FloatArray:
+    """The points that head pose is read from, (25, 3)."""
+    return landmarks[_RIGID]
+
+
+def fit_pose(rigid: FloatArray) -> Pose:
+    """Head pose from `rigid_points`."""
+    return similarity(canonical()[_RIGID], rigid)
+
+
+def speech_shape(landmarks: FloatArray, pose: Pose) -> FloatArray:
+    """Lip and jaw landmarks with head pose removed, less the canonical ones: (168,), in eye distances."""
+    return (pose.normalise(landmarks[_SPEECH]) - canonical()[_SPEECH]).reshape(-1)
+
+
+def mouth_centre(pose: Pose) -> FloatArray:
+    """Where the canonical mouth lies under this pose, (2,) in pixels: steady while the lips move."""
+    return pose.project(_canonical_mouth())[0, :2]
+
+
+@cache
+def _canonical_mouth() -> FloatArray:
+    return canonical()[list(OUTER_LIPS)].mean(0, keepdims=True)
+
+
+def bounding_box(landmarks: FloatArray) -> FloatArray:
+    """(x0, y0, x1, y1) in pixels."""
+    xy = landmarks[:, :2]
+    return np.concatenate([xy.min(0), xy.max(0)]).astype(np.float32)
+
+
+def overlap(a: FloatArray, b: FloatArray) -> float:
+    """Intersection over union of two boxes (x0, y0, x1, y1)."""
+    width = min(float(a[2]), float(b[2])) - max(float(a[0]), float(b[0]))
+    height = min(float(a[3]), float(b[3])) - max(float(a[1]), float(b[1]))
+    if width <= 0 or height <= 0:
+        return 0.0
+    inside = width * height
+    return inside / (_area(a) + _area(b) - inside)
+
+
+def _area(box: FloatArray) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))

@@ -1,0 +1,40 @@
+"""468 landmarks in a region of the picture, and the region for the next frame (MediaPipe's face mesh, followed by its own output)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines.base import Engine
+from monitor.face.crops import Region, cut, luma
+from monitor.face.geometry import LEFT_EYE, RIGHT_EYE, bounding_box
+from monitor.types import FloatArray, VideoFrame
+
+SIZE = 192
+COUNT = 468
+
+
+class FaceLandmarks:
+    """The landmark model on one region."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __call__(self, frame: VideoFrame, region: Region) -> tuple[FloatArray, float]:
+        """Landmarks (468, 3) in pixels and the probability in [0, 1] that a face is there.
+
+        The model was trained in colour; luma three times over moves its landmarks by less than its own jitter
+        (`docs/results.md`) and spares the conversion.
+        """
+        piece = luma(cut(frame.y, region, SIZE), frame.full_range)
+        image = np.repeat(piece[None, :, :, None], 3, axis=3)
+        out = self._engine.run({"image": np.ascontiguousarray(image)})
+        points = region.to_picture(out["landmarks"][0].reshape(COUNT, 3) / SIZE)
+        return points, float(1 / (1 + np.exp(-out["presence"].reshape(-1)[0])))
+
+
+def region_of(landmarks: FloatArray) -> Region:
+    """Where to look for this face in the next frame: 1.5 times its longer side, eyes level."""
+    eyes = landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]
+    x0, y0, x1, y1 = (float(n) for n in bounding_box(landmarks))
+    side = 1.5 * max(x1 - x0, y1 - y0)
+    return Region((x0 + x1) / 2, (y0 + y1) / 2, side, float(np.arctan2(eyes[1], eyes[0])))

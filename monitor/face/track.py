@@ -1,0 +1,148 @@
+"""Faces through time: one track for each visible face, found by the detector and then followed by its own landmarks.
+
+At most `MAX_TRACKS` faces are followed. The detector runs only while nobody is followed, and briefly once a second to notice others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engines.base import Engine
+from monitor.face.crops import Region, cut, cut_rgb, sharpness
+from monitor.face.detect import Detection, FaceDetector, SearchPlan
+from monitor.face.geometry import Pose, bounding_box, fit_pose, mouth_centre, overlap, rigid_points, speech_shape
+from monitor.face.landmarks import FaceLandmarks, region_of
+from monitor.face.quality import FaceQuality
+from monitor.face.smoothing import OneEuro
+from monitor.types import ByteArray, FloatArray, Stamp, VideoFrame
+
+MAX_TRACKS = 3
+MOUTH_SIZE = 36
+FACE_SIZE = 224
+MOUTH_SIDE = 1.0  # in eye distances
+FACE_ENLARGE = 1.3
+FACE_INTERVAL = 0.5
+RESCAN_INTERVAL = 1.0
+TILES_PER_FRAME = 6
+KEEP_PRESENCE = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceView:
+    """One face in one frame.
+
+    `landmarks` (468, 3) pixels; `shape` (168,) lips and jaw with head pose removed, in eye distances; `mouth` (36, 36) uint8 luma;
+    `face` (224, 224, 3) uint8 RGB about twice a second, else None.
+    """
+
+    track: int
+    stamp: Stamp
+    landmarks: FloatArray
+    pose: Pose
+    shape: FloatArray
+    mouth: ByteArray
+    quality: FaceQuality
+    face: ByteArray | None
+
+    @property
+    def box(self) -> FloatArray:
+        """(x0, y0, x1, y1) in pixels."""
+        return bounding_box(self.landmarks)
+
+
+@dataclass(slots=True)
+class _Track:
+    number: int
+    region: Region
+    smooth: OneEuro = field(default_factory=OneEuro)
+    box: FloatArray = field(default_factory=lambda: np.zeros(4, np.float32))
+    face_due: float = -np.inf
+    misses: int = 0
+
+
+class FaceTracker:
+    """Feed it the frames of one participant in order; it gives the faces seen in each."""
+
+    def __init__(self, detector: Engine, landmarks: Engine) -> None:
+        self._detect = FaceDetector(detector)
+        self._landmarks = FaceLandmarks(landmarks)
+        self._tracks: list[_Track] = []
+        self._next_number = 1
+        self._plan: SearchPlan | None = None
+        self._size = (0, 0)
+        self._rescan_due = -np.inf
+
+    def __call__(self, frame: VideoFrame) -> list[FaceView]:
+        """The faces of this frame, the largest first."""
+        if (frame.width, frame.height) != self._size:
+            # A new resolution: pixel positions of the last frame mean nothing any more.
+            self._size = (frame.width, frame.height)
+            self._plan = SearchPlan(*self._size)
+            self._tracks.clear()
+        now = frame.stamp.media
+        if not self._tracks:
+            self._search(frame, TILES_PER_FRAME)
+            self._rescan_due = now + RESCAN_INTERVAL
+        elif now >= self._rescan_due and len(self._tracks) < MAX_TRACKS:
+            self._rescan_due = now + RESCAN_INTERVAL
+            whole = Region(frame.width / 2, frame.height / 2, max(frame.width, frame.height))
+            self._admit(self._detect(frame, whole))
+        views = [view for track in list(self._tracks) if (view := self._follow(track, frame)) is not None]
+        views = self._without_twins(views)
+        return sorted(views, key=lambda view: -view.quality.size)
+
+    def _search(self, frame: VideoFrame, budget: int) -> None:
+        if self._plan is None:
+            return
+        for _ in range(budget):
+            found = self._detect(frame, next(self._plan))
+            if found:
+                self._admit(found)
+                self._plan = SearchPlan(*self._size)
+                return
+
+    def _admit(self, found: list[Detection]) -> None:
+        for one in found:
+            if len(self._tracks) >= MAX_TRACKS:
+                return
+            if all(overlap(one.box, track.box) < 0.2 for track in self._tracks):
+                self._tracks.append(_Track(self._next_number, one.region, box=one.box))
+                self._next_number += 1
+
+    def _follow(self, track: _Track, frame: VideoFrame) -> FaceView | None:
+        landmarks, presence = self._landmarks(frame, track.region)
+        if presence < KEEP_PRESENCE:
+            track.misses += 1
+            if track.misses > 1:
+                self._tracks.remove(track)
+            return None
+        track.misses = 0
+        track.region, track.box = region_of(landmarks), bounding_box(landmarks)
+        return self._view(track, frame, landmarks, presence)
+
+    def _view(self, track: _Track, frame: VideoFrame, landmarks: FloatArray, presence: float) -> FaceView:
+        now = frame.stamp.media
+        size = float(track.box[3] - track.box[1])
+        pose = fit_pose(track.smooth(rigid_points(landmarks), now, max(size, 1.0)))
+        yaw, pitch, roll = pose.angles
+        centre = mouth_centre(pose)
+        mouth = cut(frame.y, Region(float(centre[0]), float(centre[1]), MOUTH_SIDE * pose.scale, np.radians(roll)), MOUTH_SIZE)
+        face = None
+        if now >= track.face_due:
+            track.face_due = now + FACE_INTERVAL
+            x0, y0, x1, y1 = (float(n) for n in track.box)
+            face = cut_rgb(frame, Region((x0 + x1) / 2, (y0 + y1) / 2, FACE_ENLARGE * max(x1 - x0, y1 - y0)), FACE_SIZE)
+        quality = FaceQuality(size, sharpness(mouth), yaw, pitch, roll, presence)
+        return FaceView(track.number, frame.stamp, landmarks, pose, speech_shape(landmarks, pose), mouth, quality, face)
+
+    def _without_twins(self, views: list[FaceView]) -> list[FaceView]:
+        kept: list[FaceView] = []
+        for view in sorted(views, key=lambda v: v.track):
+            if any(overlap(view.box, other.box) > 0.5 for other in kept):
+                # Two tracks slid onto one face: the older one keeps it.
+                self._tracks = [track for track in self._tracks if track.number != view.track]
+            else:
+                kept.append(view)
+        return kept

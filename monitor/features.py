@@ -1,0 +1,112 @@
+"""A recorded clip as the encoders see it: what training, calibration and evaluation read instead of pixels and samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engines.base import Engine
+from monitor.face.geometry import SHAPE_SIZE
+from monitor.face.track import MOUTH_SIZE, FaceTracker, FaceView
+from monitor.grid import GridSample, Resampler, Sample
+from monitor.tap.replay import read_clip
+from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, VideoFrame
+from monitor.voice.logmel import MELS
+from monitor.voice.stream import PER_STEP, VoiceChunk, VoiceStream
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipFeatures:
+    """Lips and voice of one clip on one 25 Hz grid from its first moment: T steps.
+
+    `shape` (T, 168), `mouth` (T, 36, 36) uint8, `face` (T,) whether the lips can be used; `mel` (T, 4, 80), `speech` (T,) whether
+    somebody speaks; `size` median face height in pixels; `faces` how many faces were followed at once for at least a fifth of the clip.
+    """
+
+    shape: FloatArray
+    mouth: ByteArray
+    face: BoolArray
+    mel: FloatArray
+    speech: BoolArray
+    size: float
+    faces: int
+
+    def __len__(self) -> int:
+        return len(self.face)
+
+    def save(self, path: Path) -> None:
+        """Write to an .npz file, whole or not at all."""
+        part = path.with_suffix(".part.npz")
+        np.savez(
+            part, shape=self.shape, mouth=self.mouth, face=self.face, mel=self.mel, speech=self.speech,
+            about=np.array([self.size, self.faces], np.float32),
+        )
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> ClipFeatures:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as data:
+            size, faces = data["about"]
+            return cls(data["shape"], data["mouth"], data["face"], data["mel"], data["speech"], float(size), int(faces))
+
+
+def extract(clip: Path, detector: Engine, landmarks: Engine) -> ClipFeatures:
+    """Features of the face that is seen longest and of the sound; raises `SourceError` when the clip cannot be read."""
+    tracker, voice = FaceTracker(detector, landmarks), VoiceStream()
+    views: list[FaceView] = []
+    chunks: list[VoiceChunk] = []
+    frames: list[float] = []
+    crowd: Counter[int] = Counter()
+    for item in read_clip(clip):
+        if isinstance(item, VideoFrame):
+            seen = tracker(item)
+            frames.append(item.stamp.media)
+            views += seen
+            crowd[len(seen)] += 1
+        elif isinstance(item, AudioBlock) and (chunk := voice.push(item)) is not None:
+            chunks.append(chunk)
+    faces = max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= 0.2 * len(frames)), default=0)
+    main = main_track(views)
+    chosen = [view for view in views if view.track == main]
+    size = float(np.median([view.quality.size for view in chosen])) if chosen else 0.0
+    return _assemble(list(_resample(chosen)), chunks, size, faces)
+
+
+def main_track(views: list[FaceView]) -> int:
+    """The track with the most face area over time, 0 when there is none."""
+    weight: Counter[int] = Counter()
+    for view in views:
+        weight[view.track] += int(view.quality.size)
+    return weight.most_common(1)[0][0] if weight else 0
+
+
+def sample_of(view: FaceView) -> Sample:
+    """What the lip encoder takes of one view."""
+    return Sample(view.shape, view.mouth, view.quality.problem is None)
+
+
+def _resample(views: list[FaceView]) -> list[GridSample]:
+    resampler = Resampler()
+    return [step for view in views for step in resampler.push(view.stamp.media, sample_of(view))]
+
+
+def _assemble(lips: list[GridSample], chunks: list[VoiceChunk], size: float, faces: int) -> ClipFeatures:
+    ends = [step.index + 1 for step in lips] + [chunk.first + len(chunk.speech) for chunk in chunks]
+    length = max(ends, default=0)
+    shape = np.zeros((length, SHAPE_SIZE), np.float32)
+    mouth = np.zeros((length, MOUTH_SIZE, MOUTH_SIZE), np.uint8)
+    face = np.zeros(length, np.bool_)
+    mel = np.full((length, PER_STEP, MELS), np.log(1e-6), np.float32)
+    speech = np.zeros(length, np.bool_)
+    for step in lips:
+        if step.index >= 0:
+            shape[step.index], mouth[step.index], face[step.index] = step.sample.shape, step.sample.mouth, step.sample.usable
+    for chunk in chunks:
+        if chunk.first >= 0:
+            where = slice(chunk.first, chunk.first + len(chunk.speech))
+            mel[where], speech[where] = chunk.mel, chunk.speech
+    return ClipFeatures(shape, mouth, face, mel, speech, size, faces)

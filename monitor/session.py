@@ -1,0 +1,229 @@
+"""One participant, top to bottom: media in, decisions out.
+
+    tap -> decode -> clock -> face | voice -> window -> encode -> detect -> decide
+
+`push` takes each item as the tap gives it and `tick` says, once a hop, what holds now; writing it down and telling others is the
+host's. Both are synchronous and depend on nothing but their arguments, so a live call, a scan, a benchmark and a test run the same code.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from monitor.decision.decide import Decision, DecisionConfig, advance, initial
+from monitor.detectors.synchrony import SynchronyDetector
+from monitor.encode import StreamEncoder
+from monitor.face.track import FaceTracker, FaceView
+from monitor.features import sample_of
+from monitor.grid import Resampler, Sample
+from monitor.models import Models
+from monitor.report import HopReport, ParticipantKey
+from monitor.types import AudioBlock, ClockState, MediaItem, Reason, Score, Stamp, TrackFault, TrackKind, VideoFrame
+from monitor.voice.stream import VoiceStream
+from monitor.window import Window, WindowBuffer
+
+STALE = 1.5
+MIN_FPS = 8.0
+RIVAL = 0.6
+FPS_SPAN = 2.0
+FACE_AWAY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """Window and decision settings of a session."""
+
+    decision: DecisionConfig = field(default_factory=DecisionConfig)
+    retain: int = 256
+
+    @property
+    def window_seconds(self) -> float:
+        """Length of the window."""
+        return self.decision.window_seconds
+
+    @property
+    def hop_seconds(self) -> float:
+        """Time between two decisions."""
+        return self.decision.hop_seconds
+
+
+class Session:
+    """Judges one participant."""
+
+    def __init__(self, key: ParticipantKey, models: Models, config: SessionConfig | None = None) -> None:
+        self.key = key
+        self._config = config or SessionConfig()
+        self._models = models
+        self._picture = PictureSide(models)
+        self._sound = SoundSide(models)
+        self._window = WindowBuffer(self._config.window_seconds)
+        self._detector = SynchronyDetector()
+        self._state = initial(self._config.decision)
+        self._faults: dict[TrackKind, TrackFault] = {}
+        self._began: float | None = None
+        self._due: float | None = None
+        self._judged_until: float | None = None
+
+    def push(self, item: MediaItem) -> None:
+        """Take one item in the order of the tap."""
+        if isinstance(item, TrackFault):
+            self._faults[item.track] = item
+            return
+        kind: TrackKind = "video" if isinstance(item, VideoFrame) else "audio"
+        self._faults.pop(kind, None)
+        self._window.mark(kind, item.stamp)
+        if isinstance(item, VideoFrame):
+            self._picture.push(item, self._window)
+        else:
+            self._sound.push(item, self._window)
+
+    def tick(self, now: float) -> HopReport | None:
+        """The report of this hop, or None before the next one is due; `now` is on the clock of `Stamp.arrival`."""
+        if self._due is None:
+            self._began, self._due = now, now + self._config.hop_seconds
+            return None
+        if now < self._due:
+            return None
+        # A host that was late skips hops; it does not make up for them in a burst.
+        self._due = max(self._due + self._config.hop_seconds, now)
+        window = self._window.window()
+        decision = self._decide(window, now)
+        return HopReport(self.key, now, window.end, decision, quality=self._quality(window))
+
+    def _decide(self, window: Window, now: float) -> Decision:
+        obstacle = self._obstacle(now) or self._stalled(window)
+        if obstacle is not None:
+            score = Score(self._detector.name, None, obstacle, one_sided=self._detector.one_sided)
+        else:
+            score = self._calibrated(self._detector.score(window), window)
+        began = now if self._began is None else self._began
+        self._state, decision = advance(self._state, now - began, [score])
+        return decision
+
+    def _calibrated(self, score: Score, window: Window) -> Score:
+        if score.value is None:
+            return score
+        return replace(score, p_value=self._models.calibration.p_value(score.value, window.speech_seconds))
+
+    def _stalled(self, window: Window) -> Reason | None:
+        """A window that did not move since the last hop has been judged already."""
+        if self._judged_until is not None and window.end is not None and window.end <= self._judged_until:
+            return Reason.WARMING_UP
+        self._judged_until = window.end
+        return None
+
+    def _obstacle(self, now: float) -> Reason | None:
+        fresh = {
+            kind: side.last is not None and now - side.last.arrival <= STALE
+            for kind, side in (("video", self._picture), ("audio", self._sound))
+        }
+        for kind, fault in self._faults.items():
+            if not fresh[kind]:
+                return fault.reason
+        for side, kind, missing in ((self._picture, "video", Reason.NO_VIDEO), (self._sound, "audio", Reason.NO_AUDIO)):
+            if not fresh[kind]:
+                waiting = self._began is None or now - self._began < 2 * STALE
+                if side.last is None:
+                    return Reason.WARMING_UP if waiting else missing
+                return Reason.MEDIA_STALLED if now - side.last.arrival < 5 else missing
+        if self._picture.fps < MIN_FPS and self._picture.counted > 1.0:
+            return Reason.LOW_FRAME_RATE
+        return Reason.SEVERAL_FACES if self._picture.crowded else None
+
+    def _quality(self, window: Window) -> Mapping[str, float]:
+        last = self._sound.last
+        unknown = last is None or last.state is ClockState.UNKNOWN
+        return {
+            "face_px": round(self._picture.face_px, 1),
+            "fps": round(self._picture.fps, 1),
+            "speech_seconds": round(window.speech_seconds, 2),
+            "face_fraction": round(window.face_fraction, 3),
+            "clock_uncertainty": round(window.uncertainty, 4),
+            "clock_mapped": 0.0 if unknown else 1.0,
+        }
+
+
+class PictureSide:
+    """Frames to lip vectors in the window: the face that is the participant's, resampled and encoded."""
+
+    def __init__(self, models: Models) -> None:
+        self._track = FaceTracker(models.detector, models.landmarks)
+        self._resample = Resampler()
+        self._encode = StreamEncoder(models.lips)
+        self._main: int | None = None
+        self._seen = float("-inf")
+        self._held: Sample | None = None
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=256)
+        self.last: Stamp | None = None
+        self.face_px = 0.0
+
+    @property
+    def counted(self) -> float:
+        """Seconds of the recent frames."""
+        return self._recent[-1][0] - self._recent[0][0] if len(self._recent) > 1 else 0.0
+
+    @property
+    def fps(self) -> float:
+        """Frames a second over the last two seconds."""
+        return (len(self._recent) - 1) / self.counted if self.counted > 0 else 0.0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a second face, nearly as large, was there most of the last two seconds."""
+        return sum(rival for _, rival in self._recent) > 0.5 * len(self._recent) > 0
+
+    def push(self, frame: VideoFrame, window: WindowBuffer) -> None:
+        """Follow the faces of one frame and encode the participant's."""
+        views = self._track(frame)
+        self.last = frame.stamp
+        view = self._choose(views, frame.stamp.media)
+        rival = view is not None and any(v is not view and v.quality.size > RIVAL * view.quality.size for v in views)
+        self._recent.append((frame.stamp.media, rival))
+        while self._recent[-1][0] - self._recent[0][0] > FPS_SPAN:
+            self._recent.popleft()
+        if view is not None:
+            self._held = sample_of(view)
+        elif self._held is not None:
+            self._held = replace(self._held, usable=False)
+        self.face_px = view.quality.size if view else 0.0
+        sample = self._held or _NOTHING
+        for step in self._resample.push(frame.stamp.media, sample):
+            inputs = {"shape": step.sample.shape[None], "mouth": step.sample.mouth[None].astype(np.float32) / 255}
+            for done in self._encode.push(step.index, inputs, np.array([step.sample.usable])):
+                window.push_lips(done.first, done.vectors, done.flags)
+
+    def _choose(self, views: list[FaceView], now: float) -> FaceView | None:
+        """The face followed so far; another one only after it has been away for a second."""
+        for view in views:
+            if view.track == self._main:
+                self._seen = now
+                return view
+        if not views or (self._main is not None and now - self._seen < FACE_AWAY):
+            return None
+        self._main, self._seen = views[0].track, now
+        return views[0]
+
+
+_NOTHING = Sample(np.zeros(168, np.float32), np.zeros((36, 36), np.uint8), False)
+
+
+class SoundSide:
+    """Audio blocks to voice vectors in the window."""
+
+    def __init__(self, models: Models) -> None:
+        self._stream = VoiceStream()
+        self._encode = StreamEncoder(models.voice)
+        self.last: Stamp | None = None
+
+    def push(self, block: AudioBlock, window: WindowBuffer) -> None:
+        """Encode one block."""
+        self.last = block.stamp
+        chunk = self._stream.push(block)
+        if chunk is None:
+            return
+        for done in self._encode.push(chunk.first, {"mel": chunk.mel}, chunk.speech):
+            window.push_voice(done.first, done.vectors, done.flags)

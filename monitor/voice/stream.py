@@ -1,0 +1,90 @@
+"""Audio blocks onto the 25 Hz grid: what the voice encoder takes, whole grid steps at a time. Pure but for the detector's own state.
+
+Blocks whose stamps jitter are taken as continuous; a hole is filled with silence that is marked unusable; after a long hole or a step
+back the stream starts anew.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.types import AudioBlock, BoolArray, FloatArray
+from monitor.voice.activity import VoiceActivity
+from monitor.voice.logmel import HOP, MELS, RATE, LogMel
+
+GRID_RATE = 25
+STEP = RATE // GRID_RATE
+PER_STEP = STEP // HOP
+JITTER = int(0.03 * RATE)
+MAX_HOLE = 2 * RATE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoiceChunk:
+    """Grid steps first..first+n: log-mel (n, 4, 80), speech (n,), and whether real audio lies under each step (n,).
+
+    `restarted` says that the chunk does not continue the one before.
+    """
+
+    first: int
+    mel: FloatArray
+    speech: BoolArray
+    usable: BoolArray
+    restarted: bool
+
+
+class VoiceStream:
+    """Feed it the audio of one participant in order."""
+
+    def __init__(self) -> None:
+        self._expected: int | None = None
+        self._reset(0)
+
+    def _reset(self, first: int) -> None:
+        self._logmel, self._activity = LogMel(), VoiceActivity()
+        self._first, self._done = first, 0
+        self._mel: FloatArray = np.zeros((0, MELS), np.float32)
+        self._flags: BoolArray = np.zeros(0, np.bool_)
+        self._real: BoolArray = np.zeros(0, np.bool_)
+        self._restarted = True
+
+    def push(self, block: AudioBlock) -> VoiceChunk | None:
+        """The grid steps that this block completes, or None."""
+        start, samples = round(block.stamp.media * RATE), block.samples
+        real = np.ones(len(samples), np.bool_)
+        hole = None if self._expected is None else start - self._expected
+        if hole is None or hole > MAX_HOLE or hole < -JITTER:
+            first = math.ceil(start / STEP)
+            skip = min(first * STEP - start, len(samples))
+            if hole is not None and -MAX_HOLE < hole < 0:
+                # The same moments once more (a repeated or reordered block): nothing new in it.
+                return None
+            samples, real = samples[skip:], real[skip:]
+            self._reset(first)
+            self._expected = first * STEP
+        elif hole > JITTER:
+            samples = np.concatenate([np.zeros(hole, np.float32), samples])
+            real = np.concatenate([np.zeros(hole, np.bool_), real])
+        self._expected = (self._expected or 0) + len(samples)
+        return self._absorb(samples, real)
+
+    def _absorb(self, samples: FloatArray, real: BoolArray) -> VoiceChunk | None:
+        self._mel = np.concatenate([self._mel, self._logmel(samples)])
+        self._flags = np.concatenate([self._flags, self._activity(samples)])
+        self._real = np.concatenate([self._real, real])
+        count = min(len(self._mel), len(self._flags)) // PER_STEP
+        if count == 0:
+            return None
+        frames, used = count * PER_STEP, count * STEP
+        usable = self._real[:used].reshape(count, STEP).all(1)
+        speech = (self._flags[:frames].reshape(count, PER_STEP).sum(1) >= PER_STEP // 2) & usable
+        chunk = VoiceChunk(
+            self._first + self._done, self._mel[:frames].reshape(count, PER_STEP, MELS), speech, usable, self._restarted
+        )
+        self._mel, self._flags, self._real = self._mel[frames:], self._flags[frames:], self._real[used:]
+        self._done += count
+        self._restarted = False
+        return chunk

@@ -1,14 +1,15 @@
 """The one seam between Sidewitness and a runtime: named float32 arrays in, named float32 arrays out, batch first.
 
-A `ModelPack` is a folder with `model.onnx`, `manifest.json` and `card.md`; its manifest is the only source of names, shapes,
-preprocessing and hash, and a pack whose file does not match its manifest is refused before any runtime reads it.
+A `ModelPack` is a folder with `model.onnx`, `manifest.json` and `card.md`; its manifest is the only source of names,
+shapes, preprocessing and hash. A pack whose file does not match its manifest is refused before a runtime reads it, and
+one whose graph does not match it is refused before it runs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 Arrays = Mapping[str, FloatArray]
+Shapes = Mapping[str, Sequence[int]]
 
 MODELS = Path(__file__).parent / "models"
 SCHEMA = 1
@@ -37,22 +39,30 @@ class InputError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """Name and shape of one float32 tensor, batch axis left out; -1 stands for any length."""
+    """Name and shape of one float32 tensor without its batch axis; -1 is a free axis, equally long in all inputs."""
 
     name: str
     shape: tuple[int, ...]
 
     def check(self, array: FloatArray, batch: int | None = None) -> None:
         """Raise `InputError` unless `array` is float32 of shape (batch, *shape)."""
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"input {self.name!r} is {type(array).__name__}, not a numpy array: convert it first")
         if array.dtype != np.float32:
-            raise InputError(f"input {self.name!r} is {array.dtype}, not float32: convert it with .astype(numpy.float32)")
+            raise InputError(
+                f"input {self.name!r} is {array.dtype}, not float32: convert it with .astype(numpy.float32)"
+            )
         fits = array.ndim == len(self.shape) + 1 and all(
             want in (-1, got) for want, got in zip(self.shape, array.shape[1:], strict=False)
         )
         if not fits or array.shape[0] == 0:
-            raise InputError(f"input {self.name!r} has shape {array.shape}, not (batch, {', '.join(map(str, self.shape))})")
+            raise InputError(
+                f"input {self.name!r} has shape {array.shape}, not (batch, {', '.join(map(str, self.shape))})"
+            )
         if batch is not None and array.shape[0] != batch:
-            raise InputError(f"input {self.name!r} has batch {array.shape[0]}, the other inputs {batch}: make them equal")
+            raise InputError(
+                f"input {self.name!r} has batch {array.shape[0]}, the other inputs {batch}: make them equal"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,10 @@ class Engine(Protocol):
         ...
 
     def run(self, inputs: Arrays) -> dict[str, FloatArray]:
-        """Run one batch. Inputs and outputs are float32, batch first; raises `InputError` for anything the manifest does not allow."""
+        """Run one batch of float32 arrays, batch first; raises `InputError` for anything the manifest does not allow.
+
+        The arrays that come back belong to the caller: no later call writes into them.
+        """
         ...
 
     def warm_up(self) -> None:
@@ -109,7 +122,9 @@ def load_pack(folder: Path) -> ModelPack:
     try:
         raw = json.loads(path.read_text())
     except FileNotFoundError:
-        raise ModelPackError(f"no model pack in {folder}: reinstall sidewitness, or name a folder with a manifest.json") from None
+        raise ModelPackError(
+            f"no model pack in {folder}: reinstall sidewitness, or name a folder with a manifest.json"
+        ) from None
     except (OSError, ValueError) as error:
         raise ModelPackError(f"{path} cannot be read as JSON ({error}): reinstall the model pack") from None
     manifest = parse_manifest(raw, path)
@@ -119,7 +134,9 @@ def load_pack(folder: Path) -> ModelPack:
     except OSError:
         raise ModelPackError(f"{pack.model} is missing: reinstall the model pack") from None
     if digest != manifest.sha256:
-        raise ModelPackError(f"{pack.model} does not match the sha256 in its manifest: reinstall the model pack, do not run it")
+        raise ModelPackError(
+            f"{pack.model} does not match the sha256 in its manifest: reinstall the model pack, do not run it"
+        )
     return pack
 
 
@@ -132,8 +149,8 @@ def parse_manifest(raw: object, path: Path) -> Manifest:
             name=str(raw["name"]),
             version=str(raw["version"]),
             sha256=str(raw["sha256"]),
-            inputs=tuple(_tensor(t) for t in raw["inputs"]),
-            outputs=tuple(_tensor(t) for t in raw["outputs"]),
+            inputs=_tensors(raw, "inputs"),
+            outputs=_tensors(raw, "outputs"),
             licence=str(raw["licence"]),
             source=str(raw["source"]),
             preprocessing=dict(raw.get("preprocessing", {})),
@@ -141,18 +158,28 @@ def parse_manifest(raw: object, path: Path) -> Manifest:
             recipe=dict(raw.get("recipe", {})),
             data=dict(raw.get("data", {})),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelPackError(f"{path} lacks or garbles the field {error}: reinstall the model pack") from None
+
+
+def _tensors(raw: Mapping[str, Any], key: str) -> tuple[TensorSpec, ...]:
+    specs = tuple(_tensor(tensor) for tensor in raw[key])
+    if not specs or len({spec.name for spec in specs}) < len(specs):
+        raise ValueError(key)
+    return specs
 
 
 def _tensor(raw: Mapping[str, Any]) -> TensorSpec:
     if raw.get("dtype", "float32") != "float32":
         raise ValueError(f"dtype of {raw['name']}")
-    return TensorSpec(str(raw["name"]), tuple(int(n) for n in raw["shape"]))
+    shape = tuple(int(n) for n in raw["shape"])
+    if any(n != -1 and n < 1 for n in shape):
+        raise ValueError(f"shape of {raw['name']}")
+    return TensorSpec(str(raw["name"]), shape)
 
 
 def check_inputs(manifest: Manifest, inputs: Arrays) -> None:
-    """Raise `InputError` unless `inputs` are exactly the tensors of the manifest, with one batch size."""
+    """Raise `InputError` unless `inputs` are exactly the tensors of the manifest, one batch and one free length."""
     want = {spec.name for spec in manifest.inputs}
     if set(inputs) != want:
         raise InputError(f"{manifest.name} takes the inputs {sorted(want)}, got {sorted(inputs)}")
@@ -160,10 +187,50 @@ def check_inputs(manifest: Manifest, inputs: Arrays) -> None:
     for spec in manifest.inputs:
         spec.check(inputs[spec.name], batch)
         batch = inputs[spec.name].shape[0]
+    free_length(manifest, inputs)
 
 
-def zeros(manifest: Manifest, batch: int = 1, length: int = 1) -> dict[str, FloatArray]:
-    """Inputs of zeros for a warm-up; free axes get `length`."""
+def free_length(manifest: Manifest, inputs: Arrays) -> int | None:
+    """Return the length of the free axes, None where there is none; raises `InputError` if they differ."""
+    axes = ((spec.shape, inputs[spec.name].shape[1:]) for spec in manifest.inputs)
+    lengths = {got for shape, found in axes for want, got in zip(shape, found, strict=True) if want == -1}
+    if len(lengths) > 1:
+        raise InputError(f"the inputs of {manifest.name} have the lengths {sorted(lengths)}: make them equal")
+    return next(iter(lengths), None)
+
+
+def check_interface(manifest: Manifest, inputs: Shapes, outputs: Shapes) -> None:
+    """Raise `ModelPackError` unless a compiled graph has the tensors of its manifest.
+
+    `inputs` and `outputs` are what the runtime reports: full shapes with the batch axis first, -1 for a free axis. The
+    batch must be free; a shape that the runtime cannot tell (an output of unknown rank is `()`) is taken on trust.
+    """
+    for kind, specs, found in (("inputs", manifest.inputs, inputs), ("outputs", manifest.outputs, outputs)):
+        want = sorted(spec.name for spec in specs)
+        if not set(want) <= set(found) or (kind == "inputs" and set(want) != set(found)):
+            raise ModelPackError(f"the model of {manifest.name} has {kind} {sorted(found)}, its manifest says {want}")
+        for spec in specs:
+            if found[spec.name] and not _agree(spec.shape, found[spec.name]):
+                raise ModelPackError(
+                    f"the model of {manifest.name} has {spec.name!r} of shape {tuple(found[spec.name])}, "
+                    f"its manifest says (batch, {', '.join(map(str, spec.shape))})"
+                )
+
+
+def _agree(shape: tuple[int, ...], found: Sequence[int]) -> bool:
+    pairs = zip(shape, found[1:], strict=False)
+    return len(found) == len(shape) + 1 and found[0] == -1 and all(got in (-1, want) for want, got in pairs)
+
+
+def example_length(manifest: Manifest) -> int:
+    """Length of the free axes in a warm-up or a comparison: `preprocessing.example_length` of the manifest, or 1."""
+    return int(manifest.preprocessing.get("example_length", 1))
+
+
+def zeros(manifest: Manifest, batch: int = 1, length: int | None = None) -> dict[str, FloatArray]:
+    """Make inputs of zeros; free axes get `length`, by default the manifest's `example_length`."""
+    length = example_length(manifest) if length is None else length
     return {
-        spec.name: np.zeros((batch, *(length if n == -1 else n for n in spec.shape)), np.float32) for spec in manifest.inputs
+        spec.name: np.zeros((batch, *(length if n == -1 else n for n in spec.shape)), np.float32)
+        for spec in manifest.inputs
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, get_args
 
-from engines.base import MODELS, Engine, EngineError, load_pack
+from engines.base import MODELS, Engine, EngineError, ModelPack, load_pack
 
 EngineName = Literal["openvino", "onnx"]
 
@@ -14,15 +14,25 @@ def load_engine(name: str, engine: EngineName = "openvino", models: Path = MODEL
     """Verify, compile and warm up the pack `models/name`; raises `EngineError` with one line that says what to do."""
     if engine not in get_args(EngineName):
         raise EngineError(f"unknown engine {engine!r}: use one of {', '.join(get_args(EngineName))}")
-    pack = load_pack(models / name)
-    built: Engine
-    if engine == "onnx":
-        from engines.onnx import OnnxEngine
-
-        built = OnnxEngine(pack)
-    else:
-        from engines.openvino import OpenVinoEngine
-
-        built = OpenVinoEngine(pack)
+    built = _build(load_pack(models / name), engine)
     built.warm_up()
     return built
+
+
+def pack_names(models: Path = MODELS) -> list[str]:
+    """Names of the packs in `models`, sorted: the folders that have a manifest."""
+    return sorted(path.parent.name for path in models.glob("*/manifest.json"))
+
+
+def _build(pack: ModelPack, engine: EngineName) -> Engine:
+    # A runtime takes a tenth of a second or more to import: only the one that is asked for is.
+    try:
+        if engine == "onnx":
+            from engines.onnx import OnnxEngine
+
+            return OnnxEngine(pack)
+        from engines.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(pack)
+    except ImportError as error:
+        raise EngineError(f"the engine {engine} cannot be imported ({error}): reinstall sidewitness") from None

@@ -1,45 +1,51 @@
-"""The words of the cards of the packs that `engines.convert` makes; a card says what a model is for, whence, and where it fails."""
+"""The cards of the packs made here: what a model is for, where it comes from, and where it fails."""
 
 FACE_DETECTOR_CARD = """
 # face_detector
 
-**What it is.** MediaPipe's short-range face detector (BlazeFace), converted from TFLite to ONNX without change to a weight.
-896 anchors, each with a box, six keypoints and a logit.
+**What it is.** MediaPipe's short-range face detector (BlazeFace), converted from TFLite to ONNX
+without change to a weight. 896 anchors, each with a box, six keypoints and a logit.
 
-**Use here.** Finds faces until the landmark model can follow them. It says where a face is, never whose.
+**Use here.** Finds faces until the landmark model can follow them. It says where a face is, never
+whose.
 
-**Origin and licence.** Google MediaPipe 0.10.21, `face_detection_short_range.tflite`, Apache-2.0; see NOTICE. Made by
-`engines/convert/mediapipe.py`. It was not trained by this project; its training data are described by MediaPipe's own
-model card, "MediaPipe BlazeFace Short Range".
+**Origin and licence.** Google MediaPipe 0.10.21, `face_detection_short_range.tflite`, Apache-2.0;
+see NOTICE. Made by `engines/convert/mediapipe.py`. It was not trained by this project; its training
+data are described by MediaPipe's own model card, "MediaPipe BlazeFace Short Range".
 
-**Interface.** In: `image` (batch, 128, 128, 3) RGB in [-1, 1]. Out: `boxes` (batch, 896, 16) in pixels relative to the anchor,
-`logits` (batch, 896, 1). The manifest holds the anchors and the decoding.
+**Interface.** In: `image` (batch, 128, 128, 3) RGB in [-1, 1]. Out: `boxes` (batch, 896, 16) in
+pixels relative to the anchor, `logits` (batch, 896, 1). The manifest holds the anchors and the
+decoding.
 
-**Checked.** Both engines match the original TFLite runtime on fixed inputs, for several batch sizes (`tests/engines/test_golden.py`
-states the tolerances).
+**Checked.** Both engines match the original TFLite runtime on fixed inputs, for several batch sizes
+(`tests/engines/test_golden.py` states the tolerances).
 
-**Limits.** Made for faces within two metres of a front camera: a face of 60 px in a 1280x720 picture is below its reach unless
-the search looks at tiles. Profiles beyond about 60 degrees, heavy occlusion and very dark pictures are missed more often.
+**Limits.** Made for faces within two metres of a front camera: a face of 60 px in a 1280x720
+picture is below its reach unless the search looks at tiles. Profiles beyond about 60 degrees, heavy
+occlusion and very dark pictures are missed more often.
 """
 
 FACE_LANDMARKS_CARD = """
 # face_landmarks
 
-**What it is.** MediaPipe's face mesh (468 points with depth), converted from TFLite to ONNX without change to a weight.
+**What it is.** MediaPipe's face mesh (468 points with depth), converted from TFLite to ONNX without
+change to a weight.
 
-**Use here.** Follows a face from frame to frame; the mouth crop, the face crop, pose and quality are read off the points. It
-describes geometry, never identity.
+**Use here.** Follows a face from frame to frame; the mouth crop, the face crop, pose and quality
+are read off the points. It describes geometry, never identity.
 
-**Origin and licence.** Google MediaPipe 0.10.21, `face_landmark.tflite`, Apache-2.0; see NOTICE. Made by
-`engines/convert/mediapipe.py`. It was not trained by this project; its training data are described by MediaPipe's own
-model card, "MediaPipe Face Mesh".
+**Origin and licence.** Google MediaPipe 0.10.21, `face_landmark.tflite`, Apache-2.0; see NOTICE.
+Made by `engines/convert/mediapipe.py`. It was not trained by this project; its training data are
+described by MediaPipe's own model card, "MediaPipe Face Mesh".
 
-**Interface.** In: `image` (batch, 192, 192, 3) RGB in [0, 1], the face upright and filling two thirds of the crop. Out:
-`landmarks` (batch, 468, 3) in pixels of the crop, `presence` (batch, 1), a logit that a face is there at all.
+**Interface.** In: `image` (batch, 192, 192, 3) RGB in [0, 1], the face upright and filling two
+thirds of the crop. Out: `landmarks` (batch, 468, 3) in pixels of the crop, `presence` (batch, 1), a
+logit that a face is there at all.
 
-**Checked.** Both engines match the original TFLite runtime on fixed inputs, for several batch sizes (`tests/engines/test_golden.py`
-states the tolerances).
+**Checked.** Both engines match the original TFLite runtime on fixed inputs, for several batch sizes
+(`tests/engines/test_golden.py` states the tolerances).
 
-**Limits.** The depth is relative. Points behind a hand, a mask or a microphone are guessed, and guessed plausibly: occlusion has to
-be judged elsewhere. Lips are followed less closely than by MediaPipe's attention variant, which does not convert.
+**Limits.** The depth is relative. Points behind a hand, a mask or a microphone are guessed, and
+guessed plausibly: occlusion has to be judged elsewhere. Lips are followed less closely than by
+MediaPipe's attention variant, which does not convert.
 """

@@ -47,7 +47,10 @@ def retarget(model: ModelProto, output: str, shape: Sequence[int]) -> None:
 
 
 def declare(model: ModelProto, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> None:
-    """State the graph's inputs and outputs as `(batch, *shape)` float32, forget shapes inferred for batch 1, and check the model."""
+    """State inputs and outputs as float32 `(batch, *shape)` and check the model.
+
+    Shapes of inner tensors were inferred for batch 1 and are forgotten.
+    """
     for field, specs in ((model.graph.input, inputs), (model.graph.output, outputs)):
         del field[:]
         field.extend(
@@ -58,7 +61,7 @@ def declare(model: ModelProto, inputs: Sequence[TensorSpec], outputs: Sequence[T
 
 
 def canonical(model: ModelProto) -> None:
-    """Order and name nodes, tensors and constants by their place in the graph alone, so that a conversion can be repeated to the byte."""
+    """Order and name everything by its place in the graph alone, so that a conversion can be repeated to the byte."""
     body = model.graph
     producer = {output: node for node in body.node for output in node.output}
     constants = {constant.name: constant for constant in body.initializer}
@@ -69,7 +72,9 @@ def canonical(model: ModelProto) -> None:
     done: set[str] = set()
     while pending:
         tensor = pending[-1]
-        waiting = [] if tensor not in producer else [name for name in producer[tensor].input if name and name not in done]
+        waiting = (
+            [] if tensor not in producer else [name for name in producer[tensor].input if name and name not in done]
+        )
         if tensor not in done and waiting:
             pending.extend(reversed(waiting))
             continue

@@ -1,7 +1,8 @@
-"""MediaPipe's face models, from the project's own wheel to model packs: `python -m engines.convert.mediapipe WHEEL OUT`.
+"""MediaPipe's face models, from that project's own wheel to model packs.
 
-Runs in an environment with the `convert` extra (see README.md beside this file). The TFLite files are read out of the wheel
-without installing it and are recognised by their sha256, so the packs can only come from the models that the golden tests know.
+`python -m engines.convert.mediapipe WHEEL OUT`, in an environment with the `convert` extra (see README.md beside this
+file). The TFLite files are read out of the wheel without installing it and are recognised by their sha256, so the packs
+can only come from the models that the golden tests know.
 """
 
 from __future__ import annotations
@@ -85,7 +86,10 @@ LANDMARKS = Conversion(
         "range": [0.0, 1.0],
         "size": [192, 192],
         "fit": "square region, rotated so that the eyes are level, 1.5 times the longer side of the face box",
-        "landmarks": {"unit": "pixels of the 192 x 192 crop; z on the same scale, smaller is nearer", "eyes": [33, 263]},
+        "landmarks": {
+            "unit": "pixels of the 192 x 192 crop; z on the same scale, smaller is nearer",
+            "eyes": [33, 263],
+        },
         "presence": {"activation": "sigmoid", "threshold": 0.5},
     },
     card=FACE_LANDMARKS_CARD,
@@ -93,12 +97,12 @@ LANDMARKS = Conversion(
 
 
 def read_member(wheel: Path, conversion: Conversion) -> bytes:
-    """The TFLite file of `conversion` out of `wheel`; raises `EngineError` unless it is the very file that is expected."""
+    """Read the TFLite file of `conversion`; raises `EngineError` unless it is the very file that is expected."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             data = archive.read(conversion.member)
     except (OSError, zipfile.BadZipFile, KeyError) as error:
-        raise EngineError(f"cannot read {conversion.member} out of {wheel} ({error}): use the wheel of {RELEASE}") from None
+        raise EngineError(f"cannot read {conversion.member} out of {wheel} ({error}): use that of {RELEASE}") from None
     if hashlib.sha256(data).hexdigest() != conversion.sha256:
         raise EngineError(f"{conversion.member} in {wheel} is not the file of mediapipe {RELEASE}: use that wheel")
     return data
@@ -126,7 +130,8 @@ def shape_up(model: onnx.ModelProto, conversion: Conversion) -> bytes:
     graph.canonical(model)
     model.graph.name = conversion.pack
     model.graph.doc_string = ""
-    return model.SerializeToString(deterministic=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
 
 
 def convert(wheel: Path, out: Path, conversion: Conversion) -> Path:
@@ -152,7 +157,9 @@ def convert(wheel: Path, out: Path, conversion: Conversion) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert both models; 0 when done, 1 with one line on stderr when not."""
-    parser = argparse.ArgumentParser(prog="python -m engines.convert.mediapipe", description="MediaPipe wheel to model packs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m engines.convert.mediapipe", description="MediaPipe wheel to model packs."
+    )
     parser.add_argument("wheel", type=Path, help=f"the mediapipe {RELEASE} wheel, not installed")
     parser.add_argument("out", type=Path, help="where the packs go, e.g. engines/models")
     options = parser.parse_args(arguments)

@@ -15,7 +15,7 @@ from engines.base import SCHEMA, TensorSpec
 
 
 def tensor_fields(specs: Sequence[TensorSpec]) -> list[dict[str, Any]]:
-    """The manifest's form of `specs`."""
+    """Write `specs` as a manifest does."""
     return [{"name": spec.name, "dtype": "float32", "shape": list(spec.shape)} for spec in specs]
 
 
@@ -29,8 +29,8 @@ def write_pack(
 ) -> None:
     """Write `model.onnx`, `manifest.json` and `card.md` into `folder`, which is made when absent.
 
-    `about` holds the manifest's other fields: name, version, licence, source and, where they apply, preprocessing, metrics,
-    recipe and data.
+    `about` holds the manifest's other fields: name, version, licence, source and, where they apply, preprocessing,
+    metrics, recipe and data.
     """
     manifest = {
         "schema": SCHEMA,

@@ -1,4 +1,7 @@
-"""Pictures that stand in for faces: made from a seed, so that no photograph is committed. Numpy only: the converter's environment runs this too."""
+"""Pictures that stand in for faces, made from a seed, so that no photograph is committed.
+
+Numpy only: the converter's environment runs this too.
+"""
 
 from __future__ import annotations
 

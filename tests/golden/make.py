@@ -1,7 +1,7 @@
-"""Makes the golden outputs with the original runtime: `python -m tests.golden.make WHEEL`, in the converter's environment.
+"""Makes the golden outputs with the original runtime: `python -m tests.golden.make WHEEL`.
 
-Each TFLite model is read out of the wheel and run in TensorFlow's own interpreter (built-in kernels, no delegate), one picture at a
-time, on the inputs of `tests.golden.inputs`.
+Each TFLite model is read out of the wheel and run in TensorFlow's own interpreter (built-in kernels, no delegate), one
+picture at a time, on the inputs of `tests.golden.inputs`. Needs the converter's environment.
 """
 
 from __future__ import annotations

@@ -234,8 +234,8 @@ def _transit(state: DecisionState) -> tuple[DecisionState, Transition | None]:
 
 
 def _copy(state: DecisionState) -> EDetector:
-    # It cannot rise above the threshold, so it tells how soon the evidence fades, however much there was.
-    cap = state.config.threshold
+    # Held between the two levels, it tells how soon the evidence fades, however much of it there was.
+    cap = (state.config.threshold * state.config.suspect_level) ** 0.5
     return replace(state.running, cap=cap, phases=tuple(min(m, cap) for m in state.running.phases))
 
 

@@ -1,0 +1,198 @@
+"""The rolling window: encoder outputs of both tracks on 25 Hz grids, paired by capture time only when they are read.
+
+Each track keeps its own integer grid (index k is media time k / rate), so what was stored is never moved; the shift
+between the two grids follows from the newest stamp of each track, and a sender report that comes late re-aligns the
+past as well. The invariant: a frame is valid only if it was pushed, was usable, and belongs to the current run of its
+track; everything else is zero and masked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.types import BoolArray, ClockState, FloatArray, Stamp, TrackKind
+
+# How long the window waits for the slower track before it goes on with that track masked.
+PATIENCE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """The last T = seconds * rate frames of both tracks; frame t of `lips` and of `voice` were captured together.
+
+    `lips` (T, D) with `lips_mask` (T,), `voice` (T, E) with `voice_mask` (T,) and `speech` (T,); vectors are zero where
+    masked. `pictures` (T,) is true where a picture was seen, with or without a usable face. `end` is the capture time of
+    the end in seconds, `age` the seconds since the first push, `uncertainty` the half-width in seconds of the pairing's
+    error (the window's length while a track has no stamp).
+    """
+
+    end: float
+    rate: int
+    lips: FloatArray
+    lips_mask: BoolArray
+    voice: FloatArray
+    voice_mask: BoolArray
+    speech: BoolArray
+    clock: ClockState
+    uncertainty: float
+    pictures: BoolArray
+    age: float
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.lips_mask) / self.rate
+
+    @property
+    def speech_seconds(self) -> float:
+        """Seconds in which lips and voice are valid and the voice speaks."""
+        return float(np.count_nonzero(self.lips_mask & self.voice_mask & self.speech)) / self.rate
+
+    @property
+    def coverage(self) -> float:
+        """Fraction of frames in which lips and voice are valid."""
+        return float(np.mean(self.lips_mask & self.voice_mask))
+
+    @property
+    def face_fraction(self) -> float:
+        """Fraction of frames with usable lips."""
+        return float(np.mean(self.lips_mask))
+
+
+class WindowBuffer:
+    """Rings of `keep_seconds` for lips and voice, and the window of `seconds` at their newest end.
+
+    A push within the newest window may come late or overwrite; one that ends before it means that the index went
+    back, and the track starts anew. Frames between two pushes are masked.
+    """
+
+    def __init__(self, seconds: float = 5.0, rate: int = 25, keep_seconds: float = 30.0) -> None:
+        if not 0.0 < seconds <= keep_seconds - PATIENCE_SECONDS:
+            raise ValueError(
+                f"a window must be longer than 0 and at most {keep_seconds - PATIENCE_SECONDS:g} s: {seconds:g}"
+            )
+        self.seconds = seconds
+        self.rate = rate
+        self.keep_seconds = keep_seconds
+        capacity = round(keep_seconds * rate)
+        self._lips = _Ring(capacity, round(seconds * rate))
+        self._voice = _Ring(capacity, round(seconds * rate))
+        self._stamps: dict[TrackKind, Stamp] = {}
+
+    def push_lips(self, first_index: int, vectors: FloatArray, usable: BoolArray) -> None:
+        """Store lip vectors (N, D) of the frames from `first_index`; `usable` (N,) is false where no face was read."""
+        self._lips.push(first_index, vectors, usable)
+
+    def push_voice(self, first_index: int, vectors: FloatArray, speech: BoolArray) -> None:
+        """Store voice vectors (N, E) of the frames from `first_index`; `speech` (N,) is true where somebody speaks."""
+        self._voice.push(first_index, vectors, speech)
+
+    def mark(self, kind: TrackKind, stamp: Stamp) -> None:
+        """Remember the newest stamp of a track: where its media time lies in capture time, and how sure that is."""
+        self._stamps[kind] = stamp
+
+    @property
+    def shift(self) -> int:
+        """How many frames the voice index runs ahead of the lips index; 0 until both tracks are marked."""
+        if len(self._stamps) < 2:
+            return 0
+        return round(self.rate * (self._offset("video") - self._offset("audio")))
+
+    def window(self, seconds: float | None = None) -> Window:
+        """Read the newest window, of `seconds` if given. Always succeeds; the masks say what is missing."""
+        length = round((self.seconds if seconds is None else seconds) * self.rate)
+        if not 0 < length <= round((self.keep_seconds - PATIENCE_SECONDS) * self.rate):
+            raise ValueError(f"a window of {seconds} s does not fit: keep_seconds is {self.keep_seconds:g}")
+        shift = self.shift
+        end = self._end(shift)
+        lips, pictures, usable = self._lips.read(end - length, length)
+        voice, heard, speech = self._voice.read(end - length + shift, length)
+        return Window(
+            end=self._capture(end, shift),
+            rate=self.rate,
+            lips=np.where(usable[:, None], lips, np.float32(0.0)),
+            lips_mask=usable,
+            voice=voice,
+            voice_mask=heard,
+            speech=speech,
+            clock=self._clock(),
+            uncertainty=sum(s.uncertainty for s in self._stamps.values()) if len(self._stamps) == 2 else self.seconds,
+            pictures=pictures,
+            age=self._age(end, shift),
+        )
+
+    def _offset(self, kind: TrackKind) -> float:
+        stamp = self._stamps.get(kind)
+        return stamp.capture - stamp.media if stamp else 0.0
+
+    def _capture(self, end: int, shift: int) -> float:
+        if "video" in self._stamps:
+            return end / self.rate + self._offset("video")
+        return (end + shift) / self.rate + self._offset("audio")
+
+    def _clock(self) -> ClockState:
+        mapped = [stamp.state is ClockState.MAPPED for stamp in self._stamps.values()]
+        return ClockState.MAPPED if len(mapped) == 2 and all(mapped) else ClockState.UNKNOWN
+
+    def _end(self, shift: int) -> int:
+        ends = [ring.end - move for ring, move in ((self._lips, 0), (self._voice, shift)) if ring.started]
+        if not ends:
+            return 0
+        return max(min(ends), max(ends) - round(PATIENCE_SECONDS * self.rate))
+
+    def _age(self, end: int, shift: int) -> float:
+        begins = [ring.begin - move for ring, move in ((self._lips, 0), (self._voice, shift)) if ring.started]
+        return max(0, end - min(begins)) / self.rate if begins else 0.0
+
+
+class _Ring:
+    """The newest `capacity` frames of one track, [end - capacity, end); slot = index modulo capacity."""
+
+    def __init__(self, capacity: int, late: int) -> None:
+        self.capacity = capacity
+        self.late = late
+        self.started = False
+        self.begin = 0
+        self.end = 0
+        self.vectors = np.zeros((capacity, 0), np.float32)
+        self.filled = np.zeros(capacity, np.bool_)
+        self.flags = np.zeros(capacity, np.bool_)
+
+    def push(self, first: int, vectors: FloatArray, flags: BoolArray) -> None:
+        if vectors.ndim != 2 or flags.shape != vectors.shape[:1]:
+            raise ValueError(f"vectors {vectors.shape} and flags {flags.shape} must be (N, D) and (N,)")
+        if not len(vectors):
+            return
+        if vectors.shape[1] != self.vectors.shape[1]:
+            self.vectors = np.zeros((self.capacity, vectors.shape[1]), np.float32)
+            self.started = False
+        end = first + len(vectors)
+        if not self.started or end <= self.end - self.late:
+            self._restart(first)
+        self._forget(max(self.end, end - self.capacity), end)
+        self.end = max(self.end, end)
+        skip = max(0, self.end - self.capacity - first)
+        slots = np.arange(first + skip, end) % self.capacity
+        # A vector that is not a number would poison every mean it enters; it counts as never pushed.
+        finite: BoolArray = np.asarray(np.isfinite(vectors[skip:]).all(axis=1), np.bool_)
+        self.vectors[slots] = np.where(finite[:, None], vectors[skip:], np.float32(0.0))
+        self.filled[slots] = finite
+        self.flags[slots] = flags[skip:] & finite
+
+    def read(self, first: int, length: int) -> tuple[FloatArray, BoolArray, BoolArray]:
+        """Vectors (length, D), pushed (length,), flags (length,); zero outside of what is kept."""
+        index = np.arange(first, first + length)
+        slots = index % self.capacity
+        filled = self.filled[slots] & (index >= self.end - self.capacity) & (index < self.end)
+        return np.where(filled[:, None], self.vectors[slots], np.float32(0.0)), filled, self.flags[slots] & filled
+
+    def _restart(self, first: int) -> None:
+        self.started = True
+        self.begin = self.end = first
+        self.filled[:] = False
+
+    def _forget(self, first: int, end: int) -> None:
+        if end > first:
+            self.filled[np.arange(first, end) % self.capacity] = False

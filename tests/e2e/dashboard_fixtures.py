@@ -1,7 +1,7 @@
 """A small sidecar that speaks the public API from a script: real Starlette on real uvicorn, real aiortc behind WHIP.
 
-The pages under test cannot tell it from the product; a test decides what is said, when a connection breaks and which token
-is right, and reads back what the pages asked for.
+The pages under test cannot tell it from the product; a test decides what is said and when a connection breaks, and
+reads back what the pages asked for.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def curve(peak: float, best_ms: float = 40.0) -> JsonObject:
     """An offset curve with its best agreement at `best_ms`."""
     offsets = [40.0 * step for step in range(-15, 16)]
     ripple = [0.035 * ((step * 7) % 5 - 2) / 2 for step in range(31)]
-    agreement = [0.05 + r + (peak - 0.05) * 2.0 ** -(((o - best_ms) / 60) ** 2) for o, r in zip(offsets, ripple, strict=True)]
+    peaks = [(peak - 0.05) * 2.0 ** -(((offset - best_ms) / 60) ** 2) for offset in offsets]
+    agreement = [0.05 + wave + height for wave, height in zip(ripple, peaks, strict=True)]
     return {
         "offsets_ms": offsets,
         "agreement": [round(value, 3) for value in agreement],
@@ -171,7 +172,8 @@ class Handlers:
         if not authorised(request):
             return problem(401, "wrong token")
         after = int(request.query_params["after"])
-        return JSONResponse({"findings": [f for f in self.sidecar.findings if f["seq"] > after], "next": self.sidecar.head})
+        newer = [finding for finding in self.sidecar.findings if finding["seq"] > after]
+        return JSONResponse({"findings": newer, "next": newer[-1]["seq"] if newer else after})
 
     async def alerts(self, connection: WebSocket) -> None:
         """WebSocket /v1/alerts."""

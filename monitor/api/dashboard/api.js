@@ -5,6 +5,7 @@
 
 const KEY = "sidewitness.token";
 const PATIENCE = 10_000;
+const MOST_PAGES = 10;
 
 /** An answer that is not a success, with what the problem document says (RFC 9457). */
 export class ApiError extends Error {
@@ -20,14 +21,30 @@ export class ApiError extends Error {
   }
 }
 
+const FRAGMENT = /(?:^#|&)token=([^&]*)/;
+
+/** @returns {boolean} whether the address carries a token */
+export function hasToken() {
+  return FRAGMENT.test(location.hash);
+}
+
 /** @returns {string | null} the token of `#token=...`, taken out of the address bar, else the one kept for this tab */
 export function takeToken() {
-  const found = /(?:^#|&)token=([^&]*)/.exec(location.hash);
+  const found = FRAGMENT.exec(location.hash);
   if (!found) return sessionStorage.getItem(KEY);
   history.replaceState(null, "", location.pathname + location.search);
-  const token = decodeURIComponent(found[1]);
-  keepToken(token || null);
-  return token || null;
+  const token = readable(found[1]) || null;
+  keepToken(token);
+  return token;
+}
+
+/** @param {string} text percent-encoded, or a token that happens to hold a percent sign */
+function readable(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** @param {string | null} token null forgets it */
@@ -87,9 +104,8 @@ async function failure(response) {
  */
 export async function getParticipants(token) {
   const { calls } = await (await request(address("v1/calls"), token)).json();
-  const time = new Date().toISOString();
   return calls.flatMap((/** @type {any} */ { call, participants }) =>
-    participants.map((/** @type {any} */ participant) => ({ time, ...participant, call })),
+    participants.map((/** @type {any} */ participant) => ({ ...participant, call })),
   );
 }
 
@@ -99,6 +115,12 @@ export async function getParticipants(token) {
  * @returns {Promise<import("./types.js").FindingMessage[]>} the findings after that sequence number, oldest first
  */
 export async function getFindings(token, after) {
-  const { findings } = await (await request(address(`v1/findings?after=${after}&limit=200`), token)).json();
-  return findings;
+  const all = [];
+  for (let page = 0, from = after; page < MOST_PAGES; page += 1) {
+    const { findings, next } = await (await request(address(`v1/findings?after=${from}&limit=200`), token)).json();
+    all.push(...findings);
+    if (!findings.length || !(next > from)) break;
+    from = next;
+  }
+  return all;
 }

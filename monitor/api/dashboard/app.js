@@ -26,6 +26,7 @@ function summarise() {
   for (const { verdict, leftAt } of board.cards) if (!leftAt && verdict in counts) counts[/** @type {keyof counts} */ (verdict)] += 1;
   for (const [verdict, count] of Object.entries(counts)) write(byId(`count-${verdict}`), String(count));
   write(byId("count-findings"), findings.open ? `${findings.open} open` : "");
+  byId("jump").hidden = !findings.open;
   byId("no-calls").hidden = board.cards.length > 0;
   document.title = findings.open ? `(${findings.open}) Sidewitness` : "Sidewitness";
 }
@@ -51,13 +52,14 @@ board.addEventListener("verdict", (event) => {
 
 feed.addEventListener("picture", (event) => {
   const { after } = /** @type {CustomEvent} */ (event).detail;
+  findings.clear();
   attempt(async () => (await getFindings(feed.token, after)).forEach((finding) => findings.apply(finding, serverNow())));
 });
 
 feed.addEventListener("message", (event) => {
   const message = /** @type {CustomEvent} */ (event).detail;
   if (message.type === "hello") refresh();
-  if (message.type === "gap") byId("gap").hidden = false;
+  if (message.type === "gap") byId("gap").hidden = !message.after;
   if (message.type === "finding") findings.apply(message, serverNow());
   if (message.type === "state") {
     skew = new Date(message.time).getTime() - Date.now();

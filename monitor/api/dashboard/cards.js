@@ -19,7 +19,6 @@ export class Card {
   /** @param {string} participant */
   constructor(participant) {
     this.verdict = "";
-    this.since = "";
     this.heardAt = 0;
     this.leftAt = 0;
     this.strip = new Strip();
@@ -37,7 +36,7 @@ export class Card {
       { class: "card", "aria-label": participant },
       h("header", {}, h("div", {}, h("h3", {}, participant), this.claim), this.pill),
       h("div", { class: "says" }, this.title, this.detail),
-      h("figure", {}, this.strip.element, h("figcaption", { class: "spread" }, this.evidence, this.level)),
+      h("figure", {}, this.strip.element, h("figcaption", { class: "spread" }, this.evidence, "last 2 min", this.level)),
       this.quality,
       h("details", { class: "more" }, h("summary", {}, "Scores and offset curve"), this.scores, this.curve.element),
     );
@@ -68,17 +67,16 @@ export class Card {
   /** @param {ParticipantState} state */
   judge(state) {
     this.verdict = state.verdict;
-    this.since = state.time;
     this.element.dataset.verdict = state.verdict;
     this.pill.className = `pill ${state.verdict}`;
-    this.pill.title = `since ${clock(state.time)}`;
+    this.pill.title = `since ${clock(state.since ?? state.time ?? "")}`;
     this.pill.replaceChildren(icon(state.verdict), verdictWord(state.verdict));
   }
 
   /** @param {ParticipantState} state */
   measure({ time, verdict, statistic, threshold }) {
     if (typeof statistic !== "number" || typeof threshold !== "number") return;
-    this.strip.push({ at: new Date(time).getTime() / 1000, statistic, verdict }, threshold);
+    if (time) this.strip.push({ at: new Date(time).getTime() / 1000, statistic, verdict }, threshold);
     write(this.evidence, `Evidence ${round(statistic)}`);
     write(this.level, `alert at ${round(threshold)}`);
   }
@@ -138,7 +136,8 @@ export class Board extends EventTarget {
     const card = known ?? new Card(state.participant);
     if (!known) this.addCard(call, state.participant, card);
     const changed = card.update(state, now);
-    if (changed) this.dispatchEvent(new CustomEvent("verdict", { detail: state }));
+    // Somebody who just came and of whom nothing is known yet is no news.
+    if (changed && (known || state.verdict !== "inconclusive")) this.dispatchEvent(new CustomEvent("verdict", { detail: state }));
   }
 
   /**
@@ -151,7 +150,8 @@ export class Board extends EventTarget {
     for (const state of participants) this.update(state, now);
     for (const [name, call] of this.calls) {
       for (const [participant, card] of call.cards) {
-        if (present.has(JSON.stringify([name, participant]))) continue;
+        // Whoever came while the list was on its way is not in it, and has not left.
+        if (present.has(JSON.stringify([name, participant])) || !card.isStale(now)) continue;
         card.leave(now);
         if (now - card.leftAt > KEPT_AFTER_LEAVING) this.removeCard(name, participant);
       }

@@ -131,7 +131,7 @@ export class Curve {
    * @param {string} text
    */
   label(left, top, text) {
-    const after = left < this.width / 2;
+    const after = left < this.width * 0.55;
     return s("text", { class: `label strong ${after ? "" : "end"}`, x: left + (after ? 8 : -8), y: Math.max(12, top - 6) }, text);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The findings, newest episode first: one row per id, opened, updated and closed by messages that may arrive twice or out
- * of order (delivery is at least once), so a message older than what a row shows changes nothing.
+ * of order (delivery is at least once, and REST runs beside the socket): a row is always what its messages say in order.
  */
 
 import { pairs } from "./cards.js";
@@ -14,15 +14,14 @@ import { clock, detectorWord, lasted, phrase, scoreWords } from "./words.js";
 const MOST_ROWS = 300;
 const MOST_STEPS = 12;
 /** @type {Object<string, string>} */
-const ACTIONS = { opened: "Opened", updated: "Grew stronger", closed: "Closed" };
+const ACTIONS = { opened: "Opened", updated: "Goes on", closed: "Closed" };
 
 /** One episode. */
 class Row {
-  /** @param {FindingMessage} message the first that was seen of it */
+  /** @param {FindingMessage} message any of its messages */
   constructor(message) {
-    this.first = message;
-    this.last = message;
-    this.seq = -1;
+    /** @type {FindingMessage[]} in the order of their sequence numbers, at least one once the row is used */
+    this.messages = [message];
     this.curve = new Curve();
     this.status = h("span", { class: "status" });
     this.title = h("span", { class: "title" });
@@ -35,49 +34,63 @@ class Row {
     const id = h("p", { class: "id" }, "Finding ", h("code", {}, message.id));
     const body = h("div", { class: "body" }, this.detail, this.curve.element, this.scores, this.steps, id);
     this.element = h("li", {}, h("details", { class: "finding", "data-id": message.id }, summary, body));
+    this.show();
+  }
+
+  /** @returns {FindingMessage} */
+  get first() {
+    return this.messages[0];
+  }
+
+  /** @returns {FindingMessage} */
+  get last() {
+    return this.messages[this.messages.length - 1];
+  }
+
+  get isOpen() {
+    return this.last.action !== "closed";
   }
 
   /** @param {FindingMessage} message */
   apply(message) {
-    if (message.seq <= this.seq) return;
-    this.seq = message.seq;
-    this.last = message;
-    const closed = message.action === "closed";
-    const { title, detail } = phrase("alert", this.first.reason);
-    this.element.dataset.action = message.action;
-    this.status.className = `status ${closed ? "closed" : "alert"}`;
-    this.status.replaceChildren(icon(closed ? "inconclusive" : "alert"), closed ? "Closed" : "Open");
+    if (this.messages.some(({ seq }) => seq === message.seq)) return;
+    this.messages = [...this.messages, message].sort((a, b) => a.seq - b.seq);
+    // The first stays: it says when and why the episode began.
+    if (this.messages.length > MOST_STEPS) this.messages.splice(1, 1);
+    this.show();
+  }
+
+  show() {
+    const suspicious = this.messages.filter(({ action }) => action !== "closed");
+    const told = suspicious.at(-1) ?? this.last;
+    const { title, detail } = phrase("alert", suspicious[0]?.reason);
+    this.element.dataset.action = this.last.action;
+    this.status.className = `status ${this.isOpen ? "alert" : "closed"}`;
+    this.status.replaceChildren(icon(this.isOpen ? "alert" : "inconclusive"), this.isOpen ? "Open" : "Closed");
     write(this.title, title);
     write(this.detail, detail);
-    if (Object.keys(message.scores ?? {}).length && !closed) this.score(message);
-    this.curve.show(closed && this.curve.curve ? null : findCurve(message));
-    this.addStep(message);
+    this.score(told);
+    this.curve.show(findCurve(told));
+    this.steps.replaceChildren(...this.messages.map((message) => this.step(message)));
   }
 
   /** @param {FindingMessage} message */
   score({ scores, identity }) {
     /** @type {Array<[string, string]>} */
-    const words = Object.entries(scores).map(([name, score]) => [detectorWord(name), scoreWords(score)]);
+    const words = Object.entries(scores ?? {}).map(([name, score]) => [detectorWord(name), scoreWords(score)]);
     pairs(this.scores, identity ? [["Claimed identity", identity], ...words] : words);
   }
 
   /** @param {FindingMessage} message */
-  addStep({ time, action, verdict, reason }) {
-    const why = action === "closed" ? ` · ${phrase(verdict, reason).title}` : "";
-    this.steps.append(h("li", {}, h("time", { datetime: time }, clock(time)), ` ${ACTIONS[action] ?? action}${why}`));
-    // The first step stays: it says when the episode began.
-    if (this.steps.children.length > MOST_STEPS) this.steps.children[1].remove();
+  step({ time, action, verdict, reason }) {
+    const why = action === "closed" && reason !== this.first.reason ? `: ${phrase(verdict, reason).title.toLowerCase()}` : "";
+    return h("li", {}, h("time", { datetime: time }, clock(time)), ` ${ACTIONS[action] ?? action}${why}`);
   }
 
   /** @param {number} now milliseconds on the sidecar's clock */
   tick(now) {
-    const closed = this.last.action === "closed";
-    const length = lasted(this.first.time, closed ? this.last.time : now);
-    write(this.time, closed ? `${clock(this.first.time)}, lasted ${length}` : `since ${clock(this.first.time)}, ${length}`);
-  }
-
-  get isOpen() {
-    return this.last.action !== "closed";
+    const length = lasted(this.first.time, this.isOpen ? now : this.last.time);
+    write(this.time, this.isOpen ? `since ${clock(this.first.time)}, ${length}` : `${clock(this.first.time)}, lasted ${length}`);
   }
 }
 
@@ -104,24 +117,33 @@ export class FindingList {
    * @param {number} now milliseconds on the sidecar's clock
    */
   apply(message, now) {
-    let row = this.rows.get(message.id);
-    if (!row) {
-      row = new Row(message);
-      this.rows.set(message.id, row);
-      this.insert(row);
-    }
+    const known = this.rows.get(message.id);
+    const row = known ?? new Row(message);
+    const began = row.first.seq;
     row.apply(message);
+    if (!known || row.first.seq < began) this.place(row);
     row.tick(now);
+    this.trim();
     this.empty.hidden = true;
   }
 
   /** @param {Row} row */
-  insert(row) {
+  place(row) {
+    this.rows.set(row.first.id, row);
     const older = [...this.rows.values()].filter(({ first }) => first.seq < row.first.seq).sort((a, b) => b.first.seq - a.first.seq);
     this.list.insertBefore(row.element, older[0]?.element ?? null);
+  }
+
+  trim() {
     if (this.rows.size <= MOST_ROWS) return;
-    const [oldest] = [...this.rows.values()].filter(({ isOpen }) => !isOpen).sort((a, b) => a.first.seq - b.first.seq);
-    if (oldest) this.remove(oldest);
+    const ended = [...this.rows.values()].filter(({ isOpen }) => !isOpen).sort((a, b) => a.first.seq - b.first.seq);
+    if (ended.length) this.remove(ended[0]);
+  }
+
+  /** Forgets everything: what comes next is another journal's, or the first picture. */
+  clear() {
+    for (const row of [...this.rows.values()]) this.remove(row);
+    this.empty.hidden = false;
   }
 
   /** @param {Row} row */

@@ -3,7 +3,7 @@
  * status always says in words whether what is on the page is live.
  */
 
-import { alertsAddress, keepToken, takeToken } from "./api.js";
+import { alertsAddress, hasToken, keepToken, takeToken } from "./api.js";
 import { byId, write } from "./dom.js";
 import { Feed } from "./feed.js";
 import { TokenDialog } from "./token.js";
@@ -39,6 +39,7 @@ export function connect() {
   feed.addEventListener("phase", (event) => {
     const { phase, delay } = /** @type {CustomEvent} */ (event).detail;
     status.dataset.phase = phase;
+    document.body.dataset.phase = phase;
     write(status, phaseWords(phase, delay));
     button.hidden = phase !== "asking";
   });
@@ -48,7 +49,8 @@ export function connect() {
   });
   dialog.addEventListener("token", (event) => use(/** @type {CustomEvent} */ (event).detail));
   button.addEventListener("click", () => dialog.ask(false));
-  window.addEventListener("hashchange", () => use(takeToken()));
+  // A skip link changes the fragment too; only one that carries a token means anything here.
+  window.addEventListener("hashchange", () => hasToken() && use(takeToken()));
 
   /** @param {string | null} token */
   function use(token) {

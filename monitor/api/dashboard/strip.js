@@ -12,21 +12,23 @@ export const SPAN = 120;
 const MOST_POINTS = 1200;
 const LONGEST_GAP = 5;
 const FLOOR = 0.1;
-const HEIGHT = 84;
+const HEIGHT = 96;
 const RIBBON = 10;
-const TOP = 6;
+const TOP = 2;
 const RIGHT = 6;
 /** @type {Object<string, number>} */
 const RIBBON_HEIGHTS = { alert: 10, suspect: 7, bona_fide: 4, inconclusive: 2 };
 
 /**
- * The points still in view, oldest first, with the new one; one that is not newer than the last is ignored.
+ * The points still in view, oldest first, with the new one. One that is not newer than the last is ignored, unless it is so
+ * much older that the sidecar's clock must have been set back: then the strip starts over.
  * @param {Point[]} points
  * @param {Point} point
  * @returns {Point[]}
  */
 export function extend(points, point) {
   const last = points.at(-1);
+  if (last && point.at <= last.at - LONGEST_GAP) return [point];
   if (last && point.at <= last.at) return points;
   return [...points, point].filter(({ at }) => at >= point.at - SPAN).slice(-MOST_POINTS);
 }
@@ -38,7 +40,7 @@ export function extend(points, point) {
  * @returns {[number, number]} exponents of ten
  */
 export function decades(points, threshold) {
-  const highest = points.reduce((most, { statistic }) => Math.max(most, statistic), threshold * 3);
+  const highest = points.reduce((most, { statistic }) => Math.max(most, statistic), threshold * 30);
   return [Math.log10(FLOOR), Math.ceil(Math.log10(Math.min(highest, Number.MAX_VALUE)))];
 }
 
@@ -118,7 +120,7 @@ export class Strip {
       ...grid,
       s("line", { class: "base", x1: 0, x2: this.width, y1: floor, y2: floor }),
       s("line", { class: "threshold", x1: 0, x2: this.width, y1: level, y2: level }),
-      s("text", { class: "label", x: 4, y: level + 12 }, "alert level"),
+      s("text", { class: "label", x: 4, y: level - 5 }, "alert level"),
     ];
   }
 

@@ -128,7 +128,7 @@ function stopCamera() {
   preview.srcObject = null;
   publication?.stop();
   publication = null;
-  board.sync([]);
+  for (const card of board.cards) card.leave(Date.now());
   show("off", "");
 }
 

@@ -20,7 +20,8 @@
  * @property {string} call
  * @property {string} participant
  * @property {string | null} [identity]
- * @property {string} time RFC 3339
+ * @property {string} [time] RFC 3339; a state message has it
+ * @property {string} [since] RFC 3339; an entry of GET /v1/calls has it
  * @property {Verdict} verdict
  * @property {string | null} reason
  * @property {Object<string, DetectorScore>} scores

@@ -173,6 +173,7 @@ export function lasted(from, to) {
  */
 export function clock(time, now = new Date()) {
   const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return "an unknown time";
   const of = date.toLocaleTimeString("en-GB");
   return date.toDateString() === now.toDateString() ? of : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${of}`;
 }

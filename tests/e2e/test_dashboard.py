@@ -1,0 +1,488 @@
+"""The pages in a real Chromium at phone and desk width, against a scripted sidecar that speaks the public API."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+
+from monitor.types import Reason, Verdict
+from tests.e2e.dashboard_fixtures import TOKEN, JsonObject, Sidecar, curve, finding, running_sidecar, state
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason="Chromium is not installed (Debian package: chromium)"),
+]
+
+LIVE = "#connection[data-phase=live]"
+REFUSED_REQUEST = "Failed to load resource"
+
+
+@dataclass
+class Visit:
+    """A page, and everything that it complained of: script errors, console errors, violations of the policy."""
+
+    page: Page
+    sidecar: Sidecar
+    complaints: list[str] = field(default_factory=list)
+
+    async def open(self, path: str = "/", token: str = TOKEN) -> None:
+        """Open a page with a token in the fragment."""
+        await self.page.goto(f"{self.sidecar.url}{path}#token={token.replace('+', '%2B')}")
+
+    async def live(self, path: str = "/") -> None:
+        """Open a page and wait until it is subscribed."""
+        await self.open(path)
+        await self.page.wait_for_selector(LIVE)
+        await self.sidecar.until(lambda: len(self.sidecar.sockets) == 1)
+
+    def card(self, participant: str) -> Any:
+        """The card of a participant."""
+        return self.page.locator(f".card[aria-label='{participant}']")
+
+    async def overflow(self) -> int:
+        """CSS pixels by which the page is wider than the window."""
+        return int(await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+    async def run(self, module: str, body: str, argument: Any = None) -> Any:
+        """Run `body` with the module as `m` and the argument as `x`."""
+        script = f"async (x) => {{ const m = await import('/static/{module}'); {body} }}"
+        return await self.page.evaluate(script, argument)
+
+
+async def launch(devices: int) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        fake = f"--use-fake-device-for-media-stream=device-count={devices}"
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, fake])
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async for started in launch(devices=1):
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def bare_browser() -> AsyncIterator[Browser]:
+    async for started in launch(devices=0):
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def server() -> AsyncIterator[Sidecar]:
+    async with running_sidecar() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sidecar(server: Sidecar) -> Sidecar:
+    await server.reset()
+    return server
+
+
+async def visit_with(context: BrowserContext, sidecar: Sidecar) -> Visit:
+    visit = Visit(await context.new_page(), sidecar)
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            visit.complaints.append(message.text)
+
+    visit.page.on("console", on_console)
+    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    return visit
+
+
+@pytest_asyncio.fixture(loop_scope="module", params=[375, 1440])
+async def visit(request: pytest.FixtureRequest, browser: Browser, sidecar: Sidecar) -> AsyncIterator[Visit]:
+    """A fresh page at each width; at the end it must have complained of nothing and fit the window."""
+    context = await browser.new_context(viewport={"width": request.param, "height": 812})
+    visit = await visit_with(context, sidecar)
+    yield visit
+    assert visit.complaints == []
+    assert await visit.overflow() <= 0
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(browser: Browser, sidecar: Sidecar) -> AsyncIterator[Visit]:
+    """A fresh page at desk width, for what does not depend on it."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 812})
+    yield await visit_with(context, sidecar)
+    await context.close()
+
+
+def stream(participant: str, count: int, verdict: str, reason: str | None, **more: Any) -> list[JsonObject]:
+    """One state every half second, the evidence growing tenfold every ten seconds."""
+    return [state(participant, i / 2, verdict, reason, **{"statistic": 10 ** (i / 20)} | more) for i in range(count)]
+
+
+# The dashboard
+
+
+async def test_states_become_cards_with_a_strip_and_plain_words(visit: Visit) -> None:
+    await visit.live()
+    await visit.sidecar.say(*stream("alice", 80, "inconclusive", "not_enrolled"))
+    alice = visit.card("alice")
+    await expect(alice.locator(".pill")).to_have_text("Inconclusive")
+    await expect(alice.locator(".title")).to_have_text("Lips and voice agree")
+    await expect(alice.locator(".detail")).to_contain_text("does not show a genuine person")
+    await expect(alice.locator(".quality")).to_contain_text("182 px")
+    strip = alice.locator("svg.strip")
+    words = "Evidence over the last two minutes: now 8,900, highest 8,900, alert at 72,000."
+    await expect(strip).to_have_attribute("aria-label", words)
+    path = await strip.locator("path.line").get_attribute("d")
+    heights = [float(point.split()[1]) for point in path.removeprefix("M").split("L")]
+    assert len(heights) == 80
+    assert heights == sorted(heights, reverse=True)
+    level = float(await strip.locator(".threshold").get_attribute("y1"))
+    assert level < heights[-1] < heights[0]
+
+
+async def test_a_strip_that_passes_the_level_crosses_its_line(visit: Visit) -> None:
+    await visit.live()
+    await visit.sidecar.say(*stream("mallory", 120, "alert", "lips_disagree_with_voice"))
+    strip = visit.card("mallory").locator("svg.strip")
+    await expect(strip.locator("rect.ribbon.alert")).to_have_count(1)
+    level = float(await strip.locator(".threshold").get_attribute("y1"))
+    assert float(await strip.locator("circle").get_attribute("cy")) < level
+
+
+async def test_every_long_name_fits_and_stays_text(visit: Visit) -> None:
+    name = "<img src=x onerror=alert(1)>" + "w" * 100
+    await visit.live()
+    await visit.sidecar.say(state(name, 0, "suspect", "lips_disagree_with_voice", call="c" * 120, identity="i" * 120))
+    await visit.sidecar.say(finding(1, "opened", 1, participant=name, call="c" * 120))
+    await expect(visit.page.locator(".card h3")).to_have_text(name)
+    await expect(visit.page.locator(".finding .who b")).to_have_text(name)
+    assert await visit.page.locator("img[src=x]").count() == 0
+
+
+async def test_a_finding_opens_goes_on_and_closes(visit: Visit) -> None:
+    await visit.live()
+    await expect(visit.page.locator("#no-findings")).to_be_visible()
+    await visit.sidecar.say(finding(1, "opened", 0))
+    row = visit.page.locator("#findings > li")
+    await expect(row.locator(".status")).to_have_text("Open")
+    await expect(row.locator("summary .title")).to_have_text("Lips and voice do not fit")
+    await expect(visit.page.locator("#no-findings")).to_be_hidden()
+    await expect(visit.page).to_have_title("(1) Sidewitness")
+    await visit.sidecar.say(finding(2, "updated", 30), finding(2, "updated", 30), finding(3, "closed", 61))
+    await expect(row.locator(".status")).to_have_text("Closed")
+    await expect(row.locator(".time")).to_contain_text("lasted 1 min 1 s")
+    await expect(row.locator(".steps li")).to_have_count(3)
+    await expect(visit.page).to_have_title("Sidewitness")
+    await expect(row).to_have_count(1)
+
+
+async def test_messages_of_a_finding_may_come_in_any_order(desk: Visit) -> None:
+    await desk.live()
+    await desk.sidecar.say(finding(6, "closed", 20), finding(9, "opened", 40, id="other"), finding(4, "opened", 0))
+    rows = desk.page.locator("#findings > li")
+    await expect(rows.nth(0).locator(".status")).to_have_text("Open")
+    await expect(rows.nth(1).locator(".status")).to_have_text("Closed")
+    await expect(rows.nth(1).locator(".time")).to_contain_text("lasted 20 s")
+    await expect(rows.nth(1).locator("summary .title")).to_have_text("Lips and voice do not fit")
+    assert desk.complaints == []
+
+
+async def test_the_keyboard_opens_a_finding_and_its_curve(visit: Visit) -> None:
+    await visit.live()
+    await visit.sidecar.say(finding(1, "opened", 0))
+    await expect(visit.page.locator(".finding")).to_have_count(1)
+    await visit.page.keyboard.press("Tab")
+    await expect(visit.page.locator(".skip")).to_be_focused()
+    await visit.page.keyboard.press("Enter")
+    await expect(visit.page.locator("#main")).to_be_focused()
+    summary = visit.page.locator(".finding summary")
+    for _ in range(6):
+        await visit.page.keyboard.press("Tab")
+        if await summary.evaluate("element => element === document.activeElement"):
+            break
+    await expect(summary).to_be_focused()
+    outline = await summary.evaluate("element => getComputedStyle(element).outlineStyle")
+    assert outline == "solid"
+    await visit.page.keyboard.press("Enter")
+    picture = visit.page.locator(".finding svg.curve")
+    await expect(picture).to_be_visible()
+    await expect(picture.locator(".best-dot")).to_have_count(1)
+    await expect(picture).to_have_attribute("aria-label", "Best agreement 0.20 at a shift of +280 ms.")
+    await expect(visit.page.locator(".finding figcaption")).to_contain_text("Genuine speech makes one clear peak")
+    await visit.page.keyboard.press("Enter")
+    await expect(picture).to_be_hidden()
+    # The skip link changed the fragment, which must not be taken for a new token.
+    assert len(visit.sidecar.subscriptions) == 1
+
+
+async def test_a_card_shows_its_live_offset_curve(visit: Visit) -> None:
+    await visit.live()
+    await visit.sidecar.say(state("alice", 0, "inconclusive", "not_enrolled"))
+    await visit.card("alice").locator("summary").press("Enter")
+    picture = visit.card("alice").locator("svg.curve")
+    await expect(picture.locator("path.line")).to_have_count(1)
+    scores = {"synchrony": {"score": -0.3, "p_value": 0.004, "reason": None, "evidence": curve(0.3, -80.0)}}
+    await visit.sidecar.say(state("alice", 1, "inconclusive", "not_enrolled", scores=scores))
+    await expect(picture).to_have_attribute("aria-label", "Best agreement 0.28 at a shift of −80 ms.")
+    await expect(visit.card("alice").locator(".scores")).to_contain_text("seen in 1 of 250 genuine windows")
+
+
+async def test_a_change_of_verdict_is_announced_once_known(desk: Visit) -> None:
+    await desk.live()
+    await desk.sidecar.say(state("alice", 0, "inconclusive", "warming_up"))
+    await expect(desk.card("alice")).to_be_visible()
+    await expect(desk.page.locator("#announcer")).to_be_empty()
+    await desk.sidecar.say(state("alice", 1, "alert", "lips_disagree_with_voice"))
+    announcer = desk.page.locator("#announcer[aria-live=polite]")
+    await expect(announcer).to_have_text("alice in call weekly: Alert. Lips and voice do not fit.")
+    await expect(desk.page.locator("#count-alert")).to_have_text("1")
+
+
+async def test_an_empty_page_says_what_to_do(visit: Visit) -> None:
+    await visit.live()
+    await expect(visit.page.locator("#no-calls a")).to_have_attribute("href", "try")
+    address = f"{visit.sidecar.url}/v1/calls/CALL/participants/PARTICIPANT/whip"
+    await expect(visit.page.locator("#whip-address")).to_have_text(address)
+
+
+async def test_the_first_picture_is_fetched(desk: Visit) -> None:
+    alice = state("alice", 0, "bona_fide", None, identity="Alice")
+    participants = [{name: alice[name] for name in alice if name not in ("type", "call", "time")}]
+    desk.sidecar.calls.append({"call": "weekly", "participants": participants})
+    desk.sidecar.findings += [finding(1, "opened", 0), finding(2, "closed", 9)]
+    desk.sidecar.head = 2
+    await desk.live()
+    await expect(desk.card("alice").locator(".claim")).to_have_text("claims to be Alice")
+    await expect(desk.card("alice").locator(".detail")).to_contain_text("not a proof")
+    await expect(desk.page.locator("#findings .status")).to_have_text("Closed")
+    assert desk.sidecar.subscriptions == [{"type": "subscribe", "token": TOKEN, "after": None, "states": True}]
+    assert desk.complaints == []
+
+
+async def test_who_left_is_marked_and_goes_away(desk: Visit) -> None:
+    await desk.page.clock.install()
+    await desk.live()
+    await desk.sidecar.say(state("alice", 0, "inconclusive", "silence"))
+    await expect(desk.card("alice")).to_be_visible()
+    await desk.page.clock.run_for(6_000)
+    await expect(desk.card("alice").locator(".title")).to_have_text("Left the call")
+    await expect(desk.page.locator("#count-inconclusive")).to_have_text("0")
+    await desk.page.clock.run_for(31_000)
+    await desk.page.clock.run_for(6_000)
+    await expect(desk.page.locator("#no-calls")).to_be_visible()
+
+
+# The connection
+
+
+@pytest.mark.parametrize("code", [1001, 4008])
+async def test_a_broken_connection_resumes_after_the_last_finding(desk: Visit, code: int) -> None:
+    await desk.live()
+    await desk.sidecar.say(finding(1, "opened", 0), finding(7, "updated", 5))
+    await expect(desk.page.locator(".steps li")).to_have_count(2)
+    missed = finding(8, "closed", 9)
+    desk.sidecar.findings.append(missed)
+    desk.sidecar.head = 8
+    await desk.sidecar.hang_up(code)
+    await expect(desk.page.locator("#connection")).to_contain_text("Connection lost")
+    await desk.sidecar.until(lambda: len(desk.sidecar.subscriptions) == 2)
+    assert desk.sidecar.subscriptions[1]["after"] == 7
+    await desk.page.wait_for_selector(LIVE)
+    await expect(desk.page.locator("#findings .status")).to_have_text("Closed")
+    await expect(desk.page.locator(".steps li")).to_have_count(3)
+    assert desk.complaints == []
+
+
+async def test_another_journal_starts_the_list_over(desk: Visit) -> None:
+    await desk.live()
+    await desk.sidecar.say(finding(90, "opened", 0))
+    await expect(desk.page.locator(".finding")).to_have_count(1)
+    desk.sidecar.findings[:] = [finding(1, "opened", 50, id="new")]
+    desk.sidecar.head = 1
+    await desk.sidecar.hang_up(1012)
+    await expect(desk.page.locator(".finding[data-id=new]")).to_have_count(1)
+    await expect(desk.page.locator(".finding")).to_have_count(1)
+
+
+async def test_a_gap_is_shown(desk: Visit) -> None:
+    await desk.live()
+    await desk.sidecar.say({"type": "gap", "after": 40}, {"type": "of a later version"})
+    await expect(desk.page.locator("#gap")).to_be_visible()
+
+
+async def test_a_wrong_token_asks_again_and_leaves_the_address_bar(visit: Visit) -> None:
+    await visit.open(token="wrong")
+    dialog = visit.page.locator("dialog")
+    await expect(dialog).to_contain_text("refused this token")
+    await expect(visit.page.locator("#connection")).to_have_text("Token needed")
+    assert "token" not in visit.page.url
+    await expect(visit.page.locator("#token")).to_be_focused()
+    await visit.page.keyboard.type(TOKEN)
+    await visit.page.keyboard.press("Enter")
+    await visit.page.wait_for_selector(LIVE)
+    await expect(dialog).to_be_hidden()
+    await visit.page.reload()
+    await visit.page.wait_for_selector(LIVE)
+    assert [s["token"] for s in visit.sidecar.subscriptions] == ["wrong", TOKEN, TOKEN]
+
+
+async def test_without_a_token_nothing_is_tried_until_one_is_given(visit: Visit) -> None:
+    await visit.page.goto(visit.sidecar.url)
+    await expect(visit.page.locator("dialog")).to_contain_text("needs the sidecar's token")
+    await visit.page.keyboard.press("Escape")
+    await visit.page.locator("#enter-token").click()
+    assert visit.sidecar.subscriptions == []
+    await visit.page.locator("#token").fill(TOKEN)
+    await visit.page.keyboard.press("Enter")
+    await visit.page.wait_for_selector(LIVE)
+
+
+async def test_the_protocol_machine_backs_off_and_never_loses_its_place(desk: Visit) -> None:
+    await desk.open()
+    run = """
+      let [link, effects] = m.advance(m.initial(), { type: "token", token: "t" });
+      const seen = [effects];
+      for (const event of x) { [link, effects] = m.advance(link, event); seen.push(effects); }
+      return { link, seen };
+    """
+    closed = {"type": "closed", "code": 1006, "chance": 0.5}
+    lost = await desk.run("socket.js", run, [e for _ in range(8) for e in (closed, {"type": "due"})])
+    waits = [effects[0]["milliseconds"] for effects in lost["seen"][1::2]]
+    assert waits == [375, 750, 1500, 3000, 6000, 11250, 11250, 11250]
+    texts = ['{"type":"hello","seq":5}', "not json", '{"type":"finding","seq":9}', '{"type":"finding","seq":6}', "null"]
+    events: list[JsonObject] = [{"type": "opened"}, *({"type": "message", "text": text} for text in texts)]
+    fed = await desk.run("socket.js", run, events)
+    assert fed["link"] == {"phase": "live", "token": "t", "cursor": 9, "attempts": 0}
+    assert [e["do"] for e in fed["seen"][2]] == ["deliver", "picture"]
+    refused = await desk.run("socket.js", run, [closed | {"code": 4400}, closed, {"type": "due"}])
+    assert (refused["link"]["phase"], refused["seen"][1:]) == ("refused", [[], [], []])
+
+
+async def test_every_verdict_and_reason_has_words_that_prove_nothing(desk: Visit) -> None:
+    await desk.open()
+    reasons = [str(reason) for reason in Reason]
+    assert set(await desk.run("words.js", "return Object.keys(m.REASONS)")) == set(reasons)
+    assert set(await desk.run("words.js", "return Object.keys(m.VERDICTS)")) == {str(verdict) for verdict in Verdict}
+    cases = [[str(verdict), reason] for verdict in Verdict for reason in [*reasons, None, "of_a_later_version"]]
+    phrases = await desk.run("words.js", "return x.map(([v, r]) => m.phrase(v, r))", cases)
+    assert all(phrase["title"] and phrase["detail"] for phrase in phrases)
+    told = " ".join(f"{phrase['title']} {phrase['detail']}" for phrase in phrases).lower()
+    assert not [word for word in ("is genuine", "is real", "verified", "authentic", "trusted") if word in told]
+
+
+# Your own camera
+
+
+async def test_the_camera_is_published_judged_and_deleted(visit: Visit) -> None:
+    sidecar, page = visit.sidecar, visit.page
+    await page.context.grant_permissions(["camera", "microphone"])
+    await visit.live("/try")
+    await expect(page.locator("main")).to_contain_text("Nothing of your picture or sound is stored")
+    await page.locator("#start").focus()
+    await page.keyboard.press("Enter")
+    await sidecar.until(lambda: sidecar.frames >= 3)
+    [(call, name)] = sidecar.published
+    assert call == "try"
+    assert name.startswith("you-")
+    await expect(page.locator("#progress")).to_contain_text("Publishing")
+    settings = "document.querySelector('video').srcObject.getAudioTracks()[0].getSettings()"
+    for clean_up in ("echoCancellation", "noiseSuppression", "autoGainControl"):
+        assert await page.evaluate(f"{settings}.{clean_up}") is False
+    await sidecar.say(state("somebody", 0, "alert", None, call="try"))
+    await sidecar.say(state(name, 0, "inconclusive", "no_face", call="try"))
+    await expect(page.locator(".card")).to_have_count(1)
+    await expect(visit.card(name).locator(".title")).to_have_text("No face in view")
+    await sidecar.say(finding(1, "opened", 1, call="try", participant=name))
+    await expect(page.locator(".finding .status")).to_have_text("Open")
+    await page.locator("#stop").click()
+    await sidecar.until(lambda: sidecar.deleted == [name])
+    await expect(page.locator("#start")).to_be_focused()
+
+
+async def test_leaving_the_page_ends_the_session(desk: Visit) -> None:
+    sidecar = desk.sidecar
+    await desk.page.context.grant_permissions(["camera", "microphone"])
+    await desk.live("/try")
+    await desk.page.locator("#start").click()
+    await sidecar.until(lambda: sidecar.frames >= 1)
+    await desk.page.goto("about:blank")
+    await sidecar.until(lambda: len(sidecar.deleted) == 1)
+
+
+REFUSALS = [(503, "full. Start again in 7 seconds"), (415, "refused the camera (415)")]
+
+
+@pytest.mark.parametrize(("status", "words"), REFUSALS)
+async def test_a_refusal_says_what_to_do(desk: Visit, status: int, words: str) -> None:
+    desk.sidecar.refuse_publish = status
+    await desk.page.context.grant_permissions(["camera", "microphone"])
+    await desk.live("/try")
+    await desk.page.locator("#start").click()
+    await expect(desk.page.locator("#problem")).to_contain_text(words)
+    await expect(desk.page.locator("#start")).to_be_visible()
+    assert await desk.page.evaluate("document.querySelector('video').srcObject") is None
+    assert [c for c in desk.complaints if REFUSED_REQUEST not in c] == []
+
+
+async def test_a_camera_that_is_not_allowed(desk: Visit) -> None:
+    await desk.live("/try")
+    await desk.page.locator("#start").click()
+    await expect(desk.page.locator("#problem")).to_contain_text("was not allowed")
+    assert desk.complaints == []
+
+
+async def test_no_camera_at_all(bare_browser: Browser, sidecar: Sidecar) -> None:
+    context = await bare_browser.new_context()
+    await context.grant_permissions(["camera", "microphone"])
+    visit = await visit_with(context, sidecar)
+    await visit.live("/try")
+    await visit.page.locator("#start").click()
+    await expect(visit.page.locator("#problem")).to_contain_text("No camera or no microphone was found")
+    assert visit.complaints == []
+    await context.close()
+
+
+async def test_late_candidates_become_a_fragment_and_tcp_ones_stay_home(desk: Visit) -> None:
+    await desk.open("/try")
+    sdp = "\r\n".join(
+        [
+            "v=0",
+            "a=group:BUNDLE 0 1",
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+            "a=candidate:1 1 udp 2113937151 192.0.2.7 50000 typ host",
+            "a=candidate:2 1 tcp 1518280447 192.0.2.7 9 typ host tcptype active",
+            "a=ice-ufrag:abcd",
+            "a=ice-pwd:0123456789012345678901",
+            "a=mid:0",
+            "",
+        ]
+    )
+    assert "tcp" not in await desk.run("whip.js", "return m.withoutTcp(x)", sdp)
+    late = "candidate:3 1 udp 1 192.0.2.8 5 typ srflx"
+    body = await desk.run("whip.js", "return m.fragment(x.sdp, [{ candidate: x.late }])", {"sdp": sdp, "late": late})
+    assert body.split("\r\n") == [
+        "a=group:BUNDLE 0 1",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:0123456789012345678901",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "a=mid:0",
+        "a=candidate:3 1 udp 1 192.0.2.8 5 typ srflx",
+        "",
+    ]

@@ -1,0 +1,266 @@
+"""`sidewitness doctor`: what is here, what is missing, and how to get it.
+
+Each check is a function that returns its `Check` and raises nothing; the command changes nothing on the machine.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+
+State = Literal["ok", "failed", "optional"]
+FREE_BYTES = 1 << 30
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `optional` means absent and not needed to run; `remedy` says how to get it."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+def command(
+    config: Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is missing and how to get it.
+
+    Changes nothing. Exit status 1 when something that is needed is missing.
+
+    \b
+    Example:
+      sidewitness doctor
+    """  # noqa: D301
+    checks = list(examine(config))
+    sound = all(check.state != "failed" for check in checks)
+    if as_json:
+        typer.echo(json.dumps({"ok": sound, "checks": [asdict(check) for check in checks]}))
+    else:
+        _print(checks)
+    if not sound:
+        raise typer.Exit(1)
+
+
+def examine(config: Path | None) -> Iterator[Check]:
+    """Yield every check, those that need the settings last."""
+    from monitor.config import ConfigError, load
+
+    yield python(sys.version_info[:2])
+    yield packages(requirements())
+    yield from packs()
+    for name in ("openvino", "onnx"):
+        yield engine(name)
+    yield decoders()
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        yield Check("settings", "failed", str(error), "correct that setting")
+    else:
+        yield from (check(settings) for check in SETTING_CHECKS)
+    yield browser()
+    yield data()
+    yield training()
+
+
+def python(version: tuple[int, int]) -> Check:
+    """Check for Python 3.11 to 3.13."""
+    text = ".".join(map(str, version))
+    if (3, 11) <= version <= (3, 13):
+        return Check("python", "ok", text)
+    return Check("python", "failed", f"{text}, not 3.11 to 3.13", "make an environment with Python 3.11, 3.12 or 3.13")
+
+
+def requirements() -> list[str] | None:
+    """Return what the installed distribution says it needs, None when it is not installed."""
+    try:
+        return importlib.metadata.requires("sidewitness") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def packages(required: list[str] | None) -> Check:
+    """Check that every requirement without a marker is there, in the pinned version where one is pinned."""
+    if required is None:
+        return Check("packages", "failed", "sidewitness itself is not installed", "python -m pip install -e .")
+    wrong = []
+    needed = [line for line in required if ";" not in line]
+    for line in needed:
+        name = re.match(r"[\w.-]+", line)
+        pin = re.search(r"==([\w.]+)$", line)
+        try:
+            found = importlib.metadata.version(name.group() if name else line)
+        except importlib.metadata.PackageNotFoundError:
+            wrong.append(f"{line} is missing")
+            continue
+        if pin and found != pin.group(1):
+            wrong.append(f"{line} is {found}")
+    if wrong:
+        return Check("packages", "failed", "; ".join(wrong), "python -m pip install --force-reinstall sidewitness")
+    return Check("packages", "ok", f"{len(needed)} requirements installed")
+
+
+def packs() -> Iterator[Check]:
+    """Check that every model pack of a session is there, whole, and calibrated."""
+    from engines.base import MODELS, EngineError, load_pack
+    from monitor.models import PACKS, load_calibration
+
+    for name in PACKS:
+        try:
+            manifest = load_pack(MODELS / name).manifest
+        except EngineError as error:
+            yield Check(f"model pack {name}", "failed", str(error), "reinstall sidewitness")
+        else:
+            yield Check(
+                f"model pack {name}", "ok", f"{manifest.version}, sha256 {manifest.sha256[:12]}, as in its manifest"
+            )
+    try:
+        load_calibration(MODELS)
+    except EngineError as error:
+        yield Check("calibration", "failed", str(error), "reinstall sidewitness")
+    else:
+        yield Check("calibration", "ok", "readable")
+
+
+def engine(name: str) -> Check:
+    """Check that the engine starts and runs a model."""
+    from engines.base import EngineError
+    from engines.load import load_engine
+
+    try:
+        load_engine("face_detector", "onnx" if name == "onnx" else "openvino")
+    except EngineError as error:
+        return Check(f"engine {name}", "failed", str(error), "reinstall sidewitness on a 64-bit Linux with AVX2")
+    return Check(
+        f"engine {name}", "ok", f"runs ({importlib.metadata.version('onnxruntime' if name == 'onnx' else name)})"
+    )
+
+
+def decoders() -> Check:
+    """Check that the media library reads what browsers send."""
+    try:
+        import av
+
+        for codec in ("vp8", "h264", "opus"):
+            av.Codec(codec, "r")
+    except (ImportError, ValueError) as error:
+        return Check("decoders", "failed", f"{error}", "python -m pip install --force-reinstall av")
+    return Check("decoders", "ok", f"vp8, h264, opus (PyAV {av.__version__})")
+
+
+def variables(settings: Settings) -> Check:
+    """Check that no variable with our prefix is misspelt."""
+    from monitor.config import unknown_variables
+
+    unknown = unknown_variables(os.environ)
+    if unknown:
+        return Check(
+            "settings", "optional", f"these variables set nothing: {', '.join(unknown)}", "correct or unset them"
+        )
+    return Check("settings", "ok", f"listening on {settings.host}:{settings.port}, engine {settings.engine}")
+
+
+def state_dir(settings: Settings) -> Check:
+    """Check that the state directory can be written, or made."""
+    place = _existing(settings.state_dir)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        remedy = "make it writable for this user, or set SIDEWITNESS_STATE_DIR"
+        return Check("state directory", "failed", f"{place} cannot be written ({error.strerror})", remedy)
+    return Check("state directory", "ok", f"{settings.state_dir} is writable")
+
+
+def disk(settings: Settings) -> Check:
+    """Check that there is room for the journal."""
+    place = _existing(settings.state_dir)
+    free = shutil.disk_usage(place).free
+    if free < FREE_BYTES:
+        remedy = "free 1 GiB there, or set SIDEWITNESS_STATE_DIR to a larger disk"
+        return Check("disk space", "failed", f"{free / 1e6:.0f} MB free at {place}", remedy)
+    return Check("disk space", "ok", f"{free / 1e9:.1f} GB free at {place}")
+
+
+def port(settings: Settings) -> Check:
+    """Check that the port can be listened on."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[
+            0
+        ]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except OSError as error:
+        remedy = "stop what listens there, or choose another with SIDEWITNESS_PORT or SIDEWITNESS_HOST"
+        return Check("port", "failed", f"{settings.host}:{settings.port} cannot be used ({error.strerror})", remedy)
+    return Check("port", "ok", f"{settings.host}:{settings.port} is free")
+
+
+def browser() -> Check:
+    """Look for a browser, which the end-to-end tests use."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found:
+        return Check("chromium", "ok", found)
+    return Check("chromium", "optional", "not found; only the end-to-end tests use it", "apt-get install chromium")
+
+
+def data() -> Check:
+    """Look for the research clips, which training and some tests use."""
+    folder = os.environ.get("SIDEWITNESS_DATA")
+    if folder and (Path(folder) / "clips.csv").is_file():
+        return Check("research data", "ok", folder)
+    detail = f"no clips.csv in {folder}" if folder else "SIDEWITNESS_DATA is not set"
+    return Check(
+        "research data",
+        "optional",
+        f"{detail}; only training and some tests use it",
+        "set it to the folder of clips.csv",
+    )
+
+
+def training() -> Check:
+    """Look for PyTorch, which training uses."""
+    if importlib.util.find_spec("torch"):
+        return Check("torch", "ok", importlib.metadata.version("torch"))
+    return Check(
+        "torch", "optional", "not installed; only training uses it", "python -m pip install 'sidewitness[train]'"
+    )
+
+
+SETTING_CHECKS: tuple[Callable[[Settings], Check], ...] = (variables, state_dir, disk, port)
+
+
+def _existing(path: Path) -> Path:
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", "check", "found", "to do", title="sidewitness doctor", title_justify="left")
+    marks = {"ok": "[green]ok[/]", "failed": "[bold red]FAILED[/]", "optional": "[yellow]optional[/]"}
+    for check in checks:
+        table.add_row(marks[check.state], check.name, Text(check.detail), Text(check.remedy))
+    Console().print(table)

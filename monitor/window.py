@@ -23,9 +23,9 @@ class Window:
     """The last T = seconds * rate frames of both tracks; frame t of `lips` and of `voice` were captured together.
 
     `lips` (T, D) with `lips_mask` (T,), `voice` (T, E) with `voice_mask` (T,) and `speech` (T,); vectors are zero where
-    masked. `pictures` (T,) is true where a picture was seen, with or without a usable face. `end` is the capture time of
-    the end in seconds, `age` the seconds since the first push, `uncertainty` the half-width in seconds of the pairing's
-    error (the window's length while a track has no stamp).
+    masked. `pictures` (T,) is true where a picture was seen, with or without a usable face. `end` is the capture time
+    of the end in seconds, `age` the seconds since the first push, `uncertainty` the half-width in seconds of the
+    pairing's error (the window's length while a track has no stamp).
     """
 
     end: float

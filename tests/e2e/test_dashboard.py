@@ -169,7 +169,8 @@ async def test_a_strip_that_passes_the_level_crosses_its_line(visit: Visit) -> N
 async def test_every_long_name_fits_and_stays_text(visit: Visit) -> None:
     name = "<img src=x onerror=alert(1)>" + "w" * 100
     await visit.live()
-    await visit.sidecar.say(state(name, 0, "suspect", "lips_disagree_with_voice", call="c" * 120, identity="i" * 120))
+    visit.sidecar.list_participant(state(name, 0, "inconclusive", "silence", call="c" * 120), "i" * 120)
+    await visit.sidecar.say(state(name, 0, "suspect", "lips_disagree_with_voice", call="c" * 120))
     await visit.sidecar.say(finding(1, "opened", 1, participant=name, call="c" * 120))
     await expect(visit.page.locator(".card h3")).to_have_text(name)
     await expect(visit.page.locator(".finding .who b")).to_have_text(name)
@@ -195,7 +196,7 @@ async def test_a_finding_opens_goes_on_and_closes(visit: Visit) -> None:
 
 async def test_messages_of_a_finding_may_come_in_any_order(desk: Visit) -> None:
     await desk.live()
-    await desk.sidecar.say(finding(6, "closed", 20), finding(9, "opened", 40, id="other"), finding(4, "opened", 0))
+    await desk.sidecar.say(finding(10, "closed", 20), finding(9, "opened", 40, id="other"), finding(4, "opened", 0))
     rows = desk.page.locator("#findings > li")
     await expect(rows.nth(0).locator(".status")).to_have_text("Open")
     await expect(rows.nth(1).locator(".status")).to_have_text("Closed")
@@ -263,9 +264,7 @@ async def test_an_empty_page_says_what_to_do(visit: Visit) -> None:
 
 
 async def test_the_first_picture_is_fetched(desk: Visit) -> None:
-    alice = state("alice", 0, "bona_fide", None, identity="Alice")
-    participants = [{name: alice[name] for name in alice if name not in ("type", "call", "time")}]
-    desk.sidecar.calls.append({"call": "weekly", "participants": participants})
+    desk.sidecar.list_participant(state("alice", 0, "bona_fide", None), "Alice")
     desk.sidecar.findings += [finding(1, "opened", 0), finding(2, "closed", 9)]
     desk.sidecar.head = 2
     await desk.live()
@@ -273,6 +272,18 @@ async def test_the_first_picture_is_fetched(desk: Visit) -> None:
     await expect(desk.card("alice").locator(".detail")).to_contain_text("not a proof")
     await expect(desk.page.locator("#findings .status")).to_have_text("Closed")
     assert desk.sidecar.subscriptions == [{"type": "subscribe", "token": TOKEN, "after": None, "states": True}]
+    assert desk.complaints == []
+
+
+async def test_the_claim_of_a_newcomer_is_fetched_and_kept(desk: Visit) -> None:
+    await desk.live()
+    newcomer = state("alice", 0, "inconclusive", "silence")
+    desk.sidecar.list_participant(newcomer, "Alice Example")
+    await desk.sidecar.say(newcomer)
+    await expect(desk.card("alice").locator(".claim")).to_have_text("claims to be Alice Example")
+    await desk.sidecar.say(state("alice", 1, "inconclusive", "no_face"))
+    await expect(desk.card("alice").locator(".title")).to_have_text("No face in view")
+    await expect(desk.card("alice").locator(".claim")).to_have_text("claims to be Alice Example")
     assert desk.complaints == []
 
 

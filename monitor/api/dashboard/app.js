@@ -45,6 +45,11 @@ async function attempt(/** @type {() => Promise<void>} */ work) {
 
 const refresh = () => attempt(async () => board.sync(await getParticipants(feed.token)));
 
+// The claimed identity comes with the list only.
+board.addEventListener("joined", (event) => {
+  if (/** @type {CustomEvent} */ (event).detail.identity === undefined) refresh();
+});
+
 board.addEventListener("verdict", (event) => {
   const { participant, call, verdict, reason } = /** @type {CustomEvent} */ (event).detail;
   announce(`${participant} in call ${call}: ${verdictWord(verdict)}. ${phrase(verdict, reason).title}.`);

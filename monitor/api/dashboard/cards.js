@@ -53,7 +53,8 @@ export class Card {
     this.heardAt = now;
     this.leftAt = 0;
     if (changed) this.judge(state);
-    write(this.claim, state.identity ? `claims to be ${state.identity}` : "claims no identity");
+    // A state message does not repeat the claim; only the sidecar's list says it.
+    if (state.identity !== undefined) write(this.claim, state.identity ? `claims to be ${state.identity}` : "claims no identity");
     write(this.title, title);
     write(this.detail, detail);
     this.measure(state);
@@ -111,7 +112,7 @@ export function pairs(list, entries) {
   });
 }
 
-/** All calls; dispatches `verdict` with the state whose verdict changed. */
+/** All calls; dispatches `verdict` with the state whose verdict changed and `joined` with that of a new participant. */
 export class Board extends EventTarget {
   /** @param {HTMLElement} element */
   constructor(element) {
@@ -136,6 +137,7 @@ export class Board extends EventTarget {
     const card = known ?? new Card(state.participant);
     if (!known) this.addCard(call, state.participant, card);
     const changed = card.update(state, now);
+    if (!known) this.dispatchEvent(new CustomEvent("joined", { detail: state }));
     // Somebody who just came and of whom nothing is known yet is no news.
     if (changed && (known || state.verdict !== "inconclusive")) this.dispatchEvent(new CustomEvent("verdict", { detail: state }));
   }

@@ -31,7 +31,19 @@ export function findCurve({ evidence, scores }) {
  */
 function isCurve(value) {
   const { offsets_ms: offsets, agreement } = Object(value);
-  return Array.isArray(offsets) && Array.isArray(agreement) && offsets.length > 1 && offsets.length === agreement.length;
+  if (!Array.isArray(offsets) || !Array.isArray(agreement) || offsets.length !== agreement.length) return false;
+  return offsets.length > 1 && agreement.some((mean) => mean !== null);
+}
+
+/**
+ * @param {CurveEvidence} curve
+ * @returns {Array<[number, number]>} offset in ms and agreement, where there is one
+ */
+export function measured({ offsets_ms: offsets, agreement }) {
+  return offsets.flatMap((offset, index) => {
+    const mean = agreement[index];
+    return typeof mean === "number" ? [/** @type {[number, number]} */ ([offset, mean])] : [];
+  });
 }
 
 /**
@@ -39,8 +51,7 @@ function isCurve(value) {
  * @returns {[number, number]} where the agreement is best: offset in ms and agreement
  */
 export function best(curve) {
-  const top = curve.agreement.indexOf(Math.max(...curve.agreement));
-  return [curve.offsets_ms[top], curve.agreement[top]];
+  return measured(curve).reduce((top, point) => (point[1] > top[1] ? point : top));
 }
 
 /** @param {number} milliseconds */
@@ -78,7 +89,7 @@ export class Curve {
     const { x, y, low, high } = this.scales(this.curve);
     this.picture.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
     this.picture.setAttribute("aria-label", `Best agreement ${agreement.toFixed(2)} at a shift of ${signed(offset)}.`);
-    const line = this.curve.offsets_ms.map((at, i) => `${x(at).toFixed(1)} ${y(this.curve?.agreement[i] ?? 0).toFixed(1)}`);
+    const line = measured(this.curve).map(([at, mean]) => `${x(at).toFixed(1)} ${y(mean).toFixed(1)}`);
     this.picture.replaceChildren(
       ...this.axes(x, y, low, high),
       s("path", { class: "line", d: `M${line.join("L")}` }),
@@ -92,8 +103,9 @@ export class Curve {
   scales(curve) {
     const first = curve.offsets_ms[0];
     const last = curve.offsets_ms[curve.offsets_ms.length - 1];
-    const low = Math.min(-0.2, Math.floor(Math.min(...curve.agreement) * 5) / 5);
-    const high = Math.max(LEAST_TOP, Math.ceil(Math.max(...curve.agreement) * 5) / 5);
+    const means = measured(curve).map(([, mean]) => mean);
+    const low = Math.min(-0.2, Math.floor(Math.min(...means) * 5) / 5);
+    const high = Math.max(LEAST_TOP, Math.ceil(Math.max(...means) * 5) / 5);
     const wide = this.width - MARGIN.left - MARGIN.right;
     const tall = HEIGHT - MARGIN.top - MARGIN.bottom;
     return {

@@ -5,7 +5,7 @@
  *
  * @typedef {object} CurveEvidence
  * @property {number[]} offsets_ms shifts between lips and voice that were tried, in milliseconds
- * @property {number[]} agreement mean agreement at each shift, a cosine in [-1, 1]
+ * @property {Array<number | null>} agreement mean agreement at each shift, a cosine in [-1, 1]; null where too little was left
  * @property {number} [best_offset_ms]
  * @property {number} [agreement_max]
  * @property {number} [speech_seconds]
@@ -19,7 +19,7 @@
  * @typedef {object} ParticipantState one participant now; a `state` message, or an entry of GET /v1/calls with its call added
  * @property {string} call
  * @property {string} participant
- * @property {string | null} [identity]
+ * @property {string | null} [identity] an entry of GET /v1/calls has it
  * @property {string} [time] RFC 3339; a state message has it
  * @property {string} [since] RFC 3339; an entry of GET /v1/calls has it
  * @property {Verdict} verdict

@@ -11,6 +11,7 @@ import { clock, detectorWord, phrase, qualityWords, round, scoreWords, verdictWo
 
 /** @typedef {import("./types.js").ParticipantState} ParticipantState */
 
+const ENDED = "ended";
 const STALE_AFTER = 4_000;
 const KEPT_AFTER_LEAVING = 30_000;
 
@@ -62,6 +63,7 @@ export class Card {
     pairs(this.scores, Object.entries(state.scores ?? {}).map(([name, score]) => [detectorWord(name), scoreWords(score)]));
     this.curve.show(findCurve(state));
     delete this.element.dataset.left;
+    if (state.reason === ENDED) this.leave(now);
     return changed;
   }
 
@@ -76,18 +78,19 @@ export class Card {
 
   /** @param {ParticipantState} state */
   measure({ time, verdict, statistic, threshold }) {
-    if (typeof statistic !== "number" || typeof threshold !== "number") return;
+    if (typeof statistic !== "number" || typeof threshold !== "number") return write(this.evidence, "No evidence");
     if (time) this.strip.push({ at: new Date(time).getTime() / 1000, statistic, verdict }, threshold);
     write(this.evidence, `Evidence ${round(statistic)}`);
-    write(this.level, `alert at ${round(threshold)}`);
+    return write(this.level, `alert at ${round(threshold)}`);
   }
 
   /** @param {number} now */
   leave(now) {
     this.leftAt ||= now;
     this.element.dataset.left = "";
-    write(this.title, "Left the call");
-    write(this.detail, "The card goes away in a moment. Findings stay in the list.");
+    const { title, detail } = phrase("inconclusive", ENDED);
+    write(this.title, title);
+    write(this.detail, detail);
   }
 
   /** @param {number} now */

@@ -36,6 +36,8 @@ export const REASONS = {
   frame_too_large: { title: "Picture too large", detail: "The video is larger than this sidecar accepts. Publish 1080p or less." },
   media_stalled: { title: "Media stopped", detail: "No new pictures or sound arrive, though the connection is still open." },
   decoder_failed: { title: "Media cannot be decoded", detail: "The stream is damaged. Judging goes on when it recovers." },
+  session_failed: { title: "Sidecar failed here", detail: "Judging this participant broke down. The sidecar's log says why." },
+  ended: { title: "Left the call", detail: "The media ended. Findings stay in the list." },
   lips_disagree_with_voice: {
     title: "Lips and voice do not fit",
     detail: "No shift in time makes the lips fit the voice.",

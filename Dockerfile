@@ -1,0 +1,30 @@
+# syntax=docker/dockerfile:1
+FROM python:3.12-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/sidewitness
+COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY monitor monitor
+COPY engines engines
+COPY plugins plugins
+RUN /opt/sidewitness/bin/pip install --no-cache-dir --disable-pip-version-check . \
+    && /opt/sidewitness/bin/pip uninstall --yes --quiet pip
+
+FROM python:3.12-slim
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/sidewitness sidewitness \
+    && chmod 700 /var/lib/sidewitness
+COPY --from=build /opt/sidewitness /opt/sidewitness
+ENV PATH=/opt/sidewitness/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    SIDEWITNESS_HOST=0.0.0.0 \
+    SIDEWITNESS_STATE_DIR=/var/lib/sidewitness \
+    SIDEWITNESS_LOG_FORMAT=json
+USER sidewitness
+WORKDIR /var/lib/sidewitness
+VOLUME /var/lib/sidewitness
+EXPOSE 8480
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('SIDEWITNESS_PORT', '8480')}/healthz\", timeout=4)"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["sidewitness"]
+CMD ["serve"]

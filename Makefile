@@ -1,0 +1,60 @@
+# make run    start the sidecar           make check  ruff and mypy
+# make test   every test                  make bench  the measured budgets
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
+BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: help run test check bench browser
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+run: .venv/.runtime
+	$(BIN)/sidewitness serve
+
+test: .venv/.test browser
+	$(BIN)/python -m pytest
+
+check: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.runtime
+	$(BIN)/sidewitness bench
+
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "error: no Python 3.11 to 3.13 found: install one, or name it with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		[ -n "$(AS_ROOT)" ] || { echo "error: this Python has no venv: apt-get install python3-venv" >&2; exit 1; }; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: pyproject.toml | .venv/bin/python
+	@echo "Installing the runtime into .venv (once)"
+	$(PIP) -e .
+	@touch $@
+
+# torch is pinned in the train extra; the training tests need it.
+.venv/.test: pyproject.toml | .venv/bin/python
+	@echo "Installing the test and training extras into .venv (once)"
+	$(PIP) -e '.[test,train]'
+	@touch .venv/.runtime $@
+
+# The end-to-end tests drive a real browser and skip, saying so, where there is none.
+browser:
+ifeq ($(BROWSER),)
+ifeq ($(AS_ROOT),yes)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+else
+	@echo "note: no Chromium found, the browser tests will be skipped: apt-get install chromium"
+endif
+endif

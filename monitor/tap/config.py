@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from ifaddr import get_adapters
 
 Network = IPv4Network | IPv6Network
 
@@ -46,3 +48,16 @@ class TapConfig:
     backlog_items: int = 150
     allowed_networks: tuple[Network, ...] = ()
     ice_servers: tuple[IceServer, ...] = ()
+
+
+def own_addresses() -> tuple[Network, ...]:
+    """Give this machine's own addresses, each as a network of one, loopback left out.
+
+    A sidecar that listens on loopback only may allow them, so that a browser on the same machine can publish to it.
+    """
+    found = {ip_address(_literal(ip.ip)) for adapter in get_adapters() for ip in adapter.ips}
+    return tuple(ip_network(address) for address in sorted(found, key=str) if not address.is_loopback)
+
+
+def _literal(address: str | tuple[str, int, int]) -> str:
+    return address if isinstance(address, str) else address[0].partition("%")[0]

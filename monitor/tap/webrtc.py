@@ -1,0 +1,235 @@
+"""One participant over WebRTC: an offer is answered, media comes out with its capture time, faults are told.
+
+The event loop does packet work only; decoding has a thread of its own and closing waits for nothing on the loop.
+Whatever happens to a peer ends in `closed`, once, with its sockets and thread released.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, RTCPeerConnection, RTCRtpReceiver
+from aiortc import RTCSessionDescription as Description
+from aiortc.rtcconfiguration import RTCBundlePolicy
+
+from monitor.clock import CallClock
+from monitor.tap.candidates import Candidate, select
+from monitor.tap.config import TapConfig
+from monitor.tap.decode import DecodeLoop, Decoder, make_decoder
+from monitor.tap.queue import DropOldestQueue
+from monitor.tap.receiver import SourceFilter, TapReceiver, guard_sources, install
+from monitor.tap.sdp import SPOKEN, Offer, SdpError, check_restart, parse_fragment, parse_offer
+from monitor.types import MediaItem, Reason, TrackFault, TrackKind
+
+_SPOKEN = ("audio/opus", "video/vp8", "video/h264", "video/rtx")
+_WATCH_SECONDS = 0.25
+_JOIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class TapStats:
+    """Counters of one peer since it began; `decoded`, `dropped_packets` and `ssrcs` by track."""
+
+    state: str
+    decoded: dict[TrackKind, int]
+    dropped_packets: dict[TrackKind, int]
+    dropped_items: int
+    decode_errors: int
+    packets: dict[TrackKind, int]
+    nacks: int
+    plis: int
+    given_up: int
+    ssrcs: dict[TrackKind, int]
+    clock_resets: int
+    refused_datagrams: int
+
+
+class WebRtcPeer:
+    """A WHIP publisher as a `Source`; made by `answer`, ends by `close`, a lost connection or the deadline."""
+
+    def __init__(self, pc: RTCPeerConnection, offer: Offer, config: TapConfig, factory: DecoderFactory) -> None:
+        self.etag = f'"{secrets.token_hex(8)}"'
+        self.closed = asyncio.Event()
+        self.clock = CallClock()
+        self._pc, self._offer, self._config = pc, offer, config
+        self._queue: DropOldestQueue[MediaItem] = DropOldestQueue(config.backlog_items)
+        self._decode = DecodeLoop(config, self.clock, self._queue.put, self._failed, factory)
+        self._loop = asyncio.get_running_loop()
+        self._receivers: dict[TrackKind, TapReceiver] = {}
+        self._filters: tuple[SourceFilter, ...] = ()
+        self._candidates = 0
+        self._connected: float | None = None
+        self._stalled: set[TrackKind] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    @classmethod
+    async def answer(
+        cls, offer_sdp: str, config: TapConfig | None = None, decoders: DecoderFactory = make_decoder
+    ) -> tuple[WebRtcPeer, str]:
+        """Answer an SDP offer: recvonly, with all candidates of this side.
+
+        Raises `SdpError` with the HTTP status to send. `decoders` makes a decoder for a codec name and a pixel limit.
+        """
+        limits = config or TapConfig()
+        offer = parse_offer(offer_sdp, limits)
+        pc = RTCPeerConnection(_configuration(limits))
+        peer = cls(pc, offer, limits, decoders)
+        try:
+            answer = await peer._negotiate()
+        except BaseException:
+            await peer.close()
+            raise
+        return peer, answer
+
+    async def add_candidates(self, fragment: str) -> None:
+        """Take a trickle fragment (RFC 8840); raises `SdpError`, 422 for an ICE restart.
+
+        Candidates that may not be used, and those over the limit, are left out silently.
+        """
+        parsed = parse_fragment(fragment, self._config)
+        check_restart(self._offer, parsed)
+        await self._use(select(parsed.candidates, self._config, self._candidates))
+
+    async def __aiter__(self) -> AsyncIterator[MediaItem]:
+        """Yield media and faults until the peer is closed."""
+        while (item := await self._queue.get()) is not None:
+            yield item
+
+    @property
+    def dropped(self) -> int:
+        """Decoded items and encoded frames dropped because somebody was too slow."""
+        return self._queue.dropped + sum(self._decode.dropped.values())
+
+    @property
+    def connected(self) -> bool:
+        """Whether ICE and DTLS are through."""
+        return self._pc.connectionState == "connected"
+
+    def stats(self) -> TapStats:
+        """Count what has happened so far."""
+        receivers = self._receivers
+        counted = [r.stats for r in receivers.values()]
+        return TapStats(
+            state=self._pc.connectionState,
+            decoded=dict(self._decode.decoded),
+            dropped_packets=dict(self._decode.dropped),
+            dropped_items=self._queue.dropped,
+            decode_errors=self._decode.errors,
+            packets={kind: r.stats.packets for kind, r in receivers.items()},
+            nacks=sum(c.nacks for c in counted),
+            plis=sum(c.plis for c in counted),
+            given_up=sum(c.given_up for c in counted),
+            ssrcs={kind: len(r.ssrcs) for kind, r in receivers.items()},
+            clock_resets=sum(track.resets for track in self.clock.tracks.values()),
+            refused_datagrams=sum(f.refused + f.overflowed for f in self._filters),
+        )
+
+    async def close(self) -> None:
+        """End the session; safe to call twice and from anywhere, never blocks the event loop."""
+        if self._closing:
+            await self.closed.wait()
+            return
+        self._closing = True
+        self._decode.close()
+        for task in self._tasks - {asyncio.current_task()}:
+            task.cancel()
+        try:
+            await self._pc.close()
+            await asyncio.to_thread(self._decode.join, _JOIN_SECONDS)
+        finally:
+            self._queue.close()
+            self.closed.set()
+
+    async def _negotiate(self) -> str:
+        for section in self._offer.sections:
+            transceiver = self._pc.addTransceiver(section.kind, "recvonly")
+            known = RTCRtpReceiver.getCapabilities(section.kind)
+            transceiver.setCodecPreferences([c for c in known.codecs if c.mimeType.lower() in _SPOKEN] if known else [])
+        try:
+            await self._pc.setRemoteDescription(Description(self._offer.sdp(), "offer"))
+        except Exception:
+            # The offer was rewritten from what was understood, so what is refused now is a profile of a known codec.
+            raise SdpError(
+                422, "unsupported offer", f"no codec profile of this offer is spoken: offer {SPOKEN}"
+            ) from None
+        for receiver in install(self._pc, self._config, self.clock, self._decode):
+            self._receivers[receiver.kind] = receiver
+        self._pc.on("connectionstatechange", self._state_changed)
+        await self._pc.setLocalDescription(await self._pc.createAnswer())
+        self._filters = guard_sources(self._pc)
+        await self._use(self._offer.candidates)
+        self._spawn(self._watch())
+        return str(self._pc.localDescription.sdp)
+
+    async def _use(self, candidates: tuple[Candidate, ...]) -> None:
+        for candidate in candidates:
+            self._candidates += 1
+            await self._pc.addIceCandidate(
+                RTCIceCandidate(
+                    component=candidate.component,
+                    foundation=candidate.foundation,
+                    ip=candidate.host,
+                    port=candidate.port,
+                    priority=candidate.priority,
+                    protocol=candidate.transport,
+                    type=candidate.type,
+                    sdpMid=self._offer.mid,
+                )
+            )
+
+    def _state_changed(self) -> None:
+        state = self._pc.connectionState
+        if state == "connected" and self._connected is None:
+            self._connected = time.monotonic()
+        elif state in ("failed", "closed"):
+            self._spawn(self.close())
+
+    async def _watch(self) -> None:
+        """Close a peer that does not connect in time; tell of tracks from which nothing comes."""
+        deadline = time.monotonic() + self._config.handshake_seconds
+        while not self._closing:
+            await asyncio.sleep(min(_WATCH_SECONDS, self._config.handshake_seconds))
+            now = time.monotonic()
+            if self._connected is not None:
+                self._check_age(now, self._connected)
+            elif now >= deadline:
+                self._spawn(self.close())
+                return
+
+    def _check_age(self, now: float, connected: float) -> None:
+        for kind in self._receivers:
+            age = now - max(self._decode.newest.get(kind, connected), connected)
+            if age < self._config.stall_seconds:
+                self._stalled.discard(kind)
+            elif kind not in self._stalled:
+                self._stalled.add(kind)
+                detail = f"no {kind} has been decoded for {self._config.stall_seconds:g} seconds"
+                self._queue.put(TrackFault(kind, Reason.MEDIA_STALLED, detail, now))
+
+    def _failed(self, kind: TrackKind) -> None:
+        """Ask for a key frame after a decoder failed; called from the decoder's thread."""
+        receiver = self._receivers[kind]
+        try:
+            self._loop.call_soon_threadsafe(receiver.require_key)
+        except RuntimeError:  # the loop has ended
+            return
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+DecoderFactory = Callable[[str, int], Decoder]
+
+
+def _configuration(config: TapConfig) -> RTCConfiguration:
+    servers = [RTCIceServer(urls=s.url, username=s.username, credential=s.credential) for s in config.ice_servers]
+    # An empty list matters: without one aiortc asks a public STUN server.
+    return RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)

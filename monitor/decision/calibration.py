@@ -20,10 +20,11 @@ from monitor.types import Reason, Score
 
 SCHEMA = 1
 MIN_SUBJECTS = 5
-# The share of least favourable people whom a sequential p-value must hold for. Simulated over person effects of 30,
-# 60 and 85 % of the variance, normal and heavy-tailed, 25 and 60 subjects: with 0.1 the false-alert rate kept its
-# promise in every case, at a cost of 0 to 6 s of delay in most; p-values averaged over all people broke it by a
-# factor of 2 to 4.
+# The share of least favourable people for whom a sequential p-value must hold. Simulated with person effects of 30,
+# 60 and 85 % of the variance, normal and heavy-tailed, and 25 and 60 subjects: at 0.1 false alerts per hour, p-values
+# averaged over all people gave 0.2 to 0.45, these 0.02 to 0.08. The price is 0 to 10 s of delay and 0 to 10 % of
+# forgeries missed within six minutes in most cases, and more (a minute, 13 %) where a few genuine people in the
+# calibration look like forgeries.
 LEAST_FAVOURABLE = 0.1
 
 Doubles = NDArray[np.float64]

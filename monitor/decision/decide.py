@@ -55,10 +55,10 @@ class Transition(StrEnum):
 class DecisionConfig:
     """How to decide. Operators set `false_alerts_per_hour`, of judged media, while the person is genuine.
 
-    `kappa` shapes the bet of the e-values. A finding is updated every `update_seconds` or when its evidence has grown
-    `update_factor` times; it closes after `calm_seconds` below the suspect level, or after `abstain_seconds` without
-    any score. `clip_p_value` is the share of genuine recorded clips that may be called suspect on their clip-level
-    score alone.
+    `kappa` shapes the bet of the e-values. A finding is updated, at a hop that was judged, every `update_seconds` or
+    when its evidence has grown `update_factor` times; it closes after `calm_seconds` below the suspect level, or
+    after `abstain_seconds` without any score. `clip_p_value` is the share of genuine recorded clips that may be
+    called suspect on their clip-level score alone.
     """
 
     false_alerts_per_hour: float = 0.1
@@ -228,7 +228,8 @@ def _transit(state: DecisionState) -> tuple[DecisionState, Transition | None]:
         return replace(state, recovery=_copy(state), told=statistic, since_told=0.0, calm=0.0), Transition.OPENED
     if state.calm >= config.calm_seconds or state.abstained >= config.abstain_seconds:
         return replace(state, recovery=None), Transition.CLOSED
-    if statistic >= state.told * config.update_factor or state.since_told >= config.update_seconds:
+    due = statistic >= state.told * config.update_factor or state.since_told >= config.update_seconds
+    if due and not state.abstained:
         return replace(state, told=statistic, since_told=0.0), Transition.UPDATED
     return state, None
 

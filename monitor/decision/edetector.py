@@ -6,6 +6,9 @@ average number of windows to a crossing of c is at least c, wherever a change ma
 one statistic per phase of non-overlapping windows and the detector reads their mean. The invariant: two windows of
 one phase never share more than half a hop.
 
+The bound is exact for one phase. The mean over phases may cross in the middle of another phase's window, which the
+theory does not cover; `monitor.decision.simulate` measures the rate instead of assuming it.
+
 Time here is media that was judged, not the clock on the wall: a window on which every detector abstained moves
 nothing.
 """

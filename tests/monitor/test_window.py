@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.types import ClockState, FloatArray, Stamp
@@ -84,6 +84,7 @@ def test_silent_voice_is_valid_but_no_speech() -> None:
     assert window.coverage == 1.0
 
 
+@settings(deadline=None)
 @given(st.integers(-200, 200), st.integers(-40, 40))
 def test_frames_captured_together_meet(video_frames: int, apart: int) -> None:
     buffer = filled(700, 700)
@@ -217,6 +218,7 @@ def test_a_window_does_not_change_when_the_ring_does() -> None:
     assert (window.lips == copy).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-30, 60), st.integers(1, 40)), min_size=1, max_size=30))
 def test_the_ring_agrees_with_a_dictionary(moves: list[tuple[int, int]]) -> None:
     buffer = WindowBuffer(2.0, 25, 4.0)

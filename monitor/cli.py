@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from monitor.commands import doctor, engines, serve
+from monitor.commands import doctor, engines, scan, serve
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -44,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.command)
+app.command("scan")(scan.command)
 app.command("doctor")(doctor.command)
 app.add_typer(engines.app, name="engines")
 

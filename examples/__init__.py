@@ -1,0 +1,1 @@
+"""Programs that use Sidewitness from outside, through its public surface only."""

@@ -302,7 +302,7 @@ async def test_who_left_is_marked_and_goes_away(desk: Visit) -> None:
 
 async def test_the_last_word_marks_a_participant_as_gone(visit: Visit) -> None:
     await visit.live()
-    last = {"scores": {}, "statistic": None, "threshold": None, "quality": {}}
+    last: JsonObject = {"scores": {}, "statistic": None, "threshold": None, "quality": {}}
     await visit.sidecar.say(*stream("alice", 20, "suspect", "lips_disagree_with_voice"))
     await visit.sidecar.say(state("alice", 10, "inconclusive", "ended", **last))
     await expect(visit.card("alice").locator(".title")).to_have_text("Left the call")
@@ -447,6 +447,18 @@ async def test_leaving_the_page_ends_the_session(desk: Visit) -> None:
     await sidecar.until(lambda: sidecar.frames >= 1)
     await desk.page.goto("about:blank")
     await sidecar.until(lambda: len(sidecar.deleted) == 1)
+
+
+async def test_a_session_that_the_sidecar_ends_is_told(desk: Visit) -> None:
+    sidecar = desk.sidecar
+    await desk.page.context.grant_permissions(["camera", "microphone"])
+    await desk.live("/try")
+    await desk.page.locator("#start").click()
+    await expect(desk.page.locator("#progress")).to_contain_text("Publishing")
+    [(_, name)] = sidecar.published
+    await sidecar.say(state(name, 1, "inconclusive", "ended", call="try"))
+    await expect(desk.page.locator("#problem")).to_contain_text("connection to the sidecar ended")
+    await expect(desk.page.locator("#start")).to_be_visible()
 
 
 REFUSALS = [(503, "full. Start again in 7 seconds"), (415, "refused the camera (415)")]

@@ -23,7 +23,9 @@ function announce(text) {
 
 function summarise() {
   const counts = { alert: 0, suspect: 0, bona_fide: 0, inconclusive: 0 };
-  for (const { verdict, leftAt } of board.cards) if (!leftAt && verdict in counts) counts[/** @type {keyof counts} */ (verdict)] += 1;
+  for (const { verdict, leftAt } of board.cards) {
+    if (!leftAt && verdict in counts) counts[/** @type {keyof counts} */ (verdict)] += 1;
+  }
   for (const [verdict, count] of Object.entries(counts)) write(byId(`count-${verdict}`), String(count));
   write(byId("count-findings"), findings.open ? `${findings.open} open` : "");
   byId("jump").hidden = !findings.open;

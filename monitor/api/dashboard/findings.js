@@ -130,8 +130,9 @@ export class FindingList {
   /** @param {Row} row */
   place(row) {
     this.rows.set(row.first.id, row);
-    const older = [...this.rows.values()].filter(({ first }) => first.seq < row.first.seq).sort((a, b) => b.first.seq - a.first.seq);
-    this.list.insertBefore(row.element, older[0]?.element ?? null);
+    const older = [...this.rows.values()].filter(({ first }) => first.seq < row.first.seq);
+    const [next] = older.sort((a, b) => b.first.seq - a.first.seq);
+    this.list.insertBefore(row.element, next?.element ?? null);
   }
 
   trim() {

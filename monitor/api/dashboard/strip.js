@@ -96,7 +96,7 @@ export class Strip {
     this.element.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
     this.element.setAttribute("aria-label", this.describe());
     this.element.replaceChildren(
-      ...this.frame(low, high, floor, y),
+      ...this.frame(low, floor, y),
       ...runs(this.points).flatMap((run) => trace(run, floor, x, y)),
       ...ribbon(this.points, x),
       dot(this.points[this.points.length - 1], x, y),
@@ -105,14 +105,13 @@ export class Strip {
 
   /**
    * @param {number} low
-   * @param {number} high
    * @param {number} floor
    * @param {(value: number) => number} y
    */
-  frame(low, high, floor, y) {
+  frame(low, floor, y) {
     const level = y(this.threshold);
     const grid = [];
-    for (let exponent = Math.ceil(low); exponent < high; exponent += 2) {
+    for (let exponent = Math.ceil(low); 10 ** exponent < this.threshold; exponent += 2) {
       grid.push(s("line", { class: "grid", x1: 0, x2: this.width, y1: y(10 ** exponent), y2: y(10 ** exponent) }));
     }
     return [

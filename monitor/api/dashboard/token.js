@@ -41,7 +41,8 @@ export class TokenDialog extends EventTarget {
 
   /** @param {boolean} rejected whether a token was tried and refused */
   ask(rejected) {
-    write(this.message, rejected ? "The sidecar refused this token. Check it and try again." : "This page needs the sidecar's token.");
+    const refused = "The sidecar refused this token. Check it and try again.";
+    write(this.message, rejected ? refused : "This page needs the sidecar's token.");
     this.input.value = "";
     if (!this.dialog.open) this.dialog.showModal();
     this.input.focus();

@@ -23,6 +23,7 @@ const MEDIA_ERRORS = {
   OverconstrainedError: "This camera cannot deliver a picture that fits. Try another one.",
 };
 const INSECURE = "Browsers give the camera only to https pages or to localhost. Open this page in one of these ways.";
+const ENDED = "The connection to the sidecar ended. Start again to publish anew.";
 const UNREACHABLE = "Media do not reach the sidecar. A firewall may block UDP between this browser and the sidecar.";
 
 const name = `you-${[...crypto.getRandomValues(new Uint8Array(2))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
@@ -112,7 +113,7 @@ function onConnection(state) {
     show("on", "Publishing. Speak for a few seconds.");
   }
   if (state === "disconnected") show("on", "Connection interrupted, waiting for it to return");
-  if (state === "failed") fail(UNREACHABLE);
+  if (state === "failed" || state === "closed") fail(document.body.dataset.camera === "on" ? ENDED : UNREACHABLE);
 }
 
 /** @param {string} text */
@@ -140,9 +141,11 @@ feed.addEventListener("message", (event) => {
   if (!("participant" in message) || !isMe(message)) return;
   if (message.type === "state" && publication) {
     skew = new Date(message.time).getTime() - Date.now();
-    board.update(message);
+    board.update({ ...message, identity: null });
     byId("no-calls").hidden = true;
   }
+  // The browser notices a session that the sidecar ended only after half a minute; subscribers are told at once.
+  if (message.type === "state" && message.reason === "ended" && document.body.dataset.camera === "on") fail(ENDED);
   if (message.type === "finding") {
     findings.apply(message, Date.now() + skew);
     byId("findings-title").hidden = false;

@@ -71,11 +71,11 @@ export class Publication extends EventTarget {
     await request(url, this.token, { method: "PATCH", headers, body });
   }
 
-  /** Ends the session; the DELETE outlives the page. */
+  /** Ends the session. The DELETE goes first, while the session still exists, and outlives the page. */
   async stop() {
     this.stopped = true;
-    this.peer.close();
     await this.remove();
+    this.peer.close();
   }
 
   async remove() {

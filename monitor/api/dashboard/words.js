@@ -33,7 +33,7 @@ export const REASONS = {
   },
   overloaded: { title: "Sidecar overloaded", detail: "This machine cannot keep up, so it does not guess." },
   unsupported_codec: { title: "Codec not supported", detail: "Publish video as H.264 or VP8 and audio as Opus." },
-  frame_too_large: { title: "Picture too large", detail: "The video is larger than this sidecar accepts. Publish 1080p or less." },
+  frame_too_large: { title: "Picture too large", detail: "This sidecar accepts no larger video than 1080p." },
   media_stalled: { title: "Media stopped", detail: "No new pictures or sound arrive, though the connection is still open." },
   decoder_failed: { title: "Media cannot be decoded", detail: "The stream is damaged. Judging goes on when it recovers." },
   session_failed: { title: "Sidecar failed here", detail: "Judging this participant broke down. The sidecar's log says why." },
@@ -177,5 +177,6 @@ export function clock(time, now = new Date()) {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return "an unknown time";
   const of = date.toLocaleTimeString("en-GB");
-  return date.toDateString() === now.toDateString() ? of : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${of}`;
+  if (date.toDateString() === now.toDateString()) return of;
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${of}`;
 }

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,19 @@ def test_what_a_command_raises_becomes_a_status(
     monkeypatch.setattr(doctor, "examine", fail)
     assert cli.run(["doctor"]) == status
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "installed_version", lambda _: "1.2.3")
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == "1.2.3\n"
+
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(cli, "installed_version", absent)
+    assert cli.run(["--version"]) == 1
+    assert "is not installed" in capsys.readouterr().err
 
 
 def test_packs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

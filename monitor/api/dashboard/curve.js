@@ -10,6 +10,7 @@ import { h, onWidth, s } from "./dom.js";
 const HEIGHT = 170;
 const MARGIN = { top: 18, right: 12, bottom: 24, left: 38 };
 const LEAST_TOP = 0.6;
+const HALF_LABEL = 88;
 const CAPTION =
   "Genuine speech makes one clear peak, near 0 ms or at a steady delay of the equipment. " +
   "A low or ragged line means that no shift makes the lips fit the voice.";
@@ -143,7 +144,7 @@ export class Curve {
    * @param {string} text
    */
   label(left, top, text) {
-    const after = left < this.width * 0.55;
-    return s("text", { class: `label strong ${after ? "" : "end"}`, x: left + (after ? 8 : -8), y: Math.max(12, top - 6) }, text);
+    const middle = Math.min(Math.max(left, MARGIN.left + HALF_LABEL), this.width - HALF_LABEL);
+    return s("text", { class: "label strong middle", x: middle, y: Math.max(12, top - 10) }, text);
   }
 }

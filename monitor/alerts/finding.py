@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
+from monitor.alerts.plain import plain
 from monitor.decision.decide import Decision
 from monitor.report import ParticipantKey
 from monitor.types import Score, Verdict
@@ -79,7 +80,11 @@ class FindingTracker:
     ) -> Finding:
         if self._id is None:
             self._id, self._step = self._new_id(), 0
-        finding = Finding(self._id, self._step, action, self._key, time, verdict, reason, scores, evidence)
+        # What is told live must be what is read back later: JSON values, and milliseconds as `rfc3339` keeps them.
+        kept = time.replace(microsecond=time.microsecond // 1000 * 1000)
+        finding = Finding(
+            self._id, self._step, action, self._key, kept, verdict, reason, plain(scores), plain(evidence)
+        )
         self._step += 1
         if action == "closed":
             self._id = None

@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from monitor.alerts.finding import Finding, parse_rfc3339, rfc3339
-from monitor.alerts.wire import encode
+from monitor.alerts.plain import encode
 from monitor.report import ParticipantKey
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -17,7 +17,8 @@ from enum import Enum, auto
 from typing import Any
 
 from monitor.alerts.journal import MAX_SEQ, Entry, Head
-from monitor.alerts.wire import encode, finding_message, gap, hello
+from monitor.alerts.plain import encode
+from monitor.alerts.wire import finding_message, gap, hello
 
 CAPACITY = 256
 PAGE = 64
@@ -71,7 +72,7 @@ class Subscriber:
         self, check: Callable[[str], bool], wake: Callable[[], None] = _nothing, capacity: int = CAPACITY
     ) -> None:
         self._check = check
-        self._wake = wake
+        self.wake = wake
         self._capacity = capacity
         self._queue: deque[Outgoing] = deque()
         self._cursor: int | None = None
@@ -95,7 +96,7 @@ class Subscriber:
             self._shut(Close.BAD_MESSAGE)
         else:
             self._cursor, self._states, self.phase = after, states, Phase.STARTING
-            self._wake()
+            self.wake()
 
     def deadline(self) -> None:
         """Say that the time to subscribe is over."""
@@ -152,7 +153,7 @@ class Subscriber:
         else:
             # Another process has written in between: the journal knows.
             self.phase = Phase.REPLAYING
-            self._wake()
+            self.wake()
 
     def state(self, text: str, born: float | None = None) -> None:
         """Take a state, wanted or not; states never interrupt a replay."""
@@ -169,21 +170,21 @@ class Subscriber:
     def _settle(self) -> None:
         if self._cursor is not None and self._cursor >= self._known:
             self.phase = Phase.LIVE
-        self._wake()
+        self.wake()
 
     def _push(self, message: Outgoing) -> bool:
         if len(self._queue) >= self._capacity:
             self._shut(Close.TOO_SLOW)
             return False
         self._queue.append(message)
-        self._wake()
+        self.wake()
         return True
 
     def _shut(self, why: Close) -> None:
         # What waits is dropped: the client resumes from the last number that it has seen.
         self._queue.clear()
         self.phase, self.close = Phase.CLOSED, why
-        self._wake()
+        self.wake()
 
 
 class Hub:
@@ -194,6 +195,11 @@ class Hub:
 
     def __len__(self) -> int:
         return len(self._subscribers)
+
+    @property
+    def waiting(self) -> int:
+        """Messages not yet given to a socket."""
+        return sum(map(len, self._subscribers))
 
     def join(self, subscriber: Subscriber) -> None:
         """Begin to feed a subscriber; do so before its head is read, so that nothing falls between."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -25,3 +27,16 @@ def journal(folder: Path, kept: int = 100_000) -> Journal:
     opened = Journal(f"sqlite:///{folder / 'journal.sqlite'}", kept)
     opened.open()
     return opened
+
+
+@functools.cache
+def _template() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        journal(Path(folder)).close()
+        return (Path(folder) / "journal.sqlite").read_bytes()
+
+
+def ready_journal(folder: Path, kept: int = 100_000) -> Journal:
+    """A journal that need not be migrated: migrating takes longer than most tests."""
+    (folder / "journal.sqlite").write_bytes(_template())
+    return Journal(f"sqlite:///{folder / 'journal.sqlite'}", kept)

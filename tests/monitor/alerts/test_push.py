@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.alerts.journal import Entry, Head
+from monitor.alerts.plain import encode
 from monitor.alerts.push import CAPACITY, MAX_MESSAGE, PAGE, Close, Hub, Phase, Subscriber
-from monitor.alerts.wire import encode, finding_message
+from monitor.alerts.wire import finding_message
 from tests.monitor.alerts.build import finding
 
 TOKEN = "the-right-token"

@@ -1,0 +1,67 @@
+"""The application: which path leads where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from monitor.alerts.journal import Journal
+from monitor.alerts.push import Hub
+from monitor.alerts.recorder import Recorder
+from monitor.api import health, problem, rest, whip
+from monitor.api.alerts import Alerts
+from monitor.api.auth import Token
+from monitor.api.guard import Guard
+from monitor.config import Settings
+from monitor.host import Host
+from monitor.metrics import Metrics
+
+DASHBOARD = Path(__file__).parent / "dashboard"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the surface is a surface of."""
+
+    host: Host
+    journal: Journal
+    recorder: Recorder
+    hub: Hub
+    metrics: Metrics
+    token: Token
+    answer: whip.Answer
+
+
+def build(settings: Settings, parts: Parts) -> ASGIApp:
+    """Return the ASGI application."""
+    app = FastAPI(title="Sidewitness", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.token = parts.token
+    problem.install(app)
+    publications = whip.Publications(parts.host, parts.answer, settings.max_sdp_bytes, settings.ice_servers)
+    app.include_router(whip.router(publications))
+    app.include_router(rest.router(parts.host, parts.journal))
+    app.include_router(health.router(parts.host, parts.recorder, parts.hub, parts.metrics))
+    alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, settings.max_subscribers)
+    app.router.routes.append(alerts.route())
+    _pages(app)
+    return Guard(app, settings.cors_origins)
+
+
+def _pages(app: FastAPI) -> None:
+    # No-cache, not no-store: a reload after an update must not mix old and new modules.
+    fresh = {"Cache-Control": "no-cache"}
+
+    @app.api_route("/", methods=["GET", "HEAD"])
+    async def dashboard() -> FileResponse:
+        return FileResponse(DASHBOARD / "index.html", headers=fresh)
+
+    @app.api_route("/try", methods=["GET", "HEAD"])
+    async def try_it() -> FileResponse:
+        return FileResponse(DASHBOARD / "try.html", headers=fresh)
+
+    app.mount("/static", StaticFiles(directory=DASHBOARD), name="static")

@@ -1,0 +1,55 @@
+"""What a program can ask: who is judged now, and what was found."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from monitor.alerts.journal import MAX_SEQ, Journal
+from monitor.alerts.plain import encode
+from monitor.alerts.wire import finding_message
+from monitor.api.auth import require_token
+from monitor.api.problem import Problem
+from monitor.host import Host
+
+MAX_PAGE = 1000
+
+
+def router(host: Host, journal: Journal) -> APIRouter:
+    """Return the routes under `/v1` that read."""
+    routes = APIRouter(dependencies=[Depends(require_token)])
+
+    @routes.get("/v1/calls")
+    async def calls() -> Response:
+        return _json({"calls": host.calls()})
+
+    @routes.get("/v1/calls/{call}")
+    async def call(call: str) -> Response:
+        found = host.call(call)
+        if found is None:
+            raise Problem(404, "nobody in this call is judged now")
+        return _json(found)
+
+    @routes.get("/v1/findings")
+    async def findings(
+        after: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0, limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100
+    ) -> Response:
+        head = await asyncio.to_thread(journal.head)
+        entries = await asyncio.to_thread(journal.read, after, limit)
+        body: dict[str, Any] = {
+            "findings": [finding_message(entry.seq, entry.finding) for entry in entries],
+            "next": entries[-1].seq if entries else after,
+        }
+        if after < head.pruned:
+            # As in the `gap` message: findings up to this number are no longer kept.
+            body["gap"] = head.pruned
+        return _json(body)
+
+    return routes
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(encode(body), media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,279 @@
+"""One participant's live loop: media off the source, in batches, through a session in a thread, a report each hop.
+
+Two small tasks on the event loop and at most one job in the pool: the order of the items is kept and a slow
+session only makes its own source drop. Whatever a session raises, the participant is shown as inconclusive,
+gets a fresh session a few times, and nobody else notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from monitor import log
+from monitor.alerts.finding import Finding, FindingTracker, describe_scores, rfc3339
+from monitor.alerts.plain import plain
+from monitor.alerts.wire import Message, state_message
+from monitor.metrics import Metrics
+from monitor.report import HopReport, ParticipantKey
+from monitor.tap.source import Source
+from monitor.types import AudioBlock, ClockState, MediaItem, Reason, TrackFault, Verdict, VideoFrame
+
+BATCH = 16
+BEAT = 0.05
+RESTARTS = 3
+CLOSE_SECONDS = 5.0
+ENDED = "ended"
+FAILED = "session_failed"
+
+
+class SessionLike(Protocol):
+    """What the loop needs of `monitor.session.Session`: synchronous, used by one thread at a time."""
+
+    def push(self, item: MediaItem) -> None:
+        """Take one item."""
+        ...
+
+    def tick(self, now: float) -> HopReport | None:
+        """Decide, if a hop has passed at the arrival clock `now`."""
+        ...
+
+
+SessionFactory = Callable[[ParticipantKey], SessionLike]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where a participant's words go. `finding` must not block; both get the monotonic time of the decision."""
+
+    state: Callable[[Message, float], None]
+    finding: Callable[[Finding, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is said of a participant now."""
+
+    verdict: str
+    reason: str | None
+    since: datetime
+    scores: dict[str, Any] = field(default_factory=dict)
+    statistic: float | None = None
+    threshold: float | None = None
+    quality: dict[str, float] = field(default_factory=dict)
+
+
+class Participant:
+    """Runs until its source ends or `end` is called; `done` is set when the last word has been given out."""
+
+    def __init__(
+        self,
+        key: ParticipantKey,
+        source: Source,
+        session: SessionLike,
+        factory: SessionFactory,
+        pool: Executor,
+        outlets: Outlets,
+        metrics: Metrics,
+        hop_seconds: float,
+    ) -> None:
+        self.key = key
+        self.source = source
+        self.done = asyncio.Event()
+        self._session: SessionLike | None = session
+        self._factory = factory
+        self._pool = pool
+        self._outlets = outlets
+        self._metrics = metrics
+        self._hop = hop_seconds
+        self._tracker = FindingTracker(key)
+        self._waiting: list[MediaItem] = []
+        self._room = asyncio.Event()
+        self._full = asyncio.Event()
+        self._restarts = 0
+        self._dropped = 0
+        self._told = time.monotonic()
+        self._transit: float | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.standing = Standing(str(Verdict.INCONCLUSIVE), str(Reason.WARMING_UP), datetime.now(UTC))
+
+    def start(self, left: Callable[[], None]) -> asyncio.Task[None]:
+        """Begin; call once. `left` is called just before the last word, so that nobody asks for one who is gone."""
+        self._task = asyncio.create_task(self._run(left), name="participant")
+        return self._task
+
+    async def end(self) -> None:
+        """Close the source and wait for the last word; safe to call twice."""
+        await self._close_source()
+        try:
+            await asyncio.wait_for(self.done.wait(), CLOSE_SECONDS)
+        except TimeoutError:
+            if self._task is not None:
+                self._task.cancel()
+            await self.done.wait()
+
+    def describe(self) -> Message:
+        """Return the participant's entry in `GET /v1/calls`."""
+        now = self.standing
+        told: Message = plain(
+            {
+                "participant": self.key.participant,
+                "identity": self.key.identity,
+                "verdict": now.verdict,
+                "reason": now.reason,
+                "since": rfc3339(now.since),
+                "scores": now.scores,
+                "statistic": now.statistic,
+                "threshold": now.threshold,
+                "quality": now.quality,
+            }
+        )
+        return told
+
+    async def _run(self, left: Callable[[], None]) -> None:
+        feeder = asyncio.create_task(self._feed(), name="feeder")
+        try:
+            await self._pump(feeder)
+        finally:
+            feeder.cancel()
+            await self._close_source()
+            left()
+            self._say_inconclusive(ENDED)
+            self.done.set()
+
+    async def _feed(self) -> None:
+        try:
+            async for item in self.source:
+                while len(self._waiting) >= BATCH:
+                    self._full.set()
+                    self._room.clear()
+                    await self._room.wait()
+                self._waiting.append(item)
+        except Exception:
+            log.get("participant").exception("a source failed; its participant leaves")
+        finally:
+            self._full.set()
+
+    async def _pump(self, feeder: asyncio.Task[None]) -> None:
+        while not feeder.done() or self._waiting:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), min(BEAT, self._hop / 4))
+            batch, self._waiting = self._waiting, []
+            self._full.clear()
+            self._room.set()
+            now = time.monotonic()
+            if self._session is not None:
+                # The session knows when its hop is due; asking it costs next to nothing.
+                await self._work(self._session, [*batch, *self._overload(now)], now)
+            elif now - self._told >= self._hop:
+                self._say_inconclusive(FAILED)
+
+    def _overload(self, now: float) -> list[TrackFault]:
+        dropped = self.source.dropped
+        fresh, self._dropped = dropped - self._dropped, dropped
+        if fresh <= 0:
+            return []
+        self._metrics.dropped.inc(fresh)
+        return [TrackFault("video", Reason.OVERLOADED, "media was dropped because this machine is too slow", now)]
+
+    async def _work(self, session: SessionLike, batch: list[MediaItem], now: float) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            report, decided, seconds = await loop.run_in_executor(self._pool, _step, session, batch, now)
+        except Exception:
+            await self._recover()
+            return
+        self._metrics.step.observe(seconds)
+        self._transit = _transit(batch, self._transit)
+        if report is not None:
+            self._metrics.late_hops.inc(max(0, int((decided - self._told) / self._hop) - 1))
+            self._say(replace(report, dropped=self.source.dropped), decided)
+
+    async def _recover(self) -> None:
+        log.get("participant").exception("a session failed", restarts_left=RESTARTS - self._restarts)
+        self._metrics.session_failures.inc()
+        self._session = None
+        self._say_inconclusive(FAILED)
+        if self._restarts >= RESTARTS:
+            return
+        self._restarts += 1
+        try:
+            self._session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, self.key)
+        except Exception:
+            log.get("participant").exception("a session could not be begun anew")
+
+    def _say(self, report: HopReport, decided: float) -> None:
+        decision, now = report.decision, datetime.now(UTC)
+        reason = decision.reason and str(decision.reason)
+        self._stand(str(decision.verdict), reason, now, report)
+        if report.capture is not None and self._transit is not None:
+            # A change of clock may move capture time by any amount: such a sample says nothing.
+            age = decided - report.capture - self._transit
+            if 0.0 <= age < 60.0:
+                self._metrics.score_age.observe(age)
+        self._outlets.state(state_message(report, now), decided)
+        finding = self._tracker.advance(decision, now)
+        if finding is not None:
+            self._outlets.finding(finding, decided)
+
+    def _say_inconclusive(self, reason: str) -> None:
+        now, decided = datetime.now(UTC), time.monotonic()
+        self._stand(str(Verdict.INCONCLUSIVE), reason, now)
+        self._outlets.state(
+            {
+                "type": "state",
+                "call": self.key.call,
+                "participant": self.key.participant,
+                "time": rfc3339(now),
+                "verdict": str(Verdict.INCONCLUSIVE),
+                "reason": reason,
+                "scores": {},
+                "statistic": None,
+                "threshold": None,
+                "quality": {},
+            },
+            decided,
+        )
+        finding = self._tracker.end(now, reason)
+        if finding is not None:
+            self._outlets.finding(finding, decided)
+
+    def _stand(self, verdict: str, reason: str | None, now: datetime, report: HopReport | None = None) -> None:
+        since = self.standing.since if self.standing.verdict == verdict else now
+        self._told = time.monotonic()
+        self._metrics.hop(verdict, reason)
+        if report is None:
+            self.standing = Standing(verdict, reason, since)
+            return
+        decision = report.decision
+        quality = {**report.quality, "dropped": float(report.dropped)}
+        scores = describe_scores(decision.scores, evidence=True)
+        self.standing = Standing(verdict, reason, since, scores, decision.statistic, decision.threshold, quality)
+
+    async def _close_source(self) -> None:
+        try:
+            await asyncio.wait_for(self.source.close(), CLOSE_SECONDS)
+        except Exception:
+            log.get("participant").exception("a source could not be closed")
+
+
+def _step(session: SessionLike, batch: list[MediaItem], now: float) -> tuple[HopReport | None, float, float]:
+    began = time.monotonic()
+    for item in batch:
+        session.push(item)
+    report = session.tick(now)
+    decided = time.monotonic()
+    return report, decided, decided - began
+
+
+def _transit(batch: list[MediaItem], last: float | None) -> float | None:
+    """Seconds from the sender's clock to ours, delay included: the smallest in the batch."""
+    stamps = [item.stamp for item in batch if isinstance(item, VideoFrame | AudioBlock)]
+    known = [stamp.arrival - stamp.capture for stamp in stamps if stamp.state is ClockState.MAPPED]
+    return min(known, default=last)

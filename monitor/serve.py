@@ -1,0 +1,256 @@
+"""Start-up and shutdown: builds the parts, serves until told to stop, then lets everybody go in the right order.
+
+At the end publications are refused first, then participants end and their findings close, then the journal has them,
+then subscribers are told, and only then the sockets go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from monitor import log
+from monitor.alerts.journal import Entry, Journal
+from monitor.alerts.push import Hub
+from monitor.alerts.recorder import Recorder
+from monitor.api.app import Parts, build
+from monitor.api.auth import Token, load_or_make
+from monitor.api.whip import Answer
+from monitor.config import ConfigError, Settings, prepare_state_dir, unknown_variables
+from monitor.host import Host
+from monitor.metrics import Metrics
+from monitor.participant import SessionFactory
+
+Announce = Callable[[str], None]
+
+MAX_WEBSOCKET_MESSAGE = 16384
+PING_SECONDS = 20.0
+ABORT_SECONDS = 10.0
+FLUSH_SECONDS = 1.0
+MAX_CONNECTIONS = 1024
+
+
+class AlertsProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, but a client that stopped reading cannot keep its connection and buffer after the close."""
+
+    async def run_asgi(self) -> None:
+        """Serve the connection, then give its peer a few seconds to take what is left."""
+        await super().run_asgi()
+        self.loop.call_later(ABORT_SECONDS, self.transport.abort)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with our own way of starting to stop."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._drain = drain
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain while the sockets still work."""
+        await self._drain()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT and end with status 0; uvicorn's own way would end by the signal."""
+        loop = asyncio.get_running_loop()
+        handled = (signal.SIGTERM, signal.SIGINT)
+        for number in handled:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The parts of a server that must be let go."""
+
+    parts: Parts
+    app: ASGIApp
+
+    async def drain(self) -> None:
+        """End every participant, write and tell what that closes."""
+        parts = self.parts
+        await parts.host.drain()
+        await parts.recorder.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                while parts.hub.waiting:  # noqa: ASYNC110 - sockets drain one by one, a deadline bounds it
+                    await asyncio.sleep(0.01)
+
+
+def assemble(settings: Settings, token: str, factory: SessionFactory, answer: Answer, journal: Journal) -> Running:
+    """Wire the parts together, on the running loop; the journal is open already."""
+    hub, metrics = Hub(), Metrics()
+    recorder = Recorder(journal, lambda seq, finding, born: hub.finding(Entry(seq, finding), born))
+    recorder.start()
+    host = Host(factory, recorder, hub, metrics, settings.hop_seconds, settings.max_participants, settings.workers)
+    parts = Parts(host, journal, recorder, hub, metrics, Token(token), answer)
+    return Running(parts, build(settings, parts))
+
+
+async def serve(
+    settings: Settings,
+    token: str,
+    factory: SessionFactory,
+    answer: Answer,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called with the base URL once connections are accepted."""
+    listener = listen(settings.host, settings.port)
+    journal = Journal(settings.journal_url, settings.findings_kept)
+    try:
+        await asyncio.to_thread(journal.open)
+        running = assemble(settings, token, factory, answer, journal)
+
+        async def drain() -> None:
+            try:
+                await asyncio.wait_for(running.drain(), settings.drain_seconds)
+            except TimeoutError:
+                log.get("serve").warning("not everything could be let go in time", seconds=settings.drain_seconds)
+
+        server = Server(server_config(settings, running.app), lambda: ready(address(listener)), drain)
+        await server.serve([listener])
+    finally:
+        journal.close()
+        listener.close()
+
+
+def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    """Return uvicorn's configuration: no access log (it holds names), no proxy headers, bounded everything."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="none",
+        ws=AlertsProtocol,
+        ws_max_size=MAX_WEBSOCKET_MESSAGE,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=2,
+    )
+
+
+def live_parts(settings: Settings) -> tuple[SessionFactory, Answer]:
+    """Load the models and return how sessions are begun and offers answered; raises `EngineError` or `ConfigError`."""
+    # Here and not above: the tests of the surface need neither engines nor WebRTC.
+    from monitor.decision.decide import DecisionConfig
+    from monitor.models import load_models
+    from monitor.session import Session, SessionConfig
+    from monitor.tap.config import IceServer, TapConfig
+    from monitor.tap.webrtc import WebRtcPeer
+
+    try:
+        decision = DecisionConfig(
+            false_alerts_per_hour=settings.false_alerts_per_hour,
+            window_seconds=settings.window_seconds,
+            hop_seconds=settings.hop_seconds,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    models = load_models(settings.engine)
+    config = SessionConfig(decision)
+    tap = TapConfig(
+        max_sdp_bytes=settings.max_sdp_bytes,
+        allowed_networks=settings.allowed_networks,
+        ice_servers=tuple(
+            IceServer(each.url, each.username, each.credential.get_secret_value() if each.credential else None)
+            for each in settings.ice_servers
+        ),
+    )
+
+    async def answer(offer: str) -> tuple[WebRtcPeer, str]:
+        return await WebRtcPeer.answer(offer, tap)
+
+    return lambda key: Session(key, models, config), answer
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def run(settings: Settings, announce: Announce = say) -> None:
+    """Serve in this process until stopped; raises `ConfigError`, `JournalError` or `EngineError` at the start."""
+    prepare_state_dir(settings.state_dir)
+    given = settings.token.get_secret_value() if settings.token else None
+    token = given or load_or_make(settings.state_dir)
+    log.configure(settings.log_level, settings.log_format, [token])
+    for name in unknown_variables(os.environ):
+        log.get("serve").warning("this variable sets nothing", variable=name)
+    if not _is_loopback(settings.host):
+        log.get("serve").warning("listening beyond this machine without TLS: put a TLS proxy in front")
+    factory, answer = live_parts(settings)
+
+    def ready(base: str) -> None:
+        for line in greeting(base, None if given else token, settings):
+            announce(line)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, token, factory, answer, ready))
+
+
+def greeting(base: str, token: str | None, settings: Settings) -> list[str]:
+    """Return what is printed at the start; `token` is None where the operator set it and need not be told."""
+    if token is None:
+        return [f"Sidewitness is ready: {base}/  (try it: {base}/try)", "Token: the one in SIDEWITNESS_TOKEN"]
+    return [
+        f"Sidewitness is ready: {base}/#token={token}",
+        f"Try it with your camera: {base}/try#token={token}",
+        f"Token: {token}  (kept in {settings.state_dir / 'token'})",
+    ]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket; raises `ConfigError` where the address cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        # Not the error's own text: it repeats the address in the form of the C library.
+        why = error.strerror if not isinstance(error, socket.gaierror) else "no such address"
+        raise ConfigError(f"cannot listen on {host} port {port} ({why}): choose another --host or --port") from None
+
+
+def address(listener: socket.socket) -> str:
+    """Return the base URL of a bound socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,65 @@
+"""A process to be killed: commits findings without end and serves them to subscribers, through the product's own parts.
+
+Usage: python -m tests.monitor.alerts.writer STATE_DIR TOKEN. Prints its base URL, then the number of each finding
+when it is given to the hub, which is after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from monitor.alerts.finding import Finding
+from monitor.alerts.journal import Entry, Journal
+from monitor.alerts.recorder import Recorder
+from monitor.config import Settings
+from monitor.report import ParticipantKey
+from monitor.serve import Server, address, assemble, listen, server_config
+from tests.monitor.rig import ScriptedSource, factory
+
+
+def say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
+
+
+async def answer(_offer: str) -> tuple[ScriptedSource, str]:  # pragma: no cover - nobody publishes here
+    raise RuntimeError("nobody publishes here")
+
+
+async def produce(recorder: Recorder) -> None:
+    key = ParticipantKey("board", "p1")
+    while True:
+        episode = str(uuid4())
+        for step, action in enumerate(("opened", "updated", "closed")):
+            finding = Finding(episode, step, action, key, datetime.now(UTC), "alert", None)  # type: ignore[arg-type]
+            recorder.put(finding, time.monotonic())
+        while len(recorder) > 8:  # noqa: ASYNC110 - a rate, not a wait for something
+            await asyncio.sleep(0.002)
+
+
+async def main(folder: Path, token: str) -> None:
+    settings = Settings(state_dir=folder, port=0)
+    journal = Journal(settings.journal_url)
+    journal.open()
+    running = assemble(settings, token, factory, answer, journal)  # type: ignore[arg-type]
+    publish = running.parts.hub.finding
+
+    def told(entry: Entry, born: float | None = None) -> None:
+        say(str(entry.seq))
+        publish(entry, born)
+
+    running.parts.hub.finding = told  # type: ignore[method-assign]
+    listener = listen("127.0.0.1", 0)
+    server = Server(server_config(settings, running.app), lambda: say(address(listener)), running.drain)
+    producer = asyncio.create_task(produce(running.parts.recorder))
+    await server.serve([listener])
+    producer.cancel()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,124 @@
+"""The real server on an ephemeral loopback port, in the test's own event loop, with sources that the test controls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from monitor.alerts.journal import Journal
+from monitor.api.whip import Answer
+from monitor.config import Settings
+from monitor.serve import Running, Server, address, assemble, listen, server_config
+from monitor.tap.sdp import SdpError
+from tests.monitor.alerts.build import ready_journal
+from tests.monitor.rig import ScriptedSource, factory
+
+TOKEN = "a-token-for-the-tests"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+WHIP = "/v1/calls/board/participants/p1/whip"
+PATIENCE = 10.0
+
+
+class ScriptedPeer(ScriptedSource):
+    """A source opened by an offer; the offer's text chooses what happens."""
+
+    etag = "ice-1"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fragments: list[str] = []
+
+    async def add_candidates(self, fragment: str) -> None:
+        if "restart" in fragment:
+            raise SdpError(422, "ICE restart", "restarts are not supported: publish again")
+        self.fragments.append(fragment)
+
+
+@dataclass
+class Peers:
+    """Answers offers; remembers the peers it made. `gate` holds answers back while it is clear."""
+
+    made: list[ScriptedPeer] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, offer: str) -> tuple[ScriptedPeer, str]:
+        self.asked.set()
+        await self.gate.wait()
+        if "bad" in offer:
+            raise SdpError(422, "No audio", "offer one audio track")
+        if "crash" in offer:
+            raise RuntimeError("the secret is in " + offer)
+        self.made.append(ScriptedPeer())
+        return self.made[-1], "v=0 answer"
+
+
+@dataclass
+class Site:
+    """A running server and what the tests reach inside it."""
+
+    base: str
+    running: Running
+    journal: Journal
+    peers: Peers
+    server: Server
+    serving: asyncio.Task[None]
+
+    def client(self, **options: Any) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.base, timeout=PATIENCE, headers=BEARER, **options)
+
+    def connect(self, **options: Any) -> connect:
+        chosen: dict[str, Any] = {"subprotocols": [Subprotocol("sidewitness.alerts.v1")], "proxy": None, **options}
+        return connect(self.base.replace("http", "ws") + "/v1/alerts", **chosen)
+
+    @contextlib.asynccontextmanager
+    async def subscribe(self, after: int | None = None, states: bool = False) -> AsyncIterator[ClientConnection]:
+        async with self.connect() as socket:
+            await socket.send(subscription(after, states))
+            yield socket
+
+    async def stop(self) -> None:
+        self.server.should_exit = True
+        await asyncio.wait_for(self.serving, PATIENCE)
+
+
+def subscription(after: int | None = None, states: bool = False, token: str = TOKEN) -> str:
+    return json.dumps({"type": "subscribe", "token": token, "after": after, "states": states})
+
+
+async def receive(socket: ClientConnection) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+    return message
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, **overrides: Any) -> AsyncIterator[Site]:
+    settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, **overrides})
+    journal = ready_journal(folder, settings.findings_kept)
+    peers = Peers()
+    peers.gate.set()
+    answer: Answer = peers.answer
+    running = assemble(settings, TOKEN, factory, answer, journal)
+    listener: socket.socket = listen("127.0.0.1", 0)
+    ready = asyncio.Event()
+    server = Server(server_config(settings, running.app), ready.set, running.drain)
+    task = asyncio.create_task(server.serve([listener]))
+    await asyncio.wait_for(ready.wait(), PATIENCE)
+    site = Site(address(listener), running, journal, peers, server, task)
+    try:
+        yield site
+    finally:
+        if not task.done():
+            await site.stop()
+        journal.close()
+        listener.close()

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket as sockets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from monitor.alerts.journal import Entry
+from tests.monitor.alerts.build import finding
+from tests.monitor.api.server import PATIENCE, TOKEN, Site, receive, serving, subscription
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with serving(tmp_path, max_subscribers=2) as made:
+        yield made
+
+
+def commit(site: Site, name: str) -> None:
+    """Append as another process would, then publish as this one does."""
+    change = finding(name)
+    site.running.parts.hub.finding(Entry(site.journal.append(change), change))
+
+
+async def close_code(socket: ClientConnection) -> int:
+    with contextlib.suppress(ConnectionClosed):
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                await socket.recv()
+    assert socket.close_code is not None
+    return socket.close_code
+
+
+BAD_FIRST_MESSAGES = (
+    (subscription(token="wrong-token-entirely"), 4401),
+    (json.dumps({"type": "subscribe"}), 4401),
+    ("{", 4400),
+    (b"{}", 4400),
+    (json.dumps({"type": "hello"}), 4400),
+    (json.dumps({"type": "subscribe", "token": TOKEN, "after": "1"}), 4400),
+    ("x" * 5000, 4400),
+    ("x" * 20000, 1009),
+)
+
+
+async def test_bad_first_messages(site: Site) -> None:
+    for message, code in BAD_FIRST_MESSAGES:
+        async with site.connect() as socket:
+            await socket.send(message)
+            assert await close_code(socket) == code
+
+
+async def test_silence_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.api.alerts.Alerts.__init__.__defaults__", (64, 0.05))
+    async with serving(tmp_path) as site, site.connect() as socket:
+        assert await close_code(socket) == 4401
+
+
+async def test_subprotocol(site: Site) -> None:
+    async with site.connect() as socket:
+        assert socket.subprotocol == "sidewitness.alerts.v1"
+    async with site.connect(subprotocols=None) as socket:
+        await socket.send(subscription())
+        assert (await receive(socket))["type"] == "hello"
+    async with site.connect(subprotocols=[Subprotocol("sidewitness.alerts.v9"), Subprotocol("chat")]) as socket:
+        assert await close_code(socket) == 4400
+
+
+async def test_live_and_resume(site: Site) -> None:
+    async with site.subscribe() as socket:
+        assert await receive(socket) == {"type": "hello", "seq": 0}
+        commit(site, "a")
+        first = await receive(socket)
+    assert (first["seq"], first["id"], first["action"], first["identity"]) == (1, "a", "opened", "Ada")
+    for name in "bcd":
+        commit(site, name)
+    async with site.subscribe(after=first["seq"]) as socket:
+        assert [(await receive(socket))["seq"] for _ in range(4)] == [4, 2, 3, 4]
+
+
+async def test_long_replay_under_live_fire_has_no_hole_and_no_double(site: Site) -> None:
+    for n in range(150):
+        site.journal.append(finding(str(n)))
+    async with site.subscribe(after=0) as socket:
+        assert (await receive(socket))["type"] == "hello"
+        seen = []
+        for n in range(150, 170):
+            commit(site, str(n))
+            seen.append((await receive(socket))["seq"])
+        seen += [(await receive(socket))["seq"] for _ in range(150)]
+    assert seen == list(range(1, 171))
+
+
+async def test_second_message_is_an_error(site: Site) -> None:
+    async with site.subscribe() as socket:
+        await socket.send(subscription())
+        assert await close_code(socket) == 4400
+
+
+async def test_too_many_subscribers(site: Site) -> None:
+    async with site.connect(), site.subscribe() as socket:
+        await receive(socket)
+        async with site.connect() as third:
+            assert await close_code(third) == 1013
+    async with site.subscribe() as again:
+        assert (await receive(again))["type"] == "hello"
+
+
+async def test_a_stalled_client_is_closed_and_the_other_is_not_held_up(site: Site) -> None:
+    """The stalled one has a tiny receive buffer and reads nothing; memory stays bounded and it may resume."""
+    raw = sockets.socket()
+    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    host, port = site.base.removeprefix("http://").split(":")
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
+    hub, metrics = site.running.parts.hub, site.running.parts.metrics
+    async with site.connect(sock=raw, max_queue=1) as stalled, site.subscribe(states=True) as brisk:
+        await stalled.send(subscription(states=True))
+        assert (await receive(stalled))["type"] == "hello"
+        assert (await receive(brisk))["type"] == "hello"
+        stalled.transport.pause_reading()
+        state = {"type": "state", "pad": "x" * 8192}
+        for _ in range(2000):
+            hub.state(state)
+            assert (await receive(brisk))["type"] == "state"
+            assert hub.waiting <= 2 * 256
+            if metrics.registry.get_sample_value("sidewitness_subscribers_too_slow_total"):
+                break
+            if len(hub) == 1:
+                break
+        assert metrics.registry.get_sample_value("sidewitness_subscribers_too_slow_total") == 1
+        commit(site, "a")
+        assert (await receive(brisk))["type"] == "finding"
+        stalled.transport.resume_reading()
+        assert await close_code(stalled) == 4008
+    async with site.subscribe(after=0) as again:
+        assert [(await receive(again))["seq"] for _ in range(2)] == [1, 1]
+
+
+async def test_latency_is_measured(site: Site) -> None:
+    loop = asyncio.get_running_loop()
+    async with site.subscribe(states=True) as socket:
+        await receive(socket)
+        site.running.parts.hub.state({"type": "state"}, loop.time())
+        await receive(socket)
+        commit(site, "a")
+        await receive(socket)
+    value = site.running.parts.metrics.registry.get_sample_value
+    assert value("sidewitness_decision_to_socket_seconds_count") == 1

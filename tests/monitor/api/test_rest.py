@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from monitor.api.auth import Token, load_or_make
+from monitor.api.guard import CSP
+from monitor.config import ConfigError
+from tests.monitor.alerts.build import finding
+from tests.monitor.api.server import WHIP, Site, serving
+from tests.monitor.rig import OPEN, block
+
+SDP = {"Content-Type": "application/sdp"}
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with serving(tmp_path, findings_kept=10) as made:
+        yield made
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    async with site.client() as made:
+        yield made
+
+
+async def test_reading_needs_the_token(site: Site) -> None:
+    async with httpx.AsyncClient(base_url=site.base) as stranger:
+        for path in ("/v1/calls", "/v1/calls/board", "/v1/findings"):
+            assert (await stranger.get(path)).status_code == 401
+
+
+async def test_calls(client: httpx.AsyncClient, site: Site) -> None:
+    assert (await client.get("/v1/calls")).json() == {"calls": []}
+    assert (await client.get("/v1/calls/board")).status_code == 404
+    await client.post(WHIP, content=b"v=0", headers=SDP)
+    body = (await client.get("/v1/calls")).json()
+    assert body["calls"] == [(await client.get("/v1/calls/board")).json()]
+    shown = body["calls"][0]["participants"][0]
+    assert body["calls"][0]["call"] == "board"
+    assert set(shown) == {
+        "participant", "identity", "verdict", "reason", "since", "scores", "statistic", "threshold", "quality",
+    }  # fmt: skip
+    assert (shown["participant"], shown["identity"], shown["verdict"]) == ("p1", None, "inconclusive")
+
+
+async def test_findings_are_paged(client: httpx.AsyncClient, site: Site) -> None:
+    assert (await client.get("/v1/findings")).json() == {"findings": [], "next": 0}
+    for n in range(3):
+        site.journal.append(finding(str(n)))
+    page = (await client.get("/v1/findings?limit=2")).json()
+    assert ([one["seq"] for one in page["findings"]], page["next"]) == ([1, 2], 2)
+    assert page["findings"][0]["time"] == "2026-03-01T12:00:00.250Z"
+    rest = (await client.get(f"/v1/findings?after={page['next']}")).json()
+    assert ([one["seq"] for one in rest["findings"]], rest["next"]) == ([3], 3)
+    assert (await client.get("/v1/findings?after=3")).json() == {"findings": [], "next": 3}
+
+
+async def test_findings_say_what_is_no_longer_kept(client: httpx.AsyncClient, site: Site) -> None:
+    for n in range(12):
+        site.journal.append(finding(str(n)))
+    assert (await client.get("/v1/findings?after=0")).json()["gap"] == 2
+
+
+async def test_bad_queries(client: httpx.AsyncClient) -> None:
+    for query in ("after=-1", "after=x", f"after={2**63}", "limit=0", "limit=1001"):
+        response = await client.get(f"/v1/findings?{query}")
+        assert response.status_code == 422
+        assert response.headers["content-type"] == "application/problem+json"
+        assert query.partition("=")[0] in response.json()["detail"]
+
+
+async def test_health_and_readiness(client: httpx.AsyncClient, site: Site) -> None:
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "journal": "ok", "waiting": 0})
+    site.running.parts.host.draining = True
+    draining = await client.get("/readyz")
+    assert (draining.status_code, draining.json()["status"]) == (503, "draining")
+
+
+async def test_a_journal_that_refuses_shows_and_the_call_goes_on(client: httpx.AsyncClient, site: Site) -> None:
+    with site.journal.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE journal_head RENAME TO hidden")
+    await client.post(WHIP, content=b"v=0", headers=SDP)
+    async with site.subscribe(states=True) as socket:
+        site.peers.made[0].put(block(OPEN))
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert "\n" not in ready.json()["journal"]
+        found = await client.get("/v1/findings")
+        assert (found.status_code, found.json()["title"]) == (503, "Journal unavailable")
+        assert (await client.get("/v1/calls/board")).status_code == 200
+        with site.journal.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE hidden RENAME TO journal_head")
+        async for text in socket:
+            message = httpx.Response(200, content=text).json()
+            if message["type"] == "finding" or (message["type"] == "hello" and message["seq"] == 1):
+                break
+    assert [entry.finding.action for entry in site.journal.read(0)] == ["opened"]
+
+
+async def test_metrics_name_nobody(client: httpx.AsyncClient, site: Site) -> None:
+    await client.post(WHIP.replace("p1", "ada-lovelace") + "?identity=Ada", content=b"v=0", headers=SDP)
+    text = (await client.get("/metrics")).text
+    assert "sidewitness_participants 1.0" in text
+    assert "sidewitness_decision_to_socket_seconds_bucket" in text
+    assert "ada" not in text.lower().replace("adapt", "")
+    assert "board" not in text
+
+
+async def test_pages_and_security_headers(client: httpx.AsyncClient) -> None:
+    for path in ("/", "/try"):
+        page = await client.get(path)
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assert page.headers["content-security-policy"] == CSP
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert page.headers["referrer-policy"] == "no-referrer"
+        assert "camera=(self), microphone=(self)" in page.headers["permissions-policy"]
+        assert (await client.head(path)).status_code == 200
+    module = await client.get("/static/app.js")
+    assert module.status_code == 200
+    assert "javascript" in module.headers["content-type"]
+
+
+async def test_nothing_else_is_served(client: httpx.AsyncClient) -> None:
+    for path in ("/nothing", "/static/nothing.js", "/static/..%2fapp.py", "/docs", "/openapi.json"):
+        response = await client.get(path)
+        assert response.status_code == 404
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.headers["content-security-policy"] == CSP
+
+
+def test_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    made = load_or_make(tmp_path)
+    assert len(made) >= 43
+    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+    assert load_or_make(tmp_path) == made
+
+
+def test_token_file_that_cannot_be_trusted(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("x" * 40)
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        load_or_make(tmp_path)
+    path.chmod(0o600)
+    path.write_text("\n")
+    with pytest.raises(ConfigError, match="empty"):
+        load_or_make(tmp_path)
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="SIDEWITNESS_TOKEN"):
+        load_or_make(tmp_path)
+    with pytest.raises(ConfigError, match="no token can be kept"):
+        load_or_make(tmp_path / "absent")
+
+
+def test_token_check() -> None:
+    token = Token("right-token")
+    assert token.check("right-token")
+    assert not token.check("right-toke")
+    assert not token.check("\udce9")
+    assert "right" not in repr(token)

@@ -1,0 +1,126 @@
+"""A source and a session that do what the test says, in place of a camera and of the models."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import structlog
+
+from monitor import log
+from monitor.decision.decide import Decision, Transition
+from monitor.report import HopReport, ParticipantKey
+from monitor.types import AudioBlock, ClockState, MediaItem, Reason, Score, Stamp, TrackFault, Verdict
+
+GENUINE, OPEN, UPDATE, CLOSE, CRASH, REFUSE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
+
+
+@contextlib.contextmanager
+def quiet_log() -> Iterator[None]:
+    """Configure logging as the server does, and undo it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    log.configure("error", "json")
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+
+
+def block(order: float, arrival: float = 0.0, capture: float = 0.0) -> AudioBlock:
+    """An audio block whose first sample is an order to the scripted session."""
+    return AudioBlock(Stamp(0.0, capture, 0.0, ClockState.MAPPED, arrival), np.array([order], np.float32))
+
+
+class ScriptedSource:
+    """Yields what is put; drops the oldest beyond its capacity."""
+
+    def __init__(self, capacity: int = 1000) -> None:
+        self._items: list[MediaItem] = []
+        self._capacity = capacity
+        self._ready = asyncio.Event()
+        self._closed = False
+        self.dropped = 0
+        self.fail: Exception | None = None
+
+    def put(self, *items: MediaItem) -> None:
+        self._items += items
+        excess = max(0, len(self._items) - self._capacity)
+        self.dropped += excess
+        del self._items[:excess]
+        self._ready.set()
+
+    def break_down(self, error: Exception) -> None:
+        self.fail = error
+        self._ready.set()
+
+    async def __aiter__(self) -> AsyncIterator[MediaItem]:
+        while True:
+            while self._items:
+                yield self._items.pop(0)
+            if self.fail is not None:
+                raise self.fail
+            if self._closed:
+                return
+            self._ready.clear()
+            await self._ready.wait()
+
+    async def close(self) -> None:
+        self._closed = True
+        self._ready.set()
+
+
+@dataclass
+class ScriptedSession:
+    """Obeys the orders in its media; reports at every tick that follows one, else once in 0.1 s."""
+
+    key: ParticipantKey
+    seen: list[MediaItem] = field(default_factory=list)
+    order: float | None = None
+    reported: float = 0.0
+
+    def push(self, item: MediaItem) -> None:
+        self.seen.append(item)
+        if isinstance(item, TrackFault):
+            return
+        assert isinstance(item, AudioBlock)
+        self.order = float(item.samples[0])
+        if self.order == CRASH:
+            raise ValueError("a message that names " + self.key.participant)
+
+    def tick(self, now: float) -> HopReport | None:
+        if self.order is None and now - self.reported < 0.1:
+            return None
+        order, self.order, self.reported = self.order or GENUINE, None, now
+        capture = next((item.stamp.capture for item in reversed(self.seen) if isinstance(item, AudioBlock)), None)
+        return HopReport(self.key, now, capture, decision(order), quality={"fps": 30.0})
+
+
+def decision(order: float) -> Decision:
+    transition = {OPEN: Transition.OPENED, UPDATE: Transition.UPDATED, CLOSE: Transition.CLOSED}.get(order)
+    verdict = Verdict.ALERT if order in (OPEN, UPDATE) else Verdict.INCONCLUSIVE
+    reason = Reason.LIPS_DISAGREE_WITH_VOICE if order in (OPEN, UPDATE) else Reason.NOT_ENROLLED
+    evidence = {"offsets_ms": [-40, 0, 40], "agreement": [0.1, 0.2, float("nan")]}
+    score = Score("synchrony", -0.2, p_value=0.001, one_sided=True, evidence=evidence)
+    return Decision(
+        verdict,
+        reason,
+        (score,),
+        float("inf"),
+        7200.0,
+        transition,
+        reason if transition else None,
+        {"synchrony": evidence},
+    )
+
+
+def factory(key: ParticipantKey) -> ScriptedSession:
+    if key.participant == "unbuildable":
+        raise RuntimeError("no session")
+    return ScriptedSession(key)

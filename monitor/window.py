@@ -179,13 +179,13 @@ class _Ring:
         finite: BoolArray = np.asarray(np.isfinite(vectors[skip:]).all(axis=1), np.bool_)
         self.vectors[slots] = np.where(finite[:, None], vectors[skip:], np.float32(0.0))
         self.filled[slots] = finite
-        self.flags[slots] = flags[skip:] & finite
+        self.flags[slots] = flags[skip:]
 
     def read(self, first: int, length: int) -> tuple[FloatArray, BoolArray, BoolArray]:
-        """Vectors (length, D), pushed (length,), flags (length,); zero outside of what is kept."""
+        """Vectors (length, D), pushed (length,), flags (length,); zero where nothing is. `first` >= end - capacity."""
         index = np.arange(first, first + length)
         slots = index % self.capacity
-        filled = self.filled[slots] & (index >= self.end - self.capacity) & (index < self.end)
+        filled = self.filled[slots] & (index < self.end)
         return np.where(filled[:, None], self.vectors[slots], np.float32(0.0)), filled, self.flags[slots] & filled
 
     def _restart(self, first: int) -> None:

@@ -167,8 +167,11 @@ def exceedance(scores: Doubles, subjects: NDArray[np.int64]) -> tuple[Doubles, D
 
 
 def tail_mean(above: Doubles, share: float) -> Doubles:
-    """Mean, row by row, over the `share` of subjects (at least one) with the largest fractions: (U, people) -> (U,)."""
-    count = max(1.0, share * above.shape[1])
+    """Mean over the `share` of subjects with the largest fractions, row by row: (U, people) -> (U,).
+
+    A subject may count in part; a share of less than one subject gives the largest fraction.
+    """
+    count = share * above.shape[1]
     weights = np.clip(count - np.arange(above.shape[1]), 0.0, 1.0)
     return np.asarray(np.minimum(1.0, -np.sort(-above, axis=1) @ weights / count), np.float64)
 

@@ -140,6 +140,27 @@ def test_a_slower_track_is_waited_for_a_second_and_then_masked() -> None:
     assert filled(0, 250).window().voice_mask.all()
 
 
+def test_a_slower_track_in_a_full_ring_shows_nothing_of_its_past() -> None:
+    window = filled(2000, 1960).window()
+    assert indices(window)[1] == [*range(1850, 1960), *[-1] * 15]
+
+
+def test_age_is_counted_in_capture_time() -> None:
+    buffer = filled(50, 0)
+    buffer.push_voice(1000, frames(1000, 60), yes(60))
+    buffer.mark("video", stamp(100.0))
+    buffer.mark("audio", stamp(60.0))
+    assert buffer.window().age == 2.0
+
+
+def test_what_ends_where_the_window_begins_is_a_jump_and_what_reaches_into_it_is_late() -> None:
+    late, jump = filled(250, 0), filled(250, 0)
+    late.push_lips(116, frames(116, 10), yes(10))
+    jump.push_lips(115, frames(115, 10), yes(10))
+    assert late.window().lips_mask.all()
+    assert jump.window().lips_mask.sum() == 10
+
+
 def test_gaps_are_masked() -> None:
     buffer = filled(100, 200)
     buffer.push_lips(110, frames(110, 90), yes(90))

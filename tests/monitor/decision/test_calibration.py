@@ -88,6 +88,7 @@ def test_sequential_p_values_hold_for_every_group_of_a_tenth_of_the_people(
 def test_tail_mean_takes_part_of_a_person() -> None:
     above = np.array([[1.0, 0.5, 0.25] + [0.0] * 12])
     assert tail_mean(above, 0.1) == pytest.approx((1.0 + 0.5 * 0.5) / 1.5)
+    assert tail_mean(above, 0.01) == pytest.approx(1.0)
 
 
 def test_the_longest_table_that_the_speech_fills_is_used() -> None:
@@ -96,7 +97,7 @@ def test_the_longest_table_that_the_speech_fills_is_used() -> None:
     calibration = Calibration.build({5: (rng.normal(0, 1, 60), labels), 2: (rng.normal(5, 1, 60), labels)})
     assert calibration.lengths == (2.0, 5.0)
     assert calibration.table(4.99).seconds == 2.0
-    assert calibration.table(5.0).seconds == 5.0
+    assert calibration.table(5.0).seconds == calibration.table(5.0 - 1e-9).seconds == 5.0
     assert calibration.table(60.0).seconds == 5.0
     assert calibration.p_value(3.0, 3.0) > calibration.p_value(3.0, 10.0)
     with pytest.raises(CalibrationError, match="give at least 2 s"):

@@ -165,6 +165,17 @@ def test_calm_must_last() -> None:
     assert state.calm == 0.0
 
 
+def test_silence_is_no_recovery() -> None:
+    state = opened()
+    hops = 0
+    while state.calm < 5.0:
+        state, _ = advance(state, 60.0 + 0.5 * hops, [sync(0.9)])
+        hops += 1
+    state, silence = play([[silent(Reason.SILENCE)]] * 60, state, time=60.0 + 0.5 * hops)
+    assert state.calm == 5.0
+    assert not transitions(silence)
+
+
 def test_a_finding_closes_after_a_minute_without_media_and_says_why() -> None:
     _, decisions = play([[silent(Reason.NO_VIDEO)]] * 150, opened(), time=60.0)
     closed = [i for i, d in enumerate(decisions) if d.transition is Transition.CLOSED]

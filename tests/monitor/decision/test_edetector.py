@@ -9,7 +9,7 @@ from monitor.decision.edetector import EDetector, threshold
 E = st.floats(0.0, 20.0)
 
 
-def start(hop: float = 5.0, cap: float = 1e12) -> EDetector:
+def start(hop: float = 5.0, cap: float = 1e60) -> EDetector:
     return EDetector.start(5.0, hop, cap)
 
 

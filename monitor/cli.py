@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from monitor.commands import doctor, engines, scan, serve
+from monitor.commands import doctor, engines, scan, serve, train
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -28,6 +28,7 @@ EXPECTED: Final = (
     ("engines.base", "EngineError"),
     ("monitor.alerts.journal", "JournalError"),
     ("monitor.config", "ConfigError"),
+    ("monitor.corpus", "CorpusError"),
     ("monitor.decision.calibration", "CalibrationError"),
     ("monitor.tap.source", "SourceError"),
 )
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.command)
 app.command("scan")(scan.command)
+app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.command)
 app.add_typer(engines.app, name="engines")
 

@@ -96,6 +96,9 @@ LANDMARKS = Conversion(
 )
 
 
+CONVERSIONS = (DETECTOR, LANDMARKS)
+
+
 def read_member(wheel: Path, conversion: Conversion) -> bytes:
     """Read the TFLite file of `conversion`; raises `EngineError` unless it is the very file that is expected."""
     try:
@@ -164,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, help="where the packs go, e.g. engines/models")
     options = parser.parse_args(arguments)
     try:
-        for conversion in (DETECTOR, LANDMARKS):
+        for conversion in CONVERSIONS:
             sys.stdout.write(f"{convert(options.wheel, options.out, conversion)}\n")
     except (EngineError, ImportError) as error:
         sys.stderr.write(f"error: {error}\n")

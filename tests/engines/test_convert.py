@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.base import MODELS, EngineError, TensorSpec, load_pack
 from engines.convert import graph, mediapipe
 from engines.convert.mediapipe import DETECTOR, LANDMARKS, main, read_member, shape_up
+from engines.load import load_engine
 
 SMALL = replace(
     DETECTOR,
@@ -30,7 +32,7 @@ def small(*, shuffled: bool = False) -> onnx.ModelProto:
     """Batch fixed to 1; `middle` ends in a plain node, `last` in a reshape; a dead constant and a dead node to drop."""
     nodes = [
         helper.make_node("Mul", ["in", "two"], ["middle"], name="first"),
-        helper.make_node("Add", ["middle", "two"], ["more"], name="second"),
+        helper.make_node("Add", ["middle", "middle"], ["more"], name="second"),
         helper.make_node("Reshape", ["more", "flat"], ["last"], name="third"),
         helper.make_node("Neg", ["in"], ["unused"], name="dead"),
     ]
@@ -59,7 +61,7 @@ def test_a_shaped_model_takes_any_batch_and_keeps_its_numbers() -> None:
     image = np.arange(18, dtype=np.float32).reshape(3, 2, 3)
     boxes, logits = session.run(["boxes", "logits"], {"image": image})
     np.testing.assert_array_equal(boxes, (image * 2).reshape(3, 6))
-    np.testing.assert_array_equal(logits, (image * 2 + 2).reshape(3, 3, 2))
+    np.testing.assert_array_equal(logits, (image * 4).reshape(3, 3, 2))
 
 
 def test_the_bytes_do_not_depend_on_names_or_order() -> None:
@@ -102,6 +104,33 @@ def test_another_release_is_refused(tmp_path: Path) -> None:
 def test_a_wheel_without_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="cannot read mediapipe/modules/face_landmark"):
         read_member(wheel(tmp_path, face_detector=b"model"), LANDMARKS)
+
+
+def test_a_conversion_is_a_pack_that_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole command but for TensorFlow, whose part a small model takes."""
+    known = replace(SMALL, sha256=hashlib.sha256(b"model").hexdigest())
+    monkeypatch.setattr(mediapipe, "to_onnx", lambda _: small())
+    monkeypatch.setattr(mediapipe, "CONVERSIONS", (known,))
+    path = wheel(tmp_path, face_detector=b"model")
+    assert main([str(path), str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'out' / 'small'}\n"
+    manifest = load_pack(tmp_path / "out" / "small").manifest
+    assert manifest.licence == "Apache-2.0"
+    assert manifest.recipe["tflite_sha256"] == known.sha256
+    engine = load_engine("small", "openvino", tmp_path / "out")
+    assert engine.run({"image": np.ones((2, 2, 3), np.float32)})["boxes"].tolist() == [[2.0] * 6] * 2
+
+
+def test_a_converter_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = replace(SMALL, sha256=hashlib.sha256(b"model").hexdigest())
+    monkeypatch.setattr(mediapipe, "CONVERSIONS", (known,))
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    assert main([str(wheel(tmp_path, face_detector=b"model")), str(tmp_path / "out")]) == 1
+    assert "tf2onnx" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [None, b"no archive"])

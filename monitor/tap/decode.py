@@ -27,7 +27,7 @@ _SAMPLES = Fraction(1, 48_000)
 _NATIVE = {"VP8": "vp8", "H264": "h264"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
     """One encoded frame: its codec as in SDP, its media time and when its first packet arrived."""
 
@@ -141,7 +141,8 @@ class DecodeLoop:
         if self._waiting[kind] < self._config.backlog_packets:
             return True
         lost = [e for e in self._backlog if e.kind == kind][: None if kind == "video" else 1]
-        self._backlog = deque(e for e in self._backlog if e not in lost)
+        for encoded in lost:
+            self._backlog.remove(encoded)
         self._waiting[kind] -= len(lost)
         self.dropped[kind] += len(lost)
         return kind == "audio"

@@ -102,7 +102,11 @@ class CappedRouter(RtpRouter):
     def route_rtp(self, packet: RtpPacket) -> Any:
         """Route as aiortc does, and forget the SSRC used longest ago when one is learnt too many."""
         receiver = super().route_rtp(packet)
-        if receiver is not None and packet.ssrc not in self._named:
+        if receiver is None:
+            known = self.ssrc_table.get(packet.ssrc)
+            if isinstance(known, TapReceiver):
+                known.stats.unknown_payload += 1
+        elif packet.ssrc not in self._named:
             self._learnt.setdefault(id(receiver), Recent(self._max_ssrc, self._forget)).put(packet.ssrc, None)
         return receiver
 
@@ -321,10 +325,10 @@ class TapReceiver:
         """Begin, once ICE and DTLS are through."""
         if self._task is not None or self._stopped:
             return
-        self._codecs = {codec.payloadType: codec for codec in parameters.codecs}
-        self._rtx = {
-            e.rtx.ssrc: e.ssrc for e in parameters.encodings if e.rtx and e.rtx.ssrc is not None and e.ssrc is not None
-        }
+        self._codecs = {c.payloadType: c for c in parameters.codecs if c.payloadType is not None}
+        for encoding in parameters.encodings:
+            if encoding.rtx and encoding.rtx.ssrc is not None and encoding.ssrc is not None:
+                self._rtx[encoding.rtx.ssrc] = encoding.ssrc
         self._transport._register_rtp_receiver(self, parameters)
         self._task = asyncio.create_task(self._repair_forever())
 

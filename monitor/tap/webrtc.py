@@ -29,6 +29,7 @@ from monitor.types import MediaItem, Reason, TrackFault, TrackKind
 _SPOKEN = ("audio/opus", "video/vp8", "video/h264", "video/rtx")
 _WATCH_SECONDS = 0.25
 _JOIN_SECONDS = 2.0
+_UNKNOWN_PACKETS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class WebRtcPeer:
         self._candidates = 0
         self._connected: float | None = None
         self._stalled: set[TrackKind] = set()
+        self._unspoken: set[TrackKind] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -198,6 +200,7 @@ class WebRtcPeer:
             now = time.monotonic()
             if self._connected is not None:
                 self._check_age(now, self._connected)
+                self._check_payloads(now)
             elif now >= deadline:
                 self._spawn(self.close())
                 return
@@ -211,6 +214,13 @@ class WebRtcPeer:
                 self._stalled.add(kind)
                 detail = f"no {kind} has been decoded for {self._config.stall_seconds:g} seconds"
                 self._queue.put(TrackFault(kind, Reason.MEDIA_STALLED, detail, now))
+
+    def _check_payloads(self, now: float) -> None:
+        for kind, receiver in self._receivers.items():
+            if kind not in self._unspoken and receiver.stats.unknown_payload >= _UNKNOWN_PACKETS:
+                self._unspoken.add(kind)
+                detail = f"the {kind} comes in a codec that was not agreed on"
+                self._queue.put(TrackFault(kind, Reason.UNSUPPORTED_CODEC, detail, now))
 
     def _failed(self, kind: TrackKind) -> None:
         """Ask for a key frame after a decoder failed; called from the decoder's thread."""

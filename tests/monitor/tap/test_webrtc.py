@@ -1,0 +1,209 @@
+"""Real loopback calls: an aiortc publisher in this process, ICE, DTLS, SRTP, decoding, clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+import pytest
+
+from monitor.tap.config import TapConfig
+from monitor.tap.decode import Decoder, Encoded, make_decoder
+from monitor.tap.sdp import SdpError
+from monitor.tap.webrtc import WebRtcPeer
+from monitor.types import ClockState, MediaItem, Reason, TrackFault, VideoFrame
+
+from .clips import picture_frame
+from .publisher import LOCAL, blocks, call, collect, faults, frames
+from .test_replay import beep_times, flash_times
+
+
+@pytest.mark.parametrize(("codec", "late"), [("video/VP8", 0.0), ("video/H264", 2.5)])
+async def test_a_flash_and_its_beep_are_captured_together(codec: str, late: float) -> None:
+    """Within 45 ms, also when the pictures begin 2.5 s after the sound, and media time starts at zero on each track."""
+    async with call(codec=codec, video_after=late) as live:
+        items = await collect(live.peer, lambda i: isinstance(i[-1], VideoFrame) and i[-1].stamp.media >= 4.3)
+        stats = live.peer.stats()
+    mapped: list[MediaItem] = [i for i in items if not isinstance(i, TrackFault) and i.stamp.state is ClockState.MAPPED]
+    seen, heard = flash_times(frames(mapped)), beep_times(blocks(mapped))
+    both = [(s, min(heard, key=lambda h: abs(h - s))) for s in seen]
+    both = [(s, h) for s, h in both if abs(s - h) < 0.5]
+    assert len(both) >= 2
+    assert max(abs(s - h) for s, h in both) < 0.045
+    assert frames(items)[0].stamp.media == pytest.approx(0.0, abs=0.1)
+    assert {i.stamp.state for i in items[:5] if not isinstance(i, TrackFault)} == {ClockState.UNKNOWN}
+    assert stats.decoded["video"] > 90
+    assert (stats.decode_errors, stats.dropped_items, stats.clock_resets) == (0, 0, 0)
+    media = [f.stamp.media for f in frames(items)]
+    assert media == sorted(media)
+
+
+class Failing:
+    """A decoder that fails as no decoder should, some of the time."""
+
+    def __init__(self, codec: str, max_pixels: int) -> None:
+        self._inner = make_decoder(codec, max_pixels)
+        self._count = 0
+
+    def decode(self, encoded: Encoded) -> list[av.VideoFrame] | list[av.AudioFrame]:
+        self._count += 1
+        if encoded.kind == "video" and self._count == 10:
+            raise ValueError("injected")
+        return self._inner.decode(encoded)
+
+
+async def test_a_decoder_that_raises_is_told_and_the_call_goes_on() -> None:
+    made: list[Decoder] = []
+
+    def factory(codec: str, max_pixels: int) -> Decoder:
+        made.append(Failing(codec, max_pixels) if codec == "VP8" and len(made) < 2 else make_decoder(codec, max_pixels))
+        return made[-1]
+
+    def recovered(items: list[MediaItem]) -> bool:
+        failed = next((n for n, i in enumerate(items) if isinstance(i, TrackFault)), None)
+        return failed is not None and len(frames(items[failed:])) > 10
+
+    async with call(decoders=factory) as live:
+        items = await collect(live.peer, recovered)
+        assert live.peer.stats().decode_errors >= 1
+        assert live.peer.stats().plis >= 1
+    assert (faults(items)[0].track, faults(items)[0].reason) == ("video", Reason.DECODER_FAILED)
+    assert "injected" not in faults(items)[0].detail
+
+
+async def test_a_track_that_falls_silent_is_told_once() -> None:
+    config = replace(LOCAL, stall_seconds=0.5)
+    async with call(config=config, video=False) as live:
+        assert live.audio is not None
+        await collect(live.peer, lambda items: len(blocks(items)) > 10)
+        live.audio.paused = True
+        items = await collect(live.peer, lambda items: bool(faults(items)))
+        live.audio.paused = False
+        await collect(live.peer, lambda items: len(blocks(items)) > 10)
+    assert [(f.track, f.reason) for f in faults(items)] == [("audio", Reason.MEDIA_STALLED)]
+
+
+async def test_without_video_the_clock_stays_unknown_and_says_so() -> None:
+    async with call(video=False) as live:
+        items = await collect(live.peer, lambda items: len(blocks(items)) > 60)
+    stamps = [b.stamp for b in blocks(items)]
+    assert {s.state for s in stamps} == {ClockState.UNKNOWN}
+    assert max(abs(s.arrival - s.capture) for s in stamps) < 0.5
+
+
+async def test_an_oversized_picture_is_told_and_the_sound_goes_on() -> None:
+    config = replace(LOCAL, max_pixels=320 * 240 - 1)
+
+    def enough(items: list[MediaItem]) -> bool:
+        return bool(faults(items)) and len(blocks(items)) > 30
+
+    async with call(config=config) as live:
+        items = await collect(live.peer, enough)
+    assert faults(items)[0].reason is Reason.FRAME_TOO_LARGE
+    assert not frames(items)
+
+
+async def test_a_slow_reader_loses_the_oldest_items_and_they_are_counted() -> None:
+    async with call(config=replace(LOCAL, backlog_items=5), video=False) as live:
+        await collect(live.peer, lambda items: len(items) >= 1)
+        for n in range(40):
+            live.peer._queue.put(TrackFault("audio", Reason.SILENCE, "", float(n)))
+        items = await collect(live.peer, lambda items: len(items) >= 5)
+        assert live.peer.stats().dropped_items == live.peer.dropped >= 35
+        assert faults(items)[-1].arrival == 39.0
+
+
+async def test_the_publisher_leaving_ends_the_source() -> None:
+    async with call(video=False) as live:
+        await collect(live.peer, lambda items: len(items) > 5)
+        await live.publisher.close()
+        rest = [item async for item in live.peer]
+        await asyncio.wait_for(live.peer.closed.wait(), 5)
+        assert len(rest) < 150
+        assert live.peer.stats().state == "closed"
+
+
+async def test_a_publisher_that_never_connects_is_closed_at_the_deadline() -> None:
+    async with call(video=False) as live:
+        offer = live.publisher.localDescription.sdp
+    peer, _ = await WebRtcPeer.answer(offer, TapConfig(handshake_seconds=0.2))
+    before = time.monotonic()
+    await asyncio.wait_for(peer.closed.wait(), 5)
+    assert time.monotonic() - before < 2.0
+    assert [item async for item in peer] == []
+
+
+async def test_the_answer_receives_only_and_names_every_candidate() -> None:
+    async with call() as live:
+        answer = live.answer
+        assert not live.peer.connected or live.peer.stats().state == "connected"
+    assert answer.count("a=recvonly") == 2
+    assert answer.count("a=rtcp-mux") == 2
+    assert "a=end-of-candidates" in answer
+    assert "a=candidate:" in answer
+    assert "stun" not in answer
+    assert "PCMU" not in answer
+    assert "opus/48000/2" in answer
+
+
+async def test_media_flows_although_every_candidate_of_the_offer_was_denied() -> None:
+    """A browser hides its addresses behind `.local` names: its own checks make it known (peer reflexive)."""
+    async with call(config=TapConfig(), video=False) as live:
+        items = await collect(live.peer, lambda items: len(blocks(items)) > 5)
+    assert blocks(items)
+
+
+async def test_trickled_candidates_are_taken_within_limits_and_restarts_refused() -> None:
+    async with call(video=False) as live:
+        sdp = live.publisher.localDescription.sdp
+        ufrag = sdp.split("a=ice-ufrag:")[1].split("\r\n")[0]
+        pwd = sdp.split("a=ice-pwd:")[1].split("\r\n")[0]
+        lines = [f"a=candidate:{n} 1 udp 1 93.184.216.{n} 50000 typ host" for n in range(1, 20)]
+        head = f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+        await live.peer.add_candidates(head + "\r\n".join(lines) + "\r\na=end-of-candidates\r\n")
+        await live.peer.add_candidates(head + lines[-1] + "\r\n")
+        assert live.peer._candidates == LOCAL.max_candidates
+        with pytest.raises(SdpError) as refused:
+            await live.peer.add_candidates("a=ice-ufrag:other\r\na=ice-pwd:" + "x" * 24 + "\r\n")
+        assert refused.value.status == 422
+        assert live.peer.etag.startswith('"')
+
+
+async def test_a_profile_that_is_not_spoken_is_refused() -> None:
+    async with call(codec="video/H264") as live:
+        offer = live.publisher.localDescription.sdp.replace("profile-level-id=42", "profile-level-id=42ff")
+    with pytest.raises(SdpError) as refused:
+        await WebRtcPeer.answer(offer, LOCAL)
+    assert refused.value.status == 422
+
+
+async def test_closing_with_a_backlog_does_not_hold_the_event_loop() -> None:
+    """600 key frames of 720p wait: closing drops them, and the loop turns on meanwhile."""
+    encoder = av.CodecContext.create("libvpx", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 1280, 720, "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    key = bytes(encoder.encode(picture_frame(0.0, 1280, 720))[0])
+    async with call(config=replace(LOCAL, backlog_packets=1024), video=False) as live:
+        await collect(live.peer, lambda items: len(items) > 3)
+        for n in range(600):
+            live.peer._decode.submit(Encoded("video", "VP8", key, n / 25, 0.0))
+        lag, ticking = 0.0, True
+
+        async def tick() -> None:
+            nonlocal lag
+            while ticking:
+                before = time.monotonic()
+                await asyncio.sleep(0.005)
+                lag = max(lag, time.monotonic() - before - 0.005)
+
+        ticker = asyncio.create_task(tick())
+        before = time.monotonic()
+        await live.peer.close()
+        took, ticking = time.monotonic() - before, False
+        await ticker
+        assert live.peer.stats().decoded["video"] < 300
+    assert lag < 0.05
+    assert took < 1.0

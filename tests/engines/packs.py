@@ -32,13 +32,25 @@ def picky() -> bytes:
     )
 
 
+def shapeless() -> bytes:
+    """A model `sum = a + b` whose output may have any number of axes, as far as a runtime can tell."""
+    nodes = [helper.make_node("Add", ["a", "b"], ["any"]), helper.make_node("Squeeze", ["any"], ["sum"])]
+    return _model(nodes, "batch", TensorProto.FLOAT, rank_known=False)
+
+
 def _model(
-    nodes: list[onnx.NodeProto], batch: str | int, element: int, constants: list[onnx.TensorProto] | None = None
+    nodes: list[onnx.NodeProto],
+    batch: str | int,
+    element: int,
+    constants: list[onnx.TensorProto] | None = None,
+    *,
+    rank_known: bool = True,
 ) -> bytes:
     def value(name: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, element, [batch, "length", 2])
 
-    graph = helper.make_graph(nodes, "test", [value("a"), value("b")], [value("sum")], constants or [])
+    result = value("sum") if rank_known else helper.make_tensor_value_info("sum", element, None)
+    graph = helper.make_graph(nodes, "test", [value("a"), value("b")], [result], constants or [])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     data: bytes = model.SerializeToString()
     return data

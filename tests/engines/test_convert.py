@@ -82,6 +82,15 @@ def test_a_shared_tensor_is_placed_once() -> None:
     assert [node.name for node in model.graph.node] == ["n0", "n1", "n2"]
 
 
+def test_a_tensor_that_is_read_twice_is_placed_once() -> None:
+    value = helper.make_tensor_value_info("in", TensorProto.FLOAT, [1])
+    result = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1])
+    body = helper.make_graph([helper.make_node("Mul", ["in", "in"], ["out"])], "square", [value], [result])
+    model = helper.make_model(body)
+    graph.canonical(model)
+    assert [list(node.input) for node in model.graph.node] == [["in", "in"]]
+
+
 def wheel(folder: Path, **members: bytes) -> Path:
     path = folder / "mediapipe.whl"
     with zipfile.ZipFile(path, "w") as archive:

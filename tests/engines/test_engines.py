@@ -99,6 +99,14 @@ def test_a_length_that_the_graph_cannot_take_is_refused(
     assert engine.run(zeros(engine.manifest))["sum"].shape == (1, 3, 2)
 
 
+def test_an_output_of_unknown_rank_is_taken_on_trust_or_refused(tmp_path: Path) -> None:
+    packs.write(tmp_path, model=packs.shapeless())
+    with pytest.raises(EngineError, match="cannot load"):
+        load_engine("adder", "openvino", tmp_path)
+    engine = load_engine("adder", "onnx", tmp_path)
+    assert engine.run(zeros(engine.manifest, batch=2))["sum"].shape == (2, 3, 2)
+
+
 def test_a_model_of_doubles_is_refused_at_warm_up(tmp_path: Path) -> None:
     packs.write(tmp_path, model=packs.adder(element=TensorProto.DOUBLE))
     with pytest.raises(EngineError, match="adder does not take"):

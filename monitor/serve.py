@@ -167,7 +167,7 @@ def live_parts(settings: Settings) -> tuple[SessionFactory, Answer]:
     from monitor.decision.decide import DecisionConfig
     from monitor.models import load_models
     from monitor.session import Session, SessionConfig
-    from monitor.tap.config import IceServer, TapConfig
+    from monitor.tap.config import IceServer, TapConfig, own_addresses
     from monitor.tap.webrtc import WebRtcPeer
 
     try:
@@ -182,7 +182,8 @@ def live_parts(settings: Settings) -> tuple[SessionFactory, Answer]:
     config = SessionConfig(decision)
     tap = TapConfig(
         max_sdp_bytes=settings.max_sdp_bytes,
-        allowed_networks=settings.allowed_networks,
+        # Who listens on loopback only is published to by a browser on this machine.
+        allowed_networks=settings.allowed_networks + (own_addresses() if _is_loopback(settings.host) else ()),
         ice_servers=tuple(
             IceServer(each.url, each.username, each.credential.get_secret_value() if each.credential else None)
             for each in settings.ice_servers

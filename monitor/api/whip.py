@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -32,6 +32,7 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 ENDPOINT = "/v1/calls/{call}/participants/{participant}/whip"
 SESSION = ENDPOINT + "/{session}"
 BODY_SECONDS = 10.0
+ANSWER_SECONDS = 15.0
 
 
 class Peer(Source, Protocol):
@@ -47,7 +48,7 @@ class Peer(Source, Protocol):
         ...
 
 
-Answer = Callable[[str], Awaitable[tuple[Peer, str]]]
+Answer = Callable[[str], Coroutine[Any, Any, tuple[Peer, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Publications:
     async def publish(self, key: ParticipantKey, offer: str) -> tuple[str, Publication, str]:
         """Answer an offer; returns the session's name, the publication and the SDP answer."""
         with self._host.reserve(key):
-            peer, answer = await self._answer(offer)
+            peer, answer = await asyncio.wait_for(self._answer(offer), ANSWER_SECONDS)
             participant = await self._host.admit(key, peer)
         self._live = {name: one for name, one in self._live.items() if not one.participant.done.is_set()}
         name, publication = secrets.token_urlsafe(16), Publication(participant, peer)
@@ -113,6 +114,8 @@ def router(publications: Publications) -> APIRouter:
             session, publication, answer = await publications.publish(key, offer)
         except SdpError as error:
             raise Problem(error.status, error.detail, error.title) from None
+        except TimeoutError:
+            raise Problem(503, "no answer could be made in time: try again", headers={"Retry-After": "5"}) from None
         except AtCapacity as error:
             raise Problem(503, f"{error}: try again later", headers={"Retry-After": str(error.retry_after)}) from None
         response = Response(answer, 201, media_type=SDP)

@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 from monitor.alerts.journal import Journal
 from monitor.api.whip import Answer
 from monitor.config import Settings
+from monitor.participant import SessionFactory
 from monitor.serve import Running, Server, address, assemble, listen, server_config
 from monitor.tap.sdp import SdpError
 from tests.monitor.alerts.build import ready_journal
@@ -102,13 +103,14 @@ async def receive(socket: ClientConnection) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, **overrides: Any) -> AsyncIterator[Site]:
+async def serving(
+    folder: Path, sessions: SessionFactory = factory, answer: Answer | None = None, **overrides: Any
+) -> AsyncIterator[Site]:
     settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, **overrides})
     journal = ready_journal(folder, settings.findings_kept)
     peers = Peers()
     peers.gate.set()
-    answer: Answer = peers.answer
-    running = assemble(settings, TOKEN, factory, answer, journal)
+    running = assemble(settings, TOKEN, sessions, answer or peers.answer, journal)
     listener: socket.socket = listen("127.0.0.1", 0)
     ready = asyncio.Event()
     server = Server(server_config(settings, running.app), ready.set, running.drain)

@@ -198,6 +198,17 @@ async def test_unforeseen_failure_is_a_bare_500_and_frees_the_place(client: http
     await publish(client)
 
 
+async def test_answer_that_does_not_come_frees_the_place(
+    client: httpx.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.api.whip.ANSWER_SECONDS", 0.05)
+    site.peers.gate.clear()
+    for _ in range(3):
+        refused = await client.post(WHIP, content=b"v=0", headers=SDP)
+        check_problem(refused, 503)
+        assert "in time" in refused.json()["detail"]
+
+
 async def test_capacity_counts_offers_that_are_being_answered(client: httpx.AsyncClient, site: Site) -> None:
     await publish(client)
     site.peers.asked.clear()

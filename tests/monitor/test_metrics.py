@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from monitor.metrics import Metrics
+from monitor.types import Reason, Verdict
+
+
+def test_labels_come_from_closed_sets() -> None:
+    metrics = Metrics()
+    for verdict in Verdict:
+        for reason in [*Reason, None]:
+            metrics.hop(str(verdict), reason and str(reason))
+    for n in range(1000):
+        metrics.hop(f"verdict-{n}", f"reason-{n}")
+    value = metrics.registry.get_sample_value
+    assert value("sidewitness_hops_total", {"verdict": "other", "reason": "other"}) == 1000
+    assert value("sidewitness_hops_total", {"verdict": "alert", "reason": ""}) == 1
+    names = [sample.labels for metric in metrics.registry.collect() for sample in metric.samples]
+    assert len([labels for labels in names if "verdict" in labels and "reason" in labels]) < 250
+
+
+def test_two_servers_in_one_process_do_not_share_numbers() -> None:
+    one, other = Metrics(), Metrics()
+    one.refused.inc()
+    assert other.registry.get_sample_value("sidewitness_publications_refused_total") == 0

@@ -30,9 +30,10 @@ async def publish(clip: Path, endpoint: str, token: str) -> None:
     """Publish `clip` to a WHIP endpoint until it ends."""
     player = MediaPlayer(str(clip))
     peer = RTCPeerConnection()
-    ended = asyncio.Event()
+    endings = []
     for track in (player.audio, player.video):
         if track is not None:
+            endings.append(ended := asyncio.Event())
             track.add_listener("ended", ended.set)
             peer.addTransceiver(track, direction="sendonly")
     # aiortc has gathered every candidate when this returns, so nothing needs to be trickled.
@@ -42,7 +43,7 @@ async def publish(clip: Path, endpoint: str, token: str) -> None:
         answer, session = await asyncio.to_thread(offer, endpoint, token, peer.localDescription.sdp)
         await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         sys.stderr.write(f"publishing {clip.name}, interrupt to leave\n")
-        await ended.wait()
+        await asyncio.gather(*(ended.wait() for ended in endings))
     finally:
         await peer.close()
         if session is not None:

@@ -31,4 +31,4 @@ def command(
     # After the settings: a mistake in them is told at once, not after the imports.
     from monitor.serve import run
 
-    run(settings, typer.echo)
+    run(settings)

@@ -144,6 +144,8 @@ class Participant:
             feeder.cancel()
             await self._close_source()
             left()
+            # A session URL may outlive its participant; its buffers must not.
+            self._session, self._waiting = None, []
             self._say_inconclusive(ENDED)
             self.done.set()
 

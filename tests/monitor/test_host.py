@@ -176,6 +176,28 @@ async def test_a_session_that_keeps_crashing_stays_inconclusive(bench: Bench) ->
     assert {state["reason"] for state in bench.states[told:]} == {"session_failed"}
 
 
+async def test_a_session_that_cannot_be_begun_anew(tmp_path: Path) -> None:
+    begun: list[ParticipantKey] = []
+
+    def once(key: ParticipantKey) -> ScriptedSession:
+        begun.append(key)
+        if len(begun) > 1:
+            raise MemoryError
+        return factory(key)
+
+    with quiet_log():
+        bench = bench_with(tmp_path, once)
+        source = await bench.admit(ADA)
+        source.put(block(CRASH))
+        await bench.until(lambda: bench.number("session_failures_total") == 1)
+        told = len(bench.states)
+        await bench.until(lambda: len(bench.states) > told)
+        assert bench.states[-1]["reason"] == "session_failed"
+        await bench.host.drain()
+        await bench.recorder.close()
+        bench.journal.close()
+
+
 async def test_a_source_that_fails_is_a_participant_that_leaves(bench: Bench) -> None:
     source = await bench.admit(ADA)
     source.break_down(OSError("unplugged"))
@@ -207,10 +229,10 @@ async def test_overload_drops_in_the_source_and_is_reported(tmp_path: Path) -> N
         return sessions[-1]
 
     bench = bench_with(tmp_path, make)
-    source = await bench.admit(ADA, ScriptedSource(capacity=10))
+    source = await bench.admit(ADA, ScriptedSource(capacity=2 * BATCH))
     source.put(block(GENUINE))
     await asyncio.to_thread(entered.wait, PATIENCE)
-    for n in range(BATCH + 30):
+    for n in range(5 * BATCH):
         source.put(block(GENUINE, arrival=float(n)))
     assert source.dropped > 0
     release.set()

@@ -30,13 +30,17 @@ def last(written: io.StringIO) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "field",
-    "token authorization sdp offer answer candidate candidates identity participant call name client_name "
-    "credential embedding embeddings reference Password".split(),
+    ["token", "authorization", "sdp", "offer", "answer", "candidates", "identity", "participant", "call", "name"],
 )
 def test_telling_fields_are_blanked(written: io.StringIO, field: str) -> None:
     log.get("x").info("event", **{field: "Ada"})
     assert last(written)[field] == REDACTED
     assert "Ada" not in written.getvalue()
+
+
+def test_telling_words_in_field_names() -> None:
+    assert all(map(log.is_telling, ["client_name", "credential", "embeddings", "reference_vector", "Password"]))
+    assert not any(map(log.is_telling, ["count", "why", "recall", "filename", "seconds"]))
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_hub_encodes_once_and_wakes_its_members() -> None:
     woken.clear()
     hub.finding(Entry(1, finding()), 2.0)
     hub.state({"type": "state"}, 2.0)
-    assert (len(hub), len(woken)) == (1, 2)
+    assert (len(hub), len(woken), hub.waiting) == (1, 2, 3)
     assert [m["type"] for m in drain(made)] == ["hello", "finding", "state"]
     hub.leave(made)
     hub.leave(made)

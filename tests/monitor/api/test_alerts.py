@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Entry
+from monitor.alerts.push import CAPACITY
+from monitor.serve import AlertsProtocol
 from tests.monitor.alerts.build import finding
 from tests.monitor.api.server import PATIENCE, TOKEN, Site, receive, serving, subscription
 
@@ -113,35 +116,64 @@ async def test_too_many_subscribers(site: Site) -> None:
         assert (await receive(again))["type"] == "hello"
 
 
-async def test_a_stalled_client_is_closed_and_the_other_is_not_held_up(site: Site) -> None:
-    """The stalled one has a tiny receive buffer and reads nothing; memory stays bounded and it may resume."""
+@contextlib.asynccontextmanager
+async def stalled_client(site: Site) -> AsyncIterator[ClientConnection]:
+    """A subscriber with a tiny receive buffer that reads nothing after the greeting."""
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
     host, port = site.base.removeprefix("http://").split(":")
     raw.setblocking(False)
     await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
-    hub, metrics = site.running.parts.hub, site.running.parts.metrics
-    async with site.connect(sock=raw, max_queue=1) as stalled, site.subscribe(states=True) as brisk:
-        await stalled.send(subscription(states=True))
-        assert (await receive(stalled))["type"] == "hello"
+    async with site.connect(sock=raw, max_queue=1, close_timeout=0.1) as socket:
+        await socket.send(subscription(states=True))
+        assert (await receive(socket))["type"] == "hello"
+        socket.transport.pause_reading()
+        yield socket
+
+
+async def flood(site: Site, brisk: ClientConnection) -> None:
+    """Publish big states until somebody is too slow; the brisk subscriber keeps up all the while."""
+    hub, value = site.running.parts.hub, site.running.parts.metrics.registry.get_sample_value
+    state = {"type": "state", "pad": "x" * 8192}
+    for _ in range(2000):
+        hub.state(state)
+        assert (await receive(brisk))["type"] == "state"
+        assert hub.waiting <= 2 * CAPACITY
+        if value("sidewitness_subscribers_too_slow_total"):
+            return
+    pytest.fail("a client that reads nothing was never found too slow")
+
+
+async def test_a_stalled_client_is_closed_and_the_other_is_not_held_up(site: Site) -> None:
+    async with stalled_client(site) as stalled, site.subscribe(states=True) as brisk:
         assert (await receive(brisk))["type"] == "hello"
-        stalled.transport.pause_reading()
-        state = {"type": "state", "pad": "x" * 8192}
-        for _ in range(2000):
-            hub.state(state)
-            assert (await receive(brisk))["type"] == "state"
-            assert hub.waiting <= 2 * 256
-            if metrics.registry.get_sample_value("sidewitness_subscribers_too_slow_total"):
-                break
-            if len(hub) == 1:
-                break
-        assert metrics.registry.get_sample_value("sidewitness_subscribers_too_slow_total") == 1
+        await flood(site, brisk)
         commit(site, "a")
         assert (await receive(brisk))["type"] == "finding"
         stalled.transport.resume_reading()
         assert await close_code(stalled) == 4008
     async with site.subscribe(after=0) as again:
         assert [(await receive(again))["seq"] for _ in range(2)] == [1, 1]
+
+
+async def test_a_client_that_never_reads_again_does_not_keep_its_connection(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = asyncio.Event()
+
+    def noticed(protocol: AlertsProtocol, error: Exception | None) -> None:
+        WebSocketsSansIOProtocol.connection_lost(protocol, error)
+        lost.set()
+
+    monkeypatch.setattr(AlertsProtocol, "connection_lost", noticed)
+    monkeypatch.setattr("monitor.serve.ABORT_SECONDS", 0.05)
+    monkeypatch.setattr("monitor.api.alerts.CLOSE_SECONDS", 0.05)
+    async with stalled_client(site) as stalled, site.subscribe(states=True) as brisk:
+        await receive(brisk)
+        await flood(site, brisk)
+        await asyncio.wait_for(lost.wait(), PATIENCE)
+        stalled.transport.resume_reading()
+        assert await close_code(stalled) == 1006
 
 
 async def test_latency_is_measured(site: Site) -> None:

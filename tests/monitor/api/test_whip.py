@@ -222,6 +222,23 @@ async def test_capacity_counts_offers_that_are_being_answered(client: httpx.Asyn
     await pending
 
 
+async def test_a_flood_of_offers_finds_no_more_places(site: Site) -> None:
+    """Half-open publications hold the places; everybody else is refused at once and nothing is kept of them."""
+    site.peers.gate.clear()
+    async with site.client(limits=httpx.Limits(max_connections=20)) as client:
+        posts = [
+            asyncio.create_task(client.post(WHIP.replace("p1", f"p{n}"), content=b"v=0", headers=SDP))
+            for n in range(100)
+        ]
+        async with asyncio.timeout(20):
+            while sum(post.done() for post in posts) < 98:
+                await asyncio.wait([post for post in posts if not post.done()], return_when=asyncio.FIRST_COMPLETED)
+        site.peers.gate.set()
+        statuses = sorted(response.status_code for response in await asyncio.gather(*posts))
+    assert statuses == [201] * 2 + [503] * 98
+    assert len(site.peers.made) == 2
+
+
 async def test_names_that_are_refused(client: httpx.AsyncClient) -> None:
     for name in ("-p", "a b", "a%2Fb", "x" * 129, "%00", "a%0Ab"):
         for path in (WHIP.replace("p1", name), WHIP.replace("board", name)):

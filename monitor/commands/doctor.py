@@ -128,7 +128,7 @@ def packs() -> Iterator[Check]:
         try:
             manifest = load_pack(MODELS / name).manifest
         except EngineError as error:
-            yield Check(f"model pack {name}", "failed", str(error), "reinstall sidewitness")
+            yield _refused(f"model pack {name}", error)
         else:
             yield Check(
                 f"model pack {name}", "ok", f"{manifest.version}, sha256 {manifest.sha256[:12]}, as in its manifest"
@@ -136,9 +136,15 @@ def packs() -> Iterator[Check]:
     try:
         load_calibration(MODELS)
     except EngineError as error:
-        yield Check("calibration", "failed", str(error), "reinstall sidewitness")
+        yield _refused("calibration", error)
     else:
         yield Check("calibration", "ok", "readable")
+
+
+def _refused(name: str, error: Exception) -> Check:
+    # An engine's error reads "what is wrong: what to do".
+    detail, _, remedy = str(error).rpartition(": ")
+    return Check(name, "failed", detail, remedy)
 
 
 def engine(name: str) -> Check:
@@ -259,7 +265,9 @@ def _print(checks: list[Check]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("", "check", "found", "to do", title="sidewitness doctor", title_justify="left")
+    table = Table(box=None, pad_edge=False, title="sidewitness doctor", title_justify="left", padding=(0, 2, 0, 0))
+    for heading in ("", "check", "found", "to do"):
+        table.add_column(heading, overflow="fold")
     marks = {"ok": "[green]ok[/]", "failed": "[bold red]FAILED[/]", "optional": "[yellow]optional[/]"}
     for check in checks:
         table.add_row(marks[check.state], check.name, Text(check.detail), Text(check.remedy))

@@ -45,7 +45,7 @@ class TapConfig:
     repair_seconds: float = 0.1
     keyframe_seconds: float = 1.0
     backlog_packets: int = 64
-    backlog_items: int = 150
+    backlog_items: int = 64
     allowed_networks: tuple[Network, ...] = ()
     ice_servers: tuple[IceServer, ...] = ()
 

@@ -51,6 +51,7 @@ from monitor.types import TrackKind
 _RECEIVER = "_RTCRtpTransceiver__receiver"
 MAX_DATAGRAMS = 2048
 MAX_NACKS = 64
+MAX_REMOTE = 32
 GIVE_UP: dict[TrackKind, float] = {"audio": 0.1, "video": 0.5}
 REPORT_SECONDS = 1.0
 IGNORE_SECONDS = 1.0
@@ -158,7 +159,7 @@ class SourceFilter:
     def admits(self, protocol: StunProtocol, data: bytes, addr: tuple[Any, ...]) -> bool:
         """Whether a datagram may go on; counts what may not."""
         if is_stun(data):
-            return True
+            return self._admits_check((addr[0], addr[1]))
         if not self._validated(protocol, (addr[0], addr[1])):
             self.refused += 1
             return False
@@ -166,6 +167,14 @@ class SourceFilter:
             self.overflowed += 1
             return False
         return True
+
+    def _admits_check(self, addr: tuple[str, int]) -> bool:
+        """Whether a check may make one more peer-reflexive candidate: aioice keeps all that it learns."""
+        known = self._connection._remote_candidates
+        if len(known) < MAX_REMOTE or any((c._network_host, c.port) == addr for c in known):
+            return True
+        self.refused += 1
+        return False
 
     def _validated(self, protocol: StunProtocol, addr: tuple[str, int]) -> bool:
         pairs = [*self._connection._nominated.values(), *self._connection._check_list]

@@ -73,6 +73,7 @@ class Offer:
     setup: str
     sections: tuple[Section, ...]
     candidates: tuple[Candidate, ...] = ()
+    lite: bool = False
 
     @property
     def mid(self) -> str:
@@ -83,6 +84,7 @@ class Offer:
         """Write the offer anew; candidates are added one by one, as trickled ones are."""
         lines = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", "s=-", "t=0 0"]
         lines.append("a=group:BUNDLE " + " ".join(s.mid for s in self.sections))
+        lines += ["a=ice-lite"] if self.lite else []
         for section in self.sections:
             lines += self._section(section)
         return "\r\n".join([*lines, ""])
@@ -152,6 +154,7 @@ def parse_offer(text: str, config: TapConfig) -> Offer:
         setup=_setup(media[0], session),
         sections=sections,
         candidates=select(offered, config),
+        lite=session.has("ice-lite"),
     )
 
 

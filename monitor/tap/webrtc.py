@@ -69,6 +69,7 @@ class WebRtcPeer:
         self._unspoken: set[TrackKind] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._ending: asyncio.Task[None] | None = None
 
     @classmethod
     async def answer(
@@ -134,12 +135,13 @@ class WebRtcPeer:
 
     async def close(self) -> None:
         """End the session; safe to call twice and from anywhere, never blocks the event loop."""
-        if self._closing:
-            await self.closed.wait()
-            return
+        # Whoever waits may be cancelled; the sockets and the thread are released all the same.
+        await asyncio.shield(self._begin_end())
+
+    async def _end(self) -> None:
         self._closing = True
         self._decode.close()
-        for task in self._tasks - {asyncio.current_task()}:
+        for task in self._tasks:
             task.cancel()
         try:
             await self._pc.close()
@@ -190,7 +192,7 @@ class WebRtcPeer:
         if state == "connected" and self._connected is None:
             self._connected = time.monotonic()
         elif state in ("failed", "closed"):
-            self._spawn(self.close())
+            self._begin_end()
 
     async def _watch(self) -> None:
         """Close a peer that does not connect in time; tell of tracks from which nothing comes."""
@@ -202,7 +204,7 @@ class WebRtcPeer:
                 self._check_age(now, self._connected)
                 self._check_payloads(now)
             elif now >= deadline:
-                self._spawn(self.close())
+                self._begin_end()
                 return
 
     def _check_age(self, now: float, connected: float) -> None:
@@ -229,6 +231,11 @@ class WebRtcPeer:
             self._loop.call_soon_threadsafe(receiver.require_key)
         except RuntimeError:  # the loop has ended
             return
+
+    def _begin_end(self) -> asyncio.Task[None]:
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+        return self._ending
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

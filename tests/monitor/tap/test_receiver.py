@@ -36,6 +36,7 @@ from monitor.tap.decode import DecodeLoop, Encoded
 from monitor.tap.receiver import (
     GIVE_UP,
     MAX_DATAGRAMS,
+    MAX_REMOTE,
     CappedRouter,
     CappedSession,
     Recent,
@@ -356,6 +357,11 @@ async def test_only_validated_sources_may_send_anything_but_stun() -> None:
     assert not source_filter.admits(other, b"\x80media", friend)
     protocol.datagram_received(BINDING, stranger)
     assert received[-1] == (BINDING, stranger)
+    connection._remote_candidates += [candidate(f"203.0.113.{n}") for n in range(MAX_REMOTE)]
+    protocol.datagram_received(BINDING, ("203.0.113.3", 5000))
+    assert len(received) == 3
+    protocol.datagram_received(BINDING, stranger)
+    assert len(received) == 3
     for _ in range(MAX_DATAGRAMS):
         connection._queue.put_nowait((b"", 1))
     assert not source_filter.admits(protocol, b"\x80media", friend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from monitor.tap.config import ClipLimits
-from monitor.tap.replay import ReplaySource, probe_clip, read_clip
+from monitor.tap.replay import ReplaySource, _Timeline, probe_clip, read_clip
 from monitor.tap.source import SourceError
 from monitor.types import AudioBlock, ClockState, MediaItem, Reason, TrackFault, VideoFrame
 
@@ -240,6 +241,42 @@ async def test_a_source_raises_what_the_reader_raises(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_bytes(b"text")
     with pytest.raises(SourceError, match="not a video"):
         [item async for item in ReplaySource(tmp_path / "x.mp4")]
+
+
+def test_times_that_are_missing_or_step_back_keep_the_timeline() -> None:
+    line = _Timeline()
+    asked: list[float | None] = [None, 5.0, None, 4.9, 5.2, 1.0, 1.04]
+    placed = [line.place(at, 0.04) for at in asked]
+    assert [p.media if p else None for p in placed] == pytest.approx([0.0, 5.0, 5.04, None, 5.2, 5.24, 5.28])
+
+
+async def test_a_picture_too_late_is_dropped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.tap.replay._MAX_LAG", -10.0)
+    source = ReplaySource(write_clip(tmp_path / "a.mp4", seconds=0.4), realtime=True)
+    frames, blocks, _ = split([item async for item in source])
+    assert (frames, source.dropped) == ([], 10)
+    assert blocks
+
+
+async def test_a_fault_in_real_time_bears_its_arrival(tmp_path: Path) -> None:
+    before = time.monotonic()
+    source = ReplaySource(write_clip(tmp_path / "a.mp4", seconds=0.2, audio=None), realtime=True)
+    _, _, faults = split([item async for item in source])
+    assert faults[0].arrival >= before
+
+
+def test_a_hopeless_track_is_left_after_so_many_bad_packets(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", seconds=2.0, video="libx264")
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 4
+    size = int.from_bytes(data[start - 8 : start - 4], "big") - 8
+    data[start : start + size] = random.Random(2).randbytes(size)
+    path.write_bytes(bytes(data))
+    items = read_clip(path, ClipLimits(max_bad_packets=5))
+    seen: list[MediaItem] = []
+    with pytest.raises(SourceError, match="nothing that can be decoded"):
+        seen.extend(items)
+    assert not any(isinstance(item, VideoFrame) for item in seen)
 
 
 def test_a_cover_picture_is_not_a_video(tmp_path: Path) -> None:

@@ -113,6 +113,13 @@ def test_session_level_attributes_serve_all_media() -> None:
     assert (offer.ufrag, offer.setup) == (UFRAG, "active")
 
 
+def test_a_lite_publisher_is_known_as_such() -> None:
+    offer = admit(OFFER.replace("a=msid-semantic", "a=ice-lite\na=msid-semantic"))
+    assert offer.lite
+    assert "a=ice-lite\r\n" in offer.sdp()
+    assert "ice-lite" not in admit(OFFER).sdp()
+
+
 def test_one_section_needs_no_bundle() -> None:
     assert len(admit(OFFER.replace("a=group:BUNDLE 0 1\n", "").replace(VIDEO, "")).sections) == 1
     assert len(admit(SESSION.replace("0 1", "1") + VIDEO).sections) == 1

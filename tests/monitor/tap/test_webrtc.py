@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -84,6 +85,32 @@ async def test_a_track_that_falls_silent_is_told_once() -> None:
         live.audio.paused = False
         await collect(live.peer, lambda items: len(blocks(items)) > 10)
     assert [(f.track, f.reason) for f in faults(items)] == [("audio", Reason.MEDIA_STALLED)]
+
+
+async def test_a_codec_that_was_not_agreed_on_is_told_once() -> None:
+    async with call(video=False) as live:
+        await collect(live.peer, lambda items: len(blocks(items)) > 3)
+        sender = live.publisher.getSenders()[0]
+        # The publisher goes on in a payload type that the answer does not hold.
+        sender.transport._rtp_router, send = sender.transport._rtp_router, sender.transport._send_rtp
+
+        async def renumbered(data: bytes) -> None:
+            is_media = data[1] & 0x7F in (96, 111)
+            await send(data[:1] + bytes([data[1] & 0x80 | 50]) + data[2:] if is_media else data)
+
+        sender.transport._send_rtp = renumbered  # type: ignore[method-assign]
+        items = await collect(live.peer, lambda items: bool(faults(items)))
+    assert [(f.track, f.reason) for f in faults(items)] == [("audio", Reason.UNSUPPORTED_CODEC)]
+
+
+async def test_closing_goes_on_when_the_one_who_waits_is_cancelled() -> None:
+    async with call(video=False) as live:
+        await collect(live.peer, lambda items: len(items) > 3)
+        waiting = asyncio.create_task(live.peer.close())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait_for(live.peer.closed.wait(), 5)
+        assert live.peer.stats().state == "closed"
 
 
 async def test_without_video_the_clock_stays_unknown_and_says_so() -> None:
@@ -174,7 +201,7 @@ async def test_trickled_candidates_are_taken_within_limits_and_restarts_refused(
 
 async def test_a_profile_that_is_not_spoken_is_refused() -> None:
     async with call(codec="video/H264") as live:
-        offer = live.publisher.localDescription.sdp.replace("profile-level-id=42", "profile-level-id=42ff")
+        offer = re.sub(r"profile-level-id=\w+", "profile-level-id=42e0ff", live.publisher.localDescription.sdp)
     with pytest.raises(SdpError) as refused:
         await WebRtcPeer.answer(offer, LOCAL)
     assert refused.value.status == 422

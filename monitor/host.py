@@ -95,6 +95,7 @@ class Host:
         )
         self._participants[place] = participant
         self._metrics.participants.set(len(self))
+        log.get("host").info("a participant joined", judged=len(self))
         participant.start(lambda: self._forget(place, participant)).add_done_callback(_report_failure)
         return participant
 
@@ -133,7 +134,8 @@ class Host:
     def _forget(self, place: Place, participant: Participant) -> None:
         if self._participants.get(place) is participant:
             del self._participants[place]
-        self._metrics.participants.set(len(self))
+            self._metrics.participants.set(len(self))
+            log.get("host").info("a participant left", judged=len(self))
 
 
 def _report_failure(task: asyncio.Task[None]) -> None:

@@ -28,7 +28,7 @@ from monitor.alerts.recorder import Recorder
 from monitor.api.app import Parts, build
 from monitor.api.auth import Token, load_or_make
 from monitor.api.whip import Answer
-from monitor.config import ConfigError, Settings, prepare_state_dir, unknown_variables
+from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import Host
 from monitor.metrics import Metrics
 from monitor.participant import SessionFactory
@@ -208,6 +208,8 @@ def run(settings: Settings, announce: Announce = say) -> None:
     given = settings.token.get_secret_value() if settings.token else None
     token = given or load_or_make(settings.state_dir)
     log.configure(settings.log_level, settings.log_format, [token])
+    if len(token) < STRONG_TOKEN:
+        log.get("serve").warning("the token is short enough to be guessed", use_at_least=STRONG_TOKEN)
     for name in unknown_variables(os.environ):
         log.get("serve").warning("this variable sets nothing", variable=name)
     if not _is_loopback(settings.host):

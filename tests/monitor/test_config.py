@@ -76,11 +76,16 @@ def test_secrets_stay_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(settings)
 
 
-@pytest.mark.parametrize("token", ["short", "with a space in the middle", "ünïcode-ünïcode-ünïcode"])
-def test_weak_token_is_refused_without_repeating_it(token: str) -> None:
+@pytest.mark.parametrize("token", ["with a space in the middle", "ünïcode-ünïcode-ünïcode", "line\nfeed"])
+def test_token_that_cannot_be_sent_is_refused_without_repeating_it(token: str) -> None:
     message = refusal(token=token)
     assert "SIDEWITNESS_TOKEN" in message
     assert token not in message
+
+
+def test_empty_token_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDEWITNESS_TOKEN", "")
+    assert load().token is None
 
 
 @pytest.mark.parametrize(

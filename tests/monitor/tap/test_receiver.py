@@ -33,18 +33,16 @@ from pylibsrtp import Policy, Session
 from monitor.clock import CallClock
 from monitor.tap.config import TapConfig
 from monitor.tap.decode import DecodeLoop, Encoded
-from monitor.tap.receiver import (
-    GIVE_UP,
+from monitor.tap.receiver import GIVE_UP, TapReceiver, _count_unspoken, install
+from monitor.tap.receiver.guards import (
     MAX_DATAGRAMS,
     MAX_REMOTE,
     CappedRouter,
     CappedSession,
-    Recent,
     SourceFilter,
-    TapReceiver,
-    install,
     is_stun,
 )
+from monitor.tap.recent import Recent
 
 from .test_headers import encode
 
@@ -211,7 +209,7 @@ async def test_a_spray_of_ssrcs_leaves_small_tables(pc: RTCPeerConnection) -> No
 
 async def test_packets_of_a_codec_that_was_not_agreed_on_are_counted(pc: RTCPeerConnection) -> None:
     receiver, decode = await make(pc)
-    router = CappedRouter(8)
+    router = CappedRouter(8, _count_unspoken)
     router.register_receiver(receiver, [1], [PAYLOAD or 0], "0")
     assert router.route_rtp(rtp(0, payload=50)) is None
     assert router.route_rtp(rtp(0, payload=50, ssrc=5)) is None

@@ -12,7 +12,8 @@ from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcrtpreceiver import NackGenerator, RTCRtpReceiver, StreamStatistics
 
-from monitor.tap.receiver import CappedRouter, TapReceiver
+from monitor.tap.receiver import TapReceiver
+from monitor.tap.receiver.guards import CappedRouter
 
 
 def parameters(function: object) -> list[str]:

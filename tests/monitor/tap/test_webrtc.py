@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import pytest
@@ -87,18 +88,41 @@ async def test_a_track_that_falls_silent_is_told_once() -> None:
     assert [(f.track, f.reason) for f in faults(items)] == [("audio", Reason.MEDIA_STALLED)]
 
 
+async def test_lost_packets_are_asked_for_and_what_stays_lost_does_not_freeze_the_picture() -> None:
+    """One packet in fifteen is lost, retransmissions too; without repair one loss freezes aiortc for 500 packets."""
+    async with call(size=(640, 480)) as live:
+        await collect(live.peer, lambda items: len(frames(items)) > 3)
+        transport = live.publisher.getSenders()[0].transport
+        send, count = transport._send_rtp, 0
+
+        async def lossy(data: bytes) -> None:
+            nonlocal count
+            count += 1
+            if count % 15:
+                await send(data)
+
+        transport._send_rtp = lossy  # type: ignore[method-assign]
+        items = await collect(live.peer, lambda items: len(frames(items)) > 75)
+        stats = live.peer.stats()
+    arrivals = [f.stamp.arrival for f in frames(items)]
+    assert stats.nacks > 0
+    assert max(b - a for a, b in pairwise(arrivals)) < 1.8
+    media = [f.stamp.media for f in frames(items)]
+    assert media == sorted(media)
+
+
 async def test_a_codec_that_was_not_agreed_on_is_told_once() -> None:
     async with call(video=False) as live:
         await collect(live.peer, lambda items: len(blocks(items)) > 3)
-        sender = live.publisher.getSenders()[0]
-        # The publisher goes on in a payload type that the answer does not hold.
-        sender.transport._rtp_router, send = sender.transport._rtp_router, sender.transport._send_rtp
+        transport = live.publisher.getSenders()[0].transport
+        send = transport._send_rtp
 
         async def renumbered(data: bytes) -> None:
+            """Go on in a payload type that the answer does not hold."""
             is_media = data[1] & 0x7F in (96, 111)
             await send(data[:1] + bytes([data[1] & 0x80 | 50]) + data[2:] if is_media else data)
 
-        sender.transport._send_rtp = renumbered  # type: ignore[method-assign]
+        transport._send_rtp = renumbered  # type: ignore[method-assign]
         items = await collect(live.peer, lambda items: bool(faults(items)))
     assert [(f.track, f.reason) for f in faults(items)] == [("audio", Reason.UNSUPPORTED_CODEC)]
 

@@ -1,4 +1,4 @@
-"""The only module that knows aiortc's and aioice's private names (aiortc 1.16.0, aioice 0.13.0, pinned).
+"""The only package that knows aiortc's and aioice's private names (aiortc 1.16.0, aioice 0.13.0, pinned).
 
 `install` puts a `TapReceiver` into each transceiver of a peer connection in place of aiortc's receiver, and guards
 around the connection: a source filter, a bounded datagram queue and caps on SSRCs. All of it is per instance; nothing
@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
-from aioice import stun
-from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCPeerConnection
 from aiortc.codecs import depayload, is_rtx
 from aiortc.exceptions import InvalidStateError
-from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.rate import RemoteBitrateEstimator
-from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
+from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
-from aiortc.rtcrtpreceiver import NackGenerator, RemoteStreamTrack, StreamStatistics
+from aiortc.rtcrtpreceiver import RemoteStreamTrack, StreamStatistics
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.rtp import (
     RTCP_PSFB_APP,
@@ -40,159 +35,20 @@ from aiortc.rtp import (
     unwrap_rtx,
 )
 from aiortc.stats import RTCStatsReport
-from aiortc.utils import uint16_gte
 
 from monitor.clock import CallClock, ntp_seconds
 from monitor.tap.config import TapConfig
 from monitor.tap.decode import DecodeLoop, Encoded
 from monitor.tap.headers import is_key
+from monitor.tap.receiver.guards import CappedRouter, CappedSession, SourceFilter
+from monitor.tap.receiver.stream import Stream
+from monitor.tap.recent import Recent
 from monitor.types import TrackKind
 
 _RECEIVER = "_RTCRtpTransceiver__receiver"
-MAX_DATAGRAMS = 2048
-MAX_NACKS = 64
-MAX_REMOTE = 32
 GIVE_UP: dict[TrackKind, float] = {"audio": 0.1, "video": 0.5}
 REPORT_SECONDS = 1.0
 IGNORE_SECONDS = 1.0
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Recent(Generic[K, V]):
-    """A table of at most `capacity` entries; the least recently used goes first and is told to `evicted`."""
-
-    def __init__(self, capacity: int, evicted: Callable[[K], None] | None = None) -> None:
-        self._capacity, self._evicted = capacity, evicted
-        self.entries: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        """Look up an entry and mark it used."""
-        if key in self.entries:
-            self.entries.move_to_end(key)
-        return self.entries.get(key)
-
-    def put(self, key: K, value: V) -> V:
-        """Add or replace an entry."""
-        self.entries[key] = value
-        self.entries.move_to_end(key)
-        if len(self.entries) > self._capacity:
-            oldest, _ = self.entries.popitem(last=False)
-            if self._evicted is not None:
-                self._evicted(oldest)
-        return value
-
-
-class CappedRouter(RtpRouter):
-    """aiortc's router with at most `max_ssrc` learnt SSRCs a receiver; those named in SDP stay."""
-
-    def __init__(self, max_ssrc: int) -> None:
-        super().__init__()
-        self._max_ssrc = max_ssrc
-        self._named: set[int] = set()
-        self._learnt: dict[int, Recent[int, None]] = {}
-
-    def register_receiver(
-        self, receiver: Any, ssrcs: list[int], payload_types: list[int], mid: str | None = None
-    ) -> None:
-        """Register as aiortc does, and remember which SSRCs were named."""
-        super().register_receiver(receiver, ssrcs, payload_types, mid)
-        self._named.update(ssrcs)
-
-    def route_rtp(self, packet: RtpPacket) -> Any:
-        """Route as aiortc does, and forget the SSRC used longest ago when one is learnt too many."""
-        receiver = super().route_rtp(packet)
-        if receiver is None:
-            known = self.ssrc_table.get(packet.ssrc)
-            if isinstance(known, TapReceiver):
-                known.stats.unknown_payload += 1
-        elif packet.ssrc not in self._named:
-            self._learnt.setdefault(id(receiver), Recent(self._max_ssrc, self._forget)).put(packet.ssrc, None)
-        return receiver
-
-    def _forget(self, ssrc: int) -> None:
-        self.ssrc_table.pop(ssrc, None)
-
-
-class CappedSession:
-    """An SRTP session of at most `max_streams` streams: libsrtp makes one for each SSRC that it authenticates."""
-
-    def __init__(self, session: Any, max_streams: int) -> None:
-        self._session = session
-        self.streams: Recent[int, None] = Recent(max_streams, self._remove)
-
-    def unprotect(self, data: bytes) -> bytes:
-        """Decrypt an RTP packet; raises `pylibsrtp.Error`."""
-        plain: bytes = self._session.unprotect(data)
-        self.streams.put(int.from_bytes(data[8:12], "big"), None)
-        return plain
-
-    def unprotect_rtcp(self, data: bytes) -> bytes:
-        """Decrypt an RTCP packet; raises `pylibsrtp.Error`."""
-        plain: bytes = self._session.unprotect_rtcp(data)
-        self.streams.put(int.from_bytes(data[4:8], "big"), None)
-        return plain
-
-    def _remove(self, ssrc: int) -> None:
-        self._session.remove_stream(ssrc)
-
-
-class SourceFilter:
-    """Passes STUN, and other datagrams only from the far end of a validated candidate pair (RFC 8445 section 12)."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.refused = 0
-        self.overflowed = 0
-
-    def guard(self, protocol: StunProtocol) -> None:
-        """Put the filter before one local candidate."""
-        receive = protocol.datagram_received
-
-        def filtered(data: bytes | str, addr: tuple[Any, ...]) -> None:
-            if isinstance(data, bytes) and self.admits(protocol, data, addr):
-                receive(data, addr)
-
-        protocol.datagram_received = filtered  # type: ignore[method-assign]
-
-    def admits(self, protocol: StunProtocol, data: bytes, addr: tuple[Any, ...]) -> bool:
-        """Whether a datagram may go on; counts what may not."""
-        if is_stun(data):
-            return self._admits_check((addr[0], addr[1]))
-        if not self._validated(protocol, (addr[0], addr[1])):
-            self.refused += 1
-            return False
-        if self._connection._queue.qsize() >= MAX_DATAGRAMS:
-            self.overflowed += 1
-            return False
-        return True
-
-    def _admits_check(self, addr: tuple[str, int]) -> bool:
-        """Whether a check may make one more peer-reflexive candidate: aioice keeps all that it learns."""
-        known = self._connection._remote_candidates
-        if len(known) < MAX_REMOTE or any((c._network_host, c.port) == addr for c in known):
-            return True
-        self.refused += 1
-        return False
-
-    def _validated(self, protocol: StunProtocol, addr: tuple[str, int]) -> bool:
-        pairs = [*self._connection._nominated.values(), *self._connection._check_list]
-        return any(
-            pair.protocol is protocol and pair.remote_addr == addr and pair.state is CandidatePair.State.SUCCEEDED
-            for pair in pairs
-        )
-
-
-def is_stun(data: bytes) -> bool:
-    """Whether a datagram is a STUN message (RFC 8489 section 5), as aioice will see it."""
-    if not data or data[0] > 3:
-        return False
-    try:
-        stun.parse_message(data)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass(slots=True)
@@ -208,69 +64,6 @@ class ReceiverStats:
     plis: int = 0
     errors: int = 0
     switches: int = 0
-
-
-class _Stream:
-    """Reassembly of one SSRC."""
-
-    def __init__(self, ssrc: int, kind: TrackKind) -> None:
-        self.ssrc = ssrc
-        self.jitter = (
-            JitterBuffer(capacity=16, prefetch=4) if kind == "audio" else JitterBuffer(capacity=512, is_video=True)
-        )
-        self.nack = NackGenerator() if kind == "video" else None
-        self.arrivals: deque[tuple[int, float]] = deque(maxlen=600)
-        self.hole: tuple[int, float] | None = None
-
-    def arrived(self, timestamp: int, now: float) -> None:
-        if not self.arrivals or self.arrivals[-1][0] != timestamp:
-            self.arrivals.append((timestamp, now))
-
-    def arrival(self, timestamp: int, now: float) -> float:
-        """When the first packet of a frame came; forgets the frames before it."""
-        for index, (seen, at) in enumerate(self.arrivals):
-            if seen == timestamp:
-                for _ in range(index):
-                    self.arrivals.popleft()
-                return at
-        return now
-
-    def missing(self) -> list[int]:
-        """Sequence numbers that are still of use."""
-        origin = self.jitter._origin
-        if self.nack is None or origin is None:
-            return []
-        return sorted(seq for seq in self.nack.missing if uint16_gte(seq, origin))[:MAX_NACKS]
-
-    def stands(self, now: float) -> float:
-        """Seconds for which the same packet has been missing at the head of the buffer."""
-        hole = self._hole()
-        if hole is None:
-            self.hole = None
-            return 0.0
-        if self.hole is None or self.hole[0] != hole[0]:
-            self.hole = hole[0], now
-        return now - self.hole[1]
-
-    def skip(self) -> None:
-        """Give up the frames that the hole at the head of the buffer breaks."""
-        hole = self._hole()
-        self.hole = None
-        if hole is not None and self.jitter.smart_remove(hole[1]):
-            self.jitter._origin = None
-
-    def _hole(self) -> tuple[int, int] | None:
-        """First missing sequence number with packets after it, and how many slots lie before those packets."""
-        jitter, first = self.jitter, None
-        if jitter._origin is None:
-            return None
-        for count in range(jitter.capacity):
-            present = jitter._packets[(jitter._origin + count) % jitter.capacity] is not None
-            if not present and first is None:
-                first = (jitter._origin + count) % 65536
-            elif present and first is not None:
-                return first, count
-        return None
 
 
 class TapReceiver:
@@ -294,7 +87,7 @@ class TapReceiver:
         self._streams: Recent[int, StreamStatistics] = Recent(config.max_ssrc)
         self._reports: Recent[int, tuple[int, float]] = Recent(config.max_ssrc)
         self._left: Recent[int, float] = Recent(config.max_ssrc)
-        self._stream: _Stream | None = None
+        self._stream: Stream | None = None
         self._needs_key = self.kind == "video"
         self._asked = 0.0
         self._reported = 0.0
@@ -389,7 +182,7 @@ class TapReceiver:
         if stream is not None:
             await self._assemble(stream, packet, codec, now)
 
-    def _current(self, ssrc: int, now: float) -> _Stream | None:
+    def _current(self, ssrc: int, now: float) -> Stream | None:
         """Give the stream of an SSRC, switching to a new one at once; one that was left is ignored while it goes on."""
         if self._stream is not None and self._stream.ssrc == ssrc:
             return self._stream
@@ -401,11 +194,11 @@ class TapReceiver:
         if self._stream is not None:
             self._left.put(self._stream.ssrc, now)
             self.stats.switches += 1
-        self._stream = _Stream(ssrc, self.kind)
+        self._stream = Stream(ssrc, self.kind)
         self.require_key()
         return self._stream
 
-    async def _assemble(self, stream: _Stream, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float) -> None:
+    async def _assemble(self, stream: Stream, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float) -> None:
         if stream.nack is not None and stream.nack.add(packet):
             await self._send_nack(stream)
         packet._data = depayload(codec, packet.payload) if packet.payload else b""  # type: ignore[attr-defined]
@@ -419,7 +212,7 @@ class TapReceiver:
         if self._needs_key:
             await self._send_pli(stream, now)
 
-    def _deliver(self, stream: _Stream, frame: JitterFrame, codec: RTCRtpCodecParameters, now: float) -> None:
+    def _deliver(self, stream: Stream, frame: JitterFrame, codec: RTCRtpCodecParameters, now: float) -> None:
         if not frame.data:
             return
         if self._needs_key:
@@ -454,7 +247,7 @@ class TapReceiver:
         if self._needs_key:
             await self._send_pli(stream, now)
 
-    async def _send_nack(self, stream: _Stream) -> None:
+    async def _send_nack(self, stream: Stream) -> None:
         lost = stream.missing()
         if lost:
             self.stats.nacks += 1
@@ -462,7 +255,7 @@ class TapReceiver:
             packet.lost = lost
             await self._send(packet)
 
-    async def _send_pli(self, stream: _Stream, now: float) -> None:
+    async def _send_pli(self, stream: Stream, now: float) -> None:
         """Ask for a key frame, no more often than `keyframe_seconds` (RFC 4585 section 6.3.1)."""
         if now - self._asked >= self._config.keyframe_seconds:
             self._asked = now
@@ -534,8 +327,12 @@ def guard_sources(pc: RTCPeerConnection) -> tuple[SourceFilter, ...]:
     return tuple(filters)
 
 
+def _count_unspoken(receiver: TapReceiver) -> None:
+    receiver.stats.unknown_payload += 1
+
+
 def _cap(transport: RTCDtlsTransport, config: TapConfig) -> None:
-    transport._rtp_router = CappedRouter(config.max_ssrc)
+    transport._rtp_router = CappedRouter(config.max_ssrc, _count_unspoken)
     set_up = transport._setup_srtp
 
     def capped() -> None:
@@ -544,3 +341,6 @@ def _cap(transport: RTCDtlsTransport, config: TapConfig) -> None:
             transport._rx_srtp = CappedSession(transport._rx_srtp, 2 * config.max_ssrc)  # type: ignore[assignment]
 
     transport._setup_srtp = capped  # type: ignore[method-assign]
+
+
+__all__ = ["ReceiverStats", "SourceFilter", "TapReceiver", "guard_sources", "install"]

@@ -74,15 +74,16 @@ class Line:
 
 
 def fit(reports: Sequence[Report]) -> Line:
-    """Fit a line through sender reports: Theil-Sen slope once the span tells it (else 1), median intercept.
+    """Fit a line through sender reports: Theil-Sen slope once the span tells it (else 1), lowest-fifth intercept.
 
-    Medians, because many senders stamp a report up to one frame late and some write a wild one.
+    Many senders pair the time of the report with the timestamp of their last frame, so reports are late by up to one
+    frame and never early: the lower edge is the truth. A fifth, not the least, so that a few wild ones are ignored.
     """
     middle = median(r.media for r in reports)
     span = reports[-1].media - reports[0].media
     known = span >= MIN_SPAN and len(reports) >= MIN_REPORTS
     slope = _slope(reports, span / 4) if known else 1.0
-    ntp = median(r.ntp - slope * (r.media - middle) for r in reports)
+    ntp = sorted(r.ntp - slope * (r.media - middle) for r in reports)[len(reports) // 5]
     spread = max(abs(r.ntp - ntp - slope * (r.media - middle)) for r in reports)
     slack = min(2 * spread / span, MAX_DRIFT) if known else MAX_DRIFT
     return Line(middle, ntp, slope, spread, slack, len(reports))

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 TOKEN = "a-token-for-the-tests"
 ROOT = Path(__file__).parents[3]
-ROUNDS = 8
+ROUNDS = 6
 PATIENCE = 30.0
 
 Told = dict[int, tuple[str, str]]
@@ -93,7 +93,7 @@ async def test_killed_at_random_moments(tmp_path: Path) -> None:
     for _ in range(ROUNDS):
         writer, base = await Writer.start(tmp_path)
         client = asyncio.create_task(follow(base, seen, order))
-        await writer.run_until(chance.randrange(1, 40))
+        await writer.run_until(chance.randrange(1, 25))
         await writer.kill()
         await asyncio.wait_for(client, PATIENCE)
         kept = committed(tmp_path)

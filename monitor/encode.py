@@ -34,7 +34,7 @@ class StreamEncoder:
         self._reach = int(engine.manifest.preprocessing["reach"])
         sizes = {spec.name: spec.shape for spec in engine.manifest.inputs}
         self._state_shape = (1, *sizes["state"])
-        self._output = next(spec.name for spec in engine.manifest.outputs if spec.name != "state")
+        self._output = next(spec.name for spec in engine.manifest.outputs if spec.name != "state_out")
         self.reset()
 
     def reset(self) -> None:
@@ -71,7 +71,7 @@ class StreamEncoder:
         chunk = {name: np.stack(steps[: self._chunk])[None] for name, steps in self._waiting.items()}
         self._waiting = {name: steps[self._chunk :] for name, steps in self._waiting.items()}
         out = self._engine.run({**chunk, "state": self._state})
-        self._state = out["state"]
+        self._state = out["state_out"]
         vectors, at = out[self._output][0], self._fed - self._reach
         self._fed += self._chunk
         early = min(max(-at, 0), len(vectors))

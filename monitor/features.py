@@ -41,7 +41,12 @@ class ClipFeatures:
         """Write to an .npz file, whole or not at all."""
         part = path.with_suffix(".part.npz")
         np.savez(
-            part, shape=self.shape, mouth=self.mouth, face=self.face, mel=self.mel, speech=self.speech,
+            part,
+            shape=self.shape,
+            mouth=self.mouth,
+            face=self.face,
+            mel=self.mel,
+            speech=self.speech,
             about=np.array([self.size, self.faces], np.float32),
         )
         part.replace(path)
@@ -69,7 +74,9 @@ def extract(clip: Path, detector: Engine, landmarks: Engine) -> ClipFeatures:
             crowd[len(seen)] += 1
         elif isinstance(item, AudioBlock) and (chunk := voice.push(item)) is not None:
             chunks.append(chunk)
-    faces = max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= 0.2 * len(frames)), default=0)
+    faces = max(
+        (count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= 0.2 * len(frames)), default=0
+    )
     main = main_track(views)
     chosen = [view for view in views if view.track == main]
     size = float(np.median([view.quality.size for view in chosen])) if chosen else 0.0
@@ -104,7 +111,11 @@ def _assemble(lips: list[GridSample], chunks: list[VoiceChunk], size: float, fac
     speech = np.zeros(length, np.bool_)
     for step in lips:
         if step.index >= 0:
-            shape[step.index], mouth[step.index], face[step.index] = step.sample.shape, step.sample.mouth, step.sample.usable
+            shape[step.index], mouth[step.index], face[step.index] = (
+                step.sample.shape,
+                step.sample.mouth,
+                step.sample.usable,
+            )
     for chunk in chunks:
         if chunk.first >= 0:
             where = slice(chunk.first, chunk.first + len(chunk.speech))

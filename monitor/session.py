@@ -31,6 +31,8 @@ MIN_FPS = 8.0
 RIVAL = 0.6
 FPS_SPAN = 2.0
 FACE_AWAY = 1.0
+# Media that was dropped stays missing for as long as it takes to leave the encoders' view.
+OVERLOAD_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,15 @@ class Session:
         self._began: float | None = None
         self._due: float | None = None
         self._judged_until: float | None = None
+        self._overloaded = float("-inf")
 
     def push(self, item: MediaItem) -> None:
         """Take one item in the order of the tap."""
         if isinstance(item, TrackFault):
-            self._faults[item.track] = item
+            if item.reason is Reason.OVERLOADED:
+                self._overloaded = item.arrival
+            else:
+                self._faults[item.track] = item
             return
         kind: TrackKind = "video" if isinstance(item, VideoFrame) else "audio"
         self._faults.pop(kind, None)
@@ -94,24 +100,26 @@ class Session:
         decision = self._decide(window, now)
         return HopReport(self.key, now, window.end, decision, quality=self._quality(window))
 
+    def finish(self, now: float) -> HopReport | None:
+        """Judge what the last hop left over of a recording that has ended; None when nothing new came since."""
+        if self._due is None or now <= self._due - self._config.hop_seconds:
+            return None
+        self._due = now
+        return self.tick(now)
+
     def _decide(self, window: Window, now: float) -> Decision:
         obstacle = self._obstacle(now) or self._stalled(window)
         if obstacle is not None:
             score = Score(self._detector.name, None, obstacle, one_sided=self._detector.one_sided)
         else:
-            score = self._calibrated(self._detector.score(window), window)
+            score = self._models.calibration.apply(self._detector.score(window), window.speech_seconds)
         began = now if self._began is None else self._began
         self._state, decision = advance(self._state, now - began, [score])
         return decision
 
-    def _calibrated(self, score: Score, window: Window) -> Score:
-        if score.value is None:
-            return score
-        return replace(score, p_value=self._models.calibration.p_value(score.value, window.speech_seconds))
-
     def _stalled(self, window: Window) -> Reason | None:
         """A window that did not move since the last hop has been judged already."""
-        if self._judged_until is not None and window.end is not None and window.end <= self._judged_until:
+        if self._judged_until is not None and window.end <= self._judged_until:
             return Reason.WARMING_UP
         self._judged_until = window.end
         return None
@@ -130,6 +138,8 @@ class Session:
                 if side.last is None:
                     return Reason.WARMING_UP if waiting else missing
                 return Reason.MEDIA_STALLED if now - side.last.arrival < 5 else missing
+        if now - self._overloaded < OVERLOAD_SECONDS:
+            return Reason.OVERLOADED
         if self._picture.fps < MIN_FPS and self._picture.counted > 1.0:
             return Reason.LOW_FRAME_RATE
         return Reason.SEVERAL_FACES if self._picture.crowded else None

@@ -22,7 +22,7 @@ STEP_MELS = 320
 class Lips(nn.Module):
     """Shapes (B, T, 168) and mouth pictures (B, T, 36, 36) in [0, 1] to (B, T, 128), late by `reach` when streamed."""
 
-    def __init__(self, channels: int = 160, dropout: float = 0.1) -> None:
+    def __init__(self, channels: int = 160, dropout: float = 0.2) -> None:
         super().__init__()
         self.shape_scale = nn.Parameter(torch.ones(SHAPE), requires_grad=False)
         self.shapes = Tower(
@@ -69,7 +69,7 @@ def _standard(mouth: Tensor) -> Tensor:
 class Voice(nn.Module):
     """Log-mel (B, T, 4, 80), four frames a step, to unit vectors (B, T, 128), late by `reach` when streamed."""
 
-    def __init__(self, channels: int = 176, dropout: float = 0.1) -> None:
+    def __init__(self, channels: int = 176, dropout: float = 0.2) -> None:
         super().__init__()
         self.mean = nn.Parameter(torch.zeros(STEP_MELS), requires_grad=False)
         self.scale = nn.Parameter(torch.ones(STEP_MELS), requires_grad=False)

@@ -8,28 +8,49 @@ from torch import Tensor
 MIN_OVERLAP = 10
 
 
-def frame_loss(lips: Tensor, voice: Tensor, lag: Tensor, good: Tensor, temperature: Tensor) -> Tensor:
-    """InfoNCE over frames, both ways (SpeechForensics, section 3.1, frame-wise alignment).
+def time_loss(lips: Tensor, voice: Tensor, lag: Tensor, good: Tensor, temperature: Tensor) -> Tensor:
+    """InfoNCE over the moments of one clip, both ways: when in its own clip was this said?
 
     `lips` and `voice` (B, T, D) are unit vectors, the voice of row b starts `lag[b]` steps after its lips, `good` (B, T) marks lip
-    frames with speech. Each lip frame is told from every other voice frame of the batch: of its own clip at other times, and of
-    other clips. The frames right beside the true one are left out: 40 ms is within what sources are off by themselves.
+    frames with speech. Nothing but time tells these apart, so no likeness of a face to a voice or a room can stand in for speech.
     """
+    target, counts = _target(lag, good)
+    logits = torch.einsum("btd,bsd->bts", lips, voice) / temperature
+    logits = _without_neighbours(logits, target)
+    rows = counts.nonzero(as_tuple=True)
+    forward = torch.nn.functional.cross_entropy(logits[rows], target[rows])
+    # The other way: the voice frame of each counted lip frame, among all lip frames of the clip.
+    columns = logits.transpose(1, 2)[rows[0], target[rows]]
+    return (forward + torch.nn.functional.cross_entropy(columns, rows[1])) / 2
+
+
+def frame_loss(lips: Tensor, voice: Tensor, lag: Tensor, good: Tensor, temperature: Tensor) -> Tensor:
+    """InfoNCE over all voice frames of the batch (SpeechForensics, section 3.1, frame-wise alignment); arguments as in `time_loss`."""
     batch, time, size = lips.shape
-    logits = lips.reshape(-1, size) @ voice.reshape(-1, size).T / temperature
-    at = torch.arange(time, device=lips.device)[None] - lag[:, None]
-    counts = good & (at >= 0) & (at < time)
-    target = (torch.arange(batch, device=lips.device)[:, None] * time + at.clamp(0, time - 1)).reshape(-1)
-    rows = counts.reshape(-1).nonzero()[:, 0]
-    target, logits = target[rows], logits[rows]
-    for side in (-1, 1):
-        beside = (target + side).clamp(0, batch * time - 1)
-        same = (beside // time == target // time) & (beside != target)
-        logits = logits.scatter(1, torch.where(same, beside, (target + time) % (batch * time))[:, None], -1e4)
-    forward = torch.nn.functional.cross_entropy(logits, target)
-    # The other way: each such voice frame among the lip frames that count.
-    backward = torch.nn.functional.cross_entropy(logits[:, target].T, torch.arange(len(rows), device=lips.device))
+    target, counts = _target(lag, good)
+    logits = torch.einsum("btd,csd->btcs", lips, voice) / temperature
+    own = torch.arange(batch, device=lips.device)
+    logits[own, :, own] = _without_neighbours(logits[own, :, own], target)
+    rows = counts.nonzero(as_tuple=True)
+    flat = logits.reshape(batch, time, batch * time)[rows]
+    truth = rows[0] * time + target[rows]
+    forward = torch.nn.functional.cross_entropy(flat, truth)
+    backward = torch.nn.functional.cross_entropy(flat[:, truth].T, torch.arange(len(truth), device=lips.device))
     return (forward + backward) / 2
+
+
+def _target(lag: Tensor, good: Tensor) -> tuple[Tensor, Tensor]:
+    """For each lip frame (B, T) the voice frame of the same moment, and whether there is one that counts."""
+    time = good.shape[1]
+    at = torch.arange(time, device=good.device)[None] - lag[:, None]
+    return at.clamp(0, time - 1), good & (at >= 0) & (at < time)
+
+
+def _without_neighbours(logits: Tensor, target: Tensor) -> Tensor:
+    # The voice frames right beside the true one are no negatives: 40 ms is within what sources are off by themselves.
+    steps = torch.arange(logits.shape[-1], device=logits.device)
+    beside = (steps - target[..., None]).abs() == 1
+    return logits.masked_fill(beside, -1e4)
 
 
 def best_agreement(lips: Tensor, voice: Tensor, good: Tensor, reach: int) -> tuple[Tensor, Tensor]:

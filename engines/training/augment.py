@@ -1,54 +1,103 @@
-"""What a call does to lips and voice, on batches: re-scaled and blurred pictures, repeated frames, jittered landmarks, noise, gain."""
+"""What people and calls do to lips and voice, on batches.
+
+Other people: wider mouths, other jaws, other voices (a warped mel axis). Other rooms and microphones: tilt, noise, somebody else in the
+background, masked bands. Calls: blurred and re-scaled pictures, held frames, jittered landmarks.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-_FLOOR = float(torch.log(torch.tensor(1e-6)))
+FLOOR = -13.815511  # the logarithm of the front-end's 1e-6
 
 
 def augment_lips(shape: Tensor, mouth: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
     """(B, T, 168) and (B, T, 36, 36) in [0, 1], changed alike within a row."""
-    batch, time = shape.shape[:2]
-    chance = torch.rand(batch, 5, generator=random)
-    shape = shape + torch.randn(shape.shape, generator=random) * (chance[:, 0] * 0.008)[:, None, None]
-    # A mouth a little wider, higher or more open than another's is still the same word.
-    shape = shape * (1 + 0.15 * torch.randn(batch, 1, shape.shape[2], generator=random) * (chance[:, 0:1, None] > 0.5))
-    shape = shape + 0.01 * torch.randn(batch, 1, shape.shape[2], generator=random)
-    mouth = mouth.clone()
-    for row in range(batch):
-        if chance[row, 1] < 0.4:
-            side = int(torch.randint(12, 30, (1,), generator=random))
-            small = torch.nn.functional.interpolate(mouth[row, None], (side, side), mode="area")
-            mouth[row] = torch.nn.functional.interpolate(small, mouth.shape[-2:], mode="bilinear")[0]
-        if chance[row, 2] < 0.5:
-            mouth[row] = mouth[row].flip(-1)
-        shift = torch.randint(-2, 3, (2,), generator=random).tolist()
-        mouth[row] = torch.roll(mouth[row], shift, (-2, -1))
-        if chance[row, 3] < 0.2:
-            # A call at half the frame rate: every second picture is held.
-            held = torch.arange(time) // 2 * 2
-            mouth[row], shape[row] = mouth[row, held], shape[row, held]
-    mouth = mouth + torch.randn(mouth.shape, generator=random) * (chance[:, 4] ** 3 * 0.06)[:, None, None, None]
-    return shape, mouth
+    shape, mouth = _hold(shape, mouth, random)
+    return _reshape(shape, random), _picture(mouth, random)
+
+
+def _rand(random: torch.Generator, *size: int) -> Tensor:
+    return torch.rand(size, generator=random)
+
+
+def _randn(random: torch.Generator, *size: int) -> Tensor:
+    return torch.randn(size, generator=random)
+
+
+def _hold(shape: Tensor, mouth: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A call at half the frame rate: every second picture is held, in a fifth of the rows."""
+    steps = torch.arange(shape.shape[1])
+    held = torch.where(_rand(random, shape.shape[0], 1) < 0.2, steps // 2 * 2, steps)
+    rows = torch.arange(shape.shape[0])[:, None]
+    return shape[rows, held], mouth[rows, held]
+
+
+def _reshape(shape: Tensor, random: torch.Generator) -> Tensor:
+    batch, time, size = shape.shape
+    points = shape.reshape(batch, time, size // 3, 3)
+    # Another person's mouth: stretched, turned a little, each landmark's range its own, the rest position elsewhere.
+    turn = torch.eye(3) + 0.06 * _randn(random, batch, 1, 3, 3)
+    points = points @ turn * (1 + 0.15 * _randn(random, batch, 1, 1, 3))
+    points = points * (1 + 0.1 * _randn(random, batch, 1, size // 3, 1)) + 0.015 * _randn(
+        random, batch, 1, size // 3, 3
+    )
+    jitter = 0.01 * _rand(random, batch, 1, 1, 1) ** 2
+    return (points + jitter * _randn(random, batch, time, size // 3, 3)).reshape(batch, time, size)
+
+
+def _picture(mouth: Tensor, random: torch.Generator) -> Tensor:
+    batch, time, side = mouth.shape[:3]
+    angle = 0.15 * _randn(random, batch)
+    zoom = 1 + 0.12 * _randn(random, batch, 2)
+    flip = torch.where(_rand(random, batch) < 0.5, -1.0, 1.0)
+    cos, sin = angle.cos(), angle.sin()
+    move = 0.1 * _randn(random, batch, 2)
+    first = torch.stack([cos * zoom[:, 0] * flip, -sin * zoom[:, 1], move[:, 0]], 1)
+    second = torch.stack([sin * zoom[:, 0] * flip, cos * zoom[:, 1], move[:, 1]], 1)
+    grid = torch.nn.functional.affine_grid(
+        torch.stack([first, second], 1), [batch, time, side, side], align_corners=False
+    )
+    mouth = torch.nn.functional.grid_sample(mouth, grid, padding_mode="border", align_corners=False)
+    # Small faces and low bitrates: the whole batch shares a size, a third of its rows take it.
+    small = int(torch.randint(11, 26, (1,), generator=random))
+    blurred = torch.nn.functional.interpolate(mouth, (small, small), mode="area")
+    blurred = torch.nn.functional.interpolate(blurred, (side, side), mode="bilinear", align_corners=False)
+    mouth = torch.where(_rand(random, batch, 1, 1, 1) < 0.35, blurred, mouth)
+    gamma = torch.exp(0.25 * _randn(random, batch, 1, 1, 1))
+    mouth = mouth.clamp(1e-4, 1) ** gamma
+    return mouth + _rand(random, batch, 1, 1, 1) ** 3 * 0.06 * _randn(random, batch, time, side, side)
 
 
 def augment_voice(mel: Tensor, random: torch.Generator) -> Tensor:
-    """Log-mel (B, T, 4, 80): gain, a tilted equaliser, stationary noise, and masked bands."""
-    batch, _, _, bands = mel.shape
-    gain = (torch.rand(batch, 1, 1, 1, generator=random) - 0.6) * 4
-    ramp = torch.linspace(-1, 1, bands)[None, None, None]
-    tilt = torch.randn(batch, 1, 1, 1, generator=random) * 0.7 * ramp
-    out = torch.logaddexp(mel + gain + tilt, torch.full((1,), _FLOOR))
-    level = out.amax((1, 2, 3), keepdim=True) - 4 - 10 * torch.rand(batch, 1, 1, 1, generator=random)
-    colour = torch.randn(batch, 1, 1, 1, generator=random) * 1.5 * ramp
-    noise = level + colour + 0.5 * torch.randn(mel.shape, generator=random)
-    noisy = torch.logaddexp(out, noise)
-    out = torch.where(torch.rand(batch, 1, 1, 1, generator=random) < 0.5, noisy, out)
-    for row in range(batch):
-        if float(torch.rand(1, generator=random)) < 0.4:
-            first = int(torch.randint(0, bands - 12, (1,), generator=random))
-            width = int(torch.randint(3, 13, (1,), generator=random))
-            out[row, :, :, first : first + width] = out[row].mean()
-    return out
+    """Log-mel (B, T, 4, 80): another voice, another room, another microphone."""
+    batch, time, frames, bands = mel.shape
+    mel = _warp(mel, random)
+    ramp = torch.linspace(-1, 1, bands)
+    gain = (_rand(random, batch, 1, 1, 1) - 0.6) * 4
+    curve = torch.nn.functional.interpolate(0.8 * _randn(random, batch, 1, 6), bands, mode="linear", align_corners=True)
+    mel = torch.logaddexp(mel + gain + curve[:, :, None], torch.tensor(FLOOR))
+    # Somebody else speaks in the background: another row of the batch, 5 to 20 dB down.
+    other = mel.roll(1, 0) - 1.2 - 3.5 * _rand(random, batch, 1, 1, 1)
+    mel = torch.where(_rand(random, batch, 1, 1, 1) < 0.25, torch.logaddexp(mel, other), mel)
+    level = mel.amax((1, 2, 3), keepdim=True) - 4 - 10 * _rand(random, batch, 1, 1, 1)
+    noise = level + 1.5 * _randn(random, batch, 1, 1, 1) * ramp + 0.5 * _randn(random, batch, time, frames, bands)
+    mel = torch.where(_rand(random, batch, 1, 1, 1) < 0.5, torch.logaddexp(mel, noise), mel)
+    first = _rand(random, batch, 1, 1, 1) * bands
+    width = _rand(random, batch, 1, 1, 1) * 16 * (_rand(random, batch, 1, 1, 1) < 0.5)
+    at = torch.arange(bands)
+    return torch.where((at >= first) & (at < first + width), mel.mean((1, 2, 3), keepdim=True), mel)
+
+
+def _warp(mel: Tensor, random: torch.Generator) -> Tensor:
+    """Vocal tract length perturbation: each row's mel axis stretched by up to 15 %."""
+    bands = mel.shape[-1]
+    factor = 1 + 0.3 * (_rand(random, mel.shape[0], 1) - 0.5)
+    at = (torch.arange(bands) * factor).clamp(0, bands - 1.001)
+    low = at.long()
+    weight = (at - low)[:, None, None]
+    shape = (*mel.shape[:3], bands)
+    below = mel.gather(3, low[:, None, None].expand(shape))
+    above = mel.gather(3, (low + 1)[:, None, None].expand(shape))
+    return below * (1 - weight) + above * weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,19 +46,26 @@ class Batch:
 class Sampler:
     """Random pieces: first a group by its weight, then a clip by its length, then a place.
 
-    Lips and voice are cut independently by up to `slack` steps, so that the padding at the ends cannot tell the time
+    Pieces are played up to `tempo` times faster or slower. Lips and voice are cut independently by up to `slack` steps, so that the padding at the ends cannot tell the time
     (`synchrony` study, traps).
     """
 
-    def __init__(self, clips: Sequence[Clip], length: int, slack: int, seed: int, weights: dict[str, float]) -> None:
+    def __init__(
+        self, clips: Sequence[Clip], length: int, slack: int, seed: int, weights: dict[str, float], tempo: float = 1.12
+    ) -> None:
         self._clips = [clip for clip in clips if clip.good.sum() >= 10]
         if not self._clips:
             raise ValueError("no clip has ten usable frames of speech: check the data folder")
-        self._length, self._slack = length, slack
+        self._length, self._slack, self._tempo = length, slack, tempo
         self.random = np.random.default_rng(seed)
         size = {g: sum(len(c) for c in self._clips if c.group == g) for g in {c.group for c in self._clips}}
         chance = np.array([weights.get(c.group, 1.0) * len(c) / size[c.group] for c in self._clips])
         self._chance = chance / chance.sum()
+        self._offsets: Mapping[str, int] = {}
+
+    def align(self, offsets: Mapping[str, int]) -> None:
+        """From now on the voice of each subject named is taken that many steps later."""
+        self._offsets = offsets
 
     def batch(self, count: int) -> Batch:
         """A batch of `count` pieces of different clips where there are enough."""
@@ -69,24 +76,33 @@ class Sampler:
         return Batch(np.stack(shape), np.stack(mouth), np.stack(mel), np.array(lag), np.stack(good))
 
     def _piece(self, clip: Clip) -> tuple[FloatArray, FloatArray, FloatArray, int, NDArray[np.bool_]]:
-        room = max(len(clip) - self._length, 0)
-        start = int(self.random.integers(0, room + 1))
+        speed = float(self.random.uniform(1 / self._tempo, self._tempo))
+        span = self._length * speed
+        start = float(self.random.uniform(0, max(len(clip) - span, 0)))
         lag = int(self.random.integers(-self._slack, self._slack + 1))
-        lips, voice = _window(len(clip), start, self._length), _window(len(clip), start + lag, self._length)
-        good = clip.good[lips.clip] & lips.inside
-        mouth = clip.mouth[lips.clip].astype(np.float32) / 255
-        shape = clip.shape[lips.clip] * lips.inside[:, None]
-        mel = np.where(voice.inside[:, None, None], clip.mel[voice.clip], np.float32(np.log(1e-6)))
-        return shape.astype(np.float32), mouth * lips.inside[:, None, None], mel.astype(np.float32), lag, good
+        late = self._offsets.get(clip.subject, 0)
+        steps = np.arange(self._length)
+        at = start + steps * speed
+        near, inside = _within(at, len(clip))
+        good = clip.good[near] & inside
+        mouth = clip.mouth[near].astype(np.float32) / 255 * inside[:, None, None]
+        shape = _between(clip.shape, at) * inside[:, None]
+        # The voice at four mel frames a step, played at the same speed.
+        frames = 4 * (start + late) + 4 * speed * (4 * (steps[:, None] + lag) + np.arange(4)) / 4
+        whole, heard = _within(frames, 4 * len(clip))
+        mel = np.where(heard[..., None], clip.mel.reshape(-1, clip.mel.shape[-1])[whole], np.float32(np.log(1e-6)))
+        return shape.astype(np.float32), mouth.astype(np.float32), mel.astype(np.float32), lag, good
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Window:
-    clip: NDArray[np.int64]
-    inside: NDArray[np.bool_]
+def _within(at: NDArray[np.float64], total: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The nearest index of each place, kept inside, and whether the place lies inside."""
+    nearest = np.rint(at).astype(np.int64)
+    return np.clip(nearest, 0, total - 1), (nearest >= 0) & (nearest < total)
 
 
-def _window(total: int, start: int, length: int) -> _Window:
-    at = np.arange(start, start + length)
-    inside = (at >= 0) & (at < total)
-    return _Window(np.clip(at, 0, total - 1), inside)
+def _between(values: FloatArray, at: NDArray[np.float64]) -> FloatArray:
+    """Rows of `values` (T, C) at fractional places, linearly."""
+    low = np.clip(np.floor(at).astype(np.int64), 0, len(values) - 1)
+    high = np.minimum(low + 1, len(values) - 1)
+    weight = np.clip(at - low, 0, 1)[:, None].astype(np.float32)
+    return values[low] * (1 - weight) + values[high] * weight

@@ -75,9 +75,7 @@ def suppress(found: list[Detection], limit: float = 0.3) -> list[Detection]:
 
 def squares(width: int, height: int, side: int) -> list[Region]:
     """Half-overlapping squares that cover the picture, the middle ones first."""
-    centres = [
-        Region(x, y, side) for y in _centres(height, side) for x in _centres(width, side)
-    ]
+    centres = [Region(x, y, side) for y in _centres(height, side) for x in _centres(width, side)]
     return sorted(centres, key=lambda r: abs(r.x - width / 2) / width + abs(r.y - height / 2) / height)
 
 

@@ -128,7 +128,9 @@ class FaceTracker:
         pose = fit_pose(track.smooth(rigid_points(landmarks), now, max(size, 1.0)))
         yaw, pitch, roll = pose.angles
         centre = mouth_centre(pose)
-        mouth = cut(frame.y, Region(float(centre[0]), float(centre[1]), MOUTH_SIDE * pose.scale, np.radians(roll)), MOUTH_SIZE)
+        mouth = cut(
+            frame.y, Region(float(centre[0]), float(centre[1]), MOUTH_SIDE * pose.scale, np.radians(roll)), MOUTH_SIZE
+        )
         face = None
         if now >= track.face_due:
             track.face_due = now + FACE_INTERVAL

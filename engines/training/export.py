@@ -1,0 +1,127 @@
+"""From trained towers to model packs: streaming ONNX, checked against torch, with manifest and card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from engines.base import SCHEMA
+from engines.nets.speech import MOUTH, SHAPE, SIZE, Lips, Voice
+from engines.training.validate import RATE
+
+OPSET = 18
+TOLERANCE = 2e-4
+_EXAMPLE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the manifests and cards of both packs say of their making."""
+
+    version: str
+    licence: str
+    source: str
+    recipe: Mapping[str, Any]
+    data: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    card: str
+
+
+class _LipStep(nn.Module):
+    def __init__(self, lips: Lips) -> None:
+        super().__init__()
+        self.lips = lips
+
+    def forward(self, shape: Tensor, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        return self.lips.step(shape, mouth, state)
+
+
+class _VoiceStep(nn.Module):
+    def __init__(self, voice: Voice) -> None:
+        super().__init__()
+        self.voice = voice
+
+    def forward(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        return self.voice.step(mel, state)
+
+
+def export_lips(lips: Lips, folder: Path, about: About) -> None:
+    """Write the lip encoder's pack; raises `ValueError` when the ONNX file does not reproduce torch."""
+    inputs = {"shape": (SHAPE,), "mouth": (MOUTH, MOUTH)}
+    _export(_LipStep(lips.eval()), inputs, lips.state_size, lips.reach, "lips", folder, about)
+
+
+def export_voice(voice: Voice, folder: Path, about: About) -> None:
+    """Write the voice encoder's pack; raises `ValueError` when the ONNX file does not reproduce torch."""
+    _export(_VoiceStep(voice.eval()), {"mel": (4, 80)}, voice.state_size, voice.reach, "voice", folder, about)
+
+
+def _export(
+    module: nn.Module,
+    inputs: Mapping[str, tuple[int, ...]],
+    state: int,
+    reach: int,
+    output: str,
+    folder: Path,
+    about: About,
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    batch, time = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("time", min=1, max=256)
+    example = [torch.randn(2, _EXAMPLE, *shape) for shape in inputs.values()]
+    shapes = [{0: batch, 1: time} for _ in inputs]
+    program = torch.onnx.export(
+        module, (*example, torch.zeros(2, state)), dynamo=True, opset_version=OPSET, external_data=False, verbose=False,
+        input_names=[*inputs, "state"], output_names=[output, "state_out"], dynamic_shapes=(*shapes, {0: batch}),
+    )  # fmt: skip
+    if program is None:
+        raise ValueError("torch.onnx.export gave no program: check the torch version against the `train` extra")
+    path = folder / "model.onnx"
+    program.save(str(path))
+    _check(module, path, inputs, state)
+    manifest = {
+        "schema": SCHEMA,
+        "name": folder.name,
+        "version": about.version,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "inputs": [*_specs(inputs), {"name": "state", "dtype": "float32", "shape": [state]}],
+        "outputs": [
+            {"name": output, "dtype": "float32", "shape": [-1, SIZE]},
+            {"name": "state_out", "dtype": "float32", "shape": [state]},
+        ],
+        "licence": about.licence,
+        "source": about.source,
+        "preprocessing": {"rate": RATE, "reach": reach},
+        "recipe": dict(about.recipe),
+        "data": dict(about.data),
+        "metrics": dict(about.metrics),
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    (folder / "card.md").write_text(about.card)
+
+
+def _specs(inputs: Mapping[str, tuple[int, ...]]) -> list[dict[str, Any]]:
+    return [{"name": name, "dtype": "float32", "shape": [-1, *shape]} for name, shape in inputs.items()]
+
+
+@torch.no_grad()
+def _check(module: nn.Module, path: Path, inputs: Mapping[str, tuple[int, ...]], state: int) -> None:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    random = torch.Generator().manual_seed(0)
+    for batch, time in ((1, 5), (3, 12)):
+        arrays = [torch.rand(batch, time, *shape, generator=random) for shape in inputs.values()]
+        arrays.append(torch.rand(batch, state, generator=random))
+        names = [*inputs, "state"]
+        want = module(*arrays)
+        got = session.run(None, {name: array.numpy() for name, array in zip(names, arrays, strict=True)})
+        worst = max(float(np.abs(np.asarray(g) - w.numpy()).max()) for g, w in zip(got, want, strict=True))
+        if worst > TOLERANCE:
+            raise ValueError(f"the exported {path.name} differs from torch by {worst:.1e}: do not ship it")

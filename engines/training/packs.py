@@ -1,0 +1,98 @@
+"""What a finished run leaves behind: two model packs with manifests and cards, and its history as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engines.training.export import About, export_lips, export_voice
+from engines.training.speech import Run
+
+VERSION = "1"
+LICENCE = "Apache-2.0"
+SOURCE = "trained by `sidewitness train speech`; research data: retrain for production"
+
+CARD = """# {name}
+
+{what} Trained by `sidewitness train speech` after SpeechForensics (Liang et al., NeurIPS 2024, section 3.1); the weights are our own.
+
+**Research data; retrain for production.** The clips came from public repositories with differing rights; none of them is in this pack.
+
+## Data
+{data}
+
+## Recipe
+{recipe}
+
+## Measured on speakers that training did not see
+{metrics}
+
+The command is `sidewitness train speech DATA --split research` (it prints and logs these rows); intervals are 95 %, bootstrap over
+speakers. Mismatched windows carry another speaker's voice (`other`) or the speaker's own voice shifted by one second (`shift`).
+
+## What it cannot do
+Low agreement of lips and voice is evidence of a forgery. High agreement is **not** evidence of a genuine person: good lip-sync
+forgeries agree as well as real speech. Silence, music, covered or turned mouths, faces under about 50 px and fewer than 10 frames a
+second leave nothing to judge. Languages, microphones and codecs beyond those of the data were not measured.
+"""
+
+
+def write_packs(run: Run, folder: Path, recipe: Mapping[str, Any], data: Mapping[str, Any]) -> list[Path]:
+    """Write speech_lips and speech_voice under `folder`; raises `ValueError` when an export does not reproduce torch."""
+    last = run.history[-1] if run.history else {"held_out": []}
+    metrics = {"steps": run.step, "minutes": round(run.spent / 60, 1), "held_out": last["held_out"]}
+    made = []
+    for name, what in (
+        ("speech_lips", "Lip landmarks and mouth pictures to 25 vectors a second in the space of speech."),
+        ("speech_voice", "Log-mel frames of a voice to 25 vectors a second in the space of speech."),
+    ):
+        card = CARD.format(
+            name=name, what=what, data=_items(data), recipe=_items(recipe), metrics=_metrics(last["held_out"])
+        )
+        about = About(VERSION, LICENCE, SOURCE, recipe, data, metrics, card)
+        target = folder / name
+        if name == "speech_lips":
+            export_lips(run.mean_lips, target, about)
+        else:
+            export_voice(run.mean_voice, target, about)
+        made.append(target)
+    return made
+
+
+def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Area under the curve against training time, as a picture; nothing where nothing was measured."""
+    rows = [(entry["minutes"], row) for entry in history for row in entry["held_out"]]
+    if not rows:
+        return
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for seconds in sorted({row["seconds"] for _, row in rows}):
+        for key, style in (("auc_other", "-o"), ("auc_shift", "--s")):
+            points = [(minutes, row[key]) for minutes, row in rows if row["seconds"] == seconds]
+            axes.plot(
+                *zip(*points, strict=True), style, label=f"{seconds:g} s, {key.removeprefix('auc_')}", markersize=4
+            )
+    axes.set(xlabel="minutes of training", ylabel="AUC on held-out speakers", ylim=(0.5, 1.0))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _items(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {key}: {value}" for key, value in values.items())
+
+
+def _metrics(rows: Sequence[Mapping[str, float]]) -> str:
+    head = "| window | windows | speakers | AUC other [95 %] | AUC shift | EER other | TPR at 1 % |\n|---|---|---|---|---|---|---|"
+    lines = [
+        f"| {r['seconds']:g} s | {r['windows']:.0f} | {r['subjects']:.0f} | {r['auc_other']:.3f} "
+        f"[{r['auc_other_low']:.3f}-{r['auc_other_high']:.3f}] | {r['auc_shift']:.3f} | {r['eer_other']:.3f} | {r['tpr_at_1_percent']:.2f} |"
+        for r in rows
+    ]
+    return "\n".join([head, *lines]) if lines else "Not measured: no speakers were held out."

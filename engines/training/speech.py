@@ -1,0 +1,204 @@
+"""The recipe of the speech towers: lips and voice of the same moment together, everything else apart (SpeechForensics, section 3.1).
+
+Genuine video only. Runs for a set time, writes a checkpoint at every measurement and resumes from it; halfway it measures by how much
+each source's sound runs early or late and takes that out, so that a badly muxed source does not teach a wrong alignment.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engines.nets.speech import STEP_MELS, Lips, Voice
+from engines.training.agreement import best_agreement, clip_loss, frame_loss, time_loss
+from engines.training.augment import augment_lips, augment_voice
+from engines.training.clips import Batch, Clip, Sampler
+from engines.training.validate import Separation, encode, separation
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that shapes a run. `weights` are the shares of the groups of clips in a batch."""
+
+    minutes: float = 45.0
+    batch: int = 48
+    length: int = 30
+    slack: int = 6
+    rate: float = 1.5e-3
+    decay: float = 0.05
+    clip_weight: float = 0.5
+    frame_weight: float = 0.3
+    reach: int = 10
+    align_at: float = 0.3
+    average: float = 0.995
+    measure_every: float = 300.0
+    windows: tuple[float, ...] = (2.0, 5.0)
+    seed: int = 0
+    max_steps: int = 10**9
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A training run in progress."""
+
+    lips: Lips
+    voice: Voice
+    temperature: torch.nn.Parameter
+    mean_lips: Lips
+    mean_voice: Voice
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    spent: float = 0.0
+    offsets: dict[str, int] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(
+    training: Sequence[Clip],
+    held_out: Sequence[Clip],
+    recipe: Recipe,
+    folder: Path,
+    report: Report,
+    resume: bool = True,
+) -> Run:
+    """Train in `folder` (checkpoint.pt, log.jsonl); raises `ValueError` with one line when the data cannot serve."""
+    torch.manual_seed(recipe.seed)
+    run = _start(training, recipe)
+    checkpoint = folder / "checkpoint.pt"
+    if resume and checkpoint.exists():
+        _restore(run, checkpoint)
+    sampler = Sampler(training, recipe.length, recipe.slack, recipe.seed + run.step, dict(recipe.weights))
+    if run.offsets:
+        sampler.align(run.offsets)
+    noise = torch.Generator().manual_seed(recipe.seed + run.step)
+    measured = run.spent
+    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
+        began = time.monotonic()
+        done = max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps)
+        if done > recipe.align_at and not run.offsets:
+            run.offsets = source_offsets(training, run.mean_lips, run.mean_voice)
+            sampler.align(run.offsets)
+        loss = _step(run, sampler.batch(recipe.batch), noise, recipe, done)
+        run.spent += time.monotonic() - began
+        report({"step": run.step, "done": done, "loss": loss})
+        if run.spent - measured >= recipe.measure_every:
+            measured = run.spent
+            _measure(run, held_out, recipe, folder, loss, report)
+    _measure(run, held_out, recipe, folder, loss=float("nan"), report=report)
+    return run
+
+
+def _start(training: Sequence[Clip], recipe: Recipe) -> Run:
+    lips, voice = Lips(), Voice()
+    shapes = np.concatenate([clip.shape[clip.good] for clip in training])
+    mels = np.concatenate([clip.mel[clip.good].reshape(-1, STEP_MELS) for clip in training])
+    lips.shape_scale.data = torch.from_numpy(1 / (shapes.std(0) + 1e-3))
+    voice.mean.data, voice.scale.data = torch.from_numpy(mels.mean(0)), torch.from_numpy(1 / mels.std(0))
+    temperature = torch.nn.Parameter(torch.tensor([-2.6, -2.6]))
+    learnt = [p for p in (*lips.parameters(), *voice.parameters()) if p.requires_grad]
+    groups = [{"params": learnt, "weight_decay": recipe.decay}, {"params": [temperature], "weight_decay": 0.0}]
+    return Run(lips, voice, temperature, deepcopy(lips), deepcopy(voice), torch.optim.AdamW(groups, lr=recipe.rate))
+
+
+def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: float) -> float:
+    rate = recipe.rate * min(1.0, (run.step + 1) / 50) * (0.5 * (1 + float(np.cos(np.pi * done))) + 0.02)
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate
+    run.lips.train()
+    run.voice.train()
+    shape, mouth = augment_lips(torch.from_numpy(batch.shape), torch.from_numpy(batch.mouth), noise)
+    mel = augment_voice(torch.from_numpy(batch.mel), noise)
+    lag, good = torch.from_numpy(batch.lag), torch.from_numpy(batch.good)
+    with torch.autocast("cpu", torch.bfloat16):
+        eyes, voice = run.lips.eyes(shape, mouth), run.voice(mel).float()
+    first, second = (eye.float() for eye in eyes)
+    frames, clips = run.temperature.exp().clamp(0.03, 0.3)
+    loss = recipe.clip_weight * done * clip_loss((first + second) / 2, voice, good, recipe.reach, clips)
+    for eye in (first, second):
+        loss = loss + time_loss(eye, voice, lag, good, frames)
+        loss = loss + recipe.frame_weight * frame_loss(eye, voice, lag, good, frames)
+    run.optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([*run.lips.parameters(), *run.voice.parameters()], 2.0)
+    run.optimiser.step()
+    run.step += 1
+    _average(run, min(recipe.average, run.step / (run.step + 10)))
+    return loss.item()
+
+
+@torch.no_grad()
+def _average(run: Run, keep: float) -> None:
+    """Follow the weights slowly: what is measured and shipped is this running mean."""
+    for mean, latest in ((run.mean_lips, run.lips), (run.mean_voice, run.voice)):
+        for slow, fast in zip(mean.state_dict().values(), latest.state_dict().values(), strict=True):
+            if slow.dtype.is_floating_point:
+                slow.lerp_(fast, 1 - keep)
+            else:
+                slow.copy_(fast)
+
+
+def source_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice, least: int = 50, limit: int = 8) -> dict[str, int]:
+    """By how many steps the voice of each subject's recordings runs late: the median over its clips of the best offset.
+
+    Subjects with fewer than `least` usable steps, and offsets beyond `limit`, are left at 0: that is no muxing error.
+    """
+    lips.eval()
+    voice.eval()
+    found: dict[str, list[tuple[int, int]]] = {}
+    for clip in clips:
+        seen, heard = encode(clip, lips, voice)
+        _, offset = best_agreement(seen[None], heard[None], torch.from_numpy(clip.good)[None], 15)
+        found.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
+    result = {}
+    for subject, pairs in found.items():
+        if sum(size for _, size in pairs) >= least:
+            median = int(np.median(np.repeat(*np.array(pairs).T)))
+            if 0 < abs(median) <= limit:
+                result[subject] = median
+    return result
+
+
+def _measure(run: Run, held_out: Sequence[Clip], recipe: Recipe, folder: Path, loss: float, report: Report) -> None:
+    rows: list[Separation] = (
+        separation(held_out, run.mean_lips, run.mean_voice, recipe.windows, recipe.seed) if held_out else []
+    )
+    entry: dict[str, Any] = {"step": run.step, "minutes": round(run.spent / 60, 2), "loss": round(loss, 4)}
+    entry["held_out"] = [row.as_dict() for row in rows]
+    run.history.append(entry)
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps(entry) + "\n")
+    part = folder / "checkpoint.part"
+    torch.save(
+        {
+            "lips": run.lips.state_dict(), "voice": run.voice.state_dict(), "temperature": run.temperature.detach(),
+            "mean_lips": run.mean_lips.state_dict(), "mean_voice": run.mean_voice.state_dict(),
+            "optimiser": run.optimiser.state_dict(), "step": run.step, "spent": run.spent, "offsets": run.offsets,
+            "history": run.history, "recipe": asdict(recipe),
+        },
+        part,
+    )  # fmt: skip
+    part.replace(folder / "checkpoint.pt")
+    report({"step": run.step, "measured": entry})
+
+
+def _restore(run: Run, checkpoint: Path) -> None:
+    saved = torch.load(checkpoint, weights_only=True)
+    run.lips.load_state_dict(saved["lips"])
+    run.voice.load_state_dict(saved["voice"])
+    run.mean_lips.load_state_dict(saved["mean_lips"])
+    run.mean_voice.load_state_dict(saved["mean_voice"])
+    run.temperature.data = saved["temperature"]
+    run.optimiser.load_state_dict(saved["optimiser"])
+    run.step, run.spent = saved["step"], saved["spent"]
+    run.offsets, run.history = saved["offsets"], saved["history"]

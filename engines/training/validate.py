@@ -1,0 +1,153 @@
+"""How well lips are told from another's voice, on whole held-out clips: windows, areas under the curve, by-subject intervals.
+
+Pure numpy but for running the towers. The numbers are those of the feasibility study: matched windows against windows with another
+speaker's voice, and against their own voice shifted by a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.nets.speech import Lips, Voice
+from engines.training.agreement import best_agreement
+from engines.training.clips import Clip
+
+Floats = NDArray[np.float64]
+RATE = 25
+REACH = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """One window length: how many windows of how many subjects, and what was reached (intervals: 95 %, bootstrap over subjects)."""
+
+    seconds: float
+    windows: int
+    subjects: int
+    auc_other: float
+    auc_other_low: float
+    auc_other_high: float
+    auc_shift: float
+    eer_other: float
+    tpr_at_1_percent: float
+
+    def as_dict(self) -> dict[str, float]:
+        """For a manifest or a log."""
+        return {key: round(float(value), 4) for key, value in asdict(self).items()}
+
+
+def auc(positive: Floats, negative: Floats) -> float:
+    """Area under the ROC curve: the chance that a positive exceeds a negative, ties counting half."""
+    if len(positive) == 0 or len(negative) == 0:
+        return float("nan")
+    order = np.sort(negative)
+    below = np.searchsorted(order, positive, "left") + np.searchsorted(order, positive, "right")
+    return float(below.mean() / (2 * len(order)))
+
+
+def eer(positive: Floats, negative: Floats) -> float:
+    """Equal error rate of `positive` scoring above `negative`."""
+    levels = np.unique(np.concatenate([positive, negative]))
+    misses = np.searchsorted(np.sort(positive), levels, "left") / len(positive)
+    alarms = 1 - np.searchsorted(np.sort(negative), levels, "left") / len(negative)
+    at = int(np.argmin(np.abs(misses - alarms)))
+    return float((misses[at] + alarms[at]) / 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Windows:
+    lips: torch.Tensor
+    voice: torch.Tensor
+    good: torch.Tensor
+    shifted: torch.Tensor
+    has_shift: NDArray[np.bool_]
+    subject: NDArray[np.str_]
+
+
+@torch.no_grad()
+def encode(clip: Clip, lips: Lips, voice: Voice) -> tuple[torch.Tensor, torch.Tensor]:
+    """Vectors of a whole clip, (T, 128) each."""
+    mouth = torch.from_numpy(clip.mouth.astype(np.float32) / 255)[None]
+    return lips(torch.from_numpy(clip.shape)[None], mouth)[0], voice(torch.from_numpy(clip.mel)[None])[0]
+
+
+def separation(
+    clips: Sequence[Clip], lips: Lips, voice: Voice, seconds: Sequence[float], seed: int = 0
+) -> list[Separation]:
+    """Measure on the clips of people that training did not see; the towers are left in evaluation mode."""
+    lips.eval()
+    voice.eval()
+    encoded = [(clip, *encode(clip, lips, voice)) for clip in clips]
+    return [_measure(_cut(encoded, int(s * RATE)), s, seed) for s in seconds]
+
+
+def _cut(encoded: Sequence[tuple[Clip, torch.Tensor, torch.Tensor]], length: int) -> _Windows | None:
+    rows = []
+    for clip, lips, voice in encoded:
+        for start in range(0, len(clip) - length + 1, length):
+            good = torch.from_numpy(clip.good[start : start + length])
+            if int(good.sum()) < 0.6 * length:
+                continue
+            shift = next((s for s in (RATE, -RATE) if 0 <= start + s <= len(clip) - length), None)
+            other = voice[start + (shift or 0) : start + (shift or 0) + length]
+            rows.append(
+                (
+                    lips[start : start + length],
+                    voice[start : start + length],
+                    good,
+                    other,
+                    shift is not None,
+                    clip.subject,
+                )
+            )
+    if not rows:
+        return None
+    lips_, voice_, good_, other_, has, subject = zip(*rows, strict=True)
+    return _Windows(
+        torch.stack(lips_),
+        torch.stack(voice_),
+        torch.stack(good_),
+        torch.stack(other_),
+        np.array(has),
+        np.array(subject),
+    )
+
+
+def _measure(windows: _Windows | None, seconds: float, seed: int) -> Separation:
+    if windows is None or len(np.unique(windows.subject)) < 2:
+        raise ValueError(f"fewer than two held-out subjects have {seconds:g} s of speech: hold out more clips")
+    agreement = best_agreement(windows.lips, windows.voice, windows.good, REACH)[0].numpy().astype(np.float64)
+    matched = np.diagonal(agreement)
+    foreign = windows.subject[:, None] != windows.subject[None]
+    shifted = np.array(
+        [
+            float(
+                best_agreement(windows.lips[i : i + 1], windows.shifted[i : i + 1], windows.good[i : i + 1], REACH)[0]
+            )
+            for i in np.flatnonzero(windows.has_shift)
+        ]
+    )
+    low, high = _interval(agreement, windows.subject, seed)
+    other = agreement[foreign]
+    return Separation(
+        seconds, len(matched), len(np.unique(windows.subject)), auc(matched, other), low, high, auc(matched, shifted),
+        eer(matched, other), float((matched > np.quantile(other, 0.99)).mean()),
+    )  # fmt: skip
+
+
+def _interval(agreement: Floats, subject: NDArray[np.str_], seed: int, rounds: int = 300) -> tuple[float, float]:
+    random = np.random.default_rng(seed)
+    names = np.unique(subject)
+    values = []
+    for _ in range(rounds):
+        picked = random.choice(names, len(names))
+        rows = np.concatenate([np.flatnonzero(subject == name) for name in picked])
+        part = agreement[np.ix_(rows, rows)]
+        foreign = subject[rows][:, None] != subject[rows][None]
+        values.append(auc(np.diagonal(part), part[foreign]))
+    return float(np.nanquantile(values, 0.025)), float(np.nanquantile(values, 0.975))

@@ -1,0 +1,154 @@
+"""`sidewitness evaluate`: how well the detectors tell forged from genuine, on your own clips."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from monitor.corpus import Row
+    from monitor.evaluation import Result
+    from monitor.mismatch import Encoded
+
+WINDOWS = (2.0, 3.0, 5.0)
+
+
+def command(
+    manifest: Annotated[Path, typer.Argument(help="CSV with the columns path,label(real|fake),method,subject.")],
+    out: Annotated[Path, typer.Option(help="Where results.csv, summary.json and the pictures go.")],
+    detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
+    split: Annotated[
+        Path | None, typer.Option(help="CSV with path,subject,group,fold; `research` names the shipped one.")
+    ] = None,
+    fold: Annotated[str | None, typer.Option(help="With --split: only the clips of this fold.")] = None,
+    mismatch: Annotated[
+        bool, typer.Option("--mismatch", help="Genuine clips against the wrong voice, by window length.")
+    ] = False,
+    cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
+) -> int:
+    """Score every clip of a manifest and report AUC with its 95 % interval (bootstrap over subjects), EER and abstentions.
+
+    Example: sidewitness evaluate clips.csv --out runs/evaluate --mismatch
+    """
+    from monitor.corpus import CorpusError, apply_split, read_manifest
+
+    unknown = set(detector or []) - {"synchrony"}
+    if unknown:
+        raise typer.BadParameter(
+            f"unknown detector {sorted(unknown)[0]!r}: there is synchrony", param_hint="--detector"
+        )
+    if fold is not None and split is None:
+        raise typer.BadParameter("--fold needs --split", param_hint="--fold")
+    try:
+        rows = read_manifest(manifest)
+        if split is not None:
+            from monitor.commands.train import RESEARCH_SPLIT
+
+            rows = [
+                r
+                for r in apply_split(rows, RESEARCH_SPLIT if str(split) == "research" else split)
+                if fold in (None, r.fold)
+            ]
+    except CorpusError as error:
+        typer.echo(f"error: {error}", err=True)
+        return 2
+    out.mkdir(parents=True, exist_ok=True)
+    summary = _evaluate(rows, out, mismatch, cache)
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    typer.echo(json.dumps(summary)) if as_json else _print(summary)
+    return 0
+
+
+def _evaluate(rows: Sequence[Row], out: Path, mismatch: bool, cache: Path) -> dict[str, Any]:
+    from monitor.evaluation import by_method, summarise
+    from monitor.mismatch import mismatches
+    from monitor.pictures import draw
+
+    results, encoded = _score(rows, cache)
+    with (out / "results.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["path", "label", "method", "subject", "detector", "score", "reason"])
+        for r in results:
+            writer.writerow(
+                [
+                    r.clip,
+                    r.label,
+                    r.method,
+                    r.subject,
+                    "synchrony",
+                    "" if r.score is None else f"{r.score:.6f}",
+                    r.reason or "",
+                ]
+            )
+    summary: dict[str, Any] = {"synchrony": {**summarise(results), "methods": by_method(results)}}
+    sets: dict[str, Sequence[Result]] = {"synchrony": results}
+    if mismatch:
+        summary["mismatch"] = {}
+        for seconds in WINDOWS:
+            for kind, found in mismatches(encoded, seconds).items():
+                summary["mismatch"][f"{kind} {seconds:g} s"] = summarise(found)
+                sets[f"{kind} voice, {seconds:g} s"] = found
+    draw(sets, out)
+    return summary
+
+
+def _score(rows: Sequence[Row], cache: Path) -> tuple[list[Result], list[Encoded]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from engines.load import load_engine
+    from monitor.background import encode_features, windows
+    from monitor.corpus import load_features, workers_here
+    from monitor.evaluation import Result
+    from monitor.mismatch import Encoded
+    from monitor.models import LIPS, VOICE, load_calibration
+    from monitor.scan import clip_value
+    from monitor.types import Reason
+
+    lips, voice, lengths = load_engine(LIPS), load_engine(VOICE), load_calibration().lengths
+    results: list[Result] = []
+    encoded: list[Encoded] = []
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("scoring clips", total=len(rows))
+        for row, features in load_features(rows, cache, workers_here(), lambda n: progress.update(task, completed=n)):
+            score, reason = None, None
+            if isinstance(features, str):
+                progress.console.print(f"note: {features}", markup=False)
+                reason = "unreadable"
+            elif features.faces > 1:
+                reason = Reason.SEVERAL_FACES.value
+            elif len(features) == 0 or not features.face.any():
+                reason = Reason.NO_FACE.value
+            else:
+                vectors = encode_features(features, lips, voice)
+                found = list(windows(vectors, 5.0))
+                score = clip_value(found, lengths)[0] if found else None
+                reason = None if found else (Reason.SILENCE if features.speech.sum() < 50 else Reason.LOW_QUALITY).value
+                if row.label == "real":
+                    encoded.append(Encoded(row.name, row.subject, *vectors))
+            results.append(Result(row.name, row.label, row.method, row.subject, score, reason))
+    return results, encoded
+
+
+def _print(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "AUC", "95 % interval", "EER", "forged", "genuine", "subjects", "abstained")
+    named = [("synchrony", summary["synchrony"])]
+    named += [(f"  {method}", row) for method, row in summary["synchrony"]["methods"].items()]
+    named += [(f"mismatch: {name}", row) for name, row in summary.get("mismatch", {}).items()]
+    for name, row in named:
+        cells = [_cell(row["auc"]), f"{_cell(row['auc_low'])}-{_cell(row['auc_high'])}", _cell(row["eer"])]
+        table.add_row(name, *cells, *(str(row[key]) for key in ("fake", "real", "subjects", "abstained")))
+    Console().print(table)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

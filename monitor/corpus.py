@@ -1,0 +1,124 @@
+"""Folders of recorded clips as training and evaluation read them: a manifest, an optional split, and cached features.
+
+Features are kept by content, so a clip is analysed once however often it is used; an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from engines.base import Engine
+from engines.load import load_engine
+from monitor.features import ClipFeatures, extract
+from monitor.models import DETECTOR, LANDMARKS
+from monitor.tap.source import SourceError
+
+# Raised whenever the features of a clip would change.
+FEATURES = 1
+SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".m4v"}
+
+
+class CorpusError(Exception):
+    """A manifest or a split cannot be used; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One clip of a manifest. `group` and `fold` come from a split and are empty without one."""
+
+    path: Path
+    name: str
+    label: str
+    method: str
+    subject: str
+    group: str = ""
+    fold: str = ""
+
+
+def read_manifest(path: Path) -> list[Row]:
+    """Read a manifest with the columns path, label (real or fake), method, subject; paths are relative to its folder."""
+    rows = []
+    for number, raw in enumerate(_csv(path, ("path", "label", "method", "subject")), 2):
+        if raw["label"] not in ("real", "fake"):
+            raise CorpusError(f"{path.name} line {number}: label is {raw['label']!r}, not real or fake")
+        rows.append(Row(path.parent / raw["path"], raw["path"], raw["label"], raw["method"], raw["subject"]))
+    if not rows:
+        raise CorpusError(f"{path.name} lists no clips: add a line for each")
+    return rows
+
+
+def read_folder(folder: Path) -> list[Row]:
+    """Every video under a folder, taken for genuine; the folder that holds a clip names its subject."""
+    clips = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not clips:
+        raise CorpusError(f"{folder} holds no video: name a folder of clips, or a manifest.csv")
+    return [Row(p, str(p.relative_to(folder)), "real", "real", p.parent.name) for p in clips]
+
+
+def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
+    """Take subject, group and fold of each clip from a split; clips that it does not name, or skips, are left out."""
+    known = {raw["path"]: raw for raw in _csv(split, ("path", "subject", "group", "fold"))}
+    chosen = []
+    for row in rows:
+        raw = known.get(row.name)
+        if raw is not None and raw["fold"] != "skip":
+            chosen.append(Row(row.path, row.name, row.label, row.method, raw["subject"], raw["group"], raw["fold"]))
+    if not chosen:
+        raise CorpusError(f"{split.name} names none of the clips: its paths must be those of the manifest")
+    return chosen
+
+
+def load_features(
+    rows: Sequence[Row], folder: Path, workers: int, done: Callable[[int], None]
+) -> Iterator[tuple[Row, ClipFeatures | str]]:
+    """Features of each clip, or the line that says why there are none; in the order of `rows`, analysed in parallel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(max_workers=workers) as pool:
+        results = pool.map(_features, [row.path for row in rows], [folder] * len(rows), chunksize=4)
+        for count, (row, result) in enumerate(zip(rows, results, strict=True), 1):
+            done(count)
+            yield row, ClipFeatures.load(result) if isinstance(result, Path) else result
+
+
+@cache
+def _engines() -> tuple[Engine, Engine]:
+    """The engines of this worker process, loaded when its first uncached clip comes."""
+    return load_engine(DETECTOR), load_engine(LANDMARKS)
+
+
+def _features(clip: Path, folder: Path) -> Path | str:
+    try:
+        digest = hashlib.sha256(clip.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"{clip.name}: {error.strerror}"
+    target = folder / f"{digest[:32]}.v{FEATURES}.npz"
+    if not target.exists():
+        try:
+            extract(clip, *_engines()).save(target)
+        except SourceError as error:
+            return str(error)
+    return target
+
+
+def _csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [c for c in columns if c not in (reader.fieldnames or ())]
+            if missing:
+                raise CorpusError(f"{path.name} lacks the columns {', '.join(missing)}: its first line must name them")
+            yield from reader
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} cannot be read as CSV ({error}): check the path") from None
+
+
+def workers_here() -> int:
+    """One process a core."""
+    return max(len(os.sched_getaffinity(0)), 1)

@@ -1,0 +1,114 @@
+"""How well scores tell forged from genuine: pure measures with bootstrap intervals over subjects.
+
+Scores follow the house's convention: higher is more suspicious, so a forgery should score above a genuine clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+ROUNDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One clip's outcome: `score` is None where the detector abstained, with the reason beside it."""
+
+    clip: str
+    label: str
+    method: str
+    subject: str
+    score: float | None
+    reason: str | None
+
+
+def auc(fake: Floats, real: Floats) -> float:
+    """Area under the ROC curve: the chance that a forged clip scores above a genuine one, ties counting half; nan when a side is empty."""
+    if len(fake) == 0 or len(real) == 0:
+        return float("nan")
+    order = np.sort(real)
+    below = np.searchsorted(order, fake, "left") + np.searchsorted(order, fake, "right")
+    return float(below.mean() / (2 * len(order)))
+
+
+def curve(fake: Floats, real: Floats) -> tuple[Floats, Floats]:
+    """False-alarm rate (of genuine) and miss rate (of forged) at every threshold, from the strictest to the laxest."""
+    levels = np.concatenate([[np.inf], np.unique(np.concatenate([fake, real]))[::-1]])
+    alarms = 1 - np.searchsorted(np.sort(real), levels, "left") / len(real)
+    misses = np.searchsorted(np.sort(fake), levels, "left") / len(fake)
+    return alarms, misses
+
+
+def eer(fake: Floats, real: Floats) -> float:
+    """Equal error rate; nan when a side is empty."""
+    if len(fake) == 0 or len(real) == 0:
+        return float("nan")
+    alarms, misses = curve(fake, real)
+    at = int(np.argmin(np.abs(alarms - misses)))
+    return float((alarms[at] + misses[at]) / 2)
+
+
+def tpr_at(fake: Floats, real: Floats, false: float) -> float:
+    """Share of forged clips found at a false-alarm rate of at most `false`."""
+    alarms, misses = curve(fake, real)
+    return float(1 - misses[alarms <= false].min())
+
+
+def bootstrap(results: Sequence[Result], rounds: int = ROUNDS, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the AUC: subjects are drawn with replacement, all their clips with them."""
+    scored = [r for r in results if r.score is not None]
+    subjects = sorted({r.subject for r in scored})
+    by = {s: [r for r in scored if r.subject == s] for s in subjects}
+    parts = [(_scores(by[s], "fake"), _scores(by[s], "real")) for s in subjects]
+    random = np.random.default_rng(seed)
+    values = []
+    for _ in range(rounds if subjects else 0):
+        picked = random.integers(0, len(parts), len(parts))
+        fake = np.concatenate([parts[i][0] for i in picked])
+        real = np.concatenate([parts[i][1] for i in picked])
+        if len(fake) and len(real):
+            values.append(auc(fake, real))
+    if not values:
+        return float("nan"), float("nan")
+    return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
+
+
+def summarise(results: Sequence[Result]) -> dict[str, Any]:
+    """AUC with interval, EER, abstentions and counts of one set of results; numbers that cannot be had are None."""
+    fake, real = _scores(results, "fake"), _scores(results, "real")
+    low, high = bootstrap(results)
+    silent = [r for r in results if r.score is None]
+    return {
+        "auc": _number(auc(fake, real)),
+        "auc_low": _number(low),
+        "auc_high": _number(high),
+        "eer": _number(eer(fake, real)),
+        "fake": len(fake),
+        "real": len(real),
+        "subjects": len({r.subject for r in results}),
+        "abstained": len(silent),
+        "reasons": {
+            reason: sum(r.reason == reason for r in silent) for reason in sorted({r.reason or "" for r in silent})
+        },
+    }
+
+
+def by_method(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
+    """The same for each method of forgery, against all genuine clips."""
+    real = [r for r in results if r.label == "real"]
+    methods = sorted({r.method for r in results if r.label == "fake"})
+    return {m: summarise([*real, *(r for r in results if r.label == "fake" and r.method == m)]) for m in methods}
+
+
+def _scores(results: Sequence[Result], label: str) -> Floats:
+    return np.array([r.score for r in results if r.label == label and r.score is not None], np.float64)
+
+
+def _number(value: float) -> float | None:
+    return round(value, 4) if np.isfinite(value) else None

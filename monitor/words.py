@@ -1,0 +1,33 @@
+"""Verdicts and reasons in words for people; the dashboard's `words.js` says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.types import Reason, Verdict
+
+REASONS: Mapping[Reason, str] = {
+    Reason.NO_VIDEO: "No picture arrives.",
+    Reason.NO_AUDIO: "No sound arrives.",
+    Reason.NO_FACE: "No face can be seen.",
+    Reason.SEVERAL_FACES: "Several people are in the picture; it is unclear who speaks.",
+    Reason.SILENCE: "Nobody has spoken for long enough.",
+    Reason.LOW_QUALITY: "The face is too small, turned away, blurred or covered.",
+    Reason.LOW_FRAME_RATE: "Too few pictures a second to read lips.",
+    Reason.WARMING_UP: "Too little has been seen and heard yet.",
+    Reason.NOT_ENROLLED: "Lips and voice agree. That alone does not show a genuine person; nobody is enrolled to compare with.",
+    Reason.CLOCK_UNKNOWN: "Picture and sound cannot be put on one clock yet.",
+    Reason.OVERLOADED: "This machine cannot keep up.",
+    Reason.UNSUPPORTED_CODEC: "The sender uses a codec that cannot be read.",
+    Reason.FRAME_TOO_LARGE: "The picture is larger than is accepted.",
+    Reason.MEDIA_STALLED: "Picture or sound has stopped.",
+    Reason.DECODER_FAILED: "Picture or sound cannot be decoded.",
+    Reason.LIPS_DISAGREE_WITH_VOICE: "Lips and voice do not belong together.",
+}
+
+
+def say(verdict: Verdict, reason: Reason | None) -> str:
+    """One sentence for a person."""
+    if verdict is Verdict.BONA_FIDE:
+        return "Matches the enrolled person."
+    return REASONS[reason] if reason else verdict.value

@@ -1,5 +1,5 @@
 # make run    start the sidecar           make check  ruff and mypy
-# make test   every test                  make bench  the measured budgets
+# make test   check, then every test      make bench  the measured budgets
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ help:
 run: .venv/.runtime
 	$(BIN)/sidewitness serve
 
-test: .venv/.test browser
+test: check browser
 	$(BIN)/python -m pytest
 
 check: .venv/.test

@@ -25,52 +25,75 @@ def command(
     split: Annotated[
         Path | None, typer.Option(help="CSV with path,subject,group,fold; `research` names the shipped one.")
     ] = None,
-    fold: Annotated[str | None, typer.Option(help="With --split: only the clips of this fold.")] = None,
+    fold: Annotated[
+        list[str] | None, typer.Option("--fold", help="With --split: of the genuine clips only those of this fold.")
+    ] = None,
+    packs: Annotated[
+        list[Path] | None,
+        typer.Option("--packs", help="Folder with speech_lips and speech_voice; once for each --fold, in its order."),
+    ] = None,
     mismatch: Annotated[
         bool, typer.Option("--mismatch", help="Genuine clips against the wrong voice, by window length.")
     ] = False,
     cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
 ) -> int:
-    """Score every clip of a manifest and report AUC with its 95 % interval (bootstrap over subjects), EER and abstentions.
+    """Score every clip of a manifest: AUC with its 95 % interval (bootstrap over subjects), EER and abstentions.
 
     Example: sidewitness evaluate clips.csv --out runs/evaluate --mismatch
     """
-    from monitor.corpus import CorpusError, apply_split, read_manifest
+    from engines.base import MODELS
+    from monitor.corpus import CorpusError, read_manifest
 
     unknown = set(detector or []) - {"synchrony"}
     if unknown:
         raise typer.BadParameter(
             f"unknown detector {sorted(unknown)[0]!r}: there is synchrony", param_hint="--detector"
         )
-    if fold is not None and split is None:
+    folds, folders = fold or [], packs or [MODELS]
+    if folds and split is None:
         raise typer.BadParameter("--fold needs --split", param_hint="--fold")
+    if len(folders) != max(len(folds), 1):
+        raise typer.BadParameter("give one --packs for each --fold", param_hint="--packs")
     try:
-        rows = read_manifest(manifest)
-        if split is not None:
-            from monitor.commands.train import RESEARCH_SPLIT
-
-            rows = [
-                r
-                for r in apply_split(rows, RESEARCH_SPLIT if str(split) == "research" else split)
-                if fold in (None, r.fold)
-            ]
+        parts = _parts(read_manifest(manifest), split, folds, folders)
     except CorpusError as error:
         typer.echo(f"error: {error}", err=True)
         return 2
     out.mkdir(parents=True, exist_ok=True)
-    summary = _evaluate(rows, out, mismatch, cache)
+    summary = _evaluate(parts, out, mismatch, cache)
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     typer.echo(json.dumps(summary)) if as_json else _print(summary)
     return 0
 
 
-def _evaluate(rows: Sequence[Row], out: Path, mismatch: bool, cache: Path) -> dict[str, Any]:
+def _parts(rows: list[Row], split: Path | None, folds: list[str], folders: list[Path]) -> list[tuple[Path, list[Row]]]:
+    """Which clips each set of packs scores: with folds, its fold's genuine clips; the forged ones go to the first."""
+    from monitor.commands.train import RESEARCH_SPLIT
+    from monitor.corpus import apply_split
+
+    if split is None:
+        return [(folders[0], rows)]
+    chosen = apply_split(rows, RESEARCH_SPLIT if str(split) == "research" else split)
+    genuine = [[r for r in chosen if r.fold == fold] for fold in folds] or [chosen]
+    forged = [row for row in rows if row.label == "fake"]
+    return [
+        (folder, [*part, *(forged if n == 0 else [])])
+        for n, (folder, part) in enumerate(zip(folders, genuine, strict=True))
+    ]
+
+
+def _evaluate(parts: list[tuple[Path, list[Row]]], out: Path, mismatch: bool, cache: Path) -> dict[str, Any]:
     from monitor.evaluation import by_method, summarise
     from monitor.mismatch import mismatches
     from monitor.pictures import draw
 
-    results, encoded = _score(rows, cache)
+    results: list[Result] = []
+    encoded: list[Encoded] = []
+    for folder, rows in parts:
+        scored, vectors = _score(rows, folder, cache)
+        results += scored
+        encoded += vectors
     with (out / "results.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "label", "method", "subject", "detector", "score", "reason"])
@@ -98,7 +121,7 @@ def _evaluate(rows: Sequence[Row], out: Path, mismatch: bool, cache: Path) -> di
     return summary
 
 
-def _score(rows: Sequence[Row], cache: Path) -> tuple[list[Result], list[Encoded]]:
+def _score(rows: Sequence[Row], folder: Path, cache: Path) -> tuple[list[Result], list[Encoded]]:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -111,7 +134,8 @@ def _score(rows: Sequence[Row], cache: Path) -> tuple[list[Result], list[Encoded
     from monitor.scan import clip_value
     from monitor.types import Reason
 
-    lips, voice, lengths = load_engine(LIPS), load_engine(VOICE), load_calibration().lengths
+    lips, voice = load_engine(LIPS, models=folder), load_engine(VOICE, models=folder)
+    lengths = load_calibration().lengths
     results: list[Result] = []
     encoded: list[Encoded] = []
     with Progress(console=Console(stderr=True)) as progress:
@@ -138,6 +162,7 @@ def _score(rows: Sequence[Row], cache: Path) -> tuple[list[Result], list[Encoded
 
 def _print(summary: dict[str, Any]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("what", "AUC", "95 % interval", "EER", "forged", "genuine", "subjects", "abstained")
@@ -146,7 +171,7 @@ def _print(summary: dict[str, Any]) -> None:
     named += [(f"mismatch: {name}", row) for name, row in summary.get("mismatch", {}).items()]
     for name, row in named:
         cells = [_cell(row["auc"]), f"{_cell(row['auc_low'])}-{_cell(row['auc_high'])}", _cell(row["eer"])]
-        table.add_row(name, *cells, *(str(row[key]) for key in ("fake", "real", "subjects", "abstained")))
+        table.add_row(escape(name), *cells, *(str(row[key]) for key in ("fake", "real", "subjects", "abstained")))
     Console().print(table)
 
 

@@ -1,7 +1,7 @@
 """Genuine windows scored by encoders that never saw their speakers: what calibration is built from.
 
-The scores are made by the very window and detector that judge live calls. With one set of packs for each fold, every speaker is scored by
-the set whose training left that fold out.
+The scores are made by the very window and detector that judge live calls. With one set of packs for each fold, every
+speaker is scored by the set whose training left that fold out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engines.load import load_engine
 from monitor.corpus import Row, load_features, workers_here
 from monitor.detectors.synchrony import SynchronyDetector
 from monitor.encode import StreamEncoder
-from monitor.features import ClipFeatures
+from monitor.features import ClipFeatures, unit
 from monitor.models import LIPS, VOICE
 from monitor.types import BoolArray, ClockState, FloatArray, Stamp
 from monitor.window import WindowBuffer
@@ -34,7 +34,7 @@ def encode_features(
     # The stream answers late: a tail of held steps, marked unusable, brings the last real ones out.
     tail = CHUNK * 2
     shape = np.concatenate([features.shape, np.repeat(features.shape[-1:], tail, 0)])
-    mouth = np.concatenate([features.mouth, np.repeat(features.mouth[-1:], tail, 0)]).astype(np.float32) / 255
+    mouth = unit(np.concatenate([features.mouth, np.repeat(features.mouth[-1:], tail, 0)]))
     mel = np.concatenate([features.mel, np.repeat(features.mel[-1:], tail, 0)])
     length = len(features)
     pad = np.zeros(tail, np.bool_)
@@ -76,7 +76,8 @@ def background(
 ) -> dict[float, list[tuple[float, str]]]:
     """Genuine scores by seconds of usable speech: {length: [(score, subject), ...]}.
 
-    A window counts for the longest length that its speech fills. Windows of 5 s serve the lengths up to 4.5, windows of 10 s the rest.
+    A window counts for the longest length that its speech fills. Windows of 5 s serve the lengths up to 4.5, windows of
+    10 s the rest.
     """
     found: dict[float, list[tuple[float, str]]] = {}
     for folder, fold in packs:

@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from monitor.commands import doctor, engines, scan, serve, train
+from monitor.commands import doctor, engines, evaluate, scan, serve, train
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -26,6 +26,7 @@ INTERRUPTED: Final = 130
 # of a module that was never loaded cannot have been raised.
 EXPECTED: Final = (
     ("engines.base", "EngineError"),
+    ("engines.training.clips", "TrainingError"),
     ("monitor.alerts.journal", "JournalError"),
     ("monitor.config", "ConfigError"),
     ("monitor.corpus", "CorpusError"),
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.command)
 app.command("scan")(scan.command)
+app.command("evaluate")(evaluate.command)
 app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.command)
 app.add_typer(engines.app, name="engines")

@@ -1,6 +1,7 @@
 """Folders of recorded clips as training and evaluation read them: a manifest, an optional split, and cached features.
 
-Features are kept by content, so a clip is analysed once however often it is used; an interrupted run goes on where it stopped.
+Features are kept by content, so a clip is analysed once however often it is used; an interrupted run goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 from engines.base import Engine
@@ -43,7 +45,10 @@ class Row:
 
 
 def read_manifest(path: Path) -> list[Row]:
-    """Read a manifest with the columns path, label (real or fake), method, subject; paths are relative to its folder."""
+    """Read a manifest with the columns path, label (real or fake), method, subject.
+
+    Paths are relative to its folder. Raises `CorpusError`.
+    """
     rows = []
     for number, raw in enumerate(_csv(path, ("path", "label", "method", "subject")), 2):
         if raw["label"] not in ("real", "fake"):
@@ -80,7 +85,8 @@ def load_features(
 ) -> Iterator[tuple[Row, ClipFeatures | str]]:
     """Features of each clip, or the line that says why there are none; in the order of `rows`, analysed in parallel."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(max_workers=workers) as pool:
+    # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         results = pool.map(_features, [row.path for row in rows], [folder] * len(rows), chunksize=4)
         for count, (row, result) in enumerate(zip(rows, results, strict=True), 1):
             done(count)
@@ -89,7 +95,7 @@ def load_features(
 
 @cache
 def _engines() -> tuple[Engine, Engine]:
-    """The engines of this worker process, loaded when its first uncached clip comes."""
+    """Load the engines of this worker process, when its first uncached clip comes."""
     return load_engine(DETECTOR), load_engine(LANDMARKS)
 
 

@@ -29,7 +29,10 @@ class Result:
 
 
 def auc(fake: Floats, real: Floats) -> float:
-    """Area under the ROC curve: the chance that a forged clip scores above a genuine one, ties counting half; nan when a side is empty."""
+    """Area under the ROC curve: the chance that a forged clip scores above a genuine one, ties counting half.
+
+    nan when a side is empty.
+    """
     if len(fake) == 0 or len(real) == 0:
         return float("nan")
     order = np.sort(real)
@@ -100,7 +103,7 @@ def summarise(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def by_method(results: Sequence[Result]) -> dict[str, dict[str, Any]]:
-    """The same for each method of forgery, against all genuine clips."""
+    """Summarise each method of forgery against all genuine clips."""
     real = [r for r in results if r.label == "real"]
     methods = sorted({r.method for r in results if r.label == "fake"})
     return {m: summarise([*real, *(r for r in results if r.label == "fake" and r.method == m)]) for m in methods}

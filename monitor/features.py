@@ -1,7 +1,8 @@
-"""A recorded clip as the encoders see it: what training, calibration and evaluation read instead of pixels and samples."""
+"""A recorded clip as the encoders see it: what training, calibration and evaluation read instead of media."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,9 @@ from monitor.voice.stream import PER_STEP, VoiceChunk, VoiceStream
 class ClipFeatures:
     """Lips and voice of one clip on one 25 Hz grid from its first moment: T steps.
 
-    `shape` (T, 168), `mouth` (T, 36, 36) uint8, `face` (T,) whether the lips can be used; `mel` (T, 4, 80), `speech` (T,) whether
-    somebody speaks; `size` median face height in pixels; `faces` how many faces were followed at once for at least a fifth of the clip.
+    `shape` (T, 168), `mouth` (T, 36, 36) uint8, `face` (T,) whether the lips can be used; `mel` (T, 4, 80), `speech`
+    (T,) whether somebody speaks; `size` median face height in pixels; `faces` how many faces were followed at once for
+    at least a fifth of the clip.
     """
 
     shape: FloatArray
@@ -39,7 +41,7 @@ class ClipFeatures:
 
     def save(self, path: Path) -> None:
         """Write to an .npz file, whole or not at all."""
-        part = path.with_suffix(".part.npz")
+        part = path.with_suffix(f".{os.getpid()}.part.npz")
         np.savez(
             part,
             shape=self.shape,
@@ -84,7 +86,7 @@ def extract(clip: Path, detector: Engine, landmarks: Engine) -> ClipFeatures:
 
 
 def main_track(views: list[FaceView]) -> int:
-    """The track with the most face area over time, 0 when there is none."""
+    """Pick the track with the most face over time, 0 when there is none."""
     weight: Counter[int] = Counter()
     for view in views:
         weight[view.track] += int(view.quality.size)
@@ -92,8 +94,13 @@ def main_track(views: list[FaceView]) -> int:
 
 
 def sample_of(view: FaceView) -> Sample:
-    """What the lip encoder takes of one view."""
+    """Take of one view what the lip encoder wants."""
     return Sample(view.shape, view.mouth, view.quality.problem is None)
+
+
+def unit(mouth: ByteArray) -> FloatArray:
+    """Map mouth pictures to [0, 1], as the lip encoder wants them."""
+    return mouth.astype(np.float32) * np.float32(1 / 255)
 
 
 def _resample(views: list[FaceView]) -> list[GridSample]:

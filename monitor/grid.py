@@ -1,7 +1,8 @@
 """Source frames of any rate, also a varying one, onto the 25 Hz grid of the track's own timeline. Pure.
 
-Grid index k stands for media time k / 25. Shapes are interpolated linearly between the two source frames around k, pictures are taken
-from the nearer one; where two source frames lie more than `MAX_GAP` apart the grid is marked unusable and holds the last value.
+Grid index k stands for media time k / 25. Shapes are interpolated linearly between the two source frames around k,
+pictures are taken from the nearer one; where two source frames lie more than `MAX_GAP` apart the grid is marked
+unusable and holds the last value.
 """
 
 from __future__ import annotations

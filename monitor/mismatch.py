@@ -1,7 +1,7 @@
 """Genuine lips against the wrong voice: what the synchrony detector must tell apart before anything else.
 
-Every window of a genuine clip is scored with its own voice, with voices of other subjects, and with its own voice a second later or
-earlier: forgeries of timing and content that need no forger.
+Every window of a genuine clip is scored with its own voice, with voices of other subjects, and with its own voice a
+second later or earlier: forgeries of timing and content that need no forger.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Encoded:
 
 
 def mismatches(clips: Sequence[Encoded], seconds: float, seed: int = 0) -> dict[str, list[Result]]:
-    """Results for `other` (another subject's voice) and `shift` (the own voice, one second off); matched windows are the genuine ones.
+    """Score `other` (another subject's voice) and `shift` (the own voice, one second off) against matched windows.
 
-    Windows do not overlap; those on which the detector abstains are left out.
+    Matched windows are the genuine results. Windows do not overlap; those on which the detector abstains are left out.
     """
     cut = [(clip, start, window) for clip in clips for start, window in _windows(clip, seconds)]
     random, detector = np.random.default_rng(seed), SynchronyDetector()
@@ -76,6 +76,15 @@ def _at(clip: Encoded, start: int, length: int) -> Window | None:
         return None
     part, every = slice(start, start + length), np.ones(length, np.bool_)
     return Window(
-        end=(start + length) / RATE, rate=RATE, lips=clip.lips[part], lips_mask=clip.face[part], voice=clip.voice[part],
-        voice_mask=every, speech=clip.speech[part], clock=ClockState.MAPPED, uncertainty=0.0, pictures=every, age=length / RATE,
-    )  # fmt: skip
+        end=(start + length) / RATE,
+        rate=RATE,
+        lips=clip.lips[part],
+        lips_mask=clip.face[part],
+        voice=clip.voice[part],
+        voice_mask=every,
+        speech=clip.speech[part],
+        clock=ClockState.MAPPED,
+        uncertainty=0.0,
+        pictures=every,
+        age=length / RATE,
+    )

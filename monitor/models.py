@@ -28,12 +28,12 @@ class Models:
 
 def load_models(engine: EngineName = "openvino", folder: Path = MODELS) -> Models:
     """Verify, compile and warm up every pack; raises `EngineError` with one line that says what to do."""
-    engines = [load_engine(name, engine, folder) for name in PACKS]
-    return Models(*engines, load_calibration(folder))
+    detector, landmarks, lips, voice = (load_engine(name, engine, folder) for name in PACKS)
+    return Models(detector, landmarks, lips, voice, load_calibration(folder))
 
 
 def load_calibration(folder: Path = MODELS) -> Calibration:
-    """The genuine background of the synchrony score, shipped beside the lip encoder."""
+    """Read the genuine background of the synchrony score, shipped beside the lip encoder; raises `EngineError`."""
     path = folder / LIPS / CALIBRATION
     try:
         return Calibration.from_json(json.loads(path.read_text()))

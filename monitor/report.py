@@ -19,7 +19,10 @@ class ParticipantKey:
 
 @dataclass(frozen=True, slots=True)
 class HopReport:
-    """The decision of one hop. `now` is the arrival clock, `capture` the sender's clock at the window's end (None while unknown)."""
+    """The decision of one hop, at `now` on the arrival clock.
+
+    `capture` is the sender's clock at the window's end, None while unknown.
+    """
 
     key: ParticipantKey
     now: float

@@ -33,7 +33,7 @@ class ClipVerdict:
     faults: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `sidewitness scan --json` prints."""
+        """Give the object that `sidewitness scan --json` prints."""
         return {
             "clip": self.clip,
             "participant": self.participant,
@@ -45,7 +45,7 @@ class ClipVerdict:
 
 
 def score_json(score: Score) -> dict[str, Any]:
-    """A score as it is written for programs."""
+    """Write a score for programs."""
     return {
         "score": score.value,
         "p_value": score.p_value,
@@ -102,8 +102,8 @@ def _whole(detector: str, reports: list[HopReport], models: Models) -> Score:
 def clip_value(windows: Sequence[tuple[float, float]], lengths: Sequence[float]) -> tuple[float, float, int]:
     """One value for a clip from its windows' (score, usable speech seconds): the mean of those with the most speech.
 
-    Gives that mean, the least speech behind it, and how many windows it is over; windows are told apart by which of the calibrated
-    `lengths` they fill.
+    Gives that mean, the least speech behind it, and how many windows it is over; windows are told apart by which of the
+    calibrated `lengths` they fill.
     """
     filled = [sum(length <= speech + 1e-6 for length in lengths) for _, speech in windows]
     chosen = [window for window, n in zip(windows, filled, strict=True) if n == max(filled)]

@@ -2,8 +2,9 @@
 
     tap -> decode -> clock -> face | voice -> window -> encode -> detect -> decide
 
-`push` takes each item as the tap gives it and `tick` says, once a hop, what holds now; writing it down and telling others is the
-host's. Both are synchronous and depend on nothing but their arguments, so a live call, a scan, a benchmark and a test run the same code.
+`push` takes each item as the tap gives it and `tick` says, once a hop, what holds now; writing it down and telling
+others is the host's. Both are synchronous and depend on nothing but their arguments, so a live call, a scan, a
+benchmark and a test run the same code.
 """
 
 from __future__ import annotations
@@ -18,11 +19,22 @@ from monitor.decision.decide import Decision, DecisionConfig, advance, initial
 from monitor.detectors.synchrony import SynchronyDetector
 from monitor.encode import StreamEncoder
 from monitor.face.track import FaceTracker, FaceView
-from monitor.features import sample_of
+from monitor.features import sample_of, unit
 from monitor.grid import Resampler, Sample
 from monitor.models import Models
 from monitor.report import HopReport, ParticipantKey
-from monitor.types import AudioBlock, ClockState, MediaItem, Reason, Score, Stamp, TrackFault, TrackKind, VideoFrame
+from monitor.types import (
+    AudioBlock,
+    ClockState,
+    FloatArray,
+    MediaItem,
+    Reason,
+    Score,
+    Stamp,
+    TrackFault,
+    TrackKind,
+    VideoFrame,
+)
 from monitor.voice.stream import VoiceStream
 from monitor.window import Window, WindowBuffer
 
@@ -88,7 +100,7 @@ class Session:
             self._sound.push(item, self._window)
 
     def tick(self, now: float) -> HopReport | None:
-        """The report of this hop, or None before the next one is due; `now` is on the clock of `Stamp.arrival`."""
+        """Give the report of this hop, or None before it is due; `now` is on the clock of `Stamp.arrival`."""
         if self._due is None:
             self._began, self._due = now, now + self._config.hop_seconds
             return None
@@ -118,7 +130,7 @@ class Session:
         return decision
 
     def _stalled(self, window: Window) -> Reason | None:
-        """A window that did not move since the last hop has been judged already."""
+        """Say whether this window was judged already: it has not moved since the last hop."""
         if self._judged_until is not None and window.end <= self._judged_until:
             return Reason.WARMING_UP
         self._judged_until = window.end
@@ -202,12 +214,15 @@ class PictureSide:
         self.face_px = view.quality.size if view else 0.0
         sample = self._held or _NOTHING
         for step in self._resample.push(frame.stamp.media, sample):
-            inputs = {"shape": step.sample.shape[None], "mouth": step.sample.mouth[None].astype(np.float32) / 255}
+            inputs: dict[str, FloatArray] = {
+                "shape": step.sample.shape[None],
+                "mouth": unit(step.sample.mouth[None]),
+            }
             for done in self._encode.push(step.index, inputs, np.array([step.sample.usable])):
                 window.push_lips(done.first, done.vectors, done.flags)
 
     def _choose(self, views: list[FaceView], now: float) -> FaceView | None:
-        """The face followed so far; another one only after it has been away for a second."""
+        """Keep to the face followed so far; take another one only after it has been away for a second."""
         for view in views:
             if view.track == self._main:
                 self._seen = now

@@ -14,7 +14,7 @@ MIN_STEPS = 20
 
 
 def to_clip(row: Row, features: ClipFeatures) -> Clip | None:
-    """A training clip, or None when there is too little of it or several faces leave open who speaks."""
+    """Make a training clip; None when there is too little of it, or several faces leave open who speaks."""
     good = features.face & features.speech
     if len(features) < MIN_STEPS or features.faces > 1 or good.sum() < MIN_STEPS // 2:
         return None

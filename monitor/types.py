@@ -1,6 +1,7 @@
 """What travels between the stages: frozen values, each carrying the time at which the sender captured it.
 
-Every stage of `monitor.session` takes and gives these and nothing else, so a stage can be tested, replayed and benchmarked alone.
+Every stage of `monitor.session` takes and gives these and nothing else, so a stage can be tested, replayed and
+benchmarked alone.
 """
 
 from __future__ import annotations
@@ -61,9 +62,10 @@ class Reason(StrEnum):
 class Stamp:
     """When something was captured.
 
-    `media` is seconds on the track's own continuous timeline (unwrapped RTP time or file pts; never steps back, survives SSRC
-    switches). `capture` is seconds on the sender's clock, shared by the tracks of one participant. `uncertainty` is the half-width
-    in seconds of the interval that holds the true capture time. `arrival` is this process's monotonic clock (virtual in a replay).
+    `media` is seconds on the track's own continuous timeline (unwrapped RTP time or file pts; never steps back,
+    survives SSRC switches). `capture` is seconds on the sender's clock, shared by the tracks of one participant.
+    `uncertainty` is the half-width in seconds of the interval that holds the true capture time. `arrival` is this
+    process's monotonic clock (virtual in a replay).
     """
 
     media: float
@@ -75,7 +77,10 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoFrame:
-    """One decoded picture: planar 4:2:0, uint8, limited range unless `full_range`. Shapes (H, W) and (H/2, W/2) twice."""
+    """One decoded picture: planar 4:2:0, uint8, limited range unless `full_range`.
+
+    Shapes (H, W) and (H/2, W/2) twice.
+    """
 
     stamp: Stamp
     y: ByteArray
@@ -119,8 +124,8 @@ MediaItem = VideoFrame | AudioBlock | TrackFault
 class Score:
     """One detector's word on one window: a value (higher is more suspicious) or a reason why there is none.
 
-    `one_sided` detectors can raise suspicion and never clear it: a low value is not evidence of a genuine person. `p_value` is
-    filled by calibration; evidence holds only JSON values.
+    `one_sided` detectors can raise suspicion and never clear it: a low value is not evidence of a genuine person.
+    `p_value` is filled by calibration; evidence holds only JSON values.
     """
 
     detector: str

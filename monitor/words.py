@@ -15,7 +15,8 @@ REASONS: Mapping[Reason, str] = {
     Reason.LOW_QUALITY: "The face is too small, turned away, blurred or covered.",
     Reason.LOW_FRAME_RATE: "Too few pictures a second to read lips.",
     Reason.WARMING_UP: "Too little has been seen and heard yet.",
-    Reason.NOT_ENROLLED: "Lips and voice agree. That alone does not show a genuine person; nobody is enrolled to compare with.",
+    Reason.NOT_ENROLLED: "Lips and voice agree. That alone does not show a genuine person, "
+    "and nobody is enrolled to compare with.",
     Reason.CLOCK_UNKNOWN: "Picture and sound cannot be put on one clock yet.",
     Reason.OVERLOADED: "This machine cannot keep up.",
     Reason.UNSUPPORTED_CODEC: "The sender uses a codec that cannot be read.",

@@ -1,8 +1,8 @@
-"""The two towers of audio-visual speech agreement: lips (landmarks and mouth pictures) and voice, 25 vectors a second each.
+"""The two towers of audio-visual speech agreement: lips (landmarks, mouth pictures) and voice, 25 vectors a second.
 
-After SpeechForensics (Liang et al., NeurIPS 2024, section 3.1): both see a neighbourhood of frames, both end in one space in which
-the cosine says how well they fit. The lips' answer is the mean of its two eyes' unit vectors, so that one dot product with the
-voice's unit vector averages both cosines.
+After SpeechForensics (Liang et al., NeurIPS 2024, section 3.1): both see a neighbourhood of frames, both end in one
+space in which the cosine says how well they fit. The lips' answer is the mean of its two eyes' unit vectors, so that
+one dot product with the voice's unit vector averages both cosines.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class Lips(nn.Module):
         return self.shapes(shape * self.shape_scale), self.pictures(_standard(mouth))
 
     def forward(self, shape: Tensor, mouth: Tensor) -> Tensor:
-        """The whole clip."""
+        """Encode a whole clip."""
         a, b = self.eyes(shape, mouth)
         return (a + b) / 2
 
     def step(self, shape: Tensor, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The next frames of a stream and the new state."""
+        """Encode the next frames of a stream; also the new state."""
         cut = self.shapes.state_size
         a, left = self.shapes.step(shape * self.shape_scale, state[:, :cut])
         b, right = self.pictures.step(_standard(mouth), state[:, cut:])
@@ -88,12 +88,12 @@ class Voice(nn.Module):
         return self.tower.state_size
 
     def forward(self, mel: Tensor) -> Tensor:
-        """The whole clip."""
+        """Encode a whole clip."""
         out: Tensor = self.tower(self._standard(mel))
         return out
 
     def step(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The next frames of a stream and the new state."""
+        """Encode the next frames of a stream; also the new state."""
         return self.tower.step(self._standard(mel), state)
 
     def _standard(self, mel: Tensor) -> Tensor:

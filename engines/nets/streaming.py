@@ -1,8 +1,9 @@
 """Temporal convolutions that give the same numbers in one piece or piece by piece.
 
-Every layer looks as far ahead as back. Over a whole clip it pads with zeros; over a stream it keeps its last inputs as state and
-answers late by its reach, so that each frame passes each layer once. States of all layers travel as one flat vector per batch row,
-which is what lets a stream run behind `engines.base.Engine`. Away from the two ends both ways agree to rounding (tested to 1e-4).
+Every layer looks as far ahead as back. Over a whole clip it pads with zeros; over a stream it keeps its last inputs as
+state and answers late by its reach, so that each frame passes each layer once. States of all layers travel as one flat
+vector per batch row, which is what lets a stream run behind `engines.base.Engine`. Away from the two ends both ways
+agree to rounding (tested to 1e-4).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Layer(nn.Module):
     state_shape: tuple[int, ...]
 
     def whole(self, x: Tensor) -> Tensor:
-        """The whole clip at once, zero-padded."""
+        """Pass the whole clip at once, zero-padded."""
         pad = x.new_zeros((x.shape[0], self.reach, *x.shape[2:]))
         return self.valid(torch.cat([pad, x, pad], 1))
 
@@ -34,7 +35,7 @@ class Layer(nn.Module):
         return int(torch.Size((2 * self.reach, *self.state_shape)).numel())
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The next frames of a stream: as many out as in, late by `reach`."""
+        """Pass the next frames of a stream: as many out as in, late by `reach`; also the new state."""
         past = state.reshape(state.shape[0], 2 * self.reach, *self.state_shape)
         joined = torch.cat([past, x], 1)
         return self.valid(joined), joined[:, -2 * self.reach :].reshape(state.shape[0], self.state_size)
@@ -76,7 +77,7 @@ class Residual(Layer):
 
 
 class Pictures(Layer):
-    """The first look at mouth pictures (B, T, H, W): a 3-D convolution over 5 frames, then each frame alone down to a vector."""
+    """The first look at mouth pictures (B, T, H, W): 3-D convolution over 5 frames, then each frame to a vector."""
 
     def __init__(self, side: int, outputs: int) -> None:
         super().__init__()
@@ -120,13 +121,13 @@ class Tower(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, Layer)]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The whole clip: (B, T, ...) to unit vectors (B, T, size)."""
+        """Pass the whole clip: (B, T, ...) to unit vectors (B, T, size)."""
         for layer in self._rows():
             x = layer.whole(x)
         return nn.functional.normalize(self.project(x), dim=-1)
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The next frames of a stream; unit vectors late by `reach` frames, and the new state."""
+        """Pass the next frames of a stream: unit vectors late by `reach` frames, and the new state."""
         states, at = [], 0
         for layer in self._rows():
             x, new = layer.step(x, state[:, at : at + layer.state_size])

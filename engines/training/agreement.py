@@ -1,4 +1,4 @@
-"""How well lips fit a voice, as training sees it: the contrastive losses and the offset-searched agreement that validates them."""
+"""How well lips fit a voice, as training sees it: contrastive losses, and the offset-searched agreement."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ MIN_OVERLAP = 10
 
 
 def time_loss(lips: Tensor, voice: Tensor, lag: Tensor, good: Tensor, temperature: Tensor) -> Tensor:
-    """InfoNCE over the moments of one clip, both ways: when in its own clip was this said?
+    """InfoNCE over the moments of one clip, both ways: it asks when in its own clip something was said.
 
-    `lips` and `voice` (B, T, D) are unit vectors, the voice of row b starts `lag[b]` steps after its lips, `good` (B, T) marks lip
-    frames with speech. Nothing but time tells these apart, so no likeness of a face to a voice or a room can stand in for speech.
+    `lips` and `voice` (B, T, D) are unit vectors, the voice of row b starts `lag[b]` steps after its lips, `good` (B,
+    T) marks lip frames with speech. Nothing but time tells these apart, so no likeness of a face to a voice or a room
+    can stand in for speech.
     """
     target, counts = _target(lag, good)
     logits = torch.einsum("btd,bsd->bts", lips, voice) / temperature
@@ -25,8 +26,8 @@ def time_loss(lips: Tensor, voice: Tensor, lag: Tensor, good: Tensor, temperatur
 
 
 def frame_loss(lips: Tensor, voice: Tensor, lag: Tensor, good: Tensor, temperature: Tensor) -> Tensor:
-    """InfoNCE over all voice frames of the batch (SpeechForensics, section 3.1, frame-wise alignment); arguments as in `time_loss`."""
-    batch, time, size = lips.shape
+    """InfoNCE over all voice frames of the batch (SpeechForensics, section 3.1); arguments as in `time_loss`."""
+    batch, time, _ = lips.shape
     target, counts = _target(lag, good)
     logits = torch.einsum("btd,csd->btcs", lips, voice) / temperature
     own = torch.arange(batch, device=lips.device)
@@ -54,9 +55,10 @@ def _without_neighbours(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def best_agreement(lips: Tensor, voice: Tensor, good: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-    """For every lips i (A, T, D) and voice j (B, T, D): the largest mean cosine over offsets -reach..reach, and that offset, (A, B).
+    """Search offsets -reach..reach for the largest mean cosine of lips (A, T, D) and voice (B, T, D).
 
-    The mean runs over `good` (A, T) lip frames that the shifted voice covers; an offset that leaves fewer than ten counts as -1.
+    Gives that mean and its offset, both (A, B), for every lips with every voice. The mean runs over `good` (A, T) lip
+    frames that the shifted voice covers; an offset that leaves fewer than ten counts as -1.
     """
     similarity = torch.einsum("itd,jsd->ijts", lips, voice)
     means = []
@@ -71,7 +73,7 @@ def best_agreement(lips: Tensor, voice: Tensor, good: Tensor, reach: int) -> tup
 
 
 def clip_loss(lips: Tensor, voice: Tensor, good: Tensor, reach: int, temperature: Tensor) -> Tensor:
-    """InfoNCE over clips on exactly what the detector measures: a clip's own voice must agree more than any other clip's."""
+    """InfoNCE over clips on what the detector measures: a clip's own voice must agree more than any other clip's."""
     best, _ = best_agreement(lips, voice, good, reach)
     enough = (good.sum(1) >= MIN_OVERLAP).nonzero()[:, 0]
     logits = best / temperature

@@ -1,7 +1,7 @@
 """What people and calls do to lips and voice, on batches.
 
-Other people: wider mouths, other jaws, other voices (a warped mel axis). Other rooms and microphones: tilt, noise, somebody else in the
-background, masked bands. Calls: blurred and re-scaled pictures, held frames, jittered landmarks.
+Other people: wider mouths, other jaws, other voices (a warped mel axis). Other rooms and microphones: tilt, noise,
+somebody else in the background, masked bands. Calls: blurred and re-scaled pictures, held frames, jittered landmarks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _randn(random: torch.Generator, *size: int) -> Tensor:
 
 
 def _hold(shape: Tensor, mouth: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A call at half the frame rate: every second picture is held, in a fifth of the rows."""
+    """Make a fifth of the rows a call at half the frame rate: every second picture is held."""
     steps = torch.arange(shape.shape[1])
     held = torch.where(_rand(random, shape.shape[0], 1) < 0.2, steps // 2 * 2, steps)
     rows = torch.arange(shape.shape[0])[:, None]

@@ -9,13 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+class TrainingError(ValueError):
+    """Clips or a checkpoint cannot be trained on; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """`shape` (T, 168) float32, `mouth` (T, 36, 36) uint8, `mel` (T, 4, 80) float32, `good` (T,) lips usable and somebody speaking.
+    """Lips and voice of one clip on the 25 Hz grid.
 
-    `group` weighs sources against each other in sampling.
+    `shape` (T, 168) float32, `mouth` (T, 36, 36) uint8, `mel` (T, 4, 80) float32, `good` (T,) lips usable and somebody
+    speaking. `group` weighs sources against each other in sampling.
     """
 
     name: str
@@ -32,8 +38,9 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Pieces of B clips: `shape` (B, T, 168), `mouth` (B, T, 36, 36), `mel` (B, T, 4, 80); the voice of row b starts `lag[b]` steps
-    after its lips, `good` (B, T) marks lip frames that count.
+    """Pieces of B clips: `shape` (B, T, 168), `mouth` (B, T, 36, 36), `mel` (B, T, 4, 80).
+
+    The voice of row b starts `lag[b]` steps after its lips; `good` (B, T) marks lip frames that count.
     """
 
     shape: FloatArray
@@ -46,8 +53,8 @@ class Batch:
 class Sampler:
     """Random pieces: first a group by its weight, then a clip by its length, then a place.
 
-    Pieces are played up to `tempo` times faster or slower. Lips and voice are cut independently by up to `slack` steps, so that the padding at the ends cannot tell the time
-    (`synchrony` study, traps).
+    Pieces are played up to `tempo` times faster or slower. Lips and voice are cut independently by up to `slack` steps,
+    so that the padding at the ends cannot tell the time (`synchrony` study, traps).
     """
 
     def __init__(
@@ -55,7 +62,7 @@ class Sampler:
     ) -> None:
         self._clips = [clip for clip in clips if clip.good.sum() >= 10]
         if not self._clips:
-            raise ValueError("no clip has ten usable frames of speech: check the data folder")
+            raise TrainingError("no clip has ten usable frames of speech: check the data folder")
         self._length, self._slack, self._tempo = length, slack, tempo
         self.random = np.random.default_rng(seed)
         size = {g: sum(len(c) for c in self._clips if c.group == g) for g in {c.group for c in self._clips}}
@@ -68,7 +75,7 @@ class Sampler:
         self._offsets = offsets
 
     def batch(self, count: int) -> Batch:
-        """A batch of `count` pieces of different clips where there are enough."""
+        """Draw a batch of `count` pieces, of different clips where there are enough."""
         enough = len(self._clips) >= count
         picks = self.random.choice(len(self._clips), count, replace=not enough, p=self._chance)
         rows = [self._piece(self._clips[i]) for i in picks]
@@ -82,25 +89,26 @@ class Sampler:
         lag = int(self.random.integers(-self._slack, self._slack + 1))
         late = self._offsets.get(clip.subject, 0)
         steps = np.arange(self._length)
-        at = start + steps * speed
+        at = np.asarray(start + steps * speed, np.float64)
         near, inside = _within(at, len(clip))
         good = clip.good[near] & inside
         mouth = clip.mouth[near].astype(np.float32) / 255 * inside[:, None, None]
         shape = _between(clip.shape, at) * inside[:, None]
         # The voice at four mel frames a step, played at the same speed.
-        frames = 4 * (start + late) + 4 * speed * (4 * (steps[:, None] + lag) + np.arange(4)) / 4
+        voice = 4 * (start + late) + speed * (4 * (steps[:, None] + lag) + np.arange(4))
+        frames = np.asarray(voice, np.float64)
         whole, heard = _within(frames, 4 * len(clip))
         mel = np.where(heard[..., None], clip.mel.reshape(-1, clip.mel.shape[-1])[whole], np.float32(np.log(1e-6)))
         return shape.astype(np.float32), mouth.astype(np.float32), mel.astype(np.float32), lag, good
 
 
-def _within(at: NDArray[np.float64], total: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The nearest index of each place, kept inside, and whether the place lies inside."""
+def _within(at: Doubles, total: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Nearest index of each place, kept inside, and whether the place lies inside."""
     nearest = np.rint(at).astype(np.int64)
     return np.clip(nearest, 0, total - 1), (nearest >= 0) & (nearest < total)
 
 
-def _between(values: FloatArray, at: NDArray[np.float64]) -> FloatArray:
+def _between(values: FloatArray, at: Doubles) -> FloatArray:
     """Rows of `values` (T, C) at fractional places, linearly."""
     low = np.clip(np.floor(at).astype(np.int64), 0, len(values) - 1)
     high = np.minimum(low + 1, len(values) - 1)

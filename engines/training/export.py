@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from engines.base import SCHEMA
 from engines.nets.speech import MOUTH, SHAPE, SIZE, Lips, Voice
+from engines.training.clips import TrainingError
 from engines.training.validate import RATE
 
 OPSET = 18
@@ -55,13 +56,13 @@ class _VoiceStep(nn.Module):
 
 
 def export_lips(lips: Lips, folder: Path, about: About) -> None:
-    """Write the lip encoder's pack; raises `ValueError` when the ONNX file does not reproduce torch."""
+    """Write the lip encoder's pack; raises `TrainingError` when the ONNX file does not reproduce torch."""
     inputs = {"shape": (SHAPE,), "mouth": (MOUTH, MOUTH)}
     _export(_LipStep(lips.eval()), inputs, lips.state_size, lips.reach, "lips", folder, about)
 
 
 def export_voice(voice: Voice, folder: Path, about: About) -> None:
-    """Write the voice encoder's pack; raises `ValueError` when the ONNX file does not reproduce torch."""
+    """Write the voice encoder's pack; raises `TrainingError` when the ONNX file does not reproduce torch."""
     _export(_VoiceStep(voice.eval()), {"mel": (4, 80)}, voice.state_size, voice.reach, "voice", folder, about)
 
 
@@ -83,7 +84,7 @@ def _export(
         input_names=[*inputs, "state"], output_names=[output, "state_out"], dynamic_shapes=(*shapes, {0: batch}),
     )  # fmt: skip
     if program is None:
-        raise ValueError("torch.onnx.export gave no program: check the torch version against the `train` extra")
+        raise TrainingError("torch.onnx.export gave no program: check the torch version against the `train` extra")
     path = folder / "model.onnx"
     program.save(str(path))
     _check(module, path, inputs, state)
@@ -124,4 +125,4 @@ def _check(module: nn.Module, path: Path, inputs: Mapping[str, tuple[int, ...]],
         got = session.run(None, {name: array.numpy() for name, array in zip(names, arrays, strict=True)})
         worst = max(float(np.abs(np.asarray(g) - w.numpy()).max()) for g, w in zip(got, want, strict=True))
         if worst > TOLERANCE:
-            raise ValueError(f"the exported {path.name} differs from torch by {worst:.1e}: do not ship it")
+            raise TrainingError(f"the exported {path.name} differs from torch by {worst:.1e}: do not ship it")

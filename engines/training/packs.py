@@ -15,9 +15,11 @@ SOURCE = "trained by `sidewitness train speech`; research data: retrain for prod
 
 CARD = """# {name}
 
-{what} Trained by `sidewitness train speech` after SpeechForensics (Liang et al., NeurIPS 2024, section 3.1); the weights are our own.
+{what} Trained by `sidewitness train speech` after SpeechForensics (Liang et al., NeurIPS 2024, section 3.1);
+the weights are our own.
 
-**Research data; retrain for production.** The clips came from public repositories with differing rights; none of them is in this pack.
+**Research data; retrain for production.** The clips came from public repositories with differing rights; none of them
+is in this pack.
 
 ## Data
 {data}
@@ -28,18 +30,20 @@ CARD = """# {name}
 ## Measured on speakers that training did not see
 {metrics}
 
-The command is `sidewitness train speech DATA --split research` (it prints and logs these rows); intervals are 95 %, bootstrap over
-speakers. Mismatched windows carry another speaker's voice (`other`) or the speaker's own voice shifted by one second (`shift`).
+The command is `sidewitness train speech DATA --split research` (it prints and logs these rows); intervals are 95 %,
+bootstrap over speakers. Mismatched windows carry another speaker's voice (`other`) or the speaker's own voice shifted
+by one second (`shift`).
 
 ## What it cannot do
-Low agreement of lips and voice is evidence of a forgery. High agreement is **not** evidence of a genuine person: good lip-sync
-forgeries agree as well as real speech. Silence, music, covered or turned mouths, faces under about 50 px and fewer than 10 frames a
-second leave nothing to judge. Languages, microphones and codecs beyond those of the data were not measured.
+Low agreement of lips and voice is evidence of a forgery. High agreement is **not** evidence of a genuine person: good
+lip-sync forgeries agree as well as real speech. Silence, music, covered or turned mouths, faces under about 50 px and
+fewer than 8 frames a second leave nothing to judge. Languages, microphones and codecs beyond those of the data were not
+measured.
 """
 
 
 def write_packs(run: Run, folder: Path, recipe: Mapping[str, Any], data: Mapping[str, Any]) -> list[Path]:
-    """Write speech_lips and speech_voice under `folder`; raises `ValueError` when an export does not reproduce torch."""
+    """Write speech_lips and speech_voice under `folder`; raises `TrainingError` when one does not match torch."""
     last = run.history[-1] if run.history else {"held_out": []}
     metrics = {"steps": run.step, "minutes": round(run.spent / 60, 1), "held_out": last["held_out"]}
     made = []
@@ -89,10 +93,12 @@ def _items(values: Mapping[str, Any]) -> str:
 
 
 def _metrics(rows: Sequence[Mapping[str, float]]) -> str:
-    head = "| window | windows | speakers | AUC other [95 %] | AUC shift | EER other | TPR at 1 % |\n|---|---|---|---|---|---|---|"
+    names = ("window", "windows", "speakers", "AUC other [95 %]", "AUC shift", "EER other", "TPR at 1 %")
+    head = f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
     lines = [
         f"| {r['seconds']:g} s | {r['windows']:.0f} | {r['subjects']:.0f} | {r['auc_other']:.3f} "
-        f"[{r['auc_other_low']:.3f}-{r['auc_other_high']:.3f}] | {r['auc_shift']:.3f} | {r['eer_other']:.3f} | {r['tpr_at_1_percent']:.2f} |"
+        f"[{r['auc_other_low']:.3f}-{r['auc_other_high']:.3f}] | {r['auc_shift']:.3f} | {r['eer_other']:.3f} "
+        f"| {r['tpr_at_1_percent']:.2f} |"
         for r in rows
     ]
     return "\n".join([head, *lines]) if lines else "Not measured: no speakers were held out."

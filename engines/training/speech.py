@@ -1,7 +1,8 @@
-"""The recipe of the speech towers: lips and voice of the same moment together, everything else apart (SpeechForensics, section 3.1).
+"""The recipe of the speech towers: lips and voice of the same moment together, everything else apart.
 
-Genuine video only. Runs for a set time, writes a checkpoint at every measurement and resumes from it; halfway it measures by how much
-each source's sound runs early or late and takes that out, so that a badly muxed source does not teach a wrong alignment.
+After SpeechForensics (Liang et al., NeurIPS 2024, section 3.1). Genuine video only. Runs for a set time, writes a
+checkpoint at every measurement and resumes from it; a third of the way in it measures by how much each source's sound
+runs early or late and takes that out, so that a badly muxed source does not teach a wrong alignment.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,8 @@ import torch
 from engines.nets.speech import STEP_MELS, Lips, Voice
 from engines.training.agreement import best_agreement, clip_loss, frame_loss, time_loss
 from engines.training.augment import augment_lips, augment_voice
-from engines.training.clips import Batch, Clip, Sampler
-from engines.training.validate import Separation, encode, separation
+from engines.training.clips import Batch, Clip, Sampler, TrainingError
+from engines.training.validate import encode, separation
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -60,6 +62,7 @@ class Run:
     optimiser: torch.optim.Optimizer
     step: int = 0
     spent: float = 0.0
+    aligned: bool = False
     offsets: dict[str, int] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
 
@@ -72,22 +75,21 @@ def train(
     report: Report,
     resume: bool = True,
 ) -> Run:
-    """Train in `folder` (checkpoint.pt, log.jsonl); raises `ValueError` with one line when the data cannot serve."""
+    """Train in `folder` (checkpoint.pt, log.jsonl); raises `TrainingError` when data or checkpoint cannot serve."""
     torch.manual_seed(recipe.seed)
     run = _start(training, recipe)
     checkpoint = folder / "checkpoint.pt"
     if resume and checkpoint.exists():
         _restore(run, checkpoint)
     sampler = Sampler(training, recipe.length, recipe.slack, recipe.seed + run.step, dict(recipe.weights))
-    if run.offsets:
-        sampler.align(run.offsets)
+    sampler.align(run.offsets)
     noise = torch.Generator().manual_seed(recipe.seed + run.step)
-    measured = run.spent
+    measured, loss = run.spent, None
     while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
         began = time.monotonic()
         done = max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps)
-        if done > recipe.align_at and not run.offsets:
-            run.offsets = source_offsets(training, run.mean_lips, run.mean_voice)
+        if done > recipe.align_at and not run.aligned:
+            run.offsets, run.aligned = source_offsets(training, run.mean_lips, run.mean_voice), True
             sampler.align(run.offsets)
         loss = _step(run, sampler.batch(recipe.batch), noise, recipe, done)
         run.spent += time.monotonic() - began
@@ -95,7 +97,7 @@ def train(
         if run.spent - measured >= recipe.measure_every:
             measured = run.spent
             _measure(run, held_out, recipe, folder, loss, report)
-    _measure(run, held_out, recipe, folder, loss=float("nan"), report=report)
+    _measure(run, held_out, recipe, folder, loss, report)
     return run
 
 
@@ -129,7 +131,7 @@ def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: 
         loss = loss + time_loss(eye, voice, lag, good, frames)
         loss = loss + recipe.frame_weight * frame_loss(eye, voice, lag, good, frames)
     run.optimiser.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_([*run.lips.parameters(), *run.voice.parameters()], 2.0)
     run.optimiser.step()
     run.step += 1
@@ -169,36 +171,50 @@ def source_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice, least: int =
     return result
 
 
-def _measure(run: Run, held_out: Sequence[Clip], recipe: Recipe, folder: Path, loss: float, report: Report) -> None:
-    rows: list[Separation] = (
-        separation(held_out, run.mean_lips, run.mean_voice, recipe.windows, recipe.seed) if held_out else []
-    )
-    entry: dict[str, Any] = {"step": run.step, "minutes": round(run.spent / 60, 2), "loss": round(loss, 4)}
+def _measure(
+    run: Run, held_out: Sequence[Clip], recipe: Recipe, folder: Path, loss: float | None, report: Report
+) -> None:
+    rows = separation(held_out, run.mean_lips, run.mean_voice, recipe.windows, recipe.seed)
+    entry: dict[str, Any] = {"step": run.step, "minutes": round(run.spent / 60, 2)}
+    entry["loss"] = None if loss is None else round(loss, 4)
     entry["held_out"] = [row.as_dict() for row in rows]
     run.history.append(entry)
     with (folder / "log.jsonl").open("a") as log:
         log.write(json.dumps(entry) + "\n")
     part = folder / "checkpoint.part"
-    torch.save(
-        {
-            "lips": run.lips.state_dict(), "voice": run.voice.state_dict(), "temperature": run.temperature.detach(),
-            "mean_lips": run.mean_lips.state_dict(), "mean_voice": run.mean_voice.state_dict(),
-            "optimiser": run.optimiser.state_dict(), "step": run.step, "spent": run.spent, "offsets": run.offsets,
-            "history": run.history, "recipe": asdict(recipe),
-        },
-        part,
-    )  # fmt: skip
+    torch.save(_saved(run, recipe), part)
     part.replace(folder / "checkpoint.pt")
     report({"step": run.step, "measured": entry})
 
 
+def _saved(run: Run, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "lips": run.lips.state_dict(),
+        "voice": run.voice.state_dict(),
+        "temperature": run.temperature.detach(),
+        "mean_lips": run.mean_lips.state_dict(),
+        "mean_voice": run.mean_voice.state_dict(),
+        "optimiser": run.optimiser.state_dict(),
+        "step": run.step,
+        "spent": run.spent,
+        "aligned": run.aligned,
+        "offsets": run.offsets,
+        "history": run.history,
+        "recipe": asdict(recipe),
+    }
+
+
 def _restore(run: Run, checkpoint: Path) -> None:
-    saved = torch.load(checkpoint, weights_only=True)
-    run.lips.load_state_dict(saved["lips"])
-    run.voice.load_state_dict(saved["voice"])
-    run.mean_lips.load_state_dict(saved["mean_lips"])
-    run.mean_voice.load_state_dict(saved["mean_voice"])
-    run.temperature.data = saved["temperature"]
-    run.optimiser.load_state_dict(saved["optimiser"])
-    run.step, run.spent = saved["step"], saved["spent"]
-    run.offsets, run.history = saved["offsets"], saved["history"]
+    try:
+        saved = torch.load(checkpoint, weights_only=True)
+        run.lips.load_state_dict(saved["lips"])
+        run.voice.load_state_dict(saved["voice"])
+        run.mean_lips.load_state_dict(saved["mean_lips"])
+        run.mean_voice.load_state_dict(saved["mean_voice"])
+        run.temperature.data = saved["temperature"]
+        run.optimiser.load_state_dict(saved["optimiser"])
+        run.step, run.spent = saved["step"], saved["spent"]
+        run.offsets, run.history = saved["offsets"], saved["history"]
+        run.aligned = saved.get("aligned", bool(run.offsets))
+    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, UnpicklingError):
+        raise TrainingError(f"{checkpoint} is not a checkpoint of this recipe: move it away to start anew") from None

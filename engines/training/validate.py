@@ -1,7 +1,7 @@
-"""How well lips are told from another's voice, on whole held-out clips: windows, areas under the curve, by-subject intervals.
+"""How well lips are told from another's voice, on held-out clips: windows, areas under the curve, intervals by subject.
 
-Pure numpy but for running the towers. The numbers are those of the feasibility study: matched windows against windows with another
-speaker's voice, and against their own voice shifted by a second.
+Pure numpy but for running the towers. The numbers are those of the feasibility study: matched windows against windows
+with another speaker's voice, and against their own voice shifted by a second.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REACH = 15
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """One window length: how many windows of how many subjects, and what was reached (intervals: 95 %, bootstrap over subjects)."""
+    """One window length: windows, subjects, and what was reached (intervals: 95 %, bootstrap over subjects)."""
 
     seconds: float
     windows: int
@@ -79,11 +79,15 @@ def encode(clip: Clip, lips: Lips, voice: Voice) -> tuple[torch.Tensor, torch.Te
 def separation(
     clips: Sequence[Clip], lips: Lips, voice: Voice, seconds: Sequence[float], seed: int = 0
 ) -> list[Separation]:
-    """Measure on the clips of people that training did not see; the towers are left in evaluation mode."""
+    """Measure on the clips of people that training did not see; the towers are left in evaluation mode.
+
+    Lengths of which fewer than two people have a window with speech are left out.
+    """
     lips.eval()
     voice.eval()
     encoded = [(clip, *encode(clip, lips, voice)) for clip in clips]
-    return [_measure(_cut(encoded, int(s * RATE)), s, seed) for s in seconds]
+    cut = [(s, _cut(encoded, int(s * RATE))) for s in seconds]
+    return [_measure(w, s, seed) for s, w in cut if w is not None and len(np.unique(w.subject)) > 1]
 
 
 def _cut(encoded: Sequence[tuple[Clip, torch.Tensor, torch.Tensor]], length: int) -> _Windows | None:
@@ -118,9 +122,7 @@ def _cut(encoded: Sequence[tuple[Clip, torch.Tensor, torch.Tensor]], length: int
     )
 
 
-def _measure(windows: _Windows | None, seconds: float, seed: int) -> Separation:
-    if windows is None or len(np.unique(windows.subject)) < 2:
-        raise ValueError(f"fewer than two held-out subjects have {seconds:g} s of speech: hold out more clips")
+def _measure(windows: _Windows, seconds: float, seed: int) -> Separation:
     agreement = best_agreement(windows.lips, windows.voice, windows.good, REACH)[0].numpy().astype(np.float64)
     matched = np.diagonal(agreement)
     foreign = windows.subject[:, None] != windows.subject[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +13,7 @@ from engines.load import EngineName
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
     from monitor.models import Models
     from monitor.scan import ClipVerdict
@@ -24,7 +26,7 @@ def command(
     engine: Annotated[EngineName, typer.Option(help="What runs the encoders.")] = "openvino",
     window: Annotated[Literal["5", "10"], typer.Option(help="Window in seconds.")] = "5",
 ) -> int:
-    """Judge recorded clips: do lips and voice belong together?
+    """Judge recorded clips by whether lips and voice belong together.
 
     A high agreement is no proof of a genuine person; a low one is evidence of a forgery.
 
@@ -47,6 +49,7 @@ def command(
 def _scan_all(
     clips: list[Path], config: SessionConfig, err: Console, as_json: bool, models: Models
 ) -> tuple[list[ClipVerdict], int]:
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from monitor.scan import scan
@@ -64,8 +67,8 @@ def _scan_all(
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         for clip in clips:
             try:
-                task = progress.add_task(clip.name, total=max(probe_clip(clip).seconds, 0.1))
-                verdict = scan(clip, models, config, lambda done, task=task: progress.update(task, completed=done))  # type: ignore[misc]
+                task = progress.add_task(escape(clip.name), total=max(probe_clip(clip).seconds, 0.1))
+                verdict = scan(clip, models, config, partial(_advance, progress, task))
             except SourceError as error:
                 failed += 1
                 err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
@@ -78,8 +81,13 @@ def _scan_all(
     return verdicts, failed
 
 
+def _advance(progress: Progress, task: TaskID, seconds: float) -> None:
+    progress.update(task, completed=seconds)
+
+
 def _table(verdicts: list[ClipVerdict]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from monitor.words import say
@@ -93,6 +101,11 @@ def _table(verdicts: list[ClipVerdict]) -> None:
         style = colours[verdict.verdict.value]
         words = say(verdict.verdict, verdict.reason)
         table.add_row(
-            Path(verdict.clip).name, f"{verdict.seconds:.1f}", f"[{style}]{verdict.verdict.value}[/]", value, p, words
+            escape(Path(verdict.clip).name),
+            f"{verdict.seconds:.1f}",
+            f"[{style}]{verdict.verdict.value}[/]",
+            value,
+            p,
+            words,
         )
     Console().print(table)

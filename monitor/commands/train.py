@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from engines.training.clips import Clip
     from monitor.corpus import Row
 
-app = typer.Typer(help="Train the encoders and calibrate the detectors.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train the encoders and calibrate the detectors.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
 
 RESEARCH_SPLIT = Path(__file__).parents[2] / "engines" / "training" / "splits" / "research.csv"
 RESEARCH_WEIGHTS = {"anchors": 0.3, "grid": 0.15, "wild": 0.55}
@@ -43,6 +49,9 @@ def speech(
     """
     from monitor.corpus import CorpusError
 
+    if find_spec("torch") is None:
+        typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
+        return 1
     try:
         training, held_out = _clips(data, split, hold_out, cache)
     except CorpusError as error:
@@ -54,7 +63,7 @@ def speech(
 def _train(
     training: Sequence[Clip], held_out: Sequence[Clip], out: Path, minutes: float, smoke: bool, split: Path | None
 ) -> int:
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from rich.console import Console
     from rich.progress import Progress
@@ -65,7 +74,9 @@ def _train(
     console = Console(stderr=True)
     known = {clip.group for clip in training}
     weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in known}
-    recipe = Recipe(minutes=minutes, weights=weights, **({"batch": 8, "max_steps": 6, "windows": ()} if smoke else {}))
+    recipe = Recipe(minutes=minutes, weights=weights)
+    if smoke:
+        recipe = replace(recipe, batch=8, max_steps=6, windows=())
     out.mkdir(parents=True, exist_ok=True)
     console.print(f"{len(training)} clips to train on, {len(held_out)} held out")
     with Progress(console=console) as progress:
@@ -89,13 +100,14 @@ def _train(
 
 
 def _line(entry: dict[str, Any]) -> str:
-    parts = [f"step {entry['step']}, {entry['minutes']:.1f} min"]
-    for row in entry["held_out"]:
-        parts.append(
-            f"{row['seconds']:g} s: AUC {row['auc_other']:.3f} [{row['auc_other_low']:.3f}-{row['auc_other_high']:.3f}] "
-            f"other voice, {row['auc_shift']:.3f} shifted ({row['windows']:.0f} windows, {row['subjects']:.0f} speakers)"
-        )
-    return "; ".join(parts)
+    head = f"step {entry['step']}, {entry['minutes']:.1f} min"
+    return "; ".join([head, *(_measured(row) for row in entry["held_out"])])
+
+
+def _measured(row: Mapping[str, float]) -> str:
+    other = f"{row['auc_other']:.3f} [{row['auc_other_low']:.3f}-{row['auc_other_high']:.3f}]"
+    size = f"{row['windows']:.0f} windows, {row['subjects']:.0f} speakers"
+    return f"{row['seconds']:g} s: AUC {other} other voice, {row['auc_shift']:.3f} shifted ({size})"
 
 
 @app.command("calibration")
@@ -136,9 +148,8 @@ def calibration(
     tables = {}
     for length, found in sorted(scores.items()):
         people = {who for _, who in found}
-        typer.echo(
-            f"{length:g} s: {len(found)} windows of {len(people)} people{'' if len(people) >= MIN_SUBJECTS else ', left out'}"
-        )
+        left_out = "" if len(people) >= MIN_SUBJECTS else ", left out"
+        typer.echo(f"{length:g} s: {len(found)} windows of {len(people)} people{left_out}")
         if len(people) >= MIN_SUBJECTS:
             tables[length] = ([score for score, _ in found], [who for _, who in found])
     out.write_text(json.dumps(Calibration.build(tables).to_json()) + "\n")
@@ -180,5 +191,5 @@ def _clips(data: Path, split: Path | None, hold_out: str, cache: Path) -> tuple[
     return training, held_out
 
 
-def _stepper(progress: Progress, task: Any) -> Any:
+def _stepper(progress: Progress, task: TaskID) -> Callable[[int], None]:
     return lambda count: progress.update(task, completed=count)

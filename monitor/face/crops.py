@@ -1,6 +1,7 @@
 """Cutting pieces out of a frame: only the pixels of the piece are read, rotated, scaled or converted.
 
-Pillow does the resampling: it is in C, releases the GIL, and brings no second FFmpeg into the process, as OpenCV's wheels would.
+Pillow does the resampling: it is in C, releases the GIL, and brings no second FFmpeg into the process, as OpenCV's
+wheels would.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from monitor.types import ByteArray, FloatArray, VideoFrame
 
 # BT.601 limited range: what VP8 carries always and H.264 calls carry nearly always at these sizes.
 _LUMA_SCALE = np.float32(1 / 219)
+# Chroma of no colour: with it, what lies outside the picture is black and not green.
+_GREY = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,13 @@ class Region:
         return out
 
 
-def cut(plane: ByteArray, region: Region, size: int) -> ByteArray:
-    """The region of one plane, resampled bilinearly to (size, size) uint8; outside the picture is 0."""
+def cut(plane: ByteArray, region: Region, size: int, fill: int = 0) -> ByteArray:
+    """Resample the region of one plane bilinearly to (size, size) uint8; outside the picture is `fill`."""
     reach = region.side * 0.75 + 2
     x0, y0 = max(int(region.x - reach), 0), max(int(region.y - reach), 0)
     x1, y1 = min(int(region.x + reach) + 1, plane.shape[1]), min(int(region.y + reach) + 1, plane.shape[0])
     if x1 - x0 < 2 or y1 - y0 < 2:
-        return np.zeros((size, size), np.uint8)
+        return np.full((size, size), fill, np.uint8)
     piece = Image.fromarray(np.ascontiguousarray(plane[y0:y1, x0:x1]))
     step = region.side / size
     # A strong reduction would alias: shrink first by a whole factor, which Pillow averages.
@@ -53,20 +56,21 @@ def cut(plane: ByteArray, region: Region, size: int) -> ByteArray:
     cos, sin = math.cos(region.angle) * step / shrink, math.sin(region.angle) * step / shrink
     cx, cy, half = (region.x - x0) / shrink, (region.y - y0) / shrink, size / 2
     matrix = (cos, -sin, cx - cos * half + sin * half, sin, cos, cy - sin * half - cos * half)
-    return np.asarray(piece.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
+    turned = piece.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=fill)
+    return np.asarray(turned)
 
 
 def luma(piece: ByteArray, full_range: bool) -> FloatArray:
-    """A luma crop in [0, 1], float32 of the same shape."""
+    """Map a luma crop to [0, 1], float32 of the same shape."""
     if full_range:
         return piece.astype(np.float32) * np.float32(1 / 255)
-    return np.clip((piece.astype(np.float32) - 16) * _LUMA_SCALE, 0, 1)
+    return np.asarray(np.clip((piece.astype(np.float32) - 16) * _LUMA_SCALE, 0, 1), np.float32)
 
 
 def cut_rgb(frame: VideoFrame, region: Region, size: int) -> ByteArray:
-    """The region in colour, (size, size, 3) uint8 RGB: BT.601, only the crop is converted."""
+    """Cut the region in colour, (size, size, 3) uint8 RGB: BT.601, only the crop is converted; black outside."""
     half = Region(region.x / 2, region.y / 2, region.side / 2, region.angle)
-    planes = [cut(frame.y, region, size), cut(frame.u, half, size), cut(frame.v, half, size)]
+    planes = [cut(frame.y, region, size), cut(frame.u, half, size, _GREY), cut(frame.v, half, size, _GREY)]
     y, u, v = (plane.astype(np.float32) for plane in planes)
     if not frame.full_range:
         y, u, v = (y - 16) * (255 / 219), (u - 128) * (255 / 224), (v - 128) * (255 / 224)
@@ -77,7 +81,7 @@ def cut_rgb(frame: VideoFrame, region: Region, size: int) -> ByteArray:
 
 
 def sharpness(piece: ByteArray) -> float:
-    """Mean absolute Laplacian over mean gradient-free contrast: falls with blur, hardly moves with light. 0 for a flat piece."""
+    """Mean absolute Laplacian over contrast: falls with blur, hardly moves with light. 0 for a flat piece."""
     p = piece.astype(np.float32)
     laplacian = 4 * p[1:-1, 1:-1] - p[:-2, 1:-1] - p[2:, 1:-1] - p[1:-1, :-2] - p[1:-1, 2:]
     contrast = float(p.std())

@@ -1,7 +1,8 @@
-"""Finding faces: MediaPipe's short-range detector over the whole picture and over tiles, so that small faces are found too.
+"""Finding faces: MediaPipe's short-range detector over the whole picture and over tiles, for small faces too.
 
-The detector sees 128 x 128 pixels and misses faces smaller than about a sixth of that. `SearchPlan` therefore walks through ever
-smaller squares, a few a frame, until something is found: a 60 px face in 1280 x 720 turns up within about half a second.
+The detector sees 128 x 128 pixels and misses faces smaller than about a sixth of that. `SearchPlan` therefore walks
+through ever smaller squares, a few a frame, until something is found: a 60 px face in 1280 x 720 turns up within about
+half a second.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _KEYPOINTS = 6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """A face in the picture: box (x0, y0, x1, y1), keypoints (6, 2) (eyes, nose, mouth, ears) in pixels, and a score in [0, 1]."""
+    """A face: box (x0, y0, x1, y1), keypoints (6, 2) (eyes, nose, mouth, ears) in pixels, and a score in [0, 1]."""
 
     box: FloatArray
     keypoints: FloatArray
@@ -97,7 +98,7 @@ class SearchPlan:
         return self
 
     def __next__(self) -> Region:
-        """The next square; endless."""
+        """Give the next square; endless."""
         try:
             return next(self._order)
         except StopIteration:

@@ -1,7 +1,7 @@
 """Geometry of the 468-point face: rigid fits, head pose, and the landmarks that speak.
 
-Everything here is a pure function of arrays. Landmarks are float32 of shape (468, 3) in pixels (x right, y down, z away from the
-camera, on the scale of x), in MediaPipe's numbering.
+Everything here is a pure function of arrays. Landmarks are float32 of shape (468, 3) in pixels (x right, y down, z away
+from the camera, on the scale of x), in MediaPipe's numbering.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ _RIGID = np.array(RIGID)
 
 @cache
 def canonical() -> FloatArray:
-    """The mean genuine face, (468, 3): centred on the rigid points, distance between the outer eye corners 1, x right, y down."""
+    """Load the mean genuine face, (468, 3), x right, y down.
+
+    Centred on the rigid points; the outer eye corners are 1 apart.
+    """
     face: FloatArray = np.load(Path(__file__).with_name("canonical.npy"))
     return face
 
@@ -80,11 +83,13 @@ class Pose:
 
     def project(self, points: FloatArray) -> FloatArray:
         """Canonical points (N, 3) to the picture (N, 3)."""
-        return (self.scale * points @ self.rotation.T + self.shift).astype(np.float32)
+        picture: NDArray[np.float64] = self.scale * points @ self.rotation.T + self.shift
+        return picture.astype(np.float32)
 
     def normalise(self, points: FloatArray) -> FloatArray:
         """Picture points (N, 3) to the canonical frame (N, 3)."""
-        return ((points - self.shift) @ self.rotation / self.scale).astype(np.float32)
+        level: NDArray[np.float64] = (points - self.shift) @ self.rotation / self.scale
+        return level.astype(np.float32)
 
 
 def similarity(source: FloatArray, target: FloatArray) -> Pose:
@@ -104,8 +109,9 @@ def similarity(source: FloatArray, target: FloatArray) -> Pose:
 
 
 def rigid_points(landmarks: FloatArray) -> FloatArray:
-    """The points that head pose is read from, (25, 3)."""
-    return landmarks[_RIGID]
+    """Pick the points that head pose is read from, (25, 3)."""
+    points: FloatArray = landmarks[_RIGID]
+    return points
 
 
 def fit_pose(rigid: FloatArray) -> Pose:
@@ -115,17 +121,19 @@ def fit_pose(rigid: FloatArray) -> Pose:
 
 def speech_shape(landmarks: FloatArray, pose: Pose) -> FloatArray:
     """Lip and jaw landmarks with head pose removed, less the canonical ones: (168,), in eye distances."""
-    return (pose.normalise(landmarks[_SPEECH]) - canonical()[_SPEECH]).reshape(-1)
+    moved: FloatArray = pose.normalise(landmarks[_SPEECH]) - canonical()[_SPEECH]
+    return moved.reshape(-1)
 
 
 def mouth_centre(pose: Pose) -> FloatArray:
     """Where the canonical mouth lies under this pose, (2,) in pixels: steady while the lips move."""
-    return pose.project(_canonical_mouth())[0, :2]
+    centre: FloatArray = pose.project(_canonical_mouth())[0, :2]
+    return centre
 
 
 @cache
 def _canonical_mouth() -> FloatArray:
-    return canonical()[list(OUTER_LIPS)].mean(0, keepdims=True)
+    return np.asarray(canonical()[list(OUTER_LIPS)].mean(0, keepdims=True), np.float32)
 
 
 def bounding_box(landmarks: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""468 landmarks in a region of the picture, and the region for the next frame (MediaPipe's face mesh, followed by its own output)."""
+"""468 landmarks in a region, and the region for the next frame: MediaPipe's face mesh, following its own output."""
 
 from __future__ import annotations
 

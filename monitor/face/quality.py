@@ -15,7 +15,7 @@ MIN_PRESENCE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class FaceQuality:
-    """Measures of one view. `size` is the face's height in pixels, angles are degrees, `presence` falls when the face is covered."""
+    """Measures of one view: `size` is the face's height in pixels, angles are degrees, `presence` falls with cover."""
 
     size: float
     sharpness: float

@@ -8,7 +8,7 @@ from monitor.types import FloatArray
 
 
 class OneEuro:
-    """Filters arrays of one shape in time. `scale` is the size of the thing filtered, so that speed is in its own units."""
+    """Filters arrays of one shape in time; `scale` is the size of the thing filtered: speed is in its own units."""
 
     def __init__(self, min_cutoff: float = 1.0, beta: float = 8.0, derivative_cutoff: float = 1.0) -> None:
         self._min_cutoff = min_cutoff
@@ -19,7 +19,7 @@ class OneEuro:
         self._speed: FloatArray | None = None
 
     def __call__(self, value: FloatArray, time: float, scale: float = 1.0) -> FloatArray:
-        """The filtered value at `time` seconds; a time that does not advance returns the last value."""
+        """Filter the value at `time` seconds; a time that does not advance returns the last value."""
         if self._time is None or self._value is None or self._speed is None:
             self._time, self._value, self._speed = time, value, np.zeros_like(value)
             return value

@@ -1,6 +1,7 @@
 """Faces through time: one track for each visible face, found by the detector and then followed by its own landmarks.
 
-At most `MAX_TRACKS` faces are followed. The detector runs only while nobody is followed, and briefly once a second to notice others.
+At most `MAX_TRACKS` faces are followed. The detector runs only while nobody is followed, and briefly once a second to
+notice others.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ KEEP_PRESENCE = 0.5
 class FaceView:
     """One face in one frame.
 
-    `landmarks` (468, 3) pixels; `shape` (168,) lips and jaw with head pose removed, in eye distances; `mouth` (36, 36) uint8 luma;
-    `face` (224, 224, 3) uint8 RGB about twice a second, else None.
+    `landmarks` (468, 3) pixels; `shape` (168,) lips and jaw with head pose removed, in eye distances; `mouth` (36, 36)
+    uint8 luma; `face` (224, 224, 3) uint8 RGB about twice a second, else None.
     """
 
     track: int
@@ -75,7 +76,7 @@ class FaceTracker:
         self._rescan_due = -np.inf
 
     def __call__(self, frame: VideoFrame) -> list[FaceView]:
-        """The faces of this frame, the largest first."""
+        """Give the faces of this frame, the largest first."""
         if (frame.width, frame.height) != self._size:
             # A new resolution: pixel positions of the last frame mean nothing any more.
             self._size = (frame.width, frame.height)

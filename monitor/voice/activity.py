@@ -1,4 +1,4 @@
-"""Where somebody speaks: WebRTC's voice activity detector on 10 ms frames, with a hangover that bridges the gaps inside words."""
+"""Where somebody speaks: WebRTC's detector on 10 ms frames, with a hangover that bridges the gaps inside words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class VoiceActivity:
         self._hang = 0
 
     def __call__(self, samples: FloatArray) -> BoolArray:
-        """Flags of the whole 10 ms frames that the new samples complete, (n,)."""
+        """Give flags of the whole 10 ms frames that the new samples complete, (n,)."""
         joined = np.concatenate([self._tail, samples])
         count = len(joined) // FRAME
         self._tail = joined[count * FRAME :]

@@ -1,7 +1,7 @@
 """Log-mel frames at 100 Hz from 16 kHz audio, streaming: the same numbers whatever the size of the pieces fed in.
 
-Frame j looks at the 400 samples (25 ms, Hann) around sample 160 j. Mel filters are Slaney's, 80 from 20 to 7,600 Hz; the logarithm
-is natural over power plus 1e-6.
+Frame j looks at the 400 samples (25 ms, Hann) around sample 160 j. Mel filters are Slaney's, 80 from 20 to 7,600 Hz;
+the logarithm is natural over power plus 1e-6.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def frames(samples: FloatArray) -> FloatArray:
     pieces = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP][:count]
     spectrum = np.fft.rfft(pieces * _window(), FFT)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return np.log(power @ mel_filters() + FLOOR).astype(np.float32)
+    return np.asarray(np.log(power @ mel_filters() + FLOOR), np.float32)
 
 
 class LogMel:
@@ -62,7 +62,7 @@ class LogMel:
         self._tail: FloatArray = np.zeros(WINDOW // 2, np.float32)
 
     def __call__(self, samples: FloatArray) -> FloatArray:
-        """The frames that the new samples complete, (n, 80), n >= 0."""
+        """Give the frames that the new samples complete, (n, 80), n >= 0."""
         joined = np.concatenate([self._tail, samples])
         out = frames(joined)
         self._tail = joined[len(out) * HOP :]

@@ -1,7 +1,7 @@
-"""Audio blocks onto the 25 Hz grid: what the voice encoder takes, whole grid steps at a time. Pure but for the detector's own state.
+"""Audio blocks onto the 25 Hz grid: what the voice encoder takes, whole grid steps at a time.
 
-Blocks whose stamps jitter are taken as continuous; a hole is filled with silence that is marked unusable; after a long hole or a step
-back the stream starts anew.
+Blocks whose stamps jitter are taken as continuous; a hole is filled with silence that is marked unusable; after a long
+hole or a step back the stream starts anew.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class VoiceStream:
         self._restarted = True
 
     def push(self, block: AudioBlock) -> VoiceChunk | None:
-        """The grid steps that this block completes, or None."""
+        """Give the grid steps that this block completes, or None."""
         start, samples = round(block.stamp.media * RATE), block.samples
         real = np.ones(len(samples), np.bool_)
         hole = None if self._expected is None else start - self._expected
@@ -79,8 +79,8 @@ class VoiceStream:
         if count == 0:
             return None
         frames, used = count * PER_STEP, count * STEP
-        usable = self._real[:used].reshape(count, STEP).all(1)
-        speech = (self._flags[:frames].reshape(count, PER_STEP).sum(1) >= PER_STEP // 2) & usable
+        usable: BoolArray = np.asarray(self._real[:used].reshape(count, STEP).all(1), np.bool_)
+        speech: BoolArray = (self._flags[:frames].reshape(count, PER_STEP).sum(1) >= PER_STEP // 2) & usable
         chunk = VoiceChunk(
             self._first + self._done, self._mel[:frames].reshape(count, PER_STEP, MELS), speech, usable, self._restarted
         )

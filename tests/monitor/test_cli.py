@@ -21,7 +21,18 @@ from monitor.commands import doctor
 from monitor.config import ConfigError, load
 from monitor.tap.source import SourceError
 
-COMMANDS = ["serve", "scan", "train", "train speech", "doctor", "engines", "engines list", "engines verify"]
+COMMANDS = [
+    "serve",
+    "scan",
+    "evaluate",
+    "train",
+    "train speech",
+    "train calibration",
+    "doctor",
+    "engines",
+    "engines list",
+    "engines verify",
+]
 GROUPS = {"engines", "train"}
 HEAVY = {"av", "aiortc", "fastapi", "matplotlib", "onnxruntime", "openvino", "pydantic", "rich", "sqlalchemy"}
 

@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from monitor.commands import doctor, engines, evaluate, scan, serve, train
+from monitor.commands import bench, doctor, engines, evaluate, scan, serve, train
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -49,6 +49,7 @@ app.command("serve")(serve.command)
 app.command("scan")(scan.command)
 app.command("evaluate")(evaluate.command)
 app.add_typer(train.app, name="train")
+app.command("bench")(bench.command)
 app.command("doctor")(doctor.command)
 app.add_typer(engines.app, name="engines")
 

@@ -1,0 +1,73 @@
+"""Histograms and counters read back from `/metrics`, over a span: a reading at its end minus one at its begin. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
+
+PREFIX = "sidewitness_"
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Cumulative counts by upper bound, bounds ascending, the last one infinite."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        """How many observations."""
+        return self.counts[-1] if self.counts else 0.0
+
+    def since(self, before: Histogram) -> Histogram:
+        """Give what was observed after an earlier reading of the same histogram."""
+        return Histogram(self.bounds, tuple(now - then for now, then in zip(self.counts, before.counts, strict=True)))
+
+    def quantile(self, q: float) -> float | None:
+        """Give the q-quantile, straight between bounds; the last finite bound if it lies above, None without data."""
+        if not self.total:
+            return None
+        wanted, below, lower = q * self.total, 0.0, 0.0
+        for bound, count in zip(self.bounds, self.counts, strict=True):
+            if count >= wanted and count > below:
+                return lower if math.isinf(bound) else lower + (bound - lower) * (wanted - below) / (count - below)
+            below, lower = count, bound if math.isfinite(bound) else lower
+        return lower
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """One reading of `/metrics`: every sample of ours by name, and bounds by histogram."""
+
+    values: dict[str, float]
+    buckets: dict[str, tuple[tuple[float, float], ...]]
+
+    @classmethod
+    def parse(cls, text: str) -> Exposition:
+        """Read the text format of Prometheus, version 0.0.4."""
+        values: dict[str, float] = {}
+        buckets: dict[str, list[tuple[float, float]]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                name = sample.name.removeprefix(PREFIX)
+                if "le" in sample.labels:
+                    buckets.setdefault(name.removesuffix("_bucket"), []).append(
+                        (float(sample.labels["le"]), sample.value)
+                    )
+                else:
+                    values[name] = values.get(name, 0.0) + sample.value
+        return cls(values, {name: tuple(sorted(pairs)) for name, pairs in buckets.items()})
+
+    def histogram(self, name: str) -> Histogram:
+        """Give a histogram by its name without prefix; empty when there is none."""
+        pairs: Iterable[tuple[float, float]] = self.buckets.get(name, ())
+        bounds, counts = zip(*pairs, strict=True) if pairs else ((), ())
+        return Histogram(tuple(bounds), tuple(counts))
+
+    def value(self, name: str) -> float:
+        """Give a counter or gauge by its name without prefix, summed over labels; 0 when there is none."""
+        return self.values.get(name, 0.0)

@@ -1,0 +1,73 @@
+"""How fast a recorded clip is judged on one core, in a process of its own that may use no other.
+
+python -m monitor.bench.scanning CLIP ENGINE
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
+
+LEAST_SCANS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSpeed:
+    """Seconds of media judged a second, and the seconds that loading the models took before."""
+
+    times_real: float
+    load_seconds: float
+    clip_seconds: float
+
+
+async def measure(clip: Path, engine: str, folder: Path) -> ScanSpeed:
+    """Scan a clip in a child that is held to one core; raises `BenchError`."""
+    errors = folder / "scan.log"
+    child = await spawn("monitor.bench.scanning", str(clip), engine, errors=errors, env=environment())
+    try:
+        said, _ = await child.communicate()
+    finally:
+        await stop(child)
+    if child.returncode != 0:
+        raise BenchError(f"the scan failed: {last_line(errors)}")
+    return ScanSpeed(**json.loads(said))
+
+
+def scan_once(clip: Path, engine: str) -> ScanSpeed:
+    """Scan until three seconds have passed, on one of the cores that this process may use from now on."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    # After that: a runtime counts its cores when it is loaded.
+    from monitor.models import load_models
+    from monitor.scan import scan
+
+    began = time.perf_counter()
+    models = load_models("onnx" if engine == "onnx" else "openvino")
+    loaded = time.perf_counter()
+    media = 0.0
+    while not media or time.perf_counter() - loaded < LEAST_SCANS:
+        verdict = scan(clip, models)
+        if verdict.seconds <= 0:
+            raise SystemExit("error: the clip has no length")
+        media += verdict.seconds
+    return ScanSpeed(media / (time.perf_counter() - loaded), loaded - began, verdict.seconds)
+
+
+def main() -> int:
+    """Scan as the arguments say."""
+    die_with_parent()
+    clip, engine = sys.argv[1:]
+    speed = scan_once(Path(clip), engine)
+    sys.stdout.write(
+        json.dumps({name: getattr(speed, name) for name in ("times_real", "load_seconds", "clip_seconds")})
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -71,17 +71,14 @@ class FaceTracker:
         self._landmarks = FaceLandmarks(landmarks)
         self._tracks: list[_Track] = []
         self._next_number = 1
-        self._plan: SearchPlan | None = None
         self._size = (0, 0)
+        self._plan = SearchPlan(*self._size)
         self._rescan_due = -np.inf
 
     def __call__(self, frame: VideoFrame) -> list[FaceView]:
         """Give the faces of this frame, the largest first."""
         if (frame.width, frame.height) != self._size:
-            # A new resolution: pixel positions of the last frame mean nothing any more.
-            self._size = (frame.width, frame.height)
-            self._plan = SearchPlan(*self._size)
-            self._tracks.clear()
+            self._resize(frame.width, frame.height)
         now = frame.stamp.media
         if not self._tracks:
             self._search(frame, TILES_PER_FRAME)
@@ -94,9 +91,20 @@ class FaceTracker:
         views = self._without_twins(views)
         return sorted(views, key=lambda view: -view.quality.size)
 
+    def _resize(self, width: int, height: int) -> None:
+        # Calls change their resolution with the network: the same picture in another size keeps its faces.
+        across, down = width / max(self._size[0], 1), height / max(self._size[1], 1)
+        if abs(across / down - 1) > 0.02:
+            self._tracks.clear()
+        for track in self._tracks:
+            old = track.region
+            track.region = Region(old.x * across, old.y * down, old.side * down, old.angle)
+            track.box = track.box * np.float32(down)
+            track.smooth = OneEuro()
+        self._size = (width, height)
+        self._plan = SearchPlan(width, height)
+
     def _search(self, frame: VideoFrame, budget: int) -> None:
-        if self._plan is None:
-            return
         for _ in range(budget):
             found = self._detect(frame, next(self._plan))
             if found:

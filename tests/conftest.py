@@ -1,0 +1,39 @@
+"""What tests of every package share: the research clips, the face engines, and patience with busy machines."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from engines.base import Engine
+from engines.load import load_engine
+
+# A busy machine makes no example wrong.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+# Read once: tests of the settings take every SIDEWITNESS_* variable away.
+_DATA = Path(os.environ.get("SIDEWITNESS_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")).resolve()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder with clips.csv and clips/; a test that asks for it is skipped where it is absent."""
+    if not (_DATA / "clips.csv").exists():
+        pytest.skip("the research clips are absent: set SIDEWITNESS_DATA to their folder")
+    return _DATA
+
+
+@pytest.fixture(scope="session")
+def detector() -> Engine:
+    """The face detector, as the product runs it."""
+    return load_engine("face_detector")
+
+
+@pytest.fixture(scope="session")
+def landmarks() -> Engine:
+    """The landmark model, as the product runs it."""
+    return load_engine("face_landmarks")

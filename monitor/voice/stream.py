@@ -41,6 +41,7 @@ class VoiceStream:
 
     def __init__(self) -> None:
         self._expected: int | None = None
+        self._skip = 0
         self._reset(0)
 
     def _reset(self, first: int) -> None:
@@ -56,20 +57,19 @@ class VoiceStream:
         start, samples = round(block.stamp.media * RATE), block.samples
         real = np.ones(len(samples), np.bool_)
         hole = None if self._expected is None else start - self._expected
-        if hole is None or hole > MAX_HOLE or hole < -JITTER:
-            first = math.ceil(start / STEP)
-            skip = min(first * STEP - start, len(samples))
-            if hole is not None and -MAX_HOLE < hole < 0:
-                # The same moments once more (a repeated or reordered block): nothing new in it.
-                return None
-            samples, real = samples[skip:], real[skip:]
-            self._reset(first)
-            self._expected = first * STEP
+        if hole is None or abs(hole) > MAX_HOLE:
+            self._reset(math.ceil(start / STEP))
+            self._expected, self._skip = start, self._first * STEP - start
+        elif hole < -JITTER:
+            # The same moments once more (a repeated or reordered block): nothing new in it.
+            return None
         elif hole > JITTER:
             samples = np.concatenate([np.zeros(hole, np.float32), samples])
             real = np.concatenate([np.zeros(hole, np.bool_), real])
         self._expected = (self._expected or 0) + len(samples)
-        return self._absorb(samples, real)
+        skip = min(self._skip, len(samples))
+        self._skip -= skip
+        return self._absorb(samples[skip:], real[skip:])
 
     def _absorb(self, samples: FloatArray, real: BoolArray) -> VoiceChunk | None:
         self._mel = np.concatenate([self._mel, self._logmel(samples)])

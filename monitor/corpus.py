@@ -120,7 +120,11 @@ def _csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
             missing = [c for c in columns if c not in (reader.fieldnames or ())]
             if missing:
                 raise CorpusError(f"{path.name} lacks the columns {', '.join(missing)}: its first line must name them")
-            yield from reader
+            for raw in reader:
+                short = [c for c in columns if raw[c] is None]
+                if short:
+                    raise CorpusError(f"{path.name} line {reader.line_num} is too short: it has no {', '.join(short)}")
+                yield raw
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{path} cannot be read as CSV ({error}): check the path") from None
 

@@ -50,8 +50,8 @@ def mismatches(clips: Sequence[Encoded], seconds: float, seed: int = 0) -> dict[
         for i in random.choice(len(foreign), min(FOREIGN, len(foreign)), replace=False):
             out["other"] += _forged(detector, window, foreign[i], clip, "other")
         for shift in (RATE, -RATE):
-            moved = _at(clip, start + shift, len(window.lips))
-            if moved is not None:
+            if 0 <= start + shift <= len(clip.face) - len(window.lips):
+                moved = _at(clip, start + shift, len(window.lips))
                 out["shift"] += [matched, *_forged(detector, window, moved, clip, "shift")]
                 break
     return out
@@ -66,14 +66,10 @@ def _forged(detector: SynchronyDetector, lips: Window, voice: Window, clip: Enco
 def _windows(clip: Encoded, seconds: float) -> Iterator[tuple[int, Window]]:
     length = round(seconds * RATE)
     for start in range(0, len(clip.face) - length + 1, length):
-        window = _at(clip, start, length)
-        if window is not None:
-            yield start, window
+        yield start, _at(clip, start, length)
 
 
-def _at(clip: Encoded, start: int, length: int) -> Window | None:
-    if start < 0 or start + length > len(clip.face):
-        return None
+def _at(clip: Encoded, start: int, length: int) -> Window:
     part, every = slice(start, start + length), np.ones(length, np.bool_)
     return Window(
         end=(start + length) / RATE,

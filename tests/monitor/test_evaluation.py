@@ -1,0 +1,140 @@
+"""The measures against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from monitor.evaluation import Result, auc, bootstrap, by_method, curve, eer, summarise, tpr_at
+
+Floats = NDArray[np.float64]
+
+
+def floats(*values: float) -> Floats:
+    return np.array(values, np.float64)
+
+
+def result(label: str, subject: str, score: float | None, method: str = "", reason: str | None = None) -> Result:
+    return Result(f"{subject}.mp4", label, method or label, subject, score, reason)
+
+
+@pytest.mark.parametrize(
+    ("fake", "real", "area"),
+    [
+        (floats(2, 3), floats(0, 1), 1.0),
+        (floats(0, 1), floats(2, 3), 0.0),
+        (floats(1), floats(1), 0.5),
+        (floats(1, 3), floats(0, 2), 0.75),
+        (floats(1, 2), floats(1, 0), 0.875),
+    ],
+)
+def test_area_under_the_curve(fake: Floats, real: Floats, area: float) -> None:
+    assert auc(fake, real) == pytest.approx(area)
+
+
+@pytest.mark.parametrize(("fake", "real"), [((), (1,)), ((1,), ()), ((), ())])
+def test_without_one_side_there_is_no_measure(fake: tuple[float, ...], real: tuple[float, ...]) -> None:
+    assert math.isnan(auc(floats(*fake), floats(*real)))
+    assert math.isnan(eer(floats(*fake), floats(*real)))
+
+
+def test_the_curve_runs_from_the_strictest_to_the_laxest_threshold() -> None:
+    alarms, misses = curve(floats(1, 3), floats(0, 2))
+    assert alarms.tolist() == [0, 0, 0.5, 0.5, 1]
+    assert misses.tolist() == [1, 0.5, 0.5, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("fake", "real", "rate"),
+    [
+        (floats(2, 3), floats(0, 1), 0.0),
+        (floats(1, 3), floats(0, 2), 0.5),
+        (floats(0, 5, 6, 7), floats(1, 2, 3, 8), 0.25),
+    ],
+)
+def test_equal_error_rate(fake: Floats, real: Floats, rate: float) -> None:
+    assert eer(fake, real) == pytest.approx(rate)
+
+
+def test_found_at_a_rate_of_false_alarms() -> None:
+    fake, real = floats(1, 3, 5, 7), floats(0, 2, 4, 6)
+    assert tpr_at(fake, real, 0.0) == 0.25
+    assert tpr_at(fake, real, 0.25) == 0.5
+    assert tpr_at(fake, real, 0.3) == 0.5
+    assert tpr_at(fake, real, 1.0) == 1.0
+
+
+scores = st.lists(st.floats(-5, 5, width=16), min_size=1, max_size=20)
+
+
+@given(scores, scores)
+def test_measures_stay_in_their_range_and_are_symmetric(fake: list[float], real: list[float]) -> None:
+    a, b = floats(*fake), floats(*real)
+    assert auc(a, b) == pytest.approx(1 - auc(b, a))
+    assert 0 <= eer(a, b) <= 1
+    alarms, misses = curve(a, b)
+    assert (np.diff(alarms) >= 0).all()
+    assert (np.diff(misses) <= 0).all()
+    assert (alarms[0], misses[0], alarms[-1], misses[-1]) == (0, 1, 1, 0)
+
+
+def people(count: int, seed: int = 0) -> list[Result]:
+    random = np.random.default_rng(seed)
+    found = []
+    for n in range(count):
+        found += [result("real", f"p{n}", float(random.normal(0))), result("fake", f"p{n}", float(random.normal(1.5)))]
+    return found
+
+
+def test_the_interval_holds_the_area_and_narrows_with_subjects() -> None:
+    few, many = people(8), people(80)
+    low, high = bootstrap(many, rounds=200)
+    whole = summarise(many)["auc"]
+    assert 0 < low < whole < high < 1
+    wide_low, wide_high = bootstrap(few, rounds=200)
+    assert wide_high - wide_low > high - low
+    assert bootstrap(many, rounds=200) == (low, high)
+
+
+def test_clips_of_one_subject_are_drawn_together() -> None:
+    # A thousand clips of one person are one draw: the interval cannot tell them apart.
+    one = [result("fake", "a", 1.0), result("real", "a", 0.0), *people(3)]
+    copies = [result("fake", "a", 1.0)] * 50 + [result("real", "a", 0.0)] * 50 + people(3)
+    assert bootstrap(copies, rounds=100)[1] >= bootstrap(one, rounds=100)[0]
+    single = bootstrap([result("fake", "a", s) for s in (0.0, 1.0)] + [result("real", "a", 0.5)] * 9, rounds=50)
+    assert single == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("results", [[], [result("real", "a", 1.0)], [result("real", "a", None)]])
+def test_what_cannot_be_measured_is_left_open(results: list[Result]) -> None:
+    found = summarise(results)
+    assert found["auc"] is None
+    assert found["auc_low"] is None
+    assert found["eer"] is None
+
+
+def test_a_summary_counts_abstentions_by_reason() -> None:
+    results = [*people(4), result("fake", "x", None, reason="silence"), result("real", "y", None, reason="no_face")]
+    results.append(result("real", "z", None, reason="silence"))
+    found = summarise(results)
+    assert (found["fake"], found["real"], found["subjects"], found["abstained"]) == (4, 4, 7, 3)
+    assert found["reasons"] == {"no_face": 1, "silence": 2}
+
+
+def test_each_method_meets_all_genuine_clips() -> None:
+    results = [
+        *(result("real", f"p{n}", float(n)) for n in range(4)),
+        result("fake", "q", 9.0, "good"),
+        result("fake", "q", -9.0, "bad"),
+        result("fake", "r", 9.0, "bad"),
+    ]
+    found = by_method(results)
+    assert {name: (row["auc"], row["fake"], row["real"]) for name, row in found.items()} == {
+        "good": (1.0, 1, 4),
+        "bad": (0.5, 2, 4),
+    }

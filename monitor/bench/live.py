@@ -199,5 +199,7 @@ def percentile(values: list[float], q: float) -> float | None:
 def slope(points: list[tuple[float, int]]) -> float:
     """Megabytes an hour through (seconds, bytes): the median of the slopes between points half the span apart."""
     apart = len(points) // 2
-    found = [(b - a) / (t - s) for (s, a), (t, b) in zip(points[: len(points) - apart], points[apart:], strict=True)]
-    return median(found) * 3600 / 1e6 if apart else 0.0
+    if not apart:
+        return 0.0
+    found = [(b - a) / (t - s) for (s, a), (t, b) in zip(points[:-apart], points[apart:], strict=True)]
+    return median(found) * 3600 / 1e6

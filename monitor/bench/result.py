@@ -81,9 +81,9 @@ def missing_live_rows(why: str) -> list[Row]:
 
 def stage_rows(stages: list[Stage]) -> list[Row]:
     """Make the rows that the stages give."""
-    whole = sum(stage.per_frame for stage in stages)
+    whole, face = sum(stage.per_frame for stage in stages), face_milliseconds(stages)
     return [
-        row(FACE, face_milliseconds(stages), "in this process, one thread"),
+        row(FACE, face, "in this process, one thread" if face is not None else "there is no face in the clip"),
         Row("all stages per frame", whole, "ms", note="sum of the table of stages"),
     ]
 

@@ -67,11 +67,13 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
 
 
 def _scans(clip: Path | None, webm: Path, engine: EngineName, folder: Path, tell: Tell) -> list[Row]:
-    named = [(SCAN, clip, f"{clip.name}")] if clip else []
-    named.append((SCAN_720, webm, "the stream of the live part"))
+    named = [(SCAN, clip, clip.name if clip else ""), (SCAN_720, webm, "the stream of the live part")]
     rows: list[Row] = []
     for name, path, what in named:
         tell("scanning", len(rows) / len(named))
+        if path is None:
+            rows.append(scan_row(name, None, "there is no clip: give --clip, or set SIDEWITNESS_DATA"))
+            continue
         try:
             speed = asyncio.run(scanning.measure(path, engine, folder))
         except BenchError as error:

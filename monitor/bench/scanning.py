@@ -9,10 +9,12 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engines.base import EngineError
 from monitor.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
+from monitor.tap.source import SourceError
 
 LEAST_SCANS = 3.0
 
@@ -42,7 +44,7 @@ async def measure(clip: Path, engine: str, folder: Path) -> ScanSpeed:
 def scan_once(clip: Path, engine: str) -> ScanSpeed:
     """Scan until three seconds have passed, on one of the cores that this process may use from now on."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    # After that: a runtime counts its cores when it is loaded.
+    # Only now: a runtime counts its cores when it is loaded.
     from monitor.models import load_models
     from monitor.scan import scan
 
@@ -53,7 +55,7 @@ def scan_once(clip: Path, engine: str) -> ScanSpeed:
     while not media or time.perf_counter() - loaded < LEAST_SCANS:
         verdict = scan(clip, models)
         if verdict.seconds <= 0:
-            raise SystemExit("error: the clip has no length")
+            raise SourceError(f"{clip.name} has no length: give another --clip")
         media += verdict.seconds
     return ScanSpeed(media / (time.perf_counter() - loaded), loaded - began, verdict.seconds)
 
@@ -62,10 +64,11 @@ def main() -> int:
     """Scan as the arguments say."""
     die_with_parent()
     clip, engine = sys.argv[1:]
-    speed = scan_once(Path(clip), engine)
-    sys.stdout.write(
-        json.dumps({name: getattr(speed, name) for name in ("times_real", "load_seconds", "clip_seconds")})
-    )
+    try:
+        speed = scan_once(Path(clip), engine)
+    except (SourceError, EngineError) as error:
+        raise SystemExit(f"error: {error}") from None
+    sys.stdout.write(json.dumps(asdict(speed)))
     return 0
 
 

@@ -15,6 +15,7 @@ from monitor.bench.stages import Stage
 COLOURS = {"ok": "green", "over": "bold red", "measured": "dim", "not measured": "yellow"}
 MOST = 2.0
 WIDE = 120
+BARS = {"ok": "#2f7d5b", "over": "#c0392b"}
 
 
 def show(result: Result, console: Console) -> None:
@@ -91,16 +92,14 @@ def draw(result: Result, path: Path) -> None:
     rows = [row for row in reversed(result.rows) if row.budget is not None]
     figure, axes = plt.subplots(figsize=(9, 0.6 + 0.42 * len(rows)), layout="constrained")
     for height, row in enumerate(rows):
-        if row.value is None or row.budget is None:
-            axes.text(0.02, height, "not measured", va="center", fontsize=8, color="#777777")
-            continue
-        used = row.budget.used(row.value)
-        axes.barh(height, min(used, MOST), color="#2f7d5b" if row.budget.holds(row.value) else "#c0392b")
-        told = f"{number(row.value)} of {row.budget} {row.unit}"
-        axes.text(min(used, MOST) + 0.02, height, told, va="center", fontsize=8)
+        told = "not measured"
+        if row.value is not None and row.budget is not None:
+            axes.barh(height, min(row.budget.used(row.value), MOST), color=BARS[row.state])
+            told = f"{number(row.value)} {row.unit}, budget {row.budget}"
+        axes.text(MOST + 0.05, height, told, va="center", fontsize=8)
     axes.axvline(1.0, color="black", linewidth=1)
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
-    axes.set(xlim=(0, MOST + 0.7), xlabel="share of the budget", title=result.machine["processor"])
+    axes.set(xlim=(0, MOST + 0.9), xlabel="share of the budget", title=result.machine["processor"])
     axes.set_xticks([0, 0.5, 1, 1.5, 2], ["0", "50 %", "100 %", "150 %", "200 %"])
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)

@@ -183,6 +183,8 @@ def summarize(timers: dict[str, Timer], seconds: float) -> list[Stage]:
     ]
 
 
-def face_milliseconds(stages: list[Stage]) -> float:
-    """Landmarks and crops of a frame, what the budget is for; finding faces is not in it."""
+def face_milliseconds(stages: list[Stage]) -> float | None:
+    """Add up landmarks and crops of a frame, without finding faces; None when no face was followed."""
+    if not any(stage.name == "landmarks" and stage.per_call is not None for stage in stages):
+        return None
     return sum(stage.per_frame for stage in stages if stage.name in ("landmarks", "crops, pose, quality"))

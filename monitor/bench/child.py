@@ -57,8 +57,7 @@ async def stop(process: Process) -> None:
     """End a process: SIGTERM, then SIGKILL; returns when it is gone. Safe to call twice."""
     if process.returncode is not None:
         return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
+    _send(process, signal.SIGTERM)
     try:
         await asyncio.wait_for(process.wait(), PATIENCE)
     except TimeoutError:
@@ -69,9 +68,14 @@ async def stop(process: Process) -> None:
 
 
 async def _kill(process: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
+    _send(process, signal.SIGKILL)
     await process.wait()
+
+
+def _send(process: Process, number: signal.Signals) -> None:
+    # Not process.terminate(): it would reap a child that has just ended, behind the back of asyncio's watcher.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, number)
 
 
 def last_line(errors: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,15 +29,18 @@ class Histogram:
         return Histogram(self.bounds, tuple(now - then for now, then in zip(self.counts, before.counts, strict=True)))
 
     def quantile(self, q: float) -> float | None:
-        """Give the q-quantile, straight between bounds; the last finite bound if it lies above, None without data."""
+        """Give the q-quantile (0 < q <= 1), straight between bounds; None without data.
+
+        It is the last finite bound where it lies above that.
+        """
         if not self.total:
             return None
-        wanted, below, lower = q * self.total, 0.0, 0.0
-        for bound, count in zip(self.bounds, self.counts, strict=True):
-            if count >= wanted and count > below:
-                return lower if math.isinf(bound) else lower + (bound - lower) * (wanted - below) / (count - below)
-            below, lower = count, bound if math.isfinite(bound) else lower
-        return lower
+        wanted = q * self.total
+        at = bisect_left(self.counts, wanted)
+        lower, below = (self.bounds[at - 1], self.counts[at - 1]) if at else (0.0, 0.0)
+        if math.isinf(self.bounds[at]):
+            return lower
+        return lower + (self.bounds[at] - lower) * (wanted - below) / (self.counts[at] - below)
 
 
 @dataclass(frozen=True, slots=True)

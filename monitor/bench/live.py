@@ -56,6 +56,7 @@ class Live:
     first_verdict: list[float]
     dropped: int
     late_hops: int
+    frames_per_second: float | None
     verdicts: dict[str, int]
 
 
@@ -100,6 +101,7 @@ class _Span:
     after: Exposition
     memory: list[tuple[float, int]]
     delays: list[float]
+    rates: list[float]
     verdicts: dict[str, int]
 
     def histogram(self, name: str) -> Histogram:
@@ -151,6 +153,7 @@ def _describe(
         first_verdict=witness.first(witness.scored),
         dropped=span.counted("media_items_dropped_total"),
         late_hops=span.counted("hops_late_total"),
+        frames_per_second=percentile(span.rates, 0.05),
         verdicts=span.verdicts,
     )
 
@@ -165,8 +168,8 @@ async def _span(server: Sidecar, sender: Sender, witness: Witness, call: _Call, 
         await _pause(min(1.0, call.seconds - passed), watching)
         memory.append((time.monotonic(), server.rss()))
     used, sent = server.usage().since(before), sender.cpu() - sent
-    delays, verdicts = list(witness.delays), dict(witness.verdicts)
-    return _Span(used, sent, numbers, await server.numbers(), memory, delays, verdicts)
+    delays, rates, verdicts = list(witness.delays), list(witness.rates), dict(witness.verdicts)
+    return _Span(used, sent, numbers, await server.numbers(), memory, delays, rates, verdicts)
 
 
 async def _settle(witness: Witness, call: _Call, watching: asyncio.Task[None]) -> None:

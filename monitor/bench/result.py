@@ -26,6 +26,7 @@ from monitor.bench.stages import Stage, face_milliseconds
 
 BUSY = 0.1
 LATE = 0.1
+LEAST_RATE = 28.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,9 @@ def live_notes(live: Live, cores: int) -> list[str]:
         notes.append(
             f"The publisher was late by up to {1000 * live.publisher_late:.0f} ms: use fewer --participants here."
         )
+    if live.frames_per_second is None or live.frames_per_second < LEAST_RATE:
+        told = "none" if live.frames_per_second is None else f"{live.frames_per_second:.0f}"
+        notes.append(f"Of 30 pictures a second {told} arrived: what is measured is less than a 720p30 participant.")
     if live.dropped:
         notes.append(f"{live.dropped} frames or blocks were dropped: this machine cannot judge {live.participants}.")
     if live.late_hops:

@@ -17,6 +17,7 @@ class Witness:
     scored: dict[str, list[float]] = field(default_factory=dict)
     verdicts: Counter[str] = field(default_factory=Counter)
     delays: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
 
     def take(self, message: dict[str, Any], now: float, wall: float) -> None:
         """Take a message that came at `now`, `wall` on the clock of its own `time`."""
@@ -27,6 +28,7 @@ class Witness:
         if any(score["score"] is not None for score in message["scores"].values()):
             self.scored.setdefault(who, []).append(now)
         self.verdicts["/".join(filter(None, (message["verdict"], message["reason"])))] += 1
+        self.rates += [message["quality"]["fps"]] if "fps" in message["quality"] else []
         self.delays.append(wall - datetime.fromisoformat(message["time"]).timestamp())
 
     def first(self, seen: dict[str, list[float]]) -> list[float]:
@@ -38,6 +40,7 @@ class Witness:
         return found
 
     def begin_span(self) -> None:
-        """Forget verdicts and delays so far."""
+        """Forget verdicts, delays and frame rates so far."""
         self.verdicts.clear()
         self.delays.clear()
+        self.rates.clear()

@@ -18,7 +18,7 @@ from prometheus_client import generate_latest
 from rich.console import Console
 
 from monitor import cli
-from monitor.bench import child, live, parties, run, scanning, stages
+from monitor.bench import child, live, parties, procfs, run, scanning, stages
 from monitor.bench.budgets import AGE, BUDGETS, CORES, FIRST_VERDICT, LIVE, MEMORY, READY, SCAN, Budget, Row, row
 from monitor.bench.child import BenchError
 from monitor.bench.clip import FPS, PER_SECOND, Stream, choose, generated, prepare
@@ -110,6 +110,11 @@ def test_this_process_can_be_read() -> None:
     assert machine["versions"]["openvino"][0].isdigit()
 
 
+def test_a_package_that_is_absent_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(procfs, "PACKAGES", ("surely-not-here",))
+    assert describe_machine()["versions"] == {"surely-not-here": "not installed"}
+
+
 def test_a_processor_without_a_name_is_told_by_its_architecture() -> None:
     assert processor("processor : 0\nmodel name\t: Fast One\nmodel name\t: Other\n") == "Fast One"
     assert processor("processor : 0\nBogoMIPS : 50\n") != ""
@@ -138,6 +143,8 @@ def test_a_quantile_above_the_last_bound_is_that_bound() -> None:
     histogram = Histogram((0.1, 1.0, float("inf")), (0.0, 1.0, 10.0))
     assert histogram.quantile(0.95) == 1.0
     assert histogram.quantile(0.05) == pytest.approx(0.1 + 0.9 * 0.5)
+    assert Histogram((0.1, float("inf")), (4.0, 4.0)).quantile(0.5) == pytest.approx(0.05)
+    assert Histogram((0.1, float("inf")), (4.0, 4.0)).quantile(1.0) == pytest.approx(0.1)
     assert Histogram((0.1, float("inf")), (0.0, 0.0)).quantile(0.5) is None
 
 
@@ -164,6 +171,7 @@ def state(who: str, time: str, score: float | None, verdict: str = "inconclusive
         "verdict": verdict,
         "reason": "not_enrolled",
         "scores": scores,
+        "quality": {} if score is None else {"fps": 29.5},
     }
 
 
@@ -180,7 +188,9 @@ def test_the_first_words_count_from_each_participants_media() -> None:
     assert witness.first(witness.scored) == [3.0]
     assert witness.delays == [0.25, 0.25, 0.5, 0.5]
     assert witness.verdicts == {"inconclusive/not_enrolled": 4}
+    assert witness.rates == [29.5]
     witness.begin_span()
+    assert not witness.rates
     assert not witness.delays
     assert not witness.verdicts
     assert len(witness.states["a"]) == 3
@@ -384,6 +394,7 @@ def a_live(**changed: Any) -> Live:
         "first_verdict": [3.0, 4.0],
         "dropped": 0,
         "late_hops": 0,
+        "frames_per_second": 30.0,
         "verdicts": {"inconclusive/not_enrolled": 80},
     }
     return Live(**(fields | changed))
@@ -415,12 +426,14 @@ def test_what_was_not_seen_of_everybody_is_not_measured() -> None:
 
 def test_doubtful_runs_say_so() -> None:
     assert len(live_notes(a_live(), 2)) == 1
-    doubtful = a_live(others_cores=0.5, publisher_late=0.4, dropped=7, late_hops=2)
+    doubtful = a_live(others_cores=0.5, publisher_late=0.4, dropped=7, late_hops=2, frames_per_second=12.0)
     notes = " ".join(live_notes(doubtful, 2))
     assert "conclude nothing" in notes
     assert "400 ms" in notes
     assert "7 frames" in notes
     assert "2 hops" in notes
+    assert "30 pictures a second 12 arrived" in notes
+    assert "none arrived" in " ".join(live_notes(a_live(frames_per_second=None), 2))
 
 
 STAGES = [Stage("landmarks", 1.0, 1.0, 1.2, 30.0), Stage("crops, pose, quality", 0.5, 0.5, None, 30.0)]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,12 +61,12 @@ class _VoiceStep(nn.Module):
 def export_lips(lips: Lips, folder: Path, about: About) -> None:
     """Write the lip encoder's pack; raises `TrainingError` when the ONNX file does not reproduce torch."""
     inputs = {"shape": (SHAPE,), "mouth": (MOUTH, MOUTH)}
-    _export(_LipStep(lips.eval()), inputs, lips.state_size, lips.reach, "lips", folder, about)
+    _export(_LipStep(lips).eval(), inputs, lips.state_size, lips.reach, "lips", folder, about)
 
 
 def export_voice(voice: Voice, folder: Path, about: About) -> None:
     """Write the voice encoder's pack; raises `TrainingError` when the ONNX file does not reproduce torch."""
-    _export(_VoiceStep(voice.eval()), {"mel": (4, 80)}, voice.state_size, voice.reach, "voice", folder, about)
+    _export(_VoiceStep(voice).eval(), {"mel": (4, 80)}, voice.state_size, voice.reach, "voice", folder, about)
 
 
 def _export(
@@ -79,10 +82,18 @@ def _export(
     batch, time = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("time", min=1, max=256)
     example = [torch.randn(2, _EXAMPLE, *shape) for shape in inputs.values()]
     shapes = [{0: batch, 1: time} for _ in inputs]
-    program = torch.onnx.export(
-        module, (*example, torch.zeros(2, state)), dynamo=True, opset_version=OPSET, external_data=False, verbose=False,
-        input_names=[*inputs, "state"], output_names=[output, "state_out"], dynamic_shapes=(*shapes, {0: batch}),
-    )  # fmt: skip
+    with _quietly():
+        program = torch.onnx.export(
+            module,
+            (*example, torch.zeros(2, state)),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+            input_names=[*inputs, "state"],
+            output_names=[output, "state_out"],
+            dynamic_shapes=(*shapes, {0: batch}),
+        )
     if program is None:
         raise TrainingError("torch.onnx.export gave no program: check the torch version against the `train` extra")
     path = folder / "model.onnx"
@@ -107,6 +118,20 @@ def _export(
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     (folder / "card.md").write_text(about.card)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the exporter from warning of what nobody here can change: its own internals, and torchvision's absence."""
+    chatter = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = chatter.level
+    chatter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        chatter.setLevel(level)
 
 
 def _specs(inputs: Mapping[str, tuple[int, ...]]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 After SpeechForensics (Liang et al., NeurIPS 2024, section 3.1): both see a neighbourhood of frames, both end in one
 space in which the cosine says how well they fit. The lips' answer is the mean of its two eyes' unit vectors, so that
-one dot product with the voice's unit vector averages both cosines.
+one dot product with the voice's unit vector averages both cosines; the mean over all speech is taken out of both before they are compared.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Lips(nn.Module):
     def __init__(self, channels: int = 160, dropout: float = 0.2) -> None:
         super().__init__()
         self.shape_scale = nn.Parameter(torch.ones(SHAPE), requires_grad=False)
+        self.centre = nn.Parameter(torch.zeros(SIZE), requires_grad=False)
         self.shapes = Tower(
             [Conv(SHAPE, channels, 5), *(Residual(channels, d, dropout) for d in DILATIONS)], channels, SIZE
         )
@@ -49,14 +50,19 @@ class Lips(nn.Module):
     def forward(self, shape: Tensor, mouth: Tensor) -> Tensor:
         """Encode a whole clip."""
         a, b = self.eyes(shape, mouth)
-        return (a + b) / 2
+        return _centred((a + b) / 2, self.centre)
 
     def step(self, shape: Tensor, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Encode the next frames of a stream; also the new state."""
         cut = self.shapes.state_size
         a, left = self.shapes.step(shape * self.shape_scale, state[:, :cut])
         b, right = self.pictures.step(_standard(mouth), state[:, cut:])
-        return (a + b) / 2, torch.cat([left, right], 1)
+        return _centred((a + b) / 2, self.centre), torch.cat([left, right], 1)
+
+
+def _centred(vectors: Tensor, centre: Tensor) -> Tensor:
+    """Unit vectors less what all speech has in common, which is no evidence of agreement (Mu and Viswanath 2018)."""
+    return nn.functional.normalize(vectors - centre, dim=-1)
 
 
 def _standard(mouth: Tensor) -> Tensor:
@@ -73,6 +79,7 @@ class Voice(nn.Module):
         super().__init__()
         self.mean = nn.Parameter(torch.zeros(STEP_MELS), requires_grad=False)
         self.scale = nn.Parameter(torch.ones(STEP_MELS), requires_grad=False)
+        self.centre = nn.Parameter(torch.zeros(SIZE), requires_grad=False)
         self.tower = Tower(
             [Conv(STEP_MELS, channels, 5), *(Residual(channels, d, dropout) for d in DILATIONS)], channels, SIZE
         )
@@ -89,12 +96,12 @@ class Voice(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """Encode a whole clip."""
-        out: Tensor = self.tower(self._standard(mel))
-        return out
+        return _centred(self.tower(self._standard(mel)), self.centre)
 
     def step(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Encode the next frames of a stream; also the new state."""
-        return self.tower.step(self._standard(mel), state)
+        vectors, state = self.tower.step(self._standard(mel), state)
+        return _centred(vectors, self.centre), state
 
     def _standard(self, mel: Tensor) -> Tensor:
         return (mel.flatten(2) - self.mean) * self.scale

@@ -77,10 +77,9 @@ def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for seconds in sorted({row["seconds"] for _, row in rows}):
         for key, style in (("auc_other", "-o"), ("auc_shift", "--s")):
-            points = [(minutes, row[key]) for minutes, row in rows if row["seconds"] == seconds]
-            axes.plot(
-                *zip(*points, strict=True), style, label=f"{seconds:g} s, {key.removeprefix('auc_')}", markersize=4
-            )
+            points = [(at, row[key]) for at, row in rows if row["seconds"] == seconds and row[key] is not None]
+            label = f"{seconds:g} s, {key.removeprefix('auc_')}"
+            axes.plot([at for at, _ in points], [area for _, area in points], style, label=label, markersize=4)
     axes.set(xlabel="minutes of training", ylabel="AUC on held-out speakers", ylim=(0.5, 1.0))
     axes.grid(alpha=0.3)
     axes.legend()
@@ -92,13 +91,27 @@ def _items(values: Mapping[str, Any]) -> str:
     return "\n".join(f"- {key}: {value}" for key, value in values.items())
 
 
-def _metrics(rows: Sequence[Mapping[str, float]]) -> str:
+def _metrics(rows: Sequence[Mapping[str, float | None]]) -> str:
+    if not rows:
+        return "Not measured: no speakers were held out."
     names = ("window", "windows", "speakers", "AUC other [95 %]", "AUC shift", "EER other", "TPR at 1 %")
-    head = f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
-    lines = [
-        f"| {r['seconds']:g} s | {r['windows']:.0f} | {r['subjects']:.0f} | {r['auc_other']:.3f} "
-        f"[{r['auc_other_low']:.3f}-{r['auc_other_high']:.3f}] | {r['auc_shift']:.3f} | {r['eer_other']:.3f} "
-        f"| {r['tpr_at_1_percent']:.2f} |"
-        for r in rows
-    ]
-    return "\n".join([head, *lines]) if lines else "Not measured: no speakers were held out."
+    head = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    return "\n".join([*head, *(f"| {' | '.join(_cells(row))} |" for row in rows)])
+
+
+def _cells(row: Mapping[str, float | None]) -> tuple[str, ...]:
+    interval = f"[{decimals(row['auc_other_low'])}-{decimals(row['auc_other_high'])}]"
+    return (
+        f"{row['seconds']:g} s",
+        f"{row['windows']:.0f}",
+        f"{row['subjects']:.0f}",
+        f"{decimals(row['auc_other'])} {interval}",
+        decimals(row["auc_shift"]),
+        decimals(row["eer_other"]),
+        decimals(row["tpr_at_1_percent"]),
+    )
+
+
+def decimals(value: float | None) -> str:
+    """Three decimals, or a dash for what could not be measured."""
+    return "-" if value is None else f"{value:.3f}"

@@ -96,7 +96,9 @@ def train(
         report({"step": run.step, "done": done, "loss": loss})
         if run.spent - measured >= recipe.measure_every:
             measured = run.spent
+            centre(run.mean_lips, run.mean_voice, training)
             _measure(run, held_out, recipe, folder, loss, report)
+    centre(run.mean_lips, run.mean_voice, training)
     _measure(run, held_out, recipe, folder, loss, report)
     return run
 
@@ -169,6 +171,26 @@ def source_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice, least: int =
             if 0 < abs(median) <= limit:
                 result[subject] = median
     return result
+
+
+@torch.no_grad()
+def centre(lips: Lips, voice: Voice, clips: Sequence[Clip], most: int = 300) -> None:
+    """Set what both towers take out of their vectors: the mean over the speech of up to `most` clips, evenly picked.
+
+    Frames of any lips and any voice point partly the same way. That part says nothing about a match, and it differs
+    from person to person, which is what calibration suffers from most.
+    """
+    lips.eval()
+    voice.eval()
+    lips.centre.zero_()
+    voice.centre.zero_()
+    seen, heard = [], []
+    for clip in clips[:: max(len(clips) // most, 1)]:
+        vectors, sound = encode(clip, lips, voice)
+        seen.append(vectors[torch.from_numpy(clip.good)])
+        heard.append(sound[torch.from_numpy(clip.good)])
+    lips.centre.copy_(torch.cat(seen).mean(0))
+    voice.centre.copy_(torch.cat(heard).mean(0))
 
 
 def _measure(

@@ -6,6 +6,7 @@ with another speaker's voice, and against their own voice shifted by a second.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -36,9 +37,9 @@ class Separation:
     eer_other: float
     tpr_at_1_percent: float
 
-    def as_dict(self) -> dict[str, float]:
-        """For a manifest or a log."""
-        return {key: round(float(value), 4) for key, value in asdict(self).items()}
+    def as_dict(self) -> dict[str, float | None]:
+        """For a manifest or a log; what could not be measured is None."""
+        return {key: round(float(n), 4) if math.isfinite(n) else None for key, n in asdict(self).items()}
 
 
 def auc(positive: Floats, negative: Floats) -> float:

@@ -165,6 +165,9 @@ def _print(summary: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    console = Console()
+    # Into a file or a pipe there is no width to fit.
+    console.width = console.width if console.is_terminal else 140
     table = Table("what", "AUC", "95 % interval", "EER", "forged", "genuine", "subjects", "abstained")
     named = [("synchrony", summary["synchrony"])]
     named += [(f"  {method}", row) for method, row in summary["synchrony"]["methods"].items()]
@@ -172,7 +175,7 @@ def _print(summary: dict[str, Any]) -> None:
     for name, row in named:
         cells = [_cell(row["auc"]), f"{_cell(row['auc_low'])}-{_cell(row['auc_high'])}", _cell(row["eer"])]
         table.add_row(escape(name), *cells, *(str(row[key]) for key in ("fake", "real", "subjects", "abstained")))
-    Console().print(table)
+    console.print(table)
 
 
 def _cell(value: float | None) -> str:

@@ -104,10 +104,12 @@ def _line(entry: dict[str, Any]) -> str:
     return "; ".join([head, *(_measured(row) for row in entry["held_out"])])
 
 
-def _measured(row: Mapping[str, float]) -> str:
-    other = f"{row['auc_other']:.3f} [{row['auc_other_low']:.3f}-{row['auc_other_high']:.3f}]"
+def _measured(row: Mapping[str, float | None]) -> str:
+    from engines.training.packs import decimals
+
+    other = f"{decimals(row['auc_other'])} [{decimals(row['auc_other_low'])}-{decimals(row['auc_other_high'])}]"
     size = f"{row['windows']:.0f} windows, {row['subjects']:.0f} speakers"
-    return f"{row['seconds']:g} s: AUC {other} other voice, {row['auc_shift']:.3f} shifted ({size})"
+    return f"{row['seconds']:g} s: AUC {other} other voice, {decimals(row['auc_shift'])} shifted ({size})"
 
 
 @app.command("calibration")

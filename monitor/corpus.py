@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,7 +33,11 @@ class CorpusError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One clip of a manifest. `group` and `fold` come from a split and are empty without one."""
+    """One clip of a manifest.
+
+    `group` and `fold` come from a split and are empty without one; `source` says where the clip is from, if the
+    manifest does.
+    """
 
     path: Path
     name: str
@@ -42,10 +46,11 @@ class Row:
     subject: str
     group: str = ""
     fold: str = ""
+    source: str = ""
 
 
 def read_manifest(path: Path) -> list[Row]:
-    """Read a manifest with the columns path, label (real or fake), method, subject.
+    """Read a manifest with the columns path, label (real or fake), method, subject, and perhaps source.
 
     Paths are relative to its folder. Raises `CorpusError`.
     """
@@ -53,7 +58,9 @@ def read_manifest(path: Path) -> list[Row]:
     for number, raw in enumerate(_csv(path, ("path", "label", "method", "subject")), 2):
         if raw["label"] not in ("real", "fake"):
             raise CorpusError(f"{path.name} line {number}: label is {raw['label']!r}, not real or fake")
-        rows.append(Row(path.parent / raw["path"], raw["path"], raw["label"], raw["method"], raw["subject"]))
+        source = (raw.get("source") or "").split(":")[0]
+        clip = path.parent / raw["path"]
+        rows.append(Row(clip, raw["path"], raw["label"], raw["method"], raw["subject"], source=source))
     if not rows:
         raise CorpusError(f"{path.name} lists no clips: add a line for each")
     return rows
@@ -74,7 +81,7 @@ def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
     for row in rows:
         raw = known.get(row.name)
         if raw is not None and raw["fold"] != "skip":
-            chosen.append(Row(row.path, row.name, row.label, row.method, raw["subject"], raw["group"], raw["fold"]))
+            chosen.append(replace(row, subject=raw["subject"], group=raw["group"], fold=raw["fold"]))
     if not chosen:
         raise CorpusError(f"{split.name} names none of the clips: its paths must be those of the manifest")
     return chosen

@@ -69,7 +69,7 @@ class DecisionConfig:
     update_factor: float = 10.0
     calm_seconds: float = 10.0
     abstain_seconds: float = 60.0
-    clip_p_value: float = 0.02
+    clip_p_value: float = 0.05
 
     def __post_init__(self) -> None:
         if not 0.0 < self.hop_seconds <= self.window_seconds:

@@ -39,3 +39,4 @@ def _repeat(packets: list[Packet], base: Fraction, period: Fraction, seconds: fl
             copy.pts, copy.dts, copy.duration, copy.time_base = packet.pts + move, packet.dts + move, packet.duration, base
             copy.is_keyframe = packet.is_keyframe
             yield copy
+

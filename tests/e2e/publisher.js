@@ -1,13 +1,46 @@
-// Plays a clip and publishes what it plays by WHIP, picture and sound from one clock. Parameters: clip, endpoint, token, late (ms
-// by which the picture is held back).
+// Publishes by WHIP what a clip plays or, without one, flashes and beeps. Parameters: clip, endpoint, token, late (ms by which the
+// picture is held back).
 const query = new URLSearchParams(location.search);
-const video = document.querySelector("video");
-video.src = query.get("clip");
-await video.play();
-const stream = video.captureStream();
-while (stream.getAudioTracks().length === 0 || stream.getVideoTracks().length === 0) {
-  await new Promise((resolve) => stream.addEventListener("addtrack", resolve, { once: true }));
+
+async function played(clip) {
+  const video = document.querySelector("video");
+  video.src = clip;
+  await video.play();
+  const stream = video.captureStream();
+  while (stream.getAudioTracks().length === 0 || stream.getVideoTracks().length === 0) {
+    await new Promise((resolve) => stream.addEventListener("addtrack", resolve, { once: true }));
+  }
+  return stream;
 }
+
+// A playing element hands out its sound before, and its picture after the delay of the sound card; here both are made at one moment.
+async function flashing() {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: 320, height: 240 });
+  const paint = canvas.getContext("2d");
+  const sound = new AudioContext({ sampleRate: 48000, latencyHint: "interactive" });
+  await sound.resume();
+  const tone = new OscillatorNode(sound, { frequency: 1000 });
+  const volume = new GainNode(sound, { gain: 0 });
+  const out = new MediaStreamAudioDestinationNode(sound, { channelCount: 1 });
+  tone.connect(volume).connect(out);
+  tone.start();
+  let lit = false;
+  const begin = performance.now();
+  setInterval(() => {
+    const since = (performance.now() - begin) % 2000;
+    const now = since < 120;
+    if (now !== lit) volume.gain.setValueAtTime(now ? 0.5 : 0, sound.currentTime);
+    lit = now;
+    paint.fillStyle = lit ? "white" : "black";
+    paint.fillRect(0, 0, 320, 240);
+    paint.fillStyle = "grey";
+    paint.fillRect((since / 2000) * 310, 230, 10, 10);
+  }, 20);
+  return new MediaStream([...canvas.captureStream(50).getTracks(), ...out.stream.getTracks()]);
+}
+
+const stream = query.has("clip") ? await played(query.get("clip")) : await flashing();
 const peer = new RTCPeerConnection();
 peer.addTransceiver(stream.getAudioTracks()[0], { direction: "sendonly", streams: [stream] });
 const late = Number(query.get("late") ?? 0);

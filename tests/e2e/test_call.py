@@ -25,8 +25,8 @@ from tests.e2e.browser import CHROMIUM, chromium, folders, serving
 from tests.e2e.media import marry
 
 DATA = Path(os.environ.get("SIDEWITNESS_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
-GENUINE = DATA / "clips/real/DiffDub__ablation_study__RD_Radio21_000_25fps__GT.mp4"
-OTHER = DATA / "clips/real/MimicTalk__Trump_10s.mp4"
+GENUINE = DATA / "clips/real/DiffDub__reconstruction__WRA_PeterRoskam0_000_25fps__GT.mp4"
+OTHER = DATA / "clips/real/Linly-Talker__WDA_AlexandriaOcasioCortez_000.mp4"
 TOKEN = "an-end-to-end-token"
 PROTOCOL = "sidewitness.alerts.v1"
 

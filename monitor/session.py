@@ -107,7 +107,8 @@ class Session:
         if now < self._due:
             return None
         # A host that was late skips hops; it does not make up for them in a burst.
-        self._due = max(self._due + self._config.hop_seconds, now)
+        late = (now - self._due) // self._config.hop_seconds
+        self._due += (late + 1) * self._config.hop_seconds
         window = self._window.window()
         decision = self._decide(window, now)
         return HopReport(self.key, now, window.end, decision, quality=self._quality(window))

@@ -1,8 +1,8 @@
 """The two towers of audio-visual speech agreement: lips (landmarks, mouth pictures) and voice, 25 vectors a second.
 
 After SpeechForensics (Liang et al., NeurIPS 2024, section 3.1): both see a neighbourhood of frames, both end in one
-space in which the cosine says how well they fit. The lips' answer is the mean of its two eyes' unit vectors, so that
-one dot product with the voice's unit vector averages both cosines; the mean over all speech is taken out of both before they are compared.
+space in which the cosine says how well they fit. The lips' answer is the mean of its two eyes' unit vectors; the mean
+over all speech is taken out of both answers, and what is left is of unit length: one dot product is the cosine.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Lips(nn.Module):
 
 
 def _centred(vectors: Tensor, centre: Tensor) -> Tensor:
-    """Unit vectors less what all speech has in common, which is no evidence of agreement (Mu and Viswanath 2018)."""
+    """Take out what all speech has in common, which is no evidence of agreement (Mu and Viswanath 2018)."""
     return nn.functional.normalize(vectors - centre, dim=-1)
 
 

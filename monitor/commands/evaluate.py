@@ -68,13 +68,14 @@ def command(
 
 
 def _parts(rows: list[Row], split: Path | None, folds: list[str], folders: list[Path]) -> list[tuple[Path, list[Row]]]:
-    """Which clips each set of packs scores: with folds, its fold's genuine clips; the forged ones go to the first."""
+    """Say which clips each set of packs scores: its fold's genuine clips; the forged ones go to the first."""
     from monitor.commands.train import RESEARCH_SPLIT
     from monitor.corpus import apply_split
 
     if split is None:
         return [(folders[0], rows)]
-    chosen = apply_split(rows, RESEARCH_SPLIT if str(split) == "research" else split)
+    known = apply_split(rows, RESEARCH_SPLIT if str(split) == "research" else split)
+    chosen = [row for row in known if row.label == "real"]
     genuine = [[r for r in chosen if r.fold == fold] for fold in folds] or [chosen]
     forged = [row for row in rows if row.label == "fake"]
     return [

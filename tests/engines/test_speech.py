@@ -18,7 +18,8 @@ from engines.base import load_pack
 from engines.load import EngineName, load_engine
 from engines.training.clips import TrainingError
 from engines.training.packs import draw_history, write_packs
-from engines.training.speech import Recipe, Run, source_offsets, train
+from engines.training.speech import Recipe, Run, centre, source_offsets, train
+from engines.training.validate import encode
 from tests.engines.towers import clip, untrained
 
 TINY = Recipe(minutes=60.0, batch=4, length=20, max_steps=3, windows=(2.0,), align_at=0.3)
@@ -70,7 +71,8 @@ def test_a_run_can_start_anew_and_starts_the_same(done: tuple[Path, Run, list[di
 
 def test_the_shipped_towers_follow_the_trained_ones_slowly(done: tuple[Path, Run, list[dict[str, Any]]]) -> None:
     made = done[1]
-    pairs = list(zip(made.mean_lips.parameters(), made.lips.parameters(), strict=True))
+    both = zip(made.mean_lips.parameters(), made.lips.parameters(), strict=True)
+    pairs = [(mean, latest) for mean, latest in both if latest.requires_grad]
     assert any(bool((mean != latest).any()) for mean, latest in pairs)
     assert max(float((mean - latest).detach().abs().max()) for mean, latest in pairs) < 0.1
 
@@ -134,6 +136,18 @@ def test_a_card_without_measurements_says_so(tmp_path: Path, monkeypatch: pytest
     write_packs(bare, tmp_path, {}, {})
     assert len(cards) == 2
     assert all("Not measured: no speakers were held out." in card for card in cards)
+
+
+def test_the_centre_is_the_mean_of_what_is_spoken() -> None:
+    lips, voice = untrained()
+    clips = [clip("a", 1, 40), clip("b", 2, 60)]
+    clips[0].good[:20] = False
+    centre(lips, voice, clips)
+    middle = voice.centre.clone()
+    voice.centre.data.zero_()
+    heard = torch.cat([encode(one, lips, voice)[1][torch.from_numpy(one.good)] for one in clips])
+    assert (heard.mean(0) - middle).abs().max() < 1e-5
+    assert float(lips.centre.norm()) > 0
 
 
 def test_offsets_of_sources_are_small_and_of_known_subjects() -> None:

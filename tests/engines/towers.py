@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from engines.nets.speech import SHAPE, STEP_MELS, Lips, Voice
+from engines.nets.speech import SHAPE, SIZE, STEP_MELS, Lips, Voice
 from engines.training.clips import Clip
 
 # Two threads on a busy machine wait for each other longer than one works.
@@ -31,6 +31,7 @@ def untrained(seed: int = 0) -> tuple[Lips, Voice]:
     shake(lips, seed)
     shake(voice, seed)
     lips.shape_scale.data = 5 + torch.rand(SHAPE)
+    lips.centre.data, voice.centre.data = 0.03 * torch.randn(SIZE), 0.03 * torch.randn(SIZE)
     voice.mean.data, voice.scale.data = torch.full((STEP_MELS,), -6.0), 0.5 + torch.rand(STEP_MELS)
     return lips, voice
 

@@ -87,6 +87,7 @@ def test_training_makes_packs_and_goes_on_where_it_stopped(
     assert (tmp_path / "run" / "checkpoint.pt").exists()
 
 
+@pytest.mark.data
 def test_too_few_people_are_no_calibration(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "calibration.json"
     command = ["train", "calibration", str(corpus / "clips.csv"), "--fold", "always", "--out", str(target)]

@@ -1,4 +1,4 @@
-"""The whole path for real: Chromium publishes recorded clips over WebRTC, the sidecar judges, subscribers and the dashboard are told.
+"""The whole path for real: Chromium publishes over WebRTC, the sidecar judges, subscribers and dashboard are told.
 
 Two participants of one call show the same pictures; one has their own voice, the other another person's.
 """
@@ -95,7 +95,7 @@ async def publish(browser: Browser, address: str) -> Page:
 
 
 async def follow(socket: ClientConnection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Read until the dubbed participant's finding opens and the genuine one was judged for long; gives it and all states."""
+    """Read until the dubbed one's finding opens and the genuine one was judged for long; gives it and all states."""
     states: list[dict[str, Any]] = []
     opened: dict[str, Any] | None = None
     judged = 0

@@ -1,4 +1,4 @@
-"""Picture and sound of a browser on one clock: flashes and beeps of one moment, through Chromium and WebRTC, by capture time."""
+"""Picture and sound of a browser on one clock: flashes and beeps of one moment, by capture time after WebRTC."""
 
 from __future__ import annotations
 

@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.corpus import CorpusError, Row, apply_split, load_features, read_folder, read_manifest, workers_here
+from monitor.corpus import (
+    CorpusError,
+    Row,
+    _features,
+    apply_split,
+    load_features,
+    read_folder,
+    read_manifest,
+    workers_here,
+)
 from monitor.features import ClipFeatures
 from tests.monitor.tap.clips import write_clip
 
@@ -95,6 +104,16 @@ def test_features_are_kept_by_content_and_problems_told(tmp_path: Path) -> None:
     assert "words.mp4" in str(found["words.mp4"][1])
     assert found["absent.mp4"][1] == "absent.mp4: No such file or directory"
     assert [path.suffixes for path in cache.iterdir()] == [[".v1", ".npz"]]
+
+
+def test_a_worker_says_where_it_keeps_a_clip_or_why_it_cannot(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", seconds=0.4)
+    kept = _features(clip, tmp_path)
+    assert isinstance(kept, Path)
+    assert len(ClipFeatures.load(kept)) > 5
+    assert _features(clip, tmp_path) == kept
+    assert "words.mp4" in str(_features(write(tmp_path / "words.mp4", "these are words"), tmp_path))
+    assert _features(tmp_path / "absent.mp4", tmp_path) == "absent.mp4: No such file or directory"
 
 
 def test_what_is_kept_is_not_analysed_again(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_luma_moves_landmarks_by_under_a_hundredth_of_the_eye_distance(
             if views and number % 10 == 9:
                 region = region_of(views[0].landmarks)
                 grey, _ = find(frame, region)
-                image = cut_rgb(frame, region, SIZE).astype(np.float32)[None] / 255
+                image = cut_rgb(frame, region, SIZE).astype(np.float32)[None] * np.float32(1 / 255)
                 raw = landmarks.run({"image": image})["landmarks"][0].reshape(COUNT, 3) / SIZE
                 colour = region.to_picture(raw)
                 eyes = np.linalg.norm(colour[LEFT_EYE, :2] - colour[RIGHT_EYE, :2])

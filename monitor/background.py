@@ -21,7 +21,7 @@ from monitor.models import LIPS, VOICE
 from monitor.types import BoolArray, ClockState, FloatArray, Stamp
 from monitor.window import WindowBuffer
 
-LENGTHS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 7.0)
+LENGTHS = (2.0, 2.5, 3.0, 3.5, 4.0, 7.0)
 RATE = 25
 HOP = 0.5
 CHUNK = 25
@@ -76,7 +76,7 @@ def background(
 ) -> dict[float, list[tuple[float, str]]]:
     """Genuine scores by seconds of usable speech: {length: [(score, subject), ...]}.
 
-    A window counts for the longest length that its speech fills. Windows of 5 s serve the lengths up to 4.5, windows of
+    A window counts for the longest length that its speech fills. Windows of 5 s serve the lengths up to 4, windows of
     10 s the rest.
     """
     found: dict[float, list[tuple[float, str]]] = {}

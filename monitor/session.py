@@ -109,33 +109,36 @@ class Session:
         # A host that was late skips hops; it does not make up for them in a burst.
         late = (now - self._due) // self._config.hop_seconds
         self._due += (late + 1) * self._config.hop_seconds
-        window = self._window.window()
-        decision = self._decide(window, now)
-        return HopReport(self.key, now, window.end, decision, quality=self._quality(window))
+        return self._report(now)
 
     def finish(self, now: float) -> HopReport | None:
         """Judge what the last hop left over of a recording that has ended; None when nothing new came since."""
         if self._due is None or now <= self._due - self._config.hop_seconds:
             return None
-        self._due = now
-        return self.tick(now)
+        self._due = now + self._config.hop_seconds
+        return self._report(now, settled=True)
 
-    def _decide(self, window: Window, now: float) -> Decision:
-        obstacle = self._obstacle(now) or self._stalled(window)
+    def _report(self, now: float, settled: bool = False) -> HopReport:
+        window = self._window.window()
+        decision = self._decide(window, now, settled)
+        return HopReport(self.key, now, window.end, decision, quality=self._quality(window))
+
+    def _decide(self, window: Window, now: float, settled: bool) -> Decision:
+        score = self._detector.score(window, settled)
+        obstacle = self._obstacle(now) or self._stalled(window, score)
         if obstacle is not None:
             score = Score(self._detector.name, None, obstacle, one_sided=self._detector.one_sided)
         else:
-            score = self._models.calibration.apply(self._detector.score(window), window.speech_seconds)
+            score = self._models.calibration.apply(score, window.speech_seconds)
         began = now if self._began is None else self._began
         self._state, decision = advance(self._state, now - began, [score])
         return decision
 
-    def _stalled(self, window: Window) -> Reason | None:
-        """Say whether this window was judged already: it has not moved since the last hop."""
-        if self._judged_until is not None and window.end <= self._judged_until:
-            return Reason.WARMING_UP
+    def _stalled(self, window: Window, score: Score) -> Reason | None:
+        """Say whether this window was judged already: it has not moved since the last hop, and would count twice."""
+        moved = self._judged_until is None or window.end > self._judged_until
         self._judged_until = window.end
-        return None
+        return None if moved or score.value is None else Reason.WARMING_UP
 
     def _obstacle(self, now: float) -> Reason | None:
         fresh = {

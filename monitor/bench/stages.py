@@ -59,9 +59,9 @@ class TimedDetector:
         self.one_sided: bool = detector.one_sided
         self._score = timer(detector.score)
 
-    def score(self, window: Window) -> Score:
+    def score(self, window: Window, settled: bool = False) -> Score:
         """Score one window."""
-        score: Score = self._score(window)
+        score: Score = self._score(window, settled)
         return score
 
 

@@ -90,36 +90,34 @@ def _evaluate(parts: list[tuple[Path, list[Row]]], out: Path, mismatch: bool, ca
     from monitor.pictures import draw
 
     results: list[Result] = []
-    encoded: list[Encoded] = []
+    # Vectors of different packs cannot be compared: every part keeps to its own.
+    encoded: list[list[Encoded]] = []
     for folder, rows in parts:
         scored, vectors = _score(rows, folder, cache)
         results += scored
-        encoded += vectors
-    with (out / "results.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path", "label", "method", "subject", "detector", "score", "reason"])
-        for r in results:
-            writer.writerow(
-                [
-                    r.clip,
-                    r.label,
-                    r.method,
-                    r.subject,
-                    "synchrony",
-                    "" if r.score is None else f"{r.score:.6f}",
-                    r.reason or "",
-                ]
-            )
+        encoded.append(vectors)
+    _write(results, out / "results.csv")
     summary: dict[str, Any] = {"synchrony": {**summarise(results), "methods": by_method(results)}}
     sets: dict[str, Sequence[Result]] = {"synchrony": results}
     if mismatch:
         summary["mismatch"] = {}
         for seconds in WINDOWS:
-            for kind, found in mismatches(encoded, seconds).items():
-                summary["mismatch"][f"{kind} {seconds:g} s"] = summarise(found)
-                sets[f"{kind} voice, {seconds:g} s"] = found
+            found = [mismatches(part, seconds) for part in encoded]
+            for kind in ("other", "shift"):
+                pooled = [result for part in found for result in part[kind]]
+                summary["mismatch"][f"{kind} {seconds:g} s"] = summarise(pooled)
+                sets[f"{kind} voice, {seconds:g} s"] = pooled
     draw(sets, out)
     return summary
+
+
+def _write(results: Sequence[Result], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["path", "label", "method", "subject", "detector", "score", "reason"])
+        for r in results:
+            score = "" if r.score is None else f"{r.score:.6f}"
+            writer.writerow([r.clip, r.label, r.method, r.subject, "synchrony", score, r.reason or ""])
 
 
 def _score(rows: Sequence[Row], folder: Path, cache: Path) -> tuple[list[Result], list[Encoded]]:

@@ -22,6 +22,9 @@ class Detector(Protocol):
         """Whether a low score says nothing: such a detector raises suspicion and never clears it."""
         ...
 
-    def score(self, window: Window) -> Score:
-        """Score the window, higher being more suspicious, or abstain with a reason; evidence holds JSON values."""
+    def score(self, window: Window, settled: bool = False) -> Score:
+        """Score the window, higher being more suspicious, or abstain with a reason; evidence holds JSON values.
+
+        `settled` says that nothing more will come.
+        """
         ...

@@ -41,9 +41,13 @@ class SynchronyDetector:
     name: str = "synchrony"
     one_sided: bool = True
 
-    def score(self, window: Window) -> Score:
-        """Score one window; vectors are compared by their plain dot product, so encoders give them at unit length."""
-        reason = self._abstain(window)
+    def score(self, window: Window, settled: bool = False) -> Score:
+        """Score one window; vectors are compared by their plain dot product, so encoders give them at unit length.
+
+        `settled` says that nothing more will come, as at the end of a recording: what is missing is then named even
+        if the window never filled.
+        """
+        reason = self._abstain(window, settled)
         if reason:
             return Score(
                 self.name, None, reason, one_sided=True, evidence={"speech_seconds": round(window.speech_seconds, 2)}
@@ -61,11 +65,12 @@ class SynchronyDetector:
         }
         return Score(self.name, -float(means[best]), one_sided=True, evidence=evidence)
 
-    def _abstain(self, window: Window) -> Reason | None:
+    def _abstain(self, window: Window, settled: bool) -> Reason | None:
         if window.speech_seconds >= self.min_speech_seconds:
             lost = window.clock is ClockState.UNKNOWN and window.uncertainty > self.max_offset / window.rate
             return Reason.CLOCK_UNKNOWN if lost else None
-        if window.age < window.seconds:
+        short = window.age < window.seconds
+        if short and not settled:
             return Reason.WARMING_UP
         missing = (
             (Reason.NO_VIDEO, window.pictures),
@@ -73,8 +78,9 @@ class SynchronyDetector:
             (Reason.NO_FACE, window.lips_mask),
             (Reason.SILENCE, window.speech),
         )
-        least = self.min_speech_seconds * window.rate
-        return next((reason for reason, mask in missing if np.count_nonzero(mask) < least), Reason.LOW_QUALITY)
+        least = min(self.min_speech_seconds, window.age / 2) * window.rate
+        otherwise = Reason.WARMING_UP if short else Reason.LOW_QUALITY
+        return next((reason for reason, mask in missing if np.count_nonzero(mask) < least), otherwise)
 
 
 def offset_curve(window: Window, max_offset: int = 15) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -128,11 +128,11 @@ def test_what_is_not_a_clip_is_one_line_and_a_failure(
     assert "bad.mp4" in line
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.2])
-def test_a_short_clip_is_still_judged(tmp_path: Path, models: Models, seconds: float) -> None:
+@pytest.mark.parametrize(("seconds", "reason"), [(0.3, Reason.WARMING_UP), (1.2, Reason.NO_FACE)])
+def test_a_short_clip_is_still_judged(tmp_path: Path, models: Models, seconds: float, reason: Reason) -> None:
     verdict = scan(write_clip(tmp_path / "short.mp4", seconds=seconds), models)
     assert verdict.verdict is Verdict.INCONCLUSIVE
-    assert verdict.reason is Reason.WARMING_UP
+    assert verdict.reason is reason
     assert verdict.seconds == pytest.approx(seconds, abs=0.1)
 
 

@@ -116,6 +116,14 @@ def test_offsets_with_few_frames_are_left_out() -> None:
     assert score.value == pytest.approx(-means[counts >= 30].max())
 
 
+def test_the_end_of_a_short_recording_names_what_was_missing() -> None:
+    faceless = replace(same(), lips_mask=first(0), age=3.0)
+    assert SynchronyDetector().score(faceless).reason is Reason.WARMING_UP
+    assert SynchronyDetector().score(faceless, settled=True).reason is Reason.NO_FACE
+    brief = replace(same(), lips_mask=first(25), voice_mask=first(25), speech=first(25), age=1.0)
+    assert SynchronyDetector().score(brief, settled=True).reason is Reason.WARMING_UP
+
+
 def test_enough_speech_at_the_start_is_scored_before_the_window_is_full() -> None:
     assert SynchronyDetector().score(replace(same(), speech=first(50), age=2.0)).value is not None
     assert SynchronyDetector().score(replace(same(), speech=first(49), age=2.0)).reason is Reason.WARMING_UP

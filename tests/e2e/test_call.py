@@ -121,7 +121,7 @@ async def test_a_dubbed_participant_raises_a_finding_and_a_genuine_one_does_not(
     site_app = folders(pages=Path(__file__).parent, clips=clips)
     async with sidecar(tmp_path / "state") as host, serving(site_app) as site, chromium() as browser:
         async with host.subscribe(None, states=True) as socket:
-            dashboard = await browser.new_page(viewport={"width": 1440, "height": 900})
+            dashboard = await browser.new_page(viewport={"width": 1440, "height": 760})
             await dashboard.goto(f"{host.url}/#token={TOKEN}")
             await publish(browser, host.publisher(site, "genuine", "genuine.mp4"))
             first = json.loads(await asyncio.wait_for(socket.recv(), 5))
@@ -130,6 +130,8 @@ async def test_a_dubbed_participant_raises_a_finding_and_a_genuine_one_does_not(
             opened, states = await asyncio.wait_for(follow(socket), 110)
             await expect(dashboard.locator(".card[aria-label='dubbed']")).to_contain_text("alert", ignore_case=True)
             await expect(dashboard.locator(".card[aria-label='genuine']")).to_be_visible()
+            await dashboard.locator(".finding summary").first.click()
+            await expect(dashboard.locator(".finding svg.curve").first).to_be_visible()
             if folder := os.environ.get("SIDEWITNESS_PICTURES"):
                 await dashboard.screenshot(path=Path(folder) / "dashboard.png")
         assert opened["action"] == "opened"

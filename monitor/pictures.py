@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from monitor.evaluation import Result, auc, curve
+from engines.training.measures import auc, curve
+from monitor.evaluation import Result
 
 # Normal deviates of the error rates that a DET plot is labelled with.
 _TICKS = {0.01: -2.326, 0.02: -2.054, 0.05: -1.645, 0.1: -1.282, 0.2: -0.842, 0.4: -0.253}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engines.nets.speech import Lips, Voice
 from engines.training.agreement import best_agreement
 from engines.training.clips import Clip
+from engines.training.measures import auc, eer
 
 Floats = NDArray[np.float64]
 RATE = 25
@@ -40,24 +41,6 @@ class Separation:
     def as_dict(self) -> dict[str, float | None]:
         """For a manifest or a log; what could not be measured is None."""
         return {key: round(float(n), 4) if math.isfinite(n) else None for key, n in asdict(self).items()}
-
-
-def auc(positive: Floats, negative: Floats) -> float:
-    """Area under the ROC curve: the chance that a positive exceeds a negative, ties counting half."""
-    if len(positive) == 0 or len(negative) == 0:
-        return float("nan")
-    order = np.sort(negative)
-    below = np.searchsorted(order, positive, "left") + np.searchsorted(order, positive, "right")
-    return float(below.mean() / (2 * len(order)))
-
-
-def eer(positive: Floats, negative: Floats) -> float:
-    """Equal error rate of `positive` scoring above `negative`."""
-    levels = np.unique(np.concatenate([positive, negative]))
-    misses = np.searchsorted(np.sort(positive), levels, "left") / len(positive)
-    alarms = 1 - np.searchsorted(np.sort(negative), levels, "left") / len(negative)
-    at = int(np.argmin(np.abs(misses - alarms)))
-    return float((misses[at] + alarms[at]) / 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,18 +12,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from monitor.types import Reason, Verdict
+from tests.e2e.browser import ARGUMENTS, CHROMIUM
 from tests.e2e.dashboard_fixtures import TOKEN, JsonObject, Sidecar, curve, finding, running_sidecar, state
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = [
     pytest.mark.browser,

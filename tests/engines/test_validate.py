@@ -13,7 +13,8 @@ import torch
 
 from engines.nets.speech import Lips, Voice
 from engines.training.clips import Clip
-from engines.training.validate import auc, eer, encode, separation
+from engines.training.measures import auc, eer
+from engines.training.validate import encode, separation
 from tests.engines.towers import clip, untrained
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from monitor.evaluation import Result, auc, bootstrap, by_method, curve, eer, summarise, tpr_at
+from engines.training.measures import auc, curve, eer, tpr_at
+from monitor.evaluation import Result, bootstrap, by_method, summarise
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.evaluation import Result, auc
+from engines.training.measures import auc
+from monitor.evaluation import Result
 from monitor.mismatch import FOREIGN, Encoded, mismatches
 
 SIZE = 32

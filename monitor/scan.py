@@ -55,14 +55,18 @@ def score_json(score: Score) -> dict[str, Any]:
 
 
 def scan(
-    clip: Path, models: Models, config: SessionConfig | None = None, progress: Progress | None = None
+    clip: Path,
+    models: Models,
+    config: SessionConfig | None = None,
+    progress: Progress | None = None,
+    identity: str | None = None,
 ) -> ClipVerdict:
     """Judge the participant of a clip; raises `SourceError` when the file cannot be read.
 
-    `progress` is called with the seconds of media read so far.
+    `progress` is called with the seconds of media read so far; `identity` is whom the participant claims to be.
     """
     config = config or SessionConfig()
-    session = Session(ParticipantKey("scan", "1"), models, config)
+    session = Session(ParticipantKey("scan", "1", identity), models, config)
     reports: list[HopReport] = []
     faults: list[str] = []
     start = end = None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def command(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Video files with sound.")],
+    identity: Annotated[str | None, typer.Option(metavar="NAME", help="Whom the participant claims to be.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line and nothing else.")] = False,
     engine: Annotated[EngineName, typer.Option(help="What runs the encoders.")] = "openvino",
     window: Annotated[Literal["5", "10"], typer.Option(help="Window in seconds.")] = "5",
@@ -40,14 +41,16 @@ def command(
 
     err = Console(stderr=True)
     config = SessionConfig(DecisionConfig(window_seconds=float(window)))
-    verdicts, failed = _scan_all(clips, config, err, as_json, load_models(engine))
+    if identity is not None:
+        err.print("note: nobody is enrolled under that name: the clips are judged without a reference", markup=False)
+    verdicts, failed = _scan_all(clips, identity, config, err, as_json, load_models(engine))
     if not as_json and verdicts:
         _table(verdicts)
     return 1 if failed else 0
 
 
 def _scan_all(
-    clips: list[Path], config: SessionConfig, err: Console, as_json: bool, models: Models
+    clips: list[Path], identity: str | None, config: SessionConfig, err: Console, as_json: bool, models: Models
 ) -> tuple[list[ClipVerdict], int]:
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -68,7 +71,7 @@ def _scan_all(
         for clip in clips:
             try:
                 task = progress.add_task(escape(clip.name), total=max(probe_clip(clip).seconds, 0.1))
-                verdict = scan(clip, models, config, partial(_advance, progress, task))
+                verdict = scan(clip, models, config, partial(_advance, progress, task), identity)
             except SourceError as error:
                 failed += 1
                 err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)

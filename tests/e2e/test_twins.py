@@ -1,14 +1,18 @@
-"""Genuine clips of people that the encoders never saw, and their dubbed twins: the verdicts differ."""
+"""Genuine clips of people that the encoders never saw, and their dubbed twins: the verdicts differ; loss is no forgery."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from monitor.models import Models, load_models
+from monitor.report import ParticipantKey
 from monitor.scan import scan
-from monitor.types import Reason, Verdict
+from monitor.session import Session
+from monitor.tap.replay import read_clip
+from monitor.types import Reason, TrackFault, Verdict
 from tests.e2e.media import marry
 
 # All of fold `a` in engines/training/splits/research.csv.
@@ -37,3 +41,18 @@ def test_a_dubbed_twin_is_suspect_and_the_genuine_clip_is_not(
     assert dubbed.verdict in (Verdict.SUSPECT, Verdict.ALERT)
     assert dubbed.reason is Reason.LIPS_DISAGREE_WITH_VOICE
     assert (genuine.scores[0].p_value or 0.0) > (dubbed.scores[0].p_value or 1.0)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("lost", [0.05, 0.2])
+def test_loss_raises_nothing_on_a_genuine_clip(data_dir: Path, models: Models, lost: float) -> None:
+    session, random = Session(ParticipantKey("call", "lossy"), models), Random(1)
+    said = []
+    for item in read_clip(data_dir / "clips/real" / GENUINE[0]):
+        assert not isinstance(item, TrackFault)
+        report = session.tick(item.stamp.arrival)
+        said += [report.decision] if report else []
+        if random.random() >= lost:
+            session.push(item)
+    assert len(said) >= 15
+    assert all(decision.verdict is Verdict.INCONCLUSIVE and decision.transition is None for decision in said)

@@ -60,10 +60,12 @@ def test_a_table_is_for_people(data_dir: Path, tmp_path: Path, capsys: pytest.Ca
     # Square brackets are markup to the table; in a name they are letters.
     odd = tmp_path / "a[b]c.mp4"
     odd.write_bytes((data_dir / CLIP).read_bytes())
-    assert cli.run(["scan", str(odd), "--window", "10"]) == 0
-    said = capsys.readouterr().out
-    assert "a[b]c.mp4" in said
-    assert "agreement" in said
+    assert cli.run(["scan", str(odd), "--window", "10", "--identity", "Ann"]) == 0
+    said = capsys.readouterr()
+    assert "a[b]c.mp4" in said.out
+    assert "agreement" in said.out
+    assert "nobody is enrolled under that name" in said.err
+    assert "Ann" not in said.err
 
 
 @pytest.mark.parametrize(

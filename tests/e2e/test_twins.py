@@ -1,4 +1,4 @@
-"""Genuine clips of people that the encoders never saw, and their dubbed twins: the verdicts differ; loss is no forgery."""
+"""Genuine clips of people that the encoders never saw, and their dubbed twins; and what loss does to a genuine one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes `canonical.npy`, the mean face that poses are fitted to: `python -m monitor.face.make_canonical MANIFEST`.
+"""Makes `face/canonical.npy`, the mean face that poses are fitted to: `python -m monitor.make_canonical MANIFEST`.
 
 One mean shape for each clip, at most thirty clips a subject, then generalised Procrustes analysis on the rigid points.
 The result is a mean of many people and shows none of them.
@@ -79,5 +79,5 @@ def main(manifest: Path, target: Path) -> int:
 
 
 if __name__ == "__main__":
-    made = main(Path(sys.argv[1]), Path(__file__).with_name("canonical.npy"))
+    made = main(Path(sys.argv[1]), Path(__file__).parent / "face" / "canonical.npy")
     sys.stdout.write(f"canonical.npy: the mean of {made} clips\n")

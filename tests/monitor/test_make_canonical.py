@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.face.geometry import LEFT_EYE, RIGHT_EYE, canonical
-from monitor.face.make_canonical import CHIN, TOP, mean_face
+from monitor.make_canonical import CHIN, TOP, mean_face
 from monitor.types import FloatArray
 
 

@@ -17,12 +17,12 @@ from monitor.corpus import Row, load_features, workers_here
 from monitor.detectors.synchrony import SynchronyDetector
 from monitor.encode import StreamEncoder
 from monitor.features import ClipFeatures, unit
+from monitor.grid import RATE
 from monitor.models import LIPS, VOICE
 from monitor.types import BoolArray, ClockState, FloatArray, Stamp
 from monitor.window import WindowBuffer
 
 LENGTHS = (2.0, 2.5, 3.0, 3.5, 4.0, 7.0)
-RATE = 25
 HOP = 0.5
 CHUNK = 25
 

@@ -34,6 +34,9 @@ EXPECTED: Final = (
     ("monitor.tap.source", "SourceError"),
 )
 
+# Those of them that say the command was told the wrong thing.
+MISUSE: Final = ("ConfigError", "CorpusError")
+
 # Every usage error derives from this one; typer exports only some of them by name.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -87,7 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if sys.flags.dev_mode:
             raise
-        return _complain(describe(error), BAD_USAGE if type(error).__name__ == "ConfigError" else FAILED)
+        return _complain(describe(error), BAD_USAGE if type(error).__name__ in MISUSE else FAILED)
     return status if isinstance(status, int) else DONE
 
 

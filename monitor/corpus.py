@@ -22,6 +22,8 @@ from monitor.features import ClipFeatures, extract
 from monitor.models import DETECTOR, LANDMARKS
 from monitor.tap.source import SourceError
 
+RESEARCH = "research"
+RESEARCH_SPLIT = Path(__file__).parents[1] / "engines" / "training" / "splits" / "research.csv"
 # Raised whenever the features of a clip would change.
 FEATURES = 1
 SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".m4v"}
@@ -75,7 +77,11 @@ def read_folder(folder: Path) -> list[Row]:
 
 
 def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
-    """Take subject, group and fold of each clip from a split; clips that it does not name, or skips, are left out."""
+    """Take subject, group and fold of each clip from a split; clips that it does not name, or skips, are left out.
+
+    The name `research` stands for the split that is shipped.
+    """
+    split = RESEARCH_SPLIT if str(split) == RESEARCH else split
     known = {raw["path"]: raw for raw in _csv(split, ("path", "subject", "group", "fold"))}
     chosen = []
     for row in rows:

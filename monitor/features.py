@@ -15,7 +15,7 @@ from monitor.face.track import MOUTH_SIZE, FaceTracker, FaceView
 from monitor.grid import GridSample, Resampler, Sample
 from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, VideoFrame
-from monitor.voice.logmel import MELS
+from monitor.voice.logmel import FLOOR, MELS
 from monitor.voice.stream import PER_STEP, VoiceChunk, VoiceStream
 
 
@@ -66,19 +66,16 @@ def extract(clip: Path, detector: Engine, landmarks: Engine) -> ClipFeatures:
     tracker, voice = FaceTracker(detector, landmarks), VoiceStream()
     views: list[FaceView] = []
     chunks: list[VoiceChunk] = []
-    frames: list[float] = []
     crowd: Counter[int] = Counter()
     for item in read_clip(clip):
         if isinstance(item, VideoFrame):
             seen = tracker(item)
-            frames.append(item.stamp.media)
             views += seen
             crowd[len(seen)] += 1
         elif isinstance(item, AudioBlock) and (chunk := voice.push(item)) is not None:
             chunks.append(chunk)
-    faces = max(
-        (count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= 0.2 * len(frames)), default=0
-    )
+    enough = 0.2 * crowd.total()
+    faces = max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= enough), default=0)
     main = main_track(views)
     chosen = [view for view in views if view.track == main]
     size = float(np.median([view.quality.size for view in chosen])) if chosen else 0.0
@@ -114,7 +111,7 @@ def _assemble(lips: list[GridSample], chunks: list[VoiceChunk], size: float, fac
     shape = np.zeros((length, SHAPE_SIZE), np.float32)
     mouth = np.zeros((length, MOUTH_SIZE, MOUTH_SIZE), np.uint8)
     face = np.zeros(length, np.bool_)
-    mel = np.full((length, PER_STEP, MELS), np.log(1e-6), np.float32)
+    mel = np.full((length, PER_STEP, MELS), np.log(FLOOR), np.float32)
     speech = np.zeros(length, np.bool_)
     for step in lips:
         if step.index >= 0:

@@ -13,10 +13,10 @@ import numpy as np
 
 from monitor.detectors.synchrony import SynchronyDetector
 from monitor.evaluation import Result
+from monitor.grid import RATE
 from monitor.types import BoolArray, ClockState, FloatArray
 from monitor.window import Window
 
-RATE = 25
 FOREIGN = 20
 
 

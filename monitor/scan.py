@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.alerts.finding import describe_scores
 from monitor.decision.decide import judge_clip, most_useful
 from monitor.models import Models
 from monitor.report import HopReport, ParticipantKey
@@ -40,18 +41,8 @@ class ClipVerdict:
             "seconds": round(self.seconds, 3),
             "verdict": self.verdict.value,
             "reason": self.reason.value if self.reason else None,
-            "scores": {score.detector: score_json(score) for score in self.scores},
+            "scores": describe_scores(self.scores, evidence=True),
         }
-
-
-def score_json(score: Score) -> dict[str, Any]:
-    """Write a score for programs."""
-    return {
-        "score": score.value,
-        "p_value": score.p_value,
-        "reason": score.reason.value if score.reason else None,
-        "evidence": dict(score.evidence),
-    }
 
 
 def scan(

@@ -18,7 +18,8 @@ import numpy as np
 from monitor.decision.decide import Decision, DecisionConfig, advance, initial
 from monitor.detectors.synchrony import SynchronyDetector
 from monitor.encode import StreamEncoder
-from monitor.face.track import FaceTracker, FaceView
+from monitor.face.geometry import SHAPE_SIZE
+from monitor.face.track import MOUTH_SIZE, FaceTracker, FaceView
 from monitor.features import sample_of, unit
 from monitor.grid import Resampler, Sample
 from monitor.models import Models
@@ -52,7 +53,6 @@ class SessionConfig:
     """Window and decision settings of a session."""
 
     decision: DecisionConfig = field(default_factory=DecisionConfig)
-    retain: int = 256
 
     @property
     def window_seconds(self) -> float:
@@ -124,21 +124,23 @@ class Session:
         return HopReport(self.key, now, window.end, decision, quality=self._quality(window))
 
     def _decide(self, window: Window, now: float, settled: bool) -> Decision:
-        score = self._detector.score(window, settled)
-        obstacle = self._obstacle(now) or self._stalled(window, score)
-        if obstacle is not None:
-            score = Score(self._detector.name, None, obstacle, one_sided=self._detector.one_sided)
-        else:
-            score = self._models.calibration.apply(score, window.speech_seconds)
+        obstacle = self._obstacle(now)
+        score = self._judge(window, settled) if obstacle is None else self._abstain(obstacle)
         began = now if self._began is None else self._began
         self._state, decision = advance(self._state, now - began, [score])
         return decision
 
-    def _stalled(self, window: Window, score: Score) -> Reason | None:
-        """Say whether this window was judged already: it has not moved since the last hop, and would count twice."""
+    def _judge(self, window: Window, settled: bool) -> Score:
+        """Score a window; one that has not moved since it was last judged would count twice: it is not judged again."""
         moved = self._judged_until is None or window.end > self._judged_until
         self._judged_until = window.end
-        return None if moved or score.value is None else Reason.WARMING_UP
+        score = self._detector.score(window, settled)
+        if score.value is not None and not moved:
+            return self._abstain(Reason.WARMING_UP)
+        return self._models.calibration.apply(score, window.speech_seconds)
+
+    def _abstain(self, reason: Reason) -> Score:
+        return Score(self._detector.name, None, reason, one_sided=self._detector.one_sided)
 
     def _obstacle(self, now: float) -> Reason | None:
         fresh = {
@@ -161,15 +163,13 @@ class Session:
         return Reason.SEVERAL_FACES if self._picture.crowded else None
 
     def _quality(self, window: Window) -> Mapping[str, float]:
-        last = self._sound.last
-        unknown = last is None or last.state is ClockState.UNKNOWN
         return {
             "face_px": round(self._picture.face_px, 1),
             "fps": round(self._picture.fps, 1),
             "speech_seconds": round(window.speech_seconds, 2),
             "face_fraction": round(window.face_fraction, 3),
             "clock_uncertainty": round(window.uncertainty, 4),
-            "clock_mapped": 0.0 if unknown else 1.0,
+            "clock_mapped": float(window.clock is ClockState.MAPPED),
         }
 
 
@@ -237,7 +237,7 @@ class PictureSide:
         return views[0]
 
 
-_NOTHING = Sample(np.zeros(168, np.float32), np.zeros((36, 36), np.uint8), False)
+_NOTHING = Sample(np.zeros(SHAPE_SIZE, np.float32), np.zeros((MOUTH_SIZE, MOUTH_SIZE), np.uint8), False)
 
 
 class SoundSide:

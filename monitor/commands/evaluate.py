@@ -43,7 +43,7 @@ def command(
     Example: sidewitness evaluate clips.csv --out runs/evaluate --mismatch
     """
     from engines.base import MODELS
-    from monitor.corpus import CorpusError, read_manifest
+    from monitor.corpus import read_manifest
 
     unknown = set(detector or []) - {"synchrony"}
     if unknown:
@@ -55,11 +55,7 @@ def command(
         raise typer.BadParameter("--fold needs --split", param_hint="--fold")
     if len(folders) != max(len(folds), 1):
         raise typer.BadParameter("give one --packs for each --fold", param_hint="--packs")
-    try:
-        parts = _parts(read_manifest(manifest), split, folds, folders)
-    except CorpusError as error:
-        typer.echo(f"error: {error}", err=True)
-        return 2
+    parts = _parts(read_manifest(manifest), split, folds, folders)
     out.mkdir(parents=True, exist_ok=True)
     summary = _evaluate(parts, out, mismatch, cache)
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
@@ -69,12 +65,11 @@ def command(
 
 def _parts(rows: list[Row], split: Path | None, folds: list[str], folders: list[Path]) -> list[tuple[Path, list[Row]]]:
     """Say which clips each set of packs scores: its fold's genuine clips; the forged ones go to the first."""
-    from monitor.commands.train import RESEARCH_SPLIT
     from monitor.corpus import apply_split
 
     if split is None:
         return [(folders[0], rows)]
-    known = apply_split(rows, RESEARCH_SPLIT if str(split) == "research" else split)
+    known = apply_split(rows, split)
     chosen = [row for row in known if row.label == "real"]
     genuine = [[r for r in chosen if r.fold == fold] for fold in folds] or [chosen]
     forged = [row for row in rows if row.label == "fake"]

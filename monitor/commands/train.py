@@ -23,7 +23,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-RESEARCH_SPLIT = Path(__file__).parents[2] / "engines" / "training" / "splits" / "research.csv"
 RESEARCH_WEIGHTS = {"anchors": 0.45, "grid": 0.15, "wild": 0.4}
 
 
@@ -48,17 +47,12 @@ def speech(
 
     Example: sidewitness train speech clips.csv --split research --minutes 45
     """
-    from monitor.corpus import CorpusError
-
     if find_spec("torch") is None:
         typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
         return 1
-    try:
-        training, held_out = _clips(data, split, hold_out, cache)
-        sources = sorted({row.source for row in _rows(data, split, hold_out) if row.source and row.fold != hold_out})
-    except CorpusError as error:
-        typer.echo(f"error: {error}", err=True)
-        return 2
+    rows = _rows(data, split, hold_out)
+    training, held_out = _clips(rows, hold_out, cache)
+    sources = sorted({row.source for row in rows if row.source and row.fold != hold_out})
     return _train(training, held_out, out, minutes, smoke, sources)
 
 
@@ -72,6 +66,7 @@ def _train(
 
     from engines.training.packs import draw_history, write_packs
     from engines.training.speech import Recipe, train
+    from monitor.grid import RATE
 
     console = Console(stderr=True)
     known = {clip.group for clip in training}
@@ -94,7 +89,7 @@ def _train(
 
         run = train(training, held_out, recipe, out, report)
     draw_history(run.history, out / "history.png")
-    seconds = sum(len(clip) for clip in training) / 25
+    seconds = sum(len(clip) for clip in training) / RATE
     data = {
         "clips": len(training),
         "subjects": len({clip.subject for clip in training}),
@@ -142,18 +137,13 @@ def calibration(
 
     from engines.base import MODELS
     from monitor.background import background
-    from monitor.corpus import CorpusError
     from monitor.decision.calibration import MIN_SUBJECTS, Calibration
 
     folders, folds = packs or [MODELS], fold or ["a"]
     if len(folders) != len(folds):
         raise typer.BadParameter("give as many --fold as --packs", param_hint="--fold")
-    try:
-        rows = _rows(data, split, folds[0])
-        scores = background(rows, list(zip(folders, folds, strict=True)), cache)
-    except CorpusError as error:
-        typer.echo(f"error: {error}", err=True)
-        return 2
+    rows = _rows(data, split, folds[0])
+    scores = background(rows, list(zip(folders, folds, strict=True)), cache)
     tables = {}
     for length, found in sorted(scores.items()):
         people = {who for _, who in found}
@@ -190,18 +180,17 @@ def _rows(data: Path, split: Path | None, hold_out: str) -> list[Row]:
 
     rows = read_folder(data) if data.is_dir() else read_manifest(data)
     if split is not None:
-        rows = apply_split(rows, RESEARCH_SPLIT if str(split) == "research" else split)
+        rows = apply_split(rows, split)
     return [row for row in divide(rows, hold_out) if row.label == "real"]
 
 
-def _clips(data: Path, split: Path | None, hold_out: str, cache: Path) -> tuple[list[Clip], list[Clip]]:
+def _clips(rows: Sequence[Row], hold_out: str, cache: Path) -> tuple[list[Clip], list[Clip]]:
     from rich.console import Console
     from rich.progress import Progress
 
     from monitor.corpus import CorpusError, load_features, workers_here
     from monitor.training import to_clip
 
-    rows = _rows(data, split, hold_out)
     training: list[Clip] = []
     held_out: list[Clip] = []
     with Progress(console=Console(stderr=True)) as progress:

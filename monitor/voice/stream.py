@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.grid import RATE as GRID_RATE
 from monitor.types import AudioBlock, BoolArray, FloatArray
 from monitor.voice.activity import VoiceActivity
 from monitor.voice.logmel import HOP, MELS, RATE, LogMel
 
-GRID_RATE = 25
 STEP = RATE // GRID_RATE
 PER_STEP = STEP // HOP
 JITTER = int(0.03 * RATE)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from engines.base import Engine
 from engines.load import load_engine
-from monitor.features import ClipFeatures, extract
+from monitor.features import Change, ClipFeatures, extract
 from monitor.models import DETECTOR, LANDMARKS
 from monitor.tap.source import SourceError
 
@@ -94,13 +94,21 @@ def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
 
 
 def load_features(
-    rows: Sequence[Row], folder: Path, workers: int, done: Callable[[int], None]
+    rows: Sequence[Row],
+    folder: Path,
+    workers: int,
+    done: Callable[[int], None],
+    change: Change | None = None,
 ) -> Iterator[tuple[Row, ClipFeatures | str]]:
-    """Features of each clip, or the line that says why there are none; in the order of `rows`, analysed in parallel."""
+    """Features of each clip, or the line that says why there are none; in the order of `rows`, analysed in parallel.
+
+    With a `change` they are those of the changed clips, kept beside the others.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        results = pool.map(_features, [row.path for row in rows], [folder] * len(rows), chunksize=4)
+        paths = [row.path for row in rows]
+        results = pool.map(_features, paths, [folder] * len(rows), [change] * len(rows), chunksize=4)
         for count, (row, result) in enumerate(zip(rows, results, strict=True), 1):
             done(count)
             yield row, ClipFeatures.load(result) if isinstance(result, Path) else result
@@ -112,15 +120,16 @@ def _engines() -> tuple[Engine, Engine]:
     return load_engine(DETECTOR), load_engine(LANDMARKS)
 
 
-def _features(clip: Path, folder: Path) -> Path | str:
+def _features(clip: Path, folder: Path, change: Change | None = None) -> Path | str:
     try:
         digest = hashlib.sha256(clip.read_bytes()).hexdigest()
     except OSError as error:
         return f"{clip.name}: {error.strerror}"
-    target = folder / f"{digest[:32]}.v{FEATURES}.npz"
+    kind = f".{change.name}" if change else ""
+    target = folder / f"{digest[:32]}{kind}.v{FEATURES}.npz"
     if not target.exists():
         try:
-            extract(clip, *_engines()).save(target)
+            extract(clip, *_engines(), change).save(target)
         except SourceError as error:
             return str(error)
     return target

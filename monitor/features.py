@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from monitor.face.geometry import SHAPE_SIZE
 from monitor.face.track import MOUTH_SIZE, FaceTracker, FaceView
 from monitor.grid import GridSample, Resampler, Sample
 from monitor.tap.replay import read_clip
-from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, VideoFrame
+from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, MediaItem, VideoFrame
 from monitor.voice.logmel import FLOOR, MELS
 from monitor.voice.stream import PER_STEP, VoiceChunk, VoiceStream
 
@@ -61,13 +63,27 @@ class ClipFeatures:
             return cls(data["shape"], data["mouth"], data["face"], data["mel"], data["speech"], float(size), int(faces))
 
 
-def extract(clip: Path, detector: Engine, landmarks: Engine) -> ClipFeatures:
+class Change(Protocol):
+    """What is done to a clip's media before it is analysed: a worse call, a perturbation. Picklable."""
+
+    @property
+    def name(self) -> str:
+        """Part of the key under which features are kept: equal names must change a clip equally."""
+        ...
+
+    def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
+        """Give the changed items, in the order of their capture times."""
+        ...
+
+
+def extract(clip: Path, detector: Engine, landmarks: Engine, change: Change | None = None) -> ClipFeatures:
     """Features of the face that is seen longest and of the sound; raises `SourceError` when the clip cannot be read."""
     tracker, voice = FaceTracker(detector, landmarks), VoiceStream()
     views: list[FaceView] = []
     chunks: list[VoiceChunk] = []
     crowd: Counter[int] = Counter()
-    for item in read_clip(clip):
+    items = read_clip(clip)
+    for item in change(items) if change else items:
         if isinstance(item, VideoFrame):
             seen = tracker(item)
             views += seen

@@ -38,7 +38,8 @@ class Row:
     """One clip of a manifest.
 
     `group` and `fold` come from a split and are empty without one; `source` says where the clip is from, if the
-    manifest does.
+    manifest does. `sound` is a file of its own where the clip has no sound track; `reference` are clips of the person
+    that the subject claims to be.
     """
 
     path: Path
@@ -49,6 +50,8 @@ class Row:
     group: str = ""
     fold: str = ""
     source: str = ""
+    sound: Path | None = None
+    reference: tuple[Path, ...] = ()
 
 
 def read_manifest(path: Path) -> list[Row]:
@@ -104,11 +107,9 @@ def load_features(
 
     With a `change` they are those of the changed clips, kept beside the others.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        paths = [row.path for row in rows]
-        results = pool.map(_features, paths, [folder] * len(rows), [change] * len(rows), chunksize=4)
+        results = pool.map(_row_features, rows, [folder] * len(rows), [change] * len(rows), chunksize=4)
         for count, (row, result) in enumerate(zip(rows, results, strict=True), 1):
             done(count)
             yield row, ClipFeatures.load(result) if isinstance(result, Path) else result
@@ -120,18 +121,37 @@ def _engines() -> tuple[Engine, Engine]:
     return load_engine(DETECTOR), load_engine(LANDMARKS)
 
 
-def _features(clip: Path, folder: Path, change: Change | None = None) -> Path | str:
+def _row_features(row: Row, folder: Path, change: Change | None) -> Path | str:
+    return _features(row.path, folder, change, row.sound)
+
+
+def _features(clip: Path, folder: Path, change: Change | None = None, sound: Path | None = None) -> Path | str:
     try:
-        digest = hashlib.sha256(clip.read_bytes()).hexdigest()
+        content = digest(clip, sound)
     except OSError as error:
         return f"{clip.name}: {error.strerror}"
+    try:
+        return kept_features(clip, sound, content, folder, change)
+    except SourceError as error:
+        return str(error)
+
+
+def digest(clip: Path, sound: Path | None = None) -> str:
+    """Hash of a clip's content, 32 hexadecimal digits; raises `OSError`."""
+    with clip.open("rb") as file:
+        whole = hashlib.file_digest(file, "sha256")
+    if sound is not None:
+        whole.update(sound.read_bytes())
+    return whole.hexdigest()[:32]
+
+
+def kept_features(clip: Path, sound: Path | None, digest: str, folder: Path, change: Change | None = None) -> Path:
+    """File with the features of a clip, made if it is not there; raises `SourceError`."""
     kind = f".{change.name}" if change else ""
-    target = folder / f"{digest[:32]}{kind}.v{FEATURES}.npz"
+    target = folder / f"{digest}{kind}.v{FEATURES}.npz"
     if not target.exists():
-        try:
-            extract(clip, *_engines(), change).save(target)
-        except SourceError as error:
-            return str(error)
+        folder.mkdir(parents=True, exist_ok=True)
+        extract(clip, *_engines(), change).save(target)
     return target
 
 

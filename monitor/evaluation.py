@@ -20,7 +20,10 @@ ROUNDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One clip's outcome: `score` is None where the detector abstained, with the reason beside it."""
+    """One clip's outcome: `score` is None where the detector abstained, with the reason beside it.
+
+    `seconds` is the clip's length, `trimmed` how much of it was dropped before the first speech.
+    """
 
     clip: str
     label: str
@@ -28,6 +31,10 @@ class Result:
     subject: str
     score: float | None
     reason: str | None
+    p_value: float | None = None
+    seconds: float = 0.0
+    trimmed: float = 0.0
+    detector: str = "synchrony"
 
 
 def bootstrap(results: Sequence[Result], rounds: int = ROUNDS, seed: int = 0) -> tuple[float, float]:

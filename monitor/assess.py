@@ -1,0 +1,120 @@
+"""`evaluate`, without the command line: clips in, results.csv, summary.json and pictures out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engines.base import MODELS
+from monitor.corpus import Row, apply_split
+from monitor.evaluation import Result, by_method, summarise
+from monitor.mismatch import mismatches
+from monitor.pictures import draw
+from monitor.progress import clip_progress
+from monitor.scoring import DETECTORS, ClipDetector, Job
+from monitor.workers import Effort, encode_clips, score_clips
+
+WINDOWS = (2.0, 3.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Clips that are scored by one set of packs: vectors and scores of different packs are told apart."""
+
+    packs: Path
+    rows: tuple[Row, ...]
+
+    def detectors(self, names: Sequence[str]) -> tuple[ClipDetector, ...]:
+        """Give the detectors of these names, with this part's packs."""
+        return tuple(DETECTORS[name](self.packs) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is evaluated, by which detectors, and where it all goes."""
+
+    parts: tuple[Part, ...]
+    detectors: tuple[str, ...]
+    out: Path
+    effort: Effort
+    mismatch: bool = False
+
+
+def divide(rows: Sequence[Row], split: Path | None, folds: Sequence[str], folders: Sequence[Path]) -> tuple[Part, ...]:
+    """Say which clips each set of packs scores: its fold's genuine clips; the forged ones go to the first.
+
+    With a split, only the genuine clips that it names are used. Raises `CorpusError`.
+    """
+    packs = folders or [MODELS]
+    if split is None:
+        return (Part(packs[0], tuple(rows)),)
+    chosen = [row for row in apply_split(rows, split) if row.label == "real"]
+    genuine = [[r for r in chosen if r.fold == fold] for fold in folds] or [chosen]
+    forged = [row for row in rows if row.label == "fake"]
+    return tuple(
+        Part(folder, (*part, *(forged if n == 0 else [])))
+        for n, (folder, part) in enumerate(zip(packs, genuine, strict=True))
+    )
+
+
+def assess(plan: Plan) -> dict[str, Any]:
+    """Score everything, write the files and give what summary.json holds."""
+    plan.out.mkdir(parents=True, exist_ok=True)
+    results = _scored(plan)
+    write_results(results, plan.out / "results.csv")
+    summary: dict[str, Any] = {}
+    sets: dict[str, Sequence[Result]] = {}
+    for name in plan.detectors:
+        sets[name] = [r for r in results if r.detector == name]
+        summary[name] = {**summarise(sets[name]), "methods": by_method(sets[name])}
+    if plan.mismatch:
+        summary["mismatch"], pooled = _mismatch(plan)
+        sets |= pooled
+    draw(sets, plan.out)
+    (plan.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def _scored(plan: Plan) -> list[Result]:
+    results: list[Result] = []
+    with clip_progress("scoring clips", sum(len(part.rows) for part in plan.parts)) as tick:
+        for part in plan.parts:
+            jobs = [Job(row) for row in part.rows]
+            results += score_clips(jobs, part.detectors(plan.detectors), plan.effort, tick)
+    return results
+
+
+def _mismatch(plan: Plan) -> tuple[dict[str, Any], dict[str, list[Result]]]:
+    """Genuine lips against wrong voices, by window length; each part keeps to its own vectors."""
+    genuine = [(part.packs, [row for row in part.rows if row.label == "real"]) for part in plan.parts]
+    with clip_progress("encoding genuine clips", sum(len(rows) for _, rows in genuine)) as tick:
+        encoded = [encode_clips(rows, packs, plan.effort, tick) for packs, rows in genuine]
+    summary: dict[str, Any] = {}
+    sets: dict[str, list[Result]] = {}
+    for seconds in WINDOWS:
+        found = [mismatches(part, seconds) for part in encoded]
+        for kind in ("other", "shift"):
+            pooled = [result for part in found for result in part[kind]]
+            summary[f"{kind} {seconds:g} s"] = summarise(pooled)
+            sets[f"{kind} voice, {seconds:g} s"] = pooled
+    return summary, sets
+
+
+def write_results(results: Sequence[Result], path: Path) -> None:
+    """Write a row for each clip and detector; a score of None is an empty cell beside its reason."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            ["path", "label", "method", "subject", "detector", "score", "p_value", "reason", "seconds", "trimmed"]
+        )
+        for r in results:
+            numbers = (_cell(r.score, 6), _cell(r.p_value, 6), r.reason or "", f"{r.seconds:.2f}", f"{r.trimmed:.2f}")
+            writer.writerow([r.clip, r.label, r.method, r.subject, r.detector, *numbers])
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,164 @@
+"""Detectors as evaluation sees them: a clip in, one score for the whole clip out, or the reason why there is none.
+
+The seam is `ClipDetector`: settings that can be sent to a worker process, which loads the engines there once. A new
+detector is one class here and one line in `DETECTORS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from engines.base import MODELS, load_pack
+from engines.load import load_engine
+from monitor.background import encode_features, windows
+from monitor.corpus import Row
+from monitor.decision.calibration import Calibration
+from monitor.features import Change, ClipFeatures
+from monitor.grid import RATE
+from monitor.mismatch import Encoded
+from monitor.models import CALIBRATION, LIPS, VOICE, load_calibration
+from monitor.partial import Outcome
+from monitor.scan import clip_value
+from monitor.types import Reason
+
+# Raised whenever the same clip and the same packs would score differently: part of the key of every kept outcome.
+SCORING = 1
+WINDOW = 5.0
+LEAST_SPEECH = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One clip to score, perhaps changed before it is analysed."""
+
+    row: Row
+    change: Change | None = None
+
+
+class Scorer(Protocol):
+    """A detector with its engines loaded."""
+
+    def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
+        """Score one clip, of which the leading silence was dropped; features are those of the changed clip."""
+        ...
+
+
+class ClipDetector(Protocol):
+    """Settings of a detector: picklable, hashable and light. Engines are loaded by `load`, in the worker."""
+
+    @property
+    def name(self) -> str:
+        """The detector's name in results, and on the command line."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """A digest of all that determines a score besides the clip: packs, calibration, settings."""
+        ...
+
+    def __hash__(self) -> int:
+        """Equal settings are loaded once in a process."""
+        ...
+
+    def load(self) -> Scorer:
+        """Load the engines, one thread each; raises `EngineError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SynchronyClips:
+    """Agreement of lips and voice by the packs of a folder: the mean over the windows with the most speech."""
+
+    packs: Path = MODELS
+    name: str = "synchrony"
+
+    @property
+    def key(self) -> str:
+        """A digest of the packs, the calibration and the settings."""
+        hashes = [load_pack(self.packs / name).manifest.sha256 for name in (LIPS, VOICE)]
+        table = _calibration(self.packs)
+        about = [self.name, SCORING, hashes, WINDOW, table.to_json() if table else load_calibration().lengths]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+
+    def load(self) -> SynchronyScorer:
+        """Load both towers; raises `EngineError`."""
+        return SynchronyScorer(self.packs)
+
+
+class SynchronyScorer:
+    """Both towers and the calibration of a folder of packs."""
+
+    def __init__(self, packs: Path) -> None:
+        self._lips, self._voice = load_engine(LIPS, models=packs), load_engine(VOICE, models=packs)
+        self._calibration = _calibration(packs)
+        self._lengths = (self._calibration or load_calibration()).lengths
+
+    def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
+        """Score one clip; see `Scorer`."""
+        found = list(windows(encode_features(features, self._lips, self._voice), WINDOW))
+        if not found:
+            quiet = features.speech.sum() < LEAST_SPEECH * RATE
+            return Outcome(None, (Reason.SILENCE if quiet else Reason.LOW_QUALITY).value)
+        value, speech, _ = clip_value(found, self._lengths)
+        p_value = self._calibration.p_value(value, speech, once=True) if self._calibration else None
+        return Outcome(value, None, p_value)
+
+    def encode(self, row: Row, features: ClipFeatures) -> Encoded:
+        """Vectors of lips and voice of a whole clip."""
+        return Encoded(row.name, row.subject, *encode_features(features, self._lips, self._voice))
+
+
+DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {"synchrony": SynchronyClips}
+
+
+def trim(features: ClipFeatures) -> tuple[ClipFeatures, float]:
+    """Drop what lies before the first speech, and give the seconds dropped; without speech nothing is dropped.
+
+    In some published data sets a short leading silence tells forged from genuine (FakeAVCeleb, AV-Deepfake1M): a score
+    must not be able to see it.
+    """
+    start = int(np.argmax(features.speech)) if features.speech.any() else 0
+    if start == 0:
+        return features, 0.0
+    cut = replace(
+        features,
+        shape=features.shape[start:],
+        mouth=features.mouth[start:],
+        face=features.face[start:],
+        mel=features.mel[start:],
+        speech=features.speech[start:],
+    )
+    return cut, start / RATE
+
+
+def unusable(features: ClipFeatures) -> str | None:
+    """Say why no detector can judge a clip, None where one can."""
+    if features.faces > 1:
+        return Reason.SEVERAL_FACES.value
+    return None if features.face.any() else Reason.NO_FACE.value
+
+
+@cache
+def loaded(detector: ClipDetector) -> Scorer:
+    """Load a detector once in each process."""
+    return detector.load()
+
+
+def judge(job: Job, features: ClipFeatures, detector: ClipDetector) -> Outcome:
+    """Score one clip's features by one detector, leading silence dropped."""
+    trimmed, dropped = trim(features)
+    reason = unusable(trimmed)
+    found = Outcome(None, reason) if reason else loaded(detector)(job, trimmed)
+    return replace(found, seconds=len(features) / RATE, trimmed=dropped)
+
+
+def _calibration(packs: Path) -> Calibration | None:
+    return load_calibration(packs) if (packs / LIPS / CALIBRATION).exists() else None

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from monitor.corpus import FEATURES, Row, digest, kept_features, workers_here
 from monitor.evaluation import Result
-from monitor.features import ClipFeatures
+from monitor.features import Change, ClipFeatures
 from monitor.mismatch import Encoded
 from monitor.partial import Outcome, Partial
 from monitor.scoring import ClipDetector, Job, SynchronyClips, SynchronyScorer, judge, trim, unusable
@@ -56,7 +56,7 @@ def score_clips(jobs: Sequence[Job], detectors: Sequence[ClipDetector], effort: 
     `unreadable`.
     """
     results: list[list[Result]] = [[] for _ in jobs]
-    with Partial(effort.partial) as partial, _pool(effort.workers, frozenset(partial.outcomes)) as pool:
+    with Partial(effort.partial) as partial, worker_pool(effort.workers, frozenset(partial.outcomes)) as pool:
         task = _Task(tuple(detectors), tuple(detector.key for detector in detectors), effort.cache)
         waiting = {pool.submit(task, job): n for n, job in enumerate(jobs)}
         for future in as_completed(waiting):
@@ -69,10 +69,15 @@ def score_clips(jobs: Sequence[Job], detectors: Sequence[ClipDetector], effort: 
     return [result for group in results for result in group]
 
 
-def encode_clips(rows: Sequence[Row], packs: Path, effort: Effort, tick: Tick) -> list[Encoded]:
-    """Vectors of lips and voice of every clip that one speaking person can be seen in, leading silence dropped."""
-    with _pool(effort.workers) as pool:
-        waiting = [pool.submit(_encode, row, packs, effort.cache) for row in rows]
+def encode_clips(
+    rows: Sequence[Row], packs: Path, effort: Effort, tick: Tick, change: Change | None = None
+) -> list[Encoded]:
+    """Vectors of lips and voice of every clip that one speaking person can be seen in, leading silence dropped.
+
+    With a `change` they are those of the changed clips.
+    """
+    with worker_pool(effort.workers) as pool:
+        waiting = [pool.submit(_encode, Job(row, change), packs, effort.cache) for row in rows]
         found = []
         for future in waiting:
             found.append(future.result())
@@ -109,9 +114,10 @@ class _Task:
         return key, None if key in _known else judge(job, features, detector)
 
 
-def _encode(row: Row, packs: Path, cache: Path) -> Encoded | None:
+def _encode(job: Job, packs: Path, cache: Path) -> Encoded | None:
+    row = job.row
     try:
-        file = kept_features(row.path, row.sound, digest(row.path, row.sound), cache)
+        file = kept_features(row.path, row.sound, digest(row.path, row.sound), cache, job.change)
     except (OSError, SourceError):
         return None
     features, _ = trim(ClipFeatures.load(file))
@@ -160,7 +166,8 @@ def _follow_parent() -> None:
 
 
 @contextmanager
-def _pool(workers: int, known: frozenset[str] = frozenset()) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(workers: int, known: frozenset[str] = frozenset()) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one; `known` are keys of outcomes that need no work."""
     before = os.environ.get(THREADS)
     os.environ[THREADS] = "1"
     # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.

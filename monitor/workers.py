@@ -167,7 +167,7 @@ def _follow_parent() -> None:
 
 @contextmanager
 def worker_pool(workers: int, known: frozenset[str] = frozenset()) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this one; `known` are keys of outcomes that need no work."""
+    """Hold processes that end with this one; `known` are keys of outcomes that need no work."""
     before = os.environ.get(THREADS)
     os.environ[THREADS] = "1"
     # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.

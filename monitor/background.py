@@ -6,23 +6,24 @@ speaker is scored by the set whose training left that fold out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from engines.base import Engine
-from engines.load import load_engine
 from monitor.corpus import Row, load_features, workers_here
-from monitor.detectors.synchrony import SynchronyDetector
+from monitor.detectors.synchrony import MEMORY_SECONDS, SynchronyDetector
 from monitor.encode import StreamEncoder
 from monitor.features import ClipFeatures, unit
 from monitor.grid import RATE
-from monitor.models import LIPS, VOICE
+from monitor.models import load_speech
 from monitor.types import BoolArray, ClockState, FloatArray, Stamp
 from monitor.window import WindowBuffer
 
-LENGTHS = (2.0, 2.5, 3.0, 3.5, 4.0, 7.0)
+WINDOWS = (2.0, 2.5, 3.0, 3.5, 4.0)
+ACCUMULATED = (7.0, 10.0, 14.0)
 HOP = 0.5
 CHUNK = 25
 
@@ -38,58 +39,82 @@ def encode_features(
     mel = np.concatenate([features.mel, np.repeat(features.mel[-1:], tail, 0)])
     length = len(features)
     pad = np.zeros(tail, np.bool_)
-    seen = _stream(lips, {"shape": shape, "mouth": mouth}, np.concatenate([features.face, pad]), length)
-    heard = _stream(voice, {"mel": mel}, np.concatenate([features.speech, pad]), length)
+    seen = _stream(lips, {"shape": shape}, mouth, np.concatenate([features.face, pad]), length)
+    heard = _stream(voice, {}, mel, np.concatenate([features.speech, pad]), length)
     return *seen, *heard
 
 
 def _stream(
-    engine: Engine, inputs: dict[str, FloatArray], flags: BoolArray, length: int
+    engine: Engine, named: dict[str, FloatArray], other: FloatArray, flags: BoolArray, length: int
 ) -> tuple[FloatArray, BoolArray]:
-    done = StreamEncoder(engine, CHUNK).push(0, inputs, flags)
+    encoder = StreamEncoder(engine, CHUNK)
+    # Encoders from elsewhere have names of their own for their pictures and their sound.
+    done = encoder.push(0, {name: named.get(name, other) for name in encoder.names}, flags)
     return np.concatenate([d.vectors for d in done])[:length], np.concatenate([d.flags for d in done])[:length]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One hop of a clip: score and usable speech (s) of the window, and of all the evidence accumulated up to it."""
+
+    value: float
+    speech: float
+    whole: float
+    whole_speech: float
 
 
 def windows(
     encoded: tuple[FloatArray, BoolArray, FloatArray, BoolArray], seconds: float, hop: float = HOP
-) -> Iterator[tuple[float, float]]:
-    """Score and usable speech seconds of each window of a clip; windows on which the detector abstains are left out."""
+) -> Iterator[Judged]:
+    """Judge a clip hop by hop; windows on which the detector abstains are left out.
+
+    Short clips stand for long calls, in which the offset is known from up to 16 s of speech: each window is scored at
+    the offset that its whole clip shows.
+    """
     lips, face, voice, speech = encoded
     detector = SynchronyDetector()
-    buffer = WindowBuffer(seconds, keep_seconds=max(30.0, 2 * seconds))
+    buffer = WindowBuffer(seconds)
     stamp = Stamp(0.0, 0.0, 0.0, ClockState.MAPPED, 0.0)
     buffer.mark("video", stamp)
     buffer.mark("audio", stamp)
     step = round(hop * RATE)
+    hops = []
     for start in range(0, len(face), step):
         piece = slice(start, start + step)
         buffer.push_lips(start, lips[piece], face[piece])
         buffer.push_voice(start, voice[piece], speech[piece])
-        window = buffer.window()
-        score = detector.score(window)
+        hops.append(buffer.recall(MEMORY_SECONDS))
+    for window in hops:
+        score = detector.score(replace(window, memory=hops[-1].memory))
         if score.value is not None:
-            yield score.value, window.speech_seconds
+            whole = detector.score(window).evidence["accumulated"]
+            yield Judged(score.value, window.speech_seconds, -whole["agreement"], whole["speech_seconds"])
 
 
 def background(
-    rows: Sequence[Row], packs: Sequence[tuple[Path, str]], cache: Path
+    rows: Sequence[Row],
+    packs: Sequence[tuple[Path, str]],
+    cache: Path,
+    done: Callable[[int], None] = lambda _: None,
 ) -> dict[float, list[tuple[float, str]]]:
     """Genuine scores by seconds of usable speech: {length: [(score, subject), ...]}.
 
-    A window counts for the longest length that its speech fills. Windows of 5 s serve the lengths up to 4, windows of
-    10 s the rest.
+    Each hop counts once with its window, for the longest of the `WINDOWS` that its speech fills, and once with what was
+    accumulated, for the longest of the `ACCUMULATED`.
     """
     found: dict[float, list[tuple[float, str]]] = {}
     for folder, fold in packs:
-        lips, voice = load_engine(LIPS, models=folder), load_engine(VOICE, models=folder)
+        encoders = load_speech(folder)
         chosen = [row for row in rows if row.fold == fold]
-        for row, features in load_features(chosen, cache, workers_here(), lambda _: None):
+        for row, features in load_features(chosen, cache, workers_here(), done, wants=encoders.wants):
             if isinstance(features, str) or features.faces > 1 or len(features) < RATE:
                 continue
-            encoded = encode_features(features, lips, voice)
-            for seconds in (5.0, 10.0):
-                for score, speech in windows(encoded, seconds):
-                    length = max(n for n in LENGTHS if n <= speech + 1e-6)
-                    if (length <= 5.0) == (seconds == 5.0):
-                        found.setdefault(length, []).append((score, row.subject))
+            for hop in windows(encode_features(features, encoders.lips, encoders.voice), 5.0):
+                for lengths, value, speech in (
+                    (WINDOWS, hop.value, hop.speech),
+                    (ACCUMULATED, hop.whole, hop.whole_speech),
+                ):
+                    filled = [length for length in lengths if length <= speech + 1e-6]
+                    if filled:
+                        found.setdefault(filled[-1], []).append((value, row.subject))
     return found

@@ -1,7 +1,9 @@
 """Genuine lips against the wrong voice: what the synchrony detector must tell apart before anything else.
 
 Every window of a genuine clip is scored with its own voice, with voices of other subjects, and with its own voice a
-second later or earlier: forgeries of timing and content that need no forger.
+second later or earlier: forgeries of timing and content that need no forger. Each is scored twice: with nothing known
+of the clip but the window (`other`, `shift`), and with the clip's own offset known, as it is when the wrong voice
+begins in the middle of a call (`other, offset known`, `shift, offset known`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from monitor.types import BoolArray, ClockState, FloatArray
 from monitor.window import Window
 
 FOREIGN = 20
+KNOWN = ", offset known"
+KINDS = ("other", "shift", "other" + KNOWN, "shift" + KNOWN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,27 +37,30 @@ class Encoded:
 
 
 def mismatches(clips: Sequence[Encoded], seconds: float, seed: int = 0) -> dict[str, list[Result]]:
-    """Score `other` (another subject's voice) and `shift` (the own voice, one second off) against matched windows.
+    """Score `KINDS` of wrong voices against matched windows.
 
     Matched windows are the genuine results. Windows do not overlap; those on which the detector abstains are left out.
     """
     cut = [(clip, start, window) for clip in clips for start, window in _windows(clip, seconds)]
     random, detector = np.random.default_rng(seed), SynchronyDetector()
-    out: dict[str, list[Result]] = {"other": [], "shift": []}
+    out: dict[str, list[Result]] = {kind: [] for kind in KINDS}
     for clip, start, window in cut:
-        own = detector.score(window).value
-        if own is None:
+        known = replace(window, memory=_at(clip, 0, len(clip.face)))
+        own = [detector.score(w).value for w in (window, known)]
+        if None in own:
             continue
-        matched = Result(clip.clip, "real", "real", clip.subject, own, None)
-        out["other"].append(matched)
         foreign = [w for c, _, w in cut if c.subject != clip.subject]
-        for i in random.choice(len(foreign), min(FOREIGN, len(foreign)), replace=False):
-            out["other"] += _forged(detector, window, foreign[i], clip, "other")
-        for shift in (RATE, -RATE):
-            if 0 <= start + shift <= len(clip.face) - len(window.lips):
-                moved = _at(clip, start + shift, len(window.lips))
-                out["shift"] += [matched, *_forged(detector, window, moved, clip, "shift")]
-                break
+        chosen = random.choice(len(foreign), min(FOREIGN, len(foreign)), replace=False)
+        moved = next((s for s in (RATE, -RATE) if 0 <= start + s <= len(clip.face) - len(window.lips)), None)
+        voices = {
+            "other": [foreign[i] for i in chosen],
+            "shift": [] if moved is None else [_at(clip, start + moved, len(window.lips))],
+        }
+        for kind, wrong in voices.items():
+            for lips, value, suffix in ((window, own[0], ""), (known, own[1], KNOWN)):
+                forged = [r for voice in wrong for r in _forged(detector, lips, voice, clip, kind)]
+                matched = Result(clip.clip, "real", "real", clip.subject, value, None)
+                out[kind + suffix] += [matched, *forged] if wrong else []
     return out
 
 

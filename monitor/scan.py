@@ -82,22 +82,23 @@ def scan(
 
 
 def _whole(detector: str, reports: list[HopReport], models: Models) -> Score:
-    """One score for the clip: the mean over its windows, those with the most speech; or the most useful abstention."""
-    hops = [(s, r.quality["speech_seconds"]) for r in reports for s in r.decision.scores if s.detector == detector]
-    scored = [(score, speech) for score, speech in hops if score.value is not None]
+    """One score for the clip: the mean of what had accumulated at its hops, those with the most speech behind them."""
+    hops = [s for r in reports for s in r.decision.scores if s.detector == detector]
+    scored = [s for s in hops if s.value is not None]
     if not scored:
-        reason = most_useful(score.reason for score, _ in hops)
-        return Score(detector, None, reason, one_sided=True)
-    value, speech, count = clip_value([(s.value or 0.0, n) for s, n in scored], models.calibration.lengths)
-    middle = min((s for s, _ in scored), key=lambda s: abs((s.value or 0.0) - value))
+        return Score(detector, None, most_useful(s.reason for s in hops), one_sided=True)
+    piles = [s.evidence["accumulated"] for s in scored]
+    found = [(-float(pile["agreement"]), float(pile["speech_seconds"])) for pile in piles]
+    value, speech, count = clip_value(found, models.calibration.lengths)
+    middle, _ = min(zip(scored, found, strict=True), key=lambda pair: abs(pair[1][0] - value))
     score = replace(middle, value=value, p_value=None, evidence={**middle.evidence, "windows": count})
     return models.calibration.apply(score, speech, once=True)
 
 
 def clip_value(windows: Sequence[tuple[float, float]], lengths: Sequence[float]) -> tuple[float, float, int]:
-    """One value for a clip from its windows' (score, usable speech seconds): the mean of those with the most speech.
+    """One value for a clip from its hops' (score, usable speech seconds): the mean of those with the most speech.
 
-    Gives that mean, the least speech behind it, and how many windows it is over; windows are told apart by which of the
+    Gives that mean, the least speech behind it, and how many hops it is over; hops are told apart by which of the
     calibrated `lengths` they fill.
     """
     filled = [sum(length <= speech + 1e-6 for length in lengths) for _, speech in windows]

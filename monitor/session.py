@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from monitor.decision.decide import Decision, DecisionConfig, advance, initial
-from monitor.detectors.synchrony import SynchronyDetector
+from monitor.detectors.synchrony import MEMORY_SECONDS, SynchronyDetector
 from monitor.encode import StreamEncoder
 from monitor.face.geometry import SHAPE_SIZE
-from monitor.face.track import MOUTH_SIZE, FaceTracker, FaceView
+from monitor.face.pictures import PICTURES
+from monitor.face.track import FaceTracker, FaceView
 from monitor.features import sample_of, unit
 from monitor.grid import Resampler, Sample
 from monitor.models import Models
@@ -119,7 +120,7 @@ class Session:
         return self._report(now, settled=True)
 
     def _report(self, now: float, settled: bool = False) -> HopReport:
-        window = self._window.window()
+        window = self._window.recall(MEMORY_SECONDS)
         decision = self._decide(window, now, settled)
         return HopReport(self.key, now, window.end, decision, quality=self._quality(window))
 
@@ -178,6 +179,10 @@ class PictureSide:
 
     def __init__(self, models: Models) -> None:
         self._track = FaceTracker(models.detector, models.landmarks)
+        self._cut = PICTURES[models.wants.pictures]()
+        self._nothing = Sample(
+            np.zeros(SHAPE_SIZE, np.float32), np.zeros((self._cut.size, self._cut.size), np.uint8), False
+        )
         self._resample = Resampler()
         self._encode = StreamEncoder(models.lips)
         self._main: int | None = None
@@ -212,15 +217,15 @@ class PictureSide:
         while self._recent[-1][0] - self._recent[0][0] > FPS_SPAN:
             self._recent.popleft()
         if view is not None:
-            self._held = sample_of(view)
+            self._held = sample_of(view, self._cut(frame, view))
         elif self._held is not None:
             self._held = replace(self._held, usable=False)
         self.face_px = view.quality.size if view else 0.0
-        sample = self._held or _NOTHING
+        sample = self._held or self._nothing
         for step in self._resample.push(frame.stamp.media, sample):
             inputs: dict[str, FloatArray] = {
-                "shape": step.sample.shape[None],
-                "mouth": unit(step.sample.mouth[None]),
+                name: step.sample.shape[None] if name == "shape" else unit(step.sample.mouth[None])
+                for name in self._encode.names
             }
             for done in self._encode.push(step.index, inputs, np.array([step.sample.usable])):
                 window.push_lips(done.first, done.vectors, done.flags)
@@ -237,14 +242,11 @@ class PictureSide:
         return views[0]
 
 
-_NOTHING = Sample(np.zeros(SHAPE_SIZE, np.float32), np.zeros((MOUTH_SIZE, MOUTH_SIZE), np.uint8), False)
-
-
 class SoundSide:
     """Audio blocks to voice vectors in the window."""
 
     def __init__(self, models: Models) -> None:
-        self._stream = VoiceStream()
+        self._stream = VoiceStream(models.wants.sound)
         self._encode = StreamEncoder(models.voice)
         self.last: Stamp | None = None
 
@@ -254,5 +256,5 @@ class SoundSide:
         chunk = self._stream.push(block)
         if chunk is None:
             return
-        for done in self._encode.push(chunk.first, {"mel": chunk.mel}, chunk.speech):
+        for done in self._encode.push(chunk.first, dict.fromkeys(self._encode.names, chunk.mel), chunk.speech):
             window.push_voice(done.first, done.vectors, done.flags)

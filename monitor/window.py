@@ -8,7 +8,7 @@ track; everything else is zero and masked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,8 @@ class Window:
     `lips` (T, D) with `lips_mask` (T,), `voice` (T, E) with `voice_mask` (T,) and `speech` (T,); vectors are zero where
     masked. `pictures` (T,) is true where a picture was seen, with or without a usable face. `end` is the capture time
     of the end in seconds, `age` the seconds since the first push, `uncertainty` the half-width in seconds of the
-    pairing's error (the window's length while a track has no stamp).
+    pairing's error (the window's length while a track has no stamp). `memory` is the longer past that ends with this
+    window, where one was asked for.
     """
 
     end: float
@@ -39,6 +40,7 @@ class Window:
     uncertainty: float
     pictures: BoolArray
     age: float
+    memory: Window | None = None
 
     @property
     def seconds(self) -> float:
@@ -59,6 +61,14 @@ class Window:
     def face_fraction(self) -> float:
         """Fraction of frames with usable lips."""
         return float(np.mean(self.lips_mask))
+
+    def last(self, frames: int) -> Window:
+        """Cut off all but the newest `frames`."""
+        newest = {
+            name: getattr(self, name)[len(self.lips_mask) - frames :]
+            for name in ("lips", "lips_mask", "voice", "voice_mask", "speech", "pictures")
+        }
+        return replace(self, **newest, memory=None)
 
 
 class WindowBuffer:
@@ -122,6 +132,17 @@ class WindowBuffer:
             pictures=pictures,
             age=self._age(end, shift),
         )
+
+    def recall(self, speech_seconds: float) -> Window:
+        """Read the newest window, its `memory` reaching back until it holds so much usable speech, or all that is kept.
+
+        A memory is never shorter than the window.
+        """
+        longest = self.window(self.keep_seconds - PATIENCE_SECONDS)
+        spoken = np.cumsum((longest.lips_mask & longest.voice_mask & longest.speech)[::-1])
+        need = int(np.searchsorted(spoken, round(speech_seconds * self.rate))) + 1
+        length = min(max(need, round(self.seconds * self.rate)), len(spoken))
+        return replace(longest.last(round(self.seconds * self.rate)), memory=longest.last(length))
 
     def _offset(self, kind: TrackKind) -> float:
         stamp = self._stamps.get(kind)

@@ -2,7 +2,9 @@
 
 After SpeechForensics (Liang et al., NeurIPS 2024, section 3): the voice is shifted by -15 to 15 frames against the
 lips, the cosine of the two vectors of a frame is averaged over the frames at each offset, and the largest of the 31
-means is how well they agree.
+means is how well they agree. That is done over the evidence accumulated so far, up to 16 s of speech; the newest window
+is then scored at the offset found there. A constant offset is so forgiven, while one that jumps leaves the window where
+its voice is not, and one that wanders is paid for besides.
 
 The score is one-sided, in plain words: lips and voice that disagree are evidence of a forgery (another's voice, a
 dub, a broken lip-sync); lips and voice that agree are NOT evidence of a genuine person, because a good forgery agrees
@@ -17,20 +19,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from monitor.types import BoolArray, ClockState, Reason, Score
+from monitor.detectors.offset import Curve, offset_curve, track
+from monitor.types import ClockState, Reason, Score
 from monitor.window import Window
 
-# An offset is left out when the masks leave it less than this share of the frames that the richest offset has: a mean
-# over few frames is noisy, and the largest of many noisy means is too large.
-LEAST_SHARE = 0.5
+# Speech that evidence is accumulated over: agreement tells more up to 16 s (SpeechForensics, section 4.4).
+MEMORY_SECONDS = 16.0
+# A frame of wandering beyond what genuine clips show costs this much agreement.
+STEADY = 1.0
+WANDER_COST = 0.08
 
 
 @dataclass(frozen=True, slots=True)
 class SynchronyDetector:
     """Minus the agreement of lips and voice at the best of 2 * `max_offset` + 1 offsets (frames).
+
+    The offsets are searched over the window's memory, where it has one.
 
     Abstains under `min_speech_seconds` of usable speech, and while the clock is unknown by more than the offsets can
     make up for.
@@ -52,18 +57,27 @@ class SynchronyDetector:
             return Score(
                 self.name, None, reason, one_sided=True, evidence={"speech_seconds": round(window.speech_seconds, 2)}
             )
-        means, counts = offset_curve(window, self.max_offset)
-        kept = counts >= LEAST_SHARE * counts.max()
-        best = int(np.argmax(np.where(kept, means, -np.inf)))
+        curve, past = offset_curve(window, self.max_offset), window.memory or window
+        whole, path = offset_curve(past, self.max_offset), track(past, self.max_offset)
+        price = WANDER_COST * max(0.0, path.spread - STEADY)
+        best = curve.near(whole)
+        agreement = float(curve.means[best])
         offsets_ms = [round(1000 * k / window.rate) for k in range(-self.max_offset, self.max_offset + 1)]
         evidence: dict[str, Any] = {
             "offsets_ms": offsets_ms,
-            "agreement": _plain(means, kept),
+            "agreement": _plain(curve),
             "best_offset_ms": offsets_ms[best],
-            "agreement_max": round(float(means[best]), 4),
+            "agreement_max": round(agreement, 4),
             "speech_seconds": round(window.speech_seconds, 2),
+            "accumulated": {
+                "agreement": round(whole.agreement - price, 4),
+                "best_offset_ms": offsets_ms[whole.best],
+                "speech_seconds": round(past.speech_seconds, 2),
+                "path_ms": [round(1000 * k / window.rate) for k in path.offsets],
+                "wander_ms": round(1000 * path.spread / window.rate, 1),
+            },
         }
-        return Score(self.name, -float(means[best]), one_sided=True, evidence=evidence)
+        return Score(self.name, price - agreement, one_sided=True, evidence=evidence)
 
     def _abstain(self, window: Window, settled: bool) -> Reason | None:
         if window.speech_seconds >= self.min_speech_seconds:
@@ -83,21 +97,5 @@ class SynchronyDetector:
         return next((reason for reason, mask in missing if np.count_nonzero(mask) < least), otherwise)
 
 
-def offset_curve(window: Window, max_offset: int = 15) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Mean agreement (K,) at each offset -max_offset..max_offset, and the number of frames (K,) in each mean.
-
-    At offset k lips of frame t meet the voice of frame t + k; a mean over no frames is 0.
-    """
-    voice = np.pad(window.voice, ((max_offset, max_offset), (0, 0)))
-    speaks = np.pad(window.voice_mask & window.speech, max_offset)
-    length = len(window.lips)
-    shifted = sliding_window_view(voice, length, axis=0)
-    usable = sliding_window_view(speaks, length) & window.lips_mask
-    frames = np.einsum("td,kdt->kt", window.lips, shifted)
-    counts = usable.sum(axis=1)
-    means = np.where(usable, frames, 0.0).sum(axis=1) / np.maximum(counts, 1)
-    return np.asarray(means, np.float64), np.asarray(counts, np.int64)
-
-
-def _plain(means: NDArray[np.float64], kept: BoolArray) -> Sequence[float | None]:
-    return [round(float(mean), 4) if keep else None for mean, keep in zip(means, kept, strict=True)]
+def _plain(curve: Curve) -> Sequence[float | None]:
+    return [round(float(mean), 4) if keep else None for mean, keep in zip(curve.means, curve.kept, strict=True)]

@@ -11,7 +11,7 @@ import pytest
 
 from engines.base import Engine
 from engines.load import load_engine
-from monitor.background import LENGTHS, background, encode_features, windows
+from monitor.background import ACCUMULATED, WINDOWS, background, encode_features, windows
 from monitor.corpus import FEATURES, Row
 from monitor.encode import StreamEncoder
 from monitor.features import ClipFeatures
@@ -53,9 +53,18 @@ def test_windows_hop_over_a_clip_once_they_hold_enough_speech(
 ) -> None:
     found = list(windows(encode_features(features(length), *engines), seconds))
     assert (len(found) >= least) if least else not found
-    assert all(2.0 <= speech <= seconds for _, speech in found)
-    assert all(-1 <= score <= 1 for score, _ in found)
+    assert all(2.0 <= hop.speech <= min(seconds, hop.whole_speech) for hop in found)
+    assert all(-1 <= value <= 1 for hop in found for value in (hop.value, hop.whole))
     assert len(found) <= 2 * length
+
+
+def test_each_window_is_scored_at_the_offset_of_its_clip() -> None:
+    random, every = np.random.default_rng(0), np.ones(200, np.bool_)
+    lips, voice = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in random.normal(size=(2, 200, 16)).astype("f4"))
+    free = [hop.value for hop in windows((lips[:75], every[:75], voice[:75], every[:75]), 3.0)]
+    known = [hop.value for hop in windows((lips, every, voice, every), 3.0)]
+    # The window that was searched freely found the best of 31 chances; at an offset fixed by more it has but three.
+    assert known[len(free) - 1] > free[-1] + 0.02
 
 
 def test_scores_are_kept_by_length_and_only_of_the_fold(untrained_packs: Path, tmp_path: Path) -> None:
@@ -74,8 +83,8 @@ def test_scores_are_kept_by_length_and_only_of_the_fold(untrained_packs: Path, t
     rows.append(replace(rows[0], subject="other", fold="b"))
     rows.append(Row(tmp_path / "absent.mp4", "absent.mp4", "real", "real", "absent", "g", "a"))
     found = background(rows, [(untrained_packs, "a")], tmp_path)
-    assert set(found) <= set(LENGTHS)
+    assert set(found) <= {*WINDOWS, *ACCUMULATED}
     assert {2.0, 4.0, 7.0} <= set(found)
     assert {who for scores in found.values() for _, who in scores} == {"ann", "bob"}
-    # Only windows of 10 s hold 7 s of speech, and only one clip is as long.
+    # Only one clip is long enough to accumulate 7 s of speech.
     assert {who for _, who in found[7.0]} == {"ann"}

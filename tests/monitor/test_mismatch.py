@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from engines.training.measures import auc
 from monitor.evaluation import Result
-from monitor.mismatch import FOREIGN, Encoded, mismatches
+from monitor.mismatch import FOREIGN, KINDS, Encoded, mismatches
 
 SIZE = 32
 
@@ -28,13 +29,22 @@ def scores(results: list[Result], label: str) -> np.typing.NDArray[np.float64]:
 def test_every_window_meets_its_own_and_other_voices() -> None:
     clips = [clip(f"{n}.mp4", f"p{n}", 6, n) for n in range(4)]
     found = mismatches(clips, 2.0)
-    assert set(found) == {"other", "shift"}
+    assert set(found) == set(KINDS)
     assert len(scores(found["other"], "real")) == 12
     assert len(scores(found["other"], "fake")) == 12 * 9
     assert len(scores(found["shift"], "real")) == len(scores(found["shift"], "fake")) == 12
+    assert [len(found[kind]) for kind in KINDS[2:]] == [len(found[kind]) for kind in KINDS[:2]]
     for results in found.values():
         assert auc(scores(results, "fake"), scores(results, "real")) == 1
     assert {r.method for r in found["shift"]} == {"real", "shift"}
+
+
+def test_a_known_offset_leaves_less_to_chance() -> None:
+    clips = [clip(f"{n}.mp4", f"p{n}", 6, n) for n in range(4)]
+    found = mismatches(clips, 2.0)
+    free, known = (scores(found[kind], "fake") for kind in ("other", "other, offset known"))
+    assert known.mean() > free.mean()
+    assert scores(found["other, offset known"], "real") == pytest.approx(scores(found["other"], "real"))
 
 
 def test_no_more_than_so_many_foreign_voices_a_window() -> None:

@@ -255,3 +255,29 @@ def test_the_ring_agrees_with_a_dictionary(moves: list[tuple[int, int]]) -> None
     window = buffer.window(3.0)
     assert end is not None
     assert window.lips[:, 0].astype(int).tolist() == [kept.get(i, 0) for i in range(end - 75, end)]
+
+
+def test_a_memory_reaches_back_until_it_holds_enough_speech() -> None:
+    buffer = filled(500, 0)
+    buffer.push_voice(0, frames(0, 500), np.arange(500) % 2 == 0)
+    window = buffer.recall(8.0)
+    assert indices(window) == indices(buffer.window())
+    assert window.memory is not None
+    assert window.memory.speech_seconds == pytest.approx(8.0)
+    assert indices(window.memory)[0] == list(range(500 - len(window.memory.lips), 500))
+    assert 399 <= len(window.memory.lips) <= 401
+    assert window.memory.memory is None
+
+
+def test_a_memory_is_all_there_is_when_there_is_little_speech() -> None:
+    window = filled(250, 250).recall(16.0)
+    assert window.memory is not None
+    assert len(window.memory.lips) == 29 * 25
+    assert window.memory.speech_seconds == 10.0
+
+
+def test_a_memory_is_never_shorter_than_its_window() -> None:
+    window = filled().recall(1.0)
+    assert window.memory is not None
+    assert len(window.memory.lips) == 125
+    assert (window.seconds, window.end, window.age) == (5.0, window.memory.end, window.memory.age)

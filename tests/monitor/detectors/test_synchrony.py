@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.detectors.base import Detector
-from monitor.detectors.synchrony import SynchronyDetector, offset_curve
+from monitor.detectors.offset import offset_curve
+from monitor.detectors.synchrony import SynchronyDetector
 from monitor.types import BoolArray, ClockState, FloatArray, Reason
 from monitor.window import Window
 
@@ -83,15 +84,15 @@ def test_the_curve_is_the_mean_over_valid_speech_frames(seed: int, max_offset: i
         speech=masks[2],
         pictures=masks[0],
     )
-    means, counts = offset_curve(given_, max_offset)
+    curve = offset_curve(given_, max_offset)
     for k in range(-max_offset, max_offset + 1):
         dots = [
             float(given_.lips[t] @ given_.voice[t + k])
             for t in range(40)
             if 0 <= t + k < 40 and masks[0, t] and masks[1, t + k] and masks[2, t + k]
         ]
-        assert counts[k + max_offset] == len(dots)
-        assert means[k + max_offset] == pytest.approx(np.mean(dots) if dots else 0.0, abs=1e-5)
+        assert curve.counts[k + max_offset] == len(dots)
+        assert curve.means[k + max_offset] == pytest.approx(np.mean(dots) if dots else 0.0, abs=1e-5)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -108,12 +109,63 @@ def test_offsets_with_few_frames_are_left_out() -> None:
     lips_mask = first(60)
     speech = first(60)
     given_ = replace(window(unit(1), unit(2)), lips_mask=lips_mask, speech=speech)
-    means, counts = offset_curve(given_, 40)
+    curve = offset_curve(given_, 40)
     score = SynchronyDetector(max_offset=40).score(given_)
     assert score.evidence["agreement"][0] is None
     assert score.evidence["agreement"][40] is not None
-    assert counts[0] == 20
-    assert score.value == pytest.approx(-means[counts >= 30].max())
+    assert curve.counts[0] == 20
+    assert score.value == pytest.approx(-curve.means[curve.counts >= 30].max())
+
+
+def recalled(lips: FloatArray, voice: FloatArray) -> Window:
+    """The last 5 s, all of it in memory."""
+    whole = window(lips, voice)
+    return replace(whole.last(125), memory=whole)
+
+
+@settings(deadline=None)
+@given(st.integers(-10, 10), st.integers(0, 5))
+def test_a_constant_skew_of_400_ms_changes_nothing(skew: int, seed: int) -> None:
+    lips = unit(seed, 400)
+    straight, skewed = (SynchronyDetector().score(recalled(lips, np.roll(lips, k, axis=0))) for k in (0, skew))
+    assert skewed.value == pytest.approx(straight.value, abs=1e-4)
+    assert skewed.evidence["best_offset_ms"] == 40 * skew
+    assert skewed.evidence["accumulated"]["wander_ms"] == 0
+
+
+def test_the_window_is_scored_at_the_offset_of_the_past() -> None:
+    """After 11 s at one offset the voice jumps by 200 ms: free to choose, the window would fit as well as before."""
+    lips = unit(0, 400)
+    jumped = recalled(lips, np.concatenate([lips[:275], np.roll(lips, 5, axis=0)[275:]]))
+    free, held = SynchronyDetector().score(replace(jumped, memory=None)), SynchronyDetector().score(jumped)
+    assert free.value == pytest.approx(-1.0, abs=0.05)
+    assert held.value is not None
+    assert held.value > -0.3
+
+
+@pytest.mark.parametrize("every", [50, 100])
+def test_an_offset_that_wanders_is_paid_for(every: int) -> None:
+    lips = unit(0, 400)
+    places = np.random.default_rng(1).integers(-8, 9, 400 // every)
+    voice = np.concatenate([np.roll(lips, k, axis=0)[n * every : (n + 1) * every] for n, k in enumerate(places)])
+    steady, wandering = (
+        SynchronyDetector().score(recalled(lips, lips)),
+        SynchronyDetector().score(recalled(lips, voice)),
+    )
+    assert wandering.evidence["accumulated"]["wander_ms"] > 80
+    assert steady.value is not None
+    assert wandering.value is not None
+    assert wandering.value > steady.value + 0.4
+    assert wandering.evidence["accumulated"]["agreement"] < steady.evidence["accumulated"]["agreement"] - 0.4
+
+
+def test_a_window_that_memory_says_nothing_about_is_searched_freely() -> None:
+    lips = unit(0, 400)
+    voice = np.roll(lips, 12, axis=0)
+    quiet = np.arange(400) < 300
+    past = replace(window(lips, voice), lips_mask=quiet)
+    score = SynchronyDetector().score(replace(window(lips, voice).last(125), memory=past))
+    assert score.value == pytest.approx(-1.0, abs=0.05)
 
 
 def test_the_end_of_a_short_recording_names_what_was_missing() -> None:

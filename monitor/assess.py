@@ -35,13 +35,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is evaluated, by which detectors, and where it all goes."""
+    """What is evaluated, by which detectors, and where it all goes; `dataset` names the published data set, if any."""
 
     parts: tuple[Part, ...]
     detectors: tuple[str, ...]
     out: Path
     effort: Effort
     mismatch: bool = False
+    dataset: str | None = None
 
 
 def divide(rows: Sequence[Row], split: Path | None, folds: Sequence[str], folders: Sequence[Path]) -> tuple[Part, ...]:
@@ -66,7 +67,7 @@ def assess(plan: Plan) -> dict[str, Any]:
     plan.out.mkdir(parents=True, exist_ok=True)
     results = _scored(plan)
     write_results(results, plan.out / "results.csv")
-    summary: dict[str, Any] = {}
+    summary: dict[str, Any] = {"dataset": plan.dataset} if plan.dataset else {}
     sets: dict[str, Sequence[Result]] = {}
     for name in plan.detectors:
         sets[name] = [r for r in results if r.detector == name]

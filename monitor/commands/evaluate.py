@@ -10,9 +10,18 @@ import typer
 
 
 def command(
-    manifest: Annotated[Path, typer.Argument(help="CSV with the columns path,label(real|fake),method,subject.")],
+    data: Annotated[
+        Path, typer.Argument(help="CSV with the columns path,label(real|fake),method,subject; or a data set's folder.")
+    ],
     out: Annotated[Path, typer.Option(help="Where results.csv, summary.json and the pictures go.")],
     detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Which published data set the folder is, if not to guess.")
+    ] = None,
+    subset: Annotated[
+        str | None, typer.Option(help="Of a data set: train, val, test or all; by default its official test set.")
+    ] = None,
+    compression: Annotated[str | None, typer.Option(help="Of FaceForensics++: c23, raw or c40.")] = None,
     split: Annotated[
         Path | None, typer.Option(help="CSV with path,subject,group,fold; `research` names the shipped one.")
     ] = None,
@@ -30,20 +39,24 @@ def command(
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
 ) -> int:
-    """Score every clip of a manifest: AUC with its 95 % interval (bootstrap over subjects), EER and abstentions.
+    """Score every clip of a manifest or a data set: AUC with its 95 % interval, error rates and abstentions.
 
     What is finished is kept in OUT/partial.jsonl: run the same command again and it goes on where it stopped.
 
-    Example: sidewitness evaluate clips.csv --out runs/evaluate --mismatch
+    Example: sidewitness evaluate FaceForensics++ --compression c23 --out runs/ffpp
     """
     from monitor.assess import Plan, assess, divide
-    from monitor.corpus import read_manifest, workers_here
+    from monitor.corpus import workers_here
+    from monitor.datasets import Wanted, read_clips
     from monitor.workers import Effort
 
     _check(detector or [], split, fold or [], packs or [])
-    parts = divide(read_manifest(manifest), split, fold or [], packs or [])
+    name, found = read_clips(data, dataset, Wanted(subset, compression))
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    parts = divide(found.rows, split, fold or [], packs or [])
     effort = Effort(cache, out / "partial.jsonl", workers or workers_here())
-    summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch))
+    summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, name))
     typer.echo(json.dumps(summary)) if as_json else _print(summary)
     return 0
 

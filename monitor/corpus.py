@@ -142,11 +142,13 @@ def _features(clip: Path, folder: Path, change: Change | None = None, sound: Pat
 
 
 def digest(clip: Path, sound: Path | None = None) -> str:
-    """Hash of a clip's content, 32 hexadecimal digits; raises `OSError`."""
-    with clip.open("rb") as file:
-        whole = hashlib.file_digest(file, "sha256")
-    if sound is not None:
-        whole.update(sound.read_bytes())
+    """Hash of a clip's content, 32 hexadecimal digits, also of one in several files; raises `OSError`."""
+    files = sorted(p for p in clip.iterdir() if p.is_file()) if clip.is_dir() else [clip]
+    whole = hashlib.sha256()
+    for path in [*files, *([sound] if sound else [])]:
+        with path.open("rb") as file:
+            while part := file.read(1 << 20):
+                whole.update(part)
     return whole.hexdigest()[:32]
 
 
@@ -156,7 +158,7 @@ def kept_features(clip: Path, sound: Path | None, digest: str, folder: Path, cha
     target = folder / f"{digest}{kind}.v{FEATURES}.npz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        extract(clip, *_engines(), change).save(target)
+        extract(clip, *_engines(), change, sound=sound).save(target)
     return target
 
 

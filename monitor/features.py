@@ -15,6 +15,7 @@ from engines.base import Engine
 from monitor.face.geometry import SHAPE_SIZE
 from monitor.face.track import MOUTH_SIZE, FaceTracker, FaceView
 from monitor.grid import GridSample, Resampler, Sample
+from monitor.tap.pair import read_pair
 from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, MediaItem, VideoFrame
 from monitor.voice.logmel import FLOOR, MELS
@@ -76,13 +77,22 @@ class Change(Protocol):
         ...
 
 
-def extract(clip: Path, detector: Engine, landmarks: Engine, change: Change | None = None) -> ClipFeatures:
-    """Features of the face that is seen longest and of the sound; raises `SourceError` when the clip cannot be read."""
+def extract(
+    clip: Path,
+    detector: Engine,
+    landmarks: Engine,
+    change: Change | None = None,
+    sound: Path | None = None,
+) -> ClipFeatures:
+    """Features of the face that is seen longest and of the sound, which may be in a file of its own.
+
+    Raises `SourceError` when the clip cannot be read.
+    """
     tracker, voice = FaceTracker(detector, landmarks), VoiceStream()
     views: list[FaceView] = []
     chunks: list[VoiceChunk] = []
     crowd: Counter[int] = Counter()
-    items = read_clip(clip)
+    items = read_pair(clip, sound) if sound or clip.is_dir() else read_clip(clip)
     for item in change(items) if change else items:
         if isinstance(item, VideoFrame):
             seen = tracker(item)

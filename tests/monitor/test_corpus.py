@@ -12,6 +12,7 @@ from monitor.corpus import (
     Row,
     _features,
     apply_split,
+    digest,
     load_features,
     read_folder,
     read_manifest,
@@ -137,3 +138,29 @@ def test_what_is_kept_is_not_analysed_again(tmp_path: Path) -> None:
 
 def test_there_is_a_worker() -> None:
     assert workers_here() >= 1
+
+
+def test_a_manifest_may_name_sound_and_references(tmp_path: Path) -> None:
+    head = "path,label,method,subject,source,sound,reference\n"
+    manifest = write(
+        tmp_path / "m.csv", head + "a.mp4,real,real,ann,set:x,a.wav,r1.mp4; r2.mp4\nb.mp4,real,real,bob,,,\n"
+    )
+    first, second = read_manifest(manifest)
+    assert (first.source, first.sound) == ("set", tmp_path / "a.wav")
+    assert first.reference == (tmp_path / "r1.mp4", tmp_path / "r2.mp4")
+    assert (second.sound, second.reference) == (None, ())
+
+
+def test_sound_of_its_own_is_part_of_the_clip(tmp_path: Path) -> None:
+    silent = write_clip(tmp_path / "silent.mp4", seconds=0.6, audio=None)
+    sound = write_clip(tmp_path / "sound.m4a", seconds=0.6, video=None)
+    assert digest(silent) != digest(silent, sound) != digest(sound)
+    rows = [Row(silent, "a", "real", "real", "ann"), Row(silent, "a", "real", "real", "ann", sound=sound)]
+    alone, paired = (features for _, features in load_features(rows, tmp_path / "cache", 1, lambda _: None))
+    assert isinstance(alone, ClipFeatures)
+    assert isinstance(paired, ClipFeatures)
+    # No face and no sound leave nothing of the silent one.
+    assert (len(alone), len(paired) > 10) == (0, True)
+    (tmp_path / "pictures").mkdir()
+    write(tmp_path / "pictures" / "001", "x")
+    assert len(digest(tmp_path / "pictures")) == 32

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     hop_seconds: float = Field(default=0.5, ge=0.1, le=5.0)
     false_alerts_per_hour: float = Field(default=0.1, gt=0.0, le=60.0)
     engine: Literal["openvino", "onnx"] = "openvino"
+    packs: Path | None = None
     max_participants: int = Field(default=8, ge=1, le=256)
     workers: int | None = Field(default=None, ge=1, le=256)
 
@@ -97,10 +98,10 @@ class Settings(BaseSettings):
             raise ValueError("only 5 and 10 are calibrated, choose one of them")
         return value
 
-    @field_validator("state_dir")
+    @field_validator("state_dir", "packs")
     @classmethod
-    def _state_dir_is_absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _paths_are_absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
 
     @property
     def journal_url(self) -> str:

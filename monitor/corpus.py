@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from engines.load import load_engine
 from monitor.features import Change, ClipFeatures, extract
 from monitor.models import DETECTOR, LANDMARKS
 from monitor.tap.source import SourceError
+from monitor.wants import DEFAULT, Wants
 
 RESEARCH = "research"
 RESEARCH_SPLIT = Path(__file__).parents[1] / "engines" / "training" / "splits" / "research.csv"
@@ -107,6 +108,7 @@ def load_features(
     workers: int,
     done: Callable[[int], None],
     change: Change | None = None,
+    wants: Wants = DEFAULT,
 ) -> Iterator[tuple[Row, ClipFeatures | str]]:
     """Features of each clip, or the line that says why there are none; in the order of `rows`, analysed in parallel.
 
@@ -114,7 +116,8 @@ def load_features(
     """
     # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        results = pool.map(_row_features, rows, [folder] * len(rows), [change] * len(rows), chunksize=4)
+        task = partial(_row_features, folder=folder, change=change, wants=wants)
+        results = pool.map(task, rows, chunksize=4)
         for count, (row, result) in enumerate(zip(rows, results, strict=True), 1):
             done(count)
             yield row, ClipFeatures.load(result) if isinstance(result, Path) else result
@@ -126,17 +129,19 @@ def _engines() -> tuple[Engine, Engine]:
     return load_engine(DETECTOR), load_engine(LANDMARKS)
 
 
-def _row_features(row: Row, folder: Path, change: Change | None) -> Path | str:
-    return _features(row.path, folder, change, row.sound)
+def _row_features(row: Row, folder: Path, change: Change | None, wants: Wants) -> Path | str:
+    return _features(row.path, folder, change, row.sound, wants)
 
 
-def _features(clip: Path, folder: Path, change: Change | None = None, sound: Path | None = None) -> Path | str:
+def _features(
+    clip: Path, folder: Path, change: Change | None = None, sound: Path | None = None, wants: Wants = DEFAULT
+) -> Path | str:
     try:
         content = digest(clip, sound)
     except OSError as error:
         return f"{clip.name}: {error.strerror}"
     try:
-        return kept_features(clip, sound, content, folder, change)
+        return kept_features(clip, sound, content, folder, change, wants)
     except SourceError as error:
         return str(error)
 
@@ -152,13 +157,20 @@ def digest(clip: Path, sound: Path | None = None) -> str:
     return whole.hexdigest()[:32]
 
 
-def kept_features(clip: Path, sound: Path | None, digest: str, folder: Path, change: Change | None = None) -> Path:
-    """File with the features of a clip, made if it is not there; raises `SourceError`."""
-    kind = f".{change.name}" if change else ""
+def kept_features(
+    clip: Path,
+    sound: Path | None,
+    digest: str,
+    folder: Path,
+    change: Change | None = None,
+    wants: Wants = DEFAULT,
+) -> Path:
+    """File with the features of a clip, as the encoders want them, made if it is not there; raises `SourceError`."""
+    kind = "".join(f".{part}" for part in (wants.name, change.name if change else "") if part)
     target = folder / f"{digest}{kind}.v{FEATURES}.npz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        extract(clip, *_engines(), change, sound=sound).save(target)
+        extract(clip, *_engines(), change, wants, sound=sound).save(target)
     return target
 
 

@@ -26,20 +26,22 @@ class Encoded:
 
 
 class StreamEncoder:
-    """Feed it consecutive grid steps; it runs the engine every `chunk` steps."""
+    """Feed it consecutive grid steps; it runs the engine every `chunk` steps. `names` are the inputs to feed."""
 
     def __init__(self, engine: Engine, chunk: int = CHUNK) -> None:
         self._engine = engine
-        self._chunk = chunk
+        # A network over a window costs the same for one new step as for many.
+        self._chunk = max(chunk, int(engine.manifest.preprocessing.get("chunk", 1)))
         self._reach = int(engine.manifest.preprocessing["reach"])
         sizes = {spec.name: spec.shape for spec in engine.manifest.inputs}
-        self._state_shape = (1, *sizes["state"])
+        self._state_shape = (1, *sizes["state"]) if "state" in sizes else None
+        self.names = tuple(name for name in sizes if name != "state")
         self._output = next(spec.name for spec in engine.manifest.outputs if spec.name != "state_out")
         self.reset()
 
     def reset(self) -> None:
         """Forget the stream; the next push starts another."""
-        self._state: FloatArray = np.zeros(self._state_shape, np.float32)
+        self._state = None if self._state_shape is None else np.zeros(self._state_shape, np.float32)
         self._start: int | None = None
         self._fed = 0
         self._waiting: dict[str, list[FloatArray]] = {}
@@ -70,8 +72,10 @@ class StreamEncoder:
     def _run(self) -> Encoded | None:
         chunk = {name: np.stack(steps[: self._chunk])[None] for name, steps in self._waiting.items()}
         self._waiting = {name: steps[self._chunk :] for name, steps in self._waiting.items()}
-        out = self._engine.run({**chunk, "state": self._state})
-        self._state = out["state_out"]
+        if self._state is not None:
+            chunk["state"] = self._state
+        out = self._engine.run(chunk)
+        self._state = out.get("state_out")
         vectors, at = out[self._output][0], self._fed - self._reach
         self._fed += self._chunk
         early = min(max(-at, 0), len(vectors))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,15 @@ import numpy as np
 
 from engines.base import Engine
 from monitor.face.geometry import SHAPE_SIZE
-from monitor.face.track import MOUTH_SIZE, FaceTracker, FaceView
+from monitor.face.pictures import PICTURES, Picture
+from monitor.face.track import FaceTracker, FaceView
 from monitor.grid import GridSample, Resampler, Sample
 from monitor.tap.pair import read_pair
 from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, MediaItem, VideoFrame
-from monitor.voice.logmel import FLOOR, MELS
-from monitor.voice.stream import PER_STEP, VoiceChunk, VoiceStream
+from monitor.voice.fronts import silence
+from monitor.voice.stream import VoiceChunk, VoiceStream
+from monitor.wants import DEFAULT, Wants
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +30,8 @@ class ClipFeatures:
 
     `shape` (T, 168), `mouth` (T, 36, 36) uint8, `face` (T,) whether the lips can be used; `mel` (T, 4, 80), `speech`
     (T,) whether somebody speaks; `size` median face height in pixels; `faces` how many faces were followed at once for
-    at least a fifth of the clip.
+    at least a fifth of the clip. For encoders that want something else (`monitor.wants`), `mouth` holds their pictures
+    (T, H, W) and `mel` their features of sound (T, ...).
     """
 
     shape: FloatArray
@@ -82,30 +85,32 @@ def extract(
     detector: Engine,
     landmarks: Engine,
     change: Change | None = None,
+    wants: Wants = DEFAULT,
     sound: Path | None = None,
 ) -> ClipFeatures:
     """Features of the face that is seen longest and of the sound, which may be in a file of its own.
 
     Raises `SourceError` when the clip cannot be read.
     """
-    tracker, voice = FaceTracker(detector, landmarks), VoiceStream()
-    views: list[FaceView] = []
+    tracker, voice = FaceTracker(detector, landmarks), VoiceStream(wants.sound)
+    pictures: defaultdict[int, Picture] = defaultdict(PICTURES[wants.pictures])
+    views: list[tuple[FaceView, ByteArray]] = []
     chunks: list[VoiceChunk] = []
     crowd: Counter[int] = Counter()
     items = read_pair(clip, sound) if sound or clip.is_dir() else read_clip(clip)
     for item in change(items) if change else items:
         if isinstance(item, VideoFrame):
             seen = tracker(item)
-            views += seen
+            views += [(view, pictures[view.track](item, view)) for view in seen]
             crowd[len(seen)] += 1
         elif isinstance(item, AudioBlock) and (chunk := voice.push(item)) is not None:
             chunks.append(chunk)
     enough = 0.2 * crowd.total()
     faces = max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= enough), default=0)
-    main = main_track(views)
-    chosen = [view for view in views if view.track == main]
-    size = float(np.median([view.quality.size for view in chosen])) if chosen else 0.0
-    return _assemble(list(_resample(chosen)), chunks, size, faces)
+    main = main_track([view for view, _ in views])
+    chosen = [(view, picture) for view, picture in views if view.track == main]
+    size = float(np.median([view.quality.size for view, _ in chosen])) if chosen else 0.0
+    return _assemble(list(_resample(chosen)), chunks, size, faces, wants)
 
 
 def main_track(views: list[FaceView]) -> int:
@@ -116,9 +121,9 @@ def main_track(views: list[FaceView]) -> int:
     return weight.most_common(1)[0][0] if weight else 0
 
 
-def sample_of(view: FaceView) -> Sample:
-    """Take of one view what the lip encoder wants."""
-    return Sample(view.shape, view.mouth, view.quality.problem is None)
+def sample_of(view: FaceView, picture: ByteArray | None = None) -> Sample:
+    """Take of one view, and of another picture cut for it, what the lip encoder wants."""
+    return Sample(view.shape, view.mouth if picture is None else picture, view.quality.problem is None)
 
 
 def unit(mouth: ByteArray) -> FloatArray:
@@ -126,18 +131,21 @@ def unit(mouth: ByteArray) -> FloatArray:
     return mouth.astype(np.float32) * np.float32(1 / 255)
 
 
-def _resample(views: list[FaceView]) -> list[GridSample]:
+def _resample(views: list[tuple[FaceView, ByteArray]]) -> list[GridSample]:
     resampler = Resampler()
-    return [step for view in views for step in resampler.push(view.stamp.media, sample_of(view))]
+    return [step for view, cut in views for step in resampler.push(view.stamp.media, sample_of(view, cut))]
 
 
-def _assemble(lips: list[GridSample], chunks: list[VoiceChunk], size: float, faces: int) -> ClipFeatures:
+def _assemble(
+    lips: list[GridSample], chunks: list[VoiceChunk], size: float, faces: int, wants: Wants = DEFAULT
+) -> ClipFeatures:
     ends = [step.index + 1 for step in lips] + [chunk.first + len(chunk.speech) for chunk in chunks]
     length = max(ends, default=0)
     shape = np.zeros((length, SHAPE_SIZE), np.float32)
-    mouth = np.zeros((length, MOUTH_SIZE, MOUTH_SIZE), np.uint8)
+    side = PICTURES[wants.pictures]().size
+    mouth = np.zeros((length, side, side), np.uint8)
     face = np.zeros(length, np.bool_)
-    mel = np.full((length, PER_STEP, MELS), np.log(FLOOR), np.float32)
+    mel = silence(wants.sound, length)
     speech = np.zeros(length, np.bool_)
     for step in lips:
         if step.index >= 0:

@@ -16,18 +16,18 @@ from typing import Protocol
 
 import numpy as np
 
-from engines.base import MODELS, load_pack
-from engines.load import load_engine
+from engines.base import MODELS
 from monitor.background import encode_features, windows
 from monitor.corpus import Row
 from monitor.decision.calibration import Calibration
 from monitor.features import Change, ClipFeatures
 from monitor.grid import RATE
 from monitor.mismatch import Encoded
-from monitor.models import CALIBRATION, LIPS, VOICE, load_calibration
+from monitor.models import CALIBRATION, LIPS, load_calibration, load_speech, speech_key, speech_wants
 from monitor.partial import Outcome
 from monitor.scan import clip_value
 from monitor.types import Reason
+from monitor.wants import Wants
 
 # Raised whenever the same clip and the same packs would score differently: part of the key of every kept outcome.
 SCORING = 1
@@ -64,6 +64,11 @@ class ClipDetector(Protocol):
         """A digest of all that determines a score besides the clip: packs, calibration, settings."""
         ...
 
+    @property
+    def wants(self) -> Wants:
+        """The kind of features that it scores; raises `EngineError`."""
+        ...
+
     def __hash__(self) -> int:
         """Equal settings are loaded once in a process."""
         ...
@@ -83,10 +88,15 @@ class SynchronyClips:
     @property
     def key(self) -> str:
         """A digest of the packs, the calibration and the settings."""
-        hashes = [load_pack(self.packs / name).manifest.sha256 for name in (LIPS, VOICE)]
+        hashes = speech_key(self.packs)
         table = _calibration(self.packs)
         about = [self.name, SCORING, hashes, WINDOW, table.to_json() if table else load_calibration().lengths]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+
+    @property
+    def wants(self) -> Wants:
+        """What the packs' encoders want to be fed."""
+        return speech_wants(self.packs)
 
     def load(self) -> SynchronyScorer:
         """Load both towers; raises `EngineError`."""
@@ -97,7 +107,8 @@ class SynchronyScorer:
     """Both towers and the calibration of a folder of packs."""
 
     def __init__(self, packs: Path) -> None:
-        self._lips, self._voice = load_engine(LIPS, models=packs), load_engine(VOICE, models=packs)
+        speech = load_speech(packs)
+        self._lips, self._voice = speech.lips, speech.voice
         self._calibration = _calibration(packs)
         self._lengths = (self._calibration or load_calibration()).lengths
 
@@ -107,7 +118,7 @@ class SynchronyScorer:
         if not found:
             quiet = features.speech.sum() < LEAST_SPEECH * RATE
             return Outcome(None, (Reason.SILENCE if quiet else Reason.LOW_QUALITY).value)
-        value, speech, _ = clip_value(found, self._lengths)
+        value, speech, _ = clip_value([(hop.whole, hop.whole_speech) for hop in found], self._lengths)
         p_value = self._calibration.p_value(value, speech, once=True) if self._calibration else None
         return Outcome(value, None, p_value)
 

@@ -164,6 +164,7 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
 def live_parts(settings: Settings) -> tuple[SessionFactory, Answer]:
     """Load the models and return how sessions are begun and offers answered; raises `EngineError` or `ConfigError`."""
     # Here and not above: the tests of the surface need neither engines nor WebRTC.
+    from engines.base import MODELS
     from monitor.decision.decide import DecisionConfig
     from monitor.models import load_models
     from monitor.session import Session, SessionConfig
@@ -178,7 +179,7 @@ def live_parts(settings: Settings) -> tuple[SessionFactory, Answer]:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    models = load_models(settings.engine)
+    models = load_models(settings.engine, settings.packs or MODELS)
     config = SessionConfig(decision)
     tap = TapConfig(
         max_sdp_bytes=settings.max_sdp_bytes,

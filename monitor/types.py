@@ -49,6 +49,7 @@ class Reason(StrEnum):
     LOW_FRAME_RATE = "low_frame_rate"
     WARMING_UP = "warming_up"
     NOT_ENROLLED = "not_enrolled"
+    NOT_CALIBRATED = "not_calibrated"
     CLOCK_UNKNOWN = "clock_unknown"
     OVERLOADED = "overloaded"
     UNSUPPORTED_CODEC = "unsupported_codec"

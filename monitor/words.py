@@ -17,6 +17,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.WARMING_UP: "Too little has been seen and heard yet.",
     Reason.NOT_ENROLLED: "Lips and voice agree. That alone does not show a genuine person, "
     "and nobody is enrolled to compare with.",
+    Reason.NOT_CALIBRATED: "These encoders were not calibrated: nobody knows what genuine people score with them.",
     Reason.CLOCK_UNKNOWN: "Picture and sound cannot be put on one clock yet.",
     Reason.OVERLOADED: "This machine cannot keep up.",
     Reason.UNSUPPORTED_CODEC: "The sender uses a codec that cannot be read.",

@@ -10,7 +10,8 @@ import hashlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from monitor.corpus import FEATURES, Row, digest, kept_features, workers_here
 from monitor.evaluation import Result
-from monitor.features import Change, ClipFeatures
+from monitor.features import ClipFeatures
 from monitor.mismatch import Encoded
 from monitor.partial import Outcome, Partial
 from monitor.scoring import ClipDetector, Job, SynchronyClips, SynchronyScorer, judge, trim, unusable
@@ -69,20 +70,20 @@ def score_clips(jobs: Sequence[Job], detectors: Sequence[ClipDetector], effort: 
     return [result for group in results for result in group]
 
 
-def encode_clips(
-    rows: Sequence[Row], packs: Path, effort: Effort, tick: Tick, change: Change | None = None
-) -> list[Encoded]:
-    """Vectors of lips and voice of every clip that one speaking person can be seen in, leading silence dropped.
-
-    With a `change` they are those of the changed clips.
-    """
-    with worker_pool(effort.workers) as pool:
-        waiting = [pool.submit(_encode, Job(row, change), packs, effort.cache) for row in rows]
-        found = []
-        for future in waiting:
-            found.append(future.result())
-            tick(None)
+def encode_clips(rows: Sequence[Row], packs: Path, effort: Effort, tick: Tick) -> list[Encoded]:
+    """Vectors of lips and voice of every clip that one speaking person can be seen in, leading silence dropped."""
+    found = encode_jobs([Job(row) for row in rows], packs, effort, tick)
     return [encoded for encoded in found if encoded is not None]
+
+
+def encode_jobs(jobs: Iterable[Job], packs: Path, effort: Effort, tick: Tick) -> Iterator[Encoded | None]:
+    """Vectors of each job's clip in the order of the jobs, as `encode_clips` gives them; None where there are none."""
+    with worker_pool(effort.workers) as pool:
+        waiting = deque(pool.submit(_encode, job, packs, effort.cache) for job in jobs)
+        while waiting:
+            encoded = waiting.popleft().result()
+            tick(None)
+            yield encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,14 @@ class _Task:
         if _known.issuperset(keys):
             return Done(tuple((key, None) for key in keys))
         try:
-            file = kept_features(row.path, row.sound, content, self.cache, job.change)
+            wanted = [detector.wants for detector in self.detectors]
+            files = [kept_features(row.path, row.sound, content, self.cache, job.change, each) for each in wanted]
         except SourceError as error:
             return Done(tuple((key, Outcome(None, UNREADABLE)) for key in keys), str(error))
-        features = ClipFeatures.load(file)
-        return Done(tuple(self._judged(job, features, d, key) for d, key in zip(self.detectors, keys, strict=True)))
+        # Detectors mostly want the same: a file is read once.
+        features = {file: ClipFeatures.load(file) for file in files}
+        judged = zip(files, self.detectors, keys, strict=True)
+        return Done(tuple(self._judged(job, features[file], d, key) for file, d, key in judged))
 
     def _judged(self, job: Job, features: ClipFeatures, detector: ClipDetector, key: str) -> tuple[str, Outcome | None]:
         return key, None if key in _known else judge(job, features, detector)
@@ -117,7 +121,8 @@ class _Task:
 def _encode(job: Job, packs: Path, cache: Path) -> Encoded | None:
     row = job.row
     try:
-        file = kept_features(row.path, row.sound, digest(row.path, row.sound), cache, job.change)
+        wants = SynchronyClips(packs).wants
+        file = kept_features(row.path, row.sound, digest(row.path, row.sound), cache, job.change, wants)
     except (OSError, SourceError):
         return None
     features, _ = trim(ClipFeatures.load(file))

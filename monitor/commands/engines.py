@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 app = typer.Typer(
-    help="List and verify the model packs.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    help="List, verify and import model packs.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
 Models = Annotated[Path | None, typer.Option(help="Folder of model packs (default: those of the installation).")]
@@ -64,6 +65,49 @@ def verify(models: Models = None, as_json: AsJson = False) -> None:
     _show("OpenVINO against ONNX Runtime", ("name", "ok", "largest difference", "detail"), rows, as_json)
     if not all(row["ok"] for row in rows):
         raise typer.Exit(1)
+
+
+@app.command("import")
+def import_packs(
+    system: Annotated[Literal["avhubert", "braven", "lr-asd"], typer.Argument(help="What the checkpoint is of.")],
+    checkpoints: Annotated[
+        list[Path], typer.Argument(metavar="CHECKPOINT...", help="Published files; BRAVEn has two, lips and voice.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the model packs go.")],
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read the licence and your use is allowed by it.")
+    ] = False,
+) -> int:
+    """Convert a published speech encoder to model packs for `scan --packs`, `evaluate --packs` and `serve`.
+
+    Shows the licence first and stops there until it is accepted. Reads tensors only: a file that would run a program is
+    refused.
+
+    \b
+    Example:
+      sidewitness engines import lr-asd finetuning_TalkSet.model --out packs/lr-asd --accept-licence
+    """  # noqa: D301
+    from rich.console import Console
+
+    from engines.convert.licences import LICENCES
+
+    licence = LICENCES[system]
+    typer.echo(f"{licence.system} ({licence.origin})\n\n{licence.words}\n", err=True)
+    if not accept_licence:
+        typer.echo("error: nothing was converted: if your use is allowed, add --accept-licence", err=True)
+        return 2
+    if find_spec("torch") is None:
+        typer.echo("error: importing needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
+        return 1
+    from engines.convert.encoders import convert
+
+    console = Console(stderr=True)
+    with console.status("converting"):
+        folders = convert(system, checkpoints, out, lambda name: console.print(f"{name}: converted and checked"))
+    typer.echo("\n".join(str(folder) for folder in folders))
+    if system != "avhubert":
+        typer.echo(f"Lips and voice are not in one space yet: sidewitness train heads DATA --packs {out}", err=True)
+    return 0
 
 
 def _compare(name: str, folder: Path) -> dict[str, Any]:

@@ -26,6 +26,9 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line and nothing else.")] = False,
     engine: Annotated[EngineName, typer.Option(help="What runs the encoders.")] = "openvino",
     window: Annotated[Literal["5", "10"], typer.Option(help="Window in seconds.")] = "5",
+    packs: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Model packs of other speech encoders; see `engines import`.")
+    ] = None,
 ) -> int:
     """Judge recorded clips by whether lips and voice belong together.
 
@@ -35,6 +38,7 @@ def command(
     """
     from rich.console import Console
 
+    from engines.base import MODELS
     from monitor.decision.decide import DecisionConfig
     from monitor.models import load_models
     from monitor.session import SessionConfig
@@ -43,7 +47,7 @@ def command(
     config = SessionConfig(DecisionConfig(window_seconds=float(window)))
     if identity is not None:
         err.print("note: nobody is enrolled under that name: the clips are judged without a reference", markup=False)
-    verdicts, failed = _scan_all(clips, identity, config, err, as_json, load_models(engine))
+    verdicts, failed = _scan_all(clips, identity, config, err, as_json, load_models(engine, packs or MODELS))
     if not as_json and verdicts:
         _table(verdicts)
     return 1 if failed else 0

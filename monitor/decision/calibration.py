@@ -115,9 +115,14 @@ class Calibration:
         return float(self.table(seconds).p_values(np.asarray(value, np.float64), once))
 
     def apply(self, score: Score, seconds: float, once: bool = False) -> Score:
-        """Fill in the p-value; a score on less speech than the shortest table becomes an abstention for low quality."""
+        """Fill in the p-value; a score on less speech than the shortest table becomes an abstention for low quality.
+
+        Without any table the score stays, with the reason why it has no p-value.
+        """
         if score.value is None:
             return score
+        if not self.tables:
+            return replace(score, reason=Reason.NOT_CALIBRATED)
         if seconds + 1e-6 < self.lengths[0]:
             return replace(score, value=None, reason=Reason.LOW_QUALITY)
         return replace(score, p_value=self.p_value(score.value, seconds, once))

@@ -37,6 +37,7 @@ REASON_PRIORITY = (
     Reason.CLOCK_UNKNOWN,
     Reason.SILENCE,
     Reason.WARMING_UP,
+    Reason.NOT_CALIBRATED,
     Reason.NOT_ENROLLED,
 )
 

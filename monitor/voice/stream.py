@@ -14,7 +14,8 @@ import numpy as np
 from monitor.grid import RATE as GRID_RATE
 from monitor.types import AudioBlock, BoolArray, FloatArray
 from monitor.voice.activity import VoiceActivity
-from monitor.voice.logmel import HOP, MELS, RATE, LogMel
+from monitor.voice.fronts import FRONTS, SoundFront
+from monitor.voice.logmel import HOP, RATE
 
 STEP = RATE // GRID_RATE
 PER_STEP = STEP // HOP
@@ -26,7 +27,8 @@ MAX_HOLE = 2 * RATE
 class VoiceChunk:
     """Grid steps first..first+n: log-mel (n, 4, 80), speech (n,), and whether real audio lies under each step (n,).
 
-    `restarted` says that the chunk does not continue the one before.
+    `mel` holds the features of another front (`monitor.voice.fronts`) where the encoder wants that. `restarted` says
+    that the chunk does not continue the one before.
     """
 
     first: int
@@ -37,17 +39,19 @@ class VoiceChunk:
 
 
 class VoiceStream:
-    """Feed it the audio of one participant in order."""
+    """Feed it the audio of one participant in order; `sound` names the features that its chunks hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, sound: str = "mel80") -> None:
+        self._sound = sound
         self._expected: int | None = None
         self._skip = 0
         self._reset(0)
 
     def _reset(self, first: int) -> None:
-        self._logmel, self._activity = LogMel(), VoiceActivity()
+        self._front: SoundFront = FRONTS[self._sound]()
+        self._activity = VoiceActivity()
         self._first, self._done = first, 0
-        self._mel: FloatArray = np.zeros((0, MELS), np.float32)
+        self._rows: FloatArray = self._front(np.zeros(0, np.float32))
         self._flags: BoolArray = np.zeros(0, np.bool_)
         self._real: BoolArray = np.zeros(0, np.bool_)
         self._restarted = True
@@ -72,19 +76,18 @@ class VoiceStream:
         return self._absorb(samples[skip:], real[skip:])
 
     def _absorb(self, samples: FloatArray, real: BoolArray) -> VoiceChunk | None:
-        self._mel = np.concatenate([self._mel, self._logmel(samples)])
+        self._rows = np.concatenate([self._rows, self._front(samples)])
         self._flags = np.concatenate([self._flags, self._activity(samples)])
         self._real = np.concatenate([self._real, real])
-        count = min(len(self._mel), len(self._flags)) // PER_STEP
+        count = min(len(self._rows) // self._front.per_step, len(self._flags) // PER_STEP)
         if count == 0:
             return None
-        frames, used = count * PER_STEP, count * STEP
+        frames, used, rows = count * PER_STEP, count * STEP, count * self._front.per_step
         usable: BoolArray = np.asarray(self._real[:used].reshape(count, STEP).all(1), np.bool_)
         speech: BoolArray = (self._flags[:frames].reshape(count, PER_STEP).sum(1) >= PER_STEP // 2) & usable
-        chunk = VoiceChunk(
-            self._first + self._done, self._mel[:frames].reshape(count, PER_STEP, MELS), speech, usable, self._restarted
-        )
-        self._mel, self._flags, self._real = self._mel[frames:], self._flags[frames:], self._real[used:]
+        mel = self._front.steps(self._rows[:rows].reshape(count, self._front.per_step, -1))
+        chunk = VoiceChunk(self._first + self._done, mel, speech, usable, self._restarted)
+        self._rows, self._flags, self._real = self._rows[rows:], self._flags[frames:], self._real[used:]
         self._done += count
         self._restarted = False
         return chunk

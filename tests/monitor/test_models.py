@@ -31,5 +31,5 @@ def test_a_calibration_that_cannot_be_read_is_one_line(tmp_path: Path, text: str
 
 
 def test_missing_packs_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"no model pack in .*face_detector"):
+    with pytest.raises(EngineError, match=r"no model pack in .*speech_lips"):
         load_models(folder=tmp_path)

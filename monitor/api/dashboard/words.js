@@ -27,6 +27,10 @@ export const REASONS = {
     title: "Lips and voice agree",
     detail: "That alone does not show a genuine person. Nobody is enrolled here to compare with.",
   },
+  not_calibrated: {
+    title: "Encoders not calibrated",
+    detail: "What genuine people score with these encoders is not known here, so nobody is judged.",
+  },
   clock_unknown: {
     title: "Timing not known yet",
     detail: "Waiting for the sender's clock reports, which put picture and sound on one time line.",

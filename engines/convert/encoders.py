@@ -1,0 +1,118 @@
+"""Published speech encoders to model packs: one function for each system, all to the same layout.
+
+A folder of packs holds `speech_lips` and `speech_voice`, the fronts that see each frame once, and where the system has
+a transformer `speech_lips_context` and `speech_voice_context`, which see a window of what the fronts said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engines.base import EngineError
+from engines.convert.checkpoints import Checkpoint, fill, read
+from engines.convert.export import Graph, export_stream
+from engines.convert.licences import LICENCES, Licence
+from engines.convert.pack import write_pack
+
+RATE = 25
+# A network over a window sees four seconds of the past and half a second ahead, and runs twice a second.
+WINDOW, REACH, CHUNK = 100, 12, 12
+LIPS, VOICE, CONTEXT = "speech_lips", "speech_voice", "_context"
+
+CARD = """# {name}
+
+{what} Converted from a published checkpoint of {system} ({origin}).
+
+**Licence: {licence}.** {words}
+
+## Where it comes from
+- checkpoint: {file}
+- sha256: {sha256}
+- preprocessing: {preprocessing}
+
+## What was not done
+Nothing was trained here. How well these encoders tell genuine from forged in your calls was not measured by this
+conversion: run `sidewitness evaluate --packs` on clips of your own, and `sidewitness train calibration --packs`; until
+then every verdict with them is inconclusive.
+
+Low agreement of lips and voice is evidence of a forgery. High agreement is **not** evidence of a genuine person.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """One pack to be: its network, ready to be exported, and what its manifest says."""
+
+    pack: str
+    graph: Graph
+    what: str
+    preprocessing: Mapping[str, Any]
+    source: Checkpoint
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def convert(system: str, checkpoints: Sequence[Path], out: Path, done: Callable[[str], None]) -> list[Path]:
+    """Write the packs of `system` into `out`; `done` is told each pack's name. Raises `EngineError`."""
+    if any((out / name).exists() for side in (LIPS, VOICE) for name in (side, side + CONTEXT, side + "_head")):
+        raise EngineError(f"{out} holds speech packs already: name another folder, or remove them first")
+    folders = []
+    for piece in SYSTEMS[system]([read(path) for path in checkpoints]):
+        folder = out / piece.pack
+        write_pack(folder, piece.graph.model, piece.graph.inputs, piece.graph.outputs, *_about(piece, LICENCES[system]))
+        folders.append(folder)
+        done(piece.pack)
+    return folders
+
+
+def _about(piece: Piece, licence: Licence) -> tuple[dict[str, Any], str]:
+    about = {
+        "name": piece.pack,
+        "version": piece.source.sha256[:12],
+        "licence": licence.name,
+        "source": f"{licence.system}: {licence.origin}",
+        "preprocessing": dict(piece.preprocessing),
+        "recipe": {"imported": licence.system, "checkpoint_sha256": piece.source.sha256},
+    }
+    card = CARD.format(
+        name=piece.pack,
+        what=piece.what,
+        system=licence.system,
+        origin=licence.origin,
+        licence=licence.name,
+        words=licence.words.replace("\n", " "),
+        file=piece.source.path.name,
+        sha256=piece.source.sha256,
+        preprocessing=", ".join(f"{key} {value}" for key, value in piece.preprocessing.items()),
+    )
+    return about, card
+
+
+def one(checkpoints: Sequence[Checkpoint], system: str) -> Checkpoint:
+    """Give the only checkpoint; raises `EngineError` when there are several."""
+    if len(checkpoints) != 1:
+        raise EngineError(f"{system} has lips and voice in one checkpoint: name one file, not {len(checkpoints)}")
+    return checkpoints[0]
+
+
+def _lr_asd(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
+    from engines.nets.lrasd import FACE, MFCC, PER_STEP, LrAsdFace, LrAsdVoice
+
+    source = one(checkpoints, "LR-ASD")
+    sides = (
+        (LIPS, LrAsdFace(), "visualEncoder.", "face", (FACE, FACE), {"pictures": "face112"}, "Faces to 128 numbers"),
+        (VOICE, LrAsdVoice(), "audioEncoder.", "mfcc", (PER_STEP, MFCC), {"sound": "mfcc13"}, "MFCCs to 128 numbers"),
+    )
+    for pack, net, prefix, tensor, shape, wants, what in sides:
+        tensors = source.below((f"model.{prefix}", prefix, f"module.model.{prefix}"), "block1.t_1.weight")
+        if tensors is None:
+            raise EngineError(f"{source.path.name} lacks {prefix}block1.t_1.weight: is it a checkpoint of LR-ASD?")
+        fill(net, tensors, source.path.name)
+        graph = export_stream(net, tensor, shape, pack.removeprefix("speech_"))
+        about = {"rate": RATE, "reach": net.reach, **wants}
+        yield Piece(pack, graph, f"{what}, 25 times a second; a head must bring both into one space.", about, source)
+
+
+SYSTEMS: Mapping[str, Callable[[Sequence[Checkpoint]], Iterator[Piece]]] = {"lr-asd": _lr_asd}

@@ -1,0 +1,156 @@
+"""From a torch module to the bytes of a pack's ONNX graph, checked against torch on noise.
+
+Two kinds of graph: a stream (`step` of a module with `state_size`: any number of frames and the state in, as many
+vectors and the new state out) and a window (frames (1, T, F) and their mask (1, T) in, unit vectors (1, T, D) out).
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from engines.base import EngineError, TensorSpec
+
+OPSET = 18
+TOLERANCE = 1e-3
+LONGEST = 512
+_FRAMES = 5
+
+
+class Stream(Protocol):
+    """An encoder of a stream: a torch module of which `step` is exported."""
+
+    @property
+    def reach(self) -> int:
+        """Frames that an answer waits for."""
+        ...
+
+    @property
+    def state_size(self) -> int:
+        """Numbers of state a batch row; 0 for an encoder that looks at single frames."""
+        ...
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode the next frames of a stream; also the new state."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An exported model: its bytes and its tensors, as a manifest names them."""
+
+    model: bytes
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class _Step(nn.Module):
+    def __init__(self, encoder: Stream) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encoder.step(x, state)
+
+
+def export_stream(encoder: nn.Module, name: str, shape: tuple[int, ...], output: str) -> Graph:
+    """Export an encoder of frames of `shape`, called `name`; raises `EngineError` if the graph does not match torch."""
+    stream: Any = encoder
+    state: int = stream.state_size
+    time = torch.export.Dim("time", min=1, max=LONGEST)
+    batch = torch.export.Dim("batch", min=1, max=64)
+    random = torch.Generator().manual_seed(0)
+    frames = {name: torch.rand(2, _FRAMES, *shape, generator=random)}
+    if state == 0:
+        return _export(encoder.eval(), frames, {name: {0: batch, 1: time}}, (output,), {name: shape})
+    frames["state"] = torch.zeros(2, state)
+    axes = {name: {0: batch, 1: time}, "state": {0: batch}}
+    return _export(_Step(stream).eval(), frames, axes, (output, "state_out"), {name: shape})
+
+
+def export_window(context: nn.Module, name: str, size: int, output: str) -> Graph:
+    """Export a network over a window of `name` (1, T, size) and mask (1, T); raises `EngineError` as above."""
+    time = torch.export.Dim("time", min=2, max=LONGEST)
+    batch = torch.export.Dim("batch", min=1, max=64)
+    random = torch.Generator().manual_seed(0)
+    frames = {name: torch.randn(2, 20, size, generator=random), "mask": torch.ones(2, 20)}
+    frames["mask"][:, :3] = 0
+    axes = {key: {0: batch, 1: time} for key in frames}
+    return _export(context.eval(), frames, axes, (output,), {name: (size,), "mask": ()})
+
+
+def _export(
+    module: nn.Module,
+    example: Mapping[str, Tensor],
+    axes: Mapping[str, Mapping[int, Any]],
+    outputs: tuple[str, ...],
+    timed: Mapping[str, tuple[int, ...]],
+) -> Graph:
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    with tempfile.TemporaryDirectory() as folder, _quietly():
+        program = torch.onnx.export(
+            module,
+            tuple(example.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+            input_names=list(example),
+            output_names=list(outputs),
+            dynamic_shapes=tuple(axes.values()),
+        )
+        if program is None:
+            raise EngineError("torch.onnx.export gave no program: check the torch version against the `train` extra")
+        path = Path(folder) / "model.onnx"
+        program.save(str(path))
+        widths = _check(module, path, example, outputs)
+        model = path.read_bytes()
+    inputs = tuple(
+        TensorSpec(key, (-1, *timed[key]) if key in timed else tuple(value.shape[1:])) for key, value in example.items()
+    )
+    sizes = [(-1, width) if key != "state_out" else (width,) for key, width in zip(outputs, widths, strict=True)]
+    return Graph(model, inputs, tuple(TensorSpec(key, shape) for key, shape in zip(outputs, sizes, strict=True)))
+
+
+@torch.no_grad()
+def _check(module: nn.Module, path: Path, example: Mapping[str, Tensor], outputs: tuple[str, ...]) -> list[int]:
+    """Compare with torch on the example and on a shorter one with other numbers; the last axis of each output."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    shorter = {key: value[:1] if key == "state" else value[1:, 1:] for key, value in example.items()}
+    widths = []
+    for arrays in (example, shorter):
+        want = module(*arrays.values())
+        want = want if isinstance(want, tuple) else (want,)
+        got = session.run(list(outputs), {key: value.numpy() for key, value in arrays.items()})
+        for mine, theirs in zip(got, want, strict=True):
+            worst = float(np.abs(np.asarray(mine) - theirs.numpy()).max())
+            if not worst <= TOLERANCE * max(1.0, float(theirs.abs().max())):
+                raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
+        widths = [int(tensor.shape[-1]) for tensor in want]
+    return widths
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the exporter from warning of what nobody here can change: its own internals, and torchvision's absence."""
+    chatter = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = chatter.level
+    chatter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        chatter.setLevel(level)

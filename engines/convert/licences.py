@@ -1,0 +1,43 @@
+"""The licences of encoders that can be imported, in plain words: what is shown before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What an importer must know; `name` goes into the manifests."""
+
+    system: str
+    origin: str
+    name: str
+    words: str
+
+
+LICENCES: Mapping[str, Licence] = {
+    "avhubert": Licence(
+        "AV-HuBERT",
+        "Shi et al., ICLR 2022; github.com/facebookresearch/av_hubert",
+        "AV-HuBERT licence (Meta), non-commercial research",
+        "AV-HuBERT's licence covers code and weights. It forbids commercial use, and it forbids use for surveillance\n"
+        "and for biometric processing. Watching people in calls can be both: whether your use is allowed is for you\n"
+        "and your lawyer to decide, for every call that you run it on. Packs made from it stay under that licence and\n"
+        "must not be passed on against it.",
+    ),
+    "braven": Licence(
+        "BRAVEn / RAVEn",
+        "Haliassos et al., ICLR 2023 and ICASSP 2024; github.com/ahaliassos/raven",
+        "MIT (BRAVEn)",
+        "BRAVEn and RAVEn are under the MIT licence: you may use, change and pass on code and weights, commercially\n"
+        "too, with the copyright notice kept. The data they were trained on (LRS3, VoxCeleb2) have terms of their own.",
+    ),
+    "lr-asd": Licence(
+        "LR-ASD",
+        "Liao et al., IJCV 2025; github.com/Junhua-Liao/LR-ASD",
+        "MIT (LR-ASD)",
+        "LR-ASD is under the MIT licence: you may use, change and pass on code and weights, commercially too, with\n"
+        "the copyright notice kept. The data it was trained on (AVA-ActiveSpeaker, TalkSet) have terms of their own.",
+    ),
+}

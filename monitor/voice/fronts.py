@@ -1,0 +1,182 @@
+"""Features of sound that encoders from elsewhere were trained on, streaming: the same numbers in any pieces.
+
+`fbank104` is AV-HuBERT's: 26 log filterbank energies at 100 Hz, four frames stacked, each stack normalised. `mfcc13` is
+that of TalkNet, Light-ASD and LR-ASD: 13 cepstral coefficients at 100 Hz. Both follow python_speech_features, which
+the original code calls: frame j is samples 160 j to 160 j + 400 without a window function, pre-emphasis 0.97,
+amplitudes of 16-bit audio. `wave640` is BRAVEn's: the samples themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.types import FloatArray
+from monitor.voice.logmel import FLOOR, HOP, MELS, RATE, WINDOW, LogMel
+
+FFT = 512
+FILTERS = 26
+CEPSTRA = 13
+LIFTER = 22
+PRE_EMPHASIS = 0.97
+FULL_SCALE = 32768.0
+STEP = 640
+
+Doubles = NDArray[np.float64]
+
+
+class SoundFront(Protocol):
+    """Turns the samples of one stream into rows, `per_step` of them for each grid step of 40 ms."""
+
+    per_step: int
+
+    def __call__(self, samples: FloatArray) -> FloatArray:
+        """Give the rows that the new samples complete, (n, width)."""
+        ...
+
+    def steps(self, rows: FloatArray) -> FloatArray:
+        """Shape the rows of whole grid steps (n, per_step, width) as the encoder takes them: (n, ...)."""
+        ...
+
+
+class Mel80(LogMel):
+    """What the shipped encoder takes: 80 log-mel bands, four frames a step."""
+
+    per_step = 4
+
+    def steps(self, rows: FloatArray) -> FloatArray:
+        """Give the rows as they are."""
+        return rows
+
+
+class _Frames:
+    """Cuts the pre-emphasised stream into overlapping frames."""
+
+    per_step = 4
+
+    def __init__(self) -> None:
+        self._tail: Doubles = np.zeros(0)
+        self._last = 0.0
+        self._began = False
+
+    def _cut(self, samples: FloatArray) -> Doubles:
+        """Give the new whole frames, (n, 400)."""
+        loud = samples.astype(np.float64) * FULL_SCALE
+        if len(loud):
+            before = np.concatenate([[self._last if self._began else 0.0], loud[:-1]])
+            self._began, self._last = True, float(loud[-1])
+            self._tail = np.concatenate([self._tail, loud - PRE_EMPHASIS * before])
+        count = max((len(self._tail) - WINDOW) // HOP + 1, 0)
+        if count == 0:
+            return np.zeros((0, WINDOW))
+        frames = np.lib.stride_tricks.sliding_window_view(self._tail, WINDOW)[::HOP][:count]
+        self._tail = self._tail[count * HOP :]
+        return np.asarray(frames, np.float64)
+
+
+class Fbank104(_Frames):
+    """26 log filterbank energies; a step is four of them in a row, normalised together."""
+
+    def __call__(self, samples: FloatArray) -> FloatArray:
+        """Log energies of the new frames, (n, 26)."""
+        return np.asarray(log_filterbank(self._cut(samples))[0], np.float32)
+
+    def steps(self, rows: FloatArray) -> FloatArray:
+        """Stack and normalise: (n, 4, 26) to (n, 104)."""
+        flat = rows.reshape(len(rows), 4 * FILTERS).astype(np.float64)
+        centred = flat - flat.mean(1, keepdims=True)
+        return np.asarray(centred / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5), np.float32)
+
+
+class Mfcc13(_Frames):
+    """13 cepstral coefficients, the first of them the log energy of the frame."""
+
+    def __call__(self, samples: FloatArray) -> FloatArray:
+        """Coefficients of the new frames, (n, 13)."""
+        bands, energy = log_filterbank(self._cut(samples))
+        cepstra = bands @ _cosines() * _lifter()
+        cepstra[:, 0] = energy
+        return np.asarray(cepstra, np.float32)
+
+    def steps(self, rows: FloatArray) -> FloatArray:
+        """Give the rows as they are, (n, 4, 13)."""
+        return rows
+
+
+class Wave640:
+    """The samples of each step, in [-1, 1]."""
+
+    per_step = 1
+
+    def __init__(self) -> None:
+        self._tail: FloatArray = np.zeros(0, np.float32)
+
+    def __call__(self, samples: FloatArray) -> FloatArray:
+        """Whole steps of samples, (n, 640)."""
+        joined = np.concatenate([self._tail, samples])
+        count = len(joined) // STEP
+        self._tail = joined[count * STEP :]
+        return joined[: count * STEP].reshape(count, STEP)
+
+    def steps(self, rows: FloatArray) -> FloatArray:
+        """Drop the axis of one: (n, 1, 640) to (n, 640)."""
+        return rows[:, 0]
+
+
+FRONTS: Mapping[str, Callable[[], SoundFront]] = {
+    "mel80": Mel80,
+    "fbank104": Fbank104,
+    "mfcc13": Mfcc13,
+    "wave640": Wave640,
+}
+_SILENT_ROW: Mapping[str, tuple[int, float]] = {
+    "mel80": (MELS, float(np.log(FLOOR))),
+    "fbank104": (FILTERS, float(np.log(np.finfo(np.float64).eps))),
+    "mfcc13": (CEPSTRA, 0.0),
+    "wave640": (STEP, 0.0),
+}
+
+
+def silence(kind: str, steps: int) -> FloatArray:
+    """Say what a front gives of `steps` grid steps in which nothing sounds, (steps, ...)."""
+    front = FRONTS[kind]()
+    width, level = _SILENT_ROW[kind]
+    return front.steps(np.full((steps, front.per_step, width), level, np.float32))
+
+
+def log_filterbank(frames: Doubles) -> tuple[Doubles, Doubles]:
+    """Log filterbank energies (n, 26) and log energy (n,) of frames (n, 400); zeros count as the smallest step of 1."""
+    power = np.abs(np.fft.rfft(frames, FFT)) ** 2 / FFT
+    least = np.finfo(np.float64).eps
+    bands, energy = power @ _filters().T, power.sum(1)
+    return np.log(np.where(bands == 0, least, bands)), np.log(np.where(energy == 0, least, energy))
+
+
+@cache
+def _filters() -> Doubles:
+    """Triangles between whole bins that lie evenly on O'Shaughnessy's mel scale from 0 to 8,000 Hz, (26, 257)."""
+    top = 2595 * np.log10(1 + RATE / 2 / 700)
+    edges = 700 * (10 ** (np.linspace(0, top, FILTERS + 2) / 2595) - 1)
+    bins = np.floor((FFT + 1) * edges / RATE)
+    at = np.arange(FFT // 2 + 1)
+    low, middle, high = bins[:-2, None], bins[1:-1, None], bins[2:, None]
+    rise, fall = (at - low) / np.maximum(middle - low, 1), (high - at) / np.maximum(high - middle, 1)
+    return np.where((at >= low) & (at < middle), rise, np.where((at >= middle) & (at < high), fall, 0.0))
+
+
+@cache
+def _cosines() -> Doubles:
+    """Give the orthonormal discrete cosine transform of type II, its first 13 columns: (26, 13)."""
+    n, k = np.arange(FILTERS)[:, None], np.arange(CEPSTRA)[None]
+    matrix = np.cos(np.pi * k * (2 * n + 1) / (2 * FILTERS)) * np.sqrt(2 / FILTERS)
+    matrix[:, 0] /= np.sqrt(2)
+    return np.asarray(matrix, np.float64)
+
+
+@cache
+def _lifter() -> Doubles:
+    return 1 + LIFTER / 2 * np.sin(np.pi * np.arange(CEPSTRA) / LIFTER)

@@ -15,6 +15,7 @@ PURE = (
     "monitor/grid.py",
     "monitor/types.py",
     "monitor/evaluation.py",
+    "monitor/rates.py",
     "monitor/tap/sdp.py",
     "monitor/detectors",
     "monitor/decision",

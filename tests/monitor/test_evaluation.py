@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engines.training.measures import auc, curve, eer, tpr_at
-from monitor.evaluation import Result, bootstrap, by_method, summarise
+from monitor.evaluation import Result, bootstrap, by_method, by_subject, summarise, worst_method
+from monitor.rates import apcer_at_bpcer, bpcer_at_apcer
 
 Floats = NDArray[np.float64]
 
@@ -138,4 +139,89 @@ def test_each_method_meets_all_genuine_clips() -> None:
     assert {name: (row["auc"], row["fake"], row["real"]) for name, row in found.items()} == {
         "good": (1.0, 1, 4),
         "bad": (0.5, 2, 4),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fake", "real", "point", "apcer", "bpcer"),
+    [
+        # Apart: nothing is missed and nothing flagged, at any point.
+        (floats(2, 3), floats(0, 1), 0.05, 0.0, 0.0),
+        # The genuine 4 may be flagged only where a quarter may: then all is found; else 1 and 3 are missed.
+        (floats(1, 3, 5, 6), floats(0, 0, 0, 4), 0.05, 0.5, 0.25),
+        (floats(1, 3, 5, 6), floats(0, 0, 0, 4), 0.25, 0.0, 0.25),
+        # All equal: one threshold flags everybody, the other nobody.
+        (floats(1, 1), floats(1, 1), 0.10, 1.0, 1.0),
+        # A score on the threshold is flagged: at 2 the forged 2 is found and the genuine 2 is a false alarm.
+        (floats(2, 9), floats(1, 2), 0.5, 0.0, 0.0),
+    ],
+)
+def test_error_rates_at_an_operating_point(
+    fake: Floats, real: Floats, point: float, apcer: float, bpcer: float
+) -> None:
+    assert apcer_at_bpcer(fake, real, point) == pytest.approx(apcer)
+    assert bpcer_at_apcer(fake, real, point) == pytest.approx(bpcer)
+
+
+def test_one_in_twenty_is_five_percent() -> None:
+    real = np.arange(20, dtype=np.float64)
+    assert apcer_at_bpcer(floats(18.5), real, 0.05) == 0.0
+    assert apcer_at_bpcer(floats(17.5), real, 0.05) == 1.0
+    assert bpcer_at_apcer(real, floats(0.5), 0.05) == 0.0
+    assert bpcer_at_apcer(real, floats(1.5), 0.05) == 1.0
+
+
+@pytest.mark.parametrize(("fake", "real"), [((), (1,)), ((1,), ()), ((), ())])
+def test_without_one_side_there_is_no_rate(fake: tuple[float, ...], real: tuple[float, ...]) -> None:
+    assert math.isnan(apcer_at_bpcer(floats(*fake), floats(*real), 0.05))
+    assert math.isnan(bpcer_at_apcer(floats(*fake), floats(*real), 0.05))
+
+
+@given(scores, scores, st.sampled_from([0.01, 0.05, 0.1, 0.5]))
+def test_rates_fall_as_more_errors_of_the_other_kind_are_allowed(
+    fake: list[float], real: list[float], point: float
+) -> None:
+    a, b = floats(*fake), floats(*real)
+    assert 0 <= apcer_at_bpcer(a, b, 2 * point) <= apcer_at_bpcer(a, b, point) <= 1
+    assert 0 <= bpcer_at_apcer(a, b, 2 * point) <= bpcer_at_apcer(a, b, point) <= 1
+
+
+def test_abstentions_are_rates_of_their_own_and_no_errors() -> None:
+    results = [
+        *(result("real", f"p{n}", float(n)) for n in range(3)),
+        result("real", "p9", None, reason="silence"),
+        result("fake", "q", 9.0),
+        result("fake", "q", None, reason="no_face"),
+    ]
+    found = summarise(results)
+    assert (found["apnrr"], found["bpnrr"]) == (0.5, 0.25)
+    assert found["apcer_at_bpcer_5_percent"] == found["bpcer_at_apcer_10_percent"] == 0.0
+    assert summarise(results[:1])["apnrr"] is None
+    assert summarise(results[:1])["apcer_at_bpcer_5_percent"] is None
+
+
+def test_a_detector_is_judged_by_its_worst_method() -> None:
+    results = [
+        *(result("real", f"p{n}", float(n)) for n in range(20)),
+        *(result("fake", "q", s, "easy") for s in (30.0, 31.0)),
+        *(result("fake", "q", s, "hard") for s in (30.0, 5.0)),
+        result("fake", "q", None, "unseen", "no_face"),
+    ]
+    worst = worst_method(by_method(results))
+    assert worst["apcer_at_bpcer_5_percent"] == {"method": "hard", "apcer": 0.5, "fake": 2}
+    assert set(worst) == {"apcer_at_bpcer_5_percent", "apcer_at_bpcer_10_percent"}
+    assert worst_method({}) == {}
+
+
+def test_every_subject_has_a_row() -> None:
+    results = [
+        result("real", "a", 0.0),
+        result("real", "a", 2.0),
+        result("fake", "a", 1.0),
+        result("fake", "b", 3.0),
+        result("fake", "b", None, reason="silence"),
+    ]
+    assert by_subject(results) == {
+        "a": {"auc": 0.5, "mean_fake": 1.0, "mean_real": 1.0, "fake": 1, "real": 2, "abstained": 0},
+        "b": {"auc": None, "mean_fake": 3.0, "mean_real": None, "fake": 1, "real": 0, "abstained": 1},
     }

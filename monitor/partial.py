@@ -1,17 +1,14 @@
-"""What has been scored already, kept line by line so that a killed evaluation goes on where it stopped.
-
-One JSON object a line, written and flushed as soon as a clip is done. The key holds everything that determines an
-outcome, so a line is either right or not found; a half-written last line is cut off before anything is appended.
-"""
+"""What has been scored already: the outcomes of an evaluation, kept as they come."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Self
+
+from monitor.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +27,29 @@ class Outcome:
 
 
 class Partial:
-    """The file of finished outcomes, by key; a context manager that holds it open for appending."""
+    """Outcomes by key in a file; a context manager that holds it open for appending."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: BinaryIO | None = None
+        self._kept = Kept(path)
         self.outcomes: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
-        """Read what is there and open the file for more."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        whole = _whole_lines(self._path)
-        self.outcomes = dict(found for line in whole.splitlines() if (found := _parse(line)) is not None)
-        self._file = self._path.open("ab")
-        self._file.truncate(len(whole))
+        """Read what is there and open the file for more; entries of other work in it are left alone."""
+        self._kept.__enter__()
+        names = [field.name for field in fields(Outcome)]
+        self.outcomes = {
+            key: Outcome(**{name: entry[name] for name in names})
+            for key, entry in self._kept.entries.items()
+            if set(names) <= set(entry)
+        }
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        self._kept.__exit__(kind, error, at)
 
     def add(self, key: str, outcome: Outcome, about: Mapping[str, str]) -> None:
         """Append one outcome, unless it is there; `about` is for people who read the file."""
-        if self._file is None:
-            raise ValueError("the file of outcomes is not open: use it in a `with` block")
         if key not in self.outcomes:
             self.outcomes[key] = outcome
-            self._file.write(json.dumps({"key": key, **about, **asdict(outcome)}).encode() + b"\n")
-            self._file.flush()
-
-
-def _whole_lines(path: Path) -> bytes:
-    data = path.read_bytes() if path.exists() else b""
-    return data[: data.rfind(b"\n") + 1]
-
-
-def _parse(line: bytes) -> tuple[str, Outcome] | None:
-    """Read one line; None where it is none of ours, as after a disk that was full."""
-    try:
-        raw: dict[str, Any] = json.loads(line)
-        names = ("score", "reason", "p_value", "seconds", "trimmed")
-        return str(raw["key"]), Outcome(**{name: raw[name] for name in names})
-    except (ValueError, KeyError, TypeError):
-        return None
+            self._kept.add(key, {**about, **asdict(outcome)})

@@ -17,6 +17,7 @@ import numpy as np
 
 from monitor.corpus import Row
 from monitor.tap.media import RATE
+from monitor.tap.pair import read_pair
 from monitor.tap.replay import read_clip
 from monitor.tap.source import SourceError
 from monitor.types import AudioBlock, MediaItem, TrackFault, TrackKind, VideoFrame
@@ -101,10 +102,9 @@ def strung(clips: Sequence[Row], seconds: float, random: np.random.Generator) ->
 
 
 def media(row: Row) -> Iterator[MediaItem]:
-    """Read a clip, its sound from a file of its own where it has one; raises `SourceError`."""
-    if row.sound is None:
-        return read_clip(row.path)
-    return heapq.merge(only("video", read_clip(row.path)), only("audio", read_clip(row.sound)), key=moment)
+    """Read a clip, also one whose pictures and sound are kept apart; raises `SourceError`."""
+    whole = row.sound is None and not row.path.is_dir()
+    return read_clip(row.path) if whole else read_pair(row.path, row.sound)
 
 
 def only(kind: TrackKind, items: Iterable[MediaItem]) -> Iterator[MediaItem]:

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -76,7 +76,7 @@ def encode_clips(rows: Sequence[Row], packs: Path, effort: Effort, tick: Tick) -
     return [encoded for encoded in found if encoded is not None]
 
 
-def encode_jobs(jobs: Iterable[Job], packs: Path, effort: Effort, tick: Tick) -> Iterator[Encoded | None]:
+def encode_jobs(jobs: Iterable[Job], packs: Path, effort: Effort, tick: Tick) -> Generator[Encoded | None, None, None]:
     """Vectors of each job's clip in the order of the jobs, as `encode_clips` gives them; None where there are none."""
     with worker_pool(effort.workers) as pool:
         waiting = deque(pool.submit(_encode, job, packs, effort.cache) for job in jobs)

@@ -1,0 +1,207 @@
+"""How scores bear the seven perturbations: areas at every level, and by how much their mean falls from clean.
+
+After SpeechForensics (section 4.3) and DeeperForensics-1.0: the same clips are scored clean and changed, the area under
+the ROC curve is averaged over five levels and over seven kinds. Two tasks are measured: genuine against forged, and,
+because that is what synchrony honestly does, windows of 5 s of genuine clips against the same lips with a wrong voice.
+Clips that cannot be judged even when clean are left out; those that a change makes unjudgeable are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.training.measures import auc
+from monitor.corpus import Row
+from monitor.evaluation import Result
+from monitor.features import Change
+from monitor.mismatch import Encoded, mismatches
+from monitor.perturb import LEVELS, SEVEN, Perturbation, conditions
+from monitor.progress import clip_progress
+from monitor.scoring import DETECTORS, Job
+from monitor.workers import Effort, Tick, encode_jobs, score_clips
+
+WINDOW = 5.0
+KINDS = tuple(kind.kind for kind in SEVEN)
+# Areas that the paper reports on FaceForensics++: clean, and the mean over five levels of each kind.
+PAPER_CLEAN = 0.976
+PAPER = dict(zip(KINDS, (0.974, 0.967, 0.946, 0.808, 0.974, 0.967, 0.942), strict=True))
+ROUNDS = 300
+
+Parts = Sequence[tuple[Path, Sequence[Row]]]
+# Results by condition: (kind, level), and ("", 0) for the clean clips.
+Conditions = dict[tuple[str, int], list[Result]]
+CLEAN = ("", 0)
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """What is to be done: at most `clips` clips for each task, all of them by default, under which changes."""
+
+    clips: int | None = None
+    seed: int = 0
+    changes: tuple[Perturbation, ...] = field(default_factory=lambda: tuple(conditions()))
+
+    @property
+    def all(self) -> tuple[Perturbation | None, ...]:
+        """Every condition, the clean one first."""
+        return None, *self.changes
+
+
+def stress_detectors(
+    parts: Parts, clean: Sequence[Result], detectors: Sequence[str], stress: Stress, effort: Effort
+) -> dict[str, Conditions]:
+    """Score genuine and forged clips under every condition: by detector. `clean` says which clips can be judged."""
+    judged = {result.clip for result in clean if result.score is not None}
+    rows = [row for _, part in parts for row in part]
+    names = chosen([row for row in rows if row.name in judged], stress)
+    found: dict[str, Conditions] = {name: {} for name in detectors}
+    with clip_progress("scoring changed clips", len(names) * len(stress.all)) as tick:
+        for packs, part in parts:
+            jobs = [Job(row, change) for change in stress.all for row in part if row.name in names]
+            results = score_clips(jobs, [DETECTORS[name](packs) for name in detectors], effort, tick)
+            for (job, name), result in zip(product(jobs, detectors), results, strict=True):
+                found[name].setdefault(_condition(job.change), []).append(result)
+    return found
+
+
+def stress_mismatch(parts: Parts, stress: Stress, effort: Effort) -> dict[str, Conditions]:
+    """Score windows of genuine clips with their own and with wrong voices under every condition: by kind of wrong."""
+    genuine = [(packs, [row for row in rows if row.label == "real"]) for packs, rows in parts]
+    with clip_progress("finding clips of 5 s", sum(len(rows) for _, rows in genuine)) as tick:
+        usable = [row for packs, rows in genuine for row in _long_enough(packs, rows, effort, tick)]
+    names = chosen(usable, stress)
+    found: dict[str, Conditions] = {}
+    with clip_progress("encoding changed clips", len(names) * len(stress.all)) as tick:
+        for packs, rows in genuine:
+            kept = [row for row in rows if row.name in names]
+            jobs = [Job(row, change) for change in stress.all for row in kept]
+            with closing(encode_jobs(jobs, packs, effort, tick)) as encoded:
+                for change in stress.all:
+                    # `zip` asks for a row first, so each condition takes just its own clips.
+                    clips = [clip for _, clip in zip(kept, encoded, strict=False) if clip is not None]
+                    for kind, results in mismatches(clips, WINDOW).items():
+                        found.setdefault(kind, {}).setdefault(_condition(change), []).extend(results)
+    return found
+
+
+def chosen(rows: Sequence[Row], stress: Stress) -> set[str]:
+    """Choose clips by name: half genuine, half forged where there are both, people and methods taking turns.
+
+    What is chosen follows from the seed; of more clips the first ones stay chosen.
+    """
+    sides = [[r for r in rows if r.label == label] for label in ("real", "fake")]
+    turns = [_in_turn(side, stress.seed) for side in sides]
+    if stress.clips is None:
+        return {row.name for row in rows}
+    half = [min(len(side), stress.clips // 2) for side in sides]
+    for n in (0, 1):
+        half[n] = min(len(sides[n]), stress.clips - half[1 - n])
+    return {row.name for turn, count in zip(turns, half, strict=True) for row in turn[:count]}
+
+
+def describe(found: Conditions, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Any]:
+    """Sum up one task: areas, their means, and the fall of the mean in points with its 95 % interval; JSON values.
+
+    The interval draws subjects, each with all its results under all conditions, so that what clean and changed clips
+    have in common cancels.
+    """
+    subjects = sorted({r.subject for results in found.values() for r in results})
+    table = {where: _by_subject(results, subjects) for where, results in found.items()}
+    every = np.arange(len(subjects))
+    clean = _area(table.get(CLEAN, []), every)
+    areas = {kind: [_area(table.get((kind, n), []), every) for n in range(1, LEVELS + 1)] for kind in KINDS}
+    falls = _falls(table, len(subjects), rounds, seed)
+    means = {kind: float(np.mean(values)) for kind, values in areas.items()}
+    mean = float(np.mean(list(means.values())))
+    low, high = np.quantile(falls, [0.025, 0.975]) if len(falls) else (np.nan, np.nan)
+    return {
+        "clean": _number(clean),
+        "mean": _number(mean),
+        "fall_points": _number(100 * (clean - mean), 2),
+        "fall_low": _number(float(low), 2),
+        "fall_high": _number(float(high), 2),
+        "fake": _count(found.get(CLEAN, []), "fake"),
+        "real": _count(found.get(CLEAN, []), "real"),
+        "subjects": len(subjects),
+        "kinds": {
+            kind: {
+                "levels": [_number(value) for value in values],
+                "mean": _number(means[kind]),
+                "scored": [_scored(found.get((kind, n), [])) for n in range(1, LEVELS + 1)],
+                "paper_mean": PAPER[kind],
+            }
+            for kind, values in areas.items()
+        },
+    }
+
+
+def _falls(table: Mapping[tuple[str, int], list[tuple[Floats, Floats]]], people: int, rounds: int, seed: int) -> Floats:
+    random, falls = np.random.default_rng(seed), []
+    where = [(kind, n) for kind in KINDS for n in range(1, LEVELS + 1)]
+    for _ in range(rounds if people else 0):
+        picked = random.integers(0, people, people)
+        clean = _area(table.get(CLEAN, []), picked)
+        falls.append(100 * (clean - float(np.mean([_area(table.get(one, []), picked) for one in where]))))
+    found = np.array(falls, np.float64)
+    return found[np.isfinite(found)]
+
+
+def _by_subject(results: Sequence[Result], subjects: Sequence[str]) -> list[tuple[Floats, Floats]]:
+    """Forged and genuine scores of each subject."""
+    scores: dict[tuple[str, str], list[float]] = {}
+    for r in results:
+        if r.score is not None:
+            scores.setdefault((r.subject, r.label), []).append(r.score)
+    return [
+        (np.array(scores.get((who, "fake"), []), np.float64), np.array(scores.get((who, "real"), []), np.float64))
+        for who in subjects
+    ]
+
+
+def _area(people: Sequence[tuple[Floats, Floats]], picked: NDArray[np.int64]) -> float:
+    if not people:
+        return float("nan")
+    fake, real = (np.concatenate([people[i][side] for i in picked]) for side in (0, 1))
+    return auc(fake, real)
+
+
+def _long_enough(packs: Path, rows: Sequence[Row], effort: Effort, tick: Tick) -> list[Row]:
+    """Keep the clips that have a window of 5 s which can be judged."""
+    encoded: list[Encoded] = [e for e in encode_jobs(map(Job, rows), packs, effort, tick) if e is not None]
+    names = {result.clip for result in mismatches(encoded, WINDOW)["other"]}
+    return [row for row in rows if row.name in names]
+
+
+def _in_turn(rows: Sequence[Row], seed: int) -> list[Row]:
+    """Shuffle, then let the groups, which are subjects of the genuine and methods of the forged, take turns."""
+    groups: dict[str, list[Row]] = {}
+    for n in np.random.default_rng(seed).permutation(len(rows)):
+        row = sorted(rows, key=lambda r: r.name)[n]
+        groups.setdefault(row.subject if row.label == "real" else row.method, []).append(row)
+    ranked = [(place, n, row) for n, group in enumerate(groups.values()) for place, row in enumerate(group)]
+    return [row for _, _, row in sorted(ranked, key=lambda each: each[:2])]
+
+
+def _condition(change: Change | None) -> tuple[str, int]:
+    return (change.kind, change.level) if isinstance(change, Perturbation) else CLEAN
+
+
+def _scored(results: Iterable[Result]) -> int:
+    return sum(r.score is not None for r in results)
+
+
+def _count(results: Iterable[Result], label: str) -> int:
+    return sum(r.label == label and r.score is not None for r in results)
+
+
+def _number(value: float, digits: int = 4) -> float | None:
+    return round(value, digits) if np.isfinite(value) else None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from engines.training.clips import Clip
-from monitor.corpus import Row
+from monitor.corpus import Row, load_features, workers_here
+from monitor.degrade import BadCall
 from monitor.features import ClipFeatures
 
 MIN_STEPS = 20
+Progress = Callable[[int], None]
+Note = Callable[[str], None]
 
 
 def to_clip(row: Row, features: ClipFeatures) -> Clip | None:
@@ -26,3 +30,39 @@ def divide(rows: Sequence[Row], hold_out: str) -> list[Row]:
     if any(row.fold for row in rows):
         return list(rows)
     return [replace(row, fold=hold_out if zlib.crc32(row.subject.encode()) % 4 == 0 else "always") for row in rows]
+
+
+def load_clips(
+    rows: Sequence[Row], hold_out: str, cache: Path, calls: int, progress: Progress, note: Note
+) -> tuple[list[Clip], list[Clip]]:
+    """Clips to train on, each also as `calls` bad calls garble it, and clips held out, as they are.
+
+    Versions of a clip carry its name; the plain ones come first. `progress` is told how many of `analyses` are done,
+    `note` what could not be used.
+    """
+    training: list[Clip] = []
+    held_out: list[Clip] = []
+    done = 0
+    for call in range(calls + 1):
+        chosen = [row for row in rows if not call or row.fold != hold_out]
+        change = BadCall(call) if call else None
+        for row, features in load_features(chosen, cache, workers_here(), _nothing, change):
+            done += 1
+            progress(done)
+            if isinstance(features, str):
+                if not call:
+                    note(features)
+                continue
+            clip = to_clip(row, features)
+            if clip is not None:
+                (held_out if row.fold == hold_out else training).append(clip)
+    return training, held_out
+
+
+def analyses(rows: Sequence[Row], hold_out: str, calls: int) -> int:
+    """How many clips `load_clips` analyses, or finds analysed."""
+    return len(rows) + calls * sum(row.fold != hold_out for row in rows)
+
+
+def _nothing(_: int) -> None:
+    pass

@@ -7,6 +7,8 @@ over all speech is taken out of both answers, and what is left is of unit length
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +24,8 @@ STEP_MELS = 320
 class Lips(nn.Module):
     """Shapes (B, T, 168) and mouth pictures (B, T, 36, 36) in [0, 1] to (B, T, 128), late by `reach` when streamed."""
 
+    size = SIZE
+
     def __init__(self, channels: int = 160, dropout: float = 0.2) -> None:
         super().__init__()
         self.shape_scale = nn.Parameter(torch.ones(SHAPE), requires_grad=False)
@@ -34,6 +38,11 @@ class Lips(nn.Module):
         )
 
     @property
+    def features(self) -> int:
+        """Channels of the features behind both eyes."""
+        return 2 * self.shapes.project.in_features
+
+    @property
     def reach(self) -> int:
         """Frames that an answer waits for."""
         return self.shapes.reach
@@ -43,13 +52,18 @@ class Lips(nn.Module):
         """Numbers of state per batch row."""
         return self.shapes.state_size + self.pictures.state_size
 
-    def eyes(self, shape: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor]:
-        """Both unit vectors (B, T, 128) over a whole clip: by landmarks and by pictures."""
-        return self.shapes(shape * self.shape_scale), self.pictures(_standard(mouth))
+    def eyes(self, shape: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Both unit vectors (B, T, 128) over a whole clip, by landmarks and by pictures, and the features behind them.
+
+        The features (B, T, 2 * channels) are those that masked prediction builds on.
+        """
+        a, seen = self.shapes.both(shape * self.shape_scale)
+        b, looked = self.pictures.both(_standard(mouth))
+        return a, b, torch.cat([seen, looked], -1)
 
     def forward(self, shape: Tensor, mouth: Tensor) -> Tensor:
         """Encode a whole clip."""
-        a, b = self.eyes(shape, mouth)
+        a, b, _ = self.eyes(shape, mouth)
         return _centred((a + b) / 2, self.centre)
 
     def step(self, shape: Tensor, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,6 +89,8 @@ def _standard(mouth: Tensor) -> Tensor:
 class Voice(nn.Module):
     """Log-mel (B, T, 4, 80), four frames a step, to unit vectors (B, T, 128), late by `reach` when streamed."""
 
+    size = SIZE
+
     def __init__(self, channels: int = 176, dropout: float = 0.2) -> None:
         super().__init__()
         self.mean = nn.Parameter(torch.zeros(STEP_MELS), requires_grad=False)
@@ -83,6 +99,11 @@ class Voice(nn.Module):
         self.tower = Tower(
             [Conv(STEP_MELS, channels, 5), *(Residual(channels, d, dropout) for d in DILATIONS)], channels, SIZE
         )
+
+    @property
+    def features(self) -> int:
+        """Channels of the features behind the vectors."""
+        return self.tower.project.in_features
 
     @property
     def reach(self) -> int:
@@ -96,7 +117,12 @@ class Voice(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """Encode a whole clip."""
-        return _centred(self.tower(self._standard(mel)), self.centre)
+        return self.heard(mel)[0]
+
+    def heard(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors of a whole clip, and the features (B, T, channels) behind them."""
+        vectors, features = self.tower.both(self._standard(mel))
+        return _centred(vectors, self.centre), features
 
     def step(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Encode the next frames of a stream; also the new state."""
@@ -105,3 +131,65 @@ class Voice(nn.Module):
 
     def _standard(self, mel: Tensor) -> Tensor:
         return (mel.flatten(2) - self.mean) * self.scale
+
+
+class Ensemble(nn.Module):
+    """Towers trained apart, side by side: their vectors joined to one unit vector, whose cosine is the mean of theirs.
+
+    All have one reach.
+    """
+
+    def __init__(self, members: Sequence[Lips] | Sequence[Voice]) -> None:
+        super().__init__()
+        self.reach = members[0].reach
+        self.sizes = [member.state_size for member in members]
+        self.state_size = sum(self.sizes)
+        self.size = SIZE * len(members)
+
+    def parts(self, state: Tensor) -> Sequence[Tensor]:
+        """Cut a state into those of the members."""
+        return torch.split(state, self.sizes, 1)
+
+    def joined(self, vectors: Sequence[Tensor]) -> Tensor:
+        """Make one unit vector of those of the members."""
+        return torch.cat(list(vectors), -1) / float(len(self.sizes) ** 0.5)
+
+    def join(self, stepped: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """Make one answer and one state of those of the members."""
+        vectors, states = zip(*stepped, strict=True)
+        return self.joined(vectors), torch.cat(states, 1)
+
+
+class LipsEnsemble(Ensemble):
+    """Several `Lips` as one."""
+
+    def __init__(self, members: Sequence[Lips]) -> None:
+        super().__init__(members)
+        self.lips = nn.ModuleList(members)
+        self._members = tuple(members)
+
+    def forward(self, shape: Tensor, mouth: Tensor) -> Tensor:
+        """Encode a whole clip."""
+        return self.joined([member(shape, mouth) for member in self._members])
+
+    def step(self, shape: Tensor, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode the next frames of a stream; also the new state."""
+        parts = self.parts(state)
+        return self.join([m.step(shape, mouth, part) for m, part in zip(self._members, parts, strict=True)])
+
+
+class VoiceEnsemble(Ensemble):
+    """Several `Voice` as one."""
+
+    def __init__(self, members: Sequence[Voice]) -> None:
+        super().__init__(members)
+        self.voices = nn.ModuleList(members)
+        self._members = tuple(members)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Encode a whole clip."""
+        return self.joined([member(mel) for member in self._members])
+
+    def step(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode the next frames of a stream; also the new state."""
+        return self.join([m.step(mel, part) for m, part in zip(self._members, self.parts(state), strict=True)])

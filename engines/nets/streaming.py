@@ -122,9 +122,13 @@ class Tower(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pass the whole clip: (B, T, ...) to unit vectors (B, T, size)."""
+        return self.both(x)[0]
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give unit vectors (B, T, size) of the whole clip, and what they were projected from, (B, T, channels)."""
         for layer in self._rows():
             x = layer.whole(x)
-        return nn.functional.normalize(self.project(x), dim=-1)
+        return nn.functional.normalize(self.project(x), dim=-1), x
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Pass the next frames of a stream: unit vectors late by `reach` frames, and the new state."""

@@ -40,7 +40,8 @@ class Clip:
 class Batch:
     """Pieces of B clips: `shape` (B, T, 168), `mouth` (B, T, 36, 36), `mel` (B, T, 4, 80).
 
-    The voice of row b starts `lag[b]` steps after its lips; `good` (B, T) marks lip frames that count.
+    The voice of row b starts `lag[b]` steps after its lips; `good` (B, T) marks lip frames that count; `units` (B, T)
+    numbers the sound made at each lip frame, -1 where it was not labelled.
     """
 
     shape: FloatArray
@@ -48,27 +49,36 @@ class Batch:
     mel: FloatArray
     lag: NDArray[np.int64]
     good: NDArray[np.bool_]
+    units: NDArray[np.int64]
 
 
 class Sampler:
     """Random pieces: first a group by its weight, then a clip by its length, then a place.
 
-    Pieces are played up to `tempo` times faster or slower. Lips and voice are cut independently by up to `slack` steps,
-    so that the padding at the ends cannot tell the time (`synchrony` study, traps).
+    Clips of one name are versions of one recording, as calls garble it: the lips of a piece are taken from one version
+    and the voice from another. Pieces are played up to `tempo` times faster or slower. Lips and voice are cut
+    independently by up to `slack` steps, so that the padding at the ends cannot tell the time (`synchrony` study,
+    traps).
     """
 
     def __init__(
         self, clips: Sequence[Clip], length: int, slack: int, seed: int, weights: dict[str, float], tempo: float = 1.12
     ) -> None:
-        self._clips = [clip for clip in clips if clip.good.sum() >= 10]
+        self._clips = _versions(clips)
         if not self._clips:
             raise TrainingError("no clip has ten usable frames of speech: check the data folder")
         self._length, self._slack, self._tempo = length, slack, tempo
         self.random = np.random.default_rng(seed)
-        size = {g: sum(len(c) for c in self._clips if c.group == g) for g in {c.group for c in self._clips}}
-        chance = np.array([weights.get(c.group, 1.0) * len(c) / size[c.group] for c in self._clips])
+        first = [versions[0] for versions in self._clips]
+        size = {g: sum(len(c) for c in first if c.group == g) for g in {c.group for c in first}}
+        chance = np.array([weights.get(c.group, 1.0) * len(c) / size[c.group] for c in first])
         self._chance = chance / chance.sum()
         self._offsets: Mapping[str, int] = {}
+        self._units: Mapping[str, NDArray[np.int64]] = {}
+
+    def label(self, units: Mapping[str, NDArray[np.int64]]) -> None:
+        """From now on batches carry the numbered sounds (T,) of each clip named."""
+        self._units = units
 
     def align(self, offsets: Mapping[str, int]) -> None:
         """From now on the voice of each subject named is taken that many steps later."""
@@ -79,10 +89,13 @@ class Sampler:
         enough = len(self._clips) >= count
         picks = self.random.choice(len(self._clips), count, replace=not enough, p=self._chance)
         rows = [self._piece(self._clips[i]) for i in picks]
-        shape, mouth, mel, lag, good = zip(*rows, strict=True)
-        return Batch(np.stack(shape), np.stack(mouth), np.stack(mel), np.array(lag), np.stack(good))
+        shape, mouth, mel, lag, good, units = zip(*rows, strict=True)
+        return Batch(np.stack(shape), np.stack(mouth), np.stack(mel), np.array(lag), np.stack(good), np.stack(units))
 
-    def _piece(self, clip: Clip) -> tuple[FloatArray, FloatArray, FloatArray, int, NDArray[np.bool_]]:
+    def _piece(
+        self, versions: Sequence[Clip]
+    ) -> tuple[FloatArray, FloatArray, FloatArray, int, NDArray[np.bool_], NDArray[np.int64]]:
+        clip, heard_in = (versions[int(i)] for i in self.random.integers(0, len(versions), 2))
         speed = float(self.random.uniform(1 / self._tempo, self._tempo))
         span = self._length * speed
         start = float(self.random.uniform(0, max(len(clip) - span, 0)))
@@ -91,15 +104,27 @@ class Sampler:
         steps = np.arange(self._length)
         at = np.asarray(start + steps * speed, np.float64)
         near, inside = _within(at, len(clip))
-        good = clip.good[near] & inside
+        good = clip.good[near] & inside & heard_in.good[np.minimum(near, len(heard_in) - 1)]
         mouth = clip.mouth[near].astype(np.float32) / 255 * inside[:, None, None]
         shape = _between(clip.shape, at) * inside[:, None]
         # The voice at four mel frames a step, played at the same speed.
         voice = 4 * (start + late) + speed * (4 * (steps[:, None] + lag) + np.arange(4))
         frames = np.asarray(voice, np.float64)
-        whole, heard = _within(frames, 4 * len(clip))
-        mel = np.where(heard[..., None], clip.mel.reshape(-1, clip.mel.shape[-1])[whole], np.float32(np.log(1e-6)))
-        return shape.astype(np.float32), mouth.astype(np.float32), mel.astype(np.float32), lag, good
+        whole, heard = _within(frames, 4 * len(heard_in))
+        mel = np.where(heard[..., None], heard_in.mel.reshape(-1, clip.mel.shape[-1])[whole], np.float32(np.log(1e-6)))
+        named = self._units.get(clip.name)
+        said, known = _within(at + late, len(clip) if named is None else len(named))
+        units = np.full(self._length, -1) if named is None else np.where(known, named[said], -1)
+        return shape.astype(np.float32), mouth.astype(np.float32), mel.astype(np.float32), lag, good, units
+
+
+def _versions(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Clips with enough speech, those of one name together."""
+    found: dict[str, list[Clip]] = {}
+    for clip in clips:
+        if clip.good.sum() >= 10:
+            found.setdefault(clip.name, []).append(clip)
+    return list(found.values())
 
 
 def _within(at: Doubles, total: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from engines.base import SCHEMA
-from engines.nets.speech import MOUTH, SHAPE, SIZE, Lips, Voice
+from engines.nets.speech import MOUTH, SHAPE
 from engines.training.clips import TrainingError
-from engines.training.validate import RATE
+from engines.training.validate import RATE, LipTower, VoiceTower
 
 OPSET = 18
 TOLERANCE = 2e-4
@@ -41,43 +41,37 @@ class About:
 
 
 class _LipStep(nn.Module):
-    def __init__(self, lips: Lips) -> None:
+    def __init__(self, tower: LipTower) -> None:
         super().__init__()
-        self.lips = lips
+        self.tower = tower
 
     def forward(self, shape: Tensor, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return self.lips.step(shape, mouth, state)
+        return self.tower.step(shape, mouth, state)
 
 
 class _VoiceStep(nn.Module):
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, tower: VoiceTower) -> None:
         super().__init__()
-        self.voice = voice
+        self.tower = tower
 
     def forward(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return self.voice.step(mel, state)
+        return self.tower.step(mel, state)
 
 
-def export_lips(lips: Lips, folder: Path, about: About) -> None:
+def export_lips(lips: LipTower, folder: Path, about: About) -> None:
     """Write the lip encoder's pack; raises `TrainingError` when the ONNX file does not reproduce torch."""
-    inputs = {"shape": (SHAPE,), "mouth": (MOUTH, MOUTH)}
-    _export(_LipStep(lips).eval(), inputs, lips.state_size, lips.reach, "lips", folder, about)
+    _export(_LipStep(lips).eval(), {"shape": (SHAPE,), "mouth": (MOUTH, MOUTH)}, "lips", folder, about)
 
 
-def export_voice(voice: Voice, folder: Path, about: About) -> None:
+def export_voice(voice: VoiceTower, folder: Path, about: About) -> None:
     """Write the voice encoder's pack; raises `TrainingError` when the ONNX file does not reproduce torch."""
-    _export(_VoiceStep(voice).eval(), {"mel": (4, 80)}, voice.state_size, voice.reach, "voice", folder, about)
+    _export(_VoiceStep(voice).eval(), {"mel": (4, 80)}, "voice", folder, about)
 
 
 def _export(
-    module: nn.Module,
-    inputs: Mapping[str, tuple[int, ...]],
-    state: int,
-    reach: int,
-    output: str,
-    folder: Path,
-    about: About,
+    module: _LipStep | _VoiceStep, inputs: Mapping[str, tuple[int, ...]], output: str, folder: Path, about: About
 ) -> None:
+    state, size = module.tower.state_size, module.tower.size
     folder.mkdir(parents=True, exist_ok=True)
     batch, time = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("time", min=1, max=256)
     example = [torch.randn(2, _EXAMPLE, *shape) for shape in inputs.values()]
@@ -106,12 +100,12 @@ def _export(
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "inputs": [*_specs(inputs), {"name": "state", "dtype": "float32", "shape": [state]}],
         "outputs": [
-            {"name": output, "dtype": "float32", "shape": [-1, SIZE]},
+            {"name": output, "dtype": "float32", "shape": [-1, size]},
             {"name": "state_out", "dtype": "float32", "shape": [state]},
         ],
         "licence": about.licence,
         "source": about.source,
-        "preprocessing": {"rate": RATE, "reach": reach},
+        "preprocessing": {"rate": RATE, "reach": module.tower.reach},
         "recipe": dict(about.recipe),
         "data": dict(about.data),
         "metrics": dict(about.metrics),

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engines.nets.speech import LipsEnsemble, VoiceEnsemble
+from engines.training.clips import Clip
 from engines.training.export import About, export_lips, export_voice
 from engines.training.speech import Run
+from engines.training.validate import LipTower, VoiceTower, separation
 
-VERSION = "1"
+VERSION = "2"
 LICENCE = "Apache-2.0"
 SOURCE = "trained by `sidewitness train speech`; research data: retrain for production"
 
@@ -42,26 +45,42 @@ measured.
 """
 
 
-def write_packs(run: Run, folder: Path, recipe: Mapping[str, Any], data: Mapping[str, Any]) -> list[Path]:
-    """Write speech_lips and speech_voice under `folder`; raises `TrainingError` when one does not match torch."""
-    last = run.history[-1] if run.history else {"held_out": []}
-    metrics = {"steps": run.step, "minutes": round(run.spent / 60, 1), "held_out": last["held_out"]}
+def write_packs(
+    runs: Sequence[Run], held_out: Sequence[Clip], folder: Path, recipe: Mapping[str, Any], data: Mapping[str, Any]
+) -> list[Path]:
+    """Write speech_lips and speech_voice under `folder`; several runs become one ensemble, measured on `held_out`.
+
+    Raises `TrainingError` when a pack does not match torch.
+    """
+    lips, voice = _towers(runs)
+    windows = recipe.get("windows", ())
+    rows = [row.as_dict() for row in separation(held_out, lips, voice, windows, recipe.get("seed", 0))]
+    metrics = {
+        "steps": sum(run.step for run in runs),
+        "minutes": round(sum(run.spent for run in runs) / 60, 1),
+        "members": len(runs),
+        "held_out": rows,
+    }
     made = []
     for name, what in (
         ("speech_lips", "Lip landmarks and mouth pictures to 25 vectors a second in the space of speech."),
         ("speech_voice", "Log-mel frames of a voice to 25 vectors a second in the space of speech."),
     ):
-        card = CARD.format(
-            name=name, what=what, data=_items(data), recipe=_items(recipe), metrics=_metrics(last["held_out"])
-        )
+        card = CARD.format(name=name, what=what, data=_items(data), recipe=_items(recipe), metrics=_metrics(rows))
         about = About(VERSION, LICENCE, SOURCE, recipe, data, metrics, card)
         target = folder / name
         if name == "speech_lips":
-            export_lips(run.mean_lips, target, about)
+            export_lips(lips, target, about)
         else:
-            export_voice(run.mean_voice, target, about)
+            export_voice(voice, target, about)
         made.append(target)
     return made
+
+
+def _towers(runs: Sequence[Run]) -> tuple[LipTower, VoiceTower]:
+    if len(runs) == 1:
+        return runs[0].mean_lips.cpu(), runs[0].mean_voice.cpu()
+    return LipsEnsemble([run.mean_lips.cpu() for run in runs]), VoiceEnsemble([run.mean_voice.cpu() for run in runs])
 
 
 def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:

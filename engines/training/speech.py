@@ -1,8 +1,10 @@
 """The recipe of the speech towers: lips and voice of the same moment together, everything else apart.
 
-After SpeechForensics (Liang et al., NeurIPS 2024, section 3.1). Genuine video only. Runs for a set time, writes a
-checkpoint at every measurement and resumes from it; a third of the way in it measures by how much each source's sound
-runs early or late and takes that out, so that a badly muxed source does not teach a wrong alignment.
+After SpeechForensics (Liang et al., NeurIPS 2024, section 3.1): frame-wise alignment of lips and voice, and masked
+prediction on the joint sequence (`engines.training.masked`). Genuine video only. Runs for a set time or until held-out
+speakers gain no more, writes a checkpoint at every measurement and resumes from it; a third of the way in it measures
+by how much each source's sound runs early or late and takes that out, so that a badly muxed source does not teach a
+wrong alignment. On a GPU it computes in bfloat16 as on a CPU.
 """
 
 from __future__ import annotations
@@ -11,18 +13,20 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engines.nets.speech import STEP_MELS, Lips, Voice
 from engines.training.agreement import best_agreement, clip_loss, frame_loss, time_loss
 from engines.training.augment import augment_lips, augment_voice
-from engines.training.clips import Batch, Clip, Sampler, TrainingError
+from engines.training.checkpoint import restore, save
+from engines.training.clips import Batch, Clip, Sampler
+from engines.training.masked import UNITS, Context, at_lips, hide, label, masked_loss, sound_units
 from engines.training.validate import encode, separation
 
 Report = Callable[[dict[str, Any]], None]
@@ -30,7 +34,12 @@ Report = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that shapes a run. `weights` are the shares of the groups of clips in a batch."""
+    """Everything that shapes a run. `weights` are the shares of the groups of clips in a batch.
+
+    `masked_weight` is that of masked prediction, 0 leaves it out. With a `patience` the run stops after so many
+    measurements without a gain on held-out speakers and gives the best towers measured; 0 runs to the end. `device` is
+    a torch device, `auto` the GPU where there is one.
+    """
 
     minutes: float = 45.0
     batch: int = 48
@@ -40,31 +49,38 @@ class Recipe:
     decay: float = 0.05
     clip_weight: float = 0.5
     frame_weight: float = 0.3
+    masked_weight: float = 0.3
+    units: int = UNITS
     reach: int = 10
     align_at: float = 0.3
     average: float = 0.995
     measure_every: float = 300.0
+    patience: int = 0
     windows: tuple[float, ...] = (2.0, 5.0)
     seed: int = 0
     max_steps: int = 10**9
+    device: str = "auto"
     weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """A training run in progress."""
+    """A training run in progress. `best` holds the mean towers of the best measurement, for a run with patience."""
 
     lips: Lips
     voice: Voice
+    context: Context
     temperature: torch.nn.Parameter
     mean_lips: Lips
     mean_voice: Voice
     optimiser: torch.optim.Optimizer
+    device: torch.device
     step: int = 0
     spent: float = 0.0
     aligned: bool = False
     offsets: dict[str, int] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    best: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
 
 
 def train(
@@ -75,44 +91,78 @@ def train(
     report: Report,
     resume: bool = True,
 ) -> Run:
-    """Train in `folder` (checkpoint.pt, log.jsonl); raises `TrainingError` when data or checkpoint cannot serve."""
+    """Train in `folder` (checkpoint.pt, log.jsonl); raises `TrainingError` when data or checkpoint cannot serve.
+
+    Clips of one name are versions of one recording; the first is the recording itself.
+    """
     torch.manual_seed(recipe.seed)
     run = _start(training, recipe)
     checkpoint = folder / "checkpoint.pt"
     if resume and checkpoint.exists():
-        _restore(run, checkpoint)
-    sampler = Sampler(training, recipe.length, recipe.slack, recipe.seed + run.step, dict(recipe.weights))
-    sampler.align(run.offsets)
+        restore(run, checkpoint)
+    plain = list({clip.name: clip for clip in reversed(training)}.values())[::-1]
+    sampler = _sampler(training, plain, run, recipe)
     noise = torch.Generator().manual_seed(recipe.seed + run.step)
     measured, loss = run.spent, None
-    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
+    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps and not _settled(run, recipe):
         began = time.monotonic()
         done = max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps)
         if done > recipe.align_at and not run.aligned:
-            run.offsets, run.aligned = source_offsets(training, run.mean_lips, run.mean_voice), True
+            run.offsets, run.aligned = source_offsets(plain, run.mean_lips, run.mean_voice), True
             sampler.align(run.offsets)
         loss = _step(run, sampler.batch(recipe.batch), noise, recipe, done)
         run.spent += time.monotonic() - began
         report({"step": run.step, "done": done, "loss": loss})
         if run.spent - measured >= recipe.measure_every:
             measured = run.spent
-            centre(run.mean_lips, run.mean_voice, training)
-            _measure(run, held_out, recipe, folder, loss, report)
-    centre(run.mean_lips, run.mean_voice, training)
-    _measure(run, held_out, recipe, folder, loss, report)
+            _measure(run, plain, held_out, recipe, folder, loss, report)
+    _measure(run, plain, held_out, recipe, folder, loss, report)
+    if recipe.patience and run.best is not None:
+        run.mean_lips.load_state_dict(run.best[0])
+        run.mean_voice.load_state_dict(run.best[1])
     return run
 
 
+def _sampler(training: Sequence[Clip], plain: Sequence[Clip], run: Run, recipe: Recipe) -> Sampler:
+    sampler = Sampler(training, recipe.length, recipe.slack, recipe.seed + run.step, dict(recipe.weights))
+    sampler.align(run.offsets)
+    if recipe.masked_weight:
+        sampler.label(label(plain, sound_units(plain, recipe.units, seed=recipe.seed)))
+    return sampler
+
+
+def gains(history: Sequence[Mapping[str, Any]]) -> list[float]:
+    """One number for each measurement, higher being better: the mean over window lengths of both areas; nan if none."""
+    return [
+        float(
+            np.mean([row[key] for row in entry["held_out"] for key in ("auc_other", "auc_shift") if row[key]] or np.nan)
+        )
+        for entry in history
+    ]
+
+
+def _settled(run: Run, recipe: Recipe) -> bool:
+    """Whether patience has run out: the best measurement lies that many measurements back."""
+    found = np.array(gains(run.history))
+    if not recipe.patience or not np.isfinite(found).any():
+        return False
+    return len(found) - 1 - int(np.nanargmax(found)) >= recipe.patience
+
+
 def _start(training: Sequence[Clip], recipe: Recipe) -> Run:
+    device = torch.device(recipe.device if recipe.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     lips, voice = Lips(), Voice()
     shapes = np.concatenate([clip.shape[clip.good] for clip in training])
     mels = np.concatenate([clip.mel[clip.good].reshape(-1, STEP_MELS) for clip in training])
     lips.shape_scale.data = torch.from_numpy(1 / (shapes.std(0) + 1e-3))
     voice.mean.data, voice.scale.data = torch.from_numpy(mels.mean(0)), torch.from_numpy(1 / mels.std(0))
-    temperature = torch.nn.Parameter(torch.tensor([-2.6, -2.6]))
-    learnt = [p for p in (*lips.parameters(), *voice.parameters()) if p.requires_grad]
+    lips, voice = lips.to(device), voice.to(device)
+    context = Context(lips.features, voice.features, recipe.units).to(device)
+    temperature = torch.nn.Parameter(torch.tensor([-2.6, -2.6], device=device))
+    learnt = [p for p in (*lips.parameters(), *voice.parameters(), *context.parameters()) if p.requires_grad]
     groups = [{"params": learnt, "weight_decay": recipe.decay}, {"params": [temperature], "weight_decay": 0.0}]
-    return Run(lips, voice, temperature, deepcopy(lips), deepcopy(voice), torch.optim.AdamW(groups, lr=recipe.rate))
+    optimiser = torch.optim.AdamW(groups, lr=recipe.rate)
+    return Run(lips, voice, context, temperature, deepcopy(lips), deepcopy(voice), optimiser, device)
 
 
 def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: float) -> float:
@@ -121,17 +171,7 @@ def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: 
         group["lr"] = rate
     run.lips.train()
     run.voice.train()
-    shape, mouth = augment_lips(torch.from_numpy(batch.shape), torch.from_numpy(batch.mouth), noise)
-    mel = augment_voice(torch.from_numpy(batch.mel), noise)
-    lag, good = torch.from_numpy(batch.lag), torch.from_numpy(batch.good)
-    with torch.autocast("cpu", torch.bfloat16):
-        eyes, voice = run.lips.eyes(shape, mouth), run.voice(mel).float()
-    first, second = (eye.float() for eye in eyes)
-    frames, clips = run.temperature.exp().clamp(0.03, 0.3)
-    loss = recipe.clip_weight * done * clip_loss((first + second) / 2, voice, good, recipe.reach, clips)
-    for eye in (first, second):
-        loss = loss + time_loss(eye, voice, lag, good, frames)
-        loss = loss + recipe.frame_weight * frame_loss(eye, voice, lag, good, frames)
+    loss = _loss(run, batch, noise, recipe, done)
     run.optimiser.zero_grad()
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_([*run.lips.parameters(), *run.voice.parameters()], 2.0)
@@ -139,6 +179,36 @@ def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: 
     run.step += 1
     _average(run, min(recipe.average, run.step / (run.step + 10)))
     return loss.item()
+
+
+def _loss(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: float) -> Tensor:
+    shape, mouth = augment_lips(torch.from_numpy(batch.shape), torch.from_numpy(batch.mouth), noise)
+    mel = augment_voice(torch.from_numpy(batch.mel), noise)
+    lag, good, units = (torch.from_numpy(array).to(run.device) for array in (batch.lag, batch.good, batch.units))
+    hidden = None
+    if recipe.masked_weight:
+        hidden = hide(len(mel), mel.shape[1], noise)
+        shape, mouth = shape * ~hidden.lips[..., None], mouth * ~hidden.lips[..., None, None]
+        # Hidden sound is the training speech's mean, not silence: silence would be a sound.
+        mel = torch.where(hidden.voice[..., None, None], run.voice.mean.cpu().reshape(mel.shape[2:]), mel)
+        hidden = hidden.to(run.device)
+    with torch.autocast(run.device.type, torch.bfloat16):
+        first, second, seen = run.lips.eyes(shape.to(run.device), mouth.to(run.device))
+        voice, heard = run.voice.heard(mel.to(run.device))
+    first, second, voice = first.float(), second.float(), voice.float()
+    loss = torch.zeros((), device=run.device)
+    if hidden is not None:
+        with torch.autocast(run.device.type, torch.bfloat16):
+            masked = masked_loss(run.context, seen, heard, lag, good, hidden, units)
+        loss = loss + recipe.masked_weight * masked
+        # What was hidden is for the context to know; a single frame's vectors are not asked to agree there.
+        good = good & ~hidden.lips & ~at_lips(hidden.voice, lag)
+    frames, clips = run.temperature.exp().clamp(0.03, 0.3)
+    loss = loss + recipe.clip_weight * done * clip_loss((first + second) / 2, voice, good, recipe.reach, clips)
+    for eye in (first, second):
+        loss = loss + time_loss(eye, voice, lag, good, frames)
+        loss = loss + recipe.frame_weight * frame_loss(eye, voice, lag, good, frames)
+    return loss
 
 
 @torch.no_grad()
@@ -162,7 +232,7 @@ def source_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice, least: int =
     found: dict[str, list[tuple[int, int]]] = {}
     for clip in clips:
         seen, heard = encode(clip, lips, voice)
-        _, offset = best_agreement(seen[None], heard[None], torch.from_numpy(clip.good)[None], 15)
+        _, offset = best_agreement(seen[None].cpu(), heard[None].cpu(), torch.from_numpy(clip.good)[None], 15)
         found.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
     result = {}
     for subject, pairs in found.items():
@@ -194,49 +264,24 @@ def centre(lips: Lips, voice: Voice, clips: Sequence[Clip], most: int = 300) -> 
 
 
 def _measure(
-    run: Run, held_out: Sequence[Clip], recipe: Recipe, folder: Path, loss: float | None, report: Report
+    run: Run,
+    plain: Sequence[Clip],
+    held_out: Sequence[Clip],
+    recipe: Recipe,
+    folder: Path,
+    loss: float | None,
+    report: Report,
 ) -> None:
+    centre(run.mean_lips, run.mean_voice, plain)
     rows = separation(held_out, run.mean_lips, run.mean_voice, recipe.windows, recipe.seed)
     entry: dict[str, Any] = {"step": run.step, "minutes": round(run.spent / 60, 2)}
     entry["loss"] = None if loss is None else round(loss, 4)
     entry["held_out"] = [row.as_dict() for row in rows]
     run.history.append(entry)
+    found = np.array(gains(run.history))
+    if np.isfinite(found[-1]) and found[-1] == np.nanmax(found):
+        run.best = (deepcopy(run.mean_lips.state_dict()), deepcopy(run.mean_voice.state_dict()))
     with (folder / "log.jsonl").open("a") as log:
         log.write(json.dumps(entry) + "\n")
-    part = folder / "checkpoint.part"
-    torch.save(_saved(run, recipe), part)
-    part.replace(folder / "checkpoint.pt")
+    save(run, recipe, folder / "checkpoint.pt")
     report({"step": run.step, "measured": entry})
-
-
-def _saved(run: Run, recipe: Recipe) -> dict[str, Any]:
-    return {
-        "lips": run.lips.state_dict(),
-        "voice": run.voice.state_dict(),
-        "temperature": run.temperature.detach(),
-        "mean_lips": run.mean_lips.state_dict(),
-        "mean_voice": run.mean_voice.state_dict(),
-        "optimiser": run.optimiser.state_dict(),
-        "step": run.step,
-        "spent": run.spent,
-        "aligned": run.aligned,
-        "offsets": run.offsets,
-        "history": run.history,
-        "recipe": asdict(recipe),
-    }
-
-
-def _restore(run: Run, checkpoint: Path) -> None:
-    try:
-        saved = torch.load(checkpoint, weights_only=True)
-        run.lips.load_state_dict(saved["lips"])
-        run.voice.load_state_dict(saved["voice"])
-        run.mean_lips.load_state_dict(saved["mean_lips"])
-        run.mean_voice.load_state_dict(saved["mean_voice"])
-        run.temperature.data = saved["temperature"]
-        run.optimiser.load_state_dict(saved["optimiser"])
-        run.step, run.spent = saved["step"], saved["spent"]
-        run.offsets, run.history = saved["offsets"], saved["history"]
-        run.aligned = saved.get("aligned", bool(run.offsets))
-    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, UnpicklingError):
-        raise TrainingError(f"{checkpoint} is not a checkpoint of this recipe: move it away to start anew") from None

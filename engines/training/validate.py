@@ -9,17 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.nets.speech import Lips, Voice
+from engines.nets.speech import Lips, LipsEnsemble, Voice, VoiceEnsemble
 from engines.training.agreement import best_agreement
 from engines.training.clips import Clip
 from engines.training.measures import auc, eer
 
 Floats = NDArray[np.float64]
+LipTower = Lips | LipsEnsemble
+VoiceTower = Voice | VoiceEnsemble
 RATE = 25
 REACH = 15
 
@@ -54,14 +57,16 @@ class _Windows:
 
 
 @torch.no_grad()
-def encode(clip: Clip, lips: Lips, voice: Voice) -> tuple[torch.Tensor, torch.Tensor]:
+def encode(clip: Clip, lips: LipTower, voice: VoiceTower) -> tuple[torch.Tensor, torch.Tensor]:
     """Vectors of a whole clip, (T, 128) each."""
-    mouth = torch.from_numpy(clip.mouth.astype(np.float32) / 255)[None]
-    return lips(torch.from_numpy(clip.shape)[None], mouth)[0], voice(torch.from_numpy(clip.mel)[None])[0]
+    where = next(lips.parameters()).device
+    mouth = torch.from_numpy(clip.mouth.astype(np.float32) / 255)[None].to(where)
+    seen = lips(torch.from_numpy(clip.shape)[None].to(where), mouth)[0]
+    return seen, voice(torch.from_numpy(clip.mel)[None].to(where))[0]
 
 
 def separation(
-    clips: Sequence[Clip], lips: Lips, voice: Voice, seconds: Sequence[float], seed: int = 0
+    clips: Sequence[Clip], lips: LipTower, voice: VoiceTower, seconds: Sequence[float], seed: int = 0
 ) -> list[Separation]:
     """Measure on the clips of people that training did not see; the towers are left in evaluation mode.
 
@@ -69,19 +74,43 @@ def separation(
     """
     lips.eval()
     voice.eval()
-    encoded = [(clip, *encode(clip, lips, voice)) for clip in clips]
+    encoded = []
+    for clip in clips:
+        seen, heard = encode(clip, lips, voice)
+        encoded.append((clip, seen.cpu(), heard.cpu()))
+    return separated(encoded, seconds, seed)
+
+
+class Spoken(Protocol):
+    """What a measurement must know of a clip besides its vectors."""
+
+    @property
+    def subject(self) -> str:
+        """Who speaks."""
+        ...
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Where lips and speech count, (T,)."""
+        ...
+
+
+def separated(
+    encoded: Sequence[tuple[Spoken, torch.Tensor, torch.Tensor]], seconds: Sequence[float], seed: int = 0
+) -> list[Separation]:
+    """Measure on clips that are encoded already, (T, D) each; see `separation`."""
     cut = [(s, _cut(encoded, int(s * RATE))) for s in seconds]
     return [_measure(w, s, seed) for s, w in cut if w is not None and len(np.unique(w.subject)) > 1]
 
 
-def _cut(encoded: Sequence[tuple[Clip, torch.Tensor, torch.Tensor]], length: int) -> _Windows | None:
+def _cut(encoded: Sequence[tuple[Spoken, torch.Tensor, torch.Tensor]], length: int) -> _Windows | None:
     rows = []
     for clip, lips, voice in encoded:
-        for start in range(0, len(clip) - length + 1, length):
+        for start in range(0, len(clip.good) - length + 1, length):
             good = torch.from_numpy(clip.good[start : start + length])
             if int(good.sum()) < 0.6 * length:
                 continue
-            shift = next((s for s in (RATE, -RATE) if 0 <= start + s <= len(clip) - length), None)
+            shift = next((s for s in (RATE, -RATE) if 0 <= start + s <= len(clip.good) - length), None)
             other = voice[start + (shift or 0) : start + (shift or 0) + length]
             rows.append(
                 (

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.commands import train_heads
+
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from engines.training.clips import Clip
+    from engines.training.speech import Recipe, Run
     from monitor.corpus import Row
     from monitor.decision.calibration import Calibration
 
@@ -23,59 +27,103 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.command("heads")(train_heads.command)
+
 RESEARCH_WEIGHTS = {"anchors": 0.45, "grid": 0.15, "wild": 0.4}
 
 
 @app.command("speech")
 def speech(
     data: Annotated[
-        Path, typer.Argument(help="A manifest.csv (path,label,method,subject), or a folder of genuine clips.")
+        Path,
+        typer.Argument(help="A manifest.csv (path,label,method,subject), a published data set, or a folder of clips."),
     ],
     out: Annotated[Path, typer.Option(help="Where checkpoints, log and packs go.")] = Path("runs/speech"),
+    dataset: Annotated[
+        str | None, typer.Option(help="Layout of the folder, such as voxceleb2, lrs3 or avspeech, if not seen.")
+    ] = None,
     split: Annotated[
         Path | None,
         typer.Option(help="CSV with path,subject,group,fold; `research` in its place names the shipped one."),
     ] = None,
     hold_out: Annotated[str, typer.Option(help="The fold whose speakers training does not see.")] = "a",
-    minutes: Annotated[float, typer.Option(help="Time to train.", min=0.01)] = 45.0,
+    minutes: Annotated[float, typer.Option(help="Time to train each member.", min=0.01)] = 45.0,
+    members: Annotated[int, typer.Option(help="Towers trained apart and shipped as one ensemble.", min=1, max=8)] = 1,
+    masked: Annotated[float, typer.Option(help="Weight of masked prediction; 0 leaves it out.", min=0.0)] = 0.3,
+    calls: Annotated[int, typer.Option(help="Train on so many bad calls of each clip as well.", min=0, max=9)] = 2,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many measurements without a gain on held-out speakers; 0: never.", min=0)
+    ] = 4,
+    device: Annotated[str, typer.Option(help="Torch device; `auto` takes a GPU where there is one.")] = "auto",
     cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
     smoke: Annotated[bool, typer.Option("--smoke", help="A few steps only, to see that everything runs.")] = False,
 ) -> int:
     """Train the lip and voice encoders on genuine clips and write them as model packs.
 
-    Goes on from OUT/checkpoint.pt when there is one.
+    Goes on from the checkpoints under OUT when there are any.
 
     Example: sidewitness train speech clips.csv --split research --minutes 45
     """
     if find_spec("torch") is None:
         typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
         return 1
-    rows = _rows(data, split, hold_out)
-    training, held_out = _clips(rows, hold_out, cache)
+    from dataclasses import replace
+
+    from engines.training.speech import Recipe
+
+    rows = _rows(data, split, hold_out, dataset)
+    training, held_out = _clips(rows, hold_out, cache, calls)
+    known = {clip.group for clip in training}
+    weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in known}
+    recipe = Recipe(minutes=minutes, masked_weight=masked, patience=patience, device=device, weights=weights)
+    if smoke:
+        recipe = replace(recipe, batch=8, max_steps=6, measure_every=0.0, windows=(2.0,))
     sources = sorted({row.source for row in rows if row.source and row.fold != hold_out})
-    return _train(training, held_out, out, minutes, smoke, sources)
+    return _train(training, held_out, out, recipe, members, sources)
 
 
 def _train(
-    training: Sequence[Clip], held_out: Sequence[Clip], out: Path, minutes: float, smoke: bool, sources: Sequence[str]
+    training: Sequence[Clip],
+    held_out: Sequence[Clip],
+    out: Path,
+    recipe: Recipe,
+    members: int,
+    sources: Sequence[str],
 ) -> int:
     from dataclasses import asdict, replace
 
     from rich.console import Console
-    from rich.progress import Progress
 
     from engines.training.packs import draw_history, write_packs
-    from engines.training.speech import Recipe, train
     from monitor.grid import RATE
 
     console = Console(stderr=True)
-    known = {clip.group for clip in training}
-    weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in known}
-    recipe = Recipe(minutes=minutes, weights=weights)
-    if smoke:
-        recipe = replace(recipe, batch=8, max_steps=6, windows=())
-    out.mkdir(parents=True, exist_ok=True)
-    console.print(f"{len(training)} clips to train on, {len(held_out)} held out")
+    plain = {clip.name: clip for clip in training}.values()
+    console.print(f"{len(plain)} clips to train on ({len(training)} versions), {len(held_out)} held out")
+    runs = []
+    for member in range(members):
+        folder = out / f"member-{member}"
+        run = _member(training, held_out, replace(recipe, seed=recipe.seed + member), folder, console)
+        draw_history(run.history, folder / "history.png")
+        runs.append(run)
+    about = {
+        "clips": len(plain),
+        "versions": len(training),
+        "subjects": len({clip.subject for clip in plain}),
+        "minutes": round(sum(len(clip) for clip in plain) / RATE / 60, 1),
+        "sources": ", ".join(sources) or "not named by the manifest",
+    }
+    folders = write_packs(runs, held_out, out / "packs", asdict(recipe), about)
+    console.print(f"packs: {', '.join(str(folder) for folder in folders)}")
+    return 0
+
+
+def _member(training: Sequence[Clip], held_out: Sequence[Clip], recipe: Recipe, folder: Path, console: Console) -> Run:
+    from rich.progress import Progress
+
+    from engines.training.speech import train
+
+    folder.mkdir(parents=True, exist_ok=True)
     with Progress(console=console) as progress:
         task = progress.add_task("training", total=1.0)
 
@@ -87,18 +135,7 @@ def _train(
                     task, completed=news["done"], description=f"step {news['step']}, loss {news['loss']:.2f}"
                 )
 
-        run = train(training, held_out, recipe, out, report)
-    draw_history(run.history, out / "history.png")
-    seconds = sum(len(clip) for clip in training) / RATE
-    data = {
-        "clips": len(training),
-        "subjects": len({clip.subject for clip in training}),
-        "minutes": round(seconds / 60, 1),
-        "sources": ", ".join(sources) or "not named by the manifest",
-    }
-    folders = write_packs(run, out / "packs", asdict(recipe), data)
-    console.print(f"packs: {', '.join(str(folder) for folder in folders)}")
-    return 0
+        return train(training, held_out, recipe, folder, report)
 
 
 def _line(entry: dict[str, Any]) -> str:
@@ -136,14 +173,13 @@ def calibration(
     import json
 
     from engines.base import MODELS
-    from monitor.background import background
     from monitor.decision.calibration import MIN_SUBJECTS, Calibration
 
     folders, folds = packs or [MODELS], fold or ["a"]
     if len(folders) != len(folds):
         raise typer.BadParameter("give as many --fold as --packs", param_hint="--fold")
     rows = _rows(data, split, folds[0])
-    scores = background(rows, list(zip(folders, folds, strict=True)), cache)
+    scores = _scores(rows, list(zip(folders, folds, strict=True)), cache)
     tables = {}
     for length, found in sorted(scores.items()):
         people = {who for _, who in found}
@@ -155,6 +191,19 @@ def calibration(
     out.write_text(json.dumps(built.to_json()) + "\n")
     _verify(built)
     return 0
+
+
+def _scores(
+    rows: Sequence[Row], packs: Sequence[tuple[Path, str]], cache: Path
+) -> dict[float, list[tuple[float, str]]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from monitor.background import background
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("scoring clips", total=sum(row.fold in {fold for _, fold in packs} for row in rows))
+        return background(rows, packs, cache, _advancer(progress, task))
 
 
 def _verify(calibration: Calibration) -> None:
@@ -174,35 +223,31 @@ def _verify(calibration: Calibration) -> None:
     )
 
 
-def _rows(data: Path, split: Path | None, hold_out: str) -> list[Row]:
-    from monitor.corpus import apply_split, read_folder, read_manifest
+def _rows(data: Path, split: Path | None, hold_out: str, dataset: str | None = None) -> list[Row]:
+    from monitor.corpus import apply_split
+    from monitor.datasets import read_corpus
     from monitor.training import divide
 
-    rows = read_folder(data) if data.is_dir() else read_manifest(data)
+    rows = read_corpus(data, dataset)
     if split is not None:
         rows = apply_split(rows, split)
     return [row for row in divide(rows, hold_out) if row.label == "real"]
 
 
-def _clips(rows: Sequence[Row], hold_out: str, cache: Path) -> tuple[list[Clip], list[Clip]]:
+def _clips(rows: Sequence[Row], hold_out: str, cache: Path, calls: int) -> tuple[list[Clip], list[Clip]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from monitor.corpus import CorpusError, load_features, workers_here
-    from monitor.training import to_clip
+    from monitor.corpus import CorpusError
+    from monitor.training import analyses, load_clips
 
-    training: list[Clip] = []
-    held_out: list[Clip] = []
     with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("analysing clips", total=len(rows))
-        step = _stepper(progress, task)
-        for row, features in load_features(rows, cache, workers_here(), step):
-            if isinstance(features, str):
-                progress.console.print(f"note: {features}", markup=False)
-                continue
-            clip = to_clip(row, features)
-            if clip is not None:
-                (held_out if row.fold == hold_out else training).append(clip)
+        task = progress.add_task("analysing clips", total=analyses(rows, hold_out, calls))
+
+        def note(line: str) -> None:
+            progress.console.print(f"note: {line}", markup=False)
+
+        training, held_out = load_clips(rows, hold_out, cache, calls, _stepper(progress, task), note)
     if not training:
         raise CorpusError("no clip shows one speaking face: check the data, or hold out another fold")
     return training, held_out
@@ -210,3 +255,7 @@ def _clips(rows: Sequence[Row], hold_out: str, cache: Path) -> tuple[list[Clip],
 
 def _stepper(progress: Progress, task: TaskID) -> Callable[[int], None]:
     return lambda count: progress.update(task, completed=count)
+
+
+def _advancer(progress: Progress, task: TaskID) -> Callable[[int], None]:
+    return lambda _: progress.advance(task)

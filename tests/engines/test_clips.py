@@ -104,3 +104,33 @@ def test_clips_without_speech_are_refused() -> None:
     with pytest.raises(TrainingError, match="no clip has ten usable frames"):
         draw([silent])
     assert draw([silent, ruler("b", 100)]).good.all()
+
+
+def test_versions_of_a_clip_are_one_clip() -> None:
+    plain = ruler("a", 200)
+    garbled = replace(plain, shape=plain.shape + 1000, mel=plain.mel + 1000)
+    batch = draw([plain, garbled], count=200, slack=0)
+    lips, voice = (array.reshape(200, -1).min(1) >= 900 for array in (batch.shape, batch.mel))
+    for seen in (True, False):
+        for heard in (True, False):
+            assert 20 < ((lips == seen) & (voice == heard)).sum() < 80
+
+
+def test_steps_count_only_where_both_versions_are_good() -> None:
+    plain = ruler("a", 60)
+    deaf = replace(plain, good=np.arange(60) < 30)
+    batch = draw([plain, deaf], count=60, slack=0)
+    assert any(row.all() for row in batch.good)
+    assert any(not row.all() for row in batch.good)
+
+
+def test_sounds_are_those_of_the_lips_moment() -> None:
+    sampler = Sampler([ruler("a", 200)], 30, 6, 0, {}, 1.0)
+    assert (sampler.batch(2).units == -1).all()
+    sampler.label({"a": np.arange(200)})
+    batch = sampler.batch(8)
+    assert np.abs(batch.units - batch.shape[:, :, 0]).max() <= 0.5 + 1e-4
+    sampler.align({"a": 3})
+    batch = sampler.batch(8)
+    known = batch.units >= 0
+    assert np.abs(batch.units - batch.shape[:, :, 0] - 3)[known].max() <= 0.5 + 1e-4

@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="the towers need torch: install the extra `t
 import torch
 from torch import Tensor, nn
 
-from engines.nets.speech import MOUTH, SHAPE, SIZE
+from engines.nets.speech import MOUTH, SHAPE, SIZE, LipsEnsemble, VoiceEnsemble
 from engines.nets.streaming import Conv, Layer, Residual, Tower
 from tests.engines.towers import shake, untrained
 
@@ -55,7 +55,9 @@ def test_answers_are_unit_vectors_less_what_all_have_in_common() -> None:
     lips, voice = untrained()
     shape, mouth, mel = inputs()
     assert voice(mel).norm(dim=-1) == pytest.approx(torch.ones(2, STEPS), abs=1e-5)
-    eyes = lips.eyes(shape, mouth)
+    *eyes, features = lips.eyes(shape, mouth)
+    assert features.shape == (2, STEPS, lips.features)
+    assert voice.heard(mel)[1].shape == (2, STEPS, voice.features)
     for eye in eyes:
         assert eye.norm(dim=-1) == pytest.approx(torch.ones(2, STEPS), abs=1e-5)
     assert lips(shape, mouth).norm(dim=-1) == pytest.approx(torch.ones(2, STEPS), abs=1e-5)
@@ -98,3 +100,23 @@ def test_a_layer_of_no_kind_is_refused() -> None:
     assert isinstance(layer, nn.Module)
     with pytest.raises(TypeError, match="Layer is not a layer of its own"):
         layer.whole(torch.zeros(1, 3, 2))
+
+
+@torch.no_grad()
+def test_an_ensemble_agrees_as_its_members_do_on_the_mean() -> None:
+    towers = [untrained(seed) for seed in (0, 1)]
+    lips, voice = LipsEnsemble([a for a, _ in towers]), VoiceEnsemble([b for _, b in towers])
+    shape, mouth, mel = inputs()
+    seen, state = lips.step(shape, mouth, torch.zeros(2, lips.state_size))
+    heard, _ = voice.step(mel, torch.zeros(2, voice.state_size))
+    assert seen.shape == heard.shape == (2, STEPS, lips.size)
+    assert state.shape == (2, lips.state_size)
+    assert seen.norm(dim=-1) == pytest.approx(torch.ones(2, STEPS), abs=1e-5)
+    alone = [
+        (a.step(shape, mouth, torch.zeros(2, a.state_size))[0] * b.step(mel, torch.zeros(2, b.state_size))[0]).sum(-1)
+        for a, b in towers
+    ]
+    assert ((seen * heard).sum(-1) - (alone[0] + alone[1]) / 2).abs().max() < 1e-5
+    again, _ = lips.step(shape, mouth, state)
+    want = torch.cat([a.step(shape, mouth, part)[0] for (a, _), part in zip(towers, lips.parts(state), strict=True)], 2)
+    assert (again - want / 2**0.5).abs().max() < 1e-5

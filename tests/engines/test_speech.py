@@ -16,10 +16,11 @@ import torch
 
 from engines.base import load_pack
 from engines.load import EngineName, load_engine
+from engines.training import speech
 from engines.training.clips import TrainingError
 from engines.training.packs import draw_history, write_packs
-from engines.training.speech import Recipe, Run, centre, source_offsets, train
-from engines.training.validate import encode
+from engines.training.speech import Recipe, Run, centre, gains, source_offsets, train
+from engines.training.validate import encode, separation
 from tests.engines.towers import clip, untrained
 
 TINY = Recipe(minutes=60.0, batch=4, length=20, max_steps=3, windows=(2.0,), align_at=0.3)
@@ -29,6 +30,7 @@ HELD_OUT = [clip(f"q{n}", 90 + n, steps=60) for n in range(2)]
 
 def run(folder: Path, recipe: Recipe = TINY, **more: Any) -> tuple[Run, list[dict[str, Any]]]:
     news: list[dict[str, Any]] = []
+    folder.mkdir(exist_ok=True)
     return train(CLIPS, HELD_OUT, recipe, folder, news.append, **more), news
 
 
@@ -106,7 +108,7 @@ def test_packs_load_in_both_engines(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "made-packs"
     if not folder.exists():
-        write_packs(done[1], folder, asdict(TINY), {"clips": 6})
+        write_packs([done[1]], HELD_OUT, folder, asdict(TINY), {"clips": 6})
     for name in ("speech_lips", "speech_voice"):
         load_engine(name, engine, folder)
         manifest = load_pack(folder / name).manifest
@@ -115,6 +117,59 @@ def test_packs_load_in_both_engines(
         card = (folder / name / "card.md").read_text()
         assert "| 2 s | 2 | 2 |" in card
         assert "not** evidence of a genuine person" in card
+
+
+def test_without_masked_prediction_nothing_is_hidden(tmp_path: Path) -> None:
+    made, news = run(tmp_path, replace(TINY, masked_weight=0.0))
+    assert all(np.isfinite(item["loss"]) for item in news[:3])
+    fresh = run(tmp_path / "fresh", replace(TINY, max_steps=0), resume=False)[0]
+    same = zip(made.context.parameters(), fresh.context.parameters(), strict=True)
+    assert all(bool((one == other).all()) for one, other in same)
+
+
+def test_masked_prediction_teaches_the_towers_too(done: tuple[Path, Run, list[dict[str, Any]]], tmp_path: Path) -> None:
+    fresh = run(tmp_path, replace(TINY, max_steps=0))[0]
+    pairs = zip(done[1].context.parameters(), fresh.context.parameters(), strict=True)
+    assert any(bool((one != other).any()) for one, other in pairs)
+
+
+def measured(*areas: float | None) -> list[dict[str, Any]]:
+    return [{"held_out": [] if area is None else [{"auc_other": area, "auc_shift": area}]} for area in areas]
+
+
+def test_a_gain_is_the_mean_area_of_a_measurement() -> None:
+    assert gains(measured(0.5, 0.7)) == [0.5, 0.7]
+    both = [{"held_out": [{"auc_other": 0.5, "auc_shift": None}, {"auc_other": 0.7, "auc_shift": 0.9}]}]
+    assert gains(both) == [pytest.approx(0.7)]
+    assert np.isnan(gains(measured(None))).all()
+
+
+@pytest.mark.parametrize(
+    ("areas", "patience", "steps"),
+    [((0.9, 0.8, 0.7), 2, 0), ((0.9, 0.8, 0.7), 3, 2), ((0.8, 0.9, 0.7), 2, 2), ((0.9, 0.1), 0, 2), ((None,), 1, 2)],
+)
+def test_a_run_stops_when_held_out_speakers_gain_no_more(
+    areas: tuple[float | None, ...], patience: int, steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = speech._start
+
+    def experienced(training: Any, recipe: Recipe) -> Run:
+        made = start(training, recipe)
+        made.history.extend(measured(*areas))
+        return made
+
+    monkeypatch.setattr(speech, "_start", experienced)
+    _, news = run(tmp_path, replace(TINY, max_steps=2, patience=patience, windows=()))
+    assert len([item for item in news if "loss" in item]) == steps
+
+
+def test_a_run_with_patience_gives_the_best_towers_it_measured(tmp_path: Path) -> None:
+    made, _ = run(tmp_path, replace(TINY, max_steps=4, measure_every=0.0, patience=9))
+    best = int(np.nanargmax(gains(made.history)))
+    assert made.best is not None
+    assert all(bool((made.best[0][name] == value).all()) for name, value in made.mean_lips.state_dict().items())
+    rows = separation(HELD_OUT, made.mean_lips, made.mean_voice, TINY.windows)
+    assert rows[0].as_dict()["auc_other"] == made.history[best]["held_out"][0]["auc_other"]
 
 
 def test_history_becomes_a_picture_where_there_is_one(
@@ -131,9 +186,8 @@ def test_a_card_without_measurements_says_so(tmp_path: Path, monkeypatch: pytest
     cards: list[str] = []
     for name in ("export_lips", "export_voice"):
         monkeypatch.setattr(packs, name, lambda _tower, _folder, about: cards.append(about.card))
-    lips, voice = untrained()
-    bare = Run(lips, voice, torch.nn.Parameter(torch.zeros(2)), lips, voice, torch.optim.SGD(lips.parameters()))
-    write_packs(bare, tmp_path, {}, {})
+    bare = train(CLIPS, [], replace(TINY, max_steps=0), tmp_path, lambda _: None)
+    write_packs([bare, bare], [], tmp_path, {}, {})
     assert len(cards) == 2
     assert all("Not measured: no speakers were held out." in card for card in cards)
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engines.base import MODELS
 from monitor.corpus import Row, apply_split
 from monitor.evaluation import Result, by_method, summarise
-from monitor.mismatch import mismatches
+from monitor.mismatch import KINDS, mismatches
 from monitor.pictures import draw
 from monitor.progress import clip_progress
 from monitor.scoring import DETECTORS, ClipDetector, Job
+from monitor.trials import Trials, run_trials
 from monitor.workers import Effort, encode_clips, score_clips
 
-WINDOWS = (2.0, 3.0, 5.0)
+WINDOWS = (2.0, 3.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Plan:
     effort: Effort
     mismatch: bool = False
     dataset: str | None = None
+    trials: Trials = field(default_factory=Trials)
 
 
 def divide(rows: Sequence[Row], split: Path | None, folds: Sequence[str], folders: Sequence[Path]) -> tuple[Part, ...]:
@@ -76,8 +78,15 @@ def assess(plan: Plan) -> dict[str, Any]:
         summary["mismatch"], pooled = _mismatch(plan)
         sets |= pooled
     draw(sets, plan.out)
-    (plan.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    _save(summary, plan.out)
+    parts = [(part.packs, part.rows) for part in plan.parts]
+    summary |= run_trials(plan.trials, parts, results, plan.detectors, plan.effort, plan.out)
+    _save(summary, plan.out)
     return summary
+
+
+def _save(summary: dict[str, Any], out: Path) -> None:
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
 
 
 def _scored(plan: Plan) -> list[Result]:
@@ -98,10 +107,10 @@ def _mismatch(plan: Plan) -> tuple[dict[str, Any], dict[str, list[Result]]]:
     sets: dict[str, list[Result]] = {}
     for seconds in WINDOWS:
         found = [mismatches(part, seconds) for part in encoded]
-        for kind in ("other", "shift"):
+        for kind in KINDS:
             pooled = [result for part in found for result in part[kind]]
             summary[f"{kind} {seconds:g} s"] = summarise(pooled)
-            sets[f"{kind} voice, {seconds:g} s"] = pooled
+            sets[f"{kind}, {seconds:g} s"] = pooled
     return summary, sets
 
 

@@ -36,7 +36,8 @@ def draw_robustness(tasks: Mapping[str, Mapping[str, Any]], folder: Path) -> Pat
     panels[-1].axhline(float(np.mean(list(PAPER.values()))), linestyle=":", color="grey")
     panels[-1].plot([0], [PAPER_CLEAN], "x", color="grey")
     panels[-1].set_title("all seven")
-    panels[-1].legend(fontsize=7)
+    if tasks:
+        panels[-1].legend(fontsize=7)
     panels[0].legend(fontsize=7)
     figure.supxlabel("level (0: clean)")
     figure.supylabel("area under the ROC curve")

@@ -35,28 +35,44 @@ def command(
     mismatch: Annotated[
         bool, typer.Option("--mismatch", help="Genuine clips against the wrong voice, by window length.")
     ] = False,
+    perturb: Annotated[
+        bool, typer.Option("--perturb", help="Again under seven perturbations at five levels; --mismatch adds voices.")
+    ] = False,
+    perturb_clips: Annotated[
+        int | None, typer.Option(help="With --perturb: at most so many clips, people and methods in turn.", min=2)
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Replay calls strung from the clips; --mismatch adds dubs.")
+    ] = False,
+    live_minutes: Annotated[float, typer.Option(help="With --live: length of each call.", min=0.1)] = 3.0,
     cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
 ) -> int:
     """Score every clip of a manifest or a data set: AUC with its 95 % interval, error rates and abstentions.
 
-    What is finished is kept in OUT/partial.jsonl: run the same command again and it goes on where it stopped.
+    What is finished is kept in OUT/partial.jsonl and OUT/live.jsonl: run the same command again and it goes on where it
+    stopped.
 
     Example: sidewitness evaluate FaceForensics++ --compression c23 --out runs/ffpp
     """
     from monitor.assess import Plan, assess, divide
     from monitor.corpus import workers_here
     from monitor.datasets import Wanted, read_clips
+    from monitor.robustness import Stress
+    from monitor.trials import Trials
     from monitor.workers import Effort
 
     _check(detector or [], split, fold or [], packs or [])
+    if perturb_clips is not None and not perturb:
+        raise typer.BadParameter("--perturb-clips needs --perturb", param_hint="--perturb-clips")
     name, found = read_clips(data, dataset, Wanted(subset, compression))
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
     parts = divide(found.rows, split, fold or [], packs or [])
     effort = Effort(cache, out / "partial.jsonl", workers or workers_here())
-    summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, name))
+    trials = Trials(Stress(perturb_clips) if perturb else None, live_minutes if live else None, mismatch)
+    summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, name, trials))
     typer.echo(json.dumps(summary)) if as_json else _print(summary)
     return 0
 
@@ -81,6 +97,8 @@ def _print(summary: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from monitor.tables import live_table, robustness_table
+
     console = Console()
     # Into a file or a pipe there is no width to fit.
     console.width = console.width if console.is_terminal else 140
@@ -92,6 +110,10 @@ def _print(summary: dict[str, Any]) -> None:
         cells = [_cell(row["auc"]), f"{_cell(row['auc_low'])}-{_cell(row['auc_high'])}", _cell(row["eer"])]
         table.add_row(escape(name), *cells, *(str(row[key]) for key in ("fake", "real", "subjects", "abstained")))
     console.print(table)
+    if "robustness" in summary:
+        console.print(robustness_table(summary["robustness"]))
+    if "live" in summary:
+        console.print(live_table(summary["live"]))
 
 
 def _cell(value: float | None) -> str:

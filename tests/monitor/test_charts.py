@@ -22,10 +22,11 @@ def call(label: str, method: str, subject: str, *opened: float) -> CallOutcome:
 
 
 def test_robustness_is_a_grid_of_lines(tmp_path: Path) -> None:
+    bare = ink(draw_robustness({}, tmp_path))
     nothing = ink(draw_robustness({"nothing": describe({})}, tmp_path))
     path = draw_robustness({"synchrony": describe(made()), "nothing": describe({})}, tmp_path)
     assert path.name == "robustness.png"
-    assert ink(path) > nothing > 0
+    assert ink(path) > nothing > 0 < bare
 
 
 def test_times_to_alert_are_steps(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""Robustness and calls as tables for people; the numbers are those of summary.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+
+def robustness_table(tasks: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Show a row for each task: area when clean, mean over five levels of each kind, and how far their mean falls."""
+    kinds = list(next(iter(tasks.values()))["kinds"]) if tasks else []
+    table = Table("AUC, mean of 5 levels", "clean", *kinds, "all", "falls by (points)")
+    for name, task in tasks.items():
+        means = (_number(task["kinds"][kind]["mean"]) for kind in kinds)
+        span = f"{_number(task['fall_low'], 1)} to {_number(task['fall_high'], 1)}"
+        fall = f"{_number(task['fall_points'], 1)} ({span})"
+        table.add_row(escape(name), _number(task["clean"]), *means, _number(task["mean"]), fall)
+    return table
+
+
+def live_table(live: Mapping[str, Any]) -> Table:
+    """Show genuine calls with their false alerts, then forged ones and each method with their times to alert."""
+    table = Table("calls", "n", "hours", "abstained", "alerted", "false alerts/h (95 %)", "to alert p50", "p95")
+    genuine = live["genuine"]
+    rate, span = _number(genuine["false_alerts_per_hour"], 2), (genuine["low"], genuine["high"])
+    told = f"{rate} ({' to '.join(_number(value, 2) for value in span)})"
+    table.add_row("genuine", *_shared(genuine), f"{len(genuine['times'])}", told, "", "")
+    for name, row in {"forged": live["forged"], **{f"  {m}": r for m, r in live["methods"].items()}}.items():
+        times = (_seconds(row[key]) for key in ("time_to_alert_p50", "time_to_alert_p95"))
+        table.add_row(escape(name), *_shared(row), str(row["alerted"]), "", *times)
+    return table
+
+
+def _shared(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(row["calls"]), f"{row['hours']:.2f}", _number(row["abstained_share"], 2)
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} s"

@@ -55,17 +55,17 @@ def load_models(engine: EngineName = "openvino", folder: Path = MODELS) -> Model
     return Models(detector, landmarks, speech.lips, speech.voice, load_calibration(folder), speech.wants)
 
 
-def load_speech(folder: Path = MODELS, engine: EngineName = "openvino") -> Speech:
+def load_speech(folder: Path = MODELS, engine: EngineName = "openvino", heads: bool = True) -> Speech:
     """Load the lip and voice encoders of a folder with what belongs to them; raises `EngineError`."""
-    lips, voice = (_side(name, folder, engine) for name in (LIPS, VOICE))
+    lips, voice = (_side(name, folder, engine, heads) for name in (LIPS, VOICE))
     return Speech(lips, voice, wants_of(lips.manifest, voice.manifest))
 
 
-def _side(name: str, folder: Path, engine: EngineName) -> Engine:
+def _side(name: str, folder: Path, engine: EngineName, heads: bool) -> Engine:
     built = load_engine(name, engine, folder)
     if (folder / (name + CONTEXT)).exists():
         built = Stacked(built, Windowed(load_engine(name + CONTEXT, engine, folder)))
-    if (folder / (name + HEAD)).exists():
+    if heads and (folder / (name + HEAD)).exists():
         built = Stacked(built, load_engine(name + HEAD, engine, folder))
     return built
 

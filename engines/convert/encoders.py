@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from engines.base import EngineError
 from engines.convert.checkpoints import Checkpoint, fill, read
-from engines.convert.export import Graph, export_stream
+from engines.convert.export import Graph, export_stream, export_window
 from engines.convert.licences import LICENCES, Licence
 from engines.convert.pack import write_pack
 
@@ -115,4 +117,89 @@ def _lr_asd(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
         yield Piece(pack, graph, f"{what}, 25 times a second; a head must bring both into one space.", about, source)
 
 
-SYSTEMS: Mapping[str, Callable[[Sequence[Checkpoint]], Iterator[Piece]]] = {"lr-asd": _lr_asd}
+def _avhubert(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
+    from engines.nets.avhubert import BANDS, MOUTH, AvHubertContext, AvHubertLips, AvHubertVoice, Sizes, sizes_of
+
+    source = one(checkpoints, "AV-HuBERT")
+    tensors = source.below(("", "encoder.w2v_model.", "w2v_model.", "model."), "post_extract_proj.weight")
+    sizes: Sizes = _sizes(sizes_of, tensors, source, "AV-HuBERT")
+    name = source.path.name
+    lips, voice = AvHubertLips(sizes.width), AvHubertVoice(sizes.width)
+    fill(lips, _under(tensors, "feature_extractor_video."), name)
+    fill(voice, _under(tensors, "feature_extractor_audio."), name)
+    size = f"{sizes.width} numbers, {sizes.layers} layers"
+    about = {"rate": RATE, "reach": lips.reach, "pictures": "mouth88"}
+    graph = export_stream(lips, "mouth", (MOUTH, MOUTH), "lips")
+    yield Piece(LIPS, graph, f"Mouths to the front-end's {sizes.width} numbers.", about, source)
+    about = {"rate": RATE, "reach": voice.reach, "sound": "fbank104"}
+    graph = export_stream(voice, "fbank", (BANDS,), "voice")
+    yield Piece(VOICE, graph, f"Filterbanks to the front-end's {sizes.width} numbers.", about, source)
+    for side in (LIPS, VOICE):
+        context = AvHubertContext(sizes, "lips" if side == LIPS else "voice")
+        fill(context, tensors or {}, name)
+        graph = export_window(context, "frames", sizes.width, side.removeprefix("speech_"))
+        yield Piece(side + CONTEXT, graph, f"The transformer over a window ({size}).", _WINDOWED, source)
+
+
+def _braven(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
+    from engines.nets.braven import FRONT, MOUTH, BravenContext, BravenLips, BravenVoice, Sizes, sizes_of
+    from engines.nets.resnet import STEP
+
+    lips, voice = _braven_sides(checkpoints)
+    for side, source, front, tensor, shape, wants in (
+        (LIPS, lips, BravenLips(), "mouth", (MOUTH, MOUTH), {"pictures": "mouth88"}),
+        (VOICE, voice, BravenVoice(), "wave", (STEP,), {"sound": "wave640"}),
+    ):
+        tensors = source.below(_BRAVEN, "embed.0.weight")
+        sizes: Sizes = _sizes(sizes_of, tensors, source, "BRAVEn")
+        name = source.path.name
+        fill(front, tensors or {}, name)
+        output = side.removeprefix("speech_")
+        about = {"rate": RATE, "reach": front.reach, **wants}
+        yield Piece(side, export_stream(front, tensor, shape, output), "The front-end, 512 numbers.", about, source)
+        context = BravenContext(sizes)
+        fill(context, tensors or {}, name)
+        graph = export_window(context, "frames", FRONT, output)
+        what = f"The transformer over a window ({sizes.width} numbers, {sizes.layers} layers)."
+        yield Piece(side + CONTEXT, graph, what, _WINDOWED, source)
+
+
+_BRAVEN = ("encoder.", "", "model.encoder.", "backbone.", "model.backbone.")
+_WINDOWED = {"rate": RATE, "reach": REACH, "window": WINDOW, "chunk": CHUNK, "example_length": WINDOW}
+
+
+def _braven_sides(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, Checkpoint]:
+    """Tell the lips' checkpoint from the voice's by their first convolution, whatever the order they are given in."""
+    found = {}
+    for checkpoint in checkpoints:
+        for side, key in (("lips", "frontend.frontend3D.0.weight"), ("voice", "frontend.trunk.conv1.weight")):
+            if checkpoint.below(_BRAVEN, key) is not None:
+                found[side] = checkpoint
+    missing = [side for side in ("lips", "voice") if side not in found]
+    if missing or len(checkpoints) != len(found):
+        what = f"no {missing[0]} encoder" if missing else "a file too many"
+        raise EngineError(f"BRAVEn has a checkpoint for lips and one for voice, and there is {what}: name both files")
+    return found["lips"], found["voice"]
+
+
+def _sizes(
+    read_sizes: Callable[[Mapping[str, Tensor]], Any],
+    tensors: Mapping[str, Tensor] | None,
+    source: Checkpoint,
+    system: str,
+) -> Any:
+    try:
+        return read_sizes(tensors or {})
+    except (KeyError, IndexError) as error:
+        raise EngineError(f"{source.path.name} lacks {error}: is it a checkpoint of {system}?") from None
+
+
+def _under(tensors: Mapping[str, Tensor] | None, prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in (tensors or {}).items() if name.startswith(prefix)}
+
+
+SYSTEMS: Mapping[str, Callable[[Sequence[Checkpoint]], Iterator[Piece]]] = {
+    "avhubert": _avhubert,
+    "braven": _braven,
+    "lr-asd": _lr_asd,
+}

@@ -33,25 +33,26 @@ class Memory:
 
     def around(self, x: Tensor, frames: int, axis: int) -> Tensor:
         """Frames `x` with `frames` others: half of them on either side of a clip, all of them before a stream's."""
-        if self._whole:
+        if self.whole:
             return torch.cat([_zeros(x, frames // 2, axis), x, _zeros(x, frames // 2, axis)], axis)
         return self._join(x, frames, axis)
 
     def before(self, x: Tensor, axis: int, fill: float) -> Tensor:
         """Frames `x` with the one before them: `fill` before a clip."""
-        if self._whole:
+        if self.whole:
             return torch.cat([_zeros(x, 1, axis) + fill, x], axis)
         return self._join(x, 1, axis)
 
     def late(self, x: Tensor, axis: int) -> Tensor:
         """Let a stream go on one frame late; a clip as it is."""
-        if self._whole:
+        if self.whole:
             return x
         joined = self._join(x, 1, axis)
         return joined.narrow(axis, 0, joined.shape[axis] - 1)
 
     @property
-    def _whole(self) -> bool:
+    def whole(self) -> bool:
+        """Whether this pass sees a whole clip."""
         return self._state is None and not self._measuring
 
     def _join(self, x: Tensor, frames: int, axis: int) -> Tensor:

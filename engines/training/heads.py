@@ -1,0 +1,285 @@
+"""The recipe of projection heads: lips and voice of frozen encoders into one space, by the losses of the speech towers.
+
+The encoders' outputs are computed once, so a step costs only the heads. Genuine video only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engines.base import load_pack
+from engines.convert.export import export_stream
+from engines.convert.pack import write_pack
+from engines.nets.heads import Head
+from engines.training.agreement import best_agreement, clip_loss, frame_loss, time_loss
+from engines.training.clips import TrainingError
+from engines.training.validate import Separation, separated
+
+FloatArray = NDArray[np.float32]
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectors:
+    """What frozen encoders say of one clip: `lips` (T, F), `voice` (T, G), and where both count, `good` (T,)."""
+
+    name: str
+    subject: str
+    group: str
+    lips: FloatArray
+    voice: FloatArray
+    good: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.good)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRecipe:
+    """Everything that shapes a run; see `engines.training.speech.Recipe`. `noise` is in deviations of the inputs."""
+
+    minutes: float = 10.0
+    batch: int = 64
+    length: int = 40
+    slack: int = 8
+    rate: float = 1.5e-3
+    decay: float = 0.05
+    noise: float = 0.2
+    hidden: float = 0.1
+    clip_weight: float = 0.5
+    frame_weight: float = 0.3
+    reach: int = 10
+    align_at: float = 0.3
+    average: float = 0.995
+    windows: tuple[float, ...] = (2.0, 5.0)
+    seed: int = 0
+    max_steps: int = 10**9
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heads:
+    """Trained heads, and how well they separate people that training did not see."""
+
+    lips: Head
+    voice: Head
+    steps: int
+    held_out: tuple[Separation, ...]
+
+
+def train_heads(training: Sequence[Vectors], held_out: Sequence[Vectors], recipe: HeadRecipe, report: Report) -> Heads:
+    """Train for the recipe's time; raises `TrainingError` when no clip has enough usable speech."""
+    torch.manual_seed(recipe.seed)
+    chosen = [clip for clip in training if clip.good.sum() >= 10]
+    if not chosen:
+        raise TrainingError("no clip has ten usable frames of speech: check the data folder")
+    latest, mean = _pair(chosen), _pair(chosen)
+    mean.load_state_dict(latest.state_dict())
+    temperature = torch.nn.Parameter(torch.tensor([-2.6, -2.6]))
+    learnt = [p for p in latest.parameters() if p.requires_grad]
+    groups = [{"params": learnt, "weight_decay": recipe.decay}, {"params": [temperature], "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=recipe.rate)
+    sampler = _Sampler(chosen, recipe)
+    began, step, done, aligned = time.monotonic(), 0, 0.0, False
+    while done < 1:
+        if done > recipe.align_at and not aligned:
+            sampler.late, aligned = _offsets(chosen, mean), True
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate * min(1.0, (step + 1) / 50) * (0.5 * (1 + float(np.cos(np.pi * done))) + 0.02)
+        loss = _loss(latest, temperature, sampler.batch(), recipe, done)
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(learnt, 2.0)
+        optimiser.step()
+        step += 1
+        _average(mean, latest, min(recipe.average, step / (step + 10)))
+        done = max((time.monotonic() - began) / (recipe.minutes * 60), step / recipe.max_steps)
+        report({"step": step, "done": min(done, 1.0), "loss": loss.item()})
+    _centre(mean, chosen)
+    found = separated([(clip, *_encode(clip, mean)) for clip in held_out], recipe.windows, recipe.seed)
+    return Heads(_head(mean, 0), _head(mean, 1), step, tuple(found))
+
+
+def _pair(clips: Sequence[Vectors]) -> torch.nn.ModuleList:
+    heads = torch.nn.ModuleList()
+    for values in ([clip.lips[clip.good] for clip in clips], [clip.voice[clip.good] for clip in clips]):
+        joined = np.concatenate(values)
+        head = Head(joined.shape[1])
+        head.mean.data = torch.from_numpy(joined.mean(0))
+        head.scale.data = torch.from_numpy(1 / (joined.std(0) + 1e-3 * joined.std()))
+        heads.append(head)
+    return heads
+
+
+def _head(heads: torch.nn.ModuleList, at: int) -> Head:
+    head = heads[at].eval()
+    if not isinstance(head, Head):
+        raise TypeError(f"{type(head).__name__} is no head")
+    return head
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    lips: Tensor
+    voice: Tensor
+    lag: Tensor
+    good: Tensor
+
+
+class _Sampler:
+    """Random pieces of clips, lips and voice cut independently so that the ends of a piece cannot tell the time."""
+
+    def __init__(self, clips: Sequence[Vectors], recipe: HeadRecipe) -> None:
+        self._clips, self._recipe = clips, recipe
+        self._random = np.random.default_rng(recipe.seed)
+        size = {g: sum(len(c) for c in clips if c.group == g) for g in {c.group for c in clips}}
+        chance = np.array([recipe.weights.get(c.group, 1.0) * len(c) / size[c.group] for c in clips])
+        self._chance = chance / chance.sum()
+        self.late: Mapping[str, int] = {}
+
+    def batch(self) -> _Batch:
+        count = self._recipe.batch
+        picks = self._random.choice(len(self._clips), count, replace=len(self._clips) < count, p=self._chance)
+        rows = [self._piece(self._clips[i]) for i in picks]
+        lips, voice, lag, good = zip(*rows, strict=True)
+        return _Batch(
+            torch.from_numpy(np.stack(lips)),
+            torch.from_numpy(np.stack(voice)),
+            torch.tensor(lag),
+            torch.from_numpy(np.stack(good)),
+        )
+
+    def _piece(self, clip: Vectors) -> tuple[FloatArray, FloatArray, int, NDArray[np.bool_]]:
+        recipe = self._recipe
+        start = int(self._random.integers(0, max(len(clip) - recipe.length, 0) + 1))
+        lag = int(self._random.integers(-recipe.slack, recipe.slack + 1))
+        lips, inside = _cut(clip.lips, start, recipe.length)
+        voice, _ = _cut(clip.voice, start + lag + self.late.get(clip.subject, 0), recipe.length)
+        good, _ = _cut(clip.good, start, recipe.length)
+        return lips, voice, lag, good & inside
+
+
+def _cut(values: NDArray[Any], start: int, length: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    at = np.arange(start, start + length)
+    inside = (at >= 0) & (at < len(values))
+    return values[np.clip(at, 0, len(values) - 1)], inside
+
+
+def _loss(heads: torch.nn.ModuleList, temperature: Tensor, batch: _Batch, recipe: HeadRecipe, done: float) -> Tensor:
+    heads.train()
+    lips, voice = (_worse(head, x, recipe) for head, x in zip(heads, (batch.lips, batch.voice), strict=True))
+    frames, clips = temperature.exp().clamp(0.03, 0.3)
+    loss = recipe.clip_weight * done * clip_loss(lips, voice, batch.good, recipe.reach, clips)
+    loss = loss + time_loss(lips, voice, batch.lag, batch.good, frames)
+    return loss + recipe.frame_weight * frame_loss(lips, voice, batch.lag, batch.good, frames)
+
+
+def _worse(head: torch.nn.Module, x: Tensor, recipe: HeadRecipe) -> Tensor:
+    """Encode with noise, and with some of the inputs left at their mean for the whole piece."""
+    spread = 1 / head.get_parameter("scale")
+    x = x + recipe.noise * spread * torch.randn_like(x)
+    hidden = torch.rand(x.shape[0], 1, x.shape[2]) < recipe.hidden
+    vectors: Tensor = head(torch.where(hidden, head.get_parameter("mean"), x))
+    return vectors
+
+
+@torch.no_grad()
+def _average(mean: torch.nn.Module, latest: torch.nn.Module, keep: float) -> None:
+    for slow, fast in zip(mean.state_dict().values(), latest.state_dict().values(), strict=True):
+        if slow.dtype.is_floating_point:
+            slow.lerp_(fast, 1 - keep)
+        else:
+            slow.copy_(fast)
+
+
+@torch.no_grad()
+def _encode(clip: Vectors, heads: torch.nn.ModuleList) -> tuple[Tensor, Tensor]:
+    heads.eval()
+    return heads[0](torch.from_numpy(clip.lips)[None])[0], heads[1](torch.from_numpy(clip.voice)[None])[0]
+
+
+def _offsets(clips: Sequence[Vectors], heads: torch.nn.ModuleList, limit: int = 8) -> dict[str, int]:
+    """By how many steps each subject's voice runs late: the median of its clips' best offsets, none beyond `limit`."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for clip in clips:
+        seen, heard = _encode(clip, heads)
+        _, offset = best_agreement(seen[None], heard[None], torch.from_numpy(clip.good)[None], 15)
+        found.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
+    medians = {who: int(np.median(np.repeat(*np.array(pairs).T))) for who, pairs in found.items()}
+    enough = {who for who, pairs in found.items() if sum(size for _, size in pairs) >= 50}
+    return {who: late for who, late in medians.items() if who in enough and 0 < abs(late) <= limit}
+
+
+@torch.no_grad()
+def _centre(heads: torch.nn.ModuleList, clips: Sequence[Vectors], most: int = 300) -> None:
+    """Set what both heads take out of their vectors: the mean over the speech of up to `most` clips."""
+    for head in heads:
+        head.get_parameter("centre").zero_()
+    picked = clips[:: max(len(clips) // most, 1)]
+    encoded = [(*_encode(clip, heads), torch.from_numpy(clip.good)) for clip in picked]
+    for at, head in enumerate(heads):
+        head.get_parameter("centre").copy_(torch.cat([pair[at][pair[2]] for pair in encoded]).mean(0))
+
+
+CARD = """# {name}
+
+Vectors of {front} to unit vectors in one space of lips and voice. Trained by `sidewitness train heads`.
+
+**Licence.** The head is yours; it is of use only with the encoder below it, which is under: {licence}.
+
+## Data and recipe
+{recipe}
+
+## Measured on speakers that training did not see
+{measured}
+
+Mismatched windows carry another speaker's voice (`auc_other`, 95 % interval by bootstrap over speakers) or the
+speaker's own voice shifted by one second (`auc_shift`).
+
+Low agreement of lips and voice is evidence of a forgery. High agreement is **not** evidence of a genuine person.
+"""
+
+
+def write_heads(heads: Heads, packs: Path, names: Sequence[tuple[str, str]], about: Mapping[str, Any]) -> list[Path]:
+    """Write both heads beside their fronts in `packs`; `names` are those of front and head, lips first.
+
+    Raises `EngineError`.
+    """
+    folders = []
+    for (front, name), head in zip(names, (heads.lips, heads.voice), strict=True):
+        below = load_pack(packs / front).manifest
+        inputs = head.mean.shape[0]
+        graph = export_stream(head, "frames", (inputs,), front.removeprefix("speech_"))
+        measured = [row.as_dict() for row in heads.held_out]
+        manifest = {
+            "name": name,
+            "version": "1",
+            "licence": f"that of its encoder: {below.licence}",
+            "source": f"trained by `sidewitness train heads` on {below.name} {below.version}",
+            "preprocessing": {"rate": 25, "reach": head.reach},
+            "recipe": {**about, "steps": heads.steps, "front_sha256": below.sha256},
+            "metrics": {"held_out": measured},
+        }
+        card = CARD.format(
+            name=name, front=front, licence=below.licence, recipe=_lines(about), measured=_lines_of(measured)
+        )
+        write_pack(packs / name, graph.model, graph.inputs, graph.outputs, manifest, card)
+        folders.append(packs / name)
+    return folders
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {key}: {value}" for key, value in values.items())
+
+
+def _lines_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(f"- {', '.join(f'{key} {value}' for key, value in row.items())}" for row in rows) or "Nobody."

@@ -11,9 +11,11 @@ from typing import Any
 
 from engines.base import MODELS
 from monitor.corpus import Row, apply_split
-from monitor.evaluation import Result, by_method, summarise
+from monitor.datasets import LAYOUTS
+from monitor.datasets.published import compare, markdown
+from monitor.evaluation import Result, by_method, by_subject, summarise, worst_method
 from monitor.mismatch import KINDS, mismatches
-from monitor.pictures import draw
+from monitor.pictures import draw, draw_methods, draw_mismatch, draw_subjects
 from monitor.progress import clip_progress
 from monitor.scoring import DETECTORS, ClipDetector, Job
 from monitor.trials import Trials, run_trials
@@ -70,14 +72,18 @@ def assess(plan: Plan) -> dict[str, Any]:
     results = _scored(plan)
     write_results(results, plan.out / "results.csv")
     summary: dict[str, Any] = {"dataset": plan.dataset} if plan.dataset else {}
-    sets: dict[str, Sequence[Result]] = {}
-    for name in plan.detectors:
-        sets[name] = [r for r in results if r.detector == name]
-        summary[name] = {**summarise(sets[name]), "methods": by_method(sets[name])}
-    if plan.mismatch:
-        summary["mismatch"], pooled = _mismatch(plan)
-        sets |= pooled
+    sets = {name: [r for r in results if r.detector == name] for name in plan.detectors}
+    for name, own in sets.items():
+        summary[name] = describe(own)
     draw(sets, plan.out)
+    draw_methods({name: summary[name] for name in sets}, plan.out)
+    draw_subjects(sets, plan.out)
+    if plan.dataset and (beside := compare(plan.dataset, {name: summary[name] for name in sets})):
+        summary["published"] = beside
+        (plan.out / "published.md").write_text(markdown(beside, LAYOUTS))
+    if plan.mismatch:
+        summary["mismatch"], panels = _mismatch(plan)
+        draw_mismatch(panels, plan.out)
     _save(summary, plan.out)
     parts = [(part.packs, part.rows) for part in plan.parts]
     summary |= run_trials(plan.trials, parts, results, plan.detectors, plan.effort, plan.out)
@@ -98,20 +104,32 @@ def _scored(plan: Plan) -> list[Result]:
     return results
 
 
-def _mismatch(plan: Plan) -> tuple[dict[str, Any], dict[str, list[Result]]]:
+def describe(results: Sequence[Result]) -> dict[str, Any]:
+    """Describe one detector, as summary.json does: all clips, each method, the worst of them, each subject."""
+    methods = by_method(results)
+    return {
+        **summarise(results),
+        "worst": worst_method(methods),
+        "trimmed_seconds": round(sum(r.trimmed for r in results), 2),
+        "methods": methods,
+        "by_subject": by_subject(results),
+    }
+
+
+def _mismatch(plan: Plan) -> tuple[dict[str, Any], dict[str, dict[str, list[Result]]]]:
     """Genuine lips against wrong voices, by window length; each part keeps to its own vectors."""
     genuine = [(part.packs, [row for row in part.rows if row.label == "real"]) for part in plan.parts]
     with clip_progress("encoding genuine clips", sum(len(rows) for _, rows in genuine)) as tick:
         encoded = [encode_clips(rows, packs, plan.effort, tick) for packs, rows in genuine]
     summary: dict[str, Any] = {}
-    sets: dict[str, list[Result]] = {}
+    panels: dict[str, dict[str, list[Result]]] = {}
     for seconds in WINDOWS:
         found = [mismatches(part, seconds) for part in encoded]
         for kind in KINDS:
             pooled = [result for part in found for result in part[kind]]
             summary[f"{kind} {seconds:g} s"] = summarise(pooled)
-            sets[f"{kind}, {seconds:g} s"] = pooled
-    return summary, sets
+            panels.setdefault(f"windows of {seconds:g} s", {})[kind] = pooled
+    return summary, panels
 
 
 def write_results(results: Sequence[Result], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Robustness and calls as tables for people; the numbers are those of summary.json."""
+"""Results, robustness and calls as tables for people; the numbers are those of summary.json."""
 
 from __future__ import annotations
 
@@ -7,6 +7,23 @@ from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
+
+
+def results_table(summary: Mapping[str, Any]) -> Table:
+    """Show a row for each detector and method, and for each kind of mismatch."""
+    heads = ("AUC", "95 % interval", "EER", "APCER at BPCER 5 %", "10 %", "forged", "genuine", "people", "abstained")
+    table = Table("what", *heads)
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    for name, told in summary.items():
+        if isinstance(told, Mapping) and "methods" in told and "auc" in told:
+            rows += [(name, told), *((f"  {method}", row) for method, row in told["methods"].items())]
+    rows += [(f"mismatch: {name}", row) for name, row in summary.get("mismatch", {}).items()]
+    for name, row in rows:
+        rates = (_number(row[key]) for key in ("eer", "apcer_at_bpcer_5_percent", "apcer_at_bpcer_10_percent"))
+        span = f"{_number(row['auc_low'])}-{_number(row['auc_high'])}"
+        counts = (str(row[key]) for key in ("fake", "real", "subjects", "abstained"))
+        table.add_row(escape(name), _number(row["auc"]), span, *rates, *counts)
+    return table
 
 
 def robustness_table(tasks: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -94,27 +94,14 @@ def _check(detectors: list[str], split: Path | None, folds: list[str], packs: li
 
 def _print(summary: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
-    from monitor.tables import live_table, robustness_table
+    from monitor.tables import live_table, results_table, robustness_table
 
     console = Console()
     # Into a file or a pipe there is no width to fit.
     console.width = console.width if console.is_terminal else 140
-    table = Table("what", "AUC", "95 % interval", "EER", "forged", "genuine", "subjects", "abstained")
-    named = [("synchrony", summary["synchrony"])]
-    named += [(f"  {method}", row) for method, row in summary["synchrony"]["methods"].items()]
-    named += [(f"mismatch: {name}", row) for name, row in summary.get("mismatch", {}).items()]
-    for name, row in named:
-        cells = [_cell(row["auc"]), f"{_cell(row['auc_low'])}-{_cell(row['auc_high'])}", _cell(row["eer"])]
-        table.add_row(escape(name), *cells, *(str(row[key]) for key in ("fake", "real", "subjects", "abstained")))
-    console.print(table)
+    console.print(results_table(summary))
     if "robustness" in summary:
         console.print(robustness_table(summary["robustness"]))
     if "live" in summary:
         console.print(live_table(summary["live"]))
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

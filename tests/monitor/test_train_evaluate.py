@@ -12,6 +12,7 @@ from engines.load import load_engine
 from monitor import cli
 from monitor.commands import train
 from monitor.decision.calibration import Calibration
+from monitor.mismatch import KINDS
 from tests.monitor.tap.clips import write_clip
 
 CLIPS = {
@@ -55,13 +56,19 @@ def test_evaluation_writes_a_row_a_clip_a_summary_and_pictures(
     assert (whole["fake"], whole["real"], whole["abstained"]) == (1, 3, 2)
     assert whole["reasons"] == {"no_face": 1, "unreadable": 1}
     assert set(whole["methods"]) == {"none"}
-    assert set(summary["mismatch"]) == {f"{kind} {n} s" for kind in ("other", "shift") for n in (2, 3, 5)}
+    assert set(summary["mismatch"]) == {f"{kind} {n} s" for kind in KINDS for n in (2, 3, 5, 10)}
     with (out / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["subject"] for row in rows] == ["ann", "bob", "eve", "ann", "bars", "words"]
     assert rows[0]["score"] == rows[3]["score"] != ""
     assert rows[4]["reason"] == "no_face"
-    assert {"det.png", "partial.jsonl", "results.csv", "roc.png", "summary.json"} <= {p.name for p in out.iterdir()}
+    pictures = {"det.png", "methods.png", "mismatch-det.png", "mismatch-roc.png", "roc.png", "subjects.png"}
+    assert {path.name for path in out.iterdir()} == {"partial.jsonl", "results.csv", "summary.json", *pictures}
+    assert (whole["bpnrr"], whole["apnrr"]) == (0.25, 0.5)
+    assert whole["worst"]["apcer_at_bpcer_5_percent"]["method"] == "none"
+    assert whole["by_subject"]["ann"]["auc"] == 0.5
+    assert 0 < float(rows[0]["p_value"]) <= 1
+    assert float(rows[0]["seconds"]) == pytest.approx(7.32, abs=0.2)
     assert cli.run([*command, "--detector", "synchrony"]) == 0
     assert "synchrony" in capsys.readouterr().out
 

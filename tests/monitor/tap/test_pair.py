@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from monitor.types import AudioBlock, TrackFault, VideoFrame
 from tests.monitor.tap.clips import write_clip
 
 
-def times(items: list[object]) -> list[float]:
+def times(items: Sequence[object]) -> list[float]:
     return [item.stamp.capture for item in items if isinstance(item, VideoFrame | AudioBlock)]
 
 

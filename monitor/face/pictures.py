@@ -25,6 +25,7 @@ MOUTH = (61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 3
 # Where the five stable points lie on the mean face of 256 x 256 pixels.
 MEAN_FACE = ((128.87, 137.30), (92.52, 94.37), (112.77, 94.94), (145.53, 94.53), (166.68, 93.57))
 SMOOTHED = 12
+AWAY = 0.5
 # The face box as a detector draws it, in eye distances; half of its larger side is LR-ASD's unit.
 _CENTRE_SHIFT, _SIDE = 0.4, 1.4
 
@@ -61,12 +62,13 @@ class Mouth88:
     def __init__(self) -> None:
         self._past: deque[FloatArray] = deque(maxlen=SMOOTHED)
         self._track: int | None = None
+        self._seen = float("-inf")
 
     def __call__(self, frame: VideoFrame, view: FaceView) -> ByteArray:
         """Cut the mouth of one frame."""
-        if view.track != self._track:
+        if view.track != self._track or view.stamp.media - self._seen > AWAY:
             self._past.clear()
-            self._track = view.track
+        self._track, self._seen = view.track, view.stamp.media
         points = view.landmarks[list(STABLE + MOUTH), :2]
         self._past.append(points)
         smooth = np.mean(self._past, 0)

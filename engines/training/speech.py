@@ -28,6 +28,7 @@ from engines.training.checkpoint import restore, save
 from engines.training.clips import Batch, Clip, Sampler
 from engines.training.masked import UNITS, Context, at_lips, hide, label, masked_loss, sound_units
 from engines.training.validate import encode, separation
+from engines.training.warm import start_from
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -90,13 +91,19 @@ def train(
     folder: Path,
     report: Report,
     resume: bool = True,
+    start: Path | None = None,
 ) -> Run:
     """Train in `folder` (checkpoint.pt, log.jsonl); raises `TrainingError` when data or checkpoint cannot serve.
 
-    Clips of one name are versions of one recording; the first is the recording itself.
+    Clips of one name are versions of one recording; the first is the recording itself. With `start`, a folder of model
+    packs, it begins with their weights.
     """
     torch.manual_seed(recipe.seed)
     run = _start(training, recipe)
+    if start is not None:
+        first = Sampler(training, recipe.length, 0, recipe.seed, dict(recipe.weights)).batch(4 * recipe.batch)
+        start_from(run.lips, run.voice, start, first)
+        run.mean_lips, run.mean_voice = deepcopy(run.lips), deepcopy(run.voice)
     checkpoint = folder / "checkpoint.pt"
     if resume and checkpoint.exists():
         restore(run, checkpoint)

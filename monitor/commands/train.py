@@ -51,6 +51,9 @@ def speech(
     members: Annotated[int, typer.Option(help="Towers trained apart and shipped as one ensemble.", min=1, max=8)] = 1,
     masked: Annotated[float, typer.Option(help="Weight of masked prediction; 0 leaves it out.", min=0.0)] = 0.3,
     calls: Annotated[int, typer.Option(help="Train on so many bad calls of each clip as well.", min=0, max=9)] = 2,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of model packs to begin with, instead of with nothing.")
+    ] = None,
     patience: Annotated[
         int, typer.Option(help="Stop after so many measurements without a gain on held-out speakers; 0: never.", min=0)
     ] = 4,
@@ -76,10 +79,12 @@ def speech(
     known = {clip.group for clip in training}
     weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in known}
     recipe = Recipe(minutes=minutes, masked_weight=masked, patience=patience, device=device, weights=weights)
+    if start is not None:
+        recipe = replace(recipe, rate=recipe.rate / 3)
     if smoke:
         recipe = replace(recipe, batch=8, max_steps=6, measure_every=0.0, windows=(2.0,))
     sources = sorted({row.source for row in rows if row.source and row.fold != hold_out})
-    return _train(training, held_out, out, recipe, members, sources)
+    return _train(training, held_out, out, recipe, members, start, sources)
 
 
 def _train(
@@ -88,12 +93,14 @@ def _train(
     out: Path,
     recipe: Recipe,
     members: int,
+    start: Path | None,
     sources: Sequence[str],
 ) -> int:
     from dataclasses import asdict, replace
 
     from rich.console import Console
 
+    from engines.base import load_pack
     from engines.training.packs import draw_history, write_packs
     from monitor.grid import RATE
 
@@ -103,7 +110,7 @@ def _train(
     runs = []
     for member in range(members):
         folder = out / f"member-{member}"
-        run = _member(training, held_out, replace(recipe, seed=recipe.seed + member), folder, console)
+        run = _member(training, held_out, replace(recipe, seed=recipe.seed + member), folder, start, console)
         draw_history(run.history, folder / "history.png")
         runs.append(run)
     about = {
@@ -113,6 +120,8 @@ def _train(
         "minutes": round(sum(len(clip) for clip in plain) / RATE / 60, 1),
         "sources": ", ".join(sources) or "not named by the manifest",
     }
+    if start is not None:
+        about["started_from"] = load_pack(start / "speech_lips").manifest.sha256[:16]
     folders = write_packs(runs, held_out, out / "packs", asdict(recipe), about)
     console.print(f"packs: {', '.join(str(folder) for folder in folders)}")
     return 0
@@ -135,7 +144,7 @@ def _member(training: Sequence[Clip], held_out: Sequence[Clip], recipe: Recipe, 
                     task, completed=news["done"], description=f"step {news['step']}, loss {news['loss']:.2f}"
                 )
 
-        return train(training, held_out, recipe, folder, report)
+        return train(training, held_out, recipe, folder, report, start=start)
 
 
 def _line(entry: dict[str, Any]) -> str:

@@ -21,12 +21,13 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
 from monitor.tap.media import RATE, AudioCutter, picture
-from monitor.types import AudioBlock, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
+from monitor.types import AudioBlock, ByteArray, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
 
 _TICK = Fraction(1, 90_000)
 _OPUS_RATE = 48_000
 _OPUS_FRAME = 960
 _LOST_FADE = 0.5
+_SIXTEEN_BIT = np.float32(1 / 32768)
 _BURST = 3
 
 
@@ -97,8 +98,10 @@ class BadCall:
                     video = _Pictures(line, random)
                 video.push(item)
         yield from faults
-        pictures = video.received() if video is not None else iter(())
-        yield from heapq.merge(pictures, voice_on(line, sound, random), key=_moment)
+        tracks: list[Iterator[MediaItem]] = [voice_on(line, sound, random)]
+        if video is not None:
+            tracks.append(video.received())
+        yield from heapq.merge(*tracks, key=_moment)
 
 
 def _moment(item: MediaItem) -> float:
@@ -130,7 +133,8 @@ class _Pictures:
         luma = frame.y.astype(np.float32)
         if self._line.grain:
             luma = luma + self._line.grain * self._random.standard_normal(luma.shape, np.float32)
-        for plane, values in zip(raw.planes, (luma, frame.u, frame.v), strict=True):
+        sources: list[FloatArray | ByteArray] = [luma, frame.u, frame.v]
+        for plane, values in zip(raw.planes, sources, strict=True):
             held = np.zeros((plane.height, plane.line_size), np.uint8)
             part = np.clip(values[: plane.height, : plane.width], 0, 255).astype(np.uint8)
             held[: part.shape[0], : part.shape[1]] = part
@@ -162,7 +166,7 @@ class _Pictures:
         decoder.thread_count = 1
         stamps = iter(self._stamps)
         for data in [*packets, None]:
-            for frame in cast(list[av.VideoFrame], decoder.decode(Packet(data) if data is not None else None)):
+            for frame in decoder.decode(Packet(data) if data is not None else None):
                 yield picture(frame, next(stamps))
 
 
@@ -207,12 +211,12 @@ def opus(samples: FloatArray, bitrate: int, loss: float, random: np.random.Gener
 
     The coder's delay is taken out, so that sample n still belongs to the same moment.
     """
-    encoder = cast(AudioCodecContext, av.CodecContext.create("libopus", "w"))
+    encoder = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.layout, encoder.format = _OPUS_RATE, "mono", "s16"
     encoder.bit_rate, encoder.time_base = bitrate, Fraction(1, _OPUS_RATE)
     encoder.options = {"application": "voip", "frame_duration": "20"}
     sent = [packet for frame in _frames(samples) for packet in encoder.encode(frame)] + encoder.encode(None)
-    decoder = cast(AudioCodecContext, av.CodecContext.create("libopus", "r"))
+    decoder = av.CodecContext.create("libopus", "r")
     decoder.sample_rate, decoder.layout, decoder.format = _OPUS_RATE, "mono", "s16"
     pieces: list[FloatArray] = []
     missing = 0
@@ -224,7 +228,7 @@ def opus(samples: FloatArray, bitrate: int, loss: float, random: np.random.Gener
             continue
         missing = 0
         data = Packet(bytes(packet))
-        pieces += [frame.to_ndarray().reshape(-1).astype(np.float32) / 32768 for frame in decoder.decode(data)]
+        pieces += [frame.to_ndarray().reshape(-1).astype(np.float32) * _SIXTEEN_BIT for frame in decoder.decode(data)]
     return _to_speech_rate(np.concatenate(pieces)[_delay(encoder) :], len(samples))
 
 

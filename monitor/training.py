@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines.training.clips import Clip
-from monitor.corpus import Row, load_features, workers_here
+from monitor.corpus import Row, apply_split, load_features, workers_here
+from monitor.datasets import read_corpus
 from monitor.degrade import BadCall
 from monitor.features import ClipFeatures
 
@@ -30,6 +31,14 @@ def divide(rows: Sequence[Row], hold_out: str) -> list[Row]:
     if any(row.fold for row in rows):
         return list(rows)
     return [replace(row, fold=hold_out if zlib.crc32(row.subject.encode()) % 4 == 0 else "always") for row in rows]
+
+
+def training_rows(data: Path, split: Path | None, hold_out: str, dataset: str | None = None) -> list[Row]:
+    """Genuine clips of a manifest or a folder, in the folds of a split or in folds made here; raises `CorpusError`."""
+    rows = read_corpus(data, dataset)
+    if split is not None:
+        rows = apply_split(rows, split)
+    return [row for row in divide(rows, hold_out) if row.label == "real"]
 
 
 def load_clips(

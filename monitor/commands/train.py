@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import train_heads
+from monitor.commands import train_calibration, train_heads
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from engines.training.clips import Clip
     from engines.training.speech import Recipe, Run
     from monitor.corpus import Row
-    from monitor.decision.calibration import Calibration
 
 app = typer.Typer(
     help="Train the encoders and calibrate the detectors.",
@@ -28,6 +27,7 @@ app = typer.Typer(
 )
 
 app.command("heads")(train_heads.command)
+app.command("calibration")(train_calibration.command)
 
 RESEARCH_WEIGHTS = {"anchors": 0.45, "grid": 0.15, "wild": 0.4}
 
@@ -73,8 +73,9 @@ def speech(
     from dataclasses import replace
 
     from engines.training.speech import Recipe
+    from monitor.training import training_rows
 
-    rows = _rows(data, split, hold_out, dataset)
+    rows = training_rows(data, split, hold_out, dataset)
     training, held_out = _clips(rows, hold_out, cache, calls)
     known = {clip.group for clip in training}
     weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in known}
@@ -127,7 +128,14 @@ def _train(
     return 0
 
 
-def _member(training: Sequence[Clip], held_out: Sequence[Clip], recipe: Recipe, folder: Path, console: Console) -> Run:
+def _member(
+    training: Sequence[Clip],
+    held_out: Sequence[Clip],
+    recipe: Recipe,
+    folder: Path,
+    start: Path | None,
+    console: Console,
+) -> Run:
     from rich.progress import Progress
 
     from engines.training.speech import train
@@ -160,89 +168,6 @@ def _measured(row: Mapping[str, float | None]) -> str:
     return f"{row['seconds']:g} s: AUC {other} other voice, {decimals(row['auc_shift'])} shifted ({size})"
 
 
-@app.command("calibration")
-def calibration(
-    data: Annotated[
-        Path, typer.Argument(help="A manifest.csv, or a folder of genuine clips, of people the encoders never saw.")
-    ],
-    out: Annotated[Path, typer.Option(help="Where to write calibration.json.")],
-    packs: Annotated[
-        list[Path] | None, typer.Option("--packs", help="Folder of model packs; once for each fold.")
-    ] = None,
-    split: Annotated[Path | None, typer.Option(help="CSV with path,subject,group,fold.")] = None,
-    fold: Annotated[
-        list[str] | None, typer.Option("--fold", help="Fold scored by each --packs, in the same order.")
-    ] = None,
-    cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
-) -> int:
-    """Score genuine windows of people that the encoders never saw, and write what the p-values are read from.
-
-    Example: sidewitness train calibration clips.csv --split research --fold a --out calibration.json
-    """
-    import json
-
-    from engines.base import MODELS
-    from monitor.decision.calibration import MIN_SUBJECTS, Calibration
-
-    folders, folds = packs or [MODELS], fold or ["a"]
-    if len(folders) != len(folds):
-        raise typer.BadParameter("give as many --fold as --packs", param_hint="--fold")
-    rows = _rows(data, split, folds[0])
-    scores = _scores(rows, list(zip(folders, folds, strict=True)), cache)
-    tables = {}
-    for length, found in sorted(scores.items()):
-        people = {who for _, who in found}
-        left_out = "" if len(people) >= MIN_SUBJECTS else ", left out"
-        typer.echo(f"{length:g} s: {len(found)} windows of {len(people)} people{left_out}")
-        if len(people) >= MIN_SUBJECTS:
-            tables[length] = ([score for score, _ in found], [who for _, who in found])
-    built = Calibration.build(tables)
-    out.write_text(json.dumps(built.to_json()) + "\n")
-    _verify(built)
-    return 0
-
-
-def _scores(
-    rows: Sequence[Row], packs: Sequence[tuple[Path, str]], cache: Path
-) -> dict[float, list[tuple[float, str]]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from monitor.background import background
-
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("scoring clips", total=sum(row.fold in {fold for _, fold in packs} for row in rows))
-        return background(rows, packs, cache, _advancer(progress, task))
-
-
-def _verify(calibration: Calibration) -> None:
-    """Print how well the promise is kept: every person's windows, judged by the calibration of the others."""
-    from monitor.decision.decide import DecisionConfig
-    from monitor.decision.simulate import mean_e_by_subject, simulate
-
-    config = DecisionConfig()
-    rates = simulate(config, calibration, hours=20.0)
-    low, high = rates.interval
-    longest = max(length for length in calibration.lengths if length <= config.window_seconds)
-    typer.echo(
-        f"false alerts an hour at {config.false_alerts_per_hour:g} allowed: {rates.false_alerts_per_hour:.3f} "
-        f"[{low:.3f}-{high:.3f}] over {rates.people} people of {rates.hours / rates.people:.0f} h each, "
-        f"{rates.people_alerted:.0%} of them with any; mean e-value "
-        f"{mean_e_by_subject(config, calibration, longest).mean():.2f} (1 at most, if it holds)"
-    )
-
-
-def _rows(data: Path, split: Path | None, hold_out: str, dataset: str | None = None) -> list[Row]:
-    from monitor.corpus import apply_split
-    from monitor.datasets import read_corpus
-    from monitor.training import divide
-
-    rows = read_corpus(data, dataset)
-    if split is not None:
-        rows = apply_split(rows, split)
-    return [row for row in divide(rows, hold_out) if row.label == "real"]
-
-
 def _clips(rows: Sequence[Row], hold_out: str, cache: Path, calls: int) -> tuple[list[Clip], list[Clip]]:
     from rich.console import Console
     from rich.progress import Progress
@@ -264,7 +189,3 @@ def _clips(rows: Sequence[Row], hold_out: str, cache: Path, calls: int) -> tuple
 
 def _stepper(progress: Progress, task: TaskID) -> Callable[[int], None]:
     return lambda count: progress.update(task, completed=count)
-
-
-def _advancer(progress: Progress, task: TaskID) -> Callable[[int], None]:
-    return lambda _: progress.advance(task)

@@ -32,12 +32,13 @@ def command(
     if find_spec("torch") is None:
         typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
         return 1
-    from monitor.commands.train import RESEARCH_WEIGHTS, _rows
+    from monitor.commands.train import RESEARCH_WEIGHTS
     from monitor.models import HEAD, LIPS
+    from monitor.training import training_rows
 
     if (packs / (LIPS + HEAD)).exists():
         raise typer.BadParameter(f"{packs} has heads already: remove its *_head folders first", param_hint="--packs")
-    rows = _rows(data, split, hold_out)
+    rows = training_rows(data, split, hold_out)
     training, held_out = _encoded(rows, hold_out, packs, cache)
     known = {clip.group for clip in training}
     settings: dict[str, Any] = {"weights": {g: share for g, share in RESEARCH_WEIGHTS.items() if g in known}}

@@ -32,6 +32,7 @@ EXPECTED: Final = (
     ("monitor.corpus", "CorpusError"),
     ("monitor.decision.calibration", "CalibrationError"),
     ("monitor.tap.source", "SourceError"),
+    ("monitor.workers", "WorkerError"),
 )
 
 # Those of them that say the command was told the wrong thing.

@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -31,6 +32,10 @@ UNREADABLE = "unreadable"
 THREADS = "OMP_NUM_THREADS"
 # Called once for each finished clip, with a line to show where something is wrong with it.
 Tick = Callable[[str | None], None]
+
+
+class WorkerError(Exception):
+    """The processes that score cannot go on; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,8 @@ class Done:
 def score_clips(jobs: Sequence[Job], detectors: Sequence[ClipDetector], effort: Effort, tick: Tick) -> list[Result]:
     """Score every job by every detector: results in the order of the jobs, then of the detectors.
 
-    Raises `EngineError` when packs cannot be loaded. A clip that cannot be read is a result with the reason
-    `unreadable`.
+    Raises `EngineError` when packs cannot be loaded and `WorkerError` when a worker dies. A clip that cannot be read is
+    a result with the reason `unreadable`.
     """
     results: list[list[Result]] = [[] for _ in jobs]
     with Partial(effort.partial) as partial, worker_pool(effort.workers, frozenset(partial.outcomes)) as pool:
@@ -179,6 +184,10 @@ def worker_pool(workers: int, known: frozenset[str] = frozenset()) -> Iterator[P
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (known,))
     try:
         yield pool
+    except BrokenProcessPool:
+        raise WorkerError(
+            "a worker died, perhaps of too little memory: run the same command again, with fewer --workers"
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
         os.environ.pop(THREADS) if before is None else os.environ.update({THREADS: before})

@@ -16,9 +16,10 @@ import pytest
 from engines.base import EngineError
 from monitor.corpus import Row
 from monitor.features import Change
+from monitor.partial import Partial
 from monitor.scoring import Job, SynchronyClips
 from monitor.types import MediaItem
-from monitor.workers import Effort, encode_clips, score_clips
+from monitor.workers import Effort, WorkerError, encode_clips, score_clips
 from tests.monitor.tap.clips import write_clip
 
 COUNT, STOP = 6, 3
@@ -122,6 +123,25 @@ def test_a_changed_clip_is_another_clip(corpus: Path, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in effort.partial.read_text().splitlines()]
     assert [line.get("change") for line in lines] in ([None, "nothing"], ["nothing", None])
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A clip that kills who analyses it, as one that is too large for the memory does."""
+
+    name: str = "death"
+
+    def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
+        os._exit(9)
+
+
+def test_a_worker_that_dies_ends_the_work_but_not_what_was_done(corpus: Path, tmp_path: Path) -> None:
+    effort = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
+    deadly = [*jobs(corpus)[:2], *jobs(corpus, Death())[:1]]
+    with pytest.raises(WorkerError, match="with fewer --workers"):
+        score_clips(deadly, (SynchronyClips(),), effort, lambda _: None)
+    with Partial(effort.partial) as partial:
+        assert len(partial.outcomes) == 2
 
 
 def test_packs_that_are_not_there_are_an_error(corpus: Path, tmp_path: Path) -> None:

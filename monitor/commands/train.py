@@ -83,7 +83,7 @@ def speech(
     if start is not None:
         recipe = replace(recipe, rate=recipe.rate / 3)
     if smoke:
-        recipe = replace(recipe, batch=8, max_steps=6, measure_every=0.0, windows=(2.0,))
+        recipe = replace(recipe, batch=8, max_steps=6, measure_every=0.0, patience=0, windows=(2.0,))
     sources = sorted({row.source for row in rows if row.source and row.fold != hold_out})
     return _train(training, held_out, out, recipe, members, start, sources)
 

@@ -11,6 +11,7 @@ import pytest
 from engines.load import load_engine
 from monitor import cli
 from monitor.commands import train
+from monitor.corpus import RESEARCH_SPLIT
 from monitor.decision.calibration import Calibration
 from monitor.mismatch import KINDS
 from tests.monitor.tap.clips import write_clip
@@ -73,25 +74,50 @@ def test_evaluation_writes_a_row_a_clip_a_summary_and_pictures(
     assert "synchrony" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def twenty(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of twenty short genuine clips that the shipped split knows, four of them of held-out speakers."""
+    folder = tmp_path_factory.mktemp("twenty")
+    (folder / "clips").symlink_to(data_dir / "clips")
+    with (data_dir / "clips.csv").open(newline="") as file:
+        seconds = {row["path"]: float(row["seconds"]) for row in csv.DictReader(file)}
+    with RESEARCH_SPLIT.open(newline="") as file:
+        split = sorted((seconds[row["path"]], row["path"], row["fold"], row["subject"]) for row in csv.DictReader(file))
+    # The last clip of each held-out speaker that is long enough for windows.
+    held_out = {who: path for length, path, fold, who in split if fold == "a" and 3 < length < 8}
+    always = [(length, path) for length, path, fold, _ in split if fold == "always"]
+    chosen = [path for _, path in always[:12]] + [path for length, path in always if 2.5 < length < 3.5][:4]
+    chosen += list(held_out.values())[:4]
+    with (folder / "clips.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [("path", "label", "method", "subject"), *((p, "real", "real", "x") for p in chosen)]
+        )
+    return folder
+
+
 @pytest.mark.data
-def test_training_makes_packs_and_goes_on_where_it_stopped(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_whole_recipe_runs_on_twenty_clips(
+    twenty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
-    split = tmp_path / "split.csv"
-    with (corpus / "clips.csv").open(newline="") as file:
-        names = {row["subject"]: row["path"] for row in csv.DictReader(file) if row["label"] == "real"}
-    folds = {"ann": "always", "bob": "always", "eve": "a", "bars": "always"}
-    lines = [f"{names[who]},{who},wild,{fold}" for who, fold in folds.items()]
-    split.write_text("\n".join(["path,subject,group,fold", *lines]) + "\n")
-    common = [str(corpus / "clips.csv"), "--split", str(split), "--cache", str(corpus / "cache")]
-    assert cli.run(["train", "speech", *common, "--out", str(tmp_path / "run"), "--smoke"]) == 0
+    common = [str(twenty / "clips.csv"), "--split", "research", "--cache", str(twenty / "cache"), "--calls", "1"]
+    run = tmp_path / "run"
+    assert cli.run(["train", "speech", *common, "--out", str(run), "--smoke"]) == 0
     said = capsys.readouterr().err
-    assert "2 clips to train on, 1 held out" in said
-    packs = tmp_path / "run" / "packs"
+    assert "16 clips to train on (32 versions), 4 held out" in said
+    assert "2 s: AUC" in said
     for name in ("speech_lips", "speech_voice"):
-        assert load_engine(name, models=packs).manifest.data["subjects"] == 2
-    assert (tmp_path / "run" / "checkpoint.pt").exists()
+        manifest = load_engine(name, models=run / "packs").manifest
+        assert manifest.data["versions"] == 32
+        assert manifest.recipe["masked_weight"] > 0
+        assert manifest.metrics["held_out"][0]["windows"] >= 4
+    assert {"checkpoint.pt", "history.png", "log.jsonl"} == {path.name for path in (run / "member-0").iterdir()}
+    # Everything is there already but a second member, which begins where the shipped packs stand.
+    again = ["--members", "2", "--start", str(run / "packs"), "--masked", "0"]
+    assert cli.run(["train", "speech", *common, "--out", str(run), "--smoke", *again]) == 0
+    lips = load_engine("speech_lips", models=run / "packs").manifest
+    assert (lips.metrics["members"], lips.metrics["steps"]) == (2, 12)
+    assert {spec.name: spec.shape for spec in lips.outputs}["lips"] == (-1, 256)
 
 
 @pytest.mark.data

@@ -21,7 +21,8 @@ from engines.convert.pack import write_pack
 
 RATE = 25
 # A network over a window sees four seconds of the past and half a second ahead, and runs twice a second.
-WINDOW, REACH, CHUNK = 100, 12, 12
+WINDOW = 100
+WINDOWED = {"rate": RATE, "reach": 12, "window": WINDOW, "chunk": 12, "example_length": WINDOW}
 LIPS, VOICE, CONTEXT = "speech_lips", "speech_voice", "_context"
 
 CARD = """# {name}
@@ -107,11 +108,12 @@ def _lr_asd(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
         (LIPS, LrAsdFace(), "visualEncoder.", "face", (FACE, FACE), {"pictures": "face112"}, "Faces to 128 numbers"),
         (VOICE, LrAsdVoice(), "audioEncoder.", "mfcc", (PER_STEP, MFCC), {"sound": "mfcc13"}, "MFCCs to 128 numbers"),
     )
-    for pack, net, prefix, tensor, shape, wants, what in sides:
+    for _, net, prefix, *_ in sides:
         tensors = source.below((f"model.{prefix}", prefix, f"module.model.{prefix}"), "block1.t_1.weight")
         if tensors is None:
             raise EngineError(f"{source.path.name} lacks {prefix}block1.t_1.weight: is it a checkpoint of LR-ASD?")
         fill(net, tensors, source.path.name)
+    for pack, net, _, tensor, shape, wants, what in sides:
         graph = export_stream(net, tensor, shape, pack.removeprefix("speech_"))
         about = {"rate": RATE, "reach": net.reach, **wants}
         yield Piece(pack, graph, f"{what}, 25 times a second; a head must bring both into one space.", about, source)
@@ -121,24 +123,24 @@ def _avhubert(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
     from engines.nets.avhubert import BANDS, MOUTH, AvHubertContext, AvHubertLips, AvHubertVoice, Sizes, sizes_of
 
     source = one(checkpoints, "AV-HuBERT")
-    tensors = source.below(("", "encoder.w2v_model.", "w2v_model.", "model."), "post_extract_proj.weight")
+    tensors = source.below(("", "encoder.w2v_model.", "w2v_model.", "model."), "post_extract_proj.weight") or {}
     sizes: Sizes = _sizes(sizes_of, tensors, source, "AV-HuBERT")
-    name = source.path.name
     lips, voice = AvHubertLips(sizes.width), AvHubertVoice(sizes.width)
-    fill(lips, _under(tensors, "feature_extractor_video."), name)
-    fill(voice, _under(tensors, "feature_extractor_audio."), name)
-    size = f"{sizes.width} numbers, {sizes.layers} layers"
+    contexts = {LIPS: AvHubertContext(sizes, "lips"), VOICE: AvHubertContext(sizes, "voice")}
+    fill(lips, _under(tensors, "feature_extractor_video."), source.path.name)
+    fill(voice, _under(tensors, "feature_extractor_audio."), source.path.name)
+    for context in contexts.values():
+        fill(context, tensors, source.path.name)
     about = {"rate": RATE, "reach": lips.reach, "pictures": "mouth88"}
     graph = export_stream(lips, "mouth", (MOUTH, MOUTH), "lips")
     yield Piece(LIPS, graph, f"Mouths to the front-end's {sizes.width} numbers.", about, source)
     about = {"rate": RATE, "reach": voice.reach, "sound": "fbank104"}
     graph = export_stream(voice, "fbank", (BANDS,), "voice")
     yield Piece(VOICE, graph, f"Filterbanks to the front-end's {sizes.width} numbers.", about, source)
-    for side in (LIPS, VOICE):
-        context = AvHubertContext(sizes, "lips" if side == LIPS else "voice")
-        fill(context, tensors or {}, name)
+    for side, context in contexts.items():
         graph = export_window(context, "frames", sizes.width, side.removeprefix("speech_"))
-        yield Piece(side + CONTEXT, graph, f"The transformer over a window ({size}).", _WINDOWED, source)
+        what = f"The transformer over a window ({sizes.width} numbers, {sizes.layers} layers)."
+        yield Piece(side + CONTEXT, graph, what, WINDOWED, source)
 
 
 def _braven(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
@@ -146,26 +148,27 @@ def _braven(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
     from engines.nets.resnet import STEP
 
     lips, voice = _braven_sides(checkpoints)
-    for side, source, front, tensor, shape, wants in (
+    sides = (
         (LIPS, lips, BravenLips(), "mouth", (MOUTH, MOUTH), {"pictures": "mouth88"}),
         (VOICE, voice, BravenVoice(), "wave", (STEP,), {"sound": "wave640"}),
-    ):
-        tensors = source.below(_BRAVEN, "embed.0.weight")
+    )
+    contexts = {}
+    for side, source, front, *_ in sides:
+        tensors = source.below(_BRAVEN, "embed.0.weight") or {}
         sizes: Sizes = _sizes(sizes_of, tensors, source, "BRAVEn")
-        name = source.path.name
-        fill(front, tensors or {}, name)
+        contexts[side] = BravenContext(sizes)
+        fill(front, tensors, source.path.name)
+        fill(contexts[side], tensors, source.path.name)
+    for side, source, front, tensor, shape, wants in sides:
         output = side.removeprefix("speech_")
         about = {"rate": RATE, "reach": front.reach, **wants}
         yield Piece(side, export_stream(front, tensor, shape, output), "The front-end, 512 numbers.", about, source)
-        context = BravenContext(sizes)
-        fill(context, tensors or {}, name)
-        graph = export_window(context, "frames", FRONT, output)
-        what = f"The transformer over a window ({sizes.width} numbers, {sizes.layers} layers)."
-        yield Piece(side + CONTEXT, graph, what, _WINDOWED, source)
+        graph = export_window(contexts[side], "frames", FRONT, output)
+        what = f"The transformer over a window ({contexts[side].width} numbers)."
+        yield Piece(side + CONTEXT, graph, what, WINDOWED, source)
 
 
 _BRAVEN = ("encoder.", "", "model.encoder.", "backbone.", "model.backbone.")
-_WINDOWED = {"rate": RATE, "reach": REACH, "window": WINDOW, "chunk": CHUNK, "example_length": WINDOW}
 
 
 def _braven_sides(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, Checkpoint]:
@@ -184,18 +187,18 @@ def _braven_sides(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, Checkp
 
 def _sizes(
     read_sizes: Callable[[Mapping[str, Tensor]], Any],
-    tensors: Mapping[str, Tensor] | None,
+    tensors: Mapping[str, Tensor],
     source: Checkpoint,
     system: str,
 ) -> Any:
     try:
-        return read_sizes(tensors or {})
+        return read_sizes(tensors)
     except (KeyError, IndexError) as error:
         raise EngineError(f"{source.path.name} lacks {error}: is it a checkpoint of {system}?") from None
 
 
-def _under(tensors: Mapping[str, Tensor] | None, prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value for name, value in (tensors or {}).items() if name.startswith(prefix)}
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 SYSTEMS: Mapping[str, Callable[[Sequence[Checkpoint]], Iterator[Piece]]] = {

@@ -48,9 +48,9 @@ class HeadRecipe:
     """Everything that shapes a run; see `engines.training.speech.Recipe`. `noise` is in deviations of the inputs."""
 
     minutes: float = 10.0
-    batch: int = 64
-    length: int = 40
-    slack: int = 8
+    batch: int = 48
+    length: int = 30
+    slack: int = 6
     rate: float = 1.5e-3
     decay: float = 0.05
     noise: float = 0.2

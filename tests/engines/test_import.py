@@ -1,0 +1,214 @@
+"""Published checkpoints to packs: the licence first, tensors only, and packs that stream as the product streams."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="importing needs torch: install the extra `train`")
+
+import numpy as np
+import torch
+
+from engines.base import EngineError, load_pack
+from engines.convert.checkpoints import read
+from engines.convert.encoders import convert
+from engines.nets.avhubert import AvHubertContext
+from monitor import cli
+from monitor.encode import StreamEncoder
+from monitor.models import Models, load_models, load_speech
+from monitor.types import FloatArray
+from monitor.wants import Wants, wants_of
+from tests.engines.published import SMALL, SMALL_BRAVEN, avhubert_state, braven_state
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small AV-HuBERT in the fine-tuned layout, imported by the command."""
+    folder = tmp_path_factory.mktemp("avhubert")
+    torch.save({"model": avhubert_state(SMALL, "encoder.w2v_model.")}, folder / "plain.pt")
+    out = folder / "packs"
+    assert (
+        cli.run(["engines", "import", "avhubert", str(folder / "plain.pt"), "--out", str(out), "--accept-licence"]) == 0
+    )
+    return out
+
+
+def test_the_licence_comes_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = cli.run(["engines", "import", "avhubert", str(tmp_path / "absent.pt"), "--out", str(tmp_path / "packs")])
+    said = capsys.readouterr()
+    assert status == 2
+    for word in ("commercial", "surveillance", "biometric", "--accept-licence"):
+        assert word in said.err
+    assert not (tmp_path / "packs").exists()
+
+
+def test_packs_say_where_they_come_from(packs: Path) -> None:
+    names = ["speech_lips", "speech_lips_context", "speech_voice", "speech_voice_context"]
+    assert sorted(path.name for path in packs.iterdir()) == names
+    source = read(packs.parent / "plain.pt")
+    for name in names:
+        manifest = load_pack(packs / name).manifest
+        assert "non-commercial" in manifest.licence
+        assert manifest.recipe["checkpoint_sha256"] == source.sha256
+        card = (packs / name / "card.md").read_text()
+        assert source.sha256 in card
+        assert "biometric" in card
+    speech = load_speech(packs)
+    assert speech.wants == Wants("mouth88", "fbank104")
+    assert speech.lips.manifest.preprocessing["reach"] == 14
+
+
+@torch.no_grad()
+def test_a_stream_through_the_packs_is_the_module_over_its_window(packs: Path) -> None:
+    speech, steps = load_speech(packs), 36
+    fbank = np.random.default_rng(0).normal(size=(steps, 104)).astype(np.float32)
+    encoder = StreamEncoder(speech.voice)
+    found = encoder.push(0, {"fbank": fbank}, np.ones(steps, np.bool_))
+    streamed = np.concatenate([each.vectors for each in found])
+    assert found[0].first == 0
+    tensors = {
+        key.removeprefix("encoder.w2v_model."): value for key, value in read(packs.parent / "plain.pt").tensors.items()
+    }
+    context = AvHubertContext(SMALL, "voice")
+    context.load_state_dict({key: tensors[key] for key in context.state_dict()})
+    proj = tensors["feature_extractor_audio.proj.weight"], tensors["feature_extractor_audio.proj.bias"]
+    front = torch.from_numpy(fbank) @ proj[0].T + proj[1]
+    # Three chunks of 12 were fed, each answer 12 steps late: the last one had heard all 36.
+    whole = context(front[None], torch.ones(1, steps))[0].numpy()
+    assert len(streamed) == 24
+    assert np.abs(streamed[12:24] - whole[12:24]).max() < 1e-3
+    assert np.abs(np.linalg.norm(streamed, axis=1) - 1).max() < 1e-4
+
+
+def test_a_session_takes_imported_packs_and_says_that_they_are_not_calibrated(
+    packs: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
+    assert cli.run(["scan", str(clip), "--packs", str(packs), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["verdict"], found["reason"]) == ("inconclusive", "not_calibrated")
+    score = found["scores"]["synchrony"]
+    assert -1 <= score["score"] <= 1
+    assert score["p_value"] is None
+
+
+def test_braven_takes_two_checkpoints_in_any_order(tmp_path: Path) -> None:
+    for name, lips in (("video.pth", True), ("audio.pth", False)):
+        torch.save(braven_state(SMALL_BRAVEN, lips), tmp_path / name)
+    with pytest.raises(EngineError, match="no voice encoder: name both files"):
+        convert("braven", [tmp_path / "video.pth"], tmp_path / "one", print)
+    made: list[str] = []
+    convert("braven", [tmp_path / "audio.pth", tmp_path / "video.pth"], tmp_path / "packs", made.append)
+    assert made == ["speech_lips", "speech_lips_context", "speech_voice", "speech_voice_context"]
+    speech = load_speech(tmp_path / "packs")
+    assert speech.wants == Wants("mouth88", "wave640")
+    wave: FloatArray = np.zeros((24, 640), np.float32)
+    found = StreamEncoder(speech.voice).push(0, {"wave": wave}, np.ones(24, np.bool_))
+    assert found[0].vectors.shape[1] == SMALL_BRAVEN.width
+
+
+@pytest.fixture(scope="module")
+def lr_asd(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("lr-asd")
+    convert("lr-asd", [data_dir / "weights" / "LR-ASD_finetuning_TalkSet.model"], out, print)
+    return out
+
+
+def test_lr_asd_packs_run_in_both_engines(lr_asd: Path) -> None:
+    mfcc = np.random.default_rng(0).normal(size=(20, 4, 13)).astype(np.float32)
+    found = [
+        np.concatenate([e.vectors for e in StreamEncoder(models.voice).push(0, {"mfcc": mfcc}, np.ones(20, np.bool_))])
+        for models in (load(lr_asd, "openvino"), load(lr_asd, "onnx"))
+    ]
+    assert np.abs(found[0] - found[1]).max() < 1e-3
+
+
+def load(folder: Path, engine: str) -> Models:
+    return load_models("onnx" if engine == "onnx" else "openvino", folder)
+
+
+def test_a_second_import_does_not_mix_with_the_first(packs: Path) -> None:
+    with pytest.raises(EngineError, match="holds speech packs already"):
+        convert("lr-asd", [packs.parent / "plain.pt"], packs, print)
+
+
+def pickled(folder: Path) -> Path:
+    torch.save({"args": argparse.Namespace(task="av"), "model": avhubert_state(SMALL)}, folder / "fairseq.pt")
+    return folder / "fairseq.pt"
+
+
+def other(folder: Path) -> Path:
+    torch.save({"layer.weight": torch.zeros(2, 2)}, folder / "other.pt")
+    return folder / "other.pt"
+
+
+def shortened(folder: Path) -> Path:
+    tensors = avhubert_state(SMALL)
+    del tensors["encoder.layers.1.fc2.bias"], tensors["encoder.layer_norm.bias"]
+    torch.save(tensors, folder / "short.pt")
+    return folder / "short.pt"
+
+
+def widened(folder: Path) -> Path:
+    torch.save(
+        avhubert_state(SMALL) | {"feature_extractor_audio.proj.weight": torch.zeros(128, 80)}, folder / "wide.pt"
+    )
+    return folder / "wide.pt"
+
+
+def broken(folder: Path) -> Path:
+    torch.save(
+        avhubert_state(SMALL) | {"feature_extractor_audio.proj.bias": torch.full((128,), torch.nan)}, folder / "nan.pt"
+    )
+    return folder / "nan.pt"
+
+
+def text(folder: Path) -> Path:
+    (folder / "words.pt").write_text("these are words")
+    return folder / "words.pt"
+
+
+def empty(folder: Path) -> Path:
+    torch.save([torch.zeros(2)], folder / "list.pt")
+    return folder / "list.pt"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (
+            pickled,
+            "holds more than tensors and is not opened here: on a machine that you trust .* save its tensors alone",
+        ),
+        (other, "other.pt lacks 'post_extract_proj.weight': is it a checkpoint of AV-HuBERT"),
+        (shortened, "short.pt lacks encoder.layer.* and 1 more: is it a checkpoint of that system"),
+        (widened, r"wide.pt has proj.weight of shape \(128, 80\), not \(128, 104\)"),
+        (broken, "nan.pt has numbers in proj.bias that are not finite: download it again"),
+        (text, "words.pt is not a torch checkpoint"),
+        (empty, "list.pt holds no named tensors"),
+        (lambda folder: folder / "absent.pt", "absent.pt cannot be read"),
+    ],
+)
+def test_what_cannot_be_imported_is_one_line(tmp_path: Path, make: object, says: str) -> None:
+    assert callable(make)
+    path = make(tmp_path)
+    with pytest.raises(EngineError, match=says) as caught:
+        convert("avhubert", [path], tmp_path / "packs", lambda _: None)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_checkpoint_means_one() -> None:
+    with pytest.raises(EngineError, match="name one file, not 0"):
+        convert("lr-asd", [], Path("nowhere"), print)
+
+
+def test_a_kind_that_nobody_knows_is_one_line(packs: Path) -> None:
+    from dataclasses import replace
+
+    lips, voice = (load_pack(packs / name).manifest for name in ("speech_lips", "speech_voice"))
+    with pytest.raises(EngineError, match="speech_lips wants 'holograms', which is not one of"):
+        wants_of(replace(lips, preprocessing={"pictures": "holograms"}), voice)

@@ -140,9 +140,15 @@ def _scorer(packs: Path) -> SynchronyScorer:
 
 
 def _key(content: str, job: Job, detector: str) -> str:
-    references = [digest(clip) for clip in job.row.reference]
+    references = [_reference(clip) for clip in job.row.reference]
     about = "/".join([content, *references, str(FEATURES), job.change.name if job.change else "", detector])
     return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+
+@cache
+def _reference(clip: Path) -> str:
+    # The same few clips stand behind all clips of a person: each is read once.
+    return digest(clip)
 
 
 def _about(job: Job, detector: ClipDetector) -> dict[str, str]:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -142,6 +142,15 @@ def test_a_worker_that_dies_ends_the_work_but_not_what_was_done(corpus: Path, tm
         score_clips(deadly, (SynchronyClips(),), effort, lambda _: None)
     with Partial(effort.partial) as partial:
         assert len(partial.outcomes) == 2
+
+
+def test_other_references_are_another_question(corpus: Path, tmp_path: Path) -> None:
+    effort = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
+    (job,) = jobs(corpus)[:1]
+    compared = [Job(replace(job.row, reference=(corpus / f"{n}.mp4",))) for n in (1, 1, 2)]
+    score_clips([job, *compared], (SynchronyClips(),), effort, lambda _: None)
+    with Partial(effort.partial) as partial:
+        assert len(partial.outcomes) == 3
 
 
 def test_packs_that_are_not_there_are_an_error(corpus: Path, tmp_path: Path) -> None:

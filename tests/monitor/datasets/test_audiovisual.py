@@ -91,6 +91,7 @@ def test_avdeepfake_reads_val_for_want_of_published_labels(av1m: Path) -> None:
         ("fake", "visual_modified", "id01358", "vox_celeb_2"),
     ]
     assert "so val is read" in found.notes[0]
+    assert read_dataset(av1m, None, Wanted("val"))[1].notes == ()
     assert len(read_dataset(av1m, None, Wanted("all"))[1].rows) == 3
 
 

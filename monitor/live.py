@@ -105,7 +105,7 @@ def run_calls(
     with Kept(kept) as file, worker_pool(workers) as pool:
         waiting = {}
         for packs, calls in parts:
-            about = _about(packs)
+            about = settings_of(packs)
             for call in calls:
                 key = _key(call, about)
                 known = file.entries.get(key)
@@ -121,6 +121,20 @@ def run_calls(
             found[at] = outcome
             tick(None)
     return [outcome for outcome in found if outcome is not None]
+
+
+def settings_of(packs: Path) -> str:
+    """Say what a replay depends on besides its clips; raises `EngineError` where nothing could be judged."""
+    table = load_calibration(packs).to_json()
+    if not table["tables"]:
+        raise EngineError(
+            f"{packs / LIPS} has no {CALIBRATION}, so nothing can be judged live: "
+            "make it with `sidewitness train calibration`"
+        )
+    own = {name: packs if (packs / name).exists() else MODELS for name in (DETECTOR, LANDMARKS)}
+    faces = [load_pack(folder / name).manifest.sha256 for name, folder in own.items()]
+    settings = asdict(SessionConfig().decision)
+    return json.dumps([REPLAY, FEATURES, SCORING, faces, speech_key(packs), table, settings])
 
 
 def _missing(hop: HopReport) -> str:
@@ -146,20 +160,6 @@ def _replay(call: VirtualCall, packs: Path) -> CallOutcome:
 def _models(packs: Path) -> Models:
     """Load the engines once in each worker."""
     return load_models(folder=packs)
-
-
-def _about(packs: Path) -> str:
-    """Say what a replay depends on besides its clips; raises `EngineError` where nothing could be judged."""
-    table = load_calibration(packs).to_json()
-    if not table["tables"]:
-        raise EngineError(
-            f"{packs / LIPS} has no {CALIBRATION}, so nothing can be judged live: "
-            "make it with `sidewitness train calibration`"
-        )
-    own = {name: packs if (packs / name).exists() else MODELS for name in (DETECTOR, LANDMARKS)}
-    faces = [load_pack(folder / name).manifest.sha256 for name, folder in own.items()]
-    settings = asdict(SessionConfig().decision)
-    return json.dumps([REPLAY, FEATURES, SCORING, faces, speech_key(packs), table, settings])
 
 
 def _key(call: VirtualCall, about: str) -> str:

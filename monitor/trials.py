@@ -10,7 +10,7 @@ from typing import Any
 from monitor.calls import calls_of
 from monitor.charts import draw_live, draw_robustness
 from monitor.evaluation import Result
-from monitor.live import run_calls
+from monitor.live import run_calls, settings_of
 from monitor.live_summary import summarise_calls
 from monitor.progress import clip_progress
 from monitor.robustness import WINDOW, Parts, Stress, describe, stress_detectors, stress_mismatch
@@ -34,6 +34,10 @@ def run_trials(
     `clean` are the results of the clips as they are. Raises `EngineError`.
     """
     told: dict[str, Any] = {}
+    if trials.live_minutes is not None:
+        # Told now what would stop the last of the work.
+        for packs, _ in parts:
+            settings_of(packs)
     if trials.stress is not None:
         told["robustness"] = _robustness(trials.stress, parts, clean, detectors, trials.mismatch, effort)
         draw_robustness(told["robustness"], out)

@@ -20,19 +20,21 @@ LEVELS = range(6)
 def draw_robustness(tasks: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     """Write robustness.png: a panel for each perturbation and one for their mean, a line for each task of `describe`.
 
-    Level 0 is clean; the dotted line is the paper's own mean over levels on FaceForensics++, another task.
+    Level 0 is clean; dashed lines count what could not be judged as undecided; the dotted line is the paper's own mean
+    over levels on FaceForensics++, another task.
     """
     plt = _pyplot()
     figure, grid = plt.subplots(2, 4, figsize=(12, 6), sharex=True, sharey=True, layout="constrained")
     panels = list(grid.flat)
     for axes, kind in zip(panels, KINDS, strict=False):
         for name, task in tasks.items():
-            _line(axes, name, [task["clean"], *task["kinds"][kind]["levels"]])
+            told = task["kinds"][kind]
+            _line(axes, name, [task["clean"], *told["levels"]], [task["clean"], *told["strict_levels"]])
         axes.axhline(PAPER[kind], linestyle=":", color="grey", label="SpeechForensics on FF++, mean of levels")
         axes.set_title(kind)
     for name, task in tasks.items():
-        levels = np.array([task["kinds"][kind]["levels"] for kind in KINDS], np.float64)
-        _line(panels[-1], f"{name} (mean {_percent(task['mean'])})", [task["clean"], *levels.mean(axis=0)])
+        means = [task["clean"], *_level_means(task, "levels")], [task["clean"], *_level_means(task, "strict_levels")]
+        _line(panels[-1], f"{name} (mean {_percent(task['mean'])})", *means)
     panels[-1].axhline(float(np.mean(list(PAPER.values()))), linestyle=":", color="grey")
     panels[-1].plot([0], [PAPER_CLEAN], "x", color="grey")
     panels[-1].set_title("all seven")
@@ -81,9 +83,17 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _line(axes: Axes, name: str, values: Sequence[float | None]) -> None:
-    axes.plot(LEVELS, np.array(values, np.float64), marker="o", markersize=3, label=name)
+def _line(axes: Axes, name: str, judged: Sequence[float | None], strict: Sequence[float | None]) -> None:
+    (line,) = axes.plot(LEVELS, np.array(judged, np.float64), marker="o", markersize=3, label=name)
+    axes.plot(LEVELS, np.array(strict, np.float64), "--", color=line.get_color(), linewidth=1)
     axes.grid(alpha=0.3)
+
+
+def _level_means(task: Mapping[str, Any], which: str) -> list[float | None]:
+    """Mean over the kinds at each level, of those that could be measured."""
+    columns = zip(*(task["kinds"][kind][which] for kind in KINDS), strict=True)
+    found = [[value for value in column if value is not None] for column in columns]
+    return [sum(values) / len(values) if values else None for values in found]
 
 
 def _percent(value: float | None) -> str:

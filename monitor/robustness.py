@@ -39,6 +39,7 @@ Parts = Sequence[tuple[Path, Sequence[Row]]]
 # Results by condition: (kind, level), and ("", 0) for the clean clips.
 Conditions = dict[tuple[str, int], list[Result]]
 CLEAN = ("", 0)
+PLACES = [(kind, n) for kind in KINDS for n in range(1, LEVELS + 1)]
 Floats = NDArray[np.float64]
 
 
@@ -111,48 +112,77 @@ def chosen(rows: Sequence[Row], stress: Stress) -> set[str]:
 def describe(found: Conditions, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Any]:
     """Sum up one task: areas, their means, and the fall of the mean in points with its 95 % interval; JSON values.
 
-    The interval draws subjects, each with all its results under all conditions, so that what clean and changed clips
+    Areas are those of what could be judged; a condition that leaves nothing is `unmeasured` and in no mean. As the hard
+    clips are the first to go, `strict` counts every lost pair of a forged and a genuine clip as undecided, one half.
+    The intervals draw subjects, each with all its results under all conditions, so that what clean and changed clips
     have in common cancels.
     """
     subjects = sorted({r.subject for results in found.values() for r in results})
     table = {where: _by_subject(results, subjects) for where, results in found.items()}
-    every = np.arange(len(subjects))
-    clean = _area(table.get(CLEAN, []), every)
-    areas = {kind: [_area(table.get((kind, n), []), every) for n in range(1, LEVELS + 1)] for kind in KINDS}
-    falls = _falls(table, len(subjects), rounds, seed)
-    means = {kind: float(np.mean(values)) for kind, values in areas.items()}
-    mean = float(np.mean(list(means.values())))
-    low, high = np.quantile(falls, [0.025, 0.975]) if len(falls) else (np.nan, np.nan)
+    whole = _areas(table, np.arange(len(subjects)))
+    random = np.random.default_rng(seed)
+    drawn = [_areas(table, random.integers(0, len(subjects), len(subjects))) for _ in range(rounds if subjects else 0)]
+    measured = [(kind, n) for kind, n in PLACES if (kind, n) in found]
     return {
-        "clean": _number(clean),
-        "mean": _number(mean),
-        "fall_points": _number(100 * (clean - mean), 2),
-        "fall_low": _number(float(low), 2),
-        "fall_high": _number(float(high), 2),
+        "clean": _number(whole.clean),
+        **_fall(whole.clean, whole.judged, [(one.clean, one.judged) for one in drawn]),
+        "strict": _fall(whole.clean, whole.strict, [(one.clean, one.strict) for one in drawn]),
+        "unmeasured": [f"{kind} {n}" for kind, n in measured if np.isnan(whole.judged[PLACES.index((kind, n))])],
         "fake": _count(found.get(CLEAN, []), "fake"),
         "real": _count(found.get(CLEAN, []), "real"),
         "subjects": len(subjects),
         "kinds": {
             kind: {
-                "levels": [_number(value) for value in values],
-                "mean": _number(means[kind]),
+                "levels": [_number(value) for value in whole.judged[at : at + LEVELS]],
+                "mean": _number(_mean(whole.judged[at : at + LEVELS])),
+                "strict_levels": [_number(value) for value in whole.strict[at : at + LEVELS]],
+                "strict_mean": _number(_mean(whole.strict[at : at + LEVELS])),
                 "scored": [_scored(found.get((kind, n), [])) for n in range(1, LEVELS + 1)],
                 "paper_mean": PAPER[kind],
             }
-            for kind, values in areas.items()
+            for at, kind in zip(range(0, len(PLACES), LEVELS), KINDS, strict=True)
         },
     }
 
 
-def _falls(table: Mapping[tuple[str, int], list[tuple[Floats, Floats]]], people: int, rounds: int, seed: int) -> Floats:
-    random, falls = np.random.default_rng(seed), []
-    where = [(kind, n) for kind in KINDS for n in range(1, LEVELS + 1)]
-    for _ in range(rounds if people else 0):
-        picked = random.integers(0, people, people)
-        clean = _area(table.get(CLEAN, []), picked)
-        falls.append(100 * (clean - float(np.mean([_area(table.get(one, []), picked) for one in where]))))
-    found = np.array(falls, np.float64)
-    return found[np.isfinite(found)]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Areas:
+    """The clean area, and those at `PLACES` (35,): of what was judged, and with lost pairs as halves."""
+
+    clean: float
+    judged: Floats
+    strict: Floats
+
+
+def _areas(table: Mapping[tuple[str, int], list[tuple[Floats, Floats]]], picked: NDArray[np.int64]) -> _Areas:
+    clean = _sides(table.get(CLEAN, []), picked)
+    pairs = len(clean[0]) * len(clean[1])
+    judged, strict = np.full(len(PLACES), np.nan), np.full(len(PLACES), np.nan)
+    for at, place in enumerate(PLACES):
+        if place in table and pairs:
+            fake, real = _sides(table[place], picked)
+            left = min(len(fake) * len(real) / pairs, 1.0)
+            judged[at] = auc(fake, real)
+            strict[at] = left * judged[at] + (1 - left) * 0.5 if left else 0.5
+    return _Areas(auc(*clean), judged, strict)
+
+
+def _fall(clean: float, areas: Floats, drawn: Sequence[tuple[float, Floats]]) -> dict[str, Any]:
+    falls = np.array([100 * (base - _mean(values)) for base, values in drawn], np.float64)
+    falls = falls[np.isfinite(falls)]
+    low, high = np.quantile(falls, [0.025, 0.975]) if len(falls) else (np.nan, np.nan)
+    return {
+        "mean": _number(_mean(areas)),
+        "fall_points": _number(100 * (clean - _mean(areas)), 2),
+        "fall_low": _number(float(low), 2),
+        "fall_high": _number(float(high), 2),
+    }
+
+
+def _mean(areas: Floats) -> float:
+    """Mean over the conditions that left something to judge, nan where none did."""
+    finite = areas[np.isfinite(areas)]
+    return float(finite.mean()) if len(finite) else float("nan")
 
 
 def _by_subject(results: Sequence[Result], subjects: Sequence[str]) -> list[tuple[Floats, Floats]]:
@@ -167,11 +197,10 @@ def _by_subject(results: Sequence[Result], subjects: Sequence[str]) -> list[tupl
     ]
 
 
-def _area(people: Sequence[tuple[Floats, Floats]], picked: NDArray[np.int64]) -> float:
-    if not people:
-        return float("nan")
-    fake, real = (np.concatenate([people[i][side] for i in picked]) for side in (0, 1))
-    return auc(fake, real)
+def _sides(people: Sequence[tuple[Floats, Floats]], picked: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Forged and genuine scores of the people picked."""
+    fake, real = ([people[i][side] for i in picked] if people else [] for side in (0, 1))
+    return np.concatenate([np.empty(0), *fake]), np.concatenate([np.empty(0), *real])
 
 
 def _long_enough(packs: Path, rows: Sequence[Row], effort: Effort, tick: Tick) -> list[Row]:

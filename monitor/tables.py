@@ -29,12 +29,11 @@ def results_table(summary: Mapping[str, Any]) -> Table:
 def robustness_table(tasks: Mapping[str, Mapping[str, Any]]) -> Table:
     """Show a row for each task: area when clean, mean over five levels of each kind, and how far their mean falls."""
     kinds = list(next(iter(tasks.values()))["kinds"]) if tasks else []
-    table = Table("AUC, mean of 5 levels", "clean", *kinds, "all", "falls by (points)")
+    table = Table("AUC, mean of 5 levels", "clean", *kinds, "all", "falls by (points)", "strict")
     for name, task in tasks.items():
         means = (_number(task["kinds"][kind]["mean"]) for kind in kinds)
-        span = f"{_number(task['fall_low'], 1)} to {_number(task['fall_high'], 1)}"
-        fall = f"{_number(task['fall_points'], 1)} ({span})"
-        table.add_row(escape(name), _number(task["clean"]), *means, _number(task["mean"]), fall)
+        falls = (_fall(task), _fall(task["strict"]))
+        table.add_row(escape(name), _number(task["clean"]), *means, _number(task["mean"]), *falls)
     return table
 
 
@@ -49,6 +48,11 @@ def live_table(live: Mapping[str, Any]) -> Table:
         times = (_seconds(row[key]) for key in ("time_to_alert_p50", "time_to_alert_p95"))
         table.add_row(escape(name), *_shared(row), str(row["alerted"]), "", *times)
     return table
+
+
+def _fall(row: Mapping[str, Any]) -> str:
+    span = f"{_number(row['fall_low'], 1)} to {_number(row['fall_high'], 1)}"
+    return f"{_number(row['fall_points'], 1)} ({span})"
 
 
 def _shared(row: Mapping[str, Any]) -> tuple[str, str, str]:

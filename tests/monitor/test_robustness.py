@@ -66,13 +66,31 @@ def test_areas_and_their_fall_are_told() -> None:
     assert told["fall_points"] == pytest.approx(100 * (told["clean"] - told["mean"]), abs=0.02)
     assert 0 < told["fall_low"] < told["fall_points"] < told["fall_high"]
     assert (told["fake"], told["real"], told["subjects"]) == (12, 12, 12)
+    assert told["unmeasured"] == []
+    assert noise["strict_levels"][:4] == noise["levels"][:4]
+    assert noise["strict_levels"][4] == pytest.approx(noise["levels"][4] * 11 / 12 + 0.5 / 12, abs=1e-4)
+    assert told["strict"]["fall_points"] > told["fall_points"]
+
+
+def test_what_nobody_can_judge_is_in_no_mean_and_is_undecided_when_strict() -> None:
+    found = made()
+    found["noise", 5] = [result(r.subject, r.label, None) for r in found["noise", 5]]
+    told = describe(found)
+    noise = told["kinds"]["noise"]
+    assert told["unmeasured"] == ["noise 5"]
+    assert (noise["levels"][4], noise["strict_levels"][4], noise["scored"][4]) == (None, 0.5, 0)
+    assert noise["mean"] == pytest.approx(sum(noise["levels"][:4]) / 4, abs=1e-4)
+    assert noise["strict_mean"] == pytest.approx((sum(noise["levels"][:4]) + 0.5) / 5, abs=1e-4)
+    assert told["fall_points"] is not None
+    assert told["strict"]["mean"] < told["mean"]
 
 
 @pytest.mark.parametrize("found", [{}, {CLEAN: [result("a", "real", 0.1)]}])
 def test_what_cannot_be_had_is_none(found: Conditions) -> None:
     told = describe(found)
     assert (told["clean"], told["mean"], told["fall_points"], told["fall_low"]) == (None,) * 4
-    assert told["kinds"]["blur"]["levels"] == [None] * 5
+    assert told["kinds"]["blur"]["levels"] == [None] * 5 == told["kinds"]["blur"]["strict_levels"]
+    assert told["unmeasured"] == []
     assert json.loads(json.dumps(told)) == told
 
 

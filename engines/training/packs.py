@@ -46,15 +46,22 @@ measured.
 
 
 def write_packs(
-    runs: Sequence[Run], held_out: Sequence[Clip], folder: Path, recipe: Mapping[str, Any], data: Mapping[str, Any]
+    runs: Sequence[Run],
+    held_out: Sequence[Clip],
+    folder: Path,
+    recipes: Sequence[Mapping[str, Any]],
+    data: Mapping[str, Any],
 ) -> list[Path]:
     """Write speech_lips and speech_voice under `folder`; several runs become one ensemble, measured on `held_out`.
+
+    `recipes` are those of the runs; what differs between them is told for each.
 
     Raises `TrainingError` when a pack does not match torch.
     """
     lips, voice = _towers(runs)
-    windows = recipe.get("windows", ())
-    rows = [row.as_dict() for row in separation(held_out, lips, voice, windows, recipe.get("seed", 0))]
+    recipe = {key: _one(key, recipes) for key in recipes[0]}
+    windows = recipes[0].get("windows", ())
+    rows = [row.as_dict() for row in separation(held_out, lips, voice, windows, recipes[0].get("seed", 0))]
     metrics = {
         "steps": sum(run.step for run in runs),
         "minutes": round(sum(run.spent for run in runs) / 60, 1),
@@ -75,6 +82,11 @@ def write_packs(
             export_voice(voice, target, about)
         made.append(target)
     return made
+
+
+def _one(key: str, recipes: Sequence[Mapping[str, Any]]) -> Any:
+    values = [recipe[key] for recipe in recipes]
+    return values[0] if all(value == values[0] for value in values) else values
 
 
 def _towers(runs: Sequence[Run]) -> tuple[LipTower, VoiceTower]:

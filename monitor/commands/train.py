@@ -49,7 +49,10 @@ def speech(
     hold_out: Annotated[str, typer.Option(help="The fold whose speakers training does not see.")] = "a",
     minutes: Annotated[float, typer.Option(help="Time to train each member.", min=0.01)] = 45.0,
     members: Annotated[int, typer.Option(help="Towers trained apart and shipped as one ensemble.", min=1, max=8)] = 1,
-    masked: Annotated[float, typer.Option(help="Weight of masked prediction; 0 leaves it out.", min=0.0)] = 0.3,
+    masked: Annotated[
+        list[float] | None,
+        typer.Option("--masked", help="Weight of masked prediction, 0 for none (0.3); once for each member in turn."),
+    ] = None,
     calls: Annotated[int, typer.Option(help="Train on so many bad calls of each clip as well.", min=0, max=9)] = 2,
     start: Annotated[
         Path | None, typer.Option(help="Folder of model packs to begin with, instead of with nothing.")
@@ -79,25 +82,29 @@ def speech(
     training, held_out = _clips(rows, hold_out, cache, calls)
     known = {clip.group for clip in training}
     weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in known}
-    recipe = Recipe(minutes=minutes, masked_weight=masked, patience=patience, device=device, weights=weights)
+    recipe = Recipe(minutes=minutes, patience=patience, device=device, weights=weights)
     if start is not None:
         recipe = replace(recipe, rate=recipe.rate / 3)
     if smoke:
         recipe = replace(recipe, batch=8, max_steps=6, measure_every=0.0, patience=0, windows=(2.0,))
     sources = sorted({row.source for row in rows if row.source and row.fold != hold_out})
-    return _train(training, held_out, out, recipe, members, start, sources)
+    shares = masked or [recipe.masked_weight]
+    every = [
+        replace(recipe, seed=recipe.seed + n, masked_weight=shares[n % len(shares)])
+        for n in range(max(members, len(shares)))
+    ]
+    return _train(training, held_out, out, every, start, sources)
 
 
 def _train(
     training: Sequence[Clip],
     held_out: Sequence[Clip],
     out: Path,
-    recipe: Recipe,
-    members: int,
+    recipes: Sequence[Recipe],
     start: Path | None,
     sources: Sequence[str],
 ) -> int:
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
     from rich.console import Console
 
@@ -109,9 +116,9 @@ def _train(
     plain = {clip.name: clip for clip in training}.values()
     console.print(f"{len(plain)} clips to train on ({len(training)} versions), {len(held_out)} held out")
     runs = []
-    for member in range(members):
+    for member, recipe in enumerate(recipes):
         folder = out / f"member-{member}"
-        run = _member(training, held_out, replace(recipe, seed=recipe.seed + member), folder, start, console)
+        run = _member(training, held_out, recipe, folder, start, console)
         draw_history(run.history, folder / "history.png")
         runs.append(run)
     about = {
@@ -123,7 +130,7 @@ def _train(
     }
     if start is not None:
         about["started_from"] = load_pack(start / "speech_lips").manifest.sha256[:16]
-    folders = write_packs(runs, held_out, out / "packs", asdict(recipe), about)
+    folders = write_packs(runs, held_out, out / "packs", [asdict(recipe) for recipe in recipes], about)
     console.print(f"packs: {', '.join(str(folder) for folder in folders)}")
     return 0
 

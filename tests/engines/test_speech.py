@@ -108,7 +108,7 @@ def test_packs_load_in_both_engines(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "made-packs"
     if not folder.exists():
-        write_packs([done[1]], HELD_OUT, folder, asdict(TINY), {"clips": 6})
+        write_packs([done[1]], HELD_OUT, folder, [asdict(TINY)], {"clips": 6})
     for name in ("speech_lips", "speech_voice"):
         load_engine(name, engine, folder)
         manifest = load_pack(folder / name).manifest
@@ -187,8 +187,9 @@ def test_a_card_without_measurements_says_so(tmp_path: Path, monkeypatch: pytest
     for name in ("export_lips", "export_voice"):
         monkeypatch.setattr(packs, name, lambda _tower, _folder, about: cards.append(about.card))
     bare = train(CLIPS, [], replace(TINY, max_steps=0), tmp_path, lambda _: None)
-    write_packs([bare, bare], [], tmp_path, {}, {})
+    write_packs([bare, bare], [], tmp_path, [{"seed": 0, "rate": 1}, {"seed": 1, "rate": 1}], {})
     assert len(cards) == 2
+    assert all("- seed: [0, 1]\n- rate: 1\n" in card for card in cards)
     assert all("Not measured: no speakers were held out." in card for card in cards)
 
 

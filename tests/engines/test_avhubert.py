@@ -50,7 +50,7 @@ def reference_context(frames: torch.Tensor, tensors: Tensors, modality: Modality
         y = linear(layer_norm(x, tensors, f"{at}.final_layer_norm"), tensors, f"{at}.fc1")
         x = x + linear(y * 0.5 * (1 + torch.erf(y / math.sqrt(2))), tensors, f"{at}.fc2")
     x = layer_norm(x, tensors, "encoder.layer_norm")
-    return x / x.norm(dim=2, keepdim=True)
+    return torch.nn.functional.normalize(x, dim=2)
 
 
 @torch.no_grad()

@@ -63,7 +63,7 @@ def reference_context(frames: torch.Tensor, tensors: Tensors, heads: int) -> tor
         inner = linear(level, tensors, f"{at}.feed_forward.w_1").clamp(min=0)
         x = x + tensors[f"{at}.gamma_ff"] * linear(inner, tensors, f"{at}.feed_forward.w_2")
     x = layer_norm(x, tensors, "after_norm", 1e-12)
-    return x / x.norm(dim=1, keepdim=True)
+    return torch.nn.functional.normalize(x, dim=1)
 
 
 @torch.no_grad()

@@ -51,7 +51,8 @@ def test_heads_separate_people_that_training_did_not_see() -> None:
 
 
 def test_clips_without_speech_are_one_line() -> None:
-    silent = [Vectors("a", "p", "all", np.zeros((30, 2)), np.zeros((30, 2)), np.zeros(30, np.bool_))]
+    nothing = np.zeros((30, 2), np.float32)
+    silent = [Vectors("a", "p", "all", nothing, nothing, np.zeros(30, np.bool_))]
     with pytest.raises(TrainingError, match="no clip has ten usable frames"):
         train_heads(silent, [], RECIPE, lambda _: None)
 

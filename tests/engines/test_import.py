@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from pathlib import Path
 
@@ -18,8 +19,11 @@ from engines.convert.checkpoints import read
 from engines.convert.encoders import convert
 from engines.nets.avhubert import AvHubertContext
 from monitor import cli
+from monitor.corpus import Row, digest, kept_features
 from monitor.encode import StreamEncoder
+from monitor.features import ClipFeatures
 from monitor.models import Models, load_models, load_speech
+from monitor.scoring import Job, SynchronyClips, judge
 from monitor.types import FloatArray
 from monitor.wants import Wants, wants_of
 from tests.engines.published import SMALL, SMALL_BRAVEN, avhubert_state, braven_state
@@ -84,6 +88,7 @@ def test_a_stream_through_the_packs_is_the_module_over_its_window(packs: Path) -
     assert np.abs(np.linalg.norm(streamed, axis=1) - 1).max() < 1e-4
 
 
+@pytest.mark.data
 def test_a_session_takes_imported_packs_and_says_that_they_are_not_calibrated(
     packs: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,6 +99,26 @@ def test_a_session_takes_imported_packs_and_says_that_they_are_not_calibrated(
     score = found["scores"]["synchrony"]
     assert -1 <= score["score"] <= 1
     assert score["p_value"] is None
+
+
+@pytest.mark.data
+def test_evaluation_analyses_clips_as_the_packs_want_them(packs: Path, data_dir: Path, tmp_path: Path) -> None:
+    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
+    detector = SynchronyClips(packs)
+    assert detector.wants == Wants("mouth88", "fbank104")
+    assert detector.key != SynchronyClips().key
+    content = digest(clip)
+    files = [kept_features(clip, None, content, tmp_path, wants=wants) for wants in (Wants(), detector.wants)]
+    assert files[0] != files[1]
+    shipped, wanted = (ClipFeatures.load(file) for file in files)
+    assert (shipped.mouth.shape[1:], shipped.mel.shape[1:]) == ((36, 36), (4, 80))
+    assert (wanted.mouth.shape[1:], wanted.mel.shape[1:]) == ((88, 88), (104,))
+    # The face and who speaks do not depend on what is cut out of them; a front that looks on ends a step sooner.
+    assert np.array_equal(shipped.face, wanted.face)
+    assert np.count_nonzero(shipped.speech != wanted.speech) <= 1
+    outcome = judge(Job(Row(clip, "d12", "real", "real", "d12")), wanted, detector)
+    assert outcome.score is not None
+    assert outcome.p_value is None
 
 
 def test_braven_takes_two_checkpoints_in_any_order(tmp_path: Path) -> None:
@@ -129,6 +154,24 @@ def test_lr_asd_packs_run_in_both_engines(lr_asd: Path) -> None:
 
 def load(folder: Path, engine: str) -> Models:
     return load_models("onnx" if engine == "onnx" else "openvino", folder)
+
+
+@pytest.mark.data
+def test_heads_bring_lr_asd_into_one_space(lr_asd: Path, data_dir: Path, tmp_path: Path) -> None:
+    rows = list(csv.DictReader((data_dir / "clips.csv").read_text().splitlines()))
+    short = [row for row in rows if row["path"].startswith("clips/real/Arabic")][:4]
+    manifest = tmp_path / "clips.csv"
+    lines = [f"{data_dir / row['path']},real,real,person{n}" for n, row in enumerate(short)]
+    manifest.write_text("\n".join(["path,label,method,subject", *lines]))
+    command = ["train", "heads", str(manifest), "--packs", str(lr_asd), "--cache", str(tmp_path / "cache"), "--smoke"]
+    before = load_speech(lr_asd).lips.manifest.preprocessing["reach"]
+    assert cli.run(command) == 0
+    speech = load_speech(lr_asd)
+    assert speech.lips.manifest.preprocessing["reach"] == before + 8
+    assert {spec.name: spec.shape for spec in speech.voice.manifest.outputs}["voice"] == (-1, 128)
+    assert load_pack(lr_asd / "speech_lips_head").manifest.licence == "that of its encoder: MIT (LR-ASD)"
+    # A second time would leave two generations of heads side by side.
+    assert cli.run(command) == 2
 
 
 def test_a_second_import_does_not_mix_with_the_first(packs: Path) -> None:

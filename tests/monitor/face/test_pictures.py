@@ -93,7 +93,8 @@ def test_the_shipped_encoder_gets_the_picture_that_is_there_anyway() -> None:
 def test_a_real_mouth_lies_where_the_mean_face_has_it(data_dir: Path, detector: Engine, landmarks: Engine) -> None:
     from monitor.face.geometry import similarity
 
-    tracker, found = FaceTracker(detector, landmarks), []
+    tracker = FaceTracker(detector, landmarks)
+    found: list[FloatArray] = []
     for item in read_clip(data_dir / CLIP):
         if isinstance(item, VideoFrame) and len(found) < 40:
             for seen in tracker(item)[:1]:

@@ -51,7 +51,7 @@ def speech(
     members: Annotated[int, typer.Option(help="Towers trained apart and shipped as one ensemble.", min=1, max=8)] = 1,
     masked: Annotated[
         list[float] | None,
-        typer.Option("--masked", help="Weight of masked prediction, 0 for none (0.3); once for each member in turn."),
+        typer.Option("--masked", help="Weight of masked prediction, such as 0.3 (none); once for each member in turn."),
     ] = None,
     calls: Annotated[int, typer.Option(help="Train on so many bad calls of each clip as well.", min=0, max=9)] = 2,
     start: Annotated[

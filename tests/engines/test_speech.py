@@ -23,7 +23,7 @@ from engines.training.speech import Recipe, Run, centre, gains, source_offsets, 
 from engines.training.validate import encode, separation
 from tests.engines.towers import clip, untrained
 
-TINY = Recipe(minutes=60.0, batch=4, length=20, max_steps=3, windows=(2.0,), align_at=0.3)
+TINY = Recipe(minutes=60.0, batch=4, length=20, max_steps=3, windows=(2.0,), align_at=0.3, masked_weight=0.3)
 CLIPS = [clip(f"p{n}", n, steps=60) for n in range(6)]
 HELD_OUT = [clip(f"q{n}", 90 + n, steps=60) for n in range(2)]
 

@@ -24,8 +24,10 @@ LEAST_SHARE = 0.5
 # How far from the offset of the past a window may lie: a frame is what clocks and resampling leave uncertain.
 STAY = 1
 SEGMENT_SECONDS = 2.0
-# How far the best offset of a segment must stand above every offset that is not beside it. On genuine clips of unseen
-# people two thirds of the segments are as clear, and the offsets of all of these lie within a frame of their clip's.
+SEGMENT_HOP = 0.5
+# How far the best offset of a segment must stand above every offset that is not beside it. On 92 genuine clips of
+# unseen people 70 % of the segments are as clear, 99 % of these within a frame of their clip's offset, and no clip's
+# spread exceeds 0.71 frames; three quarters of clips whose sound was made to wander go beyond one.
 CLEAR = 0.12
 BESIDE = 3
 
@@ -87,18 +89,24 @@ def offset_curve(window: Window, max_offset: int = 15) -> Curve:
     frames is 0.
     """
     frames, usable = _frames(window, max_offset)
-    return _curve(frames, usable)
+    return _mean(np.where(usable, frames, 0.0).sum(axis=1), np.count_nonzero(usable, axis=1))
 
 
-def track(window: Window, max_offset: int = 15) -> Track:
-    """Follow the offset over `window`, in segments that each hold `SEGMENT_SECONDS` of usable speech."""
+def follow(window: Window, max_offset: int = 15) -> tuple[Curve, Track]:
+    """Give the curve over all of `window`, and the offset's path through it.
+
+    The path is read in segments of `SEGMENT_SECONDS` of usable speech, one each `SEGMENT_HOP`.
+    """
     frames, usable = _frames(window, max_offset)
+    sums = np.pad(np.cumsum(np.where(usable, frames, 0.0), axis=1), ((0, 0), (1, 0)))
+    counts = np.pad(np.cumsum(usable, axis=1, dtype=np.int64), ((0, 0), (1, 0)))
     spoken = np.cumsum(window.lips_mask & window.voice_mask & window.speech)
-    need = SEGMENT_SECONDS * window.rate
-    ends = [int(np.searchsorted(spoken, n * need)) + 1 for n in range(1, int(spoken[-1] // need) + 1)]
-    curves = [_curve(frames[:, a:b], usable[:, a:b]) for a, b in zip([0, *ends], ends, strict=False)]
-    found = tuple(curve.offset for curve in curves if curve.clearness >= CLEAR)
-    return Track(found, _spread(found))
+    need, hop = SEGMENT_SECONDS * window.rate, SEGMENT_HOP * window.rate
+    ends = np.floor(np.arange(need, spoken[-1] + 1, hop))
+    starts, stops = np.searchsorted(spoken, ends - need + 1), np.searchsorted(spoken, ends) + 1
+    curves = [_mean(sums[:, b] - sums[:, a], counts[:, b] - counts[:, a]) for a, b in zip(starts, stops, strict=True)]
+    clear = tuple(curve.offset for curve in curves if curve.clearness >= CLEAR)
+    return _mean(sums[:, -1], counts[:, -1]), Track(clear, _spread(clear))
 
 
 def _spread(offsets: Sequence[int]) -> float:
@@ -117,7 +125,5 @@ def _frames(window: Window, max_offset: int) -> tuple[Doubles, NDArray[np.bool_]
     return np.einsum("td,kdt->kt", window.lips, shifted).astype(np.float64), usable
 
 
-def _curve(frames: Doubles, usable: NDArray[np.bool_]) -> Curve:
-    counts = usable.sum(axis=1)
-    means = np.where(usable, frames, 0.0).sum(axis=1) / np.maximum(counts, 1)
-    return Curve(means, np.asarray(counts, np.int64))
+def _mean(sums: Doubles, counts: NDArray[np.int64]) -> Curve:
+    return Curve(sums / np.maximum(counts, 1), np.asarray(counts, np.int64))

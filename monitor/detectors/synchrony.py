@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.detectors.offset import Curve, offset_curve, track
+from monitor.detectors.offset import Curve, follow, offset_curve
 from monitor.types import ClockState, Reason, Score
 from monitor.window import Window
 
@@ -28,7 +28,7 @@ from monitor.window import Window
 MEMORY_SECONDS = 16.0
 # A frame of wandering beyond what genuine clips show costs this much agreement.
 STEADY = 1.0
-WANDER_COST = 0.08
+WANDER_COST = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SynchronyDetector:
                 self.name, None, reason, one_sided=True, evidence={"speech_seconds": round(window.speech_seconds, 2)}
             )
         curve, past = offset_curve(window, self.max_offset), window.memory or window
-        whole, path = offset_curve(past, self.max_offset), track(past, self.max_offset)
+        whole, path = follow(past, self.max_offset)
         price = WANDER_COST * max(0.0, path.spread - STEADY)
         best = curve.near(whole)
         agreement = float(curve.means[best])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.detectors.offset import Curve, offset_curve, track
+from monitor.detectors.offset import Curve, Track, follow, offset_curve
 from monitor.types import ClockState
 from monitor.window import Window
 
@@ -19,6 +19,14 @@ def spoken(voice_late: int = 0, seconds: float = 12.0, seed: int = 0) -> Window:
     yes = np.ones(len(vectors), np.bool_)
     late = np.roll(vectors, voice_late, axis=0)
     return Window(seconds, 25, vectors, yes, late, yes, yes, ClockState.MAPPED, 0.01, yes, seconds)
+
+
+def track(window: Window) -> Track:
+    whole, path = follow(window)
+    free = offset_curve(window)
+    assert whole.means == pytest.approx(free.means, abs=1e-9)
+    assert (whole.counts == free.counts).all()
+    return path
 
 
 def curve(*means: float, counts: tuple[int, ...] | None = None) -> Curve:
@@ -54,7 +62,7 @@ def test_a_window_keeps_to_the_offset_of_another_curve() -> None:
 def test_a_constant_offset_is_a_straight_path(late: int) -> None:
     found = track(spoken(late))
     assert set(found.offsets) == {late}
-    assert len(found.offsets) >= 5
+    assert len(found.offsets) >= 18
     assert found.spread == 0
 
 
@@ -62,13 +70,15 @@ def test_a_jump_shows_in_the_path() -> None:
     before, after = spoken(0), spoken(6)
     voice = np.concatenate([before.voice[:150], after.voice[150:]])
     found = track(replace(before, voice=voice))
-    assert found.offsets == (0, 0, 0, 6, 6, 6)
-    assert found.spread == 3
+    # Segments that hold some of both are as clear of either or of neither.
+    assert set(found.offsets) == {0, 6}
+    assert list(found.offsets) == sorted(found.offsets)
+    assert 2.5 < found.spread <= 3
 
 
 def test_segments_hold_speech_not_time() -> None:
     speech = np.arange(300) % 2 == 0
-    assert len(track(replace(spoken(), speech=speech)).offsets) == 3
+    assert len(track(replace(spoken(), speech=speech)).offsets) == 9
 
 
 def test_strangers_and_silence_have_no_path() -> None:

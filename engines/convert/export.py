@@ -6,11 +6,8 @@ vectors and the new state out) and a window (frames (1, T, F) and their mask (1,
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.base import EngineError, TensorSpec
+from engines.quiet import quietly
 
 OPSET = 18
 TOLERANCE = 1e-3
@@ -99,7 +97,7 @@ def _export(
 ) -> Graph:
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    with tempfile.TemporaryDirectory() as folder, _quietly():
+    with tempfile.TemporaryDirectory() as folder, quietly():
         program = torch.onnx.export(
             module,
             tuple(example.values()),
@@ -140,17 +138,3 @@ def _check(module: nn.Module, path: Path, example: Mapping[str, Tensor], outputs
                 raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
         widths = [int(tensor.shape[-1]) for tensor in want]
     return widths
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep the exporter from warning of what nobody here can change: its own internals, and torchvision's absence."""
-    chatter = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = chatter.level
-    chatter.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        chatter.setLevel(level)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from torch import Tensor, nn
 
 from engines.base import SCHEMA
 from engines.nets.speech import MOUTH, SHAPE
+from engines.quiet import quietly
 from engines.training.clips import TrainingError
 from engines.training.validate import RATE, LipTower, VoiceTower
 
@@ -76,7 +74,7 @@ def _export(
     batch, time = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("time", min=1, max=256)
     example = [torch.randn(2, _EXAMPLE, *shape) for shape in inputs.values()]
     shapes = [{0: batch, 1: time} for _ in inputs]
-    with _quietly():
+    with quietly():
         program = torch.onnx.export(
             module,
             (*example, torch.zeros(2, state)),
@@ -112,20 +110,6 @@ def _export(
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     (folder / "card.md").write_text(about.card)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep the exporter from warning of what nobody here can change: its own internals, and torchvision's absence."""
-    chatter = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = chatter.level
-    chatter.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        chatter.setLevel(level)
 
 
 def _specs(inputs: Mapping[str, tuple[int, ...]]) -> list[dict[str, Any]]:

@@ -37,9 +37,9 @@ Report = Callable[[dict[str, Any]], None]
 class Recipe:
     """Everything that shapes a run. `weights` are the shares of the groups of clips in a batch.
 
-    `masked_weight` is that of masked prediction; 0 leaves it out, as it has not helped yet (decision 13). With a `patience` the run stops after so many
-    measurements without a gain on held-out speakers and gives the best towers measured; 0 runs to the end. `device` is
-    a torch device, `auto` the GPU where there is one.
+    `masked_weight` is that of masked prediction; 0 leaves it out, as it has not helped yet (decision 13). With a
+    `patience` the run stops after so many measurements without a gain on held-out speakers and gives the best towers
+    measured; 0 runs to the end. `device` is a torch device, `auto` the GPU where there is one.
     """
 
     minutes: float = 45.0

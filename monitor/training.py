@@ -14,6 +14,8 @@ from monitor.degrade import BadCall
 from monitor.features import ClipFeatures
 
 MIN_STEPS = 20
+# How much of a batch each group of the research split makes up.
+RESEARCH_WEIGHTS = {"anchors": 0.45, "grid": 0.15, "wild": 0.4}
 Progress = Callable[[int], None]
 Note = Callable[[str], None]
 

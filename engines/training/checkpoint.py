@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING
 
 import torch
 
 from engines.training.clips import TrainingError
-
-if TYPE_CHECKING:
-    from engines.training.speech import Recipe, Run
+from engines.training.run import Recipe, Run
 
 _MODULES = ("lips", "voice", "context", "mean_lips", "mean_voice", "optimiser")
 _FACTS = ("step", "spent", "aligned", "offsets", "history", "best")

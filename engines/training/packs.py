@@ -9,7 +9,7 @@ from typing import Any
 from engines.nets.speech import LipsEnsemble, VoiceEnsemble
 from engines.training.clips import Clip
 from engines.training.export import About, export_lips, export_voice
-from engines.training.speech import Run
+from engines.training.run import Run
 from engines.training.validate import LipTower, VoiceTower, separation
 
 VERSION = "2"

@@ -13,7 +13,6 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,62 +25,12 @@ from engines.training.agreement import best_agreement, clip_loss, frame_loss, ti
 from engines.training.augment import augment_lips, augment_voice
 from engines.training.checkpoint import restore, save
 from engines.training.clips import Batch, Clip, Sampler
-from engines.training.masked import UNITS, Context, at_lips, hide, label, masked_loss, sound_units
+from engines.training.masked import Context, at_lips, hide, label, masked_loss, sound_units
+from engines.training.run import Recipe, Run
 from engines.training.validate import encode, separation
 from engines.training.warm import start_from
 
 Report = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that shapes a run. `weights` are the shares of the groups of clips in a batch.
-
-    `masked_weight` is that of masked prediction; 0 leaves it out, as it has not helped yet (decision 13). With a
-    `patience` the run stops after so many measurements without a gain on held-out speakers and gives the best towers
-    measured; 0 runs to the end. `device` is a torch device, `auto` the GPU where there is one.
-    """
-
-    minutes: float = 45.0
-    batch: int = 48
-    length: int = 30
-    slack: int = 6
-    rate: float = 1.5e-3
-    decay: float = 0.05
-    clip_weight: float = 0.5
-    frame_weight: float = 0.3
-    masked_weight: float = 0.0
-    units: int = UNITS
-    reach: int = 10
-    align_at: float = 0.3
-    average: float = 0.995
-    measure_every: float = 300.0
-    patience: int = 0
-    windows: tuple[float, ...] = (2.0, 5.0)
-    seed: int = 0
-    max_steps: int = 10**9
-    device: str = "auto"
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """A training run in progress. `best` holds the mean towers of the best measurement, for a run with patience."""
-
-    lips: Lips
-    voice: Voice
-    context: Context
-    temperature: torch.nn.Parameter
-    mean_lips: Lips
-    mean_voice: Voice
-    optimiser: torch.optim.Optimizer
-    device: torch.device
-    step: int = 0
-    spent: float = 0.0
-    aligned: bool = False
-    offsets: dict[str, int] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
 
 
 def train(

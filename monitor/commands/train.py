@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from engines.training.clips import Clip
-    from engines.training.speech import Recipe, Run
+    from engines.training.run import Recipe, Run
     from monitor.corpus import Row
 
 app = typer.Typer(
@@ -28,8 +28,6 @@ app = typer.Typer(
 
 app.command("heads")(train_heads.command)
 app.command("calibration")(train_calibration.command)
-
-RESEARCH_WEIGHTS = {"anchors": 0.45, "grid": 0.15, "wild": 0.4}
 
 
 @app.command("speech")
@@ -75,8 +73,8 @@ def speech(
         return 1
     from dataclasses import replace
 
-    from engines.training.speech import Recipe
-    from monitor.training import training_rows
+    from engines.training.run import Recipe
+    from monitor.training import RESEARCH_WEIGHTS, training_rows
 
     rows = training_rows(data, split, hold_out, dataset)
     training, held_out = _clips(rows, hold_out, cache, calls)

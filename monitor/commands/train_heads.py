@@ -32,9 +32,8 @@ def command(
     if find_spec("torch") is None:
         typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
         return 1
-    from monitor.commands.train import RESEARCH_WEIGHTS
     from monitor.models import HEAD, LIPS
-    from monitor.training import training_rows
+    from monitor.training import RESEARCH_WEIGHTS, training_rows
 
     if (packs / (LIPS + HEAD)).exists():
         raise typer.BadParameter(f"{packs} has heads already: remove its *_head folders first", param_hint="--packs")

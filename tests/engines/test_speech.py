@@ -19,7 +19,8 @@ from engines.load import EngineName, load_engine
 from engines.training import speech
 from engines.training.clips import TrainingError
 from engines.training.packs import draw_history, write_packs
-from engines.training.speech import Recipe, Run, centre, gains, source_offsets, train
+from engines.training.run import Recipe, Run
+from engines.training.speech import centre, gains, source_offsets, train
 from engines.training.validate import encode, separation
 from tests.engines.towers import clip, untrained
 

@@ -30,7 +30,7 @@ from monitor.types import Reason
 from monitor.wants import Wants
 
 # Raised whenever the same clip and the same packs would score differently: part of the key of every kept outcome.
-SCORING = 2
+SCORING = 3
 WINDOW = 5.0
 LEAST_SPEECH = 2.0
 

@@ -17,8 +17,7 @@ import numpy as np
 
 from monitor.corpus import Row
 from monitor.tap.media import RATE
-from monitor.tap.pair import read_pair
-from monitor.tap.replay import read_clip
+from monitor.tap.pair import read_media
 from monitor.tap.source import SourceError
 from monitor.types import AudioBlock, MediaItem, TrackFault, TrackKind, VideoFrame
 
@@ -103,8 +102,7 @@ def strung(clips: Sequence[Row], seconds: float, random: np.random.Generator) ->
 
 def media(row: Row) -> Iterator[MediaItem]:
     """Read a clip, also one whose pictures and sound are kept apart; raises `SourceError`."""
-    whole = row.sound is None and not row.path.is_dir()
-    return read_clip(row.path) if whole else read_pair(row.path, row.sound)
+    return read_media(row.path, row.sound)
 
 
 def only(kind: TrackKind, items: Iterable[MediaItem]) -> Iterator[MediaItem]:

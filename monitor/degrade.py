@@ -21,6 +21,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
 from monitor.tap.media import RATE, AudioCutter, picture
+from monitor.tap.replay import moment
 from monitor.types import AudioBlock, ByteArray, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
 
 _TICK = Fraction(1, 90_000)
@@ -101,11 +102,7 @@ class BadCall:
         tracks: list[Iterator[MediaItem]] = [voice_on(line, sound, random)]
         if video is not None:
             tracks.append(video.received())
-        yield from heapq.merge(*tracks, key=_moment)
-
-
-def _moment(item: MediaItem) -> float:
-    return item.arrival if isinstance(item, TrackFault) else item.stamp.capture
+        yield from heapq.merge(*tracks, key=moment)
 
 
 class _Pictures:

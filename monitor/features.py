@@ -16,8 +16,7 @@ from monitor.face.geometry import SHAPE_SIZE
 from monitor.face.pictures import PICTURES, Picture
 from monitor.face.track import FaceTracker, FaceView
 from monitor.grid import GridSample, Resampler, Sample
-from monitor.tap.pair import read_pair
-from monitor.tap.replay import read_clip
+from monitor.tap.pair import read_media
 from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, MediaItem, VideoFrame
 from monitor.voice.fronts import silence
 from monitor.voice.stream import VoiceChunk, VoiceStream
@@ -97,7 +96,7 @@ def extract(
     views: list[tuple[FaceView, ByteArray]] = []
     chunks: list[VoiceChunk] = []
     crowd: Counter[int] = Counter()
-    items = read_pair(clip, sound) if sound or clip.is_dir() else read_clip(clip)
+    items = read_media(clip, sound)
     for item in change(items) if change else items:
         if isinstance(item, VideoFrame):
             seen = tracker(item)

@@ -6,8 +6,11 @@ vectors and the new state out) and a window (frames (1, T, F) and their mask (1,
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from engines.base import EngineError, TensorSpec
-from engines.quiet import quietly
 
 OPSET = 18
 TOLERANCE = 1e-3
@@ -88,16 +90,15 @@ def export_window(context: nn.Module, name: str, size: int, output: str) -> Grap
     return _export(context.eval(), frames, axes, (output,), {name: (size,), "mask": ()})
 
 
-def _export(
+def save_graph(
     module: nn.Module,
     example: Mapping[str, Tensor],
     axes: Mapping[str, Mapping[int, Any]],
-    outputs: tuple[str, ...],
-    timed: Mapping[str, tuple[int, ...]],
-) -> Graph:
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)
-    with tempfile.TemporaryDirectory() as folder, quietly():
+    outputs: Sequence[str],
+    path: Path,
+) -> None:
+    """Write a module's ONNX graph, inputs named as in `example`, free along `axes`; raises `EngineError`."""
+    with _quietly():
         program = torch.onnx.export(
             module,
             tuple(example.values()),
@@ -111,8 +112,35 @@ def _export(
         )
         if program is None:
             raise EngineError("torch.onnx.export gave no program: check the torch version against the `train` extra")
-        path = Path(folder) / "model.onnx"
         program.save(str(path))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the exporter from warning of what nobody here can change: its own internals, and torchvision's absence."""
+    chatter = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = chatter.level
+    chatter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        chatter.setLevel(level)
+
+
+def _export(
+    module: nn.Module,
+    example: Mapping[str, Tensor],
+    axes: Mapping[str, Mapping[int, Any]],
+    outputs: tuple[str, ...],
+    timed: Mapping[str, tuple[int, ...]],
+) -> Graph:
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        save_graph(module, example, axes, outputs, path)
         widths = _check(module, path, example, outputs)
         model = path.read_bytes()
     inputs = tuple(

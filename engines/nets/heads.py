@@ -1,12 +1,22 @@
-"""Small towers on top of frozen encoders: they bring lips and voice into one space where the encoders do not."""
+"""Vectors of each frame into the space in which lips and voice are compared.
+
+On top of frozen encoders it brings both into one space where the encoders do not; over log-mel it is the voice tower.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from engines.nets.speech import DILATIONS, SIZE
 from engines.nets.streaming import Conv, Residual, Tower
+
+DILATIONS = (1, 2, 2, 1)
+SIZE = 128
+
+
+def centred(vectors: Tensor, centre: Tensor) -> Tensor:
+    """Take out what all speech has in common, which is no evidence of agreement (Mu and Viswanath 2018)."""
+    return nn.functional.normalize(vectors - centre, dim=-1)
 
 
 class Head(nn.Module):
@@ -22,6 +32,11 @@ class Head(nn.Module):
         )
 
     @property
+    def features(self) -> int:
+        """Channels of the features behind the vectors."""
+        return self.tower.project.in_features
+
+    @property
     def reach(self) -> int:
         """Frames that an answer waits for."""
         return self.tower.reach
@@ -33,13 +48,14 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode a whole clip."""
-        return self._centred(self.tower((x - self.mean) * self.scale))
+        return self.both(x)[0]
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors of a whole clip, and the features (B, T, channels) behind them."""
+        vectors, features = self.tower.both((x - self.mean) * self.scale)
+        return centred(vectors, self.centre), features
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Encode the next frames of a stream; also the new state."""
         vectors, state = self.tower.step((x - self.mean) * self.scale, state)
-        return self._centred(vectors), state
-
-    def _centred(self, vectors: Tensor) -> Tensor:
-        # What all speech has in common is no evidence of agreement; see `engines.nets.speech`.
-        return nn.functional.normalize(vectors - self.centre, dim=-1)
+        return centred(vectors, self.centre), state

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from engines.nets.heads import DILATIONS, SIZE, Head, centred
 from engines.nets.streaming import Conv, Pictures, Residual, Tower
 
-DILATIONS = (1, 2, 2, 1)
-SIZE = 128
 SHAPE = 168
 MOUTH = 36
 STEP_MELS = 320
@@ -64,19 +63,14 @@ class Lips(nn.Module):
     def forward(self, shape: Tensor, mouth: Tensor) -> Tensor:
         """Encode a whole clip."""
         a, b, _ = self.eyes(shape, mouth)
-        return _centred((a + b) / 2, self.centre)
+        return centred((a + b) / 2, self.centre)
 
     def step(self, shape: Tensor, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Encode the next frames of a stream; also the new state."""
         cut = self.shapes.state_size
         a, left = self.shapes.step(shape * self.shape_scale, state[:, :cut])
         b, right = self.pictures.step(_standard(mouth), state[:, cut:])
-        return _centred((a + b) / 2, self.centre), torch.cat([left, right], 1)
-
-
-def _centred(vectors: Tensor, centre: Tensor) -> Tensor:
-    """Take out what all speech has in common, which is no evidence of agreement (Mu and Viswanath 2018)."""
-    return nn.functional.normalize(vectors - centre, dim=-1)
+        return centred((a + b) / 2, self.centre), torch.cat([left, right], 1)
 
 
 def _standard(mouth: Tensor) -> Tensor:
@@ -86,51 +80,21 @@ def _standard(mouth: Tensor) -> Tensor:
     return (mouth - mean) / (spread + 0.02)
 
 
-class Voice(nn.Module):
+class Voice(Head):
     """Log-mel (B, T, 4, 80), four frames a step, to unit vectors (B, T, 128), late by `reach` when streamed."""
 
     size = SIZE
 
     def __init__(self, channels: int = 176, dropout: float = 0.2) -> None:
-        super().__init__()
-        self.mean = nn.Parameter(torch.zeros(STEP_MELS), requires_grad=False)
-        self.scale = nn.Parameter(torch.ones(STEP_MELS), requires_grad=False)
-        self.centre = nn.Parameter(torch.zeros(SIZE), requires_grad=False)
-        self.tower = Tower(
-            [Conv(STEP_MELS, channels, 5), *(Residual(channels, d, dropout) for d in DILATIONS)], channels, SIZE
-        )
+        super().__init__(STEP_MELS, channels, dropout)
 
-    @property
-    def features(self) -> int:
-        """Channels of the features behind the vectors."""
-        return self.tower.project.in_features
-
-    @property
-    def reach(self) -> int:
-        """Frames that an answer waits for."""
-        return self.tower.reach
-
-    @property
-    def state_size(self) -> int:
-        """Numbers of state per batch row."""
-        return self.tower.state_size
-
-    def forward(self, mel: Tensor) -> Tensor:
-        """Encode a whole clip."""
-        return self.heard(mel)[0]
-
-    def heard(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors of a whole clip, and the features (B, T, channels) behind them."""
-        vectors, features = self.tower.both(self._standard(mel))
-        return _centred(vectors, self.centre), features
+        return super().both(x.flatten(2))
 
-    def step(self, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Encode the next frames of a stream; also the new state."""
-        vectors, state = self.tower.step(self._standard(mel), state)
-        return _centred(vectors, self.centre), state
-
-    def _standard(self, mel: Tensor) -> Tensor:
-        return (mel.flatten(2) - self.mean) * self.scale
+        return super().step(x.flatten(2), state)
 
 
 class Ensemble(nn.Module):

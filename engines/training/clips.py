@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,26 @@ class Batch:
     units: NDArray[np.int64]
 
 
+class Grouped(Protocol):
+    """A clip as far as sampling is concerned."""
+
+    @property
+    def group(self) -> str:
+        """The group whose share it takes part in."""
+        ...
+
+    def __len__(self) -> int:
+        """Count the steps."""
+        ...
+
+
+def chances(clips: Sequence[Grouped], weights: Mapping[str, float]) -> NDArray[np.float64]:
+    """How likely each clip is drawn: its group by its weight, within the group by length."""
+    size = {g: sum(len(c) for c in clips if c.group == g) for g in {c.group for c in clips}}
+    chance = np.array([weights.get(c.group, 1.0) * len(c) / size[c.group] for c in clips])
+    return np.asarray(chance / chance.sum(), np.float64)
+
+
 class Sampler:
     """Random pieces: first a group by its weight, then a clip by its length, then a place.
 
@@ -69,10 +90,7 @@ class Sampler:
             raise TrainingError("no clip has ten usable frames of speech: check the data folder")
         self._length, self._slack, self._tempo = length, slack, tempo
         self.random = np.random.default_rng(seed)
-        first = [versions[0] for versions in self._clips]
-        size = {g: sum(len(c) for c in first if c.group == g) for g in {c.group for c in first}}
-        chance = np.array([weights.get(c.group, 1.0) * len(c) / size[c.group] for c in first])
-        self._chance = chance / chance.sum()
+        self._chance = chances([versions[0] for versions in self._clips], weights)
         self._offsets: Mapping[str, int] = {}
         self._units: Mapping[str, NDArray[np.int64]] = {}
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from engines.base import SCHEMA
+from engines.base import TensorSpec
+from engines.convert.export import save_graph
+from engines.convert.pack import write_pack
 from engines.nets.speech import MOUTH, SHAPE
-from engines.quiet import quietly
 from engines.training.clips import TrainingError
 from engines.training.validate import RATE, LipTower, VoiceTower
 
-OPSET = 18
 TOLERANCE = 2e-4
 _EXAMPLE = 5
 
@@ -70,37 +69,18 @@ def _export(
     module: _LipStep | _VoiceStep, inputs: Mapping[str, tuple[int, ...]], output: str, folder: Path, about: About
 ) -> None:
     state, size = module.tower.state_size, module.tower.size
-    folder.mkdir(parents=True, exist_ok=True)
     batch, time = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("time", min=1, max=256)
-    example = [torch.randn(2, _EXAMPLE, *shape) for shape in inputs.values()]
-    shapes = [{0: batch, 1: time} for _ in inputs]
-    with quietly():
-        program = torch.onnx.export(
-            module,
-            (*example, torch.zeros(2, state)),
-            dynamo=True,
-            opset_version=OPSET,
-            external_data=False,
-            verbose=False,
-            input_names=[*inputs, "state"],
-            output_names=[output, "state_out"],
-            dynamic_shapes=(*shapes, {0: batch}),
-        )
-    if program is None:
-        raise TrainingError("torch.onnx.export gave no program: check the torch version against the `train` extra")
-    path = folder / "model.onnx"
-    program.save(str(path))
-    _check(module, path, inputs, state)
-    manifest = {
-        "schema": SCHEMA,
+    example = {name: torch.randn(2, _EXAMPLE, *shape) for name, shape in inputs.items()}
+    axes: dict[str, dict[int, Any]] = {name: {0: batch, 1: time} for name in inputs}
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made) / "model.onnx"
+        graph = {**example, "state": torch.zeros(2, state)}
+        save_graph(module, graph, {**axes, "state": {0: batch}}, (output, "state_out"), path)
+        _check(module, path, inputs, state)
+        model = path.read_bytes()
+    fields = {
         "name": folder.name,
         "version": about.version,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "inputs": [*_specs(inputs), {"name": "state", "dtype": "float32", "shape": [state]}],
-        "outputs": [
-            {"name": output, "dtype": "float32", "shape": [-1, size]},
-            {"name": "state_out", "dtype": "float32", "shape": [state]},
-        ],
         "licence": about.licence,
         "source": about.source,
         "preprocessing": {"rate": RATE, "reach": module.tower.reach},
@@ -108,12 +88,9 @@ def _export(
         "data": dict(about.data),
         "metrics": dict(about.metrics),
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    (folder / "card.md").write_text(about.card)
-
-
-def _specs(inputs: Mapping[str, tuple[int, ...]]) -> list[dict[str, Any]]:
-    return [{"name": name, "dtype": "float32", "shape": [-1, *shape]} for name, shape in inputs.items()]
+    frames = [TensorSpec(name, (-1, *shape)) for name, shape in inputs.items()]
+    vectors = [TensorSpec(output, (-1, size)), TensorSpec("state_out", (state,))]
+    write_pack(folder, model, [*frames, TensorSpec("state", (state,))], vectors, fields, about.card)
 
 
 @torch.no_grad()

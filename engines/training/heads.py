@@ -21,7 +21,8 @@ from engines.convert.export import export_stream
 from engines.convert.pack import write_pack
 from engines.nets.heads import Head
 from engines.training.agreement import best_agreement, clip_loss, frame_loss, time_loss
-from engines.training.clips import TrainingError
+from engines.training.clips import TrainingError, chances
+from engines.training.steps import follow, optimiser_of, set_rate, subject_offsets
 from engines.training.validate import Separation, separated
 
 FloatArray = NDArray[np.float32]
@@ -45,7 +46,7 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True)
 class HeadRecipe:
-    """Everything that shapes a run; see `engines.training.speech.Recipe`. `noise` is in deviations of the inputs."""
+    """Everything that shapes a run; see `engines.training.run.Recipe`. `noise` is in deviations of the inputs."""
 
     minutes: float = 10.0
     batch: int = 48
@@ -86,22 +87,20 @@ def train_heads(training: Sequence[Vectors], held_out: Sequence[Vectors], recipe
     mean.load_state_dict(latest.state_dict())
     temperature = torch.nn.Parameter(torch.tensor([-2.6, -2.6]))
     learnt = [p for p in latest.parameters() if p.requires_grad]
-    groups = [{"params": learnt, "weight_decay": recipe.decay}, {"params": [temperature], "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.rate)
+    optimiser = optimiser_of(learnt, temperature, recipe.rate, recipe.decay)
     sampler = _Sampler(chosen, recipe)
     began, step, done, aligned = time.monotonic(), 0, 0.0, False
     while done < 1:
         if done > recipe.align_at and not aligned:
             sampler.late, aligned = _offsets(chosen, mean), True
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * min(1.0, (step + 1) / 50) * (0.5 * (1 + float(np.cos(np.pi * done))) + 0.02)
+        set_rate(optimiser, recipe.rate, step, done)
         loss = _loss(latest, temperature, sampler.batch(), recipe, done)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(learnt, 2.0)
         optimiser.step()
         step += 1
-        _average(mean, latest, min(recipe.average, step / (step + 10)))
+        follow(mean, latest, recipe.average, step)
         done = max((time.monotonic() - began) / (recipe.minutes * 60), step / recipe.max_steps)
         report({"step": step, "done": min(done, 1.0), "loss": loss.item()})
     _centre(mean, chosen)
@@ -141,9 +140,7 @@ class _Sampler:
     def __init__(self, clips: Sequence[Vectors], recipe: HeadRecipe) -> None:
         self._clips, self._recipe = clips, recipe
         self._random = np.random.default_rng(recipe.seed)
-        size = {g: sum(len(c) for c in clips if c.group == g) for g in {c.group for c in clips}}
-        chance = np.array([recipe.weights.get(c.group, 1.0) * len(c) / size[c.group] for c in clips])
-        self._chance = chance / chance.sum()
+        self._chance = chances(clips, recipe.weights)
         self.late: Mapping[str, int] = {}
 
     def batch(self) -> _Batch:
@@ -193,30 +190,18 @@ def _worse(head: torch.nn.Module, x: Tensor, recipe: HeadRecipe) -> Tensor:
 
 
 @torch.no_grad()
-def _average(mean: torch.nn.Module, latest: torch.nn.Module, keep: float) -> None:
-    for slow, fast in zip(mean.state_dict().values(), latest.state_dict().values(), strict=True):
-        if slow.dtype.is_floating_point:
-            slow.lerp_(fast, 1 - keep)
-        else:
-            slow.copy_(fast)
-
-
-@torch.no_grad()
 def _encode(clip: Vectors, heads: torch.nn.ModuleList) -> tuple[Tensor, Tensor]:
     heads.eval()
     return heads[0](torch.from_numpy(clip.lips)[None])[0], heads[1](torch.from_numpy(clip.voice)[None])[0]
 
 
-def _offsets(clips: Sequence[Vectors], heads: torch.nn.ModuleList, limit: int = 8) -> dict[str, int]:
-    """By how many steps each subject's voice runs late: the median of its clips' best offsets, none beyond `limit`."""
+def _offsets(clips: Sequence[Vectors], heads: torch.nn.ModuleList) -> dict[str, int]:
     found: dict[str, list[tuple[int, int]]] = {}
     for clip in clips:
         seen, heard = _encode(clip, heads)
         _, offset = best_agreement(seen[None], heard[None], torch.from_numpy(clip.good)[None], 15)
         found.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
-    medians = {who: int(np.median(np.repeat(*np.array(pairs).T))) for who, pairs in found.items()}
-    enough = {who for who, pairs in found.items() if sum(size for _, size in pairs) >= 50}
-    return {who: late for who, late in medians.items() if who in enough and 0 < abs(late) <= limit}
+    return subject_offsets(found)
 
 
 @torch.no_grad()

@@ -27,6 +27,7 @@ from engines.training.checkpoint import restore, save
 from engines.training.clips import Batch, Clip, Sampler
 from engines.training.masked import Context, at_lips, hide, label, masked_loss, sound_units
 from engines.training.run import Recipe, Run
+from engines.training.steps import follow, optimiser_of, set_rate, subject_offsets
 from engines.training.validate import encode, separation
 from engines.training.warm import start_from
 
@@ -116,15 +117,12 @@ def _start(training: Sequence[Clip], recipe: Recipe) -> Run:
     context = Context(lips.features, voice.features, recipe.units).to(device)
     temperature = torch.nn.Parameter(torch.tensor([-2.6, -2.6], device=device))
     learnt = [p for p in (*lips.parameters(), *voice.parameters(), *context.parameters()) if p.requires_grad]
-    groups = [{"params": learnt, "weight_decay": recipe.decay}, {"params": [temperature], "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.rate)
+    optimiser = optimiser_of(learnt, temperature, recipe.rate, recipe.decay)
     return Run(lips, voice, context, temperature, deepcopy(lips), deepcopy(voice), optimiser, device)
 
 
 def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: float) -> float:
-    rate = recipe.rate * min(1.0, (run.step + 1) / 50) * (0.5 * (1 + float(np.cos(np.pi * done))) + 0.02)
-    for group in run.optimiser.param_groups:
-        group["lr"] = rate
+    set_rate(run.optimiser, recipe.rate, run.step, done)
     run.lips.train()
     run.voice.train()
     loss = _loss(run, batch, noise, recipe, done)
@@ -133,7 +131,8 @@ def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: 
     torch.nn.utils.clip_grad_norm_([*run.lips.parameters(), *run.voice.parameters()], 2.0)
     run.optimiser.step()
     run.step += 1
-    _average(run, min(recipe.average, run.step / (run.step + 10)))
+    follow(run.mean_lips, run.lips, recipe.average, run.step)
+    follow(run.mean_voice, run.voice, recipe.average, run.step)
     return loss.item()
 
 
@@ -150,7 +149,7 @@ def _loss(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: 
         hidden = hidden.to(run.device)
     with torch.autocast(run.device.type, torch.bfloat16):
         first, second, seen = run.lips.eyes(shape.to(run.device), mouth.to(run.device))
-        voice, heard = run.voice.heard(mel.to(run.device))
+        voice, heard = run.voice.both(mel.to(run.device))
     first, second, voice = first.float(), second.float(), voice.float()
     loss = torch.zeros((), device=run.device)
     if hidden is not None:
@@ -167,17 +166,6 @@ def _loss(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: 
     return loss
 
 
-@torch.no_grad()
-def _average(run: Run, keep: float) -> None:
-    """Follow the weights slowly: what is measured and shipped is this running mean."""
-    for mean, latest in ((run.mean_lips, run.lips), (run.mean_voice, run.voice)):
-        for slow, fast in zip(mean.state_dict().values(), latest.state_dict().values(), strict=True):
-            if slow.dtype.is_floating_point:
-                slow.lerp_(fast, 1 - keep)
-            else:
-                slow.copy_(fast)
-
-
 def source_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice, least: int = 50, limit: int = 8) -> dict[str, int]:
     """By how many steps the voice of each subject's recordings runs late: the median over its clips of the best offset.
 
@@ -190,13 +178,7 @@ def source_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice, least: int =
         seen, heard = encode(clip, lips, voice)
         _, offset = best_agreement(seen[None].cpu(), heard[None].cpu(), torch.from_numpy(clip.good)[None], 15)
         found.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
-    result = {}
-    for subject, pairs in found.items():
-        if sum(size for _, size in pairs) >= least:
-            median = int(np.median(np.repeat(*np.array(pairs).T)))
-            if 0 < abs(median) <= limit:
-                result[subject] = median
-    return result
+    return subject_offsets(found, least, limit)
 
 
 @torch.no_grad()

@@ -86,12 +86,16 @@ def speech(
     if smoke:
         recipe = replace(recipe, batch=8, max_steps=6, measure_every=0.0, patience=0, windows=(2.0,))
     sources = sorted({row.source for row in rows if row.source and row.fold != hold_out})
+    return _train(training, held_out, out, _of_members(recipe, members, masked or []), start, sources)
+
+
+def _of_members(recipe: Recipe, members: int, masked: Sequence[float]) -> list[Recipe]:
+    """Give each member its own seed, and the weights of masked prediction in turn."""
+    from dataclasses import replace
+
     shares = masked or [recipe.masked_weight]
-    every = [
-        replace(recipe, seed=recipe.seed + n, masked_weight=shares[n % len(shares)])
-        for n in range(max(members, len(shares)))
-    ]
-    return _train(training, held_out, out, every, start, sources)
+    count = max(members, len(shares))
+    return [replace(recipe, seed=recipe.seed + n, masked_weight=shares[n % len(shares)]) for n in range(count)]
 
 
 def _train(

@@ -12,11 +12,16 @@ from pathlib import Path
 import av
 
 from monitor.tap.media import picture
-from monitor.tap.replay import read_clip
+from monitor.tap.replay import moment, read_clip
 from monitor.tap.source import SourceError
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, TrackKind, VideoFrame
 
 RATE = 25
+
+
+def read_media(clip: Path, sound: Path | None) -> Iterator[MediaItem]:
+    """Yield a clip's items, also of one whose pictures and sound are kept apart; raises `SourceError`."""
+    return read_pair(clip, sound) if sound is not None or clip.is_dir() else read_clip(clip)
 
 
 def read_pair(clip: Path, sound: Path | None) -> Iterator[MediaItem]:
@@ -26,7 +31,7 @@ def read_pair(clip: Path, sound: Path | None) -> Iterator[MediaItem]:
     """
     seen = read_pictures(clip) if clip.is_dir() else _only(clip, "video")
     heard = _only(sound, "audio") if sound is not None else iter(())
-    yield from heapq.merge(seen, heard, key=_moment)
+    yield from heapq.merge(seen, heard, key=moment)
 
 
 def read_pictures(folder: Path) -> Iterator[VideoFrame]:
@@ -51,7 +56,3 @@ def _only(path: Path, kind: TrackKind) -> Iterator[MediaItem]:
     for item in read_clip(path):
         if isinstance(item, wanted) or (isinstance(item, TrackFault) and item.track == kind):
             yield item
-
-
-def _moment(item: MediaItem) -> float:
-    return item.arrival if isinstance(item, TrackFault) else item.stamp.capture

@@ -87,7 +87,7 @@ def read_clip(path: Path | str, limits: ClipLimits | None = None) -> Generator[M
         kinds = {kind for kind in _KINDS if _stream(container, kind) is not None}
     tracks = [_Track(clip, kind, bounds).read() if kind in kinds else _missing(kind) for kind in _KINDS]
     found = False
-    for item in heapq.merge(*tracks, key=_moment):
+    for item in heapq.merge(*tracks, key=moment):
         found = found or not isinstance(item, TrackFault) or item.reason is Reason.FRAME_TOO_LARGE
         yield item
     if not found:
@@ -153,8 +153,8 @@ class _Pace:
 
     def ahead(self, item: MediaItem) -> float:
         if self._shift is None:
-            self._shift = time.monotonic() - _moment(item)
-        return _moment(item) + self._shift - time.monotonic()
+            self._shift = time.monotonic() - moment(item)
+        return moment(item) + self._shift - time.monotonic()
 
     def arrived(self, item: MediaItem) -> MediaItem:
         now = time.monotonic()
@@ -319,5 +319,6 @@ def _too_large(width: int, height: int) -> str:
     return f"pictures of {width}x{height} are larger than is read here: scale the clip down"
 
 
-def _moment(item: MediaItem) -> float:
+def moment(item: MediaItem) -> float:
+    """When an item was captured, a fault when it was told: what items are ordered by."""
     return item.arrival if isinstance(item, TrackFault) else item.stamp.capture

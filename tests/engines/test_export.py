@@ -14,7 +14,8 @@ import torch
 
 from engines.base import load_pack, zeros
 from engines.load import EngineName, load_engine
-from engines.nets.speech import SIZE, Lips
+from engines.nets.heads import SIZE
+from engines.nets.speech import Lips
 from engines.training import export
 from engines.training.clips import TrainingError
 from tests.engines.towers import untrained

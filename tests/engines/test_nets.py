@@ -9,7 +9,8 @@ pytest.importorskip("torch", reason="the towers need torch: install the extra `t
 import torch
 from torch import Tensor, nn
 
-from engines.nets.speech import MOUTH, SHAPE, SIZE, LipsEnsemble, VoiceEnsemble
+from engines.nets.heads import SIZE
+from engines.nets.speech import MOUTH, SHAPE, LipsEnsemble, VoiceEnsemble
 from engines.nets.streaming import Conv, Layer, Residual, Tower
 from tests.engines.towers import shake, untrained
 
@@ -57,7 +58,7 @@ def test_answers_are_unit_vectors_less_what_all_have_in_common() -> None:
     assert voice(mel).norm(dim=-1) == pytest.approx(torch.ones(2, STEPS), abs=1e-5)
     *eyes, features = lips.eyes(shape, mouth)
     assert features.shape == (2, STEPS, lips.features)
-    assert voice.heard(mel)[1].shape == (2, STEPS, voice.features)
+    assert voice.both(mel)[1].shape == (2, STEPS, voice.features)
     for eye in eyes:
         assert eye.norm(dim=-1) == pytest.approx(torch.ones(2, STEPS), abs=1e-5)
     assert lips(shape, mouth).norm(dim=-1) == pytest.approx(torch.ones(2, STEPS), abs=1e-5)

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from engines.nets.speech import SHAPE, SIZE, STEP_MELS, Lips, Voice
+from engines.nets.heads import SIZE
+from engines.nets.speech import SHAPE, STEP_MELS, Lips, Voice
 from engines.training.clips import Clip
 
 # Two threads on a busy machine wait for each other longer than one works.

@@ -57,6 +57,9 @@ class Reason(StrEnum):
     MEDIA_STALLED = "media_stalled"
     DECODER_FAILED = "decoder_failed"
     LIPS_DISAGREE_WITH_VOICE = "lips_disagree_with_voice"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    FACE_CHANGES_UNNATURALLY = "face_changes_unnaturally"
+    REFERENCE_OUTDATED = "reference_outdated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ class Score:
     """One detector's word on one window: a value (higher is more suspicious) or a reason why there is none.
 
     `one_sided` detectors can raise suspicion and never clear it: a low value is not evidence of a genuine person.
-    `p_value` is filled by calibration; evidence holds only JSON values.
+    `p_value` is filled by calibration; evidence holds only JSON values. `cause` is what a suspicion of this score rests
+    on, where the detector knows better than its name says.
     """
 
     detector: str
@@ -135,3 +139,4 @@ class Score:
     p_value: float | None = None
     one_sided: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    cause: Reason | None = None

@@ -38,6 +38,7 @@ REASON_PRIORITY = (
     Reason.SILENCE,
     Reason.WARMING_UP,
     Reason.NOT_CALIBRATED,
+    Reason.REFERENCE_OUTDATED,
     Reason.NOT_ENROLLED,
 )
 
@@ -175,7 +176,7 @@ def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) 
     """
     scored = [s for s in scores if s.p_value is not None]
     lowest = min(scored, key=lambda s: s.p_value or 0.0, default=None)
-    blame = FINDING_REASONS.get(lowest.detector) if lowest else None
+    blame = lowest.cause or FINDING_REASONS.get(lowest.detector) if lowest else None
     if worst in (Verdict.ALERT, Verdict.SUSPECT):
         return worst, blame
     if lowest and (lowest.p_value or 0.0) * len(scored) <= config.clip_p_value:
@@ -209,7 +210,7 @@ def _weigh(config: DecisionConfig, scores: Sequence[Score]) -> tuple[float | Non
     if e_value is None or e_value <= 1.0:
         return e_value, None
     lead = max(zip(values, able, strict=True), key=lambda pair: pair[0] or 0.0)[1]
-    return e_value, FINDING_REASONS.get(lead.detector)
+    return e_value, lead.cause or FINDING_REASONS.get(lead.detector)
 
 
 def _accumulate(state: DecisionState, time: float, e_value: float, blame: Reason | None) -> DecisionState:

@@ -1,0 +1,46 @@
+"""One look at a face, as everything that compares faces sees it: the crop, the landmarks in it, and its conditions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.face.geometry import Pose
+from monitor.face.track import FACE_ENLARGE, FACE_SIZE, FaceView
+from monitor.types import ByteArray, FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceShot:
+    """A face at one moment.
+
+    `time` is seconds on the track's own timeline; `picture` (224, 224, 3) uint8 RGB, the landmarks' box enlarged by
+    1.3; `landmarks` (468, 3) in pixels of `picture`; `pose` of the head, in pixels of the frame; `size` the face's
+    height in pixels of the frame; `sharpness` as `monitor.face.crops.sharpness` measures it at the mouth.
+    """
+
+    time: float
+    picture: ByteArray
+    landmarks: FloatArray
+    pose: Pose
+    size: float
+    sharpness: float
+
+
+def shot_of(view: FaceView) -> FaceShot | None:
+    """Take a shot off a view; None when the view has no crop, or is not good enough to judge."""
+    if view.face is None or view.quality.problem is not None:
+        return None
+    x0, y0, x1, y1 = (float(n) for n in view.box)
+    side = FACE_ENLARGE * max(x1 - x0, y1 - y0)
+    corner = np.array([(x0 + x1 - side) / 2, (y0 + y1 - side) / 2, 0.0], np.float32)
+    landmarks = (view.landmarks - corner) * np.float32(FACE_SIZE / side)
+    return FaceShot(
+        view.stamp.media,
+        view.face,
+        landmarks.astype(np.float32),
+        view.pose,
+        view.quality.size,
+        view.quality.sharpness,
+    )

@@ -1,0 +1,52 @@
+"""The face laid onto a mean face, as the identity encoder was trained to see it: 150 x 150, eyes level.
+
+The mean face is that of dlib's `get_face_chip_details` with a padding of a quarter: the corners of the eyes and the
+base of the nose have fixed places, and a similarity, never a stretch, brings the picture there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from monitor.face.geometry import similarity
+from monitor.face.shot import FaceShot
+from monitor.types import ByteArray, FloatArray
+
+CHIP = 150
+PADDING = 0.25
+# MediaPipe's numbers for dlib's five points, and where those lie on its mean face, in units of the face's side.
+POINTS = (263, 362, 33, 133, 2)
+MEAN_FACE = (
+    (0.8595674595992, 0.2134981538014),
+    (0.6460604764104, 0.2289674387677),
+    (0.1205750620789, 0.2137274526848),
+    (0.3340850613712, 0.2290642403242),
+    (0.4901123135679, 0.6277975316475),
+)
+# dlib counts pixels from their centres, Pillow from their corners.
+_HALF = 0.5
+
+
+def aligned(shot: FaceShot) -> ByteArray:
+    """Cut the chip (150, 150, 3) uint8 RGB out of the shot; what lies outside its picture is black."""
+    return align(shot.picture, shot.landmarks)
+
+
+def align(picture: ByteArray, landmarks: FloatArray) -> ByteArray:
+    """Cut the chip out of any picture (H, W, 3) RGB with landmarks (468, 2+) in its pixels."""
+    target = (np.asarray(MEAN_FACE, np.float32) + PADDING) / (1 + 2 * PADDING) * CHIP + _HALF
+    flat = np.zeros((len(POINTS), 1), np.float32)
+    pose = similarity(np.hstack([target, flat]), np.hstack([landmarks[list(POINTS), :2], flat]))
+    turned = math.atan2(float(pose.rotation[1, 0]), float(pose.rotation[0, 0]))
+    cos, sin = math.cos(turned) * pose.scale, math.sin(turned) * pose.scale
+    x, y = float(pose.shift[0]), float(pose.shift[1])
+    image = Image.fromarray(picture)
+    # A strong reduction would alias: shrink first by a whole factor, which Pillow averages.
+    shrink = max(int(pose.scale), 1)
+    if shrink > 1:
+        image = image.reduce(shrink)
+    matrix = (cos / shrink, -sin / shrink, x / shrink, sin / shrink, cos / shrink, y / shrink)
+    return np.asarray(image.transform((CHIP, CHIP), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))

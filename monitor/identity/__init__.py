@@ -1,0 +1,1 @@
+"""Protected identities: enrolment, references, and the vault that holds them."""

@@ -49,3 +49,33 @@ logit that a face is there at all.
 guessed plausibly: occlusion has to be judged elsewhere. Lips are followed less closely than by
 MediaPipe's attention variant, which does not convert.
 """
+
+FACE_IDENTITY_CARD = """
+# face_identity
+
+**What it is.** dlib's face recognition network (a residual network of 29 convolutions, 5.6 million
+parameters), read from its published file and written as ONNX without training. Affine layers and the
+normalisation of the input are folded into the convolutions.
+
+**Use here.** Compares the face of a participant with the enrolled reference of the person that he or
+she claims to be, one to one. It is never used to search who somebody is.
+
+**Origin and licence.** Davis King, dlib-models, `dlib_face_recognition_resnet_model_v1.dat`
+(sha256 of the file read: {sha256}), CC0 1.0 for the published file. The author says that it was
+trained from scratch on about three million faces of 7,485 people, gathered from FaceScrub, VGG Face
+and pictures from the web; those pictures have rights of their own, which CC0 does not settle. Made
+by `engines/convert/dlib_face.py` on this machine; it is not part of the repository.
+
+**Interface.** In: `face` (batch, 3, 150, 150) RGB in 0..255, aligned as `monitor.face.aligned` does.
+Out: `embedding` (batch, 128), compared by Euclidean distance as it comes out; dlib's own threshold
+is 0.6.
+
+**Checked.** Against dlib itself on fixed inputs (`tests/engines/test_dlib_face.py` states the
+tolerance).
+
+**Limits.** The errors differ between groups of people: the training pictures are mostly of
+celebrities of the West, and nothing in this project measured that. Twins and close relatives are not
+told apart. A face swap aims at exactly this distance, so a small one is no proof of a person; small,
+blurred, dark and turned faces move away from everybody, the person included. What was measured, and
+on what, stands in `docs/encoders.md`.
+"""

@@ -40,4 +40,13 @@ LICENCES: Mapping[str, Licence] = {
         "LR-ASD is under the MIT licence: you may use, change and pass on code and weights, commercially too, with\n"
         "the copyright notice kept. The data it was trained on (AVA-ActiveSpeaker, TalkSet) have terms of their own.",
     ),
+    "dlib-face": Licence(
+        "dlib face recognition",
+        "Davis King, dlib-models; github.com/davisking/dlib-models, as packed in face_recognition_models 0.3.0",
+        "CC0-1.0 (dlib-models)",
+        "The weights are in the public domain (CC0 1.0): you may use, change and pass them on, commercially too. CC0\n"
+        "says nothing of the people in the pictures they were trained on (FaceScrub, VGG Face, the web), and nothing\n"
+        "of yours: comparing faces to confirm who somebody is processes biometric data, which in many places needs\n"
+        "that person's explicit consent. Of the other files of that package nothing is read.",
+    ),
 }

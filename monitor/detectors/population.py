@@ -1,0 +1,134 @@
+"""What is known of people in general, beside the pack of the backbone: the pair model, and genuine scores by person.
+
+Plain arrays, made by `sidewitness train pairs` from genuine recordings only. The invariant: a p-value compares with
+people, each weighing the same, and never goes below 1 / (people + 1).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.decision.calibration import Calibration, CalibrationError
+from monitor.detectors.compare import MEASURES
+from monitor.detectors.mixture import Mixture
+from monitor.detectors.pairs import FEATURES, Feature
+
+SCHEMA = 1
+FILE = "population.npz"
+# Evidence that is shown apart. The first two are against the gallery, the last against this call's own start.
+COMPONENTS = ("identity", "artefact", "within_call")
+# Where genuine people in general end: components are brought to one size by it.
+USUAL = 0.9
+# One length: a score is of one window.
+_LENGTH = 1.0
+
+NUMBERS = ("location", "scale", "shift", "session", "condition", "scores")
+
+Doubles = NDArray[np.float64]
+
+
+class PopulationError(Exception):
+    """The population of a pack cannot be used; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """Genuine people as one pair of packs sees them.
+
+    `key` is that of the encoders. `location` and `scale` (M,) say what the measures are within one recording of a
+    person, `shift` and `session` (M,) what another recording of the same person adds to either; `condition` (C,) is
+    the spread of each condition. `scores` (W, 3) are standardised genuine components in the order of `COMPONENTS`,
+    NaN where one is missing, of the people `person` (W,), counted from 0.
+    """
+
+    key: str
+    kind: Feature
+    mixture: Mixture
+    location: Doubles
+    scale: Doubles
+    shift: Doubles
+    session: Doubles
+    condition: Doubles
+    scores: Doubles
+    person: NDArray[np.int64]
+    _tables: dict[tuple[int, ...], Calibration | None] = field(default_factory=dict, init=False)
+
+    @property
+    def people(self) -> int:
+        """How many people gave scores."""
+        return len(np.unique(self.person))
+
+    def value(self, components: Doubles, counted: Sequence[int]) -> float:
+        """Bring the counted of the components (3,) to one size and give the largest: what the detector's score is."""
+        return float((components / self._usual())[list(counted)].max())
+
+    def p_value(self, components: Doubles, counted: Sequence[int], once: bool = False) -> float | None:
+        """Say how often a genuine person's largest counted component is at least this one: in (0, 1].
+
+        The largest of several is compared with the largest of the same several, so that nothing is lost to counting
+        them apart. None where too few people are known.
+        """
+        table = self._table(tuple(counted))
+        return None if table is None else table.p_value(self.value(components, counted), _LENGTH, once)
+
+    def _usual(self) -> Doubles:
+        # Each person weighs the same: the quantile is over people's own medians and windows alike.
+        ends = [[_upper(self.scores[self.person == p, c]) for p in np.unique(self.person)] for c in range(3)]
+        return np.array([max(_upper(np.array(own)), 0.5) if own else 1.0 for own in ends])
+
+    def _table(self, counted: tuple[int, ...]) -> Calibration | None:
+        if counted not in self._tables:
+            able = np.isfinite(self.scores[:, counted]).all(1)
+            values = (self.scores / self._usual())[:, counted][able].max(1) if able.any() else np.zeros(0)
+            try:
+                table = Calibration.build({_LENGTH: (values, [str(p) for p in self.person[able]])})
+            except CalibrationError:
+                self._tables[counted] = None
+            else:
+                self._tables[counted] = table
+        return self._tables[counted]
+
+    def to_bytes(self) -> bytes:
+        """Write as an .npz without pickles."""
+        file = io.BytesIO()
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in NUMBERS}
+        arrays |= {f"mixture_{name}": array for name, array in self.mixture.arrays().items()}
+        np.savez_compressed(
+            file,
+            schema=np.array(SCHEMA),
+            key=np.array(self.key),
+            kind=np.array(self.kind),
+            measures=np.array(MEASURES),
+            person=self.person,
+            **arrays,
+        )
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Population:
+        """Read what `to_bytes` wrote; raises `PopulationError`."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as held:
+                if int(held["schema"]) != SCHEMA or tuple(held["measures"].tolist()) != MEASURES:
+                    raise PopulationError("the population is of another version: make it again (train pairs)")
+                kind = next(feature for feature in FEATURES if feature == str(held["kind"]))
+                mixture = Mixture.of({name: held[f"mixture_{name}"] for name in Mixture.NAMES})
+                numbers = {name: np.asarray(held[name], np.float64) for name in NUMBERS}
+                person = np.asarray(held["person"], np.int64)
+                return cls(key=str(held["key"]), kind=kind, mixture=mixture, person=person, **numbers)
+        except (KeyError, ValueError, OSError, EOFError, StopIteration, TypeError, zipfile.BadZipFile) as error:
+            raise PopulationError(
+                f"the population cannot be read ({type(error).__name__}): make it again (train pairs)"
+            ) from None
+
+
+def _upper(values: Doubles) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.quantile(known, USUAL)) if len(known) else float("nan")

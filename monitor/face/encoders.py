@@ -1,0 +1,78 @@
+"""The two encoders of faces at the edge: shots in, plain arrays out; what comes after is pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from engines.base import Engine
+from monitor.face.aligned import aligned
+from monitor.face.condition import condition
+from monitor.face.geometry import fit_pose, rigid_points, speech_shape
+from monitor.face.shot import FaceShot
+from monitor.face.track import FACE_SIZE
+from monitor.face.vectors import FaceVectors
+from monitor.types import ByteArray, FloatArray
+
+BATCH = 16
+
+
+class FaceEncoders:
+    """The backbone trained on pseudo-deepfakes and, where it is installed, the identity encoder."""
+
+    def __init__(self, artefacts: Engine, identity: Engine | None) -> None:
+        self._artefacts, self._identity = artefacts, identity
+        self._size = int(artefacts.manifest.inputs[0].shape[-1])
+        digests = [artefacts.manifest.sha256, identity.manifest.sha256 if identity else ""]
+        self._key = hashlib.sha256("/".join(digests).encode()).hexdigest()[:32]
+
+    @property
+    def key(self) -> str:
+        """A digest of both packs: a reference that other packs made cannot be compared with these vectors."""
+        return self._key
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the picture that the backbone sees."""
+        return self._size
+
+    def __call__(self, shots: Sequence[FaceShot]) -> FaceVectors:
+        """Encode at least one shot, in batches; raises `EngineError`."""
+        parts = [self._encode(shots[at : at + BATCH]) for at in range(0, len(shots), BATCH)]
+        return FaceVectors.join(parts)
+
+    def _encode(self, shots: Sequence[FaceShot]) -> FaceVectors:
+        seen = self._artefacts.run({"face": faces([shot.picture for shot in shots], self._size)})
+        poses = [fit_pose(rigid_points(shot.landmarks)) for shot in shots]
+        return FaceVectors(
+            np.array([shot.time for shot in shots], np.float64),
+            seen["embedding"],
+            seen["logit"].reshape(-1),
+            self._identities(shots),
+            np.array([shot.pose.angles for shot in shots], np.float32),
+            np.stack([speech_shape(shot.landmarks, pose) for shot, pose in zip(shots, poses, strict=True)]),
+            np.stack([condition(shot) for shot in shots]),
+            np.stack([shot.landmarks[:, :2] for shot in shots]).astype(np.float16) / np.float16(FACE_SIZE),
+        )
+
+    def _identities(self, shots: Sequence[FaceShot]) -> FloatArray:
+        if self._identity is None:
+            return np.zeros((len(shots), 0), np.float32)
+        chips = np.stack([aligned(shot) for shot in shots]).astype(np.float32)
+        return self._identity.run({"face": np.ascontiguousarray(chips.transpose(0, 3, 1, 2))})["embedding"]
+
+
+def faces(pictures: Sequence[ByteArray], size: int) -> FloatArray:
+    """Bring pictures (224, 224, 3) uint8 RGB to what the backbone wants: (N, 3, size, size) in -1..1."""
+    sized = [_resize(picture, size) for picture in pictures]
+    batch = np.stack(sized).astype(np.float32).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray((batch / 255 - 0.5) / 0.5, np.float32)
+
+
+def _resize(picture: ByteArray, size: int) -> ByteArray:
+    if picture.shape[0] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BILINEAR))

@@ -1,0 +1,260 @@
+"""Protected identities over HTTP: who is enrolled, enrolling from uploaded clips, approving, erasing.
+
+One name in, one answer out: nothing here takes a face or searches for one. An identity that was erased, one that never
+was and one that cannot be are the same 404.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Header, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from monitor.alerts.plain import encode
+from monitor.api.auth import require_token
+from monitor.api.enrolments import Busy, Enrolments, Job, Order
+from monitor.api.form import FormError
+from monitor.api.problem import Problem
+from monitor.api.uploads import Uploads
+from monitor.identity.consent import NOT_RECORDED, Consent, ConsentError, checked
+from monitor.identity.errors import ApprovalRefused, NotEnrolled, VaultError
+from monitor.identity.records import check_name
+
+if TYPE_CHECKING:
+    from monitor.identity.reference import Reference
+    from monitor.identity.registry import Identities
+    from monitor.identity.vault import Vault
+
+PATH = "/v1/identities/{name:path}"
+JOB = "/v1/enrolments/{job_id}"
+CONSENT = "consent"
+DEFAULT_ACTOR = "api"
+RETRY_SECONDS = 10
+
+T = TypeVar("T")
+Actor = Annotated[str, Header(alias="Sidewitness-Actor")]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an enrolment needs here; `key` names the face encoders of this installation, None where there are none."""
+
+    consent_required: bool = True
+    consent_days: int = 365
+    second_approver: bool = False
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everything about protected identities that the surface is a surface of."""
+
+    vault: Vault
+    identities: Identities
+    uploads: Uploads
+    enrolments: Enrolments
+    policy: Policy
+
+
+def router(people: People) -> APIRouter:
+    """Return the routes of identities and of their enrolments."""
+    routes = APIRouter(dependencies=[Depends(require_token)])
+    vault, enrolments = people.vault, people.enrolments
+
+    @routes.get("/v1/identities")
+    async def every() -> Response:
+        infos = await _ask(vault.list)
+        return _json({"identities": [info.as_json() for info in infos], "policy": _policy(people)})
+
+    @routes.get(PATH)
+    async def one(name: str) -> Response:
+        return _json(await _ask(_describe, people, name))
+
+    @routes.post(PATH + "/approve")
+    async def approve(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
+        enrolled = await _ask(vault.approve, name, _actor(actor))
+        return _json({"version": enrolled.version, "state": enrolled.state})
+
+    @routes.post(PATH + "/reject")
+    async def reject(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
+        enrolled = await _ask(vault.reject, name, _actor(actor))
+        return _json({"version": enrolled.version, "state": enrolled.state})
+
+    @routes.post(PATH)
+    async def enrol(request: Request, name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
+        job = await _submit(people, request, _name(name), _actor(actor))
+        location = f"{request.scope.get('root_path', '')}/v1/enrolments/{quote(job.id)}"
+        return _json(job.describe(), 202, {"Location": location})
+
+    @routes.delete(PATH)
+    async def erase(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
+        by = _actor(actor)
+        # First: an enrolment that is on its way would bring the erased person back.
+        if not await enrolments.forget(name):
+            raise Problem(503, "an enrolment of this identity is ending: try again", headers=_retry())
+        receipt = await _ask(vault.erase, name, by)
+        return _json({"receipt": receipt.as_json()})
+
+    @routes.get("/v1/enrolments")
+    async def jobs() -> Response:
+        return _json({"enrolments": [_without_poses(job) for job in enrolments.jobs()]})
+
+    @routes.get(JOB)
+    async def job(job_id: str) -> Response:
+        return _json(_find(enrolments, job_id).describe())
+
+    @routes.delete(JOB)
+    async def cancel(job_id: str) -> Response:
+        if not await enrolments.cancel(_find(enrolments, job_id)):
+            raise Problem(503, "the enrolment is ending: try again", headers=_retry())
+        return Response(status_code=204)
+
+    return routes
+
+
+async def _submit(people: People, request: Request, name: str, actor: str) -> Job:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > people.uploads.max_bytes:
+        raise _refusal(FormError(413, f"an upload may have at most {people.uploads.max_bytes} bytes"))
+    agreed: list[Consent] = []
+
+    def check(fields: Mapping[str, str]) -> None:
+        agreed.append(_consent(fields, people.policy))
+
+    try:
+        with people.enrolments.reserve(name):
+            kind = request.headers.get("content-type", "")
+            upload = await people.uploads.receive(kind, aiter(request.stream()), check)
+            return people.enrolments.submit(Order(name, actor, agreed[0]), upload)
+    except FormError as error:
+        raise _refusal(error) from None
+    except ClientDisconnect:
+        raise Problem(400, "the upload ended early: send it whole") from None
+    except Busy as error:
+        raise Problem(503, f"{error}: try again later", headers=_retry()) from None
+
+
+def _consent(fields: Mapping[str, str], policy: Policy) -> Consent:
+    """Return the consent of an upload; raises `Problem`."""
+    unknown = fields.keys() - {CONSENT}
+    if unknown:
+        raise Problem(400, f"the only field beside the clips is `{CONSENT}`: who acts goes into Sidewitness-Actor")
+    text, today = fields.get(CONSENT), datetime.now(UTC).date()
+    if text is None:
+        if policy.consent_required:
+            raise Problem(422, 'nobody is enrolled without consent: send `consent` as JSON, with "by" and "given"')
+        return checked(Consent(NOT_RECORDED, today, None, NOT_RECORDED, None), days=policy.consent_days, today=today)
+    try:
+        return checked(_read_consent(text), days=policy.consent_days, today=today)
+    except ConsentError as error:
+        raise Problem(422, str(error)) from None
+
+
+def _read_consent(text: str) -> Consent:
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ConsentError("the consent is not valid JSON: correct it") from None
+    if not isinstance(raw, dict) or "evidence" in raw:
+        raise ConsentError('the consent must be a JSON object with "by" and "given"; of the evidence send the sha256')
+    return Consent.from_json(raw)
+
+
+def _describe(people: People, name: str) -> dict[str, Any]:
+    """One identity with its history and what its reference was made from; raises `VaultError`."""
+    info = people.vault.show(name)
+    if info is None:
+        raise NotEnrolled
+    history = [version.as_json() for version in people.vault.history(name)]
+    reference = people.identities.reference(name)
+    made = None if reference is None else _reference(reference, people.policy.key)
+    return {**info.as_json(), "history": history, "reference": made}
+
+
+def _reference(reference: Reference, key: str | None) -> dict[str, Any]:
+    sources = [
+        {
+            "sha256": source.sha256,
+            "seconds": source.seconds,
+            "width": source.width,
+            "height": source.height,
+            "shots": source.shots,
+        }
+        for source in reference.sources
+    ]
+    return {
+        "made": reference.made,
+        "outdated": reference.key != key,
+        "moments": len(reference.clip),
+        "conditions": [rung.name for rung in reference.rungs],
+        "sources": sources,
+    }
+
+
+def _policy(people: People) -> dict[str, Any]:
+    policy = people.policy
+    return {
+        "consent_required": policy.consent_required,
+        "consent_days": policy.consent_days,
+        "second_approver": policy.second_approver,
+        "max_upload_bytes": people.uploads.max_bytes,
+    }
+
+
+async def _ask(question: Callable[..., T], *arguments: Any) -> T:
+    """Ask the vault in a thread; its errors become problems."""
+    try:
+        return await asyncio.to_thread(question, *arguments)
+    except NotEnrolled:
+        raise Problem(404, "nobody is enrolled under this name") from None
+    except ApprovalRefused as error:
+        raise Problem(409, str(error)) from None
+    except VaultError as error:
+        raise Problem(503, str(error), "Vault unavailable", _retry()) from None
+
+
+def _name(name: str) -> str:
+    try:
+        return check_name("identity", name)
+    except VaultError as error:
+        raise Problem(400, str(error)) from None
+
+
+def _actor(actor: str) -> str:
+    try:
+        return check_name("actor", actor)
+    except VaultError as error:
+        raise Problem(400, str(error)) from None
+
+
+def _find(enrolments: Enrolments, job_id: str) -> Job:
+    found = enrolments.find(job_id)
+    if found is None:
+        raise Problem(404, "there is no such enrolment: finished ones are remembered for an hour")
+    return found
+
+
+def _without_poses(job: Job) -> dict[str, Any]:
+    return {key: value for key, value in job.describe().items() if key != "poses"}
+
+
+def _refusal(error: FormError) -> Problem:
+    # A client that sends too much or too slowly is cut off; others may send the rest, which is thrown away.
+    cut = {"Connection": "close"} if error.status in (408, 413) else {}
+    return Problem(error.status, str(error), headers=cut)
+
+
+def _retry() -> dict[str, str]:
+    return {"Retry-After": str(RETRY_SECONDS)}
+
+
+def _json(body: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(encode(body), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")

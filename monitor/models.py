@@ -12,6 +12,9 @@ from engines.load import EngineName, load_engine
 from engines.stack import Stacked
 from engines.windowed import Windowed
 from monitor.decision.calibration import Calibration
+from monitor.detectors import population
+from monitor.detectors.population import Population, PopulationError
+from monitor.face.encoders import FaceEncoders
 from monitor.wants import DEFAULT, Wants, wants_of
 
 DETECTOR, LANDMARKS, LIPS, VOICE = "face_detector", "face_landmarks", "speech_lips", "speech_voice"
@@ -19,6 +22,7 @@ PACKS = (DETECTOR, LANDMARKS, LIPS, VOICE)
 # What an encoder from elsewhere may bring besides: a network over the window, and a head into one space.
 CONTEXT, HEAD = "_context", "_head"
 CALIBRATION = "calibration.json"
+ARTEFACTS, IDENTITY = "face_artefacts", "face_identity"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +36,11 @@ class Speech:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Models:
-    """Warm engines, the calibration of the synchrony score, and what the speech encoders want to be fed."""
+    """Warm engines, the calibration of the synchrony score, and what the speech encoders want to be fed.
+
+    `faces` are the encoders that compare faces and `population` what is known of people as they see them; None where
+    the packs are not installed.
+    """
 
     detector: Engine
     landmarks: Engine
@@ -40,6 +48,8 @@ class Models:
     voice: Engine
     calibration: Calibration
     wants: Wants = DEFAULT
+    faces: FaceEncoders | None = None
+    population: Population | None = None
 
 
 def load_models(engine: EngineName = "openvino", folder: Path = MODELS) -> Models:
@@ -47,12 +57,40 @@ def load_models(engine: EngineName = "openvino", folder: Path = MODELS) -> Model
 
     A folder of imported encoders brings its own speech packs; the face models are then those of the installation.
     """
-    faces = (
-        load_engine(name, engine, folder if (folder / name).exists() else MODELS) for name in (DETECTOR, LANDMARKS)
-    )
-    detector, landmarks = faces
+    detector, landmarks = (load_engine(name, engine, home(name, folder)) for name in (DETECTOR, LANDMARKS))
     speech = load_speech(folder, engine)
-    return Models(detector, landmarks, speech.lips, speech.voice, load_calibration(folder), speech.wants)
+    calibration, faces = load_calibration(folder), load_face_encoders(folder, engine)
+    people = load_population(folder) if faces else None
+    return Models(detector, landmarks, speech.lips, speech.voice, calibration, speech.wants, faces, people)
+
+
+def home(pack: str, folder: Path) -> Path:
+    """Say where a pack is: in the folder of an operator's own packs, else in the installation."""
+    return folder if (folder / pack).exists() else MODELS
+
+
+def load_face_encoders(folder: Path = MODELS, engine: EngineName = "openvino") -> FaceEncoders | None:
+    """Load what compares faces; None without the artefact pack, and without identity vectors where that pack is absent.
+
+    Raises `EngineError`.
+    """
+    found = [home(name, folder) for name in (ARTEFACTS, IDENTITY)]
+    here = [(where / name).exists() for where, name in zip(found, (ARTEFACTS, IDENTITY), strict=True)]
+    if not here[0]:
+        return None
+    artefacts = load_engine(ARTEFACTS, engine, found[0])
+    return FaceEncoders(artefacts, load_engine(IDENTITY, engine, found[1]) if here[1] else None)
+
+
+def load_population(folder: Path = MODELS) -> Population | None:
+    """Read what is known of people in general, beside the artefact pack; None where none is; raises `EngineError`."""
+    path = home(ARTEFACTS, folder) / ARTEFACTS / population.FILE
+    try:
+        return Population.from_bytes(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, PopulationError) as error:
+        raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None
 
 
 def load_speech(folder: Path = MODELS, engine: EngineName = "openvino", heads: bool = True) -> Speech:

@@ -10,8 +10,9 @@ benchmark and a test run the same code.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from monitor.face.track import FaceTracker, FaceView
 from monitor.features import sample_of, unit
 from monitor.grid import Resampler, Sample
 from monitor.models import Models
+from monitor.pairing import FaceSide, Lookup, Watch, abstain
 from monitor.report import HopReport, ParticipantKey
 from monitor.types import (
     AudioBlock,
@@ -35,10 +37,14 @@ from monitor.types import (
     Stamp,
     TrackFault,
     TrackKind,
+    Verdict,
     VideoFrame,
 )
 from monitor.voice.stream import VoiceStream
 from monitor.window import Window, WindowBuffer
+
+if TYPE_CHECKING:
+    from monitor.identity.reference import Reference
 
 STALE = 1.5
 MIN_FPS = 8.0
@@ -67,13 +73,28 @@ class SessionConfig:
 
 
 class Session:
-    """Judges one participant."""
+    """Judges one participant.
 
-    def __init__(self, key: ParticipantKey, models: Models, config: SessionConfig | None = None) -> None:
+    `reference` is what the claimed identity is compared with, or what to ask for it at every hop; `watch` sees every
+    frame with the participant's face in it.
+    """
+
+    def __init__(
+        self,
+        key: ParticipantKey,
+        models: Models,
+        config: SessionConfig | None = None,
+        reference: Reference | Lookup | None = None,
+        watch: Watch | None = None,
+    ) -> None:
         self.key = key
         self._config = config or SessionConfig()
         self._models = models
-        self._picture = PictureSide(models)
+        lookup = reference if callable(reference) else lambda: reference
+        claimed = key.identity is not None
+        self._faces = FaceSide(models, lookup, self._config.window_seconds) if claimed else None
+        watches = [each for each in (self._faces.see if self._faces else None, watch) if each is not None]
+        self._picture = PictureSide(models, watches)
         self._sound = SoundSide(models)
         self._window = WindowBuffer(self._config.window_seconds)
         self._detector = SynchronyDetector()
@@ -83,6 +104,7 @@ class Session:
         self._due: float | None = None
         self._judged_until: float | None = None
         self._overloaded = float("-inf")
+        self._verdict = Verdict.INCONCLUSIVE
 
     def push(self, item: MediaItem) -> None:
         """Take one item in the order of the tap."""
@@ -126,10 +148,18 @@ class Session:
 
     def _decide(self, window: Window, now: float, settled: bool) -> Decision:
         obstacle = self._obstacle(now)
-        score = self._judge(window, settled) if obstacle is None else self._abstain(obstacle)
+        synchrony = self._judge(window, settled) if obstacle is None else self._abstain(obstacle)
         began = now if self._began is None else self._began
-        self._state, decision = advance(self._state, now - began, [score])
+        self._state, decision = advance(self._state, now - began, [synchrony, self._compare(now)])
+        self._verdict = decision.verdict
         return decision
+
+    def _compare(self, now: float) -> Score:
+        """Score the face against the claimed identity; that needs neither a voice nor every picture."""
+        if self._faces is None:
+            return abstain(Reason.NOT_ENROLLED)
+        obstacle = self._missing(now, ("video",)) or (Reason.SEVERAL_FACES if self._picture.crowded else None)
+        return abstain(obstacle) if obstacle else self._faces.score(self._verdict in (Verdict.SUSPECT, Verdict.ALERT))
 
     def _judge(self, window: Window, settled: bool) -> Score:
         """Score a window; one that has not moved since it was last judged would count twice: it is not judged again."""
@@ -144,24 +174,36 @@ class Session:
         return Score(self._detector.name, None, reason, one_sided=self._detector.one_sided)
 
     def _obstacle(self, now: float) -> Reason | None:
-        fresh = {
-            kind: side.last is not None and now - side.last.arrival <= STALE
-            for kind, side in (("video", self._picture), ("audio", self._sound))
-        }
-        for kind, fault in self._faults.items():
-            if not fresh[kind]:
-                return fault.reason
-        for side, kind, missing in ((self._picture, "video", Reason.NO_VIDEO), (self._sound, "audio", Reason.NO_AUDIO)):
-            if not fresh[kind]:
-                waiting = self._began is None or now - self._began < 2 * STALE
-                if side.last is None:
-                    return Reason.WARMING_UP if waiting else missing
-                return Reason.MEDIA_STALLED if now - side.last.arrival < 5 else missing
+        """Say what keeps lips and voice from being compared now."""
+        missing = self._missing(now, ("video", "audio"))
+        if missing:
+            return missing
         if now - self._overloaded < OVERLOAD_SECONDS:
             return Reason.OVERLOADED
         if self._picture.fps < MIN_FPS and self._picture.counted > 1.0:
             return Reason.LOW_FRAME_RATE
         return Reason.SEVERAL_FACES if self._picture.crowded else None
+
+    def _missing(self, now: float, kinds: Sequence[TrackKind]) -> Reason | None:
+        fresh = {kind: self._is_fresh(kind, now) for kind in kinds}
+        for kind, fault in self._faults.items():
+            if not fresh.get(kind, True):
+                return fault.reason
+        return next((self._absence(kind, now) for kind in kinds if not fresh[kind]), None)
+
+    def _is_fresh(self, kind: TrackKind, now: float) -> bool:
+        last = self._last(kind)
+        return last is not None and now - last.arrival <= STALE
+
+    def _absence(self, kind: TrackKind, now: float) -> Reason:
+        last, missing = self._last(kind), Reason.NO_VIDEO if kind == "video" else Reason.NO_AUDIO
+        if last is None:
+            waiting = self._began is None or now - self._began < 2 * STALE
+            return Reason.WARMING_UP if waiting else missing
+        return Reason.MEDIA_STALLED if now - last.arrival < 5 else missing
+
+    def _last(self, kind: TrackKind) -> Stamp | None:
+        return self._picture.last if kind == "video" else self._sound.last
 
     def _quality(self, window: Window) -> Mapping[str, float]:
         return {
@@ -177,8 +219,9 @@ class Session:
 class PictureSide:
     """Frames to lip vectors in the window: the face that is the participant's, resampled and encoded."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, watches: Sequence[Watch] = ()) -> None:
         self._track = FaceTracker(models.detector, models.landmarks)
+        self._watches = watches
         self._cut = PICTURES[models.wants.pictures]()
         self._nothing = Sample(
             np.zeros(SHAPE_SIZE, np.float32), np.zeros((self._cut.size, self._cut.size), np.uint8), False
@@ -213,6 +256,8 @@ class PictureSide:
         self.last = frame.stamp
         view = self._choose(views, frame.stamp.media)
         rival = view is not None and any(v is not view and v.quality.size > RIVAL * view.quality.size for v in views)
+        for watch in self._watches:
+            watch(frame, view, rival)
         self._recent.append((frame.stamp.media, rival))
         while self._recent[-1][0] - self._recent[0][0] > FPS_SPAN:
             self._recent.popleft()

@@ -42,7 +42,11 @@ REASON_PRIORITY = (
     Reason.NOT_ENROLLED,
 )
 
-FINDING_REASONS: Mapping[str, Reason] = {"synchrony": Reason.LIPS_DISAGREE_WITH_VOICE}
+# What a suspicion rests on where the score itself does not say.
+FINDING_REASONS: Mapping[str, Reason] = {
+    "synchrony": Reason.LIPS_DISAGREE_WITH_VOICE,
+    "pairwise": Reason.IDENTITY_MISMATCH,
+}
 
 
 class Transition(StrEnum):
@@ -60,7 +64,8 @@ class DecisionConfig:
     `kappa` shapes the bet of the e-values. A finding is updated, at a hop that was judged, every `update_seconds` or
     when its evidence has grown `update_factor` times; it closes after `calm_seconds` below the suspect level, or
     after `abstain_seconds` without any score. `clip_p_value` is the share of genuine recorded clips that may be
-    called suspect on their clip-level score alone.
+    called suspect on their clip-level score alone. Nobody is called `bona_fide` while a detector that could say so
+    finds them as unusual as `bona_fide_p_value`, or more.
     """
 
     false_alerts_per_hour: float = 0.1
@@ -72,6 +77,7 @@ class DecisionConfig:
     calm_seconds: float = 10.0
     abstain_seconds: float = 60.0
     clip_p_value: float = 0.05
+    bona_fide_p_value: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0.0 < self.hop_seconds <= self.window_seconds:
@@ -181,7 +187,7 @@ def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) 
         return worst, blame
     if lowest and (lowest.p_value or 0.0) * len(scored) <= config.clip_p_value:
         return Verdict.SUSPECT, blame
-    return _unsuspicious(scores)
+    return _unsuspicious(config, scores)
 
 
 def most_useful(reasons: Iterable[Reason | None]) -> Reason:
@@ -248,15 +254,20 @@ def _say(state: DecisionState, scores: Sequence[Score], closed: bool) -> tuple[V
     lapsed = state.abstained >= state.config.abstain_seconds
     if not closed and not lapsed and state.running.statistic >= state.config.suspect_level:
         return Verdict.SUSPECT, state.blame
-    return _unsuspicious(scores)
+    return _unsuspicious(state.config, scores)
 
 
-def _unsuspicious(scores: Sequence[Score]) -> tuple[Verdict, Reason | None]:
+def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verdict, Reason | None]:
     scored = [s for s in scores if s.p_value is not None]
     if not scored:
         return Verdict.INCONCLUSIVE, most_useful(s.reason for s in scores)
-    if any(not s.one_sided for s in scored):
-        return Verdict.BONA_FIDE, None
+    clearing = [s for s in scored if not s.one_sided]
+    if clearing:
+        lowest = min(clearing, key=lambda s: s.p_value or 0.0)
+        if (lowest.p_value or 0.0) > config.bona_fide_p_value:
+            return Verdict.BONA_FIDE, None
+        # Not enough to be suspected, too much to be cleared: what is unusual is named.
+        return Verdict.INCONCLUSIVE, lowest.cause or FINDING_REASONS.get(lowest.detector, Reason.IDENTITY_MISMATCH)
     waiting = [s.reason for s in scores if s.p_value is None and not s.one_sided]
     return Verdict.INCONCLUSIVE, most_useful(waiting) if waiting else Reason.NOT_ENROLLED
 

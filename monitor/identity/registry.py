@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from monitor import log
 from monitor.identity.errors import VaultError
-from monitor.identity.reference import Reference, ReferenceError
+from monitor.identity.reference import Reference, TemplateError
 
 if TYPE_CHECKING:
     from monitor.identity.records import Enrolled
@@ -48,7 +48,7 @@ class Lookup:
             return None
         try:
             return current, Reference.from_bytes(data)
-        except ReferenceError:
+        except TemplateError:
             # Held as well: one that cannot be read is not opened again at every hop.
             log.get("identity").warning("a reference cannot be read: enrol that person anew")
             return current, None

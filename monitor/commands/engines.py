@@ -69,36 +69,67 @@ def verify(models: Models = None, as_json: AsJson = False) -> None:
 
 @app.command("import")
 def import_packs(
-    system: Annotated[Literal["avhubert", "braven", "lr-asd"], typer.Argument(help="What the checkpoint is of.")],
-    checkpoints: Annotated[
-        list[Path], typer.Argument(metavar="CHECKPOINT...", help="Published files; BRAVEn has two, lips and voice.")
+    system: Annotated[
+        Literal["avhubert", "braven", "lr-asd", "dlib-face"], typer.Argument(help="What the checkpoint is of.")
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the model packs go.")],
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CHECKPOINT]...",
+            help="Published files; BRAVEn has two, lips and voice; dlib-face finds its own where the extra `identity` "
+            "is installed.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the model packs go; dlib-face: the installation.")
+    ] = None,
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="You have read the licence and your use is allowed by it.")
     ] = False,
 ) -> int:
-    """Convert a published speech encoder to model packs for `scan --packs`, `evaluate --packs` and `serve`.
+    """Convert published encoders to model packs: of speech for `--packs`, of faces for enrolled identities.
 
     Shows the licence first and stops there until it is accepted. Reads tensors only: a file that would run a program is
     refused.
 
     \b
-    Example:
+    Examples:
       sidewitness engines import lr-asd finetuning_TalkSet.model --out packs/lr-asd --accept-licence
+      sidewitness engines import dlib-face --accept-licence
     """  # noqa: D301
-    from rich.console import Console
-
+    from engines.base import MODELS
     from engines.convert.licences import LICENCES
 
+    if system != "dlib-face" and not (checkpoints and out):
+        raise typer.BadParameter("name its files and --out FOLDER", param_hint=system)
     licence = LICENCES[system]
     typer.echo(f"{licence.system} ({licence.origin})\n\n{licence.words}\n", err=True)
     if not accept_licence:
         typer.echo("error: nothing was converted: if your use is allowed, add --accept-licence", err=True)
         return 2
+    if system == "dlib-face":
+        return _import_face(checkpoints or [], out or MODELS)
+    return _import_speech(system, checkpoints or [], out or MODELS)
+
+
+def _import_face(files: list[Path], out: Path) -> int:
+    if find_spec("onnx") is None:
+        typer.echo("error: importing needs onnx: install it with `pip install 'sidewitness[identity]'`", err=True)
+        return 1
+    if len(files) > 1:
+        raise typer.BadParameter(f"the network is in one file: name one, not {len(files)}", param_hint="CHECKPOINT")
+    from engines.convert.dlib_face import convert
+
+    typer.echo(str(convert(files[0] if files else None, out)))
+    return 0
+
+
+def _import_speech(system: str, checkpoints: list[Path], out: Path) -> int:
     if find_spec("torch") is None:
         typer.echo("error: importing needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
         return 1
+    from rich.console import Console
+
     from engines.convert.encoders import convert
 
     console = Console(stderr=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -83,6 +84,23 @@ class Receipt:
     audit: int
     audit_hash: str
     cleaned: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the audit log, for people who hold the master key; `detail` never names anybody."""
+
+    seq: int
+    time: str
+    action: str
+    identity: str
+    actor: str
+    detail: Mapping[str, Any]
+    hash: str
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""

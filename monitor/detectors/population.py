@@ -26,6 +26,7 @@ FILE = "population.npz"
 COMPONENTS = ("identity", "artefact", "within_call")
 # Where genuine people in general end: components are brought to one size by it.
 USUAL = 0.9
+LEAST_USUAL = 0.5
 # One length: a score is of one window.
 _LENGTH = 1.0
 
@@ -58,7 +59,14 @@ class Population:
     condition: Doubles
     scores: Doubles
     person: NDArray[np.int64]
+    usual: Doubles = field(init=False)
     _tables: dict[tuple[int, ...], Calibration | None] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        """Work out where genuine people usually end, each weighing the same."""
+        ends = [[_upper(self.scores[self.person == p, c]) for p in np.unique(self.person)] for c in range(3)]
+        usual = [_upper(np.array(own)) for own in ends]
+        object.__setattr__(self, "usual", np.array([max(n, LEAST_USUAL) if np.isfinite(n) else 1.0 for n in usual]))
 
     @property
     def people(self) -> int:
@@ -67,7 +75,7 @@ class Population:
 
     def value(self, components: Doubles, counted: Sequence[int]) -> float:
         """Bring the counted of the components (3,) to one size and give the largest: what the detector's score is."""
-        return float((components / self._usual())[list(counted)].max())
+        return float((components / self.usual)[list(counted)].max())
 
     def p_value(self, components: Doubles, counted: Sequence[int], once: bool = False) -> float | None:
         """Say how often a genuine person's largest counted component is at least this one: in (0, 1].
@@ -78,15 +86,10 @@ class Population:
         table = self._table(tuple(counted))
         return None if table is None else table.p_value(self.value(components, counted), _LENGTH, once)
 
-    def _usual(self) -> Doubles:
-        # Each person weighs the same: the quantile is over people's own medians and windows alike.
-        ends = [[_upper(self.scores[self.person == p, c]) for p in np.unique(self.person)] for c in range(3)]
-        return np.array([max(_upper(np.array(own)), 0.5) if own else 1.0 for own in ends])
-
     def _table(self, counted: tuple[int, ...]) -> Calibration | None:
         if counted not in self._tables:
             able = np.isfinite(self.scores[:, counted]).all(1)
-            values = (self.scores / self._usual())[:, counted][able].max(1) if able.any() else np.zeros(0)
+            values = (self.scores / self.usual)[:, counted][able].max(1) if able.any() else np.zeros(0)
             try:
                 table = Calibration.build({_LENGTH: (values, [str(p) for p in self.person[able]])})
             except CalibrationError:

@@ -25,11 +25,19 @@ REASONS: Mapping[Reason, str] = {
     Reason.MEDIA_STALLED: "Picture or sound has stopped.",
     Reason.DECODER_FAILED: "Picture or sound cannot be decoded.",
     Reason.LIPS_DISAGREE_WITH_VOICE: "Lips and voice do not belong together.",
+    Reason.IDENTITY_MISMATCH: "The face is not like the enrolled person's own recordings.",
+    Reason.FACE_CHANGES_UNNATURALLY: "The picture of the face has traces of manipulation.",
+    Reason.REFERENCE_OUTDATED: "The reference was made by other encoders: enrol this person again.",
 }
+
+# What a suspicion rests on; beside an inconclusive verdict it was noticed, and was not enough.
+UNUSUAL = (Reason.LIPS_DISAGREE_WITH_VOICE, Reason.IDENTITY_MISMATCH, Reason.FACE_CHANGES_UNNATURALLY)
 
 
 def say(verdict: Verdict, reason: Reason | None) -> str:
     """One sentence for a person."""
     if verdict is Verdict.BONA_FIDE:
         return "Matches the enrolled person."
+    if verdict is Verdict.INCONCLUSIVE and reason in UNUSUAL:
+        return f"{REASONS[reason]} It is too little to suspect anything, and too much to say that all is well."
     return REASONS[reason] if reason else verdict.value

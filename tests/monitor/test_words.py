@@ -53,6 +53,9 @@ def test_the_dashboard_has_words_for_the_same_reasons_and_verdicts() -> None:
         (Reason.FRAME_TOO_LARGE, "large"),
         (Reason.DECODER_FAILED, "cannot be decoded"),
         (Reason.LIPS_DISAGREE_WITH_VOICE, "lips and voice"),
+        (Reason.IDENTITY_MISMATCH, "enrolled person"),
+        (Reason.FACE_CHANGES_UNNATURALLY, "traces of manipulation"),
+        (Reason.REFERENCE_OUTDATED, "other encoders"),
     ],
 )
 def test_both_say_the_same(reason: Reason, shared: str) -> None:
@@ -69,3 +72,10 @@ def test_a_verdict_is_said_by_its_reason() -> None:
     assert say(Verdict.ALERT, Reason.LIPS_DISAGREE_WITH_VOICE) == "Lips and voice do not belong together."
     assert say(Verdict.BONA_FIDE, None) == "Matches the enrolled person."
     assert say(Verdict.SUSPECT, None) == "suspect"
+
+
+def test_what_is_unusual_is_neither_a_suspicion_nor_cleared() -> None:
+    words = say(Verdict.INCONCLUSIVE, Reason.IDENTITY_MISMATCH)
+    assert words.startswith(REASONS[Reason.IDENTITY_MISMATCH])
+    assert "too little to suspect" in words
+    assert say(Verdict.SUSPECT, Reason.IDENTITY_MISMATCH) == REASONS[Reason.IDENTITY_MISMATCH]

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from monitor.alerts.finding import describe_scores
 from monitor.decision.decide import judge_clip, most_useful
+from monitor.detectors.population import COMPONENTS, Population
 from monitor.models import Models
+from monitor.pairing import Watch
 from monitor.report import HopReport, ParticipantKey
 from monitor.session import Session, SessionConfig
 from monitor.tap.replay import read_clip
-from monitor.types import Reason, Score, TrackFault, Verdict
+from monitor.types import MediaItem, Reason, Score, TrackFault, Verdict
+
+if TYPE_CHECKING:
+    from monitor.identity.reference import Reference
 
 Progress = Callable[[float], None]
 _RANK = (Verdict.INCONCLUSIVE, Verdict.BONA_FIDE, Verdict.SUSPECT, Verdict.ALERT)
@@ -45,54 +50,111 @@ class ClipVerdict:
         }
 
 
+class ClipJudge:
+    """A session over the items of one clip; `judge` says what they come to, once all were pushed.
+
+    `watch` sees every frame with the participant's face, `progress` the seconds of media read so far, hop by hop.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        config: SessionConfig | None = None,
+        identity: str | None = None,
+        reference: Reference | None = None,
+        watch: Watch | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._models, self._config, self._progress = models, config or SessionConfig(), progress
+        self._session = Session(ParticipantKey("scan", "1", identity), models, self._config, reference, watch)
+        self._reports: list[HopReport] = []
+        self._faults: list[str] = []
+        self._start: float | None = None
+        self._end = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Length of what was pushed."""
+        return self._end - (self._start or 0.0)
+
+    def push(self, item: MediaItem) -> None:
+        """Take one item, in the order of `read_clip`."""
+        now = item.arrival if isinstance(item, TrackFault) else item.stamp.arrival
+        if isinstance(item, TrackFault):
+            self._faults.append(item.detail)
+        self._start = now if self._start is None else self._start
+        self._end = max(now, self._end)
+        report = self._session.tick(now)
+        if report is not None:
+            self._reports.append(report)
+            if self._progress:
+                self._progress(self.seconds)
+        self._session.push(item)
+
+    def judge(self, clip: Path) -> ClipVerdict:
+        """Say one thing of the clip; call once."""
+        final = self._session.finish(self._end)
+        reports = [*self._reports, *([final] if final is not None else [])]
+        worst = max((r.decision.verdict for r in reports), key=_RANK.index, default=Verdict.INCONCLUSIVE)
+        scores = (_lips(reports, self._models), _faces(reports, self._models.population))
+        verdict, reason = judge_clip(self._config.decision, scores, worst)
+        return ClipVerdict(str(clip), "1", self.seconds, verdict, reason, scores, tuple(self._faults))
+
+
 def scan(
     clip: Path,
     models: Models,
     config: SessionConfig | None = None,
     progress: Progress | None = None,
     identity: str | None = None,
+    reference: Reference | None = None,
 ) -> ClipVerdict:
     """Judge the participant of a clip; raises `SourceError` when the file cannot be read.
 
-    `progress` is called with the seconds of media read so far; `identity` is whom the participant claims to be.
+    `progress` is called with the seconds of media read so far; `identity` is whom the participant claims to be and
+    `reference` what that person is compared with, None when not enrolled.
     """
-    config = config or SessionConfig()
-    session = Session(ParticipantKey("scan", "1", identity), models, config)
-    reports: list[HopReport] = []
-    faults: list[str] = []
-    start = end = None
+    judge = ClipJudge(models, config, identity, reference, progress=progress)
     for item in read_clip(clip):
-        now = item.arrival if isinstance(item, TrackFault) else item.stamp.arrival
-        if isinstance(item, TrackFault):
-            faults.append(item.detail)
-        start, end = (now if start is None else start), max(now, end or now)
-        report = session.tick(now)
-        if report is not None:
-            reports.append(report)
-            if progress:
-                progress(end - start)
-        session.push(item)
-    final = session.finish(end or 0.0)
-    reports += [final] if final is not None else []
-    seconds = (end or 0.0) - (start or 0.0)
-    worst = max((r.decision.verdict for r in reports), key=_RANK.index, default=Verdict.INCONCLUSIVE)
-    scores = tuple(_whole(name, reports, models) for name in ("synchrony",))
-    verdict, reason = judge_clip(config.decision, scores, worst)
-    return ClipVerdict(str(clip), "1", seconds, verdict, reason, scores, tuple(faults))
+        judge.push(item)
+    return judge.judge(clip)
 
 
-def _whole(detector: str, reports: list[HopReport], models: Models) -> Score:
-    """One score for the clip: the mean of what had accumulated at its hops, those with the most speech behind them."""
-    hops = [s for r in reports for s in r.decision.scores if s.detector == detector]
-    scored = [s for s in hops if s.value is not None]
+def _lips(reports: Sequence[HopReport], models: Models) -> Score:
+    """One score of lips and voice: the mean of what had accumulated at the hops with the most speech behind them."""
+    scored, reason = _scored("synchrony", reports)
     if not scored:
-        return Score(detector, None, most_useful(s.reason for s in hops), one_sided=True)
+        return Score("synchrony", None, reason, one_sided=True)
     piles = [s.evidence["accumulated"] for s in scored]
     found = [(-float(pile["agreement"]), float(pile["speech_seconds"])) for pile in piles]
     value, speech, count = clip_value(found, models.calibration.lengths)
     middle, _ = min(zip(scored, found, strict=True), key=lambda pair: abs(pair[1][0] - value))
     score = replace(middle, value=value, p_value=None, evidence={**middle.evidence, "windows": count})
     return models.calibration.apply(score, speech, once=True)
+
+
+def _faces(reports: Sequence[HopReport], population: Population | None) -> Score:
+    """One score of the face: the median over the hops of each kind of evidence, and what they come to together."""
+    scored, reason = _scored("pairwise", reports)
+    if not scored or population is None:
+        return Score("pairwise", None, reason)
+    # The first in `COMPONENTS` are always there or always missing; change within the call comes with time.
+    kinds = [[(s.evidence[name] or {}).get("value") for s in scored] for name in COMPONENTS]
+    medians = [float(np.median(known)) if (known := [v for v in kind if v is not None]) else np.nan for kind in kinds]
+    parts = np.array(medians, np.float64)
+    counted = [n for n in range(len(parts)) if np.isfinite(parts[n])]
+    value, p_value = population.value(parts, counted), population.p_value(parts, counted, once=True)
+    middle = min(scored, key=lambda s: abs((s.value or 0.0) - value))
+    unknown = None if p_value is not None else Reason.NOT_CALIBRATED
+    return replace(
+        middle, value=value, reason=unknown, p_value=p_value, evidence={**middle.evidence, "windows": len(scored)}
+    )
+
+
+def _scored(detector: str, reports: Sequence[HopReport]) -> tuple[list[Score], Reason]:
+    """Give a detector's scores at the hops, and the most useful reason of those where it abstained."""
+    hops = [s for r in reports for s in r.decision.scores if s.detector == detector]
+    return [s for s in hops if s.value is not None], most_useful(s.reason for s in hops)
 
 
 def clip_value(windows: Sequence[tuple[float, float]], lengths: Sequence[float]) -> tuple[float, float, int]:

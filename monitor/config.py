@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -74,6 +74,14 @@ class Settings(BaseSettings):
     max_sdp_bytes: int = Field(default=32768, ge=1024, le=262144)
     cors_origins: tuple[str, ...] = ("*",)
 
+    vault_key: SecretStr | None = None
+    vault_key_file: Path | None = None
+    vault_kms: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
+    second_approver: bool = False
+    consent_required: bool = True
+    consent_days: int = Field(default=730, ge=1, le=3650)
+    retention_sweep_minutes: float = Field(default=60.0, ge=1.0, le=1440.0)
+
     findings_kept: int = Field(default=100_000, ge=1)
     max_subscribers: int = Field(default=64, ge=1, le=4096)
     drain_seconds: float = Field(default=10.0, ge=0.0, le=300.0)
@@ -98,7 +106,19 @@ class Settings(BaseSettings):
             raise ValueError("only 5 and 10 are calibrated, choose one of them")
         return value
 
-    @field_validator("state_dir", "packs")
+    @field_validator("vault_key")
+    @classmethod
+    def _empty_key_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        return value or None
+
+    @field_validator("vault_kms")
+    @classmethod
+    def _one_place_for_the_master_key(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if sum(bool(given) for given in (value, info.data.get("vault_key"), info.data.get("vault_key_file"))) > 1:
+            raise ValueError("set only one of vault_key, vault_key_file and vault_kms")
+        return value
+
+    @field_validator("state_dir", "packs", "vault_key_file")
     @classmethod
     def _paths_are_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
@@ -109,6 +129,13 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.state_dir / 'journal.sqlite'}"
+
+    @property
+    def vault_url(self) -> str:
+        """The SQLAlchemy URL of the vault: `database_url`, else a SQLite file of its own in the state directory."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.state_dir / 'vault.sqlite'}"
 
 
 def load(path: Path | None = None, **overrides: Any) -> Settings:

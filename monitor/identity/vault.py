@@ -221,6 +221,11 @@ class Vault:
         self._keys = keys
         return count
 
+    def masters(self) -> set[str]:
+        """Return the ids of the master keys that are still needed: one, but within a rotation."""
+        with self.database.transaction() as connection:
+            return rotation.masters(connection)
+
     def audit(self, after: int = 0, limit: int = 100) -> Sequence[AuditEntry]:
         """Return up to `limit` lines of the audit log with numbers above `after`, oldest first."""
         with self.database.transaction() as connection:

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -27,9 +28,13 @@ from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.api.app import Parts, build
 from monitor.api.auth import Token, load_or_make
+from monitor.api.identities import People
 from monitor.api.whip import Answer
 from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import Host
+from monitor.identity.opening import open_vault
+from monitor.identity.sweeper import Sweeper
+from monitor.identity.vault import Vault
 from monitor.metrics import Metrics
 from monitor.participant import SessionFactory
 
@@ -93,7 +98,10 @@ class Running:
     async def drain(self) -> None:
         """End every participant, write and tell what that closes."""
         parts = self.parts
-        await parts.host.drain()
+        if parts.people is not None:
+            await asyncio.gather(parts.people.enrolments.close(), parts.host.drain())
+        else:
+            await parts.host.drain()
         await parts.recorder.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
@@ -101,13 +109,20 @@ class Running:
                     await asyncio.sleep(0.01)
 
 
-def assemble(settings: Settings, token: str, factory: SessionFactory, answer: Answer, journal: Journal) -> Running:
-    """Wire the parts together, on the running loop; the journal is open already."""
+def assemble(
+    settings: Settings,
+    token: str,
+    factory: SessionFactory,
+    answer: Answer,
+    journal: Journal,
+    people: People | None = None,
+) -> Running:
+    """Wire the parts together, on the running loop; journal, vault and uploads are open already."""
     hub, metrics = Hub(), Metrics()
     recorder = Recorder(journal, lambda seq, finding, born: hub.finding(Entry(seq, finding), born))
     recorder.start()
     host = Host(factory, recorder, hub, metrics, settings.hop_seconds, settings.max_participants, settings.workers)
-    parts = Parts(host, journal, recorder, hub, metrics, Token(token), answer)
+    parts = Parts(host, journal, recorder, hub, metrics, Token(token), answer, people)
     return Running(parts, build(settings, parts))
 
 
@@ -117,10 +132,15 @@ async def serve(
     factory: SessionFactory,
     answer: Answer,
     ready: Callable[[str], None],
+    vault: Vault | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called with the base URL once connections are accepted."""
+    """Serve until SIGTERM or SIGINT; `ready` is called with the base URL once connections are accepted.
+
+    The vault is open already; here it is swept.
+    """
     listener = listen(settings.host, settings.port)
     journal = Journal(settings.journal_url, settings.findings_kept)
+    sweeper = Sweeper(vault, settings.retention_sweep_minutes * 60.0) if vault else None
     try:
         await asyncio.to_thread(journal.open)
         running = assemble(settings, token, factory, answer, journal)
@@ -131,9 +151,13 @@ async def serve(
             except TimeoutError:
                 log.get("serve").warning("not everything could be let go in time", seconds=settings.drain_seconds)
 
+        if sweeper:
+            sweeper.start()
         server = Server(server_config(settings, running.app), lambda: ready(address(listener)), drain)
         await server.serve([listener])
     finally:
+        if sweeper:
+            await sweeper.close()
         journal.close()
         listener.close()
 
@@ -204,7 +228,7 @@ def say(line: str) -> None:
 
 
 def run(settings: Settings, announce: Announce = say) -> None:
-    """Serve in this process until stopped; raises `ConfigError`, `JournalError` or `EngineError` at the start."""
+    """Serve in this process until stopped; raises `ConfigError`, `JournalError`, `VaultError` or `EngineError`."""
     prepare_state_dir(settings.state_dir)
     given = settings.token.get_secret_value() if settings.token else None
     token = given or load_or_make(settings.state_dir)
@@ -215,14 +239,15 @@ def run(settings: Settings, announce: Announce = say) -> None:
         log.get("serve").warning("this variable sets nothing", variable=name)
     if not _is_loopback(settings.host):
         log.get("serve").warning("listening beyond this machine without TLS: put a TLS proxy in front")
+    vault = open_vault(settings)
     factory, answer = live_parts(settings)
 
     def ready(base: str) -> None:
         for line in greeting(base, None if given else token, settings):
             announce(line)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, token, factory, answer, ready))
+    with closing(vault), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, token, factory, answer, ready, vault))
 
 
 def greeting(base: str, token: str | None, settings: Settings) -> list[str]:

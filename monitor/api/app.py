@@ -13,10 +13,11 @@ from starlette.types import ASGIApp
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
-from monitor.api import health, problem, rest, whip
+from monitor.api import health, identities, problem, rest, whip
 from monitor.api.alerts import Alerts
 from monitor.api.auth import Token
 from monitor.api.guard import Guard
+from monitor.api.identities import People
 from monitor.config import Settings
 from monitor.host import Host
 from monitor.metrics import Metrics
@@ -26,7 +27,7 @@ DASHBOARD = Path(__file__).parent / "dashboard"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the surface is a surface of."""
+    """What the surface is a surface of; `people` is None where nobody can be enrolled."""
 
     host: Host
     journal: Journal
@@ -35,6 +36,7 @@ class Parts:
     metrics: Metrics
     token: Token
     answer: whip.Answer
+    people: People | None = None
 
 
 def build(settings: Settings, parts: Parts) -> ASGIApp:
@@ -45,6 +47,8 @@ def build(settings: Settings, parts: Parts) -> ASGIApp:
     publications = whip.Publications(parts.host, parts.answer, settings.max_sdp_bytes, settings.ice_servers)
     app.include_router(whip.router(publications))
     app.include_router(rest.router(parts.host, parts.journal))
+    if parts.people is not None:
+        app.include_router(identities.router(parts.people))
     app.include_router(health.router(parts.host, parts.recorder, parts.hub, parts.metrics))
     alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, settings.max_subscribers)
     app.router.routes.append(alerts.route())
@@ -63,5 +67,9 @@ def _pages(app: FastAPI) -> None:
     @app.api_route("/try", methods=["GET", "HEAD"])
     async def try_it() -> FileResponse:
         return FileResponse(DASHBOARD / "try.html", headers=fresh)
+
+    @app.api_route("/enroll", methods=["GET", "HEAD"])
+    async def enroll() -> FileResponse:
+        return FileResponse(DASHBOARD / "enroll.html", headers=fresh)
 
     app.mount("/static", StaticFiles(directory=DASHBOARD), name="static")

@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Journal
+from monitor.api.identities import People
 from monitor.api.whip import Answer
 from monitor.config import Settings
 from monitor.participant import SessionFactory
@@ -104,13 +105,17 @@ async def receive(socket: ClientConnection) -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, sessions: SessionFactory = factory, answer: Answer | None = None, **overrides: Any
+    folder: Path,
+    sessions: SessionFactory = factory,
+    answer: Answer | None = None,
+    people: People | None = None,
+    **overrides: Any,
 ) -> AsyncIterator[Site]:
     settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, **overrides})
     journal = ready_journal(folder, settings.findings_kept)
     peers = Peers()
     peers.gate.set()
-    running = assemble(settings, TOKEN, sessions, answer or peers.answer, journal)
+    running = assemble(settings, TOKEN, sessions, answer or peers.answer, journal, people)
     listener: socket.socket = listen("127.0.0.1", 0)
     ready = asyncio.Event()
     server = Server(server_config(settings, running.app), ready.set, running.drain)

@@ -1,0 +1,43 @@
+"""What an enrolment over the API does: the clips become a reference, the reference goes into the vault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from monitor.api.enrolments import Message, Order, Progress, Refused, Work
+from monitor.face.outline import outline
+from monitor.identity.enrol import EnrolConfig, EnrolmentRefused, enrol
+from monitor.identity.errors import KeysError, VaultError
+from monitor.identity.vault import Vault
+from monitor.models import Models
+from monitor.tap.source import SourceError
+
+SEALING = "Sealing the reference"
+
+
+def enroller(models: Models, vault: Vault, config: EnrolConfig | None = None) -> Work:
+    """Return the work of the queue of enrolments; it raises `Refused` with what a person can mend."""
+
+    def work(order: Order, clips: Sequence[Path], progress: Progress) -> Message:
+        try:
+            made = enrol(clips, models, config, progress)
+        except EnrolmentRefused as refusal:
+            raise Refused(refusal.reasons) from None
+        except SourceError as error:
+            raise Refused([str(error)]) from None
+        # The last moment at which it can still be stopped.
+        progress(SEALING, 0.99)
+        try:
+            enrolled = vault.store(order.name, made.reference.to_bytes(), order.consent, order.actor)
+        except KeysError:
+            raise
+        except VaultError as error:
+            raise Refused([str(error)]) from None
+        return {
+            "quality": made.quality.as_json(),
+            "poses": [outline(landmarks) for landmarks in made.poses],
+            "enrolled": {"version": enrolled.version, "state": enrolled.state},
+        }
+
+    return work

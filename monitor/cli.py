@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from monitor.commands import bench, doctor, engines, evaluate, scan, serve, train
+from monitor.commands import bench, doctor, engines, evaluate, identities, scan, serve, train
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -31,12 +31,14 @@ EXPECTED: Final = (
     ("monitor.config", "ConfigError"),
     ("monitor.corpus", "CorpusError"),
     ("monitor.decision.calibration", "CalibrationError"),
+    ("monitor.identity.consent", "ConsentError"),
+    ("monitor.identity.errors", "VaultError"),
     ("monitor.tap.source", "SourceError"),
     ("monitor.workers", "WorkerError"),
 )
 
 # Those of them that say the command was told the wrong thing.
-MISUSE: Final = ("ConfigError", "CorpusError")
+MISUSE: Final = ("ConfigError", "ConsentError", "CorpusError")
 
 # Every usage error derives from this one; typer exports only some of them by name.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -56,6 +58,7 @@ app.add_typer(train.app, name="train")
 app.command("bench")(bench.command)
 app.command("doctor")(doctor.command)
 app.add_typer(engines.app, name="engines")
+app.add_typer(identities.app, name="identities")
 
 
 def _print_version(asked: bool) -> None:

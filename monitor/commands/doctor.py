@@ -42,16 +42,19 @@ class Check:
 def command(
     config: Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Verify the audit log of the vault, and nothing else.")
+    ] = False,
 ) -> None:
     """Say what is missing and how to get it.
 
-    Changes nothing. Exit status 1 when something that is needed is missing.
+    Changes nothing. Exit status 1 when something that is needed is missing, or the audit log does not hold.
 
     \b
     Example:
       sidewitness doctor
     """  # noqa: D301
-    checks = list(examine(config))
+    checks = [audit_log(config)] if audit else list(examine(config))
     sound = all(check.state != "failed" for check in checks)
     if as_json:
         typer.echo(json.dumps({"ok": sound, "checks": [asdict(check) for check in checks]}))
@@ -223,6 +226,51 @@ def port(settings: Settings) -> Check:
     return Check("port", "ok", f"{settings.host}:{settings.port} is free")
 
 
+def vault(settings: Settings) -> Check:
+    """Check that the vault can be opened with the master key that is set, where there is one already."""
+    from monitor.identity.errors import VaultError
+    from monitor.identity.opening import existing_vault
+
+    try:
+        found = existing_vault(settings)
+        if found is None:
+            return Check("vault", "ok", "nobody was enrolled here yet")
+        with found as opened:
+            opened.unlock()
+    except VaultError as error:
+        return _refused("vault", error)
+    return Check("vault", "ok", "opens with the master key")
+
+
+def audit_log(config: Path | None) -> Check:
+    """Verify the chain of the audit log, and with the master key who wrote it."""
+    from monitor.config import load
+    from monitor.identity.errors import KeysError, VaultError
+    from monitor.identity.opening import existing_vault
+
+    locked = ""
+    try:
+        found = existing_vault(load(config))
+        if found is None:
+            return Check("audit log", "ok", "no vault, no lines")
+        with found as opened:
+            try:
+                opened.unlock()
+            except KeysError as error:
+                # The hashes can be checked all the same.
+                locked = str(error)
+            report = opened.verify_audit()
+    except VaultError as error:
+        return _refused("audit log", error)
+    if report.broken is not None:
+        remedy = "compare with a backup, and find out who could write the database"
+        return Check("audit log", "failed", f"breaks at line {report.broken}: {report.why}", remedy)
+    if locked:
+        detail, _, remedy = locked.rpartition(": ")
+        return Check("audit log", "failed", f"{report.lines} lines follow, but who wrote them: {detail}", remedy)
+    return Check("audit log", "ok", f"{report.lines} lines hold, head {report.head}")
+
+
 def browser() -> Check:
     """Look for a browser, which the end-to-end tests use."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -254,7 +302,7 @@ def training() -> Check:
     )
 
 
-SETTING_CHECKS: tuple[Callable[[Settings], Check], ...] = (variables, state_dir, disk, port)
+SETTING_CHECKS: tuple[Callable[[Settings], Check], ...] = (variables, state_dir, vault, disk, port)
 
 
 def _existing(path: Path) -> Path:

@@ -50,6 +50,12 @@ class Database:
         if self.sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
 
+    @property
+    def file(self) -> Path | None:
+        """The file that it is in, None where it is no file."""
+        name = self.engine.url.database
+        return Path(name) if self.sqlite and name else None
+
     def migrate(self) -> None:
         """Create or migrate the tables."""
         with self.transaction() as connection:
@@ -61,9 +67,9 @@ class Database:
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.set_main_option("path_separator", "os")
             command.upgrade(config, "head")
-        if self.sqlite and (name := self.engine.url.database):
+        if self.file is not None:
             with contextlib.suppress(OSError):
-                Path(name).chmod(0o600)
+                self.file.chmod(0o600)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import sqlalchemy as sa
+from contextlib import AbstractContextManager, closing
 
 from monitor.config import Settings, prepare_state_dir
 from monitor.identity.errors import KeysError
@@ -25,10 +23,11 @@ def open_vault(settings: Settings) -> Vault:
     return vault
 
 
-def vault_file(settings: Settings) -> Path | None:
-    """Return the vault's file, None where it is no file."""
-    url = sa.make_url(settings.vault_url)
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+def existing_vault(settings: Settings) -> AbstractContextManager[Vault] | None:
+    """Return the vault, not open yet, to be closed again; None where its file is not there. Makes nothing."""
+    vault = Vault(settings.vault_url, MasterKeys(key_service(settings)), settings.second_approver)
+    file = vault.database.file
+    return None if file is not None and not file.exists() else closing(vault)
 
 
 def rotate(settings: Settings, vault: Vault, actor: str) -> int:

@@ -32,8 +32,11 @@ COMMANDS = [
     "engines",
     "engines list",
     "engines verify",
+    "identities",
+    *(f"identities {name}" for name in ("list", "show", "history", "approve", "reject", "erase", "receipts")),
+    *(f"identities {name}" for name in ("audit", "sweep", "rotate-key")),
 ]
-GROUPS = {"engines", "train"}
+GROUPS = {"engines", "identities", "train"}
 HEAVY = {"av", "aiortc", "fastapi", "matplotlib", "onnxruntime", "openvino", "pydantic", "rich", "sqlalchemy"}
 
 

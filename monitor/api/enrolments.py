@@ -122,15 +122,19 @@ class Enrolments:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
+    @property
+    def busy(self) -> int:
+        """How many people are being enrolled, those included whose clips are on their way."""
+        return len(self._names())
+
     @contextlib.contextmanager
     def reserve(self, name: str) -> Iterator[None]:
         """Hold a place while clips arrive; raises `Busy`."""
-        busy = {job.order.name for job in self._unfinished()} | self._reserved
         if self._closed:
             raise Busy("the server is shutting down")
-        if name in busy:
+        if name in self._names():
             raise Busy("this identity is being enrolled already: wait for it, or cancel it")
-        if len(busy) >= self._capacity:
+        if self.busy >= self._capacity:
             raise Busy("too many enrolments wait")
         self._reserved.add(name)
         try:
@@ -181,6 +185,9 @@ class Enrolments:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _names(self) -> set[str]:
+        return {job.order.name for job in self._unfinished()} | self._reserved
 
     def _unfinished(self) -> list[Job]:
         return [job for job in self._jobs.values() if job.state not in ENDED]

@@ -247,8 +247,8 @@ def _without_poses(job: Job) -> dict[str, Any]:
 
 
 def _refusal(error: FormError) -> Problem:
-    # A client that sends too much or too slowly is cut off; others may send the rest, which is thrown away.
-    cut = {"Connection": "close"} if error.status in (408, 413) else {}
+    # Only who has stopped sending is cut off: cut off in the middle, most clients would not read why they were refused.
+    cut = {"Connection": "close"} if error.status == 408 else {}
     return Problem(error.status, str(error), headers=cut)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,13 +25,17 @@ class FaceEncoders:
     def __init__(self, artefacts: Engine, identity: Engine | None) -> None:
         self._artefacts, self._identity = artefacts, identity
         self._size = int(artefacts.manifest.inputs[0].shape[-1])
-        digests = [artefacts.manifest.sha256, identity.manifest.sha256 if identity else ""]
-        self._key = hashlib.sha256("/".join(digests).encode()).hexdigest()[:32]
+        self._key = "-".join(engine.manifest.sha256[:16] if engine else "" for engine in (artefacts, identity))
 
     @property
     def key(self) -> str:
-        """A digest of both packs: a reference that other packs made cannot be compared with these vectors."""
+        """Digests of both packs, nothing after the dash without the second: only equal vectors can be compared."""
         return self._key
+
+    @property
+    def identifies(self) -> bool:
+        """Whether there is an identity encoder; without one the identity vectors have no columns."""
+        return self._identity is not None
 
     @property
     def size(self) -> int:
@@ -51,18 +54,20 @@ class FaceEncoders:
             np.array([shot.time for shot in shots], np.float64),
             seen["embedding"],
             seen["logit"].reshape(-1),
-            self._identities(shots),
+            identities(shots, self._identity),
             np.array([shot.pose.angles for shot in shots], np.float32),
             np.stack([speech_shape(shot.landmarks, pose) for shot, pose in zip(shots, poses, strict=True)]),
             np.stack([condition(shot) for shot in shots]),
             np.stack([shot.landmarks[:, :2] for shot in shots]).astype(np.float16) / np.float16(FACE_SIZE),
         )
 
-    def _identities(self, shots: Sequence[FaceShot]) -> FloatArray:
-        if self._identity is None:
-            return np.zeros((len(shots), 0), np.float32)
-        chips = np.stack([aligned(shot) for shot in shots]).astype(np.float32)
-        return self._identity.run({"face": np.ascontiguousarray(chips.transpose(0, 3, 1, 2))})["embedding"]
+
+def identities(shots: Sequence[FaceShot], engine: Engine | None) -> FloatArray:
+    """Encode who is seen, (N, I); no columns without an engine."""
+    if engine is None:
+        return np.zeros((len(shots), 0), np.float32)
+    chips = np.stack([aligned(shot) for shot in shots]).astype(np.float32)
+    return engine.run({"face": np.ascontiguousarray(chips.transpose(0, 3, 1, 2))})["embedding"]
 
 
 def faces(pictures: Sequence[ByteArray], size: int) -> FloatArray:

@@ -7,17 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.base import EngineError
+from monitor.alerts.finding import rfc3339
+from monitor.detectors.population import Population
+from monitor.face.encoders import FaceEncoders
+from monitor.face.shot import FaceShot
+from monitor.face.vectors import FaceVectors
+from monitor.identity.checks import refusals, strangers
+from monitor.identity.gallery import choose
+from monitor.identity.ladder import RUNGS, Moment, make_rungs
+from monitor.identity.quality import Quality, assess
+from monitor.identity.recording import Demands, Recording, take
+from monitor.identity.reference import Reference, Rung, Source, build_reference
 from monitor.models import Models
+from monitor.tap.replay import probe_clip
 from monitor.types import FloatArray
-
-if TYPE_CHECKING:
-    from monitor.identity.reference import Reference
 
 # What is being done, in words for people, and how much of the whole is done, 0 to 1.
 Progress = Callable[[str, float], None]
+
+# Moments in memory at once, over all clips; a gallery is chosen among them.
+MOMENTS = 320
+# The share of the time that reading takes; encoding the ladder takes the rest.
+READING = 0.6
 
 
 class EnrolmentRefused(Exception):  # noqa: N818 - a refusal, not a failure
@@ -30,31 +48,19 @@ class EnrolmentRefused(Exception):  # noqa: N818 - a refusal, not a failure
 
 @dataclass(frozen=True, slots=True)
 class EnrolConfig:
-    """What an enrolment asks for; lengths in seconds, sizes in pixels of the clip."""
+    """What an enrolment asks for; lengths in seconds, the face's height in pixels of the clip.
+
+    Without `require_identity` an enrolment is made where the identity encoder is not installed: nobody then checks that
+    the clips show one person, and calls are compared without it.
+    """
 
     min_face_seconds: float = 60.0
     min_speech_seconds: float = 30.0
+    min_face_px: float = 80.0
+    min_sharpness: float = 0.08
     gallery: int = 64
+    max_clips: int = 40
     require_identity: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """How good a reference is: seconds of face and speech, moments kept, ranges of pose, and what would help."""
-
-    face_seconds: float
-    speech_seconds: float
-    shots: int
-    gallery: int
-    yaw: tuple[float, float]
-    pitch: tuple[float, float]
-    rungs: tuple[str, ...]
-    one_person_checked: bool
-    advice: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Give plain values."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,4 +79,73 @@ def enrol(
     progress: Progress = lambda _what, _share: None,
 ) -> Enrolment:
     """Make a reference of the one person in the clips; raises `EnrolmentRefused`, `SourceError` or `EngineError`."""
-    raise NotImplementedError
+    config = config or EnrolConfig()
+    encode, population = _able(models, config)
+    if not 0 < len(clips) <= config.max_clips:
+        raise EnrolmentRefused([f"{len(clips)} clips were given: give 1 to {config.max_clips}, a long one counts most"])
+    recordings = _read(clips, models, config, progress)
+    progress("comparing the clips", READING)
+    _refuse(refusals(recordings, config))
+    moments, clip = _gallery(recordings, config.gallery)
+    first = _encode(encode, [moment.shot for moment in moments], 0, progress)
+    names, seconds = [each.path.name for each in recordings], [each.spans.good for each in recordings]
+    checked = first.identity.shape[1] > 0
+    _refuse(strangers(first.identity, clip, names, seconds) if checked else [])
+    ladder = [(name, shots) for name, shots in make_rungs(moments, RUNGS[1:])]
+    rungs = [Rung(name, _encode(encode, shots, at, progress)) for at, (name, shots) in enumerate(ladder, 1)]
+    rungs = [Rung(RUNGS[0].name, first), *rungs]
+    sources = [_source(each, int((clip == n).sum())) for n, each in enumerate(recordings)]
+    reference = build_reference(rfc3339(datetime.now(UTC)), encode.key, sources, clip, rungs, population)
+    progress("done", 1.0)
+    return Enrolment(reference, assess(recordings, first, rungs, checked), tuple(first.landmarks.astype(np.float32)))
+
+
+def _able(models: Models, config: EnrolConfig) -> tuple[FaceEncoders, Population]:
+    if models.faces is None or models.population is None:
+        missing = "the pack face_artefacts is" if models.faces is None else "genuine people to compare with are"
+        raise EngineError(f"{missing} not installed, so nobody can be enrolled: reinstall sidewitness with its packs")
+    if config.require_identity and not models.faces.identifies:
+        raise EngineError(
+            "the identity encoder is not installed, so nobody can check that the clips show one person: "
+            "run `sidewitness engines import dlib-face`"
+        )
+    return models.faces, models.population
+
+
+def _refuse(reasons: Sequence[str]) -> None:
+    if reasons:
+        raise EnrolmentRefused(reasons)
+
+
+def _read(clips: Sequence[Path], models: Models, config: EnrolConfig, progress: Progress) -> list[Recording]:
+    # Every header first: what cannot be read is told before the long work.
+    lengths = [max(probe_clip(clip).seconds, 0.1) for clip in clips]
+    demands = Demands(config.min_face_px, config.min_sharpness)
+    whole, done, found = sum(lengths), 0.0, list[Recording]()
+    for number, (clip, length) in enumerate(zip(clips, lengths, strict=True), 1):
+        what = f"reading clip {number} of {len(clips)}"
+
+        def tell(read: float, what: str = what, done: float = done, length: float = length) -> None:
+            progress(what, READING * (done + min(read, length)) / whole)
+
+        tell(0.0)
+        found.append(take(clip, models, demands, max(MOMENTS // len(clips), 1), tell))
+        done += length
+    return found
+
+
+def _gallery(recordings: Sequence[Recording], places: int) -> tuple[list[Moment], NDArray[np.int64]]:
+    """Give the chosen moments, clip after clip and rising in time, and which clip each is from."""
+    chosen = choose([[moment.shot for moment in each.moments] for each in recordings], places)
+    moments = [each.moments[n] for each, rows in zip(recordings, chosen, strict=True) for n in rows]
+    clip = np.repeat(np.arange(len(recordings)), [len(rows) for rows in chosen])
+    return moments, clip.astype(np.int64)
+
+
+def _encode(encode: FaceEncoders, shots: Sequence[FaceShot], rung: int, progress: Progress) -> FaceVectors:
+    progress("encoding the ladder of call conditions", READING + (1 - READING) * rung / len(RUNGS))
+    return encode(shots)
+
+
+def _source(clip: Recording, shots: int) -> Source:
+    return Source(clip.sha256, clip.path.name, round(clip.seconds, 2), clip.width, clip.height, shots)

@@ -55,14 +55,14 @@ class Row:
     reference: tuple[Path, ...] = ()
 
 
-def read_manifest(path: Path) -> list[Row]:
+def read_manifest(path: Path, needed: tuple[str, ...] = ("path", "label", "method", "subject")) -> list[Row]:
     """Read a manifest with the columns path, label (real or fake), method, subject, and perhaps more.
 
     Those are source, sound (a file of its own where the clip has no sound) and reference (clips of the person that the
     subject claims to be, with `;` between them). Paths are relative to its folder. Raises `CorpusError`.
     """
     rows = []
-    for number, raw in enumerate(_csv(path, ("path", "label", "method", "subject")), 2):
+    for number, raw in enumerate(_csv(path, needed), 2):
         if raw["label"] not in ("real", "fake"):
             raise CorpusError(f"{path.name} line {number}: label is {raw['label']!r}, not real or fake")
         source = (raw.get("source") or "").split(":")[0]
@@ -70,7 +70,9 @@ def read_manifest(path: Path) -> list[Row]:
         reference = tuple(
             path.parent / name.strip() for name in (raw.get("reference") or "").split(";") if name.strip()
         )
-        clip = Row(path.parent / raw["path"], raw["path"], raw["label"], raw["method"], raw["subject"])
+        clip = Row(
+            path.parent / raw["path"], raw["path"], raw["label"], raw.get("method") or raw["label"], raw["subject"]
+        )
         rows.append(replace(clip, source=source, sound=sound, reference=reference))
     if not rows:
         raise CorpusError(f"{path.name} lists no clips: add a line for each")

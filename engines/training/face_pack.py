@@ -1,0 +1,161 @@
+"""What a finished run of the backbone leaves behind: the pack `face_artefacts`, with manifest, card and history."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from engines.base import EngineError, TensorSpec
+from engines.convert.export import TOLERANCE, save_graph
+from engines.convert.pack import write_pack
+from engines.training.backbone import Backbone, answers, separation
+from engines.training.blends import trial
+from engines.training.faces import Face
+from engines.training.reencoded import false_positives
+
+NAME, VERSION, LICENCE = "face_artefacts", "1", "Apache-2.0"
+SOURCE = "trained by `sidewitness train faces`; research data: retrain for production"
+FAMILIES = ("clean", "degraded")
+
+CARD = """# face_artefacts
+
+Faces to features in which a blend shows, and an answer (higher: more like a blend). Trained by `sidewitness train
+faces` on genuine faces and their own pseudo-deepfakes, after DiffFake (Stamnas & Sanchez 2025, sections 3.1 and 4.1).
+No forged picture was seen. {start}
+
+**Research data; retrain for production.** The pictures came from public repositories with differing rights; none of
+them is in this pack.
+
+## Data
+{data}
+
+## Recipe
+{recipe}
+
+## Measured on people that training did not see
+{metrics}
+
+The command is `sidewitness train faces` (it prints and logs these rows). Degraded: genuine and blend both made smaller,
+blurred, grained and compressed by JPEG, H.264 or VP8, alike.
+
+## What it cannot do
+Its answer on one picture means little: genuine sources differ from each other more than a forgery moves it. It is used
+to compare a live face with the same person's enrolled one in the same conditions. Wholly generated faces have no seam
+and are not found by it.
+"""
+
+
+class _Pack(nn.Module):
+    def __init__(self, net: Backbone) -> None:
+        super().__init__()
+        self.trunk, self.answer = net.trunk, net.answer
+
+    def forward(self, face: Tensor) -> tuple[Tensor, Tensor]:
+        _, features = self.trunk(face)
+        return features, self.answer(features)
+
+
+def measure_backbone(net: Backbone, faces: Sequence[Face], size: int) -> dict[str, Any]:
+    """Separate held-out faces from their blends, clean and degraded, and count false positives after re-encoding."""
+    rows: dict[str, Any] = {
+        family: separation(trial(faces, size, family == "degraded"), lambda pictures: answers(net, pictures)[1])
+        for family in FAMILIES
+    }
+    rows["re-encoded"] = false_positives(faces, size, lambda pictures: answers(net, pictures)[1])
+    return rows
+
+
+def write_face_pack(
+    net: Backbone,
+    size: int,
+    folder: Path,
+    recipe: Mapping[str, Any],
+    data: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+) -> Path:
+    """Write the pack under `folder`; raises `EngineError` when the exported graph does not match torch."""
+    module = _Pack(net).eval().float()
+    random = torch.Generator().manual_seed(0)
+    example = {"face": torch.rand(2, 3, size, size, generator=random) * 2 - 1}
+    with tempfile.TemporaryDirectory() as held:
+        path = Path(held) / "model.onnx"
+        save_graph(
+            module, example, {"face": {0: torch.export.Dim("batch", min=1, max=256)}}, ("embedding", "logit"), path
+        )
+        width = _check(module, path, example["face"])
+        model = path.read_bytes()
+    start = f"Began with {recipe['start']}." if recipe.get("start") else "Began with random weights."
+    items = (_items(data), _items(recipe), _table(metrics))
+    card = CARD.format(start=start, data=items[0], recipe=items[1], metrics=items[2])
+    about = {
+        "name": NAME,
+        "version": VERSION,
+        "licence": LICENCE,
+        "source": SOURCE,
+        "preprocessing": {"size": size, "mean": 0.5, "deviation": 0.5, "colour": "RGB"},
+        "recipe": dict(recipe),
+        "data": dict(data),
+        "metrics": dict(metrics),
+    }
+    inputs = (TensorSpec("face", (3, size, size)),)
+    outputs = (TensorSpec("embedding", (width,)), TensorSpec("logit", (1,)))
+    write_pack(folder / NAME, model, inputs, outputs, about, card)
+    return folder / NAME
+
+
+@torch.no_grad()
+def _check(module: nn.Module, path: Path, faces: Tensor) -> int:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for batch in (faces, faces[1:].flip(3)):
+        want = module(batch)
+        got = session.run(["embedding", "logit"], {"face": batch.contiguous().numpy()})
+        for mine, theirs in zip(got, want, strict=True):
+            worst = float(np.abs(np.asarray(mine) - theirs.numpy()).max())
+            if not worst <= TOLERANCE * max(1.0, float(theirs.abs().max())):
+                raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
+    return int(want[0].shape[1])
+
+
+def _items(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {key}: {value}" for key, value in values.items())
+
+
+def _table(metrics: Mapping[str, Any]) -> str:
+    lines = ["| pictures | faces | AUC | whole | eyes | lower | jawline | within pair |", f"|{'---|' * 8}"]
+    for family in FAMILIES:
+        row = metrics.get(family)
+        if row:
+            areas = [row["auc"], *(row[f"auc_{scheme}"] for scheme in ("whole", "eyes", "lower", "jawline"))]
+            cells = [f"{value:.3f}" for value in [*areas, row["within_pair"]]]
+            lines.append(f"| {family} | {row['faces']:.0f} | {' | '.join(cells)} |")
+    if "re-encoded" in metrics:
+        lines += ["", "False positives among genuine faces at the threshold that 5 % of them pass as they are:", ""]
+        lines += [f"- {name}: {100 * value:.1f} %" for name, value in metrics["re-encoded"].items()]
+    return "\n".join(lines)
+
+
+def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Area under the curve against training time, clean and degraded, as a picture."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for family, style in zip(FAMILIES, ("-o", "--s"), strict=True):
+        rows = [row for row in history if family in row]
+        for key in ("auc", "auc_whole", "auc_eyes", "auc_lower", "auc_jawline"):
+            label = f"{family}, {key.removeprefix('auc_').replace('auc', 'all')}"
+            axes.plot([row["minutes"] for row in rows], [row[family][key] for row in rows], style, label=label, ms=3)
+    axes.set(xlabel="minutes of training", ylabel="AUC on held-out people", ylim=(0.5, 1.0))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="x-small", ncols=2)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

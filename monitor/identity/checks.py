@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.identity.duplicates import ALIKE, likeness
+from monitor.identity.duplicates import same_recording
 from monitor.types import FloatArray, Verdict
 from monitor.words import REASONS
 
@@ -64,7 +64,7 @@ def twins(recordings: Sequence[Recording]) -> list[str]:
         pair = f"{second.path.name} is the same %s as {first.path.name}: leave one of them out"
         if first.sha256 == second.sha256:
             found.append(pair % "file")
-        elif likeness((first.movement, first.sound), (second.movement, second.sound)) >= ALIKE:
+        elif same_recording(first.curves, second.curves):
             found.append(pair % "recording")
     return found
 

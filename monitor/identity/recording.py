@@ -15,6 +15,7 @@ import numpy as np
 from monitor.corpus import digest
 from monitor.face.track import FaceView
 from monitor.grid import RATE
+from monitor.identity.duplicates import Curves
 from monitor.identity.ladder import Moment, moment_of
 from monitor.models import Models
 from monitor.scan import ClipJudge, ClipVerdict
@@ -51,7 +52,7 @@ class Spans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One clip: `movement` (T, 5) and `sound` (U, 8) at 25 Hz, from the same start; `verdict` is of the detectors."""
+    """One clip; `verdict` is of the detectors that need no reference."""
 
     path: Path
     sha256: str
@@ -61,8 +62,7 @@ class Recording:
     speech_seconds: float
     spans: Spans
     moments: tuple[Moment, ...]
-    movement: FloatArray
-    sound: FloatArray
+    curves: Curves
     verdict: ClipVerdict
 
 
@@ -87,8 +87,7 @@ def take(
         voice.seconds,
         face.spans,
         tuple(face.moments),
-        face.movement(),
-        voice.sound(),
+        Curves(face.movement(), voice.sound()),
         verdict,
     )
 

@@ -7,6 +7,7 @@ base of the nose have fixed places, and a similarity, never a stretch, brings th
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -26,8 +27,6 @@ MEAN_FACE = (
     (0.3340850613712, 0.2290642403242),
     (0.4901123135679, 0.6277975316475),
 )
-# dlib counts pixels from their centres, Pillow from their corners.
-_HALF = 0.5
 
 
 def aligned(shot: FaceShot) -> ByteArray:
@@ -35,9 +34,15 @@ def aligned(shot: FaceShot) -> ByteArray:
     return align(shot.picture, shot.landmarks)
 
 
+def chips(shots: Sequence[FaceShot]) -> FloatArray:
+    """Cut at least one chip as the identity encoder takes them: (N, 3, 150, 150) float32, RGB in 0..255."""
+    batch = np.stack([aligned(shot) for shot in shots]).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(batch, np.float32)
+
+
 def align(picture: ByteArray, landmarks: FloatArray) -> ByteArray:
     """Cut the chip out of any picture (H, W, 3) RGB with landmarks (468, 2+) in its pixels."""
-    target = (np.asarray(MEAN_FACE, np.float32) + PADDING) / (1 + 2 * PADDING) * CHIP + _HALF
+    target = (np.asarray(MEAN_FACE, np.float32) + PADDING) / (1 + 2 * PADDING) * CHIP
     flat = np.zeros((len(POINTS), 1), np.float32)
     pose = similarity(np.hstack([target, flat]), np.hstack([landmarks[list(POINTS), :2], flat]))
     turned = math.atan2(float(pose.rotation[1, 0]), float(pose.rotation[0, 0]))

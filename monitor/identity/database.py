@@ -21,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from monitor.identity.errors import VaultError
 from monitor.identity.tables import MIGRATIONS, cleanings
 
-BUSY_SECONDS = 5.0
+# Rewriting the file, of which others wait for the end, may take a while on a busy disk.
+BUSY_SECONDS = 20.0
 ADVICE = {
     "disk is full": "free space on the disk of the vault",
     "readonly": "make the vault's folder writable",

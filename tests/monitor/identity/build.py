@@ -1,0 +1,81 @@
+"""What tests of the vault share: a clock to set, a vault on a file, consents, and the raw bytes of its files."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from monitor.identity.consent import Consent
+from monitor.identity.keys import MasterKeys
+from monitor.identity.vault import Vault
+
+JANE, BOB = "Jane Doe", "Боб Ñandú"
+CLERK, CHIEF = "clerk", "chief"
+OLD_KEY, NEW_KEY = bytes(range(32)), bytes(range(32, 64))
+
+
+class Clock:
+    """A time that a test sets."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+def consent(expires: date | None = date(2027, 3, 1), by: str = JANE) -> Consent:
+    return Consent(by, date(2026, 2, 1), expires, "protection in calls", "ab" * 32)
+
+
+def template(seed: int = 0, size: int = 40_000) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'vault.sqlite'}"
+
+
+def vault(folder: Path, keys: MasterKeys | None = None, second_approver: bool = False, now: Any = None) -> Vault:
+    made = Vault(url(folder), keys or MasterKeys.local(OLD_KEY), second_approver, now or Clock())
+    made.open()
+    return made
+
+
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """Ask the database behind the vault's back."""
+    database = sqlite3.connect(folder / "vault.sqlite")
+    try:
+        return database.execute(query).fetchall()
+    finally:
+        database.close()
+
+
+def tamper(folder: Path, *statements: str) -> None:
+    """Change the database behind the vault's back, its triggers too."""
+    database = sqlite3.connect(folder / "vault.sqlite")
+    try:
+        triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:
+            database.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            database.execute(statement)
+        database.commit()
+    finally:
+        database.close()
+
+
+def raw_files(folder: Path) -> dict[str, bytes]:
+    """Every byte of every file of the database: the file, the write-ahead log, its index, what else is there."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name.startswith("vault.sqlite")}
+
+
+def runs_left(files: dict[str, bytes], secret: bytes, length: int = 8) -> int:
+    """How many runs of `length` bytes of `secret`, at any place in it, are anywhere in the files."""
+    looked_for = {secret[at : at + length] for at in range(max(len(secret) - length, 0) + 1)}
+    return sum(
+        data[at : at + length] in looked_for for data in files.values() for at in range(max(len(data) - length + 1, 0))
+    )

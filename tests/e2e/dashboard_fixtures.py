@@ -25,6 +25,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from monitor.face.geometry import canonical
+from monitor.face.outline import outline
+
 PAGES = Path(__file__).parents[2] / "monitor" / "api" / "dashboard"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -57,6 +60,45 @@ def curve(peak: float, best_ms: float = 40.0) -> JsonObject:
         "agreement_max": round(max(agreement), 3),
         "speech_seconds": 4.2,
     }
+
+
+def face(turn: float = 0.0) -> list[list[float]]:
+    """The outline of the mean face, its far side narrowed by `turn`."""
+    points = canonical()[:, :2]
+    box = (points - points.min(axis=0)) / (points.max(axis=0) - points.min(axis=0)).max()
+    box[:, 0] *= 1.0 - turn * box[:, 0]
+    return outline(box)
+
+
+def pairwise(identity_p: float = 0.4, **more: Any) -> JsonObject:
+    """The score of a face comparison."""
+    evidence = {
+        "shots": 20,
+        "identity": {"value": 3.1 if identity_p < 0.1 else 0.2, "p_value": identity_p, "distance": 0.41},
+        "artefact": {"value": -0.4, "p_value": 0.7, "logit": -2.0, "pairs": 31.0},
+        "within_call": {"value": 1.4, "p_value": 0.05},
+        "rung": "as recorded",
+        "rung_distance": 0.4,
+        "made": "2026-03-04T10:00:00.000Z",
+        "worst_pair": {"live": face(0.3), "reference": face(), "age_seconds": 3.2, "distance": 0.52},
+    }
+    return {"score": 1.0, "p_value": identity_p, "reason": None, "evidence": evidence} | more
+
+
+def identity(name: str, state: str = "active", **more: Any) -> JsonObject:
+    """An entry of GET /v1/identities."""
+    consent = {"by": name, "given": "2026-03-01", "expires": "2028-02-29", "purpose": "calls", "evidence_sha256": None}
+    version = {
+        "version": 1,
+        "state": state,
+        "enrolled": "2026-03-04T10:00:00.000Z",
+        "enrolled_by": "ops",
+        "approved": None,
+        "approved_by": None,
+        "consent": consent,
+        "bytes": 100,
+    }
+    return {"id": "i", "name": name, "state": state, "version": version, "pending": None, "versions": 1} | more
 
 
 def state(participant: str, seconds: float, verdict: str, reason: str | None, **more: Any) -> JsonObject:
@@ -99,11 +141,13 @@ class Sidecar:
     """What the pages see and what they asked for. Waits are on real events, never on time."""
 
     calls: list[JsonObject] = field(default_factory=list)
+    identities: list[JsonObject] = field(default_factory=list)
     findings: list[JsonObject] = field(default_factory=list)
     subscriptions: list[JsonObject] = field(default_factory=list)
     sockets: list[WebSocket] = field(default_factory=list)
     peers: dict[str, RTCPeerConnection] = field(default_factory=dict)
     published: list[tuple[str, str]] = field(default_factory=list)
+    claims: list[str | None] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     frames: int = 0
     head: int = 0
@@ -149,6 +193,8 @@ class Sidecar:
             await peer.close()
         for kept in (self.calls, self.findings, self.subscriptions, self.published, self.deleted):
             kept.clear()
+        self.identities.clear()
+        self.claims.clear()
         self.peers.clear()
         self.frames, self.head, self.refuse_publish = 0, 0, None
 
@@ -173,6 +219,12 @@ class Handlers:
     async def calls(self, request: Request) -> Response:
         """GET /v1/calls."""
         return JSONResponse({"calls": self.sidecar.calls}) if authorised(request) else problem(401, "wrong token")
+
+    async def identities(self, request: Request) -> Response:
+        """GET /v1/identities."""
+        policy = {"consent_required": True, "consent_days": 365, "second_approver": False, "max_upload_bytes": 1000}
+        told = {"identities": self.sidecar.identities, "policy": policy}
+        return JSONResponse(told) if authorised(request) else problem(401, "wrong token")
 
     async def findings(self, request: Request) -> Response:
         """GET /v1/findings."""
@@ -215,6 +267,7 @@ class Handlers:
         await peer.setLocalDescription(await peer.createAnswer())
         self.sidecar.peers[participant] = peer
         self.sidecar.published.append((call, participant))
+        self.sidecar.claims.append(request.query_params.get("identity"))
         await self.sidecar.notify()
         headers = {"Location": f"/v1/sessions/{participant}", "ETag": '"1"'}
         return Response(peer.localDescription.sdp, 201, headers, "application/sdp")
@@ -269,6 +322,7 @@ def build(sidecar: Sidecar) -> ASGIApp:
                 Mount("/static", StaticFiles(directory=PAGES)),
                 Route("/v1/calls", handlers.calls),
                 Route("/v1/findings", handlers.findings),
+                Route("/v1/identities", handlers.identities),
                 Route(whip, handlers.publish, methods=["POST"]),
                 Route("/v1/sessions/{participant}", handlers.delete, methods=["DELETE"]),
                 WebSocketRoute("/v1/alerts", handlers.alerts),

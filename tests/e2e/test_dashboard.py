@@ -11,9 +11,20 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
+from monitor.face.outline import CURVES
 from monitor.types import Reason, Verdict
 from tests.e2e.browser import ARGUMENTS, CHROMIUM
-from tests.e2e.dashboard_fixtures import TOKEN, JsonObject, Sidecar, curve, finding, running_sidecar, state
+from tests.e2e.dashboard_fixtures import (
+    TOKEN,
+    JsonObject,
+    Sidecar,
+    curve,
+    finding,
+    identity,
+    pairwise,
+    running_sidecar,
+    state,
+)
 
 pytestmark = [
     pytest.mark.browser,
@@ -277,6 +288,112 @@ async def test_the_claim_of_a_newcomer_is_fetched_and_kept(desk: Visit) -> None:
     assert desk.complaints == []
 
 
+STANDINGS = [
+    (None, None, ""),
+    ("Alice", None, "not enrolled"),
+    ("Alice", identity("Alice"), "enrolled since 4 Mar 2026"),
+    ("Alice", identity("Alice", pending=2), "enrolled since 4 Mar 2026, a newer one waits for approval"),
+    ("Alice", identity("Alice", "pending_approval", pending=1), "enrolment waits for approval"),
+    ("Alice", identity("Alice", "expired"), "consent has expired: not compared"),
+    ("Alice", identity("Bob"), "not enrolled"),
+]
+
+
+@pytest.mark.parametrize(("claim", "info", "words"), STANDINGS)
+async def test_what_is_known_of_a_claimed_identity(
+    desk: Visit, claim: str | None, info: JsonObject | None, words: str
+) -> None:
+    desk.sidecar.identities += [info] if info else []
+    desk.sidecar.list_participant(state("alice", 0, "inconclusive", "silence"), claim)
+    await desk.live()
+    card = desk.card("alice")
+    await expect(card.locator(".claim")).to_have_text(f"claims to be {claim}" if claim else "claims no identity")
+    await expect(card.locator(".enrolment")).to_have_text(words)
+    await expect(card.locator(".enrolment")).to_be_visible(visible=bool(words))
+    assert desk.complaints == []
+
+
+async def test_a_reference_of_other_encoders_is_called_outdated(desk: Visit) -> None:
+    desk.sidecar.identities.append(identity("Alice"))
+    outdated: JsonObject = {
+        "pairwise": {"score": None, "p_value": None, "reason": "reference_outdated", "evidence": {}}
+    }
+    said = state("alice", 0, "inconclusive", "reference_outdated", scores=outdated)
+    desk.sidecar.list_participant(said, "Alice")
+    await desk.live()
+    card = desk.card("alice")
+    await expect(card.locator(".enrolment[data-kind=outdated]")).to_contain_text("reference outdated: enrol anew")
+    await expect(card.locator(".title")).to_have_text("Reference outdated")
+    await desk.sidecar.say(state("alice", 1, "bona_fide", None, scores={"pairwise": pairwise()}))
+    await expect(card.locator(".enrolment[data-kind=enrolled]")).to_have_text("enrolled since 4 Mar 2026")
+
+
+async def test_a_comparison_shows_its_parts_apart_and_the_worst_pair(visit: Visit) -> None:
+    await visit.live()
+    scores = {"pairwise": pairwise(0.004)}
+    await visit.sidecar.say(state("mallory", 0, "suspect", "identity_mismatch", scores=scores))
+    card = visit.card("mallory")
+    await expect(card.locator(".title")).to_have_text("Not like the enrolled person")
+    await card.locator("summary").press("Enter")
+    figure = card.locator(".likeness")
+    await expect(figure.locator("dd")).to_have_text(
+        [
+            "seen in 1 of 250 genuine windows (+3.1 σ)",
+            "nothing unusual (−0.4 σ)",
+            "seen in 1 of 20 genuine windows (+1.4 σ)",
+        ]
+    )
+    await expect(figure.locator("svg.pair path.outline")).to_have_count(2)
+    words = "Two outlines of a face: in this call 3 s ago, and enrolled 4 Mar 2026, as recorded."
+    await expect(figure.locator("svg.pair")).to_have_attribute("aria-label", words)
+    await expect(figure.locator("figcaption")).to_contain_text("no picture of anybody is stored")
+    assert await figure.locator("img, canvas, image").count() == 0
+    live, kept = [await path.get_attribute("d") for path in await figure.locator("path.outline").all()]
+    assert live is not None
+    assert kept is not None
+    assert live.count("M") == kept.count("M") == 9
+    # Without anything to compare with there is nothing to draw, and what was drawn last stays.
+    abstained = pairwise(score=None, p_value=None, reason="no_face", evidence={})
+    await visit.sidecar.say(state("mallory", 1, "inconclusive", "no_face", scores={"pairwise": abstained}))
+    await expect(card.locator(".title")).to_have_text("No face in view")
+    await expect(figure.locator("svg.pair path.outline")).to_have_count(2)
+
+
+async def test_a_finding_of_another_face_shows_the_pair(visit: Visit) -> None:
+    await visit.live()
+    score = pairwise(0.001)
+    evidence = {"pairwise": score.pop("evidence")}
+    reasons: JsonObject = {"reason": "identity_mismatch", "scores": {"pairwise": score}, "evidence": evidence}
+    await visit.sidecar.say(finding(1, "opened", 0, **reasons))
+    row = visit.page.locator(".finding")
+    await expect(row.locator("summary .title")).to_have_text("Not like the enrolled person")
+    await row.locator("summary").press("Enter")
+    await expect(row.locator(".detail")).to_contain_text("Typical of a swapped face")
+    await expect(row.locator("svg.pair path.outline")).to_have_count(2)
+    await expect(row.locator("svg.curve")).to_be_hidden()
+
+
+async def test_change_within_the_call_is_shown_without_a_reference(desk: Visit) -> None:
+    await desk.live()
+    evidence = {"shots": 9, "within_call": {"value": 2.5, "p_value": 0.01}}
+    scores = {"pairwise": {"score": None, "p_value": None, "reason": "not_enrolled", "evidence": evidence}}
+    await desk.sidecar.say(state("alice", 0, "inconclusive", "not_enrolled", scores=scores))
+    card = desk.card("alice")
+    await expect(card.locator(".scores").first).to_contain_text("nobody to compare with")
+    await expect(card.locator(".likeness dd")).to_have_text(
+        ["not known", "not known", "seen in 1 of 100 genuine windows (+2.5 σ)"]
+    )
+    await expect(card.locator("svg.pair")).to_be_hidden()
+
+
+async def test_the_outline_is_drawn_as_the_sidecar_writes_it(desk: Visit) -> None:
+    await desk.open()
+    curves = await desk.run("outline.js", "return m.CURVES")
+    assert curves == [[len(curve.points), curve.closed] for curve in CURVES]
+    broken = [None, [], [[0, 0]] * 138, [[0, None]] * 139, [["0", "0"]] * 139]
+    assert await desk.run("outline.js", "return x.map(m.isOutline)", broken) == [False] * 5
+
+
 async def test_who_left_is_marked_and_goes_away(desk: Visit) -> None:
     await desk.page.clock.install()
     await desk.live()
@@ -427,6 +544,25 @@ async def test_the_camera_is_published_judged_and_deleted(visit: Visit) -> None:
     await page.locator("#stop").click()
     await sidecar.until(lambda: sidecar.deleted == [name])
     await expect(page.locator("#start")).to_be_focused()
+
+
+async def test_who_the_one_before_the_camera_claims_to_be(desk: Visit) -> None:
+    sidecar, page = desk.sidecar, desk.page
+    sidecar.identities.append(identity("Alice Example"))
+    await page.context.grant_permissions(["camera", "microphone"])
+    await desk.live("/try")
+    await page.locator("#identity").fill(" Alice Example ")
+    await page.locator("#start").click()
+    await expect(page.locator("#progress")).to_contain_text("Publishing")
+    await expect(page.locator("#identity")).to_be_disabled()
+    assert sidecar.claims == ["Alice Example"]
+    [(_, name)] = sidecar.published
+    await sidecar.say(state(name, 0, "inconclusive", "no_face", call="try"))
+    await expect(desk.card(name).locator(".claim")).to_have_text("claims to be Alice Example")
+    await expect(desk.card(name).locator(".enrolment")).to_have_text("enrolled since 4 Mar 2026")
+    await page.locator("#stop").click()
+    await expect(page.locator("#identity")).to_be_enabled()
+    assert desk.complaints == []
 
 
 async def test_leaving_the_page_ends_the_session(desk: Visit) -> None:

@@ -66,9 +66,19 @@ export function alertsAddress() {
 /**
  * @param {string} call
  * @param {string} participant
+ * @param {string} [identity] who they claim to be
  */
-export function whipAddress(call, participant) {
-  return address(`v1/calls/${encodeURIComponent(call)}/participants/${encodeURIComponent(participant)}/whip`);
+export function whipAddress(call, participant, identity = "") {
+  const claim = identity && `?identity=${encodeURIComponent(identity)}`;
+  return address(`v1/calls/${encodeURIComponent(call)}/participants/${encodeURIComponent(participant)}/whip${claim}`);
+}
+
+/**
+ * @param {string} name
+ * @param {"" | "/approve" | "/reject"} [act]
+ */
+export function identityAddress(name, act = "") {
+  return address(`v1/identities/${encodeURIComponent(name)}${act}`);
 }
 
 /**
@@ -86,16 +96,28 @@ export async function request(url, token, init = {}) {
   } catch {
     throw new ApiError(0, "The sidecar does not answer. Is it still running?");
   }
-  if (!response.ok) throw await failure(response);
+  if (!response.ok) throw failure(response.status, await response.text().catch(() => ""), response.headers.get("Retry-After"));
   return response;
 }
 
-/** @param {Response} response */
-async function failure(response) {
-  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
-  const problem = await response.json().catch(() => ({}));
-  const detail = problem?.detail ?? problem?.title ?? response.statusText;
-  return new ApiError(response.status, String(detail), Number.isFinite(seconds) ? seconds : null);
+/**
+ * @param {number} status
+ * @param {string} text the body, a problem document where the sidecar wrote it
+ * @param {string | null} retryAfter
+ */
+export function failure(status, text, retryAfter) {
+  const seconds = Number.parseInt(retryAfter ?? "", 10);
+  const { detail, title } = Object(parse(text));
+  return new ApiError(status, String(detail ?? title ?? `error ${status}`), Number.isFinite(seconds) ? seconds : null);
+}
+
+/** @param {string} text */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /**
@@ -123,4 +145,59 @@ export async function getFindings(token, after) {
     from = next;
   }
   return all;
+}
+
+/**
+ * @param {string | null} token
+ * @returns {Promise<{ identities: import("./types.js").IdentityInfo[], policy: import("./types.js").Policy }>} who is enrolled
+ */
+export async function getIdentities(token) {
+  return (await request(address("v1/identities"), token)).json();
+}
+
+/**
+ * Approves, rejects or erases; the actor is written into the audit log.
+ * @param {string | null} token
+ * @param {string} name
+ * @param {"approve" | "reject" | "erase"} act
+ * @param {string} actor
+ * @returns {Promise<any>}
+ */
+export async function decide(token, name, act, actor) {
+  const url = act === "erase" ? identityAddress(name) : identityAddress(name, `/${act}`);
+  const init = { method: act === "erase" ? "DELETE" : "POST", headers: actorHeader(actor), signal: AbortSignal.timeout(3 * PATIENCE) };
+  return (await request(url, token, init)).json();
+}
+
+/**
+ * @param {string} actor empty leaves it to the sidecar
+ * @returns {Object<string, string>}
+ */
+export function actorHeader(actor) {
+  return actor ? { "Sidewitness-Actor": actor } : {};
+}
+
+/**
+ * @param {string | null} token
+ * @returns {Promise<import("./types.js").EnrolmentJob[]>} what waits, runs and ended lately, without poses
+ */
+export async function getEnrolments(token) {
+  return (await (await request(address("v1/enrolments"), token)).json()).enrolments;
+}
+
+/**
+ * @param {string | null} token
+ * @param {string} id
+ * @returns {Promise<import("./types.js").EnrolmentJob>}
+ */
+export async function getEnrolment(token, id) {
+  return (await request(address(`v1/enrolments/${encodeURIComponent(id)}`), token)).json();
+}
+
+/**
+ * @param {string | null} token
+ * @param {string} id
+ */
+export async function cancelEnrolment(token, id) {
+  await request(address(`v1/enrolments/${encodeURIComponent(id)}`), token, { method: "DELETE", signal: AbortSignal.timeout(2 * PATIENCE) });
 }

@@ -1,6 +1,6 @@
 /** The dashboard: what a subscriber gets, shown. REST gives the first picture, the socket everything after it. */
 
-import { getFindings, getParticipants, whipAddress } from "./api.js";
+import { getFindings, getIdentities, getParticipants, whipAddress } from "./api.js";
 import { Board } from "./cards.js";
 import { byId, write } from "./dom.js";
 import { FindingList } from "./findings.js";
@@ -8,6 +8,7 @@ import { connect } from "./link.js";
 import { phrase, verdictWord } from "./words.js";
 
 const REFRESH = 5_000;
+const REGISTER = 30_000;
 const { feed, start } = connect();
 const board = new Board(byId("board"));
 const findings = new FindingList(byId("findings"), byId("no-findings"));
@@ -45,7 +46,16 @@ async function attempt(/** @type {() => Promise<void>} */ work) {
   summarise();
 }
 
-const refresh = () => attempt(async () => board.sync(await getParticipants(feed.token)));
+const refresh = () =>
+  attempt(async () => {
+    board.sync(await getParticipants(feed.token));
+    await enrolled();
+  });
+
+/** Who is enrolled is asked only while somebody claims to be somebody. */
+async function enrolled() {
+  if (board.cards.some(({ identity }) => identity)) board.enrolled((await getIdentities(feed.token)).identities);
+}
 
 // The claimed identity comes with the list only.
 board.addEventListener("joined", (event) => {
@@ -81,6 +91,10 @@ window.setInterval(() => {
 window.setInterval(() => {
   if (feed.link.phase === "live" && board.hasStale()) refresh();
 }, REFRESH);
+
+window.setInterval(() => {
+  if (feed.link.phase === "live") attempt(enrolled);
+}, REGISTER);
 
 write(byId("whip-address"), decodeURI(whipAddress("CALL", "PARTICIPANT")));
 start();

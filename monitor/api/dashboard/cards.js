@@ -4,14 +4,17 @@
  */
 
 import { Curve, findCurve } from "./curve.js";
-import { h, write } from "./dom.js";
+import { h, pairs, write } from "./dom.js";
+import { Register } from "./enrolled.js";
 import { icon } from "./icons.js";
+import { Likeness, findLikeness } from "./likeness.js";
 import { Strip } from "./strip.js";
 import { clock, detectorWord, phrase, qualityWords, round, scoreWords, verdictWord } from "./words.js";
 
 /** @typedef {import("./types.js").ParticipantState} ParticipantState */
 
 const ENDED = "ended";
+const OUTDATED = "reference_outdated";
 const STALE_AFTER = 4_000;
 const KEPT_AFTER_LEAVING = 30_000;
 
@@ -24,7 +27,12 @@ export class Card {
     this.leftAt = 0;
     this.strip = new Strip();
     this.curve = new Curve();
+    this.likeness = new Likeness();
+    /** @type {string | null | undefined} undefined while the claim is not known */
+    this.identity = undefined;
+    this.outdated = false;
     this.claim = h("p", { class: "claim" });
+    this.enrolment = h("p", { class: "enrolment", hidden: true });
     this.pill = h("span", { class: "pill" });
     this.title = h("p", { class: "title" });
     this.detail = h("p", { class: "detail" });
@@ -35,11 +43,11 @@ export class Card {
     this.element = h(
       "article",
       { class: "card", "aria-label": participant },
-      h("header", {}, h("div", {}, h("h3", {}, participant), this.claim), this.pill),
+      h("header", {}, h("div", {}, h("h3", {}, participant), this.claim, this.enrolment), this.pill),
       h("div", { class: "says" }, this.title, this.detail),
       h("figure", {}, this.strip.element, h("figcaption", { class: "spread" }, this.evidence, "last 2 min", this.level)),
       this.quality,
-      h("details", { class: "more" }, h("summary", {}, "Scores and offset curve"), this.scores, this.curve.element),
+      h("details", { class: "more" }, h("summary", {}, "Scores and evidence"), this.scores, this.likeness.element, this.curve.element),
     );
   }
 
@@ -55,16 +63,29 @@ export class Card {
     this.leftAt = 0;
     if (changed) this.judge(state);
     // A state message does not repeat the claim; only the sidecar's list says it.
-    if (state.identity !== undefined) write(this.claim, state.identity ? `claims to be ${state.identity}` : "claims no identity");
+    if (state.identity !== undefined) this.identity = state.identity;
+    if (this.identity !== undefined) write(this.claim, this.identity ? `claims to be ${this.identity}` : "claims no identity");
     write(this.title, title);
     write(this.detail, detail);
     this.measure(state);
     pairs(this.quality, qualityWords(state.quality));
     pairs(this.scores, Object.entries(state.scores ?? {}).map(([name, score]) => [detectorWord(name), scoreWords(score)]));
     this.curve.show(findCurve(state));
+    this.likeness.show(findLikeness(state));
+    // Only the comparison knows; while it abstains for another reason, what it said last still holds.
+    const compared = state.scores?.pairwise;
+    if (compared) this.outdated = compared.reason === OUTDATED || (this.outdated && compared.score === null);
     delete this.element.dataset.left;
     if (state.reason === ENDED) this.leave(now);
     return changed;
+  }
+
+  /** @param {Register} register */
+  stand(register) {
+    const { kind, text } = register.standing(this.identity, this.outdated) ?? { kind: "none", text: "" };
+    this.enrolment.hidden = !text;
+    this.enrolment.dataset.kind = kind;
+    write(this.enrolment, text);
   }
 
   /** @param {ParticipantState} state */
@@ -99,28 +120,13 @@ export class Card {
   }
 }
 
-/**
- * Writes a description list; its elements are replaced only where the names changed.
- * @param {HTMLElement} list
- * @param {Array<[string, string]>} entries
- */
-export function pairs(list, entries) {
-  if (list.children.length !== entries.length) {
-    list.replaceChildren(...entries.map(() => h("div", {}, h("dt"), h("dd"))));
-  }
-  entries.forEach(([name, value], index) => {
-    const [term, words] = list.children[index].children;
-    write(term, name);
-    write(words, value);
-  });
-}
-
 /** All calls; dispatches `verdict` with the state whose verdict changed and `joined` with that of a new participant. */
 export class Board extends EventTarget {
   /** @param {HTMLElement} element */
   constructor(element) {
     super();
     this.element = element;
+    this.register = new Register();
     /** @type {Map<string, { element: HTMLElement, grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }>} */
     this.calls = new Map();
   }
@@ -140,6 +146,7 @@ export class Board extends EventTarget {
     const card = known ?? new Card(state.participant);
     if (!known) this.addCard(call, state.participant, card);
     const changed = card.update(state, now);
+    card.stand(this.register);
     if (!known) this.dispatchEvent(new CustomEvent("joined", { detail: state }));
     // Somebody who just came and of whom nothing is known yet is no news.
     if (changed && (known || state.verdict !== "inconclusive")) this.dispatchEvent(new CustomEvent("verdict", { detail: state }));
@@ -161,6 +168,12 @@ export class Board extends EventTarget {
         if (now - card.leftAt > KEPT_AFTER_LEAVING) this.removeCard(name, participant);
       }
     }
+  }
+
+  /** @param {import("./types.js").IdentityInfo[]} identities who is enrolled now */
+  enrolled(identities) {
+    this.register.take(identities);
+    for (const card of this.cards) card.stand(this.register);
   }
 
   /** @param {number} [now] whether someone has not been heard of for a while, so that the list should be fetched */

@@ -54,6 +54,22 @@ export function write(element, text) {
 }
 
 /**
+ * Writes a description list; its elements are replaced only where the names changed.
+ * @param {HTMLElement} list
+ * @param {Array<[string, string]>} entries
+ */
+export function pairs(list, entries) {
+  if (list.children.length !== entries.length) {
+    list.replaceChildren(...entries.map(() => h("div", {}, h("dt"), h("dd"))));
+  }
+  entries.forEach(([name, value], index) => {
+    const [term, words] = list.children[index].children;
+    write(term, name);
+    write(words, value);
+  });
+}
+
+/**
  * An element of the page that must exist.
  * @param {string} id
  * @returns {HTMLElement}

@@ -3,10 +3,10 @@
  * of order (delivery is at least once, and REST runs beside the socket): a row is always what its messages say in order.
  */
 
-import { pairs } from "./cards.js";
 import { Curve, findCurve } from "./curve.js";
-import { h, write } from "./dom.js";
+import { h, pairs, write } from "./dom.js";
 import { icon } from "./icons.js";
+import { Likeness, findLikeness } from "./likeness.js";
 import { clock, detectorWord, lasted, phrase, scoreWords } from "./words.js";
 
 /** @typedef {import("./types.js").FindingMessage} FindingMessage */
@@ -23,6 +23,7 @@ class Row {
     /** @type {FindingMessage[]} in the order of their sequence numbers, at least one once the row is used */
     this.messages = [message];
     this.curve = new Curve();
+    this.likeness = new Likeness();
     this.status = h("span", { class: "status" });
     this.title = h("span", { class: "title" });
     this.time = h("span", { class: "time" });
@@ -32,7 +33,7 @@ class Row {
     const who = h("span", { class: "who" }, h("b", {}, message.participant), ` in ${message.call}`);
     const summary = h("summary", {}, this.status, this.title, who, this.time);
     const id = h("p", { class: "id" }, "Finding ", h("code", {}, message.id));
-    const body = h("div", { class: "body" }, this.detail, this.curve.element, this.scores, this.steps, id);
+    const body = h("div", { class: "body" }, this.detail, this.likeness.element, this.curve.element, this.scores, this.steps, id);
     this.element = h("li", {}, h("details", { class: "finding", "data-id": message.id }, summary, body));
     this.show();
   }
@@ -71,6 +72,7 @@ class Row {
     write(this.detail, detail);
     this.score(told);
     this.curve.show(findCurve(told));
+    this.likeness.show(findLikeness(told));
     this.steps.replaceChildren(...this.messages.map((message) => this.step(message)));
   }
 

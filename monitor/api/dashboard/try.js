@@ -1,6 +1,6 @@
 /** The page that publishes your own camera and shows what subscribers are told about you. */
 
-import { ApiError, whipAddress } from "./api.js";
+import { ApiError, getIdentities, whipAddress } from "./api.js";
 import { Board } from "./cards.js";
 import { byId, write } from "./dom.js";
 import { FindingList } from "./findings.js";
@@ -30,12 +30,15 @@ const name = `you-${[...crypto.getRandomValues(new Uint8Array(2))].map((byte) =>
 const { feed, start: startFeed } = connect();
 const board = new Board(byId("board"));
 const findings = new FindingList(byId("findings"), byId("no-findings"));
+const identity = /** @type {HTMLInputElement} */ (byId("identity"));
 const preview = /** @type {HTMLVideoElement} */ (byId("preview"));
 /** @type {MediaStream | null} */
 let stream = null;
 /** @type {Publication | null} */
 let publication = null;
 let deadline = 0;
+/** @type {string} who the one before the camera claims to be, while it is on */
+let claimed = "";
 let skew = 0;
 
 /**
@@ -46,6 +49,7 @@ function show(phase, text) {
   document.body.dataset.camera = phase;
   byId("start").hidden = phase !== "off";
   byId("stop").hidden = phase === "off";
+  identity.disabled = phase !== "off";
   byId("stage-hint").hidden = stream !== null;
   write(byId("progress"), text);
 }
@@ -69,8 +73,10 @@ async function startCamera() {
   complain("");
   if (!navigator.mediaDevices) return complain(INSECURE);
   if (!feed.token) return feed.useToken(null);
-  const mine = new Publication(whipAddress(CALL, name), feed.token);
+  claimed = identity.value.trim();
+  const mine = new Publication(whipAddress(CALL, name, claimed), feed.token);
   publication = mine;
+  if (claimed) enrolled();
   show("starting", "Waiting for camera and microphone");
   try {
     const media = await navigator.mediaDevices.getUserMedia(MEDIA);
@@ -85,6 +91,15 @@ async function startCamera() {
     if (publication === mine) refuse(error);
   }
   return undefined;
+}
+
+/** Whether the claimed one is enrolled is shown on the card; without an answer the card says nothing of it. */
+async function enrolled() {
+  try {
+    board.enrolled((await getIdentities(feed.token)).identities);
+  } catch (error) {
+    complain(explain(error));
+  }
 }
 
 /** @param {MediaStream} media */
@@ -141,7 +156,7 @@ feed.addEventListener("message", (event) => {
   if (!("participant" in message) || !isMe(message)) return;
   if (message.type === "state" && publication) {
     skew = new Date(message.time).getTime() - Date.now();
-    board.update({ ...message, identity: null });
+    board.update({ ...message, identity: claimed || null });
     byId("no-calls").hidden = true;
   }
   // The browser notices a session that the sidecar ended only after half a minute; subscribers are told at once.

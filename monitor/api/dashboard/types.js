@@ -42,6 +42,56 @@
  * @property {string | null} reason
  * @property {Object<string, DetectorScore>} scores
  * @property {Object<string, unknown>} evidence
+ *
+ * @typedef {object} Measure
+ * @property {number | null} value in standard deviations of genuine looks; higher is more suspicious
+ * @property {number | null} p_value
+ * @property {number | null} [distance]
+ *
+ * @typedef {object} WorstPair outlines of the two looks that fit least
+ * @property {Array<[number, number]>} live
+ * @property {Array<[number, number]>} reference
+ * @property {number} [age_seconds]
+ * @property {number | null} [distance]
+ *
+ * @typedef {object} PairwiseEvidence
+ * @property {Measure} [identity]
+ * @property {Measure} [artefact]
+ * @property {Measure | null} [within_call]
+ * @property {string} [rung] the call conditions that it was compared in
+ * @property {string} [made] RFC 3339, when the reference was made
+ * @property {WorstPair | null} [worst_pair]
+ *
+ * @typedef {object} VersionInfo one enrolment of an identity
+ * @property {number} version
+ * @property {string} state
+ * @property {string} enrolled RFC 3339
+ * @property {string} enrolled_by
+ * @property {{ by: string, given: string, expires: string | null, purpose: string, evidence_sha256: string | null }} consent
+ *
+ * @typedef {object} IdentityInfo
+ * @property {string} name
+ * @property {"active" | "pending_approval" | "expired"} state
+ * @property {VersionInfo} version
+ * @property {number | null} pending
+ * @property {number} versions
+ *
+ * @typedef {object} Policy
+ * @property {boolean} consent_required
+ * @property {number} consent_days
+ * @property {boolean} second_approver
+ * @property {number} max_upload_bytes
+ *
+ * @typedef {object} EnrolmentJob
+ * @property {string} id
+ * @property {string} identity
+ * @property {"waiting" | "running" | "done" | "refused" | "failed" | "cancelled"} state
+ * @property {string} stage
+ * @property {number} progress 0 to 1
+ * @property {string[]} reasons
+ * @property {Object<string, any>} [quality]
+ * @property {Array<Array<[number, number]>>} [poses] outlines
+ * @property {{ version: number, state: string }} [enrolled]
  */
 
 export {};

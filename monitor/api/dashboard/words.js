@@ -46,14 +46,33 @@ export const REASONS = {
     title: "Lips and voice do not fit",
     detail: "No shift in time makes the lips fit the voice.",
   },
+  reference_outdated: {
+    title: "Reference outdated",
+    detail: "It was made by other encoders than those that run here. Enrol this person again.",
+  },
+  identity_mismatch: {
+    title: "Not like the enrolled person",
+    detail: "The face is farther from the enrolled recordings than usual, too little to suspect anything.",
+  },
+  face_changes_unnaturally: {
+    title: "Face may be worked on",
+    detail: "The picture of the face has more traces of manipulation than usual, too little to suspect anything.",
+  },
 };
 
-/** @type {Object<string, string>} what follows the reason where the verdict is a suspicion */
+const SUSPECT = "Evidence is growing but has not reached the alert level, so no finding is open.";
+
+/** @type {Object<string, string>} what follows the reason where the verdict is an alert */
 const CONSEQUENCES = {
-  suspect: "Evidence is growing but has not reached the alert level, so no finding is open.",
-  alert:
+  lips_disagree_with_voice:
     "Typical of a dubbed or replaced voice, another person's audio or a broken lip-sync. " +
     "A very long audio delay looks the same: check with the person another way.",
+  identity_mismatch:
+    "Typical of a swapped face, or of another person. A much changed look or an unusual camera can do it too: " +
+    "check with the person another way.",
+  face_changes_unnaturally:
+    "Typical of a swapped or re-rendered face. Beauty filters and virtual make-up look the same: have them turned off, " +
+    "and check with the person another way.",
 };
 
 /** @type {Object<string, Phrase>} what a verdict says where its reason is missing or new to this page */
@@ -62,7 +81,7 @@ const WITHOUT_REASON = {
     title: "Fits the enrolled person",
     detail: "What could be checked just now agrees with the references. It is a judgement of this moment, not a proof.",
   },
-  suspect: { title: "Something does not fit", detail: CONSEQUENCES.suspect },
+  suspect: { title: "Something does not fit", detail: SUSPECT },
   alert: { title: "Evidence of a forgery", detail: "The evidence passed the alert level. Check with the person another way." },
   inconclusive: { title: "Cannot tell", detail: "There is not enough to judge." },
 };
@@ -103,8 +122,8 @@ export function phrase(verdict, reason) {
   const plain = WITHOUT_REASON[verdict] ?? WITHOUT_REASON.inconclusive;
   if (verdict === "bona_fide" || !reason) return plain;
   const known = REASONS[reason] ?? { title: readable(reason), detail: plain.detail };
-  if (verdict === "alert" && reason === "lips_disagree_with_voice") return { title: known.title, detail: CONSEQUENCES.alert };
-  if (verdict === "suspect") return { title: known.title, detail: CONSEQUENCES.suspect };
+  if (verdict === "alert") return { title: known.title, detail: CONSEQUENCES[reason] ?? plain.detail };
+  if (verdict === "suspect") return { title: known.title, detail: SUSPECT };
   return known;
 }
 
@@ -119,9 +138,25 @@ export function rarity(p) {
 
 /** @param {import("./types.js").DetectorScore} score */
 export function scoreWords(score) {
+  if (score.reason === "not_enrolled") return "nobody to compare with";
   if (score.reason) return REASONS[score.reason]?.title ?? readable(score.reason);
   if (typeof score.p_value === "number") return rarity(score.p_value);
   return typeof score.score === "number" ? `score ${score.score.toFixed(2)}` : "no score";
+}
+
+/**
+ * One part of a comparison: how rare it is among genuine looks, and what was measured.
+ * @param {import("./types.js").Measure | null | undefined} part
+ */
+export function partWords(part) {
+  if (typeof part?.value !== "number") return "not known";
+  const rare = typeof part.p_value === "number" ? rarity(part.p_value) : "not calibrated";
+  return `${rare} (${signed(part.value)} σ)`;
+}
+
+/** @param {number} value */
+function signed(value) {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 }
 
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -183,4 +218,14 @@ export function clock(time, now = new Date()) {
   const of = date.toLocaleTimeString("en-GB");
   if (date.toDateString() === now.toDateString()) return of;
   return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${of}`;
+}
+
+/**
+ * The day of a time, as people write it.
+ * @param {string} time RFC 3339, or a day
+ */
+export function day(time) {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return "an unknown day";
+  return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }

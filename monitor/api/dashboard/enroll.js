@@ -1,0 +1,202 @@
+/** The page that enrols people: clips and a consent go in, progress and a quality report or the reasons against it come out. */
+
+import { ApiError, cancelEnrolment, decide, getEnrolment, getEnrolments, getIdentities } from "./api.js";
+import { byId, h, write } from "./dom.js";
+import { JobView, isOver } from "./job.js";
+import { connect } from "./link.js";
+import { EraseDialog, People } from "./people.js";
+import { Upload, sha256 } from "./upload.js";
+
+const POLL = 1_000;
+const MEGA = 1024 * 1024;
+const ACTOR = "sidewitness.actor";
+
+const { feed, start } = connect();
+const people = new People(byId("people"), byId("no-people"));
+const view = new JobView();
+const dialog = new EraseDialog();
+const form = /** @type {HTMLFormElement} */ (byId("form"));
+/** @type {import("./types.js").Policy | null} */
+let policy = null;
+/** @type {Upload | null} */
+let upload = null;
+/** @type {string | null} the enrolment that is watched */
+let watched = null;
+let timer = 0;
+
+/** @param {string} id */
+const field = (id) => /** @type {HTMLInputElement} */ (byId(id));
+/** @param {string} id */
+const text = (id) => field(id).value.trim();
+/** @param {string} id */
+const files = (id) => [...(field(id).files ?? [])];
+
+/** @param {string} words empty hides it */
+function complain(words) {
+  write(byId("problem"), words);
+  byId("problem").hidden = !words;
+}
+
+/** @param {unknown} error */
+function explain(error) {
+  if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
+  if (error.status === 401) return "The sidecar refused the token. Enter it again.";
+  return error.retryAfter ? `${error.message} (in ${error.retryAfter} seconds)` : error.message;
+}
+
+/**
+ * @param {() => Promise<void>} work
+ * @returns {Promise<void>}
+ */
+async function attempt(work) {
+  try {
+    await work();
+  } catch (error) {
+    complain(explain(error));
+    if (error instanceof ApiError && error.status === 401) feed.useToken(null);
+  }
+}
+
+async function refresh() {
+  const answer = await getIdentities(feed.token);
+  policy = answer.policy;
+  people.show(answer.identities);
+  for (const id of ["by", "given"]) field(id).required = policy.consent_required;
+  byId("approval").hidden = !policy.second_approver;
+}
+
+/** Goes on with an enrolment that was begun before this page was loaded. */
+async function resume() {
+  if (watched || upload) return;
+  const running = (await getEnrolments(feed.token)).filter((job) => !isOver(job)).at(-1);
+  if (running) watch(running);
+}
+
+/** @param {import("./types.js").EnrolmentJob} job */
+function watch(job) {
+  window.clearTimeout(timer);
+  watched = isOver(job) ? null : job.id;
+  view.show(job);
+  lock(watched !== null);
+  if (watched) timer = window.setTimeout(() => attempt(poll), POLL);
+  else attempt(refresh);
+}
+
+async function poll() {
+  const id = watched;
+  if (!id) return;
+  try {
+    watch(await getEnrolment(feed.token, id));
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status) lose();
+    else timer = window.setTimeout(() => attempt(poll), POLL);
+    throw error;
+  }
+}
+
+function lose() {
+  watched = null;
+  view.hide();
+  lock(false);
+}
+
+/** @param {boolean} busy */
+function lock(busy) {
+  /** @type {HTMLButtonElement} */ (byId("enrol")).disabled = busy;
+}
+
+/** @returns {string} what is wrong with what was entered, or nothing */
+function objection() {
+  const bytes = files("clips").reduce((sum, { size }) => sum + size, 0);
+  if (policy && bytes > policy.max_upload_bytes) {
+    return `These clips have ${Math.ceil(bytes / MEGA)} MB together; at most ${Math.floor(policy.max_upload_bytes / MEGA)} are taken.`;
+  }
+  return "";
+}
+
+/** @returns {Promise<import("./upload.js").Consent | null>} */
+async function consent() {
+  const [evidence] = files("evidence");
+  if (!text("by")) return null;
+  return {
+    by: text("by"),
+    given: text("given"),
+    ...(text("expires") ? { expires: text("expires") } : {}),
+    ...(text("purpose") ? { purpose: text("purpose") } : {}),
+    ...(evidence ? { evidence_sha256: await sha256(evidence) } : {}),
+  };
+}
+
+async function enrol() {
+  const wrong = objection();
+  complain(wrong);
+  if (wrong) return;
+  if (!feed.token) return feed.useToken(null);
+  const order = { name: text("name"), actor: text("actor"), consent: await consent(), clips: files("clips") };
+  lock(true);
+  view.sending(order.name, 0);
+  const mine = new Upload(feed.token, order, (share) => upload === mine && view.sending(order.name, share));
+  upload = mine;
+  try {
+    const job = await mine.send();
+    upload = null;
+    watch(job);
+  } catch (error) {
+    upload = null;
+    lose();
+    throw error;
+  }
+  return undefined;
+}
+
+async function cancel() {
+  if (upload) return upload.stop();
+  const id = watched;
+  if (!id) return undefined;
+  await cancelEnrolment(feed.token, id);
+  window.clearTimeout(timer);
+  lose();
+  return undefined;
+}
+
+/** @param {{ name: string, act: import("./people.js").Act }} order */
+async function act({ name, act: what }) {
+  complain("");
+  if (what === "erase" && !(await dialog.ask(name))) return;
+  const answer = await decide(feed.token, name, what, text("actor"));
+  if (what === "erase") receipt(answer.receipt);
+  await refresh();
+}
+
+/** @param {Object<string, any>} told */
+function receipt(told) {
+  byId("receipt").hidden = false;
+  byId("receipt").replaceChildren(
+    h("b", {}, "Erased. "),
+    "Keep this receipt; it names nobody. ",
+    h("code", {}, `${told.id} of ${told.erased}, audit line ${told.audit}, ${told.audit_hash}`),
+  );
+}
+
+function listClips() {
+  const size = (/** @type {number} */ bytes) => `${Math.max(1, Math.round(bytes / MEGA))} MB`;
+  byId("chosen").replaceChildren(...files("clips").map((clip) => h("li", {}, `${clip.name}, ${size(clip.size)}`)));
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(enrol);
+});
+people.addEventListener("act", (event) => attempt(() => act(/** @type {CustomEvent} */ (event).detail)));
+view.addEventListener("cancel", () => attempt(cancel));
+field("clips").addEventListener("change", listClips);
+field("actor").addEventListener("change", () => sessionStorage.setItem(ACTOR, text("actor")));
+feed.addEventListener("message", (event) => {
+  if (/** @type {CustomEvent} */ (event).detail.type !== "hello") return;
+  attempt(refresh);
+  attempt(resume);
+});
+field("actor").value = sessionStorage.getItem(ACTOR) ?? "";
+field("given").value = new Date().toISOString().slice(0, 10);
+byId("job").append(view.element);
+start();

@@ -1,0 +1,156 @@
+/** One enrolment as it goes: how far it is, why it was refused, or how good the reference is and which poses it holds. */
+
+import { h, pairs, s, write } from "./dom.js";
+import { drawing, isOutline } from "./outline.js";
+
+/** @typedef {import("./types.js").EnrolmentJob} EnrolmentJob */
+
+const POSE = 64;
+
+/** @type {Object<string, string>} */
+const TITLES = {
+  uploading: "Sending the clips",
+  waiting: "Waiting for its turn",
+  running: "Enrolling",
+  done: "Enrolled",
+  refused: "These clips do not make a reference",
+  failed: "The enrolment failed",
+  cancelled: "Stopped",
+};
+const DETAILS = {
+  approval: "Somebody else must approve it before calls are compared with it.",
+  active: "From now on, calls that claim this identity are compared with it.",
+};
+
+/** @param {EnrolmentJob} job */
+export const isOver = ({ state }) => !["waiting", "running"].includes(state);
+
+/**
+ * The quality report in words.
+ * @param {Object<string, any>} quality
+ * @returns {Array<[string, string]>}
+ */
+export function qualityReport(quality) {
+  /** @type {Array<[string, string | null]>} */
+  const rows = [
+    ["Face seen", seconds(quality.face_seconds)],
+    ["Speech heard", seconds(quality.speech_seconds)],
+    ["Moments kept", count(quality.gallery, quality.shots)],
+    ["Head turned", range(quality.yaw)],
+    ["Head tilted", range(quality.pitch)],
+    ["Call conditions", Array.isArray(quality.rungs) ? quality.rungs.join(", ") : null],
+    ["One person throughout", typeof quality.one_person_checked === "boolean" ? checked(quality.one_person_checked) : null],
+  ];
+  return rows.flatMap(([name, words]) => (words === null ? [] : [/** @type {[string, string]} */ ([name, words])]));
+}
+
+/** @param {unknown} value */
+function seconds(value) {
+  return typeof value === "number" ? `${Math.round(value)} s` : null;
+}
+
+/**
+ * @param {unknown} kept
+ * @param {unknown} of
+ */
+function count(kept, of) {
+  return typeof kept === "number" && typeof of === "number" ? `${kept} of ${of} looks` : null;
+}
+
+/** @param {unknown} value */
+function range(value) {
+  if (!Array.isArray(value) || !value.every((each) => Number.isFinite(each))) return null;
+  const [low, high] = value.map((each) => `${Math.round(each)}°`.replace("-", "−"));
+  return `${low} to ${high}`;
+}
+
+/** @param {boolean} was */
+function checked(was) {
+  return was ? "checked" : "could not be checked: no identity encoder is installed";
+}
+
+/** The view; dispatches `cancel`. `element` goes into the page. */
+export class JobView extends EventTarget {
+  constructor() {
+    super();
+    this.title = h("h2", {});
+    this.stage = h("p", { class: "help", role: "status" });
+    this.bar = /** @type {HTMLProgressElement} */ (h("progress", { max: 1, value: 0, "aria-label": "Progress" }));
+    this.cancel = h("button", { class: "button small", type: "button" }, "Stop");
+    this.reasons = h("ul", { class: "reasons" });
+    this.quality = h("dl", { class: "scores" });
+    this.poses = h("div", { class: "poses" });
+    this.posesFigure = h("figure", { hidden: true }, h("p", { class: "figure-title" }, "Accepted poses"), this.poses);
+    this.element = h(
+      "section",
+      { class: "card job", hidden: true, "aria-label": "This enrolment" },
+      h("div", { class: "heading" }, this.title, this.cancel),
+      this.bar,
+      this.stage,
+      this.reasons,
+      this.quality,
+      this.posesFigure,
+    );
+    this.cancel.addEventListener("click", () => this.dispatchEvent(new CustomEvent("cancel")));
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} share of the clips that was sent
+   */
+  sending(name, share) {
+    this.frame("uploading", name, share, share < 1 ? `${Math.floor(share * 100)} %` : "Waiting for the sidecar's answer");
+    this.list([]);
+    this.report({}, []);
+  }
+
+  /** @param {EnrolmentJob} job */
+  show(job) {
+    const after = job.enrolled?.state === "pending_approval" ? DETAILS.approval : DETAILS.active;
+    this.frame(job.state, job.identity, job.progress, job.state === "done" ? after : job.stage);
+    this.cancel.hidden = isOver(job);
+    this.bar.hidden = isOver(job);
+    this.list(job.state === "done" ? (job.quality?.advice ?? []) : job.reasons);
+    this.report(job.quality ?? {}, job.poses ?? []);
+  }
+
+  hide() {
+    this.element.hidden = true;
+  }
+
+  /**
+   * @param {string} state
+   * @param {string} name
+   * @param {number} share
+   * @param {string} stage
+   */
+  frame(state, name, share, stage) {
+    this.element.hidden = false;
+    this.element.dataset.state = state;
+    write(this.title, `${TITLES[state] ?? state}: ${name}`);
+    write(this.stage, stage);
+    this.bar.hidden = false;
+    this.bar.value = share;
+    this.cancel.hidden = false;
+  }
+
+  /** @param {string[]} reasons */
+  list(reasons) {
+    this.reasons.replaceChildren(...reasons.map((reason) => h("li", {}, reason)));
+  }
+
+  /**
+   * @param {Object<string, any>} quality
+   * @param {Array<unknown>} poses
+   */
+  report(quality, poses) {
+    pairs(this.quality, qualityReport(quality));
+    const outlines = poses.filter(isOutline);
+    this.posesFigure.hidden = !outlines.length;
+    this.poses.replaceChildren(
+      ...outlines.map((points) =>
+        s("svg", { class: "pose", viewBox: `0 0 ${POSE} ${POSE}`, width: POSE, height: POSE, "aria-hidden": "true" }, drawing(points, 3, 3, POSE - 6, "kept")),
+      ),
+    );
+  }
+}

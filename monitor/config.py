@@ -71,6 +71,7 @@ class Settings(BaseSettings):
 
     ice_servers: tuple[IceServer, ...] = ()
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    max_upload_mb: int = Field(default=2048, ge=1, le=65536)
     max_sdp_bytes: int = Field(default=32768, ge=1024, le=262144)
     cors_origins: tuple[str, ...] = ("*",)
 

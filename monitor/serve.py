@@ -28,15 +28,19 @@ from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.api.app import Parts, build
 from monitor.api.auth import Token, load_or_make
-from monitor.api.identities import People
+from monitor.api.enrolments import Enrolments, Work
+from monitor.api.identities import People, Policy
+from monitor.api.uploads import Uploads
 from monitor.api.whip import Answer
 from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import Host
 from monitor.identity.opening import open_vault
+from monitor.identity.registry import Identities
 from monitor.identity.sweeper import Sweeper
 from monitor.identity.vault import Vault
 from monitor.metrics import Metrics
 from monitor.participant import SessionFactory
+from monitor.report import ParticipantKey
 
 Announce = Callable[[str], None]
 
@@ -126,24 +130,28 @@ def assemble(
     return Running(parts, build(settings, parts))
 
 
-async def serve(
-    settings: Settings,
-    token: str,
-    factory: SessionFactory,
-    answer: Answer,
-    ready: Callable[[str], None],
-    vault: Vault | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How sessions are begun, offers answered and people enrolled; `key` is that of the face encoders, if any."""
+
+    factory: SessionFactory
+    answer: Answer
+    enrol: Work
+    key: str | None = None
+
+
+async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called with the base URL once connections are accepted.
 
     The vault is open already; here it is swept.
     """
     listener = listen(settings.host, settings.port)
     journal = Journal(settings.journal_url, settings.findings_kept)
-    sweeper = Sweeper(vault, settings.retention_sweep_minutes * 60.0) if vault else None
+    sweeper = Sweeper(vault, settings.retention_sweep_minutes * 60.0)
     try:
         await asyncio.to_thread(journal.open)
-        running = assemble(settings, token, factory, answer, journal)
+        people = await asyncio.to_thread(people_of, settings, live, vault)
+        running = assemble(settings, token, live.factory, live.answer, journal, people)
 
         async def drain() -> None:
             try:
@@ -151,15 +159,21 @@ async def serve(
             except TimeoutError:
                 log.get("serve").warning("not everything could be let go in time", seconds=settings.drain_seconds)
 
-        if sweeper:
-            sweeper.start()
+        sweeper.start()
         server = Server(server_config(settings, running.app), lambda: ready(address(listener)), drain)
         await server.serve([listener])
     finally:
-        if sweeper:
-            await sweeper.close()
+        await sweeper.close()
         journal.close()
         listener.close()
+
+
+def people_of(settings: Settings, live: Live, vault: Vault) -> People:
+    """Give what the surface needs to enrol people and tell of them; raises `ConfigError` for the folder of uploads."""
+    uploads = Uploads(settings.state_dir / "uploads", settings.max_upload_mb << 20)
+    uploads.open()
+    policy = Policy(settings.consent_required, settings.consent_days, settings.second_approver, live.key)
+    return People(vault, Identities(vault), uploads, Enrolments(live.enrol), policy)
 
 
 def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
@@ -185,10 +199,14 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def live_parts(settings: Settings) -> tuple[SessionFactory, Answer]:
-    """Load the models and return how sessions are begun and offers answered; raises `EngineError` or `ConfigError`."""
+def live_parts(settings: Settings, vault: Vault) -> Live:
+    """Load the models and say how sessions are begun, offers answered, people enrolled.
+
+    Raises `EngineError` or `ConfigError`.
+    """
     # Here and not above: the tests of the surface need neither engines nor WebRTC.
     from engines.base import MODELS
+    from monitor.api.enroller import enroller
     from monitor.decision.decide import DecisionConfig
     from monitor.models import load_models
     from monitor.session import Session, SessionConfig
@@ -218,7 +236,12 @@ def live_parts(settings: Settings) -> tuple[SessionFactory, Answer]:
     async def answer(offer: str) -> tuple[WebRtcPeer, str]:
         return await WebRtcPeer.answer(offer, tap)
 
-    return lambda key: Session(key, models, config), answer
+    identities = Identities(vault)
+
+    def factory(key: ParticipantKey) -> Session:
+        return Session(key, models, config, identities.lookup(key.identity) if key.identity is not None else None)
+
+    return Live(factory, answer, enroller(models, vault), models.faces.key if models.faces else None)
 
 
 def say(line: str) -> None:
@@ -240,14 +263,14 @@ def run(settings: Settings, announce: Announce = say) -> None:
     if not _is_loopback(settings.host):
         log.get("serve").warning("listening beyond this machine without TLS: put a TLS proxy in front")
     vault = open_vault(settings)
-    factory, answer = live_parts(settings)
+    live = live_parts(settings, vault)
 
     def ready(base: str) -> None:
         for line in greeting(base, None if given else token, settings):
             announce(line)
 
     with closing(vault), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, token, factory, answer, ready, vault))
+        runner.run(serve(settings, token, live, vault, ready))
 
 
 def greeting(base: str, token: str | None, settings: Settings) -> list[str]:

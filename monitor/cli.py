@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from monitor.commands import bench, doctor, engines, evaluate, identities, scan, serve, train
+from monitor.commands import bench, doctor, engines, enroll, evaluate, identities, scan, serve, train
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -53,6 +53,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.command)
 app.command("scan")(scan.command)
+app.command("enroll")(enroll.command)
 app.command("evaluate")(evaluate.command)
 app.add_typer(train.app, name="train")
 app.command("bench")(bench.command)

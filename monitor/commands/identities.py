@@ -104,7 +104,7 @@ def approve(name: Name, actor: Actor = None, config: Config = None, as_json: AsJ
       sidewitness identities approve "Jane Doe" --actor "Security desk"
     """  # noqa: D301
     with _opened(config) as (_settings, vault):
-        enrolled = vault.approve(name, actor or _user())
+        enrolled = vault.approve(name, actor or current_user())
     _say(as_json, {"version": enrolled.version, "state": enrolled.state}, f"version {enrolled.version} is active")
 
 
@@ -117,7 +117,7 @@ def reject(name: Name, actor: Actor = None, config: Config = None, as_json: AsJs
       sidewitness identities reject "Jane Doe"
     """  # noqa: D301
     with _opened(config) as (_settings, vault):
-        enrolled = vault.reject(name, actor or _user())
+        enrolled = vault.reject(name, actor or current_user())
     _say(as_json, {"version": enrolled.version, "state": enrolled.state}, f"version {enrolled.version} is destroyed")
 
 
@@ -135,7 +135,7 @@ def erase(name: Name, actor: Actor = None, yes: Yes = False, config: Config = No
     with _opened(config) as (_settings, vault):
         if not yes:
             typer.confirm("This cannot be undone. Erase?", abort=True, err=True)
-        receipt = vault.erase(name, actor or _user())
+        receipt = vault.erase(name, actor or current_user())
     if as_json:
         typer.echo(json.dumps(receipt.as_json()))
     else:
@@ -213,7 +213,7 @@ def rotate_key(actor: Actor = None, config: Config = None, as_json: AsJson = Fal
     from monitor.identity.opening import rotate
 
     with _opened(config) as (settings, vault):
-        count = rotate(settings, vault, actor or _user())
+        count = rotate(settings, vault, actor or current_user())
     _say(as_json, {"wrapped": count}, f"keys wrapped with the new master key: {count}" if count else NO_NEW_KEY)
 
 
@@ -230,7 +230,8 @@ def _opened(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
         vault.close()
 
 
-def _user() -> str:
+def current_user() -> str:
+    """Say who runs this command, for the audit log."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

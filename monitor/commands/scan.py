@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from monitor.models import Models
+    from monitor.identity.reference import Reference
     from monitor.scan import ClipVerdict
-    from monitor.session import SessionConfig
+    from monitor.types import Score
 
 
 def command(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Video files with sound.")],
     identity: Annotated[str | None, typer.Option(metavar="NAME", help="Whom the participant claims to be.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--config", help="The YAML file that names the vault, as `serve` has it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line and nothing else.")] = False,
     engine: Annotated[EngineName, typer.Option(help="What runs the encoders.")] = "openvino",
     window: Annotated[Literal["5", "10"], typer.Option(help="Window in seconds.")] = "5",
@@ -30,9 +34,10 @@ def command(
         Path | None, typer.Option(metavar="FOLDER", help="Model packs of other speech encoders; see `engines import`.")
     ] = None,
 ) -> int:
-    """Judge recorded clips by whether lips and voice belong together.
+    """Judge recorded clips: do lips and voice belong together, is the face that of the enrolled person.
 
-    A high agreement is no proof of a genuine person; a low one is evidence of a forgery.
+    Agreement of lips and voice is no proof of a genuine person; a lack of it is evidence of a forgery. Only who is
+    compared with an enrolled person can be found genuine.
 
     Example: sidewitness scan interview.mp4 --json
     """
@@ -41,25 +46,42 @@ def command(
     from engines.base import MODELS
     from monitor.decision.decide import DecisionConfig
     from monitor.models import load_models
+    from monitor.scan import scan
     from monitor.session import SessionConfig
 
     err = Console(stderr=True)
     config = SessionConfig(DecisionConfig(window_seconds=float(window)))
-    if identity is not None:
+    reference = _reference(identity, settings) if identity is not None else None
+    if identity is not None and reference is None:
         err.print("note: nobody is enrolled under that name: the clips are judged without a reference", markup=False)
-    verdicts, failed = _scan_all(clips, identity, config, err, as_json, load_models(engine, packs or MODELS))
+    judge = partial(
+        scan, models=load_models(engine, packs or MODELS), config=config, identity=identity, reference=reference
+    )
+    verdicts, failed = _scan_all(clips, judge, err, as_json)
     if not as_json and verdicts:
         _table(verdicts)
     return 1 if failed else 0
 
 
+def _reference(name: str, config: Path | None) -> Reference | None:
+    from monitor.config import load
+    from monitor.identity.opening import existing_vault
+    from monitor.identity.registry import Identities
+
+    vault = existing_vault(load(config))
+    if vault is None:
+        return None
+    with vault as opened:
+        opened.open()
+        return Identities(opened).reference(name)
+
+
 def _scan_all(
-    clips: list[Path], identity: str | None, config: SessionConfig, err: Console, as_json: bool, models: Models
+    clips: list[Path], judge: Callable[..., ClipVerdict], err: Console, as_json: bool
 ) -> tuple[list[ClipVerdict], int]:
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from monitor.scan import scan
     from monitor.tap.replay import probe_clip
     from monitor.tap.source import SourceError
 
@@ -75,7 +97,7 @@ def _scan_all(
         for clip in clips:
             try:
                 task = progress.add_task(escape(clip.name), total=max(probe_clip(clip).seconds, 0.1))
-                verdict = scan(clip, models, config, partial(_advance, progress, task), identity)
+                verdict = judge(clip, progress=partial(_advance, progress, task))
             except SourceError as error:
                 failed += 1
                 err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
@@ -99,20 +121,22 @@ def _table(verdicts: list[ClipVerdict]) -> None:
 
     from monitor.words import say
 
-    table = Table("clip", "seconds", "verdict", "agreement", "p", "in words")
+    table = Table("clip", "seconds", "verdict", "agreement", "p", "face", "p", "in words")
     colours = {"alert": "bold red", "suspect": "yellow", "bona_fide": "green", "inconclusive": "dim"}
     for verdict in verdicts:
-        score = verdict.scores[0]
-        value = "-" if score.value is None else f"{-score.value:.2f}"
-        p = "-" if score.p_value is None else f"{score.p_value:.3f}"
+        lips, face = verdict.scores
         style = colours[verdict.verdict.value]
-        words = say(verdict.verdict, verdict.reason)
         table.add_row(
             escape(Path(verdict.clip).name),
             f"{verdict.seconds:.1f}",
             f"[{style}]{verdict.verdict.value}[/]",
-            value,
-            p,
-            words,
+            *_told(lips, -1),
+            *_told(face, 1),
+            say(verdict.verdict, verdict.reason),
         )
     Console().print(table)
+
+
+def _told(score: Score, sign: int) -> tuple[str, str]:
+    value = "-" if score.value is None else f"{sign * score.value:.2f}"
+    return value, "-" if score.p_value is None else f"{score.p_value:.3f}"

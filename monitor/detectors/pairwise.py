@@ -66,7 +66,7 @@ class PairwiseDetector:
         (`not_enrolled`; the change within the call is still shown), with one of other encoders
         (`reference_outdated`), without a population (`not_calibrated`), and on too few looks (`warming_up`).
         """
-        if self.population is None or self.population.key != key:
+        if self.population is None or not self.population.fits(key):
             return self._abstain(Reason.NOT_CALIBRATED, {})
         if len(live) < LEAST:
             return self._abstain(Reason.WARMING_UP, {"shots": len(live)})

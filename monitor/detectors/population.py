@@ -72,6 +72,10 @@ class Population:
         """How many people gave scores."""
         return len(np.unique(self.person))
 
+    def fits(self, key: str) -> bool:
+        """Say whether this holds for vectors of these encoders: the same, or the same without the second."""
+        return key in (self.key, self.key.split("-")[0] + "-")
+
     def value(self, components: Doubles, counted: Sequence[int]) -> float:
         """Bring the counted of the components (3,) to one size and give the largest: what the detector's score is."""
         return float((components / self.usual)[list(counted)].max())

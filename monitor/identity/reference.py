@@ -116,7 +116,7 @@ def build_reference(
         raise TemplateError("every rung needs the same moments, and at least one: make the ladder again")
     if clip.min() < 0 or clip.max() >= len(sources):
         raise TemplateError("the gallery names a source that is not listed: make it again")
-    if key != population.key:
+    if not population.fits(key):
         raise TemplateError("the population was made by other packs: make it again (train pairs)")
     norms = tuple(_norm(rung.vectors, clip, population, same_recording) for rung in rungs)
     mixture = adapted(FaceVectors.join([rung.vectors for rung in rungs]), population.mixture, population.kind)

@@ -1,0 +1,108 @@
+"""`sidewitness train pairs`: what is natural between looks at one face, and what genuine people score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.corpus import Row
+    from monitor.people import Built, Clip
+
+
+def command(
+    data: Annotated[Path, typer.Argument(help="A manifest.csv, or a folder of genuine clips, a folder a person.")],
+    split: Annotated[
+        Path | None, typer.Option(help="CSV with path,subject,group,fold; `matched` names the shipped one.")
+    ] = None,
+    packs: Annotated[Path | None, typer.Option(help="Folder with face_artefacts, and face_identity.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write; by default beside the pack.")] = None,
+    feature: Annotated[str, typer.Option(help="How two vectors are combined: abs, sub, squared or cubed.")] = "cubed",
+    matched: Annotated[
+        Path | None, typer.Option(help="Measure forged clips of the same people too; a folder for the report.")
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="Where looks at faces are kept.")] = Path(".cache/looks"),
+    workers: Annotated[int | None, typer.Option(help="Processes that read clips; by default one a core.")] = None,
+) -> int:
+    """Fit the pair model to genuine clips, score each person against themselves, and write the population.
+
+    With --matched, clips that the manifest calls fake are compared with the same person's genuine ones.
+
+    Example: sidewitness train pairs clips.csv --split matched --matched runs/matched
+    """
+    from engines.base import MODELS
+    from monitor.detectors.pairs import FEATURES
+    from monitor.detectors.population import FILE
+    from monitor.matched import compare_people, write
+    from monitor.models import ARTEFACTS
+
+    if feature not in FEATURES:
+        raise typer.BadParameter(f"unknown feature {feature!r}: there is {', '.join(FEATURES)}", param_hint="--feature")
+    target = out or (packs or MODELS) / ARTEFACTS / FILE
+    built, clips = build(rows_of(data, split, forged=matched is not None), packs or MODELS, feature, cache, workers)
+    target.write_bytes(built.population.to_bytes())
+    typer.echo(f"{target}: {len(built.population.scores)} genuine windows of {built.population.people} people")
+    if matched is not None:
+        show(write(compare_people(clips, built), matched))
+    return 0
+
+
+def rows_of(data: Path, split: Path | None, forged: bool) -> list[Row]:
+    """Read the clips of a manifest or a folder; forged ones too where asked for. Raises `CorpusError`."""
+    from monitor.corpus import RESEARCH_SPLIT, apply_split, read_folder, read_manifest
+
+    rows = read_folder(data) if data.is_dir() else read_manifest(data)
+    if split is not None:
+        rows = apply_split(rows, RESEARCH_SPLIT.with_name("matched.csv") if str(split) == "matched" else split)
+    return [row for row in rows if forged or row.label == "real"]
+
+
+def build(
+    rows: Sequence[Row], packs: Path, feature: str, cache: Path, workers: int | None
+) -> tuple[Built, Sequence[Clip]]:
+    """Encode the clips and build the population of the genuine ones; raises `EngineError`."""
+    from engines.load import load_engine
+    from engines.training.pairs import fit_mixture
+    from monitor.detectors.pairs import FEATURES
+    from monitor.face.encoders import FaceEncoders
+    from monitor.models import ARTEFACTS, IDENTITY, home
+    from monitor.people import build_population, encode_clips
+    from monitor.progress import clip_progress
+
+    artefacts = load_engine(ARTEFACTS, models=home(ARTEFACTS, packs))
+    known = home(IDENTITY, packs)
+    identity = load_engine(IDENTITY, models=known) if (known / IDENTITY / "manifest.json").exists() else None
+    with clip_progress("looking at clips", len(rows)) as tick:
+        parts = [[r for r in rows if r.label == label] for label in ("real", "fake")]
+        real, fake = (
+            encode_clips(part, artefacts, identity, cache, label == "real", tick, workers) if part else []
+            for part, label in zip(parts, ("real", "fake"), strict=True)
+        )
+    kind = next(one for one in FEATURES if one == feature)
+    built = build_population(real, FaceEncoders(artefacts, identity).key, kind, fit_mixture)
+    return built, [*real, *fake]
+
+
+def show(told: dict[str, dict[str, dict[str, float]]]) -> None:
+    """Print each method's paired wins and AUC by every score."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from monitor.matched import SCORES
+
+    for method, scores in told.items():
+        some = scores["pairwise"]
+        table = Table(title=f"{method}: {some['forged_clips']} forged clips of {some['people']} people")
+        for heading in ("score", "paired wins", "95 %", "AUC", "95 %"):
+            table.add_column(heading)
+        for name in SCORES:
+            own = scores[name]
+            numbers = [own[n] for n in ("wins", "wins_low", "wins_high", "auc", "auc_low", "auc_high")]
+            wins, low, high, area, least, most = ("-" if n is None else f"{n:.2f}" for n in numbers)
+            table.add_row(name, wins, f"{low}-{high}", area, f"{least}-{most}")
+        Console(width=100).print(table)
+        typer.echo(f"p <= 0.05: {scores['p_at_most_0.05']}")

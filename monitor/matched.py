@@ -1,0 +1,227 @@
+"""Matched pairs: a person's forged clips beside that person's own genuine ones, each against the same enrolment.
+
+The only fair question to ask of a score that is relative to a person. Everything is told beside what the confounds
+alone would have said: bitrate, sharpness, detail and face size, compared with the same gallery in the same way.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.detectors.compare import IDENTITY, LOGIT, PAIRS, measure
+from monitor.detectors.pairs import pair_features
+from monitor.detectors.pairwise import components, nearest_rung, within_call
+from monitor.detectors.population import Population
+from monitor.evaluation import Result, summarise
+from monitor.face.condition import CONDITIONS
+from monitor.face.vectors import FaceVectors
+from monitor.identity.reference import Reference
+from monitor.people import Built, Clip, Indices, Trial, by_person, enrolled, trials, windows
+
+# What DiffFake takes of one clip.
+PUBLISHED_PAIRS = 30
+DETECTOR = ("pairwise", "identity", "artefact", "within_call")
+PARTS = ("logit", "pairs")
+ABSOLUTE = ("logit, absolute", "difffake")
+CONFOUNDS = ("bitrate", *CONDITIONS)
+SCORES = (*DETECTOR, *PARTS, *ABSOLUTE, *CONFOUNDS)
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One clip, or half of one, against one enrolment of the person it shows: its mean scores by name.
+
+    `trial` numbers the person's enrolments; `rung` is the condition it was shown in.
+    """
+
+    clip: str
+    label: str
+    method: str
+    person: str
+    trial: int
+    scores: Mapping[str, float]
+    p_value: float | None
+
+
+def published(vectors: FaceVectors, population: Population, seed: int = 0) -> float:
+    """Score a clip by itself as DiffFake does: minus the mean log-likelihood of 30 random pairs of its looks."""
+    first, second = np.triu_indices(len(vectors), 1)
+    picked = np.random.default_rng(seed).permutation(len(first))[:PUBLISHED_PAIRS]
+    a, b = vectors.artefacts[first[picked]], vectors.artefacts[second[picked]]
+    return -float(population.mixture.log_likelihood(pair_features(a, b, population.kind)).mean())
+
+
+def compare_people(clips: Sequence[Clip], built: Built, ladder: bool = True) -> list[Probe]:
+    """Probe every person of whom there are forged clips: forged and genuine against each enrolment.
+
+    A person with one genuine clip is enrolled from half of it: of a forged clip then the other half is probed, as of
+    the genuine one. With `ladder` the gallery is known on every rung.
+    """
+    forged: defaultdict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        if clip.row.label == "fake":
+            forged[clip.row.subject].append(clip)
+    found = []
+    for person, own in by_person(clips).items():
+        if person not in forged:
+            continue
+        population = built.measured_by(person)
+        for number, trial in enumerate(trials(own)):
+            reference = enrolled(trial, population, ladder)
+            for clip, rows, start in _pieces(trial, forged[person]):
+                found.append(_probe(clip, rows, start, trial, number, reference, population))
+    return found
+
+
+def _pieces(trial: Trial, forged: Sequence[Clip]) -> Iterable[tuple[Clip, Indices, Indices | None]]:
+    clip, rows = trial.probe
+    yield clip, rows, trial.start
+    for fake in forged:
+        whole = np.arange(len(fake))
+        if trial.start is None:
+            yield fake, whole, None
+            continue
+        # The same half as of the genuine clip, so that what is said and how the head moves is the same where it can be.
+        late = rows[0] > 0
+        halves = np.array_split(whole, 2)
+        yield fake, halves[1 if late else 0], halves[0 if late else 1]
+
+
+def _probe(
+    clip: Clip,
+    rows: Indices,
+    start: Indices | None,
+    trial: Trial,
+    number: int,
+    reference: Reference,
+    population: Population,
+) -> Probe:
+    begun = clip.recorded.take(start) if start is not None else None
+    found = [_scores(clip.recorded.take(window), begun, reference, population) for window in windows(rows) or [rows]]
+    scores = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+    scores["difffake"] = published(clip.recorded.take(rows), population)
+    scores["bitrate"] = clip.bitrate - float(np.mean([c.bitrate for c, _ in trial.enrolled]))
+    parts = np.array([scores[name] for name in DETECTOR[1:]])
+    counted = [n for n in range(len(parts)) if np.isfinite(parts[n])]
+    row = clip.row
+    p_value = population.p_value(parts, counted, once=True)
+    return Probe(row.name, row.label, method_of(row.method), row.subject, number, scores, p_value)
+
+
+def method_of(name: str) -> str:
+    """Give the method's own name: manifests put where a clip is from before a colon."""
+    return name.rsplit(": ", 1)[-1]
+
+
+def _scores(
+    live: FaceVectors, start: FaceVectors | None, reference: Reference, population: Population
+) -> dict[str, float]:
+    rung, _ = nearest_rung(live, reference, population)
+    gallery, norm = reference.rungs[rung].vectors, reference.norms[rung]
+    raw = measure(live, gallery, reference.mixture, population.kind)
+    z = norm.standardise(raw)
+    change = within_call(live, start, population)
+    parts = np.array([*components(raw, norm), np.nan if change is None else change])
+    counted = [n for n in range(len(parts)) if np.isfinite(parts[n])]
+    recorded = reference.rungs[0].vectors
+    gaps = np.median(live.condition, axis=0) - np.median(recorded.condition, axis=0)
+    return {
+        "pairwise": population.value(parts, counted),
+        "identity": float(z[IDENTITY]),
+        "artefact": float(parts[1]),
+        "within_call": float(parts[2]),
+        "logit": float(z[LOGIT]),
+        "pairs": float(z[PAIRS]),
+        "logit, absolute": float(live.logit.mean()),
+        **{name: float(gap) for name, gap in zip(CONDITIONS, gaps, strict=True)},
+    }
+
+
+def paired(probes: Sequence[Probe], score: str) -> list[float]:
+    """Say of each forged clip in how many of its enrolments it scored above the genuine probe; a tie is half."""
+    genuine = {(p.person, p.trial): p.scores[score] for p in probes if p.label == "real"}
+    wins: defaultdict[str, list[float]] = defaultdict(list)
+    for probe in probes:
+        own = genuine.get((probe.person, probe.trial))
+        if probe.label == "fake" and own is not None and np.isfinite([own, probe.scores[score]]).all():
+            wins[probe.clip].append(float(np.sign(probe.scores[score] - own)) / 2 + 0.5)
+    return [float(np.mean(own)) for own in wins.values()]
+
+
+def wilson(wins: float, count: int) -> tuple[float, float]:
+    """Interval of 95 % of a share (Wilson 1927)."""
+    if not count:
+        return 0.0, 1.0
+    z, share = 1.96, wins / count
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return float(max(centre - reach, 0)), float(min(centre + reach, 1))
+
+
+def summary(probes: Sequence[Probe], score: str) -> dict[str, Any]:
+    """Tell paired wins and AUC of one score with intervals; genuine probes are those of the same people."""
+    own = paired(probes, score)
+    low, high = wilson(sum(own), len(own))
+    results = [
+        Result(p.clip, p.label, p.method, p.person, p.scores[score], None)
+        for p in probes
+        if np.isfinite(p.scores[score])
+    ]
+    area = summarise(results)
+    return {
+        "wins": round(float(np.mean(own)), 4) if own else None,
+        "wins_low": round(low, 4),
+        "wins_high": round(high, 4),
+        "forged_clips": len(own),
+        "people": len({p.person for p in probes if p.label == "fake"}),
+        **{name: area[name] for name in ("auc", "auc_low", "auc_high")},
+    }
+
+
+def report(probes: Sequence[Probe]) -> dict[str, Any]:
+    """Tell each method, and all together, by every score; and how often p-values are at most 0.05, by label."""
+    methods = {"all": list(probes)}
+    for method in sorted({p.method for p in probes if p.label == "fake"}):
+        people = {p.person for p in probes if p.method == method}
+        methods[method] = [p for p in probes if p.method == method or (p.label == "real" and p.person in people)]
+    return {
+        method: {score: summary(own, score) for score in SCORES} | {"p_at_most_0.05": _small(own)}
+        for method, own in methods.items()
+    }
+
+
+def _small(probes: Sequence[Probe], level: float = 0.05) -> dict[str, Any]:
+    told = {}
+    for label in ("real", "fake"):
+        by: defaultdict[str, list[bool]] = defaultdict(list)
+        for probe in probes:
+            if probe.label == label and probe.p_value is not None:
+                by[probe.person].append(probe.p_value <= level)
+        # Each person weighs the same.
+        told[label] = round(float(np.mean([np.mean(own) for own in by.values()])), 4) if by else None
+    return told
+
+
+def write(probes: Sequence[Probe], folder: Path) -> dict[str, Any]:
+    """Write matched.csv (a row for each probe) and matched.json; give what the latter holds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "matched.csv").open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["clip", "label", "method", "person", "trial", "p_value", *SCORES])
+        for p in probes:
+            scores = [f"{p.scores[name]:.4f}" for name in SCORES]
+            table.writerow([p.clip, p.label, p.method, p.person, p.trial, p.p_value, *scores])
+    told = report(probes)
+    (folder / "matched.json").write_text(json.dumps(told, indent=2) + "\n")
+    return told

@@ -1,7 +1,7 @@
 """Same person or not, on photos: the identity encoder measured as the product uses it, from the picture on.
 
 Photos pass the tracker, the quality gate and the alignment of a live call. One that gives no shot is reported and takes
-part in no pair. Besides, the second photo of each pair is sent through every rung of the ladder of call conditions,
+part in no pair. Besides, the second photo of every pair is sent through each rung of the ladder of call conditions,
 against first photos as recorded and through the same rung.
 """
 
@@ -112,7 +112,7 @@ def measure(manifest: Path, out: Path, source: str = "", folder: Path = MODELS) 
         "seed": SEED,
         "pairs": rounded(told),
         "every_pair": rounded(verify(exhaustive, every)),
-        "rungs": {name: rounded(row) for name, row in _by_rung(encoded, pairs)},
+        "rungs": {name: rounded(row) for name, row in _by_rung(encoded, every)},
     }
     out.mkdir(parents=True, exist_ok=True)
     _write_pairs(out / "pairs.csv", encoded.photos, pairs, found)

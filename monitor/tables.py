@@ -50,6 +50,27 @@ def live_table(live: Mapping[str, Any]) -> Table:
     return table
 
 
+def pairs_table(summary: Mapping[str, Any]) -> Table:
+    """Show error rates of the identity encoder: drawn pairs, every pair, and pairs with one or both in a poor call."""
+    table = Table(
+        "same person or not", "EER %", "95 % interval", "FNMR % at FMR 1 %", "at FMR 0.1 %", "same", "different"
+    )
+    rows = [("drawn pairs", summary["pairs"]), ("every pair", summary["every_pair"])]
+    for name, sides in summary["rungs"].items():
+        rows += [(f"{name}, {side.replace('_', ' ')}", row) for side, row in sides.items()]
+    for name, row in rows:
+        fnmr = [row.get(f"fnmr_at_fmr_{point}") for point in ("0.01", "0.001")]
+        # With too few impostors a point would rest on none of them.
+        told = [_percents(each["fnmr"]) if each and each["resolved"] else "-" for each in fnmr]
+        span = f"{_percents(row['eer_low'])}-{_percents(row['eer_high'])}" if "eer_low" in row else ""
+        table.add_row(escape(name), _percents(row.get("eer")), span, *told, str(row["same"]), str(row["different"]))
+    return table
+
+
+def _percents(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
 def _fall(row: Mapping[str, Any]) -> str:
     span = f"{_number(row['fall_low'], 1)} to {_number(row['fall_high'], 1)}"
     return f"{_number(row['fall_points'], 1)} ({span})"

@@ -10,10 +10,11 @@ import typer
 
 
 def command(
-    data: Annotated[
-        Path, typer.Argument(help="CSV with the columns path,label(real|fake),method,subject; or a data set's folder.")
-    ],
     out: Annotated[Path, typer.Option(help="Where results.csv, summary.json and the pictures go.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="CSV with the columns path,label(real|fake),method,subject; or a data set's folder."),
+    ] = None,
     detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Which published data set the folder is, if not to guess.")
@@ -45,6 +46,15 @@ def command(
         bool, typer.Option("--live", help="Replay calls strung from the clips; --mismatch adds dubs.")
     ] = False,
     live_minutes: Annotated[float, typer.Option(help="With --live: length of each call.", min=0.1)] = 3.0,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of clips: CSV of photos with path,subject; same person or not, by the identity encoder."
+        ),
+    ] = None,
+    pairs_source: Annotated[
+        str, typer.Option(help="With --pairs: only photos whose column source begins with this.")
+    ] = "",
     cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
@@ -56,6 +66,10 @@ def command(
 
     Example: sidewitness evaluate FaceForensics++ --compression c23 --out runs/ffpp
     """
+    if pairs is not None:
+        return _faces(pairs, pairs_source, out, as_json, alone=data is None and not (detector or dataset or packs))
+    if data is None:
+        raise typer.BadParameter("name a manifest or a folder of clips, or photos with --pairs", param_hint="DATA")
     from monitor.assess import Plan, assess, divide
     from monitor.corpus import workers_here
     from monitor.datasets import Wanted, read_clips
@@ -74,6 +88,19 @@ def command(
     trials = Trials(Stress(perturb_clips) if perturb else None, live_minutes if live else None, mismatch)
     summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, name, trials))
     typer.echo(json.dumps(summary)) if as_json else _print(summary)
+    return 0
+
+
+def _faces(photos: Path, source: str, out: Path, as_json: bool, *, alone: bool) -> int:
+    """Measure the identity encoder on photos."""
+    if not alone:
+        raise typer.BadParameter(
+            "--pairs measures photos by themselves: leave out clips and their options", param_hint="--pairs"
+        )
+    from monitor.face_pairs import measure
+
+    summary = measure(photos, out, source)
+    typer.echo(json.dumps(summary)) if as_json else _print_pairs(summary)
     return 0
 
 
@@ -105,3 +132,14 @@ def _print(summary: dict[str, Any]) -> None:
         console.print(robustness_table(summary["robustness"]))
     if "live" in summary:
         console.print(live_table(summary["live"]))
+
+
+def _print_pairs(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from monitor.tables import pairs_table
+
+    console = Console()
+    console.width = console.width if console.is_terminal else 140
+    console.print(pairs_table(summary))
+    console.print(f"{summary['photos']} photos of {summary['people']} people, {len(summary['refused'])} gave no face")

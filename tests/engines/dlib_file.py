@@ -1,6 +1,7 @@
-"""Writes networks as dlib writes them, so that tests need no published file: numpy only, dlib's environment runs it too.
+"""Writes networks as dlib writes them, so that tests need no published file.
 
-`residual` is the face network with chosen widths and seeded weights; with `WIDTHS` dlib itself loads it.
+Numpy only: dlib's environment runs it too. `residual` is the face network with chosen widths and seeded weights; with
+`WIDTHS` dlib itself loads it.
 """
 
 from __future__ import annotations

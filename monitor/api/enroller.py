@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from engines.base import EngineError
 from monitor.api.enrolments import Message, Order, Progress, Refused, Work
 from monitor.face.outline import outline
 from monitor.identity.enrol import EnrolConfig, EnrolmentRefused, enrol
@@ -24,7 +25,8 @@ def enroller(models: Models, vault: Vault, config: EnrolConfig | None = None) ->
             made = enrol(clips, models, config, progress)
         except EnrolmentRefused as refusal:
             raise Refused(refusal.reasons) from None
-        except SourceError as error:
+        except (SourceError, EngineError) as error:
+            # Of an engine: a pack that is not installed, which the operator can mend.
             raise Refused([str(error)]) from None
         # The last moment at which it can still be stopped.
         progress(SEALING, 0.99)

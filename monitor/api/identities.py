@@ -182,6 +182,7 @@ def _describe(people: People, name: str) -> dict[str, Any]:
 def _reference(reference: Reference, key: str | None) -> dict[str, Any]:
     sources = [
         {
+            "name": source.name,
             "sha256": source.sha256,
             "seconds": source.seconds,
             "width": source.width,

@@ -36,12 +36,18 @@ export function qualityReport(quality) {
     ["Face seen", seconds(quality.face_seconds)],
     ["Speech heard", seconds(quality.speech_seconds)],
     ["Moments kept", count(quality.gallery, quality.shots)],
+    ["Face height", typeof quality.face_px === "number" ? `${Math.round(quality.face_px)} px` : null],
     ["Head turned", range(quality.yaw)],
     ["Head tilted", range(quality.pitch)],
     ["Call conditions", Array.isArray(quality.rungs) ? quality.rungs.join(", ") : null],
     ["One person throughout", typeof quality.one_person_checked === "boolean" ? checked(quality.one_person_checked) : null],
   ];
   return rows.flatMap(([name, words]) => (words === null ? [] : [/** @type {[string, string]} */ ([name, words])]));
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** @param {unknown} value */
@@ -77,6 +83,7 @@ export class JobView extends EventTarget {
     this.stage = h("p", { class: "help", role: "status" });
     this.bar = /** @type {HTMLProgressElement} */ (h("progress", { max: 1, value: 0, "aria-label": "Progress" }));
     this.cancel = h("button", { class: "button small", type: "button" }, "Stop");
+    this.advice = h("p", { class: "figure-title", hidden: true }, "What would make it better");
     this.reasons = h("ul", { class: "reasons" });
     this.quality = h("dl", { class: "scores" });
     this.poses = h("div", { class: "poses" });
@@ -87,8 +94,9 @@ export class JobView extends EventTarget {
       h("div", { class: "heading" }, this.title, this.cancel),
       this.bar,
       this.stage,
-      this.reasons,
       this.quality,
+      this.advice,
+      this.reasons,
       this.posesFigure,
     );
     this.cancel.addEventListener("click", () => this.dispatchEvent(new CustomEvent("cancel")));
@@ -100,6 +108,7 @@ export class JobView extends EventTarget {
    */
   sending(name, share) {
     this.frame("uploading", name, share, share < 1 ? `${Math.floor(share * 100)} %` : "Waiting for the sidecar's answer");
+    this.advice.hidden = true;
     this.list([]);
     this.report({}, []);
   }
@@ -110,7 +119,9 @@ export class JobView extends EventTarget {
     this.frame(job.state, job.identity, job.progress, job.state === "done" ? after : job.stage);
     this.cancel.hidden = isOver(job);
     this.bar.hidden = isOver(job);
-    this.list(job.state === "done" ? (job.quality?.advice ?? []) : job.reasons);
+    const advice = job.quality?.advice ?? [];
+    this.advice.hidden = !advice.length;
+    this.list(job.state === "done" ? advice : job.reasons);
     this.report(job.quality ?? {}, job.poses ?? []);
   }
 
@@ -128,7 +139,7 @@ export class JobView extends EventTarget {
     this.element.hidden = false;
     this.element.dataset.state = state;
     write(this.title, `${TITLES[state] ?? state}: ${name}`);
-    write(this.stage, stage);
+    write(this.stage, sentence(stage));
     this.bar.hidden = false;
     this.bar.value = share;
     this.cancel.hidden = false;
@@ -136,7 +147,7 @@ export class JobView extends EventTarget {
 
   /** @param {string[]} reasons */
   list(reasons) {
-    this.reasons.replaceChildren(...reasons.map((reason) => h("li", {}, reason)));
+    this.reasons.replaceChildren(...reasons.map((reason) => h("li", {}, sentence(reason))));
   }
 
   /**

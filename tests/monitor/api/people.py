@@ -45,6 +45,7 @@ class Enroller:
 
     vault: Vault
     seen: list[tuple[Order, list[str]]] = field(default_factory=list)
+    poses: list[Any] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     at_work: threading.Event = field(default_factory=threading.Event)
 
@@ -60,8 +61,20 @@ class Enroller:
         if "crash" in texts:
             raise ValueError(f"about {order.name}")
         enrolled = self.vault.store(order.name, TEMPLATE, order.consent, order.actor)
-        quality = {"face_seconds": 72.4, "speech_seconds": 41.0, "shots": 150, "gallery": 64, "advice": []}
-        return {"quality": quality, "poses": [], "enrolled": {"version": enrolled.version, "state": enrolled.state}}
+        quality: Message = {
+            "face_seconds": 72.4,
+            "speech_seconds": 41.0,
+            "shots": 150,
+            "gallery": 64,
+            "yaw": [-18.2, 22.0],
+        }
+        quality |= {"rungs": ["as recorded", "poor line"], "one_person_checked": True}
+        quality |= {"advice": ["look up and down now and then"]}
+        return {
+            "quality": quality,
+            "poses": self.poses,
+            "enrolled": {"version": enrolled.version, "state": enrolled.state},
+        }
 
 
 @dataclass

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from monitor.identity.consent import Consent
 from monitor.identity.keys import MasterKeys
@@ -68,14 +73,16 @@ def tamper(folder: Path, *statements: str) -> None:
         database.close()
 
 
-def raw_files(folder: Path) -> dict[str, bytes]:
+def raw_files(folder: Path) -> bytes:
     """Every byte of every file of the database: the file, the write-ahead log, its index, what else is there."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name.startswith("vault.sqlite")}
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.name.startswith("vault.sqlite"))
 
 
-def runs_left(files: dict[str, bytes], secret: bytes, length: int = 8) -> int:
-    """How many runs of `length` bytes of `secret`, at any place in it, are anywhere in the files."""
-    looked_for = {secret[at : at + length] for at in range(max(len(secret) - length, 0) + 1)}
-    return sum(
-        data[at : at + length] in looked_for for data in files.values() for at in range(max(len(data) - length + 1, 0))
-    )
+def found_in(raw: bytes, secrets: Iterable[bytes]) -> list[bool]:
+    """Whether any run of 8 bytes of each secret, at any place in it, is anywhere in the raw bytes."""
+    everywhere = np.append(np.sort(_runs(raw)), np.uint64(0))
+    return [bool((everywhere[np.searchsorted(everywhere[:-1], runs)] == runs).any()) for runs in map(_runs, secrets)]
+
+
+def _runs(data: bytes) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(sliding_window_view(np.frombuffer(data, np.uint8), 8)).view(np.uint64)[:, 0]

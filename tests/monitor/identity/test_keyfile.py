@@ -127,7 +127,7 @@ def service_fails() -> LocalKeys:
 
 def test_where_the_settings_say(tmp_path: Path) -> None:
     given = f"{encode_key(NEW_KEY)},{encode_key(OLD_KEY)}"
-    assert load_keys(Settings(state_dir=tmp_path, vault_key=given)).current == key_id_of(NEW_KEY)  # type: ignore[arg-type]
+    assert load_keys(Settings(state_dir=tmp_path, vault_key=given)).current == key_id_of(NEW_KEY)
     hook = Settings(state_dir=tmp_path, vault_kms=f"{__name__}:service_made")
     assert load_keys(hook).current == key_id_of(NEW_KEY)
     service = key_service(Settings(state_dir=tmp_path))

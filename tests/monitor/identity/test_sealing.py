@@ -71,7 +71,7 @@ def test_names_are_found_by_whoever_holds_the_key_only() -> None:
     assert again.unseal(sealed, "record", "a", 1) == {"by": "Ñandú"}
     for place in (("record", "a", 2), ("name", "a", 1), ("record", "b", 1)):
         with pytest.raises(VaultError):
-            names.unseal(sealed, *place)  # type: ignore[arg-type]
+            names.unseal(sealed, *place)
     with pytest.raises(VaultError):
         others.unseal(sealed, "record", "a", 1)
     assert repr(names) == "Names(...)"

@@ -96,7 +96,9 @@ def intra(image: Image.Image, codec: str, level: int) -> Image.Image:
     else:
         encoder.bit_rate = 10**7
         encoder.options = {"deadline": "realtime", "cpu-used": "8", "qmin": str(level), "qmax": str(level)}
-    frame = av.VideoFrame.from_ndarray(np.asarray(image), "rgb24").reformat(encoder.width, encoder.height, "yuv420p")
+    frame = av.VideoFrame.from_ndarray(np.asarray(image), "rgb24").reformat(
+        encoder.width, encoder.height, "yuv420p", threads=1
+    )
     frame.pts = 0
     packets = [*encoder.encode(frame), *encoder.encode(None)]
     decoder = av.CodecContext.create("h264" if codec == "h264" else "vp8", "r")
@@ -104,5 +106,5 @@ def intra(image: Image.Image, codec: str, level: int) -> Image.Image:
     for packet in [*packets, None]:
         for found in decoder.decode(packet):
             if isinstance(found, av.VideoFrame):
-                return Image.fromarray(found.to_ndarray(format="rgb24")).resize(image.size)
+                return Image.fromarray(found.reformat(format="rgb24", threads=1).to_ndarray()).resize(image.size)
     return image

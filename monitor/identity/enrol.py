@@ -85,12 +85,16 @@ def enrol(
         raise EnrolmentRefused([f"{len(clips)} clips were given: give 1 to {config.max_clips}, a long one counts most"])
     recordings = _read(clips, models, config, progress)
     progress("comparing the clips", READING)
-    _refuse(refusals(recordings, config))
+    reasons = refusals(recordings, config)
     moments, clip = _gallery(recordings, config.gallery)
+    if not moments:
+        raise EnrolmentRefused(reasons)
     first = _encode(encode, [moment.shot for moment in moments], 0, progress)
     names, seconds = [each.path.name for each in recordings], [each.spans.good for each in recordings]
     checked = first.identity.shape[1] > 0
-    _refuse(strangers(first.identity, clip, names, seconds) if checked else [])
+    reasons += strangers(first.identity, clip, names, seconds) if checked else []
+    if reasons:
+        raise EnrolmentRefused(reasons)
     ladder = [(name, shots) for name, shots in make_rungs(moments, RUNGS[1:])]
     rungs = [Rung(name, _encode(encode, shots, at, progress)) for at, (name, shots) in enumerate(ladder, 1)]
     rungs = [Rung(RUNGS[0].name, first), *rungs]
@@ -110,11 +114,6 @@ def _able(models: Models, config: EnrolConfig) -> tuple[FaceEncoders, Population
             "run `sidewitness engines import dlib-face`"
         )
     return models.faces, models.population
-
-
-def _refuse(reasons: Sequence[str]) -> None:
-    if reasons:
-        raise EnrolmentRefused(reasons)
 
 
 def _read(clips: Sequence[Path], models: Models, config: EnrolConfig, progress: Progress) -> list[Recording]:

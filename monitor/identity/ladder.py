@@ -132,13 +132,16 @@ def _again(seen: VideoFrame, moment: Moment, scale: float, size: int) -> FaceSho
         x, y = size / 2 + (region.x - crop.x) * scale, size / 2 + (region.y - crop.y) * scale
         return Region(x, y, region.side * scale, region.angle)
 
-    pose = Pose(shot.pose.scale * scale, shot.pose.rotation, shot.pose.shift * np.float32(scale))
+    height = _height(moment) * scale
+    # The pose is in pixels of the frame, of which the patch may show fewer.
+    shrink = height / shot.size
+    pose = Pose(shot.pose.scale * shrink, shot.pose.rotation, shot.pose.shift * np.float32(shrink))
     return FaceShot(
         shot.time,
         cut_rgb(seen, place(crop), FACE_SIZE),
         shot.landmarks,
         pose,
-        _height(moment) * scale,
+        height,
         sharpness(cut(seen.y, place(mouth), MOUTH_SIZE)),
     )
 

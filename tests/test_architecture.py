@@ -21,6 +21,11 @@ PURE = (
     "monitor/decision",
     "monitor/alerts/finding.py",
     "monitor/alerts/push.py",
+    "monitor/identity/audit.py",
+    "monitor/identity/consent.py",
+    "monitor/identity/keys.py",
+    "monitor/identity/records.py",
+    "monitor/identity/sealing.py",
 )
 SHELLS = {"asyncio", "av", "torch", "aiortc", "aioice", "fastapi", "starlette", "sqlalchemy"}
 

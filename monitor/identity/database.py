@@ -23,6 +23,8 @@ from monitor.identity.tables import MIGRATIONS, cleanings
 
 # Rewriting the file, of which others wait for the end, may take a while on a busy disk.
 BUSY_SECONDS = 20.0
+# Any number, but the same in every process.
+ADVISORY_LOCK = 8480_2026
 ADVICE = {
     "disk is full": "free space on the disk of the vault",
     "readonly": "make the vault's folder writable",
@@ -60,9 +62,9 @@ class Database:
     def migrate(self) -> None:
         """Create or migrate the tables."""
         with self.transaction() as connection:
-            if self.sqlite:
-                # Of two processes that start at once, the second waits here and then finds the tables.
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            # Of two processes that start at once, the second waits here and then finds the tables.
+            wait = "BEGIN IMMEDIATE" if self.sqlite else f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
+            connection.exec_driver_sql(wait)
             # Alembic reads its options through ConfigParser, where a percent sign is special.
             config = Config(attributes={"connection": connection})
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

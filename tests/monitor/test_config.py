@@ -145,3 +145,19 @@ def test_state_dir_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="SIDEWITNESS_STATE_DIR"):
         prepare_state_dir(tmp_path / "file" / "state")
+
+
+def test_one_place_for_the_master_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load()
+    assert (settings.vault_key, settings.vault_key_file, settings.vault_kms) == (None, None, None)
+    assert settings.vault_url == f"sqlite:///{tmp_path}/xdg/sidewitness/vault.sqlite"
+    # An empty variable is how a container file leaves it out.
+    monkeypatch.setenv("SIDEWITNESS_VAULT_KEY", "")
+    assert load(vault_key_file=tmp_path / "key", database_url="sqlite:///x").vault_url == "sqlite:///x"
+    monkeypatch.setenv("SIDEWITNESS_VAULT_KEY", SECRET)
+    assert load().vault_key is not None
+    for name, value in (("vault_key_file", tmp_path / "key"), ("vault_kms", "house.kms:keys")):
+        message = refusal(**{name: value})
+        assert "only one of vault_key, vault_key_file and vault_kms" in message
+        assert SECRET not in message
+    assert "vault_kms" in refusal(vault_kms="no function named")

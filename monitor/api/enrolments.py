@@ -83,6 +83,7 @@ class Job:
 
     order: Order
     upload: Upload
+    stop: threading.Event
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     state: State = State.WAITING
@@ -91,7 +92,6 @@ class Job:
     reasons: tuple[str, ...] = ()
     result: Message = field(default_factory=dict)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    stop: threading.Event = field(default_factory=threading.Event)
 
     def describe(self) -> Message:
         """Return the job as it is told."""
@@ -116,7 +116,7 @@ class Enrolments:
     def __init__(self, work: Work, capacity: int = CAPACITY) -> None:
         self._work = work
         self._capacity = capacity
-        self._reserved: set[str] = set()
+        self._reserved: dict[str, threading.Event] = {}
         self._jobs: dict[str, Job] = {}
         self._pool = ThreadPoolExecutor(1, "enrolment", _yield_to_calls)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -136,16 +136,16 @@ class Enrolments:
             raise Busy("this identity is being enrolled already: wait for it, or cancel it")
         if self.busy >= self._capacity:
             raise Busy("too many enrolments wait")
-        self._reserved.add(name)
+        self._reserved[name] = threading.Event()
         try:
             yield
         finally:
-            self._reserved.discard(name)
+            del self._reserved[name]
 
     def submit(self, order: Order, upload: Upload) -> Job:
         """Queue an enrolment, inside `reserve`; its clips are the queue's from now on."""
         self._tidy()
-        job = Job(order, upload)
+        job = Job(order, upload, self._reserved[order.name])
         self._jobs[job.id] = job
         task = asyncio.create_task(self._run(job), name="enrolment")
         self._tasks.add(task)
@@ -173,7 +173,9 @@ class Enrolments:
         return True
 
     async def forget(self, name: str) -> bool:
-        """Stop and forget every job of a person; whether all ended in time."""
+        """Stop and forget every job of a person, one whose clips are on their way too; whether all ended in time."""
+        if name in self._reserved:
+            self._reserved[name].set()
         mine = [job for job in self.jobs() if job.order.name == name]
         return all(await asyncio.gather(*(self.cancel(job) for job in mine)))
 
@@ -187,7 +189,7 @@ class Enrolments:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _names(self) -> set[str]:
-        return {job.order.name for job in self._unfinished()} | self._reserved
+        return {job.order.name for job in self._unfinished()} | self._reserved.keys()
 
     def _unfinished(self) -> list[Job]:
         return [job for job in self._jobs.values() if job.state not in ENDED]

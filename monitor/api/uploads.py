@@ -22,6 +22,8 @@ from monitor.api.form import ClipBegins, ClipData, Event, Field, FormError, Form
 from monitor.config import ConfigError
 
 IDLE_SECONDS = 30.0
+# However steadily they come, clips hold a place in the queue.
+WHOLE_SECONDS = 3600.0
 WRITE_BYTES = 1 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -80,8 +82,8 @@ class Uploads:
         return Upload(writer.folder, tuple(writer.clips))
 
     async def _read(self, reader: FormReader, body: AsyncIterator[bytes], writer: _Writer) -> None:
-        read = 0
-        while (chunk := await self._next(body)) is not None:
+        read, end = 0, asyncio.get_running_loop().time() + WHOLE_SECONDS
+        while (chunk := await self._next(body, end)) is not None:
             read += len(chunk)
             if read > self.max_bytes:
                 raise FormError(413, f"an upload may have at most {self.max_bytes} bytes: send shorter clips")
@@ -91,9 +93,10 @@ class Uploads:
         reader.close()
         await asyncio.to_thread(writer.flush)
 
-    async def _next(self, body: AsyncIterator[bytes]) -> bytes | None:
+    async def _next(self, body: AsyncIterator[bytes], end: float) -> bytes | None:
+        idle = asyncio.get_running_loop().time() + self._idle
         try:
-            async with asyncio.timeout(self._idle):
+            async with asyncio.timeout_at(min(idle, end)):
                 return await anext(body, None)
         except TimeoutError:
             raise FormError(408, "the upload came too slowly: try again") from None

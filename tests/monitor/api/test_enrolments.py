@@ -156,6 +156,15 @@ async def test_who_is_erased_is_forgotten(desk: Desk, worker: Worker) -> None:
     assert again.state in (State.CANCELLED, State.DONE)
 
 
+async def test_who_is_erased_while_the_clips_arrive_does_not_come_back(desk: Desk, worker: Worker) -> None:
+    with desk.enrolments.reserve("a"):
+        assert await desk.enrolments.forget("a")
+        job = desk.enrolments.submit(Order("a", "api", None), Upload(desk.folder / "none", ()))
+    assert await ended(job) is State.CANCELLED
+    assert worker.began == []
+    assert await ended(desk.submit("a")) is State.DONE
+
+
 async def test_what_does_not_stop_is_said(desk: Desk, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.api.enrolments.STOP_SECONDS", 0.01)
     worker.gate.clear()

@@ -78,8 +78,12 @@ async def test_refused_clips_leave_nothing(
     assert everything(tmp_path) == []
 
 
-async def test_who_sends_nothing_is_cut_off(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path / "uploads", 1000, idle_seconds=0.01)
+@pytest.mark.parametrize(("idle", "whole"), [(0.01, 3600.0), (30.0, 0.01)])
+async def test_who_sends_too_slowly_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: float, whole: float
+) -> None:
+    monkeypatch.setattr("monitor.api.uploads.WHOLE_SECONDS", whole)
+    uploads = Uploads(tmp_path / "uploads", 1000, idle_seconds=idle)
     uploads.open()
 
     async def stalled() -> AsyncIterator[bytes]:

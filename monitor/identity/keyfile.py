@@ -86,11 +86,12 @@ def load_keys(settings: Settings) -> MasterKeys:
 def read_keys(path: Path) -> Sequence[bytes]:
     """Read a key file; raises `KeysError` where it is missing, readable by others, or no key file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        # Links are followed, and a group may read: that is how an orchestrator mounts a secret.
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
         raise KeysError(f"{path} cannot be read ({error.strerror}): restore the vault's key file") from None
     with os.fdopen(descriptor, errors="replace") as file:
-        if os.fstat(descriptor).st_mode & 0o077:
+        if os.fstat(descriptor).st_mode & 0o037:
             raise KeysError(f"{path} can be read by others: run chmod 600 on it")
         return decode_keys(file.read())
 
@@ -109,7 +110,13 @@ def _hook(name: str) -> KeyService:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    with path.with_name(path.name + ".lock").open("w") as file:
+    try:
+        file = path.with_name(path.name + ".lock").open("w")
+    except OSError as error:
+        raise KeysError(
+            f"{path.parent} cannot be written ({error.strerror}): rotate where the key file is kept"
+        ) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

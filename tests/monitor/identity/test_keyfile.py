@@ -60,13 +60,12 @@ def test_files_that_are_refused(tmp_path: Path, text: str, mode: int, says: str)
         read_keys(path)
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    path = tmp_path / "real"
+def test_a_mounted_secret_is_a_link_that_its_group_may_read(tmp_path: Path) -> None:
+    path = tmp_path / "..data"
     path.write_text(encode_key(OLD_KEY))
-    path.chmod(0o600)
+    path.chmod(0o440)
     (tmp_path / "vault.key").symlink_to(path)
-    with pytest.raises(KeysError, match="cannot be read"):
-        read_keys(tmp_path / "vault.key")
+    assert read_keys(tmp_path / "vault.key") == [OLD_KEY]
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
@@ -103,6 +102,11 @@ def test_two_rotations_at_once_are_refused(tmp_path: Path) -> None:
     assert service.current
     with service.rotating(), pytest.raises(KeysError, match="another rotation"), FileKeys(service.path).rotating():
         pytest.fail("a second rotation began")
+
+
+def test_a_rotation_needs_a_folder_to_write_in(tmp_path: Path) -> None:
+    with pytest.raises(KeysError, match="where the key file is kept"), FileKeys(tmp_path / "absent" / "key").rotating():
+        pytest.fail("it began")
 
 
 def test_another_process_sees_the_new_key(tmp_path: Path) -> None:

@@ -180,6 +180,55 @@ def test_with_keys_of_the_environment(tmp_path: Path) -> None:
     assert not (tmp_path / "vault.key").exists()
 
 
+class Elsewhere:
+    """A key service that holds its keys itself, as a KMS does, and binds the context in its own way."""
+
+    named = "arn:key/1"
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, tuple[str, bytes, bytes]] = {}
+
+    @property
+    def current(self) -> str:
+        return self.named
+
+    def wrap(self, key_id: str, key: bytes, context: bytes) -> bytes:
+        handle = f"{key_id} has {len(self.kept)}".encode()
+        self.kept[handle] = key_id, key, context
+        return handle
+
+    def unwrap(self, key_id: str, wrapped: bytes, context: bytes) -> bytes:
+        known, key, bound = self.kept[wrapped]
+        if (known, bound) != (key_id, context):
+            raise PermissionError
+        return key
+
+
+SERVICE = Elsewhere()
+
+
+def service() -> Elsewhere:
+    """What `vault_kms` names in this test."""
+    return SERVICE
+
+
+def test_with_a_key_service(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, vault_kms=f"{__name__}:service")
+    opened = open_vault(settings)
+    held = people(opened)
+    SERVICE.named = "arn:key/2"
+    opened.store(JANE, template(9), consent(), CLERK)
+    assert opened.masters() == {"arn:key/1"}
+    assert rotate(settings, opened, CLERK) == len(held) + 2
+    assert opened.masters() == {"arn:key/2"}
+    assert {name: opened.load(name) for name in held} == held
+    SERVICE.kept.clear()
+    with pytest.raises(KeysError, match=r"key service failed \(KeyError\)"):
+        opened.load(JANE)
+    opened.close()
+    assert not (tmp_path / "vault.key").exists()
+
+
 def test_a_vault_that_cannot_be_opened_is_closed(tmp_path: Path) -> None:
     opened = open_vault(Settings(state_dir=tmp_path))
     opened.close()

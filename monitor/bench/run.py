@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.load import EngineName
-from monitor.bench import live, scanning, stages
-from monitor.bench.budgets import SCAN, SCAN_720, Row
+from monitor.bench import comparing, live, scanning, stages
+from monitor.bench.budgets import PAIRWISE, SCAN, SCAN_720, Row, row
 from monitor.bench.child import BenchError
 from monitor.bench.clip import Stream, choose, prepare
 from monitor.bench.procfs import describe_machine
 from monitor.bench.result import Result, live_notes, live_rows, missing_live_rows, scan_row, stage_rows
-from monitor.models import load_models
+from monitor.models import Models, load_models
 
 Tell = Callable[[str, float], None]
 
@@ -49,11 +49,14 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
         "seconds": options.seconds,
         "participants": people,
         "engine": options.engine,
-        "detectors": ["synchrony"],
+        "detectors": ["synchrony", "pairwise"],
     }
     tell("stages", 0.0)
-    parts = stages.measure(stream, load_models(options.engine), lambda done: tell("stages", done))
-    rows = _scans(clip, webm, options.engine, folder, tell)
+    models = load_models(options.engine)
+    parts = stages.measure(stream, models, lambda done: tell("stages", done))
+    tell("comparing", 0.0)
+    rows = [_comparing(stream, models)]
+    rows += _scans(clip, webm, options.engine, folder, tell)
     notes, verdicts = _notes(clip, stream), {}
     try:
         found = asyncio.run(live.measure(webm, folder, people, options.seconds, options.engine, tell))
@@ -64,6 +67,13 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
         told, verdicts = live_rows(found), found.verdicts
         notes += live_notes(found, machine["cores"])
     return Result(machine, settings, parts, [*told, *stage_rows(parts), *rows], verdicts, notes)
+
+
+def _comparing(stream: Stream, models: Models) -> Row:
+    try:
+        return row(PAIRWISE, comparing.measure(stream, models))
+    except comparing.CannotCompare as error:
+        return row(PAIRWISE, None, str(error))
 
 
 def _scans(clip: Path | None, webm: Path, engine: EngineName, folder: Path, tell: Tell) -> list[Row]:
@@ -84,7 +94,10 @@ def _scans(clip: Path | None, webm: Path, engine: EngineName, folder: Path, tell
 
 
 def _notes(clip: Path | None, stream: Stream) -> list[str]:
-    notes = ["One detector is measured (synchrony); the budgets are meant for all three."]
+    notes = [
+        "The live part runs synchrony only: nobody is claimed there. What an enrolled participant costs besides is a "
+        "row of its own; the budgets are meant for three detectors."
+    ]
     if clip is None:
         notes.append(
             f"The stream is a generated pattern of {stream.seconds:g} s without a face: faces are searched for in "

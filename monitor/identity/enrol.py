@@ -36,6 +36,8 @@ Progress = Callable[[str, float], None]
 MOMENTS = 320
 # The share of the time that reading takes; encoding the ladder takes the rest.
 READING = 0.6
+# Looks at a clip that is not in the gallery, to see who is in it.
+WITNESSES = 4
 
 
 class EnrolmentRefused(Exception):  # noqa: N818 - a refusal, not a failure
@@ -57,7 +59,7 @@ class EnrolConfig:
     min_face_seconds: float = 60.0
     min_speech_seconds: float = 30.0
     min_face_px: float = 80.0
-    min_sharpness: float = 0.08
+    min_sharpness: float = 0.22
     gallery: int = 64
     max_clips: int = 40
     require_identity: bool = True
@@ -90,9 +92,8 @@ def enrol(
     if not moments:
         raise EnrolmentRefused(reasons)
     first = _encode(encode, [moment.shot for moment in moments], 0, progress)
-    names, seconds = [each.path.name for each in recordings], [each.spans.good for each in recordings]
-    checked = first.identity.shape[1] > 0
-    reasons += strangers(first.identity, clip, names, seconds) if checked else []
+    if encode.identifies:
+        reasons += _strangers(recordings, first, clip, encode)
     if reasons:
         raise EnrolmentRefused(reasons)
     ladder = [(name, shots) for name, shots in make_rungs(moments, RUNGS[1:])]
@@ -101,7 +102,9 @@ def enrol(
     sources = [_source(each, int((clip == n).sum())) for n, each in enumerate(recordings)]
     reference = build_reference(rfc3339(datetime.now(UTC)), encode.key, sources, clip, rungs, population)
     progress("done", 1.0)
-    return Enrolment(reference, assess(recordings, first, rungs, checked), tuple(first.landmarks.astype(np.float32)))
+    return Enrolment(
+        reference, assess(recordings, first, rungs, encode.identifies), tuple(first.landmarks.astype(np.float32))
+    )
 
 
 def _able(models: Models, config: EnrolConfig) -> tuple[FaceEncoders, Population]:
@@ -139,6 +142,21 @@ def _gallery(recordings: Sequence[Recording], places: int) -> tuple[list[Moment]
     moments = [each.moments[n] for each, rows in zip(recordings, chosen, strict=True) for n in rows]
     clip = np.repeat(np.arange(len(recordings)), [len(rows) for rows in chosen])
     return moments, clip.astype(np.int64)
+
+
+def _strangers(
+    recordings: Sequence[Recording], kept: FaceVectors, clip: NDArray[np.int64], encode: FaceEncoders
+) -> list[str]:
+    """Compare the people of all clips, those included that gave no moment to the gallery."""
+    vectors, whose = [kept.identity], [clip]
+    for n in sorted(set(range(len(recordings))) - set(clip.tolist())):
+        shots = [moment.shot for moment in recordings[n].moments]
+        some = shots[:: max(len(shots) // WITNESSES, 1)][:WITNESSES]
+        if some:
+            vectors.append(encode(some).identity)
+            whose.append(np.full(len(some), n, np.int64))
+    names, seconds = [each.path.name for each in recordings], [each.spans.good for each in recordings]
+    return strangers(np.concatenate(vectors), np.concatenate(whose), names, seconds)
 
 
 def _encode(encode: FaceEncoders, shots: Sequence[FaceShot], rung: int, progress: Progress) -> FaceVectors:

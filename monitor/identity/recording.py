@@ -35,7 +35,7 @@ class Demands:
     """From which height (pixels) and sharpness on a face is good enough to be enrolled; calls may show less."""
 
     face_px: float = 80.0
-    sharpness: float = 0.08
+    sharpness: float = 0.22
 
 
 @dataclass(slots=True)

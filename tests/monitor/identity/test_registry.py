@@ -65,7 +65,12 @@ def test_an_unreadable_reference_is_opened_once(tmp_path: Path, monkeypatch: pyt
     vault.store(JANE, b"not a reference", build.consent(), CLERK)
     look, opened = Identities(vault).lookup(JANE), list[str]()
     load = Vault.load
-    monkeypatch.setattr(Vault, "load", lambda self, name: opened.append(name) or load(self, name))
+
+    def counted(self: Vault, name: str) -> bytes | None:
+        opened.append(name)
+        return load(self, name)
+
+    monkeypatch.setattr(Vault, "load", counted)
     assert look() is None
     assert look() is None
     assert opened == [JANE]

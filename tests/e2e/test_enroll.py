@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -134,6 +135,8 @@ async def test_somebody_is_enrolled_and_erased(visit: Visit) -> None:
     await expect(person.locator(".enrolment[data-kind=enrolled]")).to_contain_text("enrolled since")
     await expect(person.locator("[data-act=approve]")).to_have_count(0)
     assert await page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    if folder := os.environ.get("SIDEWITNESS_PICTURES"):
+        await page.screenshot(path=Path(folder) / "enrol.png", full_page=True)
     await person.locator("[data-act=erase]").click()
     await page.locator("dialog[open] button[value=keep]").click()
     await expect(person).to_have_count(1)

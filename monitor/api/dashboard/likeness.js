@@ -12,6 +12,7 @@ import { day, partWords } from "./words.js";
 const SIZE = 132;
 const GAP = 28;
 const HEIGHT = SIZE + 30;
+const MEASURES = "How rare such a value is among genuine looks, and how far from their middle, in their spread σ.";
 const CAPTION =
   "The look in the call that fits least, beside the enrolled one nearest to it in pose. These points are all that is kept of " +
   "either: no picture of anybody is stored.";
@@ -36,11 +37,11 @@ export function findLikeness({ evidence, scores }) {
 /** The measures and the worst pair; `element` goes into the page and is hidden until there is something to show. */
 export class Likeness {
   constructor() {
-    this.measures = h("dl", { class: "scores" });
+    this.measures = h("dl", { class: "measures" });
     this.picture = s("svg", { class: "pair", role: "img", width: "100%", height: HEIGHT, viewBox: `0 0 ${2 * SIZE + GAP} ${HEIGHT}` });
-    this.pair = h("div", { hidden: true }, this.picture, h("figcaption", {}, CAPTION));
+    this.pair = h("div", { hidden: true }, this.picture, h("p", { class: "caption" }, CAPTION));
     const title = h("p", { class: "figure-title" }, "Face against references");
-    this.element = h("figure", { class: "likeness", hidden: true }, title, this.measures, this.pair);
+    this.element = h("figure", { class: "likeness", hidden: true }, title, this.measures, h("p", { class: "caption" }, MEASURES), this.pair);
   }
 
   /** @param {PairwiseEvidence | null} evidence null keeps the last one */

@@ -150,8 +150,12 @@ export function scoreWords(score) {
  */
 export function partWords(part) {
   if (typeof part?.value !== "number") return "not known";
-  const rare = typeof part.p_value === "number" ? rarity(part.p_value) : "not calibrated";
-  return `${rare} (${signed(part.value)} σ)`;
+  return `${typeof part.p_value === "number" ? rareness(part.p_value) : "not calibrated"} (${signed(part.value)} σ)`;
+}
+
+/** @param {number} p in (0, 1] */
+function rareness(p) {
+  return p >= 0.1 ? "usual" : `1 in ${round(1 / p)}`;
 }
 
 /** @param {number} value */

@@ -115,7 +115,7 @@ async def test_metrics_name_nobody(client: httpx.AsyncClient, site: Site) -> Non
 
 
 async def test_pages_and_security_headers(client: httpx.AsyncClient) -> None:
-    for path in ("/", "/try"):
+    for path in ("/", "/try", "/enroll"):
         page = await client.get(path)
         assert page.status_code == 200
         assert page.headers["content-type"].startswith("text/html")

@@ -20,6 +20,9 @@ from monitor.types import Score, Verdict
 
 Action = Literal["opened", "updated", "closed"]
 
+# Evidence that draws faces.
+LOOKS = ("worst_pair",)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -83,12 +86,30 @@ class FindingTracker:
         # What is told live must be what is read back later: JSON values, and milliseconds as `rfc3339` keeps them.
         kept = time.replace(microsecond=time.microsecond // 1000 * 1000)
         finding = Finding(
-            self._id, self._step, action, self._key, kept, verdict, reason, plain(scores), plain(evidence)
+            self._id,
+            self._step,
+            action,
+            self._key,
+            kept,
+            verdict,
+            reason,
+            plain(scores),
+            plain(without_looks(evidence)),
         )
         self._step += 1
         if action == "closed":
             self._id = None
         return finding
+
+
+def without_looks(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the evidence that may be kept: outlines of faces are shown live and never written down.
+
+    A finding outlives an erased identity, and outlines of its reference come from what was erased.
+    """
+    return {
+        detector: {key: value for key, value in told.items() if key not in LOOKS} for detector, told in evidence.items()
+    }
 
 
 def describe_scores(scores: Iterable[Score], evidence: bool = False) -> dict[str, dict[str, Any]]:

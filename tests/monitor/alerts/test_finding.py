@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
@@ -40,6 +41,14 @@ def test_an_episode() -> None:
     assert (opened.verdict, opened.reason) == ("alert", "lips_disagree_with_voice")
     assert opened.scores == {"synchrony": {"score": -0.2, "p_value": 0.001, "reason": None}}
     assert opened.evidence["synchrony"]["agreement"] == [0.1, 0.2, None]
+
+
+def test_outlines_of_faces_are_not_kept() -> None:
+    """A finding outlives an erased identity."""
+    evidence = {"pairwise": {"rung": "as recorded", "worst_pair": {"reference": [[0.1, 0.2]]}}}
+    opened = tracker().advance(replace(decision(OPEN), evidence=evidence), NOON)
+    assert opened is not None
+    assert opened.evidence == {"pairwise": {"rung": "as recorded"}}
 
 
 def test_ids_are_unique_by_default() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detectors.compare import IDENTITY, LOGIT, PAIRS, measure
+from monitor.detectors.compare import LOGIT, measure
 from monitor.detectors.pairs import pair_features
 from monitor.detectors.pairwise import components, nearest_rung, within_call
 from monitor.detectors.population import Population
@@ -30,7 +30,8 @@ from monitor.people import Built, Clip, Indices, Trial, by_person, enrolled, tri
 # What DiffFake takes of one clip.
 PUBLISHED_PAIRS = 30
 DETECTOR = ("pairwise", "identity", "artefact", "within_call")
-PARTS = ("logit", "pairs")
+# The last: how the face changes when a forgery takes the place of the genuine one in the middle of a call.
+PARTS = ("logit", "taken over")
 ABSOLUTE = ("logit, absolute", "difffake")
 CONFOUNDS = ("bitrate", *CONDITIONS)
 SCORES = (*DETECTOR, *PARTS, *ABSOLUTE, *CONFOUNDS)
@@ -42,7 +43,7 @@ Doubles = NDArray[np.float64]
 class Probe:
     """One clip, or half of one, against one enrolment of the person it shows: its mean scores by name.
 
-    `trial` numbers the person's enrolments; `rung` is the condition it was shown in.
+    `trial` numbers the person's enrolments; `rung` is the one that it was shown on.
     """
 
     clip: str
@@ -50,6 +51,7 @@ class Probe:
     method: str
     person: str
     trial: int
+    rung: str
     scores: Mapping[str, float]
     p_value: float | None
 
@@ -59,7 +61,7 @@ def published(vectors: FaceVectors, population: Population, seed: int = 0) -> fl
     first, second = np.triu_indices(len(vectors), 1)
     picked = np.random.default_rng(seed).permutation(len(first))[:PUBLISHED_PAIRS]
     a, b = vectors.artefacts[first[picked]], vectors.artefacts[second[picked]]
-    return -float(population.mixture.log_likelihood(pair_features(a, b, population.kind)).mean())
+    return -float(population.published.log_likelihood(pair_features(a, b, population.kind)).mean())
 
 
 def compare_people(clips: Sequence[Clip], built: Built, ladder: bool = True) -> list[Probe]:
@@ -79,44 +81,57 @@ def compare_people(clips: Sequence[Clip], built: Built, ladder: bool = True) -> 
         population = built.measured_by(person)
         for number, trial in enumerate(trials(own)):
             reference = enrolled(trial, population, ladder)
-            for clip, rows, start in _pieces(trial, forged[person]):
-                found.append(_probe(clip, rows, start, trial, number, reference, population))
+            pieces = _pieces(trial, forged[person])
+            found += [_probe(piece, trial, number, reference, population) for piece in pieces]
     return found
 
 
-def _pieces(trial: Trial, forged: Sequence[Clip]) -> Iterable[tuple[Clip, Indices, Indices | None]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """Rows of a clip on one rung, and other rows of it as the start of the call."""
+
+    clip: Clip
+    rung: str
+    rows: Indices
+    start: FaceVectors | None
+    before: FaceVectors | None
+
+
+def _pieces(trial: Trial, forged: Sequence[Clip]) -> Iterable[_Piece]:
     clip, rows = trial.probe
-    yield clip, rows, trial.start
+    before = None if trial.start is None else clip.recorded.take(trial.start)
+    for rung, vectors in clip.rungs.items():
+        start = None if trial.start is None else vectors.take(trial.start)
+        yield _Piece(clip, rung, rows, start, start)
     for fake in forged:
-        whole = np.arange(len(fake))
+        rung, whole = next(iter(fake.rungs)), np.arange(len(fake))
         if trial.start is None:
-            yield fake, whole, None
+            yield _Piece(fake, rung, whole, None, None)
             continue
         # The same half as of the genuine clip, so that what is said and how the head moves is the same where it can be.
         late = rows[0] > 0
         halves = np.array_split(whole, 2)
-        yield fake, halves[1 if late else 0], halves[0 if late else 1]
+        start = fake.recorded.take(halves[0 if late else 1])
+        yield _Piece(fake, rung, halves[1 if late else 0], start, before)
 
 
-def _probe(
-    clip: Clip,
-    rows: Indices,
-    start: Indices | None,
-    trial: Trial,
-    number: int,
-    reference: Reference,
-    population: Population,
-) -> Probe:
-    begun = clip.recorded.take(start) if start is not None else None
-    found = [_scores(clip.recorded.take(window), begun, reference, population) for window in windows(rows) or [rows]]
+def _probe(piece: _Piece, trial: Trial, number: int, reference: Reference, population: Population) -> Probe:
+    clip, rows = piece.clip, piece.rows
+    vectors = clip.rungs[piece.rung]
+    found = []
+    for window in windows(rows) or [rows]:
+        live = vectors.take(window)
+        taken = within_call(live, piece.before, population)
+        told = _scores(live, piece.start, reference, population)
+        found.append(told | {"taken over": np.nan if taken is None else taken})
     scores = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
-    scores["difffake"] = published(clip.recorded.take(rows), population)
+    scores["difffake"] = published(vectors.take(rows), population)
     scores["bitrate"] = clip.bitrate - float(np.mean([c.bitrate for c, _ in trial.enrolled]))
     parts = np.array([scores[name] for name in DETECTOR[1:]])
     counted = [n for n in range(len(parts)) if np.isfinite(parts[n])]
     row = clip.row
     p_value = population.p_value(parts, counted, once=True)
-    return Probe(row.name, row.label, method_of(row.method), row.subject, number, scores, p_value)
+    return Probe(row.name, row.label, method_of(row.method), row.subject, number, piece.rung, scores, p_value)
 
 
 def method_of(name: str) -> str:
@@ -129,7 +144,7 @@ def _scores(
 ) -> dict[str, float]:
     rung, _ = nearest_rung(live, reference, population)
     gallery, norm = reference.rungs[rung].vectors, reference.norms[rung]
-    raw = measure(live, gallery, reference.mixture, population.kind)
+    raw = measure(live, gallery, reference.mixture)
     z = norm.standardise(raw)
     change = within_call(live, start, population)
     parts = np.array([*components(raw, norm), np.nan if change is None else change])
@@ -138,11 +153,10 @@ def _scores(
     gaps = np.median(live.condition, axis=0) - np.median(recorded.condition, axis=0)
     return {
         "pairwise": population.value(parts, counted),
-        "identity": float(z[IDENTITY]),
+        "identity": float(parts[0]),
         "artefact": float(parts[1]),
         "within_call": float(parts[2]),
         "logit": float(z[LOGIT]),
-        "pairs": float(z[PAIRS]),
         "logit, absolute": float(live.logit.mean()),
         **{name: float(gap) for name, gap in zip(CONDITIONS, gaps, strict=True)},
     }
@@ -150,12 +164,15 @@ def _scores(
 
 def paired(probes: Sequence[Probe], score: str) -> list[float]:
     """Say of each forged clip in how many of its enrolments it scored above the genuine probe; a tie is half."""
-    genuine = {(p.person, p.trial): p.scores[score] for p in probes if p.label == "real"}
+    genuine: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    for probe in probes:
+        if probe.label == "real":
+            genuine[probe.person, probe.trial].append(probe.scores[score])
     wins: defaultdict[str, list[float]] = defaultdict(list)
     for probe in probes:
-        own = genuine.get((probe.person, probe.trial))
-        if probe.label == "fake" and own is not None and np.isfinite([own, probe.scores[score]]).all():
-            wins[probe.clip].append(float(np.sign(probe.scores[score] - own)) / 2 + 0.5)
+        for own in genuine[probe.person, probe.trial] if probe.label == "fake" else ():
+            if np.isfinite([own, probe.scores[score]]).all():
+                wins[probe.clip].append(float(np.sign(probe.scores[score] - own)) / 2 + 0.5)
     return [float(np.mean(own)) for own in wins.values()]
 
 
@@ -190,15 +207,24 @@ def summary(probes: Sequence[Probe], score: str) -> dict[str, Any]:
 
 
 def report(probes: Sequence[Probe]) -> dict[str, Any]:
-    """Tell each method, and all together, by every score; and how often p-values are at most 0.05, by label."""
-    methods = {"all": list(probes)}
-    for method in sorted({p.method for p in probes if p.label == "fake"}):
-        people = {p.person for p in probes if p.method == method}
-        methods[method] = [p for p in probes if p.method == method or (p.label == "real" and p.person in people)]
-    return {
-        method: {score: summary(own, score) for score in SCORES} | {"p_at_most_0.05": _small(own)}
-        for method, own in methods.items()
-    }
+    """Tell each method, and all together, by every score; and how often p-values are at most 0.05, by label.
+
+    `re-encoded` tells the same against the person's genuine probes on a poor line: a score that only reads what coding
+    does to a picture falls to chance or below there.
+    """
+    forged = [p for p in probes if p.label == "fake"]
+    first = next((p.rung for p in probes if p.label == "real"), "")
+    told = {}
+    for method in ("all", *sorted({p.method for p in forged})):
+        own = [p for p in forged if method in ("all", p.method)]
+        people = {p.person for p in own}
+        real = [p for p in probes if p.label == "real" and p.person in people]
+        as_recorded, again = ([p for p in real if (p.rung == first) is same] for same in (True, False))
+        told[method] = {score: summary([*own, *as_recorded], score) for score in SCORES} | {
+            "re-encoded": {score: summary([*own, *again], score) for score in SCORES},
+            "p_at_most_0.05": _small([*own, *as_recorded]) | {"re-encoded": _small(again)["real"]},
+        }
+    return told
 
 
 def _small(probes: Sequence[Probe], level: float = 0.05) -> dict[str, Any]:
@@ -218,10 +244,10 @@ def write(probes: Sequence[Probe], folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "matched.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["clip", "label", "method", "person", "trial", "p_value", *SCORES])
+        table.writerow(["clip", "label", "method", "person", "trial", "rung", "p_value", *SCORES])
         for p in probes:
             scores = [f"{p.scores[name]:.4f}" for name in SCORES]
-            table.writerow([p.clip, p.label, p.method, p.person, p.trial, p.p_value, *scores])
+            table.writerow([p.clip, p.label, p.method, p.person, p.trial, p.rung, p.p_value, *scores])
     told = report(probes)
     (folder / "matched.json").write_text(json.dumps(told, indent=2) + "\n")
     return told

@@ -7,7 +7,7 @@ invariant: what is probed is never enrolled, and no person is scored by a pair m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engines.base import Engine
 from monitor.corpus import Row, digest, workers_here
-from monitor.detectors.compare import LEAST, MEASURES, WINDOW, leave_one_out, measure
+from monitor.detectors.compare import GUARD, LEAST, MEASURES, WINDOW, difference, leave_one_out, measure
 from monitor.detectors.mixture import Mixture
 from monitor.detectors.pairs import Feature, far_pairs, pair_features
 from monitor.detectors.pairwise import components, nearest_rung, within_call
@@ -34,12 +34,14 @@ LADDER = (RUNGS[0].name, RUNGS[3].name)
 # Rows of a gallery, as an enrolment keeps them.
 GALLERY = 64
 PAIRS_OF_A_CLIP = 60
+# Windows drawn of each clip on each rung: against the rest of the clip, and against the person's other clips.
+DRAWN, DRAWN_ACROSS = 6, 2
 _MADE = "1970-01-01T00:00:00Z"
 
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.int64]
-# From pair features (N, D) to the arrays of a mixture.
-Fit = Callable[[FloatArray], Mapping[str, Doubles]]
+# From features (N, D), and what to divide them by, (D,) or None, to the arrays of a mixture.
+Fit = Callable[[FloatArray, FloatArray | None], Mapping[str, Doubles]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,12 +101,13 @@ def encode_clips(
 def _rungs(
     row: Row, looks: ClipLooks, encode: FaceEncoders, identity: Engine | None, cache: Path
 ) -> dict[str, FaceVectors]:
-    """Encode the looks on the rungs that people are measured on; identity as recorded only, for it costs the most."""
-    found = {name: encode(shots) for name, shots in looks.rungs.items() if name in LADDER}
-    if identity is not None:
-        name = LADDER[0]
-        who = known_identities(digest(row.path), name, looks.rungs[name], identity, cache)
-        found[name] = replace(found[name], identity=who)
+    """Encode the looks on the rungs that people are measured on."""
+    content, found = digest(row.path), {}
+    for name, shots in looks.rungs.items():
+        if name in LADDER:
+            found[name] = encode(shots)
+            if identity is not None:
+                found[name] = replace(found[name], identity=known_identities(content, name, shots, identity, cache))
     return found
 
 
@@ -169,12 +172,12 @@ def windows(rows: Indices) -> list[Indices]:
 def judge(live: FaceVectors, start: FaceVectors | None, reference: Reference, population: Population) -> Doubles:
     """Give the components (3,) of live looks, as the detector does."""
     rung, _ = nearest_rung(live, reference, population)
-    raw = measure(live, reference.rungs[rung].vectors, reference.mixture, population.kind)
+    raw = measure(live, reference.rungs[rung].vectors, reference.mixture)
     change = within_call(live, start, population)
     return np.array([*components(raw, reference.norms[rung]), np.nan if change is None else change])
 
 
-def fit_pairs(clips: Sequence[Clip], kind: Feature) -> FloatArray:
+def published_pairs(clips: Sequence[Clip], kind: Feature) -> FloatArray:
     """Pair features of each clip with itself on every rung, looks far apart in pose and expression: (N, D)."""
     found = []
     for clip in clips:
@@ -182,6 +185,29 @@ def fit_pairs(clips: Sequence[Clip], kind: Feature) -> FloatArray:
             first, second = far_pairs(vectors, PAIRS_OF_A_CLIP // len(clip.rungs) + 1)
             found.append(pair_features(vectors.artefacts[first], vectors.artefacts[second], kind))
     return np.concatenate(found)
+
+
+def natural_differences(people: Iterable[Sequence[Clip]], seed: int = 0) -> FloatArray:
+    """Differences of windows of genuine clips from the rest of the clip and from the person's others: (N, D)."""
+    random, found = np.random.default_rng(seed), []
+    for own in people:
+        for clip in own:
+            for name, vectors in clip.rungs.items():
+                found += [difference(vectors.take(a), vectors.take(b)) for a, b in _drawn(len(clip), random)]
+                others = [other.rungs[name] for other in own if other is not clip]
+                if others:
+                    rest = FaceVectors.join(others)
+                    rows = [np.sort(random.permutation(len(clip))[:WINDOW]) for _ in range(DRAWN_ACROSS)]
+                    found += [difference(vectors.take(window), rest) for window in rows]
+    return np.concatenate(found)
+
+
+def _drawn(count: int, random: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
+    for first in random.integers(0, max(count - LEAST, 0) + 1, DRAWN):
+        window = np.arange(first, min(first + WINDOW, count))
+        rest = np.setdiff1d(np.arange(count), np.arange(first - GUARD, first + WINDOW + GUARD))
+        if min(len(window), len(rest)) >= LEAST:
+            yield window, rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,11 +258,12 @@ def genuine(clips: Sequence[Clip], population: Population) -> Iterator[Doubles]:
 
 
 def _without_scores(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) -> Population:
-    mixture = Mixture.of(fit(fit_pairs(clips, kind)))
-    within, across = [], []
-    for own in by_person(clips).values():
-        within.append(_left_out([[clip] for clip in own], mixture, kind))
-        across.append(_left_out([own] if len(own) > 1 else [], mixture, kind))
+    people = by_person(clips)
+    looks = np.concatenate([v.artefacts for clip in clips for v in clip.rungs.values()])
+    apart = np.asarray(looks.std(0) + np.float32(1e-6), np.float32)
+    mixture = Mixture.of(fit(natural_differences(people.values()), apart))
+    within = [_left_out([[clip] for clip in own], mixture) for own in people.values()]
+    across = [_left_out([own] if len(own) > 1 else [], mixture) for own in people.values()]
     location, scale = _usual(within)
     elsewhere, spread = _usual(across)
     known = np.isfinite(elsewhere) & np.isfinite(spread)
@@ -245,6 +272,7 @@ def _without_scores(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) ->
         key=key,
         kind=kind,
         mixture=mixture,
+        published=Mixture.of(fit(published_pairs(clips, kind), None)),
         location=location,
         scale=scale,
         shift=np.where(known, np.maximum(elsewhere - location, 0), 0),
@@ -255,23 +283,25 @@ def _without_scores(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) ->
     )
 
 
-def _left_out(groups: Sequence[Sequence[Clip]], mixture: Mixture, kind: Feature) -> Doubles:
+def _left_out(groups: Sequence[Sequence[Clip]], mixture: Mixture) -> Doubles:
     """Measure windows of each group of clips against the rest of the group, on every rung: (B, M)."""
     found = [np.zeros((0, len(MEASURES)))]
     for group in groups:
         clip = np.concatenate([np.full(len(c), n) for n, c in enumerate(group)])
         for name in group[0].rungs:
             gallery = FaceVectors.join([c.rungs[name] for c in group])
-            found.append(leave_one_out(gallery, clip, mixture, kind)[0])
+            found.append(leave_one_out(gallery, clip, mixture)[0])
     return np.concatenate(found)
 
 
 def _usual(people: Sequence[Doubles]) -> tuple[Doubles, Doubles]:
-    """Mean over people of their mean, and root of the mean of their variance; NaN where nobody gave two windows."""
+    """Mean over people of their mean, and how far a window of anybody lies from it; NaN where nobody gave two."""
     able = [[column[np.isfinite(column)] for column in own.T] for own in people]
     centres = [[c.mean() if len(c) > 1 else np.nan for c in own] for own in able]
     spreads = [[c.var() if len(c) > 1 else np.nan for c in own] for own in able]
-    return _mean(centres), np.maximum(np.sqrt(_mean(spreads)), 1e-6)
+    centre = _mean(centres)
+    between = _mean([[(c - m) ** 2 for c, m in zip(own, centre, strict=True)] for own in centres])
+    return centre, np.maximum(np.sqrt(_mean(spreads) + between), 1e-6)
 
 
 def _mean(rows: Sequence[Sequence[float]]) -> Doubles:

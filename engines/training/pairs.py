@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMPONENTS = 3
-SIZE = 32
+SIZE = 48
 ITERATIONS = 250
-_REGULAR = 1e-3
+# Of the mean variance: the covariance of 48 numbers from some hundreds of windows needs it.
+_REGULAR = 0.1
 
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.floating[Any]]
@@ -34,14 +35,18 @@ def principal(x: Rows, size: int = SIZE) -> tuple[Doubles, Doubles]:
     return centre, np.ascontiguousarray(vectors[:, order].T, np.float64)
 
 
-def fit_mixture(x: Rows, size: int = SIZE, components: int = COMPONENTS, seed: int = 0) -> dict[str, Doubles]:
+def fit_mixture(
+    x: Rows, spread: Rows | None = None, size: int = SIZE, components: int = COMPONENTS, seed: int = 0
+) -> dict[str, Doubles]:
     """Fit the mixture to features (N, D); the arrays are those that `monitor.detectors.mixture.Mixture.of` takes.
 
-    Needs scikit-learn.
+    `spread` (D,) is what each number is divided by first. Needs scikit-learn.
     """
     from sklearn.mixture import GaussianMixture
 
-    centre, basis = principal(x, size)
+    scale = np.ones(x.shape[1]) if spread is None else spread
+    centre, basis = principal(x / scale, size)
+    centre, basis = centre * scale, basis / scale
     rows = (x - centre) @ basis.T
     model = GaussianMixture(
         components,

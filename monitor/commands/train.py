@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import train_calibration, train_faces, train_heads
+from monitor.commands import train_calibration, train_faces, train_heads, train_pairs
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command("heads")(train_heads.command)
 app.command("faces")(train_faces.command)
 app.command("calibration")(train_calibration.command)
+app.command("pairs")(train_pairs.command)
 
 
 @app.command("speech")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,9 @@ def command(
     ] = None,
     packs: Annotated[Path | None, typer.Option(help="Folder with face_artefacts, and face_identity.")] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; by default beside the pack.")] = None,
-    feature: Annotated[str, typer.Option(help="How two vectors are combined: abs, sub, squared or cubed.")] = "cubed",
+    feature: Annotated[
+        str, typer.Option(help="Pair features of the published form: abs, sub, squared or cubed.")
+    ] = "squared",
     matched: Annotated[
         Path | None, typer.Option(help="Measure forged clips of the same people too; a folder for the report.")
     ] = None,
@@ -87,8 +89,8 @@ def build(
     return built, [*real, *fake]
 
 
-def show(told: dict[str, dict[str, dict[str, float]]]) -> None:
-    """Print each method's paired wins and AUC by every score."""
+def show(told: dict[str, Any]) -> None:
+    """Print each method's paired wins and AUC by every score, and once more against re-encoded genuine clips."""
     from rich.console import Console
     from rich.table import Table
 
@@ -97,12 +99,14 @@ def show(told: dict[str, dict[str, dict[str, float]]]) -> None:
     for method, scores in told.items():
         some = scores["pairwise"]
         table = Table(title=f"{method}: {some['forged_clips']} forged clips of {some['people']} people")
-        for heading in ("score", "paired wins", "95 %", "AUC", "95 %"):
+        for heading in ("score", "paired wins", "95 %", "AUC", "95 %", "re-encoded: wins", "AUC"):
             table.add_column(heading)
         for name in SCORES:
-            own = scores[name]
+            own, again = scores[name], scores["re-encoded"][name]
             numbers = [own[n] for n in ("wins", "wins_low", "wins_high", "auc", "auc_low", "auc_high")]
-            wins, low, high, area, least, most = ("-" if n is None else f"{n:.2f}" for n in numbers)
-            table.add_row(name, wins, f"{low}-{high}", area, f"{least}-{most}")
+            wins, low, high, area, least, most, *other = (
+                "-" if n is None else f"{n:.2f}" for n in (*numbers, again["wins"], again["auc"])
+            )
+            table.add_row(name, wins, f"{low}-{high}", area, f"{least}-{most}", *other)
         Console(width=100).print(table)
         typer.echo(f"p <= 0.05: {scores['p_at_most_0.05']}")

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detectors.mixture import Mixture
-from monitor.detectors.pairs import CUBED, Feature, far_pairs, pair_features, partners
+from monitor.detectors.pairs import partners
 from monitor.face.vectors import FaceVectors
+from monitor.types import FloatArray
 
-# `identity`: distance of identity vectors; `logit`: how much more like a blend than the gallery at like pose;
-# `pairs`: how unlikely the change between looks is under the person's mixture.
+# `identity`: how far the mean identity vector lies from that of the gallery in like poses; `logit`: how much more like
+# a blend than the gallery in like poses; `pairs`: how unlikely the difference of the two means is among genuine ones.
 MEASURES = ("identity", "logit", "pairs")
 IDENTITY, LOGIT, PAIRS = range(len(MEASURES))
 # Looks in one comparison: five seconds at two a second.
@@ -24,31 +25,43 @@ WINDOW = 10
 LEAST = 5
 # Rows beside a held-out window of the same recording that are left out with it: neighbours show the same moment.
 GUARD = 1
+# Looks of the gallery, the nearest in pose and expression, that one live look is compared with.
 NEAREST = 5
-PARTNERS = 3
-ADAPTED_PAIRS = 300
 # How many windows of this person weigh as much as what is known of people in general.
 PRIOR_WINDOWS = 4.0
 
 Doubles = NDArray[np.float64]
 
 
-def measure(live: FaceVectors, gallery: FaceVectors, mixture: Mixture, kind: Feature = CUBED) -> Doubles:
+def difference(live: FaceVectors, gallery: FaceVectors) -> FloatArray:
+    """Give the mean of the live embeddings less that of the gallery's in like poses, (1, D).
+
+    This is DiffFake's A - B with the live looks for A and the gallery's nearest for B, averaged before anything else is
+    made of it: single pairs of looks differ by far more than a forgery adds (`docs/detection.md`).
+    """
+    _, columns = partners(live, gallery, NEAREST)
+    return np.asarray(live.artefacts.mean(0) - gallery.artefacts[columns].mean(0), np.float32)[None]
+
+
+def measure(live: FaceVectors, gallery: FaceVectors, mixture: Mixture) -> Doubles:
     """Compare live looks with a gallery: (M,) in the order of `MEASURES`, higher being stranger.
 
     Identity is NaN where either side has no identity vectors.
     """
     _, columns = partners(live, gallery, NEAREST)
-    expected = gallery.logit[columns].reshape(len(live), -1).mean(1)
-    first, second = partners(live, gallery, PARTNERS, far=True)
-    features = pair_features(live.artefacts[first], gallery.artefacts[second], kind)
     return np.array(
         [
-            _identity(live, gallery),
-            float((live.logit - expected).mean()),
-            -float(mixture.log_likelihood(features).mean()),
+            _identity(live, gallery, columns),
+            float(live.logit.mean() - gallery.logit[columns].mean()),
+            -float(mixture.log_likelihood(difference(live, gallery))[0]),
         ]
     )
+
+
+def _identity(live: FaceVectors, gallery: FaceVectors, columns: NDArray[np.int64]) -> float:
+    if live.identity.shape[1] == 0 or live.identity.shape[1] != gallery.identity.shape[1]:
+        return float("nan")
+    return float(np.linalg.norm(live.identity.mean(0) - gallery.identity[columns].mean(0)))
 
 
 def identity_distances(live: FaceVectors, gallery: FaceVectors) -> Doubles:
@@ -58,13 +71,6 @@ def identity_distances(live: FaceVectors, gallery: FaceVectors) -> Doubles:
     a, b = live.identity.astype(np.float64), gallery.identity.astype(np.float64)
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float64)
-
-
-def _identity(live: FaceVectors, gallery: FaceVectors) -> float:
-    apart = identity_distances(live, gallery)
-    if apart.shape[1] == 0:
-        return float("nan")
-    return float(np.sort(apart, axis=1)[:, :NEAREST].mean())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,12 +84,6 @@ class Norm:
     def standardise(self, measures: Doubles) -> Doubles:
         """Say how many standard deviations each of (M,) lies above what is usual."""
         return np.asarray((measures - self.location) / self.scale, np.float64)
-
-
-def adapted(gallery: FaceVectors, mixture: Mixture, kind: Feature = CUBED) -> Mixture:
-    """Adapt the population's mixture to one person's pairs."""
-    first, second = far_pairs(gallery, ADAPTED_PAIRS)
-    return mixture.adapt(pair_features(gallery.artefacts[first], gallery.artefacts[second], kind))
 
 
 def held_out(clip: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -103,14 +103,21 @@ def held_out(clip: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], NDArray[n
     return found
 
 
-def leave_one_out(
-    gallery: FaceVectors, clip: NDArray[np.int64], mixture: Mixture, kind: Feature = CUBED
-) -> tuple[Doubles, int]:
-    """Measure each window of a gallery against the rest: (B, M), and of how many recordings they are."""
-    rows = [
-        measure(gallery.take(window), gallery.take(rest), adapted(gallery.take(rest), mixture, kind), kind)
-        for window, rest in held_out(clip)
-    ]
+def natural(gallery: FaceVectors, clip: NDArray[np.int64]) -> FloatArray:
+    """Give the differences of a gallery's windows from the rest, (B, D): what the mixture is adapted to."""
+    found = [difference(gallery.take(window), gallery.take(rest)) for window, rest in held_out(clip)]
+    return np.concatenate([np.zeros((0, gallery.artefacts.shape[1]), np.float32), *found])
+
+
+def leave_one_out(gallery: FaceVectors, clip: NDArray[np.int64], mixture: Mixture) -> tuple[Doubles, int]:
+    """Measure each window of a gallery against the rest: (B, M), and of how many recordings they are.
+
+    The mixture is adapted to the other windows, never to the one that is measured.
+    """
+    own, rows = natural(gallery, clip), []
+    for number, (window, rest) in enumerate(held_out(clip)):
+        adapted = mixture.adapt(np.delete(own, number, axis=0))
+        rows.append(measure(gallery.take(window), gallery.take(rest), adapted))
     return np.array(rows, np.float64).reshape(-1, len(MEASURES)), len(np.unique(clip))
 
 

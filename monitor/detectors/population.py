@@ -44,13 +44,15 @@ class Population:
 
     `key` is that of the encoders. `location` and `scale` (M,) say what the measures are within one recording of a
     person, `shift` and `session` (M,) what another recording of the same person adds to either; `condition` (C,) is
-    the spread of each condition. `scores` (W, 3) are standardised genuine components in the order of `COMPONENTS`,
-    NaN where one is missing, of the people `person` (W,), counted from 0.
+    the spread of each condition. `mixture` is of differences of averaged looks, `published` of DiffFake's pair features
+    of kind `kind`, which only evaluation uses. `scores` (W, 3) are standardised genuine components in the order of
+    `COMPONENTS`, NaN where one is missing, of the people `person` (W,), counted from 0.
     """
 
     key: str
     kind: Feature
     mixture: Mixture
+    published: Mixture
     location: Doubles
     scale: Doubles
     shift: Doubles
@@ -106,6 +108,7 @@ class Population:
         file = io.BytesIO()
         arrays: dict[str, Any] = {name: getattr(self, name) for name in NUMBERS}
         arrays |= {f"mixture_{name}": array for name, array in self.mixture.arrays().items()}
+        arrays |= {f"published_{name}": array for name, array in self.published.arrays().items()}
         np.savez_compressed(
             file,
             schema=np.array(SCHEMA),
@@ -134,10 +137,17 @@ def _read(held: dict[str, Any]) -> Population:
     if int(held["schema"]) != SCHEMA or tuple(held["measures"].tolist()) != MEASURES:
         raise ValueError("schema")
     kind = next(feature for feature in FEATURES if feature == str(held["kind"]))
-    mixture = Mixture.of({name: held[f"mixture_{name}"] for name in Mixture.NAMES})
+    mixture, published = (
+        Mixture.of({name: held[f"{part}_{name}"] for name in Mixture.NAMES}) for part in ("mixture", "published")
+    )
     numbers = {name: np.asarray(held[name], np.float64) for name in NUMBERS}
     return Population(
-        key=str(held["key"]), kind=kind, mixture=mixture, person=np.asarray(held["person"], np.int64), **numbers
+        key=str(held["key"]),
+        kind=kind,
+        mixture=mixture,
+        published=published,
+        person=np.asarray(held["person"], np.int64),
+        **numbers,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detectors.compare import Norm, adapted, leave_one_out, shrunk
+from monitor.detectors.compare import Norm, leave_one_out, natural, shrunk
 from monitor.detectors.mixture import Mixture
 from monitor.detectors.population import Population
 from monitor.face.vectors import FaceVectors
@@ -119,12 +119,12 @@ def build_reference(
     if not population.fits(key):
         raise TemplateError("the population was made by other packs: make it again (train pairs)")
     norms = tuple(_norm(rung.vectors, clip, population, same_recording) for rung in rungs)
-    mixture = adapted(FaceVectors.join([rung.vectors for rung in rungs]), population.mixture, population.kind)
+    mixture = population.mixture.adapt(np.concatenate([natural(rung.vectors, clip) for rung in rungs]))
     return Reference(made, key, tuple(sources), clip, tuple(rungs), norms, mixture)
 
 
 def _norm(gallery: FaceVectors, clip: NDArray[np.int64], population: Population, same_recording: bool) -> Norm:
-    own, recordings = leave_one_out(gallery, clip, population.mixture, population.kind)
+    own, recordings = leave_one_out(gallery, clip, population.mixture)
     apart = recordings > 1
     location = population.location + (population.shift if apart else 0)
     scale = np.hypot(population.scale, population.session if apart else 0)

@@ -51,6 +51,7 @@ def population(people: int = 40, key: str = KEY, seed: int = 3) -> Population:
         key=key,
         kind="cubed",
         mixture=mixture(),
+        published=mixture(),
         location=np.array([0.2, 0.0, -5.0]),
         scale=np.array([0.05, 0.1, 1.0]),
         shift=np.zeros(size),

@@ -12,10 +12,12 @@ from monitor.detectors.compare import (
     LOGIT,
     PAIRS,
     WINDOW,
+    difference,
     held_out,
     identity_distances,
     leave_one_out,
     measure,
+    natural,
     shrunk,
 )
 from tests.monitor.people import looks, mixture
@@ -41,6 +43,22 @@ def test_identity_distances_are_euclidean() -> None:
     a, b = looks(4, seed=1), looks(5, person=3, seed=2)
     want = np.linalg.norm(a.identity[:, None].astype(np.float64) - b.identity[None], axis=2)
     assert identity_distances(a, b) == pytest.approx(want, abs=1e-6)
+
+
+def test_noise_averages_out_of_the_difference() -> None:
+    gallery = looks(40, seed=1)
+    few, many = (np.linalg.norm(difference(looks(n, seed=2), gallery)) for n in (5, 200))
+    assert many < few
+    assert difference(gallery, gallery).shape == (1, gallery.artefacts.shape[1])
+
+
+def test_natural_differences_are_those_of_the_windows_left_out() -> None:
+    gallery, clip = looks(40), np.repeat([0, 1], 20)
+    found = natural(gallery, clip)
+    assert found.shape == (4, gallery.artefacts.shape[1])
+    window, rest = held_out(clip)[1]
+    assert (found[1] == difference(gallery.take(window), gallery.take(rest))[0]).all()
+    assert natural(looks(6), np.zeros(6, np.int64)).shape == (0, gallery.artefacts.shape[1])
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=90))

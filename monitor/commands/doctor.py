@@ -71,6 +71,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield python(sys.version_info[:2])
     yield packages(requirements())
     yield from packs()
+    yield identity()
     for name in ("openvino", "onnx"):
         yield engine(name)
     yield decoders()
@@ -143,6 +144,22 @@ def packs() -> Iterator[Check]:
     else:
         missing = Check("calibration", "failed", "the shipped packs have none", "reinstall sidewitness")
         yield Check("calibration", "ok", "readable") if tables else missing
+
+
+def identity(models: Path | None = None) -> Check:
+    """Look for the encoder that compares faces, which only enrolled identities need."""
+    from engines.base import MODELS, EngineError, load_pack
+    from monitor.models import IDENTITY
+
+    folder = (models or MODELS) / IDENTITY
+    if not folder.exists():
+        remedy = "pip install 'sidewitness[identity]', then sidewitness engines import dlib-face --accept-licence"
+        return Check("identity encoder", "optional", "not installed; only enrolled identities use it", remedy)
+    try:
+        manifest = load_pack(folder).manifest
+    except EngineError as error:
+        return _refused("identity encoder", error)
+    return Check("identity encoder", "ok", f"{manifest.licence}, sha256 {manifest.sha256[:12]}, as in its manifest")
 
 
 def _refused(name: str, error: Exception) -> Check:

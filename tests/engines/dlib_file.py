@@ -125,7 +125,7 @@ def _steps(widths: Sequence[int], depths: Sequence[int], random: np.random.Gener
         yield text("relu_")
 
     # The last level is as wide as the one before it.
-    outputs = [*widths, *widths[-1:] * (len(depths) - len(widths))]
+    outputs = [*widths, *[widths[-1]] * (len(depths) - len(widths))]
     yield from convolution(3, outputs[0], 7, 2)
     yield text("relu_")
     yield pool("max_pool", 3, 2)

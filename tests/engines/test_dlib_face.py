@@ -41,7 +41,8 @@ each_engine = pytest.mark.parametrize("name", ["openvino", "onnx"])
 def golden(which: str) -> NDArray[np.float64]:
     with np.load(GOLDEN) as archive:
         vectors: NDArray[np.float64] = archive[which]
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def batch() -> NDArray[np.float32]:
@@ -118,7 +119,7 @@ def replaced(old: bytes, new: bytes) -> Callable[[], bytes]:
     return lambda: SMALL.replace(old, new, 1)
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "nothing": (lambda: b"", "ends after 0 bytes"),
     "cut short": (lambda: SMALL[:-100], "inside a field"),
     "another loss": (replaced(b"loss_metric_2", b"loss_metric_9"), "metric loss"),
@@ -145,7 +146,7 @@ REFUSED = {
         lambda: write.network(
             [
                 write.text("affine_")
-                + write.tensor(write.flat(np.ones(3)))
+                + write.tensor(write.flat(np.ones(3, np.float32)))
                 + write.alias((1, 1, 1, 1)) * 2
                 + write.integer(0)
             ]

@@ -46,7 +46,9 @@ def main(file: Path) -> None:
         seeded = Path(folder) / "seeded.dat"
         seeded.write_bytes(residual())
         networks = {"seeded": seeded, "published": file}
-        vectors = {name: _vectors(dlib.face_recognition_model_v1(str(path))) for name, path in networks.items()}
+        vectors: dict[str, Any] = {
+            name: _vectors(dlib.face_recognition_model_v1(str(path))) for name, path in networks.items()
+        }
     points = dlib.points([dlib.point(x, y) for x, y in POINTS])
     found = dlib.full_object_detection(dlib.rectangle(40, 40, 180, 180), points)
     chip = dlib.get_face_chip(scene(), found, size=150, padding=0.25)

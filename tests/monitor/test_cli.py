@@ -253,6 +253,15 @@ def test_doctor_does_without_browser_and_torch(monkeypatch: pytest.MonkeyPatch, 
     assert doctor.training().state == "optional"
 
 
+def test_doctor_looks_for_the_identity_encoder(tmp_path: Path) -> None:
+    absent = doctor.identity(tmp_path)
+    assert absent.state == "optional"
+    assert "engines import dlib-face" in absent.remedy
+    (tmp_path / "face_identity").mkdir()
+    assert doctor.identity(tmp_path).state == "failed"
+    assert doctor.identity().state in ("ok", "optional")
+
+
 def test_doctor_finds_an_engine_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "engines.openvino", None)
     assert doctor.engine("openvino").state == "failed"

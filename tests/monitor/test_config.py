@@ -156,8 +156,7 @@ def test_one_place_for_the_master_key(tmp_path: Path, monkeypatch: pytest.Monkey
     assert load(vault_key_file=tmp_path / "key", database_url="sqlite:///x").vault_url == "sqlite:///x"
     monkeypatch.setenv("SIDEWITNESS_VAULT_KEY", SECRET)
     assert load().vault_key is not None
-    for name, value in (("vault_key_file", tmp_path / "key"), ("vault_kms", "house.kms:keys")):
-        message = refusal(**{name: value})
+    for message in (refusal(vault_key_file=tmp_path / "key"), refusal(vault_kms="house.kms:keys")):
         assert "only one of vault_key, vault_key_file and vault_kms" in message
         assert SECRET not in message
     assert "vault_kms" in refusal(vault_kms="no function named")

@@ -357,17 +357,19 @@ async def test_a_comparison_shows_its_parts_apart_and_the_worst_pair(visit: Visi
     await expect(figure.locator("svg.pair path.outline")).to_have_count(2)
 
 
-async def test_a_finding_of_another_face_shows_the_pair(visit: Visit) -> None:
+async def test_a_finding_of_another_face_shows_the_parts_without_a_face(visit: Visit) -> None:
     await visit.live()
     score = pairwise(0.001)
-    evidence = {"pairwise": score.pop("evidence")}
+    kept = {name: value for name, value in score.pop("evidence").items() if name != "worst_pair"}
+    evidence = {"pairwise": kept}
     reasons: JsonObject = {"reason": "identity_mismatch", "scores": {"pairwise": score}, "evidence": evidence}
     await visit.sidecar.say(finding(1, "opened", 0, **reasons))
     row = visit.page.locator(".finding")
     await expect(row.locator("summary .title")).to_have_text("Not like the enrolled person")
     await row.locator("summary").press("Enter")
     await expect(row.locator(".detail")).to_contain_text("Typical of a swapped face")
-    await expect(row.locator("svg.pair path.outline")).to_have_count(2)
+    await expect(row.locator(".measures dd").first).to_have_text("1 in 1,000 (+3.1 σ)")
+    await expect(row.locator("svg.pair")).to_be_hidden()
     await expect(row.locator("svg.curve")).to_be_hidden()
 
 

@@ -190,6 +190,20 @@ async def test_closing_ends_everything(desk: Desk, worker: Worker) -> None:
     assert not any(job.upload.folder.exists() for job in jobs)
 
 
+async def test_a_queue_that_is_closed_before_a_turn_comes_leaves_no_clips(
+    desk: Desk, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.api.enrolments.STOP_SECONDS", 0.01)
+    worker.gate.clear()
+    running_one, waiting_one = desk.submit("a"), desk.submit("b")
+    await running(worker)
+    await desk.enrolments.close()
+    assert await ended(waiting_one) is State.CANCELLED
+    assert not waiting_one.upload.folder.exists()
+    worker.gate.set()
+    assert await ended(running_one) is State.CANCELLED
+
+
 async def test_only_so_many_and_only_so_long_are_remembered(desk: Desk) -> None:
     jobs = []
     for n in range(KEPT + 2):

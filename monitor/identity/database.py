@@ -61,6 +61,11 @@ class Database:
 
     def migrate(self) -> None:
         """Create or migrate the tables."""
+        if self.file is not None:
+            with contextlib.suppress(OSError):
+                # Before there is anything in it: the write-ahead log gets the mode that the file has.
+                self.file.touch(mode=0o600)
+                self.file.chmod(0o600)
         with self.transaction() as connection:
             # Of two processes that start at once, the second waits here and then finds the tables.
             wait = "BEGIN IMMEDIATE" if self.sqlite else f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
@@ -70,9 +75,6 @@ class Database:
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.set_main_option("path_separator", "os")
             command.upgrade(config, "head")
-        if self.file is not None:
-            with contextlib.suppress(OSError):
-                self.file.chmod(0o600)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,8 +72,8 @@ class Desk:
 
 @pytest.fixture
 def models() -> Models:
-    made: Models = Models(*[None] * 5, population=people.population())  # type: ignore[arg-type]
-    return made
+    unused: Any = None
+    return Models(unused, unused, unused, unused, unused, population=people.population())
 
 
 def test_the_enrolled_person_is_scored_and_another_stands_out(models: Models) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -29,7 +29,7 @@ from monitor.identity.ladder import RUNGS, Moment, Step, make_rungs, moment_of
 from monitor.models import DETECTOR, LANDMARKS
 from monitor.tap.replay import probe_clip, read_clip
 from monitor.tap.source import SourceError
-from monitor.types import ByteArray, FloatArray, VideoFrame
+from monitor.types import ByteArray, FloatArray, MediaItem, VideoFrame
 
 # Raised whenever the looks of a clip would change.
 LOOKS = 1
@@ -72,7 +72,7 @@ def _row_looks(row: Row, folder: Path, steps: Sequence[Step]) -> Path | str:
     if kept.exists():
         return kept
     try:
-        moments = moments_of(row.path, *_engines())
+        moments = moments_of(read_clip(row.path), *_engines())
     except SourceError as error:
         return str(error)
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,15 +81,17 @@ def _row_looks(row: Row, folder: Path, steps: Sequence[Step]) -> Path | str:
     return kept
 
 
-def moments_of(path: Path, detector: Engine, landmarks: Engine, most: int = MOST) -> list[Moment]:
-    """Moments of the face that is seen longest in the first seconds, evenly spread; raises `SourceError`."""
+def moments_of(
+    items: Iterable[MediaItem], detector: Engine, landmarks: Engine, most: int = MOST, seconds: float = SECONDS
+) -> list[Moment]:
+    """Pick moments of the face that is seen longest in the first seconds, evenly spread; raises `SourceError`."""
     tracker = FaceTracker(detector, landmarks)
     found: defaultdict[int, list[Moment]] = defaultdict(list)
     due: defaultdict[int, float] = defaultdict(lambda: -np.inf)
-    for item in read_clip(path):
+    for item in items:
         if not isinstance(item, VideoFrame):
             continue
-        if item.stamp.media > SECONDS:
+        if item.stamp.media > seconds:
             break
         for view in tracker(item):
             if item.stamp.media < due[view.track]:

@@ -127,7 +127,23 @@ class SynchronyScorer:
         return Encoded(row.name, row.subject, *encode_features(features, self._lips, self._voice))
 
 
-DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {"synchrony": SynchronyClips}
+def _difffake(packs: Path) -> ClipDetector:
+    from monitor.scoring_faces import DiffFakeClips
+
+    return DiffFakeClips(packs)
+
+
+def _pairwise(packs: Path) -> ClipDetector:
+    from monitor.scoring_faces import PairwiseClips
+
+    return PairwiseClips(packs)
+
+
+DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {
+    "synchrony": SynchronyClips,
+    "difffake": _difffake,
+    "pairwise": _pairwise,
+}
 
 
 def trim(features: ClipFeatures) -> tuple[ClipFeatures, float]:

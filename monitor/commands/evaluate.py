@@ -55,6 +55,13 @@ def command(
     pairs_source: Annotated[
         str, typer.Option(help="With --pairs: only photos whose column source begins with this.")
     ] = "",
+    matched: Annotated[
+        bool,
+        typer.Option(
+            "--matched",
+            help="Faces of forged clips against the same person's genuine ones; --split matched is shipped.",
+        ),
+    ] = False,
     cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
     workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
@@ -70,6 +77,8 @@ def command(
         return _faces(pairs, pairs_source, out, as_json, alone=data is None and not (detector or dataset or packs))
     if data is None:
         raise typer.BadParameter("name a manifest or a folder of clips, or photos with --pairs", param_hint="DATA")
+    if matched:
+        return _matched(data, split, (packs or [None])[0], out, cache.with_name("looks"), workers, as_json)
     from monitor.assess import Plan, assess, divide
     from monitor.corpus import workers_here
     from monitor.datasets import Wanted, read_clips
@@ -101,6 +110,20 @@ def _faces(photos: Path, source: str, out: Path, as_json: bool, *, alone: bool) 
 
     summary = measure(photos, out, source)
     typer.echo(json.dumps(summary)) if as_json else _print_pairs(summary)
+    return 0
+
+
+def _matched(
+    data: Path, split: Path | None, packs: Path | None, out: Path, cache: Path, workers: int | None, as_json: bool
+) -> int:
+    """Write matched.csv and matched.json, and print what they come to."""
+    from engines.base import MODELS
+    from monitor.commands.train_pairs import build, rows_of, show
+    from monitor.matched import compare_people, write
+
+    built, clips = build(rows_of(data, split, forged=True), packs or MODELS, "squared", cache, workers)
+    told = write(compare_people(clips, built), out)
+    typer.echo(json.dumps(told)) if as_json else show(told)
     return 0
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
+from monitor.api.reply import reply
 from monitor.host import Host
 from monitor.metrics import Metrics
 
@@ -20,7 +19,7 @@ def router(host: Host, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRou
 
     @routes.get("/healthz")
     async def healthz() -> Response:
-        return _json(200, {"status": "ok"})
+        return reply({"status": "ok"})
 
     @routes.get("/readyz")
     async def readyz() -> Response:
@@ -28,7 +27,8 @@ def router(host: Host, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRou
         journal = await recorder.probe()
         ready = journal is None and not host.draining
         status = "ready" if ready else "draining" if host.draining else "not ready"
-        return _json(200 if ready else 503, {"status": status, "journal": journal or "ok", "waiting": len(recorder)})
+        body = {"status": status, "journal": journal or "ok", "waiting": len(recorder)}
+        return reply(body, 200 if ready else 503)
 
     @routes.get("/metrics")
     async def numbers() -> Response:
@@ -37,7 +37,3 @@ def router(host: Host, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRou
         return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return routes
-
-
-def _json(status: int, body: dict[str, object]) -> Response:
-    return Response(json.dumps(body), status, {"Cache-Control": "no-store"}, "application/json")

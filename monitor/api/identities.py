@@ -18,11 +18,11 @@ from fastapi import APIRouter, Depends, Header, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from monitor.alerts.plain import encode
 from monitor.api.auth import require_token
 from monitor.api.enrolments import Busy, Enrolments, Job, Order
 from monitor.api.form import FormError
 from monitor.api.problem import Problem
+from monitor.api.reply import reply
 from monitor.api.uploads import Uploads
 from monitor.identity.consent import NOT_RECORDED, Consent, ConsentError, checked
 from monitor.identity.errors import ApprovalRefused, NotEnrolled, VaultError
@@ -72,44 +72,44 @@ def router(people: People) -> APIRouter:
     @routes.get("/v1/identities")
     async def every() -> Response:
         infos = await _ask(vault.list)
-        return _json({"identities": [info.as_json() for info in infos], "policy": _policy(people)})
+        return reply({"identities": [info.as_json() for info in infos], "policy": _policy(people)})
 
     @routes.get(PATH)
     async def one(name: str) -> Response:
-        return _json(await _ask(_describe, people, name))
+        return reply(await _ask(_describe, people, name))
 
     @routes.post(PATH + "/approve")
     async def approve(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
-        enrolled = await _ask(vault.approve, name, _actor(actor))
-        return _json({"version": enrolled.version, "state": enrolled.state})
+        enrolled = await _ask(vault.approve, name, _checked("actor", actor))
+        return reply({"version": enrolled.version, "state": enrolled.state})
 
     @routes.post(PATH + "/reject")
     async def reject(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
-        enrolled = await _ask(vault.reject, name, _actor(actor))
-        return _json({"version": enrolled.version, "state": enrolled.state})
+        enrolled = await _ask(vault.reject, name, _checked("actor", actor))
+        return reply({"version": enrolled.version, "state": enrolled.state})
 
     @routes.post(PATH)
     async def enrol(request: Request, name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
-        job = await _submit(people, request, _name(name), _actor(actor))
+        job = await _submit(people, request, _checked("identity", name), _checked("actor", actor))
         location = f"{request.scope.get('root_path', '')}/v1/enrolments/{quote(job.id)}"
-        return _json(job.describe(), 202, {"Location": location})
+        return reply(job.describe(), 202, {"Location": location})
 
     @routes.delete(PATH)
     async def erase(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
-        by = _actor(actor)
+        by = _checked("actor", actor)
         # First: an enrolment that is on its way would bring the erased person back.
         if not await enrolments.forget(name):
             raise Problem(503, "an enrolment of this identity is ending: try again", headers=_retry())
         receipt = await _ask(vault.erase, name, by)
-        return _json({"receipt": receipt.as_json()})
+        return reply({"receipt": receipt.as_json()})
 
     @routes.get("/v1/enrolments")
     async def jobs() -> Response:
-        return _json({"enrolments": [_without_poses(job) for job in enrolments.jobs()]})
+        return reply({"enrolments": [_without_poses(job) for job in enrolments.jobs()]})
 
     @routes.get(JOB)
     async def job(job_id: str) -> Response:
-        return _json(_find(enrolments, job_id).describe())
+        return reply(_find(enrolments, job_id).describe())
 
     @routes.delete(JOB)
     async def cancel(job_id: str) -> Response:
@@ -222,16 +222,9 @@ async def _ask(question: Callable[..., T], *arguments: Any) -> T:
         raise Problem(503, str(error), "Vault unavailable", _retry()) from None
 
 
-def _name(name: str) -> str:
+def _checked(kind: str, name: str) -> str:
     try:
-        return check_name("identity", name)
-    except VaultError as error:
-        raise Problem(400, str(error)) from None
-
-
-def _actor(actor: str) -> str:
-    try:
-        return check_name("actor", actor)
+        return check_name(kind, name)
     except VaultError as error:
         raise Problem(400, str(error)) from None
 
@@ -255,7 +248,3 @@ def _refusal(error: FormError) -> Problem:
 
 def _retry() -> dict[str, str]:
     return {"Retry-After": str(RETRY_SECONDS)}
-
-
-def _json(body: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(encode(body), status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from monitor.alerts.journal import MAX_SEQ, Journal
-from monitor.alerts.plain import encode
 from monitor.alerts.wire import finding_message
 from monitor.api.auth import require_token
 from monitor.api.problem import Problem
+from monitor.api.reply import reply
 from monitor.host import Host
 
 MAX_PAGE = 1000
@@ -24,14 +24,14 @@ def router(host: Host, journal: Journal) -> APIRouter:
 
     @routes.get("/v1/calls")
     async def calls() -> Response:
-        return _json({"calls": host.calls()})
+        return reply({"calls": host.calls()})
 
     @routes.get("/v1/calls/{call}")
     async def call(call: str) -> Response:
         found = host.call(call)
         if found is None:
             raise Problem(404, "nobody in this call is judged now")
-        return _json(found)
+        return reply(found)
 
     @routes.get("/v1/findings")
     async def findings(
@@ -46,10 +46,6 @@ def router(host: Host, journal: Journal) -> APIRouter:
         if after < head.pruned:
             # As in the `gap` message: findings up to this number are no longer kept.
             body["gap"] = head.pruned
-        return _json(body)
+        return reply(body)
 
     return routes
-
-
-def _json(body: dict[str, Any]) -> Response:
-    return Response(encode(body), media_type="application/json", headers={"Cache-Control": "no-store"})

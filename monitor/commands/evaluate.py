@@ -78,7 +78,7 @@ def command(
     if data is None:
         raise typer.BadParameter("name a manifest or a folder of clips, or photos with --pairs", param_hint="DATA")
     if matched:
-        return _matched(data, split, (packs or [None])[0], out, cache.with_name("looks"), workers, as_json)
+        return _matched(data, split, packs[0] if packs else None, out, cache.with_name("looks"), workers, as_json)
     from monitor.assess import Plan, assess, divide
     from monitor.corpus import workers_here
     from monitor.datasets import Wanted, read_clips

@@ -33,6 +33,7 @@ EXPECTED: Final = (
     ("monitor.decision.calibration", "CalibrationError"),
     ("monitor.identity.consent", "ConsentError"),
     ("monitor.identity.errors", "VaultError"),
+    ("monitor.identity.reference", "TemplateError"),
     ("monitor.tap.source", "SourceError"),
     ("monitor.workers", "WorkerError"),
 )

@@ -15,6 +15,7 @@ from monitor.identity.reference import Reference
 from monitor.models import Models
 from monitor.tap.source import SourceError
 from tests.e2e.media import marry
+from tests.monitor import people
 from tests.monitor.identity import clips
 from tests.monitor.tap.clips import write_clip
 
@@ -158,6 +159,8 @@ def test_missing_packs_are_told(faceless: Models, unidentified: Models, speaker:
         enrol(speaker, faceless, LOW)
     with pytest.raises(EngineError, match="genuine people to compare with"):
         enrol(speaker, replace(unidentified, population=None), LOW)
+    with pytest.raises(EngineError, match="by other packs"):
+        enrol(speaker, replace(unidentified, population=people.population(key="others")), LOW)
     with pytest.raises(EngineError, match="engines import dlib-face"):
         enrol(speaker, unidentified, LOW)
 

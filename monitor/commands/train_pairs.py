@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from monitor.corpus import Row
     from monitor.people import Built, Clip
+    from monitor.types import FloatArray
 
 
 def command(
@@ -27,6 +28,10 @@ def command(
     matched: Annotated[
         Path | None, typer.Option(help="Measure forged clips of the same people too; a folder for the report.")
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="With --matched: the published form too, by four features and three models."),
+    ] = False,
     cache: Annotated[Path, typer.Option(help="Where looks at faces are kept.")] = Path(".cache/looks"),
     workers: Annotated[int | None, typer.Option(help="Processes that read clips; by default one a core.")] = None,
 ) -> int:
@@ -50,7 +55,26 @@ def command(
     typer.echo(f"{target}: {len(built.population.scores)} genuine windows of {built.population.people} people")
     if matched is not None:
         show(write(compare_people(clips, built), matched))
+    if matched is not None and compare:
+        _compare(clips, matched)
     return 0
+
+
+def _compare(clips: Sequence[Clip], out: Path) -> None:
+    """Write published.json, and print a line for each model and feature."""
+    import json
+
+    from engines.training.pairs import Scorer, fit_autoencoder, fit_mixture, fit_one_class
+    from monitor.detectors.mixture import Mixture
+    from monitor.published import compare_models
+
+    def gmm(x: FloatArray) -> Scorer:
+        return Mixture.of(fit_mixture(x)).log_likelihood
+
+    told = compare_models(clips, {"gmm": gmm, "one-class svm": fit_one_class, "autoencoder": fit_autoencoder})
+    (out / "published.json").write_text(json.dumps(told, indent=2) + "\n")
+    for name, own in told.items():
+        typer.echo(f"{name}: wins {own['wins']} [{own['wins_low']}-{own['wins_high']}], AUC {own['auc']}")
 
 
 def rows_of(data: Path, split: Path | None, forged: bool) -> list[Row]:

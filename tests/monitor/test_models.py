@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import EngineError
-from monitor.models import CALIBRATION, LIPS, load_calibration, load_models
+from engines.base import MODELS, EngineError
+from monitor.detectors.population import FILE
+from monitor.models import (
+    ARTEFACTS,
+    CALIBRATION,
+    LIPS,
+    home,
+    load_calibration,
+    load_face_encoders,
+    load_models,
+    load_population,
+)
+from tests.monitor import people
 
 
 @pytest.mark.parametrize(
@@ -33,3 +44,29 @@ def test_a_calibration_that_cannot_be_read_is_one_line(tmp_path: Path, text: str
 def test_missing_packs_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"no model pack in .*speech_lips"):
         load_models(folder=tmp_path)
+
+
+def test_without_packs_nobody_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.models.MODELS", tmp_path)
+    assert load_face_encoders(tmp_path) is None
+    assert load_population(tmp_path) is None
+
+
+def test_own_packs_go_before_those_of_the_installation(tmp_path: Path) -> None:
+    assert home(ARTEFACTS, tmp_path) == MODELS
+    (tmp_path / ARTEFACTS).mkdir()
+    assert home(ARTEFACTS, tmp_path) == tmp_path
+
+
+def test_a_population_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / ARTEFACTS / FILE
+    path.parent.mkdir()
+    assert load_population(tmp_path) is None
+    path.write_bytes(people.population().to_bytes())
+    found = load_population(tmp_path)
+    assert found is not None
+    assert found.key == people.KEY
+    path.write_bytes(b"nothing")
+    with pytest.raises(EngineError, match=r"population.npz cannot be read \(PopulationError\): reinstall") as caught:
+        load_population(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from monitor.report import HopReport, ParticipantKey
 from monitor.session import Session
 from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, Verdict, VideoFrame
+from tests.monitor import people
 from tests.monitor.frames import block, frame, stamp, vowel
 
 CLIP = "clips/real/LivePortrait__d12.mp4"
@@ -184,3 +186,25 @@ def test_a_face_that_leaves_is_not_used_and_another_takes_over_after_a_second(
     assert away.quality["face_px"] == 0
     assert back.quality["face_px"] > 200
     assert 0.3 < back.quality["face_fraction"] < 0.6
+
+
+@pytest.mark.data
+def test_a_muted_participant_is_still_compared_with_who_they_claim_to_be(
+    models: Models, genuine: list[MediaItem]
+) -> None:
+    claim = ParticipantKey("call", "ann", "Jane Doe")
+    session, said = Session(claim, replace(models, faces=None), reference=lambda: people.reference()), []
+    for item in [item for item in genuine if isinstance(item, VideoFrame)]:
+        said.append(session.tick(item.stamp.arrival))
+        session.push(item)
+    lips, face = next(report for report in reversed(said) if report is not None).decision.scores
+    assert lips.reason is Reason.NO_AUDIO
+    assert face.reason is Reason.REFERENCE_OUTDATED
+
+
+def test_a_claim_needs_a_picture(models: Models) -> None:
+    session = Session(ParticipantKey("call", "ann", "Jane Doe"), models)
+    reports = [session.tick(at / 2) for at in range(12)]
+    faces = [report.decision.scores[1].reason for report in reports if report is not None]
+    assert faces[0] is Reason.WARMING_UP
+    assert faces[-1] is Reason.NO_VIDEO

@@ -284,3 +284,33 @@ def test_the_invariants_hold_on_any_stream(script: list[tuple[list[Score], int]]
 )
 def test_a_clip_gets_one_verdict(scores: list[Score], worst: Verdict, said: tuple[Verdict, Reason | None]) -> None:
     assert judge_clip(CONFIG, scores, worst) == said
+
+
+def compared(p: float, cause: Reason | None = Reason.FACE_CHANGES_UNNATURALLY) -> Score:
+    return Score("pairwise", 1.0, p_value=p, cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("score", "verdict", "reason"),
+    [
+        (compared(0.11), Verdict.BONA_FIDE, None),
+        (compared(0.1), Verdict.INCONCLUSIVE, Reason.FACE_CHANGES_UNNATURALLY),
+        (compared(0.06, None), Verdict.INCONCLUSIVE, Reason.IDENTITY_MISMATCH),
+        (persona(0.06), Verdict.INCONCLUSIVE, Reason.IDENTITY_MISMATCH),
+    ],
+)
+def test_nobody_unusual_is_called_bona_fide(score: Score, verdict: Verdict, reason: Reason | None) -> None:
+    _, (decision,) = play([[sync(0.9), score]])
+    assert (decision.verdict, decision.reason) == (verdict, reason)
+    assert judge_clip(CONFIG, [sync(0.9), score], Verdict.INCONCLUSIVE) == (verdict, reason)
+
+
+def test_one_unusual_comparison_is_enough_not_to_clear() -> None:
+    _, (decision,) = play([[persona(0.9), compared(0.08)]])
+    assert (decision.verdict, decision.reason) == (Verdict.INCONCLUSIVE, Reason.FACE_CHANGES_UNNATURALLY)
+
+
+def test_the_level_of_bona_fide_is_a_setting() -> None:
+    config = DecisionConfig(bona_fide_p_value=0.5)
+    assert judge_clip(config, [compared(0.4)], Verdict.INCONCLUSIVE)[0] is Verdict.INCONCLUSIVE
+    assert judge_clip(config, [compared(0.6)], Verdict.INCONCLUSIVE) == (Verdict.BONA_FIDE, None)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from monitor.detectors.compare import LOGIT, measure
 from monitor.detectors.pairs import pair_features
-from monitor.detectors.pairwise import components, nearest_rung, within_call
+from monitor.detectors.pairwise import components, counted_of, nearest_rung, within_call
 from monitor.detectors.population import Population
 from monitor.evaluation import Result, summarise
 from monitor.face.condition import CONDITIONS
@@ -128,7 +128,7 @@ def _probe(piece: _Piece, trial: Trial, number: int, reference: Reference, popul
     scores["difffake"] = published(vectors.take(rows), population)
     scores["bitrate"] = clip.bitrate - float(np.mean([c.bitrate for c, _ in trial.enrolled]))
     parts = np.array([scores[name] for name in DETECTOR[1:]])
-    counted = [n for n in range(len(parts)) if np.isfinite(parts[n])]
+    counted = counted_of(parts)
     row = clip.row
     p_value = population.p_value(parts, counted, once=True)
     return Probe(row.name, row.label, method_of(row.method), row.subject, number, piece.rung, scores, p_value)
@@ -148,7 +148,7 @@ def _scores(
     z = norm.standardise(raw)
     change = within_call(live, start, population)
     parts = np.array([*components(raw, norm), np.nan if change is None else change])
-    counted = [n for n in range(len(parts)) if np.isfinite(parts[n])]
+    counted = counted_of(parts)
     recorded = reference.rungs[0].vectors
     gaps = np.median(live.condition, axis=0) - np.median(recorded.condition, axis=0)
     return {

@@ -11,6 +11,7 @@ import numpy as np
 
 from monitor.alerts.finding import describe_scores
 from monitor.decision.decide import judge_clip, most_useful
+from monitor.detectors.pairwise import counted_of
 from monitor.detectors.population import COMPONENTS, Population
 from monitor.models import Models
 from monitor.pairing import Watch
@@ -142,7 +143,7 @@ def _faces(reports: Sequence[HopReport], population: Population | None) -> Score
     kinds = [[(s.evidence[name] or {}).get("value") for s in scored] for name in COMPONENTS]
     medians = [float(np.median(known)) if (known := [v for v in kind if v is not None]) else np.nan for kind in kinds]
     parts = np.array(medians, np.float64)
-    counted = [n for n in range(len(parts)) if np.isfinite(parts[n])]
+    counted = counted_of(parts)
     value, p_value = population.value(parts, counted), population.p_value(parts, counted, once=True)
     middle = min(scored, key=lambda s: abs((s.value or 0.0) - value))
     unknown = None if p_value is not None else Reason.NOT_CALIBRATED

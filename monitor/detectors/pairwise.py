@@ -4,8 +4,8 @@ After DiffFake (Stamnas and Sanchez 2025), with the enrolled gallery in place of
 things are told apart: the distance to the person's identity vectors (another face), and the anomaly of the pair
 features and of the backbone's answer (a face that was worked on). Both are read against the rung of the ladder of call
 conditions that looks most like the call, and against what this person's own recordings are to each other. Change since
-this call's own verified start is a third. Without a reference there is no score: absolute levels differ from source to
-source more than forgeries do (`docs/detection.md`).
+this call's own verified start is shown beside them. Without a reference there is no score: absolute levels differ from
+source to source more than forgeries do (`docs/detection.md`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from monitor.detectors.compare import (
     measure,
 )
 from monitor.detectors.pairs import partners
-from monitor.detectors.population import COMPONENTS, Population
+from monitor.detectors.population import COMPONENTS, WITHIN, Population
 from monitor.face.outline import outline
 from monitor.face.vectors import FaceVectors
 from monitor.identity.reference import Reference
@@ -46,10 +46,16 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PairwiseDetector:
-    """Scores recent looks against a reference; `population` is None where the packs have none, and nothing is told."""
+    """Scores recent looks against a reference; `population` is None where the packs have none, and nothing is told.
+
+    With `count_change` the change within the call counts too. It is shown in any case, and left out by default: a face
+    that is forged from the first second does not change, and what the change adds to a takeover the gallery sees too
+    (`docs/detection.md`).
+    """
 
     population: Population | None
     recent: int = RECENT
+    count_change: bool = False
     name: str = "pairwise"
     one_sided: bool = False
 
@@ -83,7 +89,7 @@ class PairwiseDetector:
         gallery = reference.rungs[rung].vectors
         raw = measure(live, gallery, reference.mixture)
         parts = np.array([*components(raw, reference.norms[rung]), np.nan if change is None else change])
-        counted = [n for n in range(len(COMPONENTS)) if np.isfinite(parts[n])]
+        counted = counted_of(parts, self.count_change)
         value, p_value = self.population.value(parts, counted), self.population.p_value(parts, counted, once)
         evidence = {
             "shots": len(live),
@@ -107,10 +113,15 @@ class PairwiseDetector:
         return {"value": _rounded(parts[number]), "p_value": None if p_value is None else round(p_value, 4)}
 
     def _shown(self, change: float | None, once: bool) -> dict[str, Any] | None:
-        return None if change is None else self._part(np.array([np.nan, np.nan, change]), 2, once)
+        return None if change is None else self._part(np.array([np.nan, np.nan, change]), WITHIN, once)
 
     def _abstain(self, reason: Reason, evidence: dict[str, Any]) -> Score:
         return Score(self.name, None, reason, one_sided=self.one_sided, evidence=evidence)
+
+
+def counted_of(parts: Doubles, count_change: bool = False) -> list[int]:
+    """Say which of the components (3,) are known and count."""
+    return [n for n in range(len(COMPONENTS)) if np.isfinite(parts[n]) and (n != WITHIN or count_change)]
 
 
 def components(raw: Doubles, norm: Norm) -> tuple[float, float]:

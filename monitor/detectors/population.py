@@ -23,6 +23,7 @@ SCHEMA = 1
 FILE = "population.npz"
 # Evidence that is shown apart. The first two are against the gallery, the last against this call's own start.
 COMPONENTS = ("identity", "artefact", "within_call")
+WITHIN = 2
 # Where genuine people in general end: components are brought to one size by it.
 USUAL = 0.9
 LEAST_USUAL = 0.5
@@ -79,22 +80,33 @@ class Population:
         return key in (self.key, self.key.split("-")[0] + "-")
 
     def value(self, components: Doubles, counted: Sequence[int]) -> float:
-        """Bring the counted of the components (3,) to one size and give the largest: what the detector's score is."""
-        return float((components / self.usual)[list(counted)].max())
+        """Make one number of the counted of the components (3,): what the detector's score is.
+
+        Each is brought to its usual size. Those against the gallery are averaged: two views of one question, each with
+        noise of its own. The larger of that and of the change within the call is taken: two questions.
+        """
+        return float(self._values(np.asarray(components, np.float64)[None], tuple(counted))[0])
 
     def p_value(self, components: Doubles, counted: Sequence[int], once: bool = False) -> float | None:
-        """Say how often a genuine person's largest counted component is at least this one: in (0, 1].
+        """Say how often a genuine person's value of the same components is at least this one: in (0, 1].
 
-        The largest of several is compared with the largest of the same several, so that nothing is lost to counting
-        them apart. None where too few people are known.
+        What is counted together is compared with the same together, so that nothing is lost to counting components
+        apart. None where too few people are known.
         """
         table = self._table(tuple(counted))
         return None if table is None else table.p_value(self.value(components, counted), _LENGTH, once)
 
+    def _values(self, components: Doubles, counted: tuple[int, ...]) -> Doubles:
+        scaled = components / self.usual
+        against = [n for n in counted if n != WITHIN]
+        parts = [scaled[:, against].mean(1)] if against else []
+        parts += [scaled[:, WITHIN]] if WITHIN in counted else []
+        return np.asarray(np.max(parts, axis=0), np.float64)
+
     def _table(self, counted: tuple[int, ...]) -> Calibration | None:
         if counted not in self._tables:
             able = np.isfinite(self.scores[:, counted]).all(1)
-            values = (self.scores / self.usual)[:, counted][able].max(1) if able.any() else np.zeros(0)
+            values = self._values(self.scores[able], counted) if able.any() else np.zeros(0)
             try:
                 table = Calibration.build({_LENGTH: (values, [str(p) for p in self.person[able]])})
             except CalibrationError:

@@ -52,8 +52,13 @@ def test_change_since_the_start_counts_where_a_reference_is() -> None:
     assert without.reason is Reason.NOT_ENROLLED
     assert without.evidence["within_call"]["p_value"] < 0.05
     assert set(without.evidence) == {"shots", "within_call"}
-    counted = DETECTOR.score(live, start, ENROLLED, KEY)
-    assert counted.evidence["within_call"] == without.evidence["within_call"]
+    shown = DETECTOR.score(live, start, ENROLLED, KEY)
+    assert shown.evidence["within_call"] == without.evidence["within_call"]
+    assert shown.value == DETECTOR.score(live, None, ENROLLED, KEY).value
+    counted = PairwiseDetector(PEOPLE, count_change=True).score(live, start, ENROLLED, KEY)
+    assert counted.value is not None
+    assert shown.value is not None
+    assert counted.value > shown.value
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,24 @@ def test_p_values_are_by_person_and_have_a_floor() -> None:
     assert people.p_value(-far, [0]) == 1
 
 
-def test_the_largest_of_several_is_compared_with_the_largest() -> None:
+def test_two_views_of_one_question_are_averaged() -> None:
     people = population(200)
-    mild = np.array([1.3, 1.3, 1.3])
-    alone, together = (people.p_value(mild, counted, once=True) for counted in ([0], [0, 1, 2]))
+    mild = np.array([1.3, 1.3, 0.0])
+    alone, both = (people.p_value(mild, counted, once=True) for counted in ([0], [0, 1]))
     assert alone is not None
-    assert together is not None
-    assert 1.5 * alone < together < 3.5 * alone
+    assert both is not None
+    assert both < 0.6 * alone
+
+
+def test_another_question_is_paid_for() -> None:
+    people = population(200)
+    mild = np.array([1.8, 1.8, -3.0])
+    against, with_change = (people.p_value(mild, counted, once=True) for counted in ([0, 1], [0, 1, 2]))
+    assert against is not None
+    assert with_change is not None
+    assert against < with_change
+    changed = np.array([0.0, 0.0, 9.0])
+    assert people.value(changed, [0, 1, 2]) == people.value(changed, [2]) > people.value(changed, [0, 1])
 
 
 def test_genuine_people_have_uniform_p_values() -> None:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from engines.base import Engine
 from monitor.corpus import Row, digest, workers_here
-from monitor.detectors.compare import GUARD, LEAST, MEASURES, WINDOW, difference, leave_one_out, measure
+from monitor.detectors.compare import GUARD, LEAST, MEASURES, PAIRS, WINDOW, difference, leave_one_out, measure
 from monitor.detectors.mixture import Mixture
 from monitor.detectors.pairs import Feature, far_pairs, pair_features
 from monitor.detectors.pairwise import components, nearest_rung, within_call
-from monitor.detectors.population import COMPONENTS, Population
+from monitor.detectors.population import COMPONENTS, Population, PopulationError
 from monitor.face.encoders import FaceEncoders, identities
 from monitor.face.shot import FaceShot
 from monitor.face.vectors import FaceVectors
@@ -40,6 +40,8 @@ _MADE = "1970-01-01T00:00:00Z"
 
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.int64]
+# Half of them must say what is natural.
+LEAST_PEOPLE = 2
 # From features (N, D), and what to divide them by, (D,) or None, to the arrays of a mixture.
 Fit = Callable[[FloatArray, FloatArray | None], Mapping[str, Doubles]]
 
@@ -230,8 +232,13 @@ class Built:
 
 
 def build_population(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) -> Built:
-    """Make the population of genuine clips; half of the people are scored by what was fitted to the other half."""
+    """Make the population of genuine clips; half of the people are scored by what was fitted to the other half.
+
+    Raises `PopulationError` where the clips show too little.
+    """
     people = by_person(clips)
+    if len(people) < LEAST_PEOPLE:
+        raise PopulationError(f"{len(people)} people are too few: give genuine clips of at least {LEAST_PEOPLE}")
     halves = [{name: own for n, (name, own) in enumerate(people.items()) if n % 2 == side} for side in (0, 1)]
     fitted = [_without_scores([c for own in halves[1 - side].values() for c in own], key, kind, fit) for side in (0, 1)]
     rows: list[Doubles] = []
@@ -266,6 +273,10 @@ def _without_scores(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) ->
     across = [_left_out([own] if len(own) > 1 else [], mixture) for own in people.values()]
     location, scale = _usual(within)
     elsewhere, spread = _usual(across)
+    # Where every clip is too short to be divided, other recordings tell what one would have.
+    location, scale = (np.where(np.isfinite(a), a, b) for a, b in ((location, elsewhere), (scale, spread)))
+    if not np.isfinite(location[PAIRS]):
+        raise PopulationError("the genuine clips show too little of each person: give longer or more clips of people")
     known = np.isfinite(elsewhere) & np.isfinite(spread)
     conditions = np.concatenate([v.condition for clip in clips for v in clip.rungs.values()])
     return Population(

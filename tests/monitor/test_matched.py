@@ -10,6 +10,7 @@ import pytest
 
 from monitor.corpus import Row
 from monitor.detectors.compare import LEAST, WINDOW
+from monitor.detectors.population import PopulationError
 from monitor.face.vectors import FaceVectors
 from monitor.matched import SCORES, Probe, compare_people, method_of, paired, published, report, wilson, write
 from monitor.people import LADDER, Built, Clip, build_population, by_person, enrolled, genuine, trials, windows
@@ -86,6 +87,15 @@ def test_a_population_of_people(built: Built) -> None:
     assert np.isfinite(built.population.scores[:, :2]).all()
     assert (built.population.scale > 0).all()
     assert built.population.location[0] > 0
+
+
+def test_short_clips_of_few_people_make_a_population_or_are_refused() -> None:
+    short = [clip(p, n, shots=7) for p in range(4) for n in range(3)]
+    assert np.isfinite(build_population(short, KEY, "squared", fit).population.location).all()
+    with pytest.raises(PopulationError, match="too little"):
+        build_population([clip(p, shots=13) for p in range(4)], KEY, "squared", fit)
+    with pytest.raises(PopulationError, match="too few"):
+        build_population([clip(0)], KEY, "squared", fit)
 
 
 def test_nobody_is_measured_by_themselves(built: Built) -> None:

@@ -35,8 +35,11 @@ from monitor.types import Reason, Score
 
 # Looks that are scored at most: the newest.
 RECENT = 20
-# Condition medians farther from every rung than this, in spreads, are not compared.
-TOO_FAR = 6.0
+# Condition medians farther from every rung than this, in spreads, are not compared: genuine probes of the people that
+# were measured lie within 1.2 of a rung of their own, recordings of anybody else within 2.3.
+TOO_FAR = 2.5
+# Beyond this the line changed since the call's start, and nothing is known of the face.
+LINE_CHANGED = 1.2
 # What a suspicion is called, not whether there is one: of 84 people in research recordings 1 % of pairs of two people
 # lie nearer than this, and one person of 14 with several recordings farther. A face that was worked on moves less.
 ANOTHER_FACE = 0.3
@@ -140,7 +143,7 @@ def within_call(live: FaceVectors, start: FaceVectors | None, population: Popula
     """
     if start is None or len(start) < LEAST:
         return None
-    if _apart(live, start, population) > TOO_FAR:
+    if _apart(live, start, population) > LINE_CHANGED:
         return None
     raw = measure(live, start, population.mixture)
     identity, artefact = components(raw, Norm(population.location, population.scale, 0))

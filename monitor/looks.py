@@ -6,6 +6,7 @@ that a new encoder is measured without reading a clip again.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ from monitor.face.crops import Region, cut_rgb
 from monitor.face.geometry import Pose
 from monitor.face.shot import FaceShot
 from monitor.face.track import FACE_ENLARGE, FACE_SIZE, FaceTracker, FaceView
-from monitor.identity.ladder import RUNGS, Moment, Step, make_rungs, moment_of
+from monitor.identity.ladder import Moment, Step, make_rungs, moment_of
 from monitor.models import DETECTOR, LANDMARKS
 from monitor.tap.replay import probe_clip, read_clip
 from monitor.tap.source import SourceError
@@ -36,7 +37,6 @@ LOOKS = 1
 MOST = 24
 SECONDS = 20.0
 APART = 0.2
-BARE = RUNGS[:1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,22 +51,27 @@ class ClipLooks:
 
 
 def load_looks(
-    rows: Sequence[Row], folder: Path, workers: int, ladder: bool, done: Callable[[int], None]
+    rows: Sequence[Row], folder: Path, workers: int, steps: Sequence[Step], done: Callable[[int], None]
 ) -> Iterator[tuple[Row, ClipLooks | str]]:
     """Give each clip's looks, or the line that says why there are none: in the order of `rows`, analysed in parallel.
 
-    Without `ladder` there is only the first rung, as recorded.
+    They are seen on the rungs that `steps` name.
     """
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        task = partial(_row_looks, folder=folder, steps=RUNGS if ladder else BARE)
+        task = partial(_row_looks, folder=folder, steps=tuple(steps))
         for count, (row, kept) in enumerate(zip(rows, pool.map(task, rows), strict=True), 1):
             done(count)
             yield row, read_looks(kept) if isinstance(kept, Path) else kept
 
 
+def ladder_key(steps: Sequence[Step]) -> str:
+    """Digest of all that the rungs are made by."""
+    return hashlib.sha256(repr(tuple(steps)).encode()).hexdigest()[:12]
+
+
 def _row_looks(row: Row, folder: Path, steps: Sequence[Step]) -> Path | str:
     try:
-        kept = folder / f"{digest(row.path)}-{len(steps)}.looks{LOOKS}.npz"
+        kept = folder / f"{digest(row.path)}-{ladder_key(steps)}.looks{LOOKS}.npz"
     except OSError as error:
         return f"{row.name}: {error.strerror}"
     if kept.exists():

@@ -240,7 +240,7 @@ def _small(probes: Sequence[Probe], level: float = 0.05) -> dict[str, Any]:
 
 
 def write(probes: Sequence[Probe], folder: Path) -> dict[str, Any]:
-    """Write matched.csv (a row for each probe) and matched.json; give what the latter holds."""
+    """Write matched.csv (a row for each probe), matched.json and matched.md; give what the second holds."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "matched.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -250,4 +250,31 @@ def write(probes: Sequence[Probe], folder: Path) -> dict[str, Any]:
             table.writerow([p.clip, p.label, p.method, p.person, p.trial, p.rung, p.p_value, *scores])
     told = report(probes)
     (folder / "matched.json").write_text(json.dumps(told, indent=2) + "\n")
+    (folder / "matched.md").write_text(markdown(told))
     return told
+
+
+COLUMNS = ("pairwise", "identity", "artefact", "taken over", "difffake", "bitrate", "sharpness", "fine", "size")
+
+
+def markdown(told: Mapping[str, Any]) -> str:
+    """Lay a report out as a table: paired wins / AUC, the detector's with intervals and once more re-encoded."""
+    lines = [
+        f"| method | forged clips / people | {' | '.join(COLUMNS)} | pairwise, identity, artefact: re-encoded |",
+        "|---" * (len(COLUMNS) + 3) + "|",
+    ]
+    for method, own in told.items():
+        cells = [_cell(own[name], intervals=name == "pairwise") for name in COLUMNS]
+        again = ", ".join(_cell(own["re-encoded"][name]) for name in COLUMNS[:3])
+        count = f"{own['pairwise']['forged_clips']} / {own['pairwise']['people']}"
+        lines.append(f"| {method} | {count} | {' | '.join(cells)} | {again} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(own: Mapping[str, Any], intervals: bool = False) -> str:
+    parts = []
+    for name in ("wins", "auc"):
+        value = "-" if own[name] is None else f"{own[name]:.2f}"
+        ends = [own[f"{name}_{end}"] for end in ("low", "high")]
+        parts.append(value + (f" [{ends[0]:.2f}-{ends[1]:.2f}]" if intervals and None not in ends else ""))
+    return " / ".join(parts)

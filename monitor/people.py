@@ -24,13 +24,13 @@ from monitor.detectors.population import COMPONENTS, Population, PopulationError
 from monitor.face.encoders import FaceEncoders, identities
 from monitor.face.shot import FaceShot
 from monitor.face.vectors import FaceVectors
-from monitor.identity.ladder import RUNGS
+from monitor.identity.ladder import RUNGS, Step
 from monitor.identity.reference import Reference, Rung, Source, build_reference
-from monitor.looks import ClipLooks, load_looks
+from monitor.looks import ClipLooks, ladder_key, load_looks
 from monitor.types import FloatArray
 
 # People are measured as recorded and on a poor line: the rungs between tell nothing new and cost as much.
-LADDER = (RUNGS[0].name, RUNGS[3].name)
+LADDER = (RUNGS[0], RUNGS[3])
 # Rows of a gallery, as an enrolment keeps them.
 GALLERY = 64
 PAIRS_OF_A_CLIP = 60
@@ -91,7 +91,9 @@ def encode_clips(
     Identity vectors are kept beside the looks: their encoder changes seldom and costs the most.
     """
     encode, found = FaceEncoders(artefacts, None), []
-    for row, looks in load_looks(rows, cache, workers or workers_here(), ladder, lambda _count: None):
+    for row, looks in load_looks(
+        rows, cache, workers or workers_here(), LADDER[: 2 if ladder else 1], lambda _count: None
+    ):
         if isinstance(looks, str) or len(looks) < LEAST:
             tick(looks if isinstance(looks, str) else f"{row.name}: too little of a face")
             continue
@@ -103,19 +105,19 @@ def encode_clips(
 def _rungs(
     row: Row, looks: ClipLooks, encode: FaceEncoders, identity: Engine | None, cache: Path
 ) -> dict[str, FaceVectors]:
-    """Encode the looks on the rungs that people are measured on."""
+    """Encode the looks on each rung."""
     content, found = digest(row.path), {}
-    for name, shots in looks.rungs.items():
-        if name in LADDER:
-            found[name] = encode(shots)
-            if identity is not None:
-                found[name] = replace(found[name], identity=known_identities(content, name, shots, identity, cache))
+    for step, shots in zip(LADDER, looks.rungs.values(), strict=False):
+        vectors = encode(shots)
+        if identity is not None:
+            vectors = replace(vectors, identity=known_identities(content, step, shots, identity, cache))
+        found[step.name] = vectors
     return found
 
 
-def known_identities(content: str, rung: str, shots: Sequence[FaceShot], identity: Engine, cache: Path) -> FloatArray:
+def known_identities(content: str, step: Step, shots: Sequence[FaceShot], identity: Engine, cache: Path) -> FloatArray:
     """Give the identity vectors of a clip's looks on a rung, kept beside them."""
-    kept = cache / f"{content}-{rung.replace(' ', '-')}.{identity.manifest.sha256[:16]}.npy"
+    kept = cache / f"{content}-{ladder_key([step])}.{identity.manifest.sha256[:16]}.npy"
     if not kept.exists():
         parts = [identities(shots[at : at + WINDOW], identity) for at in range(0, len(shots), WINDOW)]
         np.save(kept, np.concatenate(parts))

@@ -10,7 +10,7 @@ from engines.base import Engine
 from monitor.corpus import Row
 from monitor.face.shot import FaceShot
 from monitor.identity.ladder import RUNGS
-from monitor.looks import APART, MOST, ClipLooks, load_looks, moments_of, read_looks, write_looks
+from monitor.looks import APART, MOST, ClipLooks, ladder_key, load_looks, moments_of, read_looks, write_looks
 from monitor.tap.replay import read_clip
 from monitor.types import MediaItem
 from tests.monitor.face.test_encoders import shot
@@ -34,6 +34,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
+def test_another_ladder_has_another_key() -> None:
+    assert ladder_key(RUNGS) == ladder_key(list(RUNGS))
+    changed = (*RUNGS[:3], replace(RUNGS[3], quantiser=RUNGS[3].quantiser + 1), *RUNGS[4:])
+    assert len({ladder_key(RUNGS), ladder_key(RUNGS[:1]), ladder_key(changed)}) == 3
+
+
 def test_a_clip_without_a_face_is_kept_as_such(tmp_path: Path) -> None:
     write_looks(ClipLooks({"as recorded": []}, 1.0), tmp_path / "a.npz")
     assert len(read_looks(tmp_path / "a.npz")) == 0
@@ -51,7 +57,7 @@ def test_looks_of_a_clip(data_dir: Path, tmp_path: Path, detector: Engine, landm
     assert len(moments_of(read_clip(path), detector, landmarks, seconds=1.0)) < len(found)
     rows = [Row(path, "a", "real", "real", "p"), Row(data_dir / "no.mp4", "b", "real", "real", "p")]
     counts: list[int] = []
-    (_, looks), (_, reason) = load_looks(rows, tmp_path, 1, True, counts.append)
+    (_, looks), (_, reason) = load_looks(rows, tmp_path, 1, RUNGS, counts.append)
     assert isinstance(looks, ClipLooks)
     assert list(looks.rungs) == [step.name for step in RUNGS]
     assert len(looks) == len(found)
@@ -59,7 +65,7 @@ def test_looks_of_a_clip(data_dir: Path, tmp_path: Path, detector: Engine, landm
     assert isinstance(reason, str)
     assert counts == [1, 2]
     stored = next(tmp_path.glob("*.npz")).stat().st_mtime_ns
-    list(load_looks(rows[:1], tmp_path, 1, True, counts.append))
+    list(load_looks(rows[:1], tmp_path, 1, RUNGS, counts.append))
     assert next(tmp_path.glob("*.npz")).stat().st_mtime_ns == stored
 
 

@@ -24,8 +24,8 @@ def clip(person: int, number: int = 0, label: str = "real", shots: int = 24, odd
     row = Row(Path("x"), f"{label}-{person}-{number}", label, f"panel: {label}", f"p{person:02}")
     seed = 100 * person + 10 * number + (label == "fake")
     rungs = {
-        name: looks(shots, person, seed + n, odd=odd, blur=-2.0 * n)
-        for n, name in enumerate(LADDER[: 1 if label == "fake" else 2])
+        step.name: looks(shots, person, seed + n, odd=odd, blur=-2.0 * n)
+        for n, step in enumerate(LADDER[: 1 if label == "fake" else 2])
     }
     return Clip(row, rungs, 300.0 + (label == "fake"))
 
@@ -127,6 +127,7 @@ def test_forged_clips_are_told_beside_genuine_ones(clips: list[Clip], built: Bui
         rows = list(csv.DictReader(file))
     assert len(rows) == len(probes)
     assert set(SCORES) < set(rows[0])
+    assert len((tmp_path / "matched.md").read_text().splitlines()) == 2 + len(told)
     every = told["fake"]
     assert every["logit"]["wins"] == every["artefact"]["wins"] == 1
     assert every["logit"]["auc"] > 0.9

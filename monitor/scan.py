@@ -139,7 +139,6 @@ def _faces(reports: Sequence[HopReport], population: Population | None) -> Score
     scored, reason = _scored("pairwise", reports)
     if not scored or population is None:
         return Score("pairwise", None, reason)
-    # The first in `COMPONENTS` are always there or always missing; change within the call comes with time.
     kinds = [[(s.evidence[name] or {}).get("value") for s in scored] for name in COMPONENTS]
     medians = [float(np.median(known)) if (known := [v for v in kind if v is not None]) else np.nan for kind in kinds]
     parts = np.array(medians, np.float64)

@@ -111,7 +111,7 @@ def _able(models: Models, config: EnrolConfig) -> tuple[FaceEncoders, Population
     if models.faces is None or models.population is None:
         missing = "the pack face_artefacts is" if models.faces is None else "genuine people to compare with are"
         raise EngineError(f"{missing} not installed, so nobody can be enrolled: reinstall sidewitness with its packs")
-    if models.population.key != models.faces.key:
+    if not models.population.fits(models.faces.key):
         raise EngineError(
             "genuine people were measured by other packs than those installed, so nobody can be enrolled: "
             "reinstall sidewitness, or run `sidewitness train pairs`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,8 +23,9 @@ def shot(yaw: float = 0.0, sharpness: float = 0.5, time: float = 0.0) -> FaceSho
 @given(st.lists(st.integers(0, 200), max_size=30), st.integers(5, 90))
 def test_places_are_shared_out(counts: list[int], places: int) -> None:
     quotas = share_out(counts, places)
+    if sum(count > 0 for count in counts) <= places // LEAST:
+        assert sum(quotas) == min(places, sum(counts))
     assert sum(quotas) <= places
-    assert sum(quotas) == min(places, sum(quotas) if len([c for c in counts if c]) > places // LEAST else sum(counts))
     for count, quota in zip(counts, quotas, strict=True):
         assert quota <= count
         assert quota == 0 or quota >= min(count, LEAST)
@@ -32,7 +34,9 @@ def test_places_are_shared_out(counts: list[int], places: int) -> None:
 def test_small_clips_leave_their_places_to_others() -> None:
     assert share_out([3, 100, 50], 63) == [3, 30, 30]
     assert share_out([100], 64) == [64]
-    assert share_out([6] * 24, 64) == [6] * 4 + [5] * 8 + [0] * 12 or sum(share_out([6] * 24, 64)) == 64
+    many = share_out([6] * 24, 64)
+    assert sum(many) == 64
+    assert {quota for quota in many if quota} <= {5, 6}
 
 
 def test_different_moments_are_taken_and_blurred_ones_are_not() -> None:
@@ -54,10 +58,7 @@ def test_all_is_taken_where_there_is_little() -> None:
 
 def test_a_turn_of_ten_degrees_is_a_step() -> None:
     points = features([shot(0.0), shot(10.0)])
-    assert (
-        np.linalg.norm(points[0] - points[1]) == np.float32(1.0)
-        or abs(float(np.linalg.norm(points[0] - points[1])) - 1) < 0.05
-    )
+    assert np.linalg.norm(points[0] - points[1]) == pytest.approx(1.0, abs=0.05)
 
 
 def test_what_is_farthest_comes_next() -> None:

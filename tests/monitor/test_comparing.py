@@ -1,0 +1,43 @@
+"""What comparing a face costs is measured on the stream's own face, or the reason why not is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.bench import comparing
+from monitor.bench.clip import Stream, prepare
+from monitor.models import Models, load_models
+from tests.monitor.tap.clips import write_clip
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return load_models()
+
+
+def stream_of(clip: Path, folder: Path) -> Stream:
+    return prepare(clip, folder / "stream.webm", lambda _: None)
+
+
+def test_without_packs_nothing_is_compared(models: Models) -> None:
+    stream = Stream((b"",) * 30, (b"",) * 50)
+    with pytest.raises(comparing.CannotCompare, match="not installed"):
+        comparing.measure(stream, replace(models, faces=None))
+
+
+def test_a_pattern_has_no_face(models: Models, tmp_path: Path) -> None:
+    if models.faces is None or models.population is None:
+        pytest.skip("the packs that compare faces are not installed")
+    with pytest.raises(comparing.CannotCompare, match="shows no face"):
+        comparing.measure(stream_of(write_clip(tmp_path / "clip.mp4", seconds=1.6), tmp_path), models)
+
+
+@pytest.mark.data
+def test_a_face_costs_something(models: Models, data_dir: Path, tmp_path: Path) -> None:
+    if models.faces is None or models.population is None:
+        pytest.skip("the packs that compare faces are not installed")
+    stream = stream_of(data_dir / "clips/real/LivePortrait__d12.mp4", tmp_path)
+    assert 0.001 < comparing.measure(stream, models) < 10

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.base import MODELS
+from monitor.clip_detector import ClipDetector, Job
 from monitor.corpus import Row, apply_split
 from monitor.datasets import LAYOUTS
 from monitor.datasets.published import compare, markdown
@@ -17,7 +18,7 @@ from monitor.evaluation import Result, by_method, by_subject, summarise, worst_m
 from monitor.mismatch import KINDS, mismatches
 from monitor.pictures import draw, draw_methods, draw_mismatch, draw_subjects
 from monitor.progress import clip_progress
-from monitor.scoring import DETECTORS, ClipDetector, Job
+from monitor.scoring import DETECTORS
 from monitor.trials import Trials, run_trials
 from monitor.workers import Effort, encode_clips, score_clips
 

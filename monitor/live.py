@@ -22,12 +22,12 @@ from typing import Any
 from engines.base import MODELS, EngineError, load_pack
 from monitor.alerts.finding import FindingTracker
 from monitor.calls import VirtualCall, moment
+from monitor.clip_detector import SCORING
 from monitor.corpus import FEATURES, Row, digest
 from monitor.decision.decide import most_useful
 from monitor.kept import Kept
 from monitor.models import CALIBRATION, DETECTOR, LANDMARKS, LIPS, Models, load_calibration, load_models, speech_key
 from monitor.report import HopReport, ParticipantKey
-from monitor.scoring import SCORING
 from monitor.session import Session, SessionConfig
 from monitor.tap.replay import probe_clip
 from monitor.tap.source import SourceError

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.training.measures import auc
+from monitor.clip_detector import Job
 from monitor.corpus import Row
 from monitor.evaluation import Result
 from monitor.features import Change
 from monitor.mismatch import Encoded, mismatches
 from monitor.perturb import LEVELS, SEVEN, Perturbation, conditions
 from monitor.progress import clip_progress
-from monitor.scoring import DETECTORS, Job
+from monitor.scoring import DETECTORS
 from monitor.workers import Effort, Tick, encode_jobs, score_clips
 
 WINDOW = 5.0

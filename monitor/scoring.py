@@ -1,7 +1,7 @@
 """Detectors as evaluation sees them: a clip in, one score for the whole clip out, or the reason why there is none.
 
-The seam is `ClipDetector`: settings that can be sent to a worker process, which loads the engines there once. A new
-detector is one class here and one line in `DETECTORS`.
+The seam is `monitor.clip_detector`: settings that can be sent to a worker process, which loads the engines there once.
+A new detector is one class and one line in `DETECTORS`.
 """
 
 from __future__ import annotations
@@ -12,70 +12,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from engines.base import MODELS
 from monitor.background import encode_features, windows
+from monitor.clip_detector import SCORING, ClipDetector, Job, Scorer
 from monitor.corpus import Row
 from monitor.decision.calibration import Calibration
-from monitor.features import Change, ClipFeatures
+from monitor.features import ClipFeatures
 from monitor.grid import RATE
 from monitor.mismatch import Encoded
 from monitor.models import CALIBRATION, LIPS, load_calibration, load_speech, speech_key, speech_wants
 from monitor.partial import Outcome
 from monitor.scan import clip_value
+from monitor.scoring_faces import DiffFakeClips, PairwiseClips
 from monitor.types import Reason
 from monitor.wants import Wants
 
-# Raised whenever the same clip and the same packs would score differently: part of the key of every kept outcome.
-SCORING = 3
 WINDOW = 5.0
 LEAST_SPEECH = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One clip to score, perhaps changed before it is analysed."""
-
-    row: Row
-    change: Change | None = None
-
-
-class Scorer(Protocol):
-    """A detector with its engines loaded."""
-
-    def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
-        """Score one clip, of which the leading silence was dropped; features are those of the changed clip."""
-        ...
-
-
-class ClipDetector(Protocol):
-    """Settings of a detector: picklable, hashable and light. Engines are loaded by `load`, in the worker."""
-
-    @property
-    def name(self) -> str:
-        """The detector's name in results, and on the command line."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """A digest of all that determines a score besides the clip: packs, calibration, settings."""
-        ...
-
-    @property
-    def wants(self) -> Wants:
-        """The kind of features that it scores; raises `EngineError`."""
-        ...
-
-    def __hash__(self) -> int:
-        """Equal settings are loaded once in a process."""
-        ...
-
-    def load(self) -> Scorer:
-        """Load the engines, one thread each; raises `EngineError`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +83,10 @@ class SynchronyScorer:
         return Encoded(row.name, row.subject, *encode_features(features, self._lips, self._voice))
 
 
-def _difffake(packs: Path) -> ClipDetector:
-    from monitor.scoring_faces import DiffFakeClips
-
-    return DiffFakeClips(packs)
-
-
-def _pairwise(packs: Path) -> ClipDetector:
-    from monitor.scoring_faces import PairwiseClips
-
-    return PairwiseClips(packs)
-
-
 DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {
     "synchrony": SynchronyClips,
-    "difffake": _difffake,
-    "pairwise": _pairwise,
+    "difffake": DiffFakeClips,
+    "pairwise": PairwiseClips,
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from engines.base import MODELS, EngineError, load_pack
 from engines.load import load_engine
+from monitor.clip_detector import SCORING, Job
 from monitor.detectors.compare import LEAST
 from monitor.detectors.pairwise import PairwiseDetector
 from monitor.detectors.population import FILE, Population
@@ -28,7 +29,6 @@ from monitor.looks import MOST, moments_of
 from monitor.matched import published
 from monitor.models import ARTEFACTS, DETECTOR, IDENTITY, LANDMARKS, home, load_face_encoders, load_population
 from monitor.partial import Outcome
-from monitor.scoring import SCORING, Job
 from monitor.tap.replay import read_clip
 from monitor.types import Reason
 from monitor.wants import DEFAULT, Wants

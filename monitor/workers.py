@@ -20,12 +20,13 @@ from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
+from monitor.clip_detector import ClipDetector, Job
 from monitor.corpus import FEATURES, Row, digest, kept_features, workers_here
 from monitor.evaluation import Result
 from monitor.features import ClipFeatures
 from monitor.mismatch import Encoded
 from monitor.partial import Outcome, Partial
-from monitor.scoring import ClipDetector, Job, SynchronyClips, SynchronyScorer, judge, trim, unusable
+from monitor.scoring import SynchronyClips, SynchronyScorer, judge, trim, unusable
 from monitor.tap.source import SourceError
 
 UNREADABLE = "unreadable"

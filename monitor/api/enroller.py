@@ -8,7 +8,8 @@ from pathlib import Path
 from engines.base import EngineError
 from monitor.api.enrolments import Message, Order, Progress, Refused, Work
 from monitor.face.outline import outline
-from monitor.identity.enrol import EnrolConfig, EnrolmentRefused, enrol
+from monitor.identity.asked import EnrolConfig
+from monitor.identity.enrol import EnrolmentRefused, enrol
 from monitor.identity.errors import KeysError, VaultError
 from monitor.identity.vault import Vault
 from monitor.models import Models

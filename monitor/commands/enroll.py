@@ -58,7 +58,8 @@ def command(
     from engines.base import MODELS
     from monitor.commands.identities import current_user
     from monitor.config import load
-    from monitor.identity.enrol import EnrolConfig, EnrolmentRefused, enrol
+    from monitor.identity.asked import EnrolConfig
+    from monitor.identity.enrol import EnrolmentRefused, enrol
     from monitor.identity.opening import open_vault
     from monitor.identity.records import check_name
     from monitor.models import load_models

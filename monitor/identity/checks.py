@@ -17,7 +17,7 @@ from monitor.types import FloatArray, Verdict
 from monitor.words import REASONS
 
 if TYPE_CHECKING:
-    from monitor.identity.enrol import EnrolConfig
+    from monitor.identity.asked import EnrolConfig
     from monitor.identity.recording import Recording
 
 # Several faces for longer than this, or for this share of the time, are no accident.

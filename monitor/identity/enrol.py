@@ -19,6 +19,7 @@ from monitor.detectors.population import Population
 from monitor.face.encoders import FaceEncoders
 from monitor.face.shot import FaceShot
 from monitor.face.vectors import FaceVectors
+from monitor.identity.asked import EnrolConfig
 from monitor.identity.checks import refusals, strangers
 from monitor.identity.gallery import choose
 from monitor.identity.ladder import RUNGS, Moment, make_rungs
@@ -46,23 +47,6 @@ class EnrolmentRefused(Exception):  # noqa: N818 - a refusal, not a failure
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = tuple(reasons)
-
-
-@dataclass(frozen=True, slots=True)
-class EnrolConfig:
-    """What an enrolment asks for; lengths in seconds, the face's height in pixels of the clip.
-
-    Without `require_identity` an enrolment is made where the identity encoder is not installed: nobody then checks that
-    the clips show one person, and calls are compared without it.
-    """
-
-    min_face_seconds: float = 60.0
-    min_speech_seconds: float = 30.0
-    min_face_px: float = 80.0
-    min_sharpness: float = 0.22
-    gallery: int = 64
-    max_clips: int = 40
-    require_identity: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

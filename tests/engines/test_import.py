@@ -19,11 +19,12 @@ from engines.convert.checkpoints import read
 from engines.convert.encoders import convert
 from engines.nets.avhubert import AvHubertContext
 from monitor import cli
+from monitor.clip_detector import Job
 from monitor.corpus import Row, digest, kept_features
 from monitor.encode import StreamEncoder
 from monitor.features import ClipFeatures
 from monitor.models import Models, load_models, load_speech
-from monitor.scoring import Job, SynchronyClips, judge
+from monitor.scoring import SynchronyClips, judge
 from monitor.types import FloatArray
 from monitor.wants import Wants, wants_of
 from tests.engines.published import SMALL, SMALL_BRAVEN, avhubert_state, braven_state

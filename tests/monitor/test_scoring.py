@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from engines.base import MODELS, Engine
+from monitor.clip_detector import Job
 from monitor.corpus import Row
 from monitor.features import ClipFeatures, extract
-from monitor.scoring import DETECTORS, Job, SynchronyClips, judge, trim, unusable
+from monitor.scoring import DETECTORS, SynchronyClips, judge, trim, unusable
 from monitor.types import AudioBlock, MediaItem, VideoFrame
 
 CLIP = "clips/real/LivePortrait__d12.mp4"

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from engines.base import MODELS, EngineError
+from monitor.clip_detector import Job
 from monitor.corpus import Row
 from monitor.features import Change, ClipFeatures
 from monitor.models import load_population
-from monitor.scoring import DETECTORS, Job
+from monitor.scoring import DETECTORS
 from monitor.scoring_faces import DiffFakeClips, PairwiseClips
 
 GENUINE = "clips/real/DiffDub__reconstruction__RD_Radio22_000_25fps__GT.mp4"

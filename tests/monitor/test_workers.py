@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from engines.base import EngineError
+from monitor.clip_detector import Job
 from monitor.corpus import Row
 from monitor.features import Change
 from monitor.partial import Partial
-from monitor.scoring import Job, SynchronyClips
+from monitor.scoring import SynchronyClips
 from monitor.types import MediaItem
 from monitor.workers import Effort, WorkerError, encode_clips, score_clips
 from tests.monitor.tap.clips import write_clip

@@ -15,7 +15,7 @@ from monitor.api.enrolments import Enrolments
 from monitor.api.identities import People, Policy
 from monitor.api.uploads import Uploads
 from monitor.face.outline import OUTLINE
-from monitor.identity.enrol import EnrolConfig
+from monitor.identity.asked import EnrolConfig
 from monitor.identity.registry import Identities
 from monitor.models import Models
 from tests.monitor.api.people import vault_in

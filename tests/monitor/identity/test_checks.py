@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from monitor.identity.asked import EnrolConfig
 from monitor.identity.checks import refusals, strangers, twins
 from monitor.identity.duplicates import Curves
-from monitor.identity.enrol import EnrolConfig
 from monitor.identity.recording import Recording, Spans
 from monitor.scan import ClipVerdict
 from monitor.types import FloatArray, Reason, Verdict

@@ -10,7 +10,8 @@ import pytest
 
 from monitor import cli
 from monitor.config import Settings
-from monitor.identity.enrol import EnrolConfig, enrol
+from monitor.identity.asked import EnrolConfig
+from monitor.identity.enrol import enrol
 from monitor.identity.opening import open_vault
 from monitor.identity.reference import Reference
 from monitor.identity.registry import Identities

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from engines.base import EngineError
-from monitor.identity.enrol import EnrolConfig, Enrolment, EnrolmentRefused, enrol
+from monitor.identity.asked import EnrolConfig
+from monitor.identity.enrol import Enrolment, EnrolmentRefused, enrol
 from monitor.identity.ladder import RUNGS
 from monitor.identity.reference import Reference
 from monitor.models import Models

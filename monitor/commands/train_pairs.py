@@ -37,7 +37,8 @@ def command(
 ) -> int:
     """Fit the pair model to genuine clips, score each person against themselves, and write the population.
 
-    With --matched, clips that the manifest calls fake are compared with the same person's genuine ones.
+    With --matched, clips that the manifest calls fake are compared with the same person's genuine ones, and each name is
+    claimed by other people.
 
     Example: sidewitness train pairs clips.csv --split matched --matched runs/matched
     """
@@ -55,9 +56,24 @@ def command(
     typer.echo(f"{target}: {len(built.population.scores)} genuine windows of {built.population.people} people")
     if matched is not None:
         show(write(compare_people(clips, built), matched))
+        _claims(clips, built, matched)
     if matched is not None and compare:
         _compare(clips, matched)
     return 0
+
+
+def _claims(clips: Sequence[Clip], built: Built, out: Path) -> None:
+    """Write claims.json, and print a line: what other people under a person's name score."""
+    import json
+
+    from monitor.impostors import claims
+
+    told = claims(clips, built).as_json()
+    (out / "claims.json").write_text(json.dumps(told, indent=2) + "\n")
+    typer.echo(
+        f"another person under the name: {told['windows']} windows of {told['people']} people's names, "
+        f"AUC {told['auc']}, EER {told['eer']}, p <= 0.05 in {told['found']}; mean e-value {told['e_value']}"
+    )
 
 
 def _compare(clips: Sequence[Clip], out: Path) -> None:

@@ -37,8 +37,8 @@ def command(
 ) -> int:
     """Fit the pair model to genuine clips, score each person against themselves, and write the population.
 
-    With --matched, clips that the manifest calls fake are compared with the same person's genuine ones, and each name is
-    claimed by other people.
+    With --matched, clips that the manifest calls fake are compared with the same person's genuine ones, and other
+    people claim each name.
 
     Example: sidewitness train pairs clips.csv --split matched --matched runs/matched
     """

@@ -41,7 +41,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: Models) -> Pa
     monkeypatch.setenv("SIDEWITNESS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr("monitor.models.load_models", lambda *_: models)
     less = partial(EnrolConfig, min_face_seconds=8.0, min_speech_seconds=4.0, gallery=24)
-    monkeypatch.setattr("monitor.identity.enrol.EnrolConfig", less)
+    monkeypatch.setattr("monitor.identity.asked.EnrolConfig", less)
     return tmp_path / "state"
 
 

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from engines.base import Engine
 from engines.load import load_engine
 from monitor.corpus import Row, digest
-from monitor.face.crops import Region, cut_rgb
+from monitor.face.crops import cut_rgb
 from monitor.face.geometry import Pose
 from monitor.face.shot import FaceShot
-from monitor.face.track import FACE_ENLARGE, FACE_SIZE, FaceTracker, FaceView
+from monitor.face.track import FACE_SIZE, FaceTracker, FaceView, face_region
 from monitor.identity.ladder import Moment, Step, make_rungs, moment_of
 from monitor.models import DETECTOR, LANDMARKS
 from monitor.tap.replay import probe_clip, read_clip
@@ -111,9 +111,7 @@ def moments_of(
 
 def _with_face(frame: VideoFrame, view: FaceView) -> FaceView:
     # The tracker cuts a face twice a second: a short clip gives too few.
-    x0, y0, x1, y1 = (float(n) for n in view.box)
-    region = Region((x0 + x1) / 2, (y0 + y1) / 2, FACE_ENLARGE * max(x1 - x0, y1 - y0))
-    return replace(view, face=cut_rgb(frame, region, FACE_SIZE))
+    return replace(view, face=cut_rgb(frame, face_region(view.box), FACE_SIZE))
 
 
 def write_looks(looks: ClipLooks, path: Path) -> None:

@@ -24,7 +24,7 @@ from engines.load import load_engine
 from engines.training.faces import CROP, REACH, Face
 from monitor.corpus import SUFFIXES, Row, read_manifest
 from monitor.face.crops import Region, cut_rgb
-from monitor.face.track import FaceTracker, FaceView
+from monitor.face.track import FaceTracker, FaceView, face_region
 from monitor.models import DETECTOR, LANDMARKS
 from monitor.tap.media import picture
 from monitor.tap.replay import read_clip
@@ -173,8 +173,7 @@ def photo(path: Path) -> VideoFrame:
 
 
 def _wide(view: FaceView) -> tuple[Region, FloatArray]:
-    x0, y0, x1, y1 = (float(n) for n in view.box)
-    region = Region((x0 + x1) / 2, (y0 + y1) / 2, REACH * max(x1 - x0, y1 - y0))
+    region = face_region(view.box, REACH)
     return region, np.array([region.x - region.side / 2, region.y - region.side / 2], np.float32)
 
 

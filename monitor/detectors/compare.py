@@ -39,7 +39,10 @@ def difference(live: FaceVectors, gallery: FaceVectors) -> FloatArray:
     This is DiffFake's A - B with the live looks for A and the gallery's nearest for B, averaged before anything else is
     made of it: single pairs of looks differ by far more than a forgery adds (`docs/detection.md`).
     """
-    _, columns = partners(live, gallery, NEAREST)
+    return _difference(live, gallery, partners(live, gallery, NEAREST)[1])
+
+
+def _difference(live: FaceVectors, gallery: FaceVectors, columns: NDArray[np.int64]) -> FloatArray:
     return np.asarray(live.artefacts.mean(0) - gallery.artefacts[columns].mean(0), np.float32)[None]
 
 
@@ -53,7 +56,7 @@ def measure(live: FaceVectors, gallery: FaceVectors, mixture: Mixture) -> Double
         [
             _identity(live, gallery, columns),
             float(live.logit.mean() - gallery.logit[columns].mean()),
-            -float(mixture.log_likelihood(difference(live, gallery))[0]),
+            -float(mixture.log_likelihood(_difference(live, gallery, columns))[0]),
         ]
     )
 

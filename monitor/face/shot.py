@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.face.geometry import Pose
-from monitor.face.track import FACE_ENLARGE, FACE_SIZE, FaceView
+from monitor.face.track import FACE_SIZE, FaceView, face_region
 from monitor.types import ByteArray, FloatArray
 
 
@@ -32,10 +32,9 @@ def shot_of(view: FaceView) -> FaceShot | None:
     """Take a shot off a view; None when the view has no crop, or is not good enough to judge."""
     if view.face is None or view.quality.problem is not None:
         return None
-    x0, y0, x1, y1 = (float(n) for n in view.box)
-    side = FACE_ENLARGE * max(x1 - x0, y1 - y0)
-    corner = np.array([(x0 + x1 - side) / 2, (y0 + y1 - side) / 2, 0.0], np.float32)
-    landmarks = (view.landmarks - corner) * np.float32(FACE_SIZE / side)
+    region = face_region(view.box)
+    corner = np.array([region.x - region.side / 2, region.y - region.side / 2, 0.0], np.float32)
+    landmarks = (view.landmarks - corner) * np.float32(FACE_SIZE / region.side)
     return FaceShot(
         view.stamp.media,
         view.face,

@@ -30,6 +30,12 @@ TILES_PER_FRAME = 6
 KEEP_PRESENCE = 0.5
 
 
+def face_region(box: FloatArray, enlarge: float = FACE_ENLARGE) -> Region:
+    """Give the square round a face's box (x0, y0, x1, y1), `enlarge` times its longer side."""
+    x0, y0, x1, y1 = (float(n) for n in box)
+    return Region((x0 + x1) / 2, (y0 + y1) / 2, enlarge * max(x1 - x0, y1 - y0))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceView:
     """One face in one frame.
@@ -143,8 +149,7 @@ class FaceTracker:
         face = None
         if now >= track.face_due:
             track.face_due = now + FACE_INTERVAL
-            x0, y0, x1, y1 = (float(n) for n in track.box)
-            face = cut_rgb(frame, Region((x0 + x1) / 2, (y0 + y1) / 2, FACE_ENLARGE * max(x1 - x0, y1 - y0)), FACE_SIZE)
+            face = cut_rgb(frame, face_region(track.box), FACE_SIZE)
         quality = FaceQuality(size, sharpness(mouth), yaw, pitch, roll, presence)
         return FaceView(track.number, frame.stamp, landmarks, pose, speech_shape(landmarks, pose), mouth, quality, face)
 

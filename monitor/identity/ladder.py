@@ -22,7 +22,7 @@ from PIL import Image, ImageFilter
 from monitor.face.crops import Region, cut, cut_rgb, sharpness
 from monitor.face.geometry import Pose, mouth_centre
 from monitor.face.shot import FaceShot, shot_of
-from monitor.face.track import FACE_ENLARGE, FACE_SIZE, MOUTH_SIDE, MOUTH_SIZE, FaceView
+from monitor.face.track import FACE_ENLARGE, FACE_SIZE, MOUTH_SIDE, MOUTH_SIZE, FaceView, face_region
 from monitor.tap.media import picture
 from monitor.types import ByteArray, VideoFrame
 
@@ -74,8 +74,8 @@ def moment_of(frame: VideoFrame, view: FaceView) -> Moment | None:
     shot = shot_of(view)
     if shot is None:
         return None
-    x0, y0, x1, y1 = (float(n) for n in view.box)
-    side, (x, y) = FACE_ENLARGE * max(x1 - x0, y1 - y0), ((x0 + x1) / 2, (y0 + y1) / 2)
+    region = face_region(view.box)
+    side, x, y = region.side, region.x, region.y
     # Whole even pixels where nothing is scaled: cutting then changes no value.
     reach = 2 * round(side * MARGIN / 2)
     size = min(reach, 2 * round(LARGEST * FACE_ENLARGE * MARGIN / 2))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.typing import Subprotocol
 
 TOKEN = "a-token-for-the-tests"
@@ -64,7 +64,7 @@ class Writer:
 async def follow(base: str, seen: Told, order: list[int], done: Callable[[int], bool] = lambda _: False) -> None:
     """Resume after the newest number seen and take findings until the connection breaks or `done`."""
     url = base.replace("http", "ws") + "/v1/alerts"
-    with contextlib.suppress(ConnectionClosed, OSError, EOFError):
+    with contextlib.suppress(ConnectionClosed, InvalidMessage, OSError):
         async with connect(url, subprotocols=[Subprotocol("sidewitness.alerts.v1")], proxy=None) as socket:
             await socket.send(json.dumps({"type": "subscribe", "token": TOKEN, "after": max(seen, default=0)}))
             async for text in socket:

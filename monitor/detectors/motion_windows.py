@@ -1,0 +1,72 @@
+"""Three seconds of a face in motion beside the voice that belongs to them: what the models of movement take. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.face.expression import RATE, neutral_of
+from monitor.types import BoolArray, FloatArray
+
+STEPS = 75
+LEAST_VALID = 0.8
+LEAST_SPEECH = 1.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MotionWindow:
+    """One window: `motion` (75, M) less its recording's neutral, zero where masked; `voice` (75, D), zero there too.
+
+    `mask` (75,) marks valid steps and `speech` (75,) those with somebody speaking; `start` is in seconds.
+    """
+
+    motion: FloatArray
+    voice: FloatArray
+    mask: BoolArray
+    speech: BoolArray
+    start: float
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of speech in it."""
+        return float(self.speech.sum()) / RATE
+
+
+def counts(valid: BoolArray, speech: BoolArray) -> bool:
+    """Say whether a window of these steps (75,) can be judged: enough of it seen, and enough of that speech."""
+    return bool(valid.mean() >= LEAST_VALID and (speech & valid).sum() >= round(LEAST_SPEECH * RATE))
+
+
+def windows_of(
+    motion: FloatArray,
+    valid: BoolArray,
+    voice: FloatArray,
+    speech: BoolArray,
+    hop: int,
+    neutral: FloatArray | None = None,
+    start: float = 0.0,
+) -> list[MotionWindow]:
+    """Cut the windows that count from a recording, `hop` steps apart: motion (T, M), the rest (T, ...).
+
+    `neutral` (M,) is what the motion is told from, that of the recording itself by default; `start` is the time of the
+    first step in seconds.
+    """
+    rest = neutral_of(motion, valid) if neutral is None else neutral
+    found = []
+    for first in range(0, len(motion) - STEPS + 1, hop):
+        own = slice(first, first + STEPS)
+        if counts(valid[own], speech[own]):
+            found.append(_window(motion[own] - rest, valid[own], voice[own], speech[own], start + first / RATE))
+    return found
+
+
+def _window(motion: FloatArray, valid: BoolArray, voice: FloatArray, speech: BoolArray, start: float) -> MotionWindow:
+    shown = valid[:, None]
+    return MotionWindow(
+        np.where(shown, motion, 0).astype(np.float32),
+        np.where(shown, voice, 0).astype(np.float32),
+        valid.copy(),
+        np.asarray(speech & valid, np.bool_),
+        start,
+    )

@@ -1,0 +1,234 @@
+"""How the face of a recorded clip moves, beside what is said: what the models of movement read instead of media.
+
+Kept on disk by the clip's content, so that a clip is analysed once however often it is used. Shapes are kept and not
+coefficients: a new basis is fitted, and measured, without reading a clip again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.base import MODELS, Engine, load_pack
+from engines.load import load_engine
+from monitor.corpus import Row, digest
+from monitor.encode import StreamEncoder
+from monitor.face.expression import HEAD, LANDMARKS, SHAPE, ExpressionBasis, level
+from monitor.face.geometry import RIGID
+from monitor.face.track import FaceTracker, FaceView
+from monitor.features import Change, main_track
+from monitor.grid import GridSample, Resampler, Sample
+from monitor.models import DETECTOR, VOICE, home
+from monitor.models import LANDMARKS as LANDMARK_MODEL
+from monitor.tap.pair import read_media
+from monitor.tap.source import SourceError
+from monitor.types import AudioBlock, BoolArray, FloatArray, VideoFrame
+from monitor.voice.stream import VoiceChunk, VoiceStream
+
+# Raised whenever the motion of a clip would change.
+MOTION = 1
+CHUNK = 25
+_NO_PICTURE = np.zeros((0, 0), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipMotion:
+    """Face and voice of one clip on one 25 Hz grid from its first moment: T steps.
+
+    `shape` (T, D) levelled shapes, or the coefficients of a file; `head` (T, 6) as `monitor.face.expression.level`
+    gives it; `valid` (T,) face usable and sound there; `voice` (T, V) vectors of the voice pack, `speech` (T,) whether
+    somebody speaks. `size` is the median face height in pixels, `jitter` how much the landmarks shake
+    (`jitter_of`), `faces` how many faces were followed at once for at least a fifth of the clip, `name` what the
+    shapes are.
+    """
+
+    shape: NDArray[np.float16]
+    head: FloatArray
+    valid: BoolArray
+    voice: FloatArray
+    speech: BoolArray
+    size: float
+    jitter: float
+    faces: int = 1
+    name: str = LANDMARKS
+
+    def __len__(self) -> int:
+        return len(self.valid)
+
+    def motion(self, basis: ExpressionBasis) -> FloatArray:
+        """Motion rows (T, K + 6) in a basis; raises `BasisError` when it was made from other shapes."""
+        return np.concatenate([basis(self.shape), self.head], axis=1)
+
+    def save(self, path: Path) -> None:
+        """Write to an .npz file, whole or not at all."""
+        part = path.with_suffix(f".{os.getpid()}.part.npz")
+        np.savez(
+            part,
+            allow_pickle=False,
+            shape=self.shape,
+            head=self.head,
+            valid=self.valid,
+            voice=self.voice,
+            speech=self.speech,
+            about=np.array([self.size, self.jitter, self.faces]),
+            name=np.array(self.name),
+        )
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> ClipMotion:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as held:
+            size, jitter, faces = held["about"]
+            shape, head, valid, voice, speech = (held[name] for name in ("shape", "head", "valid", "voice", "speech"))
+            about = float(size), float(jitter), int(faces), str(held["name"])
+            return cls(shape, head, valid, voice, speech, *about)
+
+
+def jitter_of(shape: NDArray[np.floating], valid: BoolArray) -> float:
+    """How much landmarks shake from frame to frame, in thousandths of the distance between the eyes.
+
+    Points that no expression moves should lie still once the head's pose is out: the second differences of theirs over
+    three valid steps are noise, whose standard deviation they tell (white noise makes them sqrt(6) times larger). Nan
+    without three such steps.
+    """
+    known = valid[:-2] & valid[1:-1] & valid[2:]
+    if not known.any():
+        return float("nan")
+    still = np.asarray(shape, np.float64).reshape(len(shape), -1, 3)[:, list(RIGID), :2]
+    bend = (still[2:] - 2 * still[1:-1] + still[:-2])[known]
+    return float(1000 * np.sqrt((bend**2).mean() / 6))
+
+
+def load_motions(
+    rows: Sequence[Row],
+    folder: Path,
+    workers: int,
+    done: Callable[[int], None],
+    change: Change | None = None,
+    packs: Path = MODELS,
+) -> Iterator[tuple[Row, ClipMotion | str]]:
+    """Motion of each clip, or the line that says why there is none; in the order of `rows`, analysed in parallel.
+
+    With a `change` it is that of the changed clips, kept beside the others; `packs` holds the voice encoder.
+    """
+    # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        task = partial(_row_motion, folder=folder, change=change, packs=packs)
+        for count, (row, result) in enumerate(zip(rows, pool.map(task, rows, chunksize=4), strict=True), 1):
+            done(count)
+            yield row, ClipMotion.load(result) if isinstance(result, Path) else result
+
+
+def kept_motion(row: Row, folder: Path, change: Change | None = None, packs: Path = MODELS) -> Path:
+    """File with the motion of a clip, made if it is not there; raises `SourceError` and `OSError`."""
+    parts = [digest(row.path, row.sound), *([change.name] if change else []), _voice_key(packs)]
+    target = folder / f"{'.'.join(parts)}.motion{MOTION}.npz"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        motion_of(row.path, *_engines(packs), change, row.sound).save(target)
+    return target
+
+
+def _row_motion(row: Row, folder: Path, change: Change | None, packs: Path) -> Path | str:
+    try:
+        return kept_motion(row, folder, change, packs)
+    except SourceError as error:
+        return str(error)
+    except OSError as error:
+        return f"{row.path.name}: {error.strerror}"
+
+
+@cache
+def _engines(packs: Path) -> tuple[Engine, Engine, Engine]:
+    """Load the engines of this worker process, when its first uncached clip comes."""
+    return load_engine(DETECTOR), load_engine(LANDMARK_MODEL), load_engine(VOICE, models=home(VOICE, packs))
+
+
+@cache
+def _voice_key(packs: Path) -> str:
+    return load_pack(home(VOICE, packs) / VOICE).manifest.sha256[:12]
+
+
+def motion_of(
+    clip: Path,
+    detector: Engine,
+    landmarks: Engine,
+    voice: Engine,
+    change: Change | None = None,
+    sound: Path | None = None,
+) -> ClipMotion:
+    """Motion of the face that is seen longest, and the voice; raises `SourceError` when the clip cannot be read."""
+    tracker = FaceTracker(detector, landmarks)
+    stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")))
+    seen: list[tuple[FaceView, tuple[int, int]]] = []
+    chunks: list[VoiceChunk] = []
+    crowd: Counter[int] = Counter()
+    items = read_media(clip, sound)
+    for item in change(items) if change else items:
+        if isinstance(item, VideoFrame):
+            views = tracker(item)
+            seen += [(view, (item.width, item.height)) for view in views]
+            crowd[len(views)] += 1
+        elif isinstance(item, AudioBlock) and (chunk := stream.push(item)) is not None:
+            chunks.append(chunk)
+    enough = 0.2 * crowd.total()
+    faces = max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= enough), default=0)
+    main = main_track([view for view, _ in seen])
+    chosen = [(view, frame) for view, frame in seen if view.track == main]
+    size = float(np.median([view.quality.size for view, _ in chosen])) if chosen else 0.0
+    return _assemble(list(_resample(chosen)), chunks, voice, size, faces)
+
+
+def _resample(chosen: Sequence[tuple[FaceView, tuple[int, int]]]) -> Iterator[GridSample]:
+    resampler = Resampler()
+    for view, frame in chosen:
+        row = np.concatenate(level(view.landmarks, frame))
+        yield from resampler.push(view.stamp.media, Sample(row, _NO_PICTURE, view.quality.problem is None))
+
+
+def _assemble(
+    steps: Sequence[GridSample], chunks: Sequence[VoiceChunk], voice: Engine, size: float, faces: int
+) -> ClipMotion:
+    ends = [step.index + 1 for step in steps] + [chunk.first + len(chunk.speech) for chunk in chunks]
+    length = max(ends, default=0)
+    rows = np.zeros((length, SHAPE + HEAD), np.float32)
+    usable, speech = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
+    for step in steps:
+        if step.index >= 0:
+            rows[step.index], usable[step.index] = step.sample.shape, step.sample.usable
+    vectors, heard = _voice(chunks, voice, length)
+    for chunk in chunks:
+        kept = slice(max(-chunk.first, 0), None)
+        first = max(chunk.first, 0)
+        speech[first : first + len(chunk.speech[kept])] = chunk.speech[kept]
+    shape, head, valid = rows[:, :SHAPE].astype(np.float16), rows[:, SHAPE:], usable & heard
+    return ClipMotion(shape, head, valid, vectors, speech, size, jitter_of(shape, usable), faces)
+
+
+def _voice(chunks: Sequence[VoiceChunk], engine: Engine, length: int) -> tuple[FloatArray, BoolArray]:
+    """Vectors of the voice (length, V) and which steps have one and sound under it."""
+    encoder = StreamEncoder(engine, CHUNK)
+    (name,) = encoder.names
+    done = [one for chunk in chunks for one in encoder.push(chunk.first, {name: chunk.mel}, chunk.usable)]
+    if chunks:
+        # The stream answers late: a tail of held steps, marked unusable, brings the last real ones out.
+        end, tail = chunks[-1].first + len(chunks[-1].speech), 2 * CHUNK
+        held = np.repeat(chunks[-1].mel[-1:], tail, 0)
+        done += encoder.push(end, {name: held}, np.zeros(tail, np.bool_))
+    width = engine.manifest.outputs[0].shape[-1]
+    vectors, heard = np.zeros((length, width), np.float32), np.zeros(length, np.bool_)
+    for one in done:
+        for index, vector, flag in zip(range(one.first, length), one.vectors, one.flags, strict=False):
+            if index >= 0:
+                vectors[index], heard[index] = vector, flag
+    return vectors, heard

@@ -1,0 +1,178 @@
+"""A diffusion transformer over how a face moves, told what is said and, by a few adapter tokens, who says it.
+
+After ExposeAnyone (2026): expressions are denoised given the voice; a person is the difference that their tokens make
+to the error. Three seconds at 25 Hz are cut into patches of frames, since attention over 25 tokens is what fits a live
+call; the adapter tokens are read by every block as further keys and values, so that fitting them touches all of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+STEPS = 75
+VOICE = 128
+TARGETS = ("v", "x0")
+_FREQUENCIES = 32
+_BLOCKED = -1e4
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaShape:
+    """What a network looks like: `features` M a step, `tokens` P of `token_size` d; `patch` frames are one place.
+
+    `target` is what the last layer speaks of: "v" (the noisy window is passed on in proportion to what is known of it)
+    or "x0" (the clean window itself). `pooled` lets the mean of the tokens into the modulation of every block too.
+    """
+
+    features: int
+    width: int = 128
+    depth: int = 4
+    heads: int = 4
+    patch: int = 3
+    expand: int = 3
+    tokens: int = 8
+    token_size: int = 64
+    target: str = "v"
+    pooled: bool = True
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for what does not divide."""
+        if STEPS % self.patch or self.width % self.heads:
+            raise ValueError(f"the patch must divide {STEPS}, and the heads the width: {self.patch}, {self.heads}")
+        if self.target not in TARGETS:
+            raise ValueError(f"unknown target {self.target!r}: there is {', '.join(TARGETS)}")
+
+
+def schedule(timestep: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares (N, 1, 1) of the clean window and of noise at `timestep` (N, 1) in 0..1: the cosine schedule."""
+    angle = timestep[:, :, None] * (math.pi / 2)
+    return torch.cos(angle), torch.sin(angle)
+
+
+class Persona(nn.Module):
+    """Denoises windows (N, 75, M) in units of one deviation, given voice, mask, tokens and timestep."""
+
+    def __init__(self, shape: PersonaShape) -> None:
+        super().__init__()
+        self.shape = shape
+        width, places = shape.width, STEPS // shape.patch
+        self.motion = nn.Linear(shape.patch * (shape.features + 1), width)
+        self.voice = nn.Linear(shape.patch * VOICE, width)
+        self.place = nn.Parameter(torch.randn(1, places, width) * 0.02)
+        self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
+        self.pooled = nn.Linear(shape.token_size, width) if shape.pooled else None
+        self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.depth))
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.last_modulation = nn.Linear(width, 2 * width)
+        self.last = nn.Linear(width, shape.patch * shape.features)
+        for layer in (self.last_modulation, self.last):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        rates = torch.exp(-math.log(1000.0) * torch.arange(_FREQUENCIES) / _FREQUENCIES) * 100
+        self.register_buffer("rates", rates, persistent=False)
+        self.rates: Tensor
+
+    def forward(self, noisy: Tensor, voice: Tensor, mask: Tensor, tokens: Tensor, timestep: Tensor) -> Tensor:
+        """Give the clean windows (N, 75, M): noisy (N, 75, M), voice (N, 75, 128), mask (N, 75), tokens (N, P, d).
+
+        `timestep` (N, 1) is 0 for clean and 1 for nothing but noise.
+        """
+        places = STEPS // self.shape.patch
+        there = mask[:, :, None]
+        seen = torch.cat([noisy * there, there], 2).reshape(-1, places, self.shape.patch * (self.shape.features + 1))
+        heard = nn.functional.layer_norm(voice * there, (VOICE,)).reshape(-1, places, self.shape.patch * VOICE)
+        x = self.motion(seen) + self.voice(heard) + self.place
+        angle = timestep * self.rates
+        told = self.time(torch.cat([torch.sin(angle), torch.cos(angle)], 1))
+        if self.pooled is not None:
+            told = told + self.pooled(tokens.mean(1))
+        told = nn.functional.silu(told)
+        present = mask.reshape(-1, places, self.shape.patch).amax(2)
+        bias = ((1 - present) * _BLOCKED)[:, None, None, :]
+        for block in self.blocks:
+            x = block(x, told, tokens, bias)
+        shift, scale = self.last_modulation(told)[:, None, :].chunk(2, 2)
+        last: Tensor = self.last(self.norm(x) * (1 + scale) + shift)
+        answer = last.reshape(-1, STEPS, self.shape.features)
+        if self.shape.target == "x0":
+            return answer
+        keep, noise = schedule(timestep)
+        return keep * noisy - noise * answer
+
+
+class _Block(nn.Module):
+    """Attention over places and adapter tokens, then a layer of its own for each place; both modulated by `told`."""
+
+    def __init__(self, shape: PersonaShape) -> None:
+        super().__init__()
+        width = shape.width
+        self.heads = shape.heads
+        self.modulation = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.own = nn.Linear(width, 3 * width)
+        self.person = nn.Linear(shape.token_size, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.mix = nn.Sequential(
+            nn.Linear(width, shape.expand * width),
+            nn.GELU("tanh"),
+            nn.Dropout(shape.dropout),
+            nn.Linear(shape.expand * width, width),
+        )
+
+    def forward(self, x: Tensor, told: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
+        """Give places (N, L, D) again; `told` (N, D), `tokens` (N, P, d), `bias` (N, 1, 1, L)."""
+        parts = self.modulation(told)[:, None, :].chunk(6, 2)
+        x = x + parts[2] * self._attend(self.norm(x) * (1 + parts[1]) + parts[0], tokens, bias)
+        changed: Tensor = x + parts[5] * self.mix(self.norm(x) * (1 + parts[4]) + parts[3])
+        return changed
+
+    def _attend(self, x: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
+        query, key, value = (self._split(part) for part in self.own(x).chunk(3, 2))
+        asked, given = (self._split(part) for part in self.person(tokens).chunk(2, 2))
+        inward = query @ key.transpose(2, 3) / math.sqrt(query.shape[3]) + bias
+        personal = query @ asked.transpose(2, 3) / math.sqrt(query.shape[3])
+        share = torch.softmax(torch.cat([inward, personal], 3), 3)
+        found = share @ torch.cat([value, given], 2)
+        answer: Tensor = self.out(found.transpose(1, 2).reshape(x.shape))
+        return answer
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
+
+
+class Reconstruction(nn.Module):
+    """What the pack `persona` computes: the error of a window that was made noisy and denoised again.
+
+    `scale` (M,) is one deviation of each feature; `weight` (M,), of mean 1, is how much each counts.
+    """
+
+    def __init__(self, shape: PersonaShape, scale: Tensor | None = None, weight: Tensor | None = None) -> None:
+        super().__init__()
+        ones = torch.ones(shape.features)
+        self.net = Persona(shape)
+        self.register_buffer("scale", ones.clone() if scale is None else scale)
+        self.register_buffer("weight", ones.clone() if weight is None else weight)
+        self.scale: Tensor
+        self.weight: Tensor
+
+    def forward(
+        self, motion: Tensor, voice: Tensor, mask: Tensor, tokens: Tensor, timestep: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Error (N, 75), zero where masked, and the denoised windows (N, 75, M) in the units of `motion`."""
+        clean = motion / self.scale * mask[:, :, None]
+        keep, share = schedule(timestep)
+        denoised = self.net(keep * clean + share * noise, voice, mask, tokens, timestep)
+        error = ((denoised - clean).square() * self.weight).mean(2) * mask
+        return error, denoised * self.scale
+
+
+def window_loss(error: Tensor, mask: Tensor) -> Tensor:
+    """Mean error (N, 1) of each window over the steps that are there."""
+    return error.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp_min(1.0)

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
     SILENCE = "silence"
+    TOO_LITTLE_SPEECH = "too_little_speech"
     LOW_QUALITY = "low_quality"
     LOW_FRAME_RATE = "low_frame_rate"
     WARMING_UP = "warming_up"
@@ -59,6 +60,7 @@ class Reason(StrEnum):
     LIPS_DISAGREE_WITH_VOICE = "lips_disagree_with_voice"
     IDENTITY_MISMATCH = "identity_mismatch"
     FACE_CHANGES_UNNATURALLY = "face_changes_unnaturally"
+    MOVES_UNLIKE_ENROLLED = "moves_unlike_enrolled"
     REFERENCE_OUTDATED = "reference_outdated"
 
 

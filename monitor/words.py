@@ -12,6 +12,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.NO_FACE: "No face can be seen.",
     Reason.SEVERAL_FACES: "Several people are in the picture; it is unclear who speaks.",
     Reason.SILENCE: "Nobody has spoken for long enough.",
+    Reason.TOO_LITTLE_SPEECH: "Too little was said to tell how this person moves when they speak.",
     Reason.LOW_QUALITY: "The face is too small, turned away, blurred or covered.",
     Reason.LOW_FRAME_RATE: "Too few pictures a second to read lips.",
     Reason.WARMING_UP: "Too little has been seen and heard yet.",
@@ -27,11 +28,17 @@ REASONS: Mapping[Reason, str] = {
     Reason.LIPS_DISAGREE_WITH_VOICE: "Lips and voice do not belong together.",
     Reason.IDENTITY_MISMATCH: "The face is not like the enrolled person's own recordings.",
     Reason.FACE_CHANGES_UNNATURALLY: "The picture of the face has traces of manipulation.",
+    Reason.MOVES_UNLIKE_ENROLLED: "This person does not move as the enrolled person does when they speak.",
     Reason.REFERENCE_OUTDATED: "The reference was made by other encoders: enrol this person again.",
 }
 
 # What a suspicion rests on; beside an inconclusive verdict it was noticed, and was not enough.
-UNUSUAL = (Reason.LIPS_DISAGREE_WITH_VOICE, Reason.IDENTITY_MISMATCH, Reason.FACE_CHANGES_UNNATURALLY)
+UNUSUAL = (
+    Reason.LIPS_DISAGREE_WITH_VOICE,
+    Reason.IDENTITY_MISMATCH,
+    Reason.FACE_CHANGES_UNNATURALLY,
+    Reason.MOVES_UNLIKE_ENROLLED,
+)
 
 
 def say(verdict: Verdict, reason: Reason | None) -> str:

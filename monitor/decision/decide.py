@@ -36,6 +36,7 @@ REASON_PRIORITY = (
     Reason.LOW_QUALITY,
     Reason.CLOCK_UNKNOWN,
     Reason.SILENCE,
+    Reason.TOO_LITTLE_SPEECH,
     Reason.WARMING_UP,
     Reason.NOT_CALIBRATED,
     Reason.REFERENCE_OUTDATED,
@@ -46,7 +47,13 @@ REASON_PRIORITY = (
 FINDING_REASONS: Mapping[str, Reason] = {
     "synchrony": Reason.LIPS_DISAGREE_WITH_VOICE,
     "pairwise": Reason.IDENTITY_MISMATCH,
+    "persona": Reason.MOVES_UNLIKE_ENROLLED,
 }
+# One-sided detectors that compare with the claimed person: they clear nobody, and while one of them finds somebody
+# unusual nobody else clears them.
+WITHHOLDING = frozenset({"persona"})
+# Known before a window is seen: whoever abstains for these takes no part in weighing it.
+KNOWN_BEFORE = frozenset({Reason.NOT_ENROLLED, Reason.NOT_CALIBRATED, Reason.REFERENCE_OUTDATED})
 
 
 class Transition(StrEnum):
@@ -64,8 +71,8 @@ class DecisionConfig:
     `kappa` shapes the bet of the e-values. A finding is updated, at a hop that was judged, every `update_seconds` or
     when its evidence has grown `update_factor` times; it closes after `calm_seconds` below the suspect level, or
     after `abstain_seconds` without any score. `clip_p_value` is the share of genuine recorded clips that may be
-    called suspect on their clip-level score alone. Nobody is called `bona_fide` while a detector that could say so
-    finds them as unusual as `bona_fide_p_value`, or more.
+    called suspect on their clip-level score alone. Nobody is called `bona_fide` while a detector that compares them
+    with their reference finds them as unusual as `bona_fide_p_value`, or more.
     """
 
     false_alerts_per_hour: float = 0.1
@@ -150,8 +157,8 @@ def initial(config: DecisionConfig) -> DecisionState:
 def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple[DecisionState, Decision]:
     """Take the scores of the window that ends at `time` (seconds of stream) and say what holds now.
 
-    A score counts when it has a p-value; without one the detector abstained. Detectors that abstain because nobody is
-    enrolled take no part (known before the window); any other abstention is a neutral bet beside the detectors that
+    A score counts when it has a p-value; without one the detector abstained. Detectors that abstain for what was known
+    before the window (`KNOWN_BEFORE`) take no part; any other abstention is a neutral bet beside the detectors that
     scored.
     """
     state = _elapse(state, time, judged=any(s.p_value is not None for s in scores))
@@ -210,7 +217,7 @@ def _elapse(state: DecisionState, time: float, judged: bool) -> DecisionState:
 
 
 def _weigh(config: DecisionConfig, scores: Sequence[Score]) -> tuple[float | None, Reason | None]:
-    able = [s for s in scores if s.p_value is not None or s.reason is not Reason.NOT_ENROLLED]
+    able = [s for s in scores if s.p_value is not None or s.reason not in KNOWN_BEFORE]
     values = [None if s.p_value is None else power(s.p_value, config.kappa) for s in able]
     e_value = combine(values)
     if e_value is None or e_value <= 1.0:
@@ -263,7 +270,9 @@ def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verd
         return Verdict.INCONCLUSIVE, most_useful(s.reason for s in scores)
     clearing = [s for s in scored if not s.one_sided]
     if clearing:
-        lowest = min(clearing, key=lambda s: s.p_value or 0.0)
+        lowest = min(
+            (s for s in scored if not s.one_sided or s.detector in WITHHOLDING), key=lambda s: s.p_value or 0.0
+        )
         if (lowest.p_value or 0.0) > config.bona_fide_p_value:
             return Verdict.BONA_FIDE, None
         # Not enough to be suspected, too much to be cleared: what is unusual is named.

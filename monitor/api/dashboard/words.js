@@ -20,6 +20,10 @@ export const REASONS = {
   no_face: { title: "No face in view", detail: "Nothing can be judged until a face is visible." },
   several_faces: { title: "Several faces in view", detail: "It is not clear whose voice this is, so nobody is judged." },
   silence: { title: "Silence", detail: "At least two seconds of speech are needed for a judgement." },
+  too_little_speech: {
+    title: "Too little speech",
+    detail: "How somebody moves is compared while they speak, and too little was said in the last seconds.",
+  },
   low_quality: { title: "Picture too poor to judge", detail: "The face is too small, blurred, turned away or covered." },
   low_frame_rate: { title: "Too few frames", detail: "The video is too slow to show how the lips move." },
   warming_up: { title: "Warming up", detail: "Collecting the first seconds of face and speech." },
@@ -58,6 +62,10 @@ export const REASONS = {
     title: "Face may be worked on",
     detail: "The picture of the face has more traces of manipulation than usual, too little to suspect anything.",
   },
+  moves_unlike_enrolled: {
+    title: "Moves unlike the enrolled person",
+    detail: "Face and head move less like the enrolled recordings than usual, too little to suspect anything.",
+  },
 };
 
 const SUSPECT = "Evidence is growing but has not reached the alert level, so no finding is open.";
@@ -73,6 +81,9 @@ const CONSEQUENCES = {
   face_changes_unnaturally:
     "Typical of a swapped or re-rendered face. Beauty filters and virtual make-up look the same: have them turned off, " +
     "and check with the person another way.",
+  moves_unlike_enrolled:
+    "Typical of a face that another person drives, or of another person. Reading aloud, illness or a very different mood " +
+    "can do it too: check with the person another way.",
 };
 
 /** @type {Object<string, Phrase>} what a verdict says where its reason is missing or new to this page */

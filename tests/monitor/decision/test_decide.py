@@ -296,7 +296,7 @@ def compared(p: float, cause: Reason | None = Reason.FACE_CHANGES_UNNATURALLY) -
         (compared(0.11), Verdict.BONA_FIDE, None),
         (compared(0.1), Verdict.INCONCLUSIVE, Reason.FACE_CHANGES_UNNATURALLY),
         (compared(0.06, None), Verdict.INCONCLUSIVE, Reason.IDENTITY_MISMATCH),
-        (persona(0.06), Verdict.INCONCLUSIVE, Reason.IDENTITY_MISMATCH),
+        (persona(0.06), Verdict.INCONCLUSIVE, Reason.MOVES_UNLIKE_ENROLLED),
     ],
 )
 def test_nobody_unusual_is_called_bona_fide(score: Score, verdict: Verdict, reason: Reason | None) -> None:

@@ -1,0 +1,234 @@
+"""The recipe of the light companion: three seconds of pose and expression to a vector that says who moves so.
+
+MOTIF's idea: windows of one person from different recordings, or different parts of one, together, everyone else apart
+(Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, eq. 2). No person that is enrolled later is ever seen.
+Genuine video only. Runs for a set time, writes a checkpoint at every measurement and resumes from it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engines.nets.motion import SIZE, MotionNet
+from engines.training.clips import TrainingError
+from engines.training.measures import auc
+from engines.training.motion_clips import RATE, FloatArray, MotionClip, MotionSampler, Worsening
+from engines.training.steps import follow, optimiser_of, set_rate
+
+Report = Callable[[dict[str, Any]], None]
+Doubles = NDArray[np.float64]
+
+CHECKPOINT, LOG = "motion.pt", "motion.jsonl"
+# Seconds between the starts of two windows of one recording that count as apart in measurements.
+APART = 6.0
+_RESAMPLINGS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class MotionRecipe:
+    """Everything that shapes a run. A batch has `each` windows of `people` people; `size` is the vector's."""
+
+    minutes: float = 5.0
+    people: int = 24
+    each: int = 4
+    size: int = SIZE
+    channels: int = 64
+    dropout: float = 0.3
+    sequence: bool = True
+    rate: float = 2e-3
+    decay: float = 0.05
+    temperature: float = 0.2
+    average: float = 0.99
+    measure_every: float = 60.0
+    seed: int = 0
+    max_steps: int = 10**9
+    worsening: Worsening = field(default_factory=Worsening)
+
+
+@dataclass(slots=True, eq=False)
+class MotionRun:
+    """A run in progress; `mean` follows `net` slowly and is what is measured and shipped."""
+
+    net: MotionNet
+    mean: MotionNet
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    spent: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(
+    training: Sequence[MotionClip],
+    held_out: Sequence[MotionClip],
+    recipe: MotionRecipe,
+    folder: Path,
+    report: Report,
+    resume: bool = True,
+    mirror: FloatArray | None = None,
+) -> MotionRun:
+    """Train in `folder` (motion.pt, motion.jsonl); raises `TrainingError` when data or checkpoint cannot serve.
+
+    With `mirror` (`engines.training.motion_clips.mirror_matrix`) every person also trains as their mirror image, a
+    person apart.
+    """
+    torch.manual_seed(recipe.seed)
+    sampler = MotionSampler(training, recipe.worsening, mirror, recipe.seed)
+    run = _start(sampler, recipe)
+    if resume and (folder / CHECKPOINT).exists():
+        _restore(run, folder / CHECKPOINT)
+        sampler = MotionSampler(training, recipe.worsening, mirror, recipe.seed + run.step)
+    measured, loss = run.spent, None
+    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
+        began = time.monotonic()
+        done = max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps)
+        loss = _step(run, sampler, recipe, done)
+        run.spent += time.monotonic() - began
+        report({"step": run.step, "done": done, "loss": loss})
+        if run.spent - measured >= recipe.measure_every:
+            measured = run.spent
+            _measure(run, held_out, recipe, folder, loss, report)
+    _measure(run, held_out, recipe, folder, loss, report)
+    run.mean.eval()
+    return run
+
+
+def _start(sampler: MotionSampler, recipe: MotionRecipe) -> MotionRun:
+    features = len(sampler.scale)
+    net = MotionNet(features, recipe.size, recipe.channels, recipe.dropout, recipe.sequence)
+    net.scale.data = torch.from_numpy((1 / sampler.scale).astype(np.float32))
+    rows = []
+    for _ in range(8):
+        motion, mask, _ = sampler.batch(recipe.people, recipe.each)
+        seen = torch.from_numpy(mask)
+        rows.append(net.statistics(torch.from_numpy(motion) * net.scale * seen[..., None], seen))
+    statistics = torch.cat(rows)
+    net.usual.data, net.spread.data = statistics.mean(0), statistics.std(0) + 1e-2
+    learnt = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    none = torch.nn.Parameter(torch.zeros(1))
+    return MotionRun(net, deepcopy(net), optimiser_of(learnt, none, recipe.rate, recipe.decay))
+
+
+def _step(run: MotionRun, sampler: MotionSampler, recipe: MotionRecipe, done: float) -> float:
+    set_rate(run.optimiser, recipe.rate, run.step, done)
+    run.net.train()
+    motion, mask, people = sampler.batch(recipe.people, recipe.each)
+    embedding = run.net(torch.from_numpy(motion), torch.from_numpy(mask))
+    loss = contrastive_loss(embedding, torch.from_numpy(people), recipe.temperature)
+    run.optimiser.zero_grad()
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
+    run.optimiser.step()
+    run.step += 1
+    follow(run.mean, run.net, recipe.average, run.step)
+    return loss.item()
+
+
+def contrastive_loss(embedding: Tensor, people: Tensor, temperature: float) -> Tensor:
+    """Supervised contrastive loss of unit vectors (B, E) of people (B,); windows alone of their person do not count."""
+    self = torch.eye(len(people), dtype=torch.bool)
+    same = (people[:, None] == people[None]) & ~self
+    logits = (embedding @ embedding.T / temperature).masked_fill(self, -1e9)
+    log_share = logits - logits.logsumexp(1, keepdim=True)
+    counts = same.sum(1)
+    each = -(log_share * same).sum(1)[counts > 0] / counts[counts > 0]
+    return each.mean()
+
+
+@torch.no_grad()
+def embed(net: MotionNet, clip: MotionClip, hop: int) -> tuple[FloatArray, Doubles]:
+    """Embed the windows of a clip that count, `hop` steps apart: (N, E), and where they start in seconds (N,)."""
+    net.eval()
+    starts = clip.starts(hop)
+    if len(starts) == 0:
+        return np.zeros((0, net.size), np.float32), np.zeros(0)
+    motion, mask = (np.stack(arrays) for arrays in zip(*(clip.window(int(start)) for start in starts), strict=True))
+    vectors = net(torch.from_numpy(motion), torch.from_numpy(mask)).numpy()
+    return np.asarray(vectors, np.float32), starts / RATE
+
+
+def separation(net: MotionNet, clips: Sequence[MotionClip], hop: int = 25, seed: int = 0) -> dict[str, float | None]:
+    """Area under the curve of cosines: windows of one person, apart from each other, against those of other people.
+
+    Each person weighs the same; 95 % interval by bootstrap over people. None where fewer than two people have windows.
+    """
+    parts = [(clip, *embed(net, clip, hop)) for clip in clips]
+    parts = [part for part in parts if len(part[1])]
+    people = sorted({clip.person for clip, _, _ in parts})
+    areas = []
+    for person in people:
+        same, other = _pairs(parts, person)
+        if len(same) and len(other):
+            areas.append(auc(same, other))
+    row: dict[str, float | None] = {"people": float(len(areas)), "auc": None, "auc_low": None, "auc_high": None}
+    if len(areas) > 1:
+        random = np.random.default_rng(seed)
+        draws = [float(np.mean(random.choice(areas, len(areas)))) for _ in range(_RESAMPLINGS)]
+        low, high = np.quantile(draws, [0.025, 0.975])
+        row |= {"auc": float(np.mean(areas)), "auc_low": float(low), "auc_high": float(high)}
+    return {key: None if value is None else round(value, 4) for key, value in row.items()}
+
+
+def _pairs(parts: Sequence[tuple[MotionClip, FloatArray, Doubles]], person: str) -> tuple[Doubles, Doubles]:
+    """Cosines of a person's windows to their own elsewhere, and to those of everyone else."""
+    same, other = [], []
+    for a, (clip, vectors, start) in enumerate(parts):
+        if clip.person != person:
+            continue
+        for b, (against, others, at) in enumerate(parts):
+            cosines = vectors @ others.T
+            if against.person != person:
+                other.append(cosines.ravel())
+            elif b > a:
+                same.append(cosines.ravel())
+            elif b == a:
+                same.append(cosines[at[None] - start[:, None] >= APART])
+    return tuple(np.concatenate([np.zeros(0), *cosines]) for cosines in (same, other))  # type: ignore[return-value]
+
+
+def _measure(
+    run: MotionRun,
+    held_out: Sequence[MotionClip],
+    recipe: MotionRecipe,
+    folder: Path,
+    loss: float | None,
+    report: Report,
+) -> None:
+    entry: dict[str, Any] = {"step": run.step, "minutes": round(run.spent / 60, 2)}
+    entry["loss"] = None if loss is None else round(loss, 4)
+    entry["held_out"] = separation(run.mean, held_out, seed=recipe.seed)
+    run.history.append(entry)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG).open("a") as log:
+        log.write(json.dumps(entry) + "\n")
+    _save(run, recipe, folder / CHECKPOINT)
+    report({"step": run.step, "measured": entry})
+
+
+def _save(run: MotionRun, recipe: MotionRecipe, path: Path) -> None:
+    saved = {name: getattr(run, name).state_dict() for name in ("net", "mean", "optimiser")}
+    saved |= {name: getattr(run, name) for name in ("step", "spent", "history")}
+    part = path.with_suffix(".part")
+    torch.save(saved | {"recipe": asdict(recipe)}, part)
+    part.replace(path)
+
+
+def _restore(run: MotionRun, path: Path) -> None:
+    try:
+        saved = torch.load(path, weights_only=True)
+        for name in ("net", "mean", "optimiser"):
+            getattr(run, name).load_state_dict(saved[name])
+        run.step, run.spent, run.history = int(saved["step"]), float(saved["spent"]), list(saved["history"])
+    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, UnpicklingError):
+        raise TrainingError(f"{path} is not a checkpoint of this recipe: move it away to start anew") from None

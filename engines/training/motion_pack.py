@@ -1,0 +1,101 @@
+"""What a finished run of the companion leaves behind: the pack `motion`, with manifest and card."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+
+from engines.base import EngineError, TensorSpec
+from engines.convert.export import TOLERANCE, save_graph
+from engines.convert.pack import write_pack
+from engines.nets.motion import MotionNet
+from engines.training.motion import MotionRecipe, MotionRun
+from engines.training.motion_clips import RATE, STEPS
+
+NAME, VERSION, LICENCE = "motion", "1", "Apache-2.0"
+SOURCE = "trained by `sidewitness train persona`; research data: retrain for production"
+
+CARD = """# motion
+
+Three seconds of pose and expression to a unit vector that says who moves so. Trained by `sidewitness train persona` on
+genuine recordings: windows of one person together, everyone else apart (MOTIF's idea). Nothing is trained at enrolment.
+
+**Research data; retrain for production.** The clips came from public repositories with differing rights; none of them
+is in this pack.
+
+## Data
+{data}
+
+## Recipe
+{recipe}
+
+## Measured on people that training did not see
+{metrics}
+
+## What it cannot do
+It was trained on few people, and recordings differ in more than the person: `docs/persona.md` says how much of what it
+sees is the recording. It hears nothing: lips that say something else are for the detector of synchrony. What a vector
+of one window says is little; the mean over some seconds says more.
+"""
+
+
+def write_motion_pack(
+    run: MotionRun, folder: Path, recipe: MotionRecipe, data: Mapping[str, Any], preprocessing: Mapping[str, Any]
+) -> Path:
+    """Write the pack under `folder`; raises `EngineError` when the exported graph does not match torch.
+
+    `preprocessing` names what its inputs are made with: the key of the basis of expressions under `basis`.
+    """
+    net = run.mean.eval()
+    with tempfile.TemporaryDirectory() as held:
+        path = Path(held) / "model.onnx"
+        batch = torch.export.Dim("batch", min=1, max=1024)
+        example = _example(net, 2)
+        save_graph(net, example, {key: {0: batch} for key in example}, ("embedding",), path)
+        _check(net, path)
+        model = path.read_bytes()
+    metrics = {"steps": run.step, "minutes": round(run.spent / 60, 1), **(run.history[-1] if run.history else {})}
+    shape = asdict(recipe)
+    about = {
+        "name": NAME,
+        "version": VERSION,
+        "licence": LICENCE,
+        "source": SOURCE,
+        "preprocessing": {"rate": RATE, "steps": STEPS, **preprocessing},
+        "recipe": shape,
+        "data": dict(data),
+        "metrics": metrics,
+    }
+    card = CARD.format(data=_items(data), recipe=_items(shape), metrics=_items(metrics))
+    inputs = (TensorSpec("motion", (STEPS, len(net.scale))), TensorSpec("mask", (STEPS,)))
+    write_pack(folder / NAME, model, inputs, (TensorSpec("embedding", (net.size,)),), about, card)
+    return folder / NAME
+
+
+def _example(net: MotionNet, batch: int) -> dict[str, torch.Tensor]:
+    random = torch.Generator().manual_seed(batch)
+    mask = (torch.rand(batch, STEPS, generator=random) > 0.1).float()
+    motion = torch.randn(batch, STEPS, len(net.scale), generator=random) / net.scale * mask[..., None]
+    return {"motion": motion, "mask": mask}
+
+
+@torch.no_grad()
+def _check(net: MotionNet, path: Path) -> None:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for batch in (1, 3):
+        example = _example(net, batch)
+        got = session.run(["embedding"], {key: value.numpy() for key, value in example.items()})[0]
+        worst = float(np.abs(np.asarray(got) - net(**example).numpy()).max())
+        if not worst <= TOLERANCE:
+            raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
+
+
+def _items(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {key}: {value}" for key, value in values.items())

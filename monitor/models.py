@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 from engines.base import MODELS, Engine, EngineError, load_pack
 from engines.load import EngineName, load_engine
 from engines.stack import Stacked
 from engines.windowed import Windowed
 from monitor.decision.calibration import Calibration
-from monitor.detectors import population
+from monitor.detectors import motion, persona, population, reconstruction
+from monitor.detectors.motion import MotionError, MotionPopulation
+from monitor.detectors.persona import PersonaError, PersonaPeople
 from monitor.detectors.population import Population, PopulationError
+from monitor.detectors.reconstruction import Tokens, TokensError
 from monitor.face.encoders import FaceEncoders
+from monitor.face.expression import BasisError, ExpressionBasis
+from monitor.movement import PersonaEngines
 from monitor.wants import DEFAULT, Wants, wants_of
 
 DETECTOR, LANDMARKS, LIPS, VOICE = "face_detector", "face_landmarks", "speech_lips", "speech_voice"
@@ -23,6 +30,10 @@ PACKS = (DETECTOR, LANDMARKS, LIPS, VOICE)
 CONTEXT, HEAD = "_context", "_head"
 CALIBRATION = "calibration.json"
 ARTEFACTS, IDENTITY = "face_artefacts", "face_identity"
+PERSONA, FIT, MOTION = "persona", "persona_tokens", "motion"
+BASIS = "basis.npz"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +49,8 @@ class Speech:
 class Models:
     """Warm engines, the calibration of the synchrony score, and what the speech encoders want to be fed.
 
-    `faces` are the encoders that compare faces and `population` what is known of people as they see them; None where
-    the packs are not installed.
+    `faces` are the encoders that compare faces and `population` what is known of people as they see them, `persona` the
+    models of how a person moves and `people` what these say of genuine ones; None where the packs are not installed.
     """
 
     detector: Engine
@@ -50,6 +61,8 @@ class Models:
     wants: Wants = DEFAULT
     faces: FaceEncoders | None = None
     population: Population | None = None
+    persona: PersonaEngines | None = None
+    people: PersonaPeople | None = None
 
 
 def load_models(engine: EngineName = "openvino", folder: Path = MODELS) -> Models:
@@ -60,8 +73,12 @@ def load_models(engine: EngineName = "openvino", folder: Path = MODELS) -> Model
     detector, landmarks = (load_engine(name, engine, home(name, folder)) for name in (DETECTOR, LANDMARKS))
     speech = load_speech(folder, engine)
     calibration, faces = load_calibration(folder), load_face_encoders(folder, engine)
-    people = load_population(folder) if faces else None
-    return Models(detector, landmarks, speech.lips, speech.voice, calibration, speech.wants, faces, people)
+    population = load_population(folder) if faces else None
+    persona = load_persona(folder, engine, speech.voice)
+    people = load_people(folder) if persona else None
+    return Models(
+        detector, landmarks, speech.lips, speech.voice, calibration, speech.wants, faces, population, persona, people
+    )
 
 
 def home(pack: str, folder: Path) -> Path:
@@ -84,12 +101,53 @@ def load_face_encoders(folder: Path = MODELS, engine: EngineName = "openvino") -
 
 def load_population(folder: Path = MODELS) -> Population | None:
     """Read what is known of people in general, beside the artefact pack; None where none is; raises `EngineError`."""
-    path = home(ARTEFACTS, folder) / ARTEFACTS / population.FILE
+    return _beside(home(ARTEFACTS, folder) / ARTEFACTS / population.FILE, Population.from_bytes)
+
+
+def load_persona(
+    folder: Path = MODELS, engine: EngineName = "openvino", voice: Engine | None = None
+) -> PersonaEngines | None:
+    """Load the models of how a person moves; None without the pack, or where it wants to hear another voice encoder.
+
+    Raises `EngineError`.
+    """
+    where = home(PERSONA, folder)
+    if not (where / PERSONA).exists():
+        return None
+    built = load_engine(PERSONA, engine, where)
+    if voice is not None and built.manifest.preprocessing["voice"] != voice.manifest.sha256:
+        return None
+    basis = _beside(where / PERSONA / BASIS, ExpressionBasis.from_bytes)
+    tokens = _beside(where / PERSONA / reconstruction.FILE, Tokens.from_bytes)
+    if basis is None or tokens is None:
+        raise EngineError(f"{where / PERSONA} lacks {BASIS} or {reconstruction.FILE}: reinstall the model pack")
+    companion, crowd = load_companion(where, engine)
+    return PersonaEngines(built, basis, tokens, companion, crowd, partial(load_engine, FIT, engine, where))
+
+
+def load_companion(
+    folder: Path = MODELS, engine: EngineName = "openvino"
+) -> tuple[Engine, MotionPopulation] | tuple[None, None]:
+    """Load the companion and what is known of people as it sees them; nothing without either; raises `EngineError`."""
+    known = _beside(folder / MOTION / motion.FILE, MotionPopulation.from_bytes)
+    return (load_engine(MOTION, engine, folder), known) if known is not None else (None, None)
+
+
+def load_people(folder: Path = MODELS) -> PersonaPeople | None:
+    """Read what is known of how genuine people move, beside the persona pack; None where none is.
+
+    Raises `EngineError`.
+    """
+    return _beside(home(PERSONA, folder) / PERSONA / persona.FILE, PersonaPeople.from_bytes)
+
+
+def _beside(path: Path, read: Callable[[bytes], T]) -> T | None:
+    """Read a file beside a pack, None where it is absent; raises `EngineError`."""
     try:
-        return Population.from_bytes(path.read_bytes())
+        return read(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, PopulationError) as error:
+    except (OSError, PopulationError, MotionError, PersonaError, BasisError, TokensError) as error:
         raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None
 
 

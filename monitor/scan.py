@@ -11,7 +11,9 @@ import numpy as np
 
 from monitor.alerts.finding import describe_scores
 from monitor.decision.decide import judge_clip, most_useful
+from monitor.detectors import persona
 from monitor.detectors.pairwise import counted_of
+from monitor.detectors.persona import PersonaPeople
 from monitor.detectors.population import COMPONENTS, Population
 from monitor.models import Models
 from monitor.pairing import Watch
@@ -97,9 +99,13 @@ class ClipJudge:
         final = self._session.finish(self._end)
         reports = [*self._reports, *([final] if final is not None else [])]
         worst = max((r.decision.verdict for r in reports), key=_RANK.index, default=Verdict.INCONCLUSIVE)
-        scores = (_lips(reports, self._models), _faces(reports, self._models.population))
+        scores = (_lips(reports, self._models), _faces(reports, self._models.population), self._movement(reports))
         verdict, reason = judge_clip(self._config.decision, scores, worst)
         return ClipVerdict(str(clip), "1", self.seconds, verdict, reason, scores, tuple(self._faults))
+
+    def _movement(self, reports: Sequence[HopReport]) -> Score:
+        decision = self._config.decision
+        return whole_clip(reports, self._models.people, decision.hop_seconds / decision.window_seconds)
 
 
 def scan(
@@ -149,6 +155,22 @@ def _faces(reports: Sequence[HopReport], population: Population | None) -> Score
     return replace(
         middle, value=value, reason=unknown, p_value=p_value, evidence={**middle.evidence, "windows": len(scored)}
     )
+
+
+def whole_clip(reports: Sequence[HopReport], people: PersonaPeople | None, fresh: float) -> Score:
+    """One score of how somebody moved: the mean of all moments that were measured, on all the speech behind them.
+
+    `fresh` is the share of a window that each hop brings anew.
+    """
+    scored, reason = _scored(persona.NAME, reports)
+    if not scored or people is None:
+        return Score(persona.NAME, None, reason, one_sided=True)
+    spoken = [float(s.evidence["speech_seconds"]) for s in scored]
+    speech = max(max(spoken), spoken[0] + fresh * sum(spoken[1:]))
+    moments = {moment["at"]: moment for s in scored for moment in s.evidence["timeline"]}
+    kinds = [[s.evidence[name]["value"] for s in scored] for name in persona.MEASURES]
+    parts = np.array([np.mean(known) if (known := [v for v in kind if v is not None]) else np.nan for kind in kinds])
+    return persona.PersonaDetector(people).word(parts, parts, list(moments.values()), speech, once=True)
 
 
 def _scored(detector: str, reports: Sequence[HopReport]) -> tuple[list[Score], Reason]:

@@ -10,12 +10,13 @@ benchmark and a test run the same code.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitor import moving
 from monitor.decision.decide import Decision, DecisionConfig, advance, initial
 from monitor.detectors.synchrony import MEMORY_SECONDS, SynchronyDetector
 from monitor.encode import StreamEncoder
@@ -25,6 +26,7 @@ from monitor.face.track import FaceTracker, FaceView
 from monitor.features import sample_of, unit
 from monitor.grid import Resampler, Sample
 from monitor.models import Models
+from monitor.moving import MotionSide, Mover
 from monitor.pairing import FaceSide, Lookup, Watch, abstain
 from monitor.report import HopReport, ParticipantKey
 from monitor.types import (
@@ -41,7 +43,7 @@ from monitor.types import (
     VideoFrame,
 )
 from monitor.voice.stream import VoiceStream
-from monitor.window import Window, WindowBuffer
+from monitor.window import Stretch, Window, WindowBuffer
 
 if TYPE_CHECKING:
     from monitor.identity.reference import Reference
@@ -76,7 +78,7 @@ class Session:
     """Judges one participant.
 
     `reference` is what the claimed identity is compared with, or what to ask for it at every hop; `watch` sees every
-    frame with the participant's face in it.
+    frame with the participant's face in it, `movement` at every hop how they moved and spoke.
     """
 
     def __init__(
@@ -86,17 +88,21 @@ class Session:
         config: SessionConfig | None = None,
         reference: Reference | Lookup | None = None,
         watch: Watch | None = None,
+        movement: Callable[[Stretch], None] | None = None,
     ) -> None:
         self.key = key
         self._config = config or SessionConfig()
         self._models = models
         lookup = reference if callable(reference) else lambda: reference
         claimed = key.identity is not None
-        self._faces = FaceSide(models, lookup, self._config.window_seconds) if claimed else None
-        watches = [each for each in (self._faces.see if self._faces else None, watch) if each is not None]
-        self._picture = PictureSide(models, watches)
-        self._sound = SoundSide(models)
         self._window = WindowBuffer(self._config.window_seconds)
+        self._faces = FaceSide(models, lookup, self._config.window_seconds) if claimed else None
+        self._moves = MotionSide(models, lookup, self._window) if claimed else None
+        self._movement = movement
+        mover = Mover(models.persona.basis, self._window) if models.persona and (claimed or movement) else None
+        watching = (self._faces.see if self._faces else None, mover.see if mover else None, watch)
+        self._picture = PictureSide(models, [each for each in watching if each is not None])
+        self._sound = SoundSide(models)
         self._detector = SynchronyDetector()
         self._state = initial(self._config.decision)
         self._faults: dict[TrackKind, TrackFault] = {}
@@ -143,6 +149,8 @@ class Session:
 
     def _report(self, now: float, settled: bool = False) -> HopReport:
         window = self._window.recall(MEMORY_SECONDS)
+        if self._movement is not None:
+            self._movement(self._window.moving())
         decision = self._decide(window, now, settled)
         return HopReport(self.key, now, window.end, decision, quality=self._quality(window))
 
@@ -150,7 +158,9 @@ class Session:
         obstacle = self._obstacle(now)
         synchrony = self._judge(window, settled) if obstacle is None else self._abstain(obstacle)
         began = now if self._began is None else self._began
-        self._state, decision = advance(self._state, now - began, [synchrony, self._compare(now)])
+        moved = self._moves.score(obstacle) if self._moves else moving.abstain(Reason.NOT_ENROLLED)
+        scores = [synchrony, self._compare(now), moved]
+        self._state, decision = advance(self._state, now - began, scores)
         self._verdict = decision.verdict
         return decision
 

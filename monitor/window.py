@@ -71,6 +71,26 @@ class Window:
         return replace(self, **newest, memory=None)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """T frames of how a face moved beside what was said, from `first` on the grid of the pictures.
+
+    `motion` (T, M) and `voice` (T, E), zero where nothing is; `valid` (T,) says that a face could be used and sound was
+    there, `speech` (T,) that somebody spoke.
+    """
+
+    first: int
+    motion: FloatArray
+    valid: BoolArray
+    voice: FloatArray
+    speech: BoolArray
+
+    @property
+    def end(self) -> int:
+        """Index after the last frame."""
+        return self.first + len(self.valid)
+
+
 class WindowBuffer:
     """Rings of `keep_seconds` for lips and voice, and the window of `seconds` at their newest end.
 
@@ -89,18 +109,29 @@ class WindowBuffer:
         capacity = round(keep_seconds * rate)
         self._lips = _Ring(capacity, round(seconds * rate))
         self._voice = _Ring(capacity, round(seconds * rate))
+        self._motion = _Ring(capacity, round(seconds * rate))
         self._stamps: dict[TrackKind, Stamp] = {}
+        self.began = 0.0
 
     def push_lips(self, first_index: int, vectors: FloatArray, usable: BoolArray) -> None:
         """Store lip vectors (N, D) of the frames from `first_index`; `usable` (N,) is false where no face was read."""
         self._lips.push(first_index, vectors, usable)
+
+    def push_motion(self, first_index: int, rows: FloatArray, usable: BoolArray) -> None:
+        """Store how the face moves, rows (N, M) of the frames from `first_index` on the grid of the lips."""
+        self._motion.push(first_index, rows, usable)
 
     def push_voice(self, first_index: int, vectors: FloatArray, speech: BoolArray) -> None:
         """Store voice vectors (N, E) of the frames from `first_index`; `speech` (N,) is true where somebody speaks."""
         self._voice.push(first_index, vectors, speech)
 
     def mark(self, kind: TrackKind, stamp: Stamp) -> None:
-        """Remember the newest stamp of a track: where its media time lies in capture time, and how sure that is."""
+        """Remember the newest stamp of a track: where its media time lies in capture time, and how sure that is.
+
+        `began` is the media time of the first picture.
+        """
+        if kind == "video" and kind not in self._stamps:
+            self.began = stamp.media
         self._stamps[kind] = stamp
 
     @property
@@ -143,6 +174,14 @@ class WindowBuffer:
         need = int(np.searchsorted(spoken, round(speech_seconds * self.rate))) + 1
         length = min(max(need, round(self.seconds * self.rate)), len(spoken))
         return replace(longest.last(round(self.seconds * self.rate)), memory=longest.last(length))
+
+    def moving(self) -> Stretch:
+        """Read how the face moved beside what was said, as far back as is kept."""
+        shift, length = self.shift, round((self.keep_seconds - PATIENCE_SECONDS) * self.rate)
+        first = self._end(shift) - length
+        motion, _, usable = self._motion.read(first, length)
+        voice, heard, speech = self._voice.read(first + shift, length)
+        return Stretch(first, motion, usable & heard, voice, speech)
 
     def _offset(self, kind: TrackKind) -> float:
         stamp = self._stamps.get(kind)

@@ -34,7 +34,7 @@ def command(
         Path | None, typer.Option(metavar="FOLDER", help="Model packs of other speech encoders; see `engines import`.")
     ] = None,
 ) -> int:
-    """Judge recorded clips: do lips and voice belong together, is the face that of the enrolled person.
+    """Judge recorded clips: do lips and voice belong together, does the enrolled person look and move so.
 
     Agreement of lips and voice is no proof of a genuine person; a lack of it is evidence of a forgery. Only who is
     compared with an enrolled person can be found genuine.
@@ -121,10 +121,10 @@ def _table(verdicts: list[ClipVerdict]) -> None:
 
     from monitor.words import say
 
-    table = Table("clip", "seconds", "verdict", "agreement", "p", "face", "p", "in words")
+    table = Table("clip", "seconds", "verdict", "agreement", "p", "face", "p", "movement", "p", "in words")
     colours = {"alert": "bold red", "suspect": "yellow", "bona_fide": "green", "inconclusive": "dim"}
     for verdict in verdicts:
-        lips, face = verdict.scores
+        lips, face, movement = verdict.scores
         style = colours[verdict.verdict.value]
         table.add_row(
             escape(Path(verdict.clip).name),
@@ -132,6 +132,7 @@ def _table(verdicts: list[ClipVerdict]) -> None:
             f"[{style}]{verdict.verdict.value}[/]",
             *_told(lips, -1),
             *_told(face, 1),
+            *_told(movement, 1),
             say(verdict.verdict, verdict.reason),
         )
     Console().print(table)

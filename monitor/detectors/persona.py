@@ -171,11 +171,15 @@ class PersonaPeople:
 
         It is compared with the same measures of others. None where too few people are known, or too little was said.
         """
-        counted = counted_of(parts)
-        table = self._table(counted) if counted else None
+        table = self._table(counted) if (counted := counted_of(parts)) else None
         if table is None or seconds + 1e-6 < table.lengths[0]:
             return None
         return table.p_value(self.value(parts), seconds, once)
+
+    def least_seconds(self, parts: Doubles) -> float:
+        """Give the seconds of speech below which nothing is known of these measures of genuine people."""
+        table = self._table(counted) if (counted := counted_of(parts)) else None
+        return table.lengths[0] if table is not None else 0.0
 
     def _values(self, parts: Doubles, counted: tuple[int, ...]) -> Doubles:
         scaled, weights = (parts / self.usual)[:, counted], self.weights[list(counted)]
@@ -242,6 +246,14 @@ class PersonaDetector:
     name: str = NAME
     one_sided: bool = True
 
+    def unable(self, reference: PersonaReference | None, key: str | None) -> Reason | None:
+        """Say why nothing can be told before anything is looked at; `key` is that of the packs, None without them."""
+        if reference is None:
+            return Reason.NOT_ENROLLED
+        if self.people is None or self.people.key != key:
+            return Reason.NOT_CALIBRATED
+        return Reason.REFERENCE_OUTDATED if reference.key != key else None
+
     def score(
         self,
         measured: Measured,
@@ -258,33 +270,36 @@ class PersonaDetector:
         (`not_enrolled`), with one of other packs (`reference_outdated`), without people to compare with
         (`not_calibrated`), and on windows without speech (`too_little_speech`) or without a face (`low_quality`).
         """
+        unable = self.unable(reference, key)
+        if unable is not None or self.people is None:
+            return self.abstain(unable or Reason.NOT_CALIBRATED)
         told = {"speech_seconds": round(speech_seconds, 2)}
-        if reference is None:
-            return self.abstain(Reason.NOT_ENROLLED)
-        if self.people is None or self.people.key != key:
-            return self.abstain(Reason.NOT_CALIBRATED)
-        if reference.key != key:
-            return self.abstain(Reason.REFERENCE_OUTDATED)
         newest = measured.since(end - self.judged_seconds)
-        if speech_seconds < LEAST_SPEECH:
-            return self.abstain(Reason.TOO_LITTLE_SPEECH, told)
         parts = newest.parts()
+        if speech_seconds < max(LEAST_SPEECH, self.people.least_seconds(parts)):
+            return self.abstain(Reason.TOO_LITTLE_SPEECH, told)
         if not np.isfinite(parts).any():
             return self.abstain(Reason.LOW_QUALITY, told)
-        p_value = self.people.p_value(parts, speech_seconds, once)
-        shown = measured.parts()
+        return self.word(parts, measured.parts(), self.timeline(measured), speech_seconds, once)
+
+    def word(
+        self, parts: Doubles, recent: Doubles, timeline: Sequence[Mapping[str, Any]], seconds: float, once: bool = False
+    ) -> Score:
+        """Make a score of measures (2,) on so many seconds of speech; `recent` and `timeline` are shown beside them."""
+        if self.people is None:
+            return self.abstain(Reason.NOT_CALIBRATED)
         evidence: dict[str, Any] = {
             name: {
                 "value": _rounded(parts[n]),
-                "p_value": self._alone(parts, n, speech_seconds, once),
-                "recent": _rounded(shown[n]),
+                "p_value": self._alone(parts, n, seconds, once),
+                "recent": _rounded(recent[n]),
             }
             for n, name in enumerate(MEASURES)
         }
-        evidence |= told | {"windows": len(newest), "timeline": self.timeline(measured)}
+        evidence |= {"speech_seconds": round(seconds, 2), "windows": len(timeline), "timeline": list(timeline)}
+        value, p_value = self.people.value(parts), self.people.p_value(parts, seconds, once)
         unknown = Reason.NOT_CALIBRATED if p_value is None else None
-        value, cause = self.people.value(parts), Reason.MOVES_UNLIKE_ENROLLED
-        return Score(self.name, value, unknown, p_value, one_sided=True, evidence=evidence, cause=cause)
+        return Score(self.name, value, unknown, p_value, True, evidence=evidence, cause=Reason.MOVES_UNLIKE_ENROLLED)
 
     def timeline(self, measured: Measured) -> list[dict[str, float | None]]:
         """Say of each window, by its middle in seconds of the call, how unlike the person it was."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from monitor.types import FloatArray
+from monitor.types import BoolArray, FloatArray
 
 # The file beside the pack that holds `Tokens`.
 FILE = "tokens.npz"
@@ -38,7 +38,7 @@ class Moving(Protocol):
         ...
 
     @property
-    def mask(self) -> FloatArray:
+    def mask(self) -> FloatArray | BoolArray:
         """1 where face and voice can be used, else 0 (75,)."""
         ...
 
@@ -119,7 +119,7 @@ def batch(windows: Sequence[Moving], tokens: FloatArray, null: FloatArray, plan:
     own = np.broadcast_to(tokens, (count, *null.shape))
     both = np.stack([own, np.broadcast_to(null, own.shape)], 1)
 
-    def repeated(values: Sequence[FloatArray]) -> FloatArray:
+    def repeated(values: Sequence[FloatArray | BoolArray]) -> FloatArray:
         return np.repeat(np.stack(values).astype(np.float32), rows, axis=0)
 
     def tiled(values: FloatArray) -> FloatArray:

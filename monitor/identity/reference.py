@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 
 from monitor.detectors.compare import Norm, leave_one_out, natural, shrunk
 from monitor.detectors.mixture import Mixture
+from monitor.detectors.persona import PersonaReference
 from monitor.detectors.population import Population
 from monitor.face.vectors import FaceVectors
 
-SCHEMA = 1
+SCHEMA = 2
+# The first had nothing of how a person moves.
+READABLE = (1, 2)
+_PERSONA = "persona_"
 
 
 class TemplateError(Exception):
@@ -53,7 +57,8 @@ class Reference:
 
     `made` is an RFC 3339 time, `key` that of the encoders; `clip` (G,) says which source each row of the gallery is
     from; `rungs[0]` shows the gallery as recorded; `norms` say for each rung what this person's own recordings are to
-    each other; `mixture` is the population's, adapted to this person.
+    each other; `mixture` is the population's, adapted to this person; `persona` is how they move, None where that was
+    not enrolled.
     """
 
     made: str
@@ -63,6 +68,7 @@ class Reference:
     rungs: tuple[Rung, ...]
     norms: tuple[Norm, ...]
     mixture: Mixture
+    persona: PersonaReference | None = None
 
     def to_bytes(self) -> bytes:
         """Write as an .npz without pickles."""
@@ -79,6 +85,8 @@ class Reference:
             "rungs": [rung.name for rung in self.rungs],
             "windows": [norm.windows for norm in self.norms],
         }
+        if self.persona is not None:
+            arrays |= {f"{_PERSONA}{name}": array for name, array in self.persona.arrays().items()}
         file = io.BytesIO()
         np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
         return file.getvalue()
@@ -136,7 +144,7 @@ def _norm(gallery: FaceVectors, clip: NDArray[np.int64], population: Population,
 
 def _read(held: dict[str, Any]) -> Reference:
     about = json.loads(str(held["about"]))
-    if about["schema"] != SCHEMA:
+    if about["schema"] not in READABLE:
         raise ValueError("schema")
     rungs, norms = [], []
     for n, (name, windows) in enumerate(zip(about["rungs"], about["windows"], strict=True)):
@@ -148,4 +156,6 @@ def _read(held: dict[str, Any]) -> Reference:
     clip = np.asarray(held["clip"], np.int64)
     if not rungs or any(len(rung.vectors) != len(clip) for rung in rungs):
         raise ValueError("rungs")
-    return Reference(str(about["made"]), str(about["key"]), sources, clip, tuple(rungs), tuple(norms), mixture)
+    moved = {name.removeprefix(_PERSONA): array for name, array in held.items() if name.startswith(_PERSONA)}
+    persona = PersonaReference.of(moved) if moved else None
+    return Reference(str(about["made"]), str(about["key"]), sources, clip, tuple(rungs), tuple(norms), mixture, persona)

@@ -72,7 +72,7 @@ def test_a_genuine_clip_is_judged_every_hop(models: Models, genuine: list[MediaI
     assert scored
     for report in reports:
         assert report.key is KEY
-        assert [score.detector for score in report.decision.scores] == ["synchrony", "pairwise"]
+        assert [score.detector for score in report.decision.scores] == ["synchrony", "pairwise", "persona"]
         assert report.decision.verdict is not Verdict.BONA_FIDE
     last = scored[-1]
     assert 0 < (last.decision.scores[0].p_value or 0) <= 1
@@ -197,9 +197,10 @@ def test_a_muted_participant_is_still_compared_with_who_they_claim_to_be(
     for item in [item for item in genuine if isinstance(item, VideoFrame)]:
         said.append(session.tick(item.stamp.arrival))
         session.push(item)
-    lips, face = next(report for report in reversed(said) if report is not None).decision.scores
+    lips, face, movement = next(report for report in reversed(said) if report is not None).decision.scores
     assert lips.reason is Reason.NO_AUDIO
     assert face.reason is Reason.REFERENCE_OUTDATED
+    assert movement.reason is Reason.NOT_ENROLLED
 
 
 def test_a_claim_needs_a_picture(models: Models) -> None:

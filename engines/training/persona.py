@@ -1,0 +1,289 @@
+"""Training of the persona model: how people move when they speak, and the tokens of each who is known.
+
+Genuine video only. Each window is made noisy and denoised, given the voice and the tokens of the person; those are
+replaced by the tokens of nobody for a part of the windows (classifier-free), so that there is a WITHOUT to compare
+with. What is measured and shipped is the running mean of the weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engines.nets.persona import PersonaShape, Reconstruction, window_loss
+from engines.training.clips import TrainingError
+from engines.training.persona_data import PersonaClip, WindowPool, Windows, people_of, set_aside
+from engines.training.persona_measure import Trials, measure
+from engines.training.steps import follow, set_rate
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaRecipe:
+    """Everything that shapes a run.
+
+    `drop` is how often the tokens of nobody stand in for a person's, `drop_voice` how often the voice is left out.
+    Timesteps are drawn from `low` to `high`; `timesteps` are those of the distance, each with `noises` noises.
+    `rank_weight` asks that a window be denoised better with its own person's tokens than with another's;
+    `spread_weight` holds the tokens of people together. `aside` is the share of everyone's recordings that is measured on
+    and not learnt. Tokens of held-out people are fitted in `fit_steps` steps at each measurement (0: at the end only,
+    in 100). `loss` is that of the "target", or of the clean window "x0".
+    """
+
+    width: int = 128
+    depth: int = 4
+    heads: int = 4
+    patch: int = 3
+    expand: int = 3
+    tokens: int = 8
+    token_size: int = 64
+    target: str = "v"
+    pooled: bool = True
+    dropout: float = 0.1
+    drop: float = 0.5
+    drop_voice: float = 0.1
+    low: float = 0.02
+    high: float = 0.98
+    loss: str = "target"
+    jitter: float = 0.0
+    rank_weight: float = 0.0
+    spread_weight: float = 1e-3
+    balance: float = 0.5
+    minutes: float = 45.0
+    batch: int = 48
+    rate: float = 1e-3
+    token_rate: float = 5e-3
+    decay: float = 0.05
+    average: float = 0.998
+    keep_best: bool = True
+    aside: float = 0.15
+    timesteps: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)
+    noises: int = 1
+    noise_seed: int = 5
+    fit_steps: int = 0
+    measure_every: float = 300.0
+    threads: int = 0
+    seed: int = 0
+    max_steps: int = 10**9
+
+    def shape(self, features: int) -> PersonaShape:
+        """Say what the network looks like for `features` a step."""
+        names = ("width", "depth", "heads", "patch", "expand", "tokens", "token_size", "target", "pooled", "dropout")
+        return PersonaShape(features, **{name: getattr(self, name) for name in names})
+
+
+class Peopled(nn.Module):
+    """The model with the tokens of everyone who is known; number 0 is nobody."""
+
+    def __init__(self, shape: PersonaShape, people: int, scale: Tensor, weight: Tensor | None = None) -> None:
+        super().__init__()
+        self.model = Reconstruction(shape, scale, weight)
+        self.size = (shape.tokens, shape.token_size)
+        self.table = nn.Embedding(people + 1, shape.tokens * shape.token_size)
+        nn.init.normal_(self.table.weight, std=0.1)
+
+    def tokens(self, person: Tensor) -> Tensor:
+        """Tokens (N, P, d) of people by number."""
+        found: Tensor = self.table(person)
+        return found.reshape(-1, *self.size)
+
+    @property
+    def null(self) -> Tensor:
+        """Tokens (P, d) of nobody."""
+        return self.table.weight[0].detach().reshape(self.size)
+
+    @property
+    def start(self) -> Tensor:
+        """Tokens (P, d) that fitting begins with: those of the mean person, or nobody's where none is known."""
+        known = self.table.weight[1:] if len(self.table.weight) > 1 else self.table.weight
+        return known.detach().mean(0).reshape(self.size)
+
+
+@dataclass(slots=True, eq=False)
+class PersonaRun:
+    """A run in progress: the latest weights, their running mean, the best mean so far, and what was measured.
+
+    `people` are the names behind the table's rows from 1.
+    """
+
+    net: Peopled
+    mean: Peopled
+    best: Peopled
+    optimiser: torch.optim.Optimizer
+    people: list[str]
+    step: int = 0
+    spent: float = 0.0
+    lowest: float = float("inf")
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def shipped(self, recipe: PersonaRecipe) -> Peopled:
+        """Choose what the pack is made of: the running mean where held-out people were denoised best, or the last."""
+        return self.best if recipe.keep_best and np.isfinite(self.lowest) else self.mean
+
+
+def begin(pool: WindowPool, people: Sequence[str], recipe: PersonaRecipe, weight: Tensor | None = None) -> PersonaRun:
+    """Make a fresh run; `weight` (M,) is how much each feature counts, all alike by default."""
+    torch.manual_seed(recipe.seed)
+    scale = torch.from_numpy(pool.scale)
+    net = Peopled(recipe.shape(len(scale)), len(people), scale, weight)
+    table = [net.table.weight]
+    flat = [p for p in net.model.parameters() if p.ndim < 2]
+    deep = [p for p in net.model.parameters() if p.ndim > 1]
+    groups = [
+        {"params": deep, "weight_decay": recipe.decay},
+        {"params": flat, "weight_decay": 0.0},
+        {"params": table, "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=recipe.rate)
+    return PersonaRun(net, copy.deepcopy(net), copy.deepcopy(net), optimiser, list(people))
+
+
+def losses(net: Peopled, windows: Windows, recipe: PersonaRecipe, random: torch.Generator) -> Tensor:
+    """Loss of a batch: denoising, the order of tokens where asked for, and the tokens held together."""
+    count = len(windows)
+    motion, voice = windows.motion, windows.voice
+    if recipe.jitter:
+        shake = torch.randn(motion.shape, generator=random) * recipe.jitter * net.model.scale
+        motion = (motion + shake) * windows.mask[:, :, None]
+    voice = voice * (torch.rand((count, 1, 1), generator=random) >= recipe.drop_voice)
+    told = torch.where(torch.rand(count, generator=random) < recipe.drop, 0, windows.person)
+    at = recipe.low + (recipe.high - recipe.low) * torch.rand((count, 1), generator=random)
+    noise = torch.randn(motion.shape, generator=random)
+    error = _errors(net, motion, voice, windows.mask, told, at, noise)
+    # With the target v the network's own error is that of the window divided by the share of noise.
+    share = torch.sin(at * (torch.pi / 2)) if recipe.loss == "target" and recipe.target == "v" else torch.ones_like(at)
+    loss = (error / share.square()).mean()
+    known = torch.nonzero(windows.person)[:, 0]
+    if recipe.rank_weight and len(known) > 1:
+        loss = loss + recipe.rank_weight * _order(net, windows, motion, voice, at, noise, known)
+    if recipe.spread_weight:
+        weight = net.table.weight
+        loss = loss + recipe.spread_weight * (weight - weight.mean(0)).square().mean()
+    return loss
+
+
+def _errors(
+    net: Peopled, motion: Tensor, voice: Tensor, mask: Tensor, person: Tensor, at: Tensor, noise: Tensor
+) -> Tensor:
+    error, _ = net.model(motion, voice, mask, net.tokens(person), at, noise)
+    return window_loss(error, mask)
+
+
+def _order(
+    net: Peopled, windows: Windows, motion: Tensor, voice: Tensor, at: Tensor, noise: Tensor, known: Tensor
+) -> Tensor:
+    """How far a window's own tokens fail to denoise it better than those of the next window's person, in part of it."""
+    own = windows.person[known]
+    other = own.roll(1)
+    rows = known[own != other]
+    if not len(rows):
+        return torch.zeros(())
+    parts = (motion[rows], voice[rows], windows.mask[rows])
+    right = _errors(net, *parts, windows.person[rows], at[rows], noise[rows])
+    wrong = _errors(net, *parts, other[own != other], at[rows], noise[rows])
+    return nn.functional.softplus(20 * (right - wrong) / wrong.detach()).mean()
+
+
+def train(
+    training: Sequence[PersonaClip],
+    held_out: Sequence[PersonaClip],
+    recipe: PersonaRecipe,
+    folder: Path,
+    report: Report,
+    weight: Tensor | None = None,
+) -> PersonaRun:
+    """Train until the recipe's minutes are spent; goes on from `folder/checkpoint.pt` when there is one.
+
+    `held_out` are clips of people who are not in `training`. `report` gets {"step", "done", "loss"} now and then and
+    {"measured": row} after each measurement. Raises `TrainingError` when there is nothing to train on.
+    """
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    folder.mkdir(parents=True, exist_ok=True)
+    people = people_of(training)
+    learnt, aside = set_aside(training, recipe.aside)
+    pool = WindowPool(learnt, people, recipe.balance)
+    run = begin(pool, people, recipe, weight)
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        restore(run, checkpoint)
+    trials = Trials.of(aside, held_out, people, recipe)
+    draws, noises = np.random.default_rng(recipe.seed + run.step), torch.Generator().manual_seed(recipe.seed + run.step)
+    measured, clock = run.spent, time.monotonic()
+    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
+        done = min(1.0, max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps))
+        loss = _step(run, pool.draw(recipe.batch, draws), recipe, noises, done)
+        now = time.monotonic()
+        run.spent, clock = run.spent + now - clock, now
+        if run.step % 20 == 0:
+            report({"step": run.step, "done": done, "loss": loss})
+        if run.spent - measured >= recipe.measure_every:
+            measured = run.spent
+            _measure(run, trials, recipe, folder, report, recipe.fit_steps)
+            save(run, recipe, checkpoint)
+            clock = time.monotonic()
+    _measure(run, trials, recipe, folder, report, recipe.fit_steps or 100)
+    save(run, recipe, checkpoint)
+    return run
+
+
+def _step(run: PersonaRun, windows: Windows, recipe: PersonaRecipe, random: torch.Generator, done: float) -> float:
+    set_rate(run.optimiser, recipe.rate, run.step, done)
+    run.optimiser.param_groups[2]["lr"] *= recipe.token_rate / recipe.rate
+    run.net.train()
+    loss = losses(run.net, windows, recipe, random)
+    run.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(run.net.parameters(), 1.0)
+    run.optimiser.step()
+    follow(run.mean, run.net, recipe.average, run.step)
+    run.step += 1
+    return float(loss.detach())
+
+
+def _measure(
+    run: PersonaRun, trials: Trials, recipe: PersonaRecipe, folder: Path, report: Report, fit_steps: int
+) -> None:
+    row: dict[str, Any] = {"step": run.step, "minutes": round(run.spent / 60, 1)}
+    row |= measure(run.mean, trials, recipe, fit_steps)
+    held = row.get("held_out", row.get("known"))
+    if held is not None and held["error"] < run.lowest:
+        run.lowest = held["error"]
+        run.best.load_state_dict(run.mean.state_dict())
+    run.history.append(row)
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps(row) + "\n")
+    report({"measured": row})
+
+
+def save(run: PersonaRun, recipe: PersonaRecipe, path: Path) -> None:
+    """Write all that a resumed run needs, whole or not at all."""
+    part = path.with_suffix(".part")
+    modules = {name: getattr(run, name).state_dict() for name in ("net", "mean", "best", "optimiser")}
+    facts = {name: getattr(run, name) for name in ("people", "step", "spent", "lowest", "history")}
+    torch.save(modules | facts | {"recipe": asdict(recipe)}, part)
+    part.replace(path)
+
+
+def restore(run: PersonaRun, path: Path) -> None:
+    """Go on from what `save` wrote; raises `TrainingError` for anything else, or a run of other people."""
+    try:
+        saved = torch.load(path, weights_only=True)
+        modules = {name: saved[name] for name in ("net", "mean", "best", "optimiser") if saved["people"] == run.people}
+        for name in ("net", "mean", "best", "optimiser"):
+            getattr(run, name).load_state_dict(modules[name])
+        for name in ("step", "spent", "lowest", "history"):
+            setattr(run, name, saved[name])
+    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, UnpicklingError):
+        raise TrainingError(f"{path} is not a checkpoint of this recipe and data: move it away to start anew") from None

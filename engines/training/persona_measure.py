@@ -1,0 +1,189 @@
+"""What a persona model is measured by while it trains: errors with and without tokens, and whose they are told apart.
+
+Of people that it knows: on the part of their recordings that was set aside, with their own tokens, nobody's and another
+person's. Of people that it has never met: denoised with nobody's tokens and with tokens fitted to the first half of
+their windows, on the other half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engines.nets.persona import window_loss
+from engines.training.measures import auc
+from engines.training.persona_data import PersonaClip, WindowPool, Windows, people_of
+
+if TYPE_CHECKING:
+    from engines.training.persona import Peopled, PersonaRecipe
+
+HOP = 25
+MOST = 400
+_ROWS = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trials:
+    """Windows to measure on: of known people, and of people held out with their number from 1; None without any."""
+
+    known: Windows | None
+    held_out: Windows | None
+
+    @classmethod
+    def of(
+        cls,
+        aside: Sequence[PersonaClip],
+        held_out: Sequence[PersonaClip],
+        people: Sequence[str],
+        recipe: PersonaRecipe,
+    ) -> Trials:
+        """Take windows a second apart, at most `MOST` of each kind."""
+        return cls(_spread(aside, people), _spread(held_out, people_of(held_out)))
+
+
+def _spread(clips: Sequence[PersonaClip], people: Sequence[str]) -> Windows | None:
+    if not clips:
+        return None
+    pool = WindowPool(clips, people)
+    numbers = pool.spread(HOP)
+    return pool.at(numbers[:: max(1, len(numbers) // MOST)])
+
+
+def plan_of(recipe: PersonaRecipe, features: int, steps: int) -> tuple[Tensor, Tensor]:
+    """Timesteps (S, 1) and noises (S, 75, M) of the distance, the same that the pack's manifest leads to."""
+    random = np.random.Generator(np.random.PCG64(recipe.noise_seed))
+    size = (len(recipe.timesteps) * recipe.noises, steps, features)
+    noise = torch.from_numpy(random.standard_normal(size, np.float32))
+    return torch.tensor(np.repeat(np.array(recipe.timesteps, np.float32), recipe.noises))[:, None], noise
+
+
+@torch.no_grad()
+def errors(net: Peopled, windows: Windows, tokens: Tensor, recipe: PersonaRecipe) -> Tensor:
+    """Errors (N, S) of windows at each timestep, with tokens (N, P, d)."""
+    net.eval()
+    times, noises = plan_of(recipe, windows.motion.shape[2], windows.motion.shape[1])
+    found = []
+    for at, noise in zip(times, noises, strict=True):
+        parts = []
+        for first in range(0, len(windows), _ROWS):
+            own = windows.chosen(torch.arange(first, min(first + _ROWS, len(windows))))
+            count = len(own)
+            error, _ = net.model(
+                own.motion,
+                own.voice,
+                own.mask,
+                tokens[first : first + count],
+                at.expand(count, 1),
+                noise.expand(count, -1, -1),
+            )
+            parts.append(window_loss(error, own.mask))
+        found.append(torch.cat(parts))
+    return torch.cat(found, 1)
+
+
+def measure(net: Peopled, trials: Trials, recipe: PersonaRecipe, fit_steps: int = 0) -> dict[str, Any]:
+    """Errors as numbers for a log: {"known": {...}, "held_out": {...}}, what there is of them."""
+    row: dict[str, Any] = {}
+    if trials.known is not None:
+        row["known"] = _known(net, trials.known, recipe)
+    if trials.held_out is not None:
+        row["held_out"] = _held_out(net, trials.held_out, recipe, fit_steps)
+    return row
+
+
+def _known(net: Peopled, windows: Windows, recipe: PersonaRecipe) -> dict[str, float]:
+    nobody = torch.zeros_like(windows.person)
+    plain = errors(net, windows, net.tokens(nobody), recipe).mean(1)
+    own = errors(net, windows, net.tokens(windows.person), recipe).mean(1)
+    row = {"windows": float(len(windows)), "error": float(plain.mean()), "with": float(own.mean())}
+    people = torch.unique(windows.person)
+    if len(people) > 1:
+        # Another person's tokens: the next person's who is measured.
+        place = torch.searchsorted(people, windows.person)
+        other = errors(net, windows, net.tokens(people[(place + 1) % len(people)]), recipe).mean(1)
+        row |= {"other": float(other.mean()), "auc": auc((other - plain).numpy(), (own - plain).numpy())}
+    return {key: round(value, 5) for key, value in row.items()}
+
+
+def _held_out(net: Peopled, windows: Windows, recipe: PersonaRecipe, fit_steps: int) -> dict[str, float]:
+    plain = errors(net, windows, net.null.expand(len(windows), -1, -1), recipe)
+    silent = Windows(windows.motion, torch.zeros_like(windows.voice), windows.mask, windows.person)
+    deaf = errors(net, silent, net.null.expand(len(windows), -1, -1), recipe)
+    row = {"windows": float(len(windows)), "error": float(plain.mean()), "without_voice": float(deaf.mean())}
+    each = plain.reshape(len(plain), -1, recipe.noises).mean((0, 2)).tolist()
+    row |= {f"error_{at:g}": value for at, value in zip(recipe.timesteps, each, strict=True)}
+    halves = halves_of(windows.person)
+    if fit_steps and halves is not None:
+        row |= _personal(net, windows, plain.mean(1), halves, recipe, fit_steps)
+    return {key: round(value, 5) for key, value in row.items()}
+
+
+def halves_of(person: Tensor, least: int = 6) -> tuple[Tensor, Tensor] | None:
+    """Numbers of the windows of each person's first half, and of the second without its first two: they overlap.
+
+    Only of people with `least` windows; None when there are no two of them.
+    """
+    first: list[Tensor] = []
+    second: list[Tensor] = []
+    for one in torch.unique(person[person > 0]):
+        own = torch.nonzero(person == one)[:, 0]
+        if len(own) >= least:
+            first.append(own[: len(own) // 2])
+            second.append(own[len(own) // 2 + 2 :])
+    return (torch.cat(first), torch.cat(second)) if len(first) > 1 else None
+
+
+def fit_tokens(
+    net: Peopled, windows: Windows, count: int, recipe: PersonaRecipe, steps: int, rate: float = 0.03
+) -> Tensor:
+    """Fit tokens (count, P, d) of people to their windows, all at once, with the model frozen."""
+    net.eval()
+    tokens = net.start.expand(count, -1, -1).clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([tokens], lr=rate)
+    random = torch.Generator().manual_seed(recipe.seed)
+    times = torch.tensor(recipe.timesteps)
+    for _ in range(steps):
+        own = windows.chosen(torch.randint(len(windows), (64,), generator=random))
+        at = times[torch.randint(len(times), (64, 1), generator=random)]
+        noise = torch.randn(own.motion.shape, generator=random)
+        error, _ = net.model(own.motion, own.voice, own.mask, tokens[own.person], at, noise)
+        (gradient,) = torch.autograd.grad(window_loss(error, own.mask).sum(), tokens)
+        tokens.grad = gradient
+        optimiser.step()
+    return tokens.detach()
+
+
+def _personal(
+    net: Peopled, windows: Windows, plain: Tensor, halves: tuple[Tensor, Tensor], recipe: PersonaRecipe, steps: int
+) -> dict[str, float]:
+    fitted, judged = halves
+    people = torch.unique(windows.person[judged])
+    place = torch.searchsorted(people, windows.person)
+    place = place.clamp_max(len(people) - 1)
+    mine = windows.chosen(fitted)
+    mine = Windows(mine.motion, mine.voice, mine.mask, place[fitted])
+    tokens = fit_tokens(net, mine, len(people), recipe, steps)
+    asked, base = windows.chosen(judged), plain[judged]
+    gaps = torch.stack(
+        [errors(net, asked, one.expand(len(asked), -1, -1), recipe).mean(1) - base for one in tokens], 1
+    ).numpy()
+    own = np.eye(len(people), dtype=bool)[place[judged].numpy()]
+    areas = [auc(gaps[~own[:, n], n], gaps[own[:, n], n]) for n in range(len(people)) if own[:, n].any()]
+    return {
+        "people": float(len(people)),
+        "personal_windows": float(len(asked)),
+        "gap_own": float(gaps[own].mean()),
+        "gap_other": float(gaps[~own].mean()),
+        "personal_auc": float(np.mean(areas)),
+        "plain_auc": float(np.mean([_plain(base.numpy(), own[:, n]) for n in range(len(people)) if own[:, n].any()])),
+    }
+
+
+def _plain(base: np.ndarray[Any, Any], own: np.ndarray[Any, Any]) -> float:
+    """Take the area that the error without tokens gives: the unpersonalised baseline."""
+    return auc(base[~own], base[own])

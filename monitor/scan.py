@@ -21,6 +21,7 @@ from monitor.report import HopReport, ParticipantKey
 from monitor.session import Session, SessionConfig
 from monitor.tap.replay import read_clip
 from monitor.types import MediaItem, Reason, Score, TrackFault, Verdict
+from monitor.window import Stretch
 
 if TYPE_CHECKING:
     from monitor.identity.reference import Reference
@@ -56,7 +57,8 @@ class ClipVerdict:
 class ClipJudge:
     """A session over the items of one clip; `judge` says what they come to, once all were pushed.
 
-    `watch` sees every frame with the participant's face, `progress` the seconds of media read so far, hop by hop.
+    `watch` sees every frame with the participant's face; hop by hop `progress` is told the seconds of media read so far
+    and `movement` how the participant moved and spoke.
     """
 
     def __init__(
@@ -67,9 +69,11 @@ class ClipJudge:
         reference: Reference | None = None,
         watch: Watch | None = None,
         progress: Progress | None = None,
+        movement: Callable[[Stretch], None] | None = None,
     ) -> None:
         self._models, self._config, self._progress = models, config or SessionConfig(), progress
-        self._session = Session(ParticipantKey("scan", "1", identity), models, self._config, reference, watch)
+        key = ParticipantKey("scan", "1", identity)
+        self._session = Session(key, models, self._config, reference, watch, movement)
         self._reports: list[HopReport] = []
         self._faults: list[str] = []
         self._start: float | None = None

@@ -93,11 +93,16 @@ class Session:
         self.key = key
         self._config = config or SessionConfig()
         self._models = models
-        lookup = reference if callable(reference) else lambda: reference
+        self._lookup: Lookup = reference if callable(reference) else lambda: reference
+        self._enrolled: Reference | None = None
         claimed = key.identity is not None
+
+        def enrolled() -> Reference | None:
+            return self._enrolled
+
         self._window = WindowBuffer(self._config.window_seconds)
-        self._faces = FaceSide(models, lookup, self._config.window_seconds) if claimed else None
-        self._moves = MotionSide(models, lookup, self._window) if claimed else None
+        self._faces = FaceSide(models, enrolled, self._config.window_seconds) if claimed else None
+        self._moves = MotionSide(models, enrolled, self._window) if claimed else None
         self._movement = movement
         mover = Mover(models.persona.basis, self._window) if models.persona and (claimed or movement) else None
         watching = (self._faces.see if self._faces else None, mover.see if mover else None, watch)
@@ -156,6 +161,8 @@ class Session:
 
     def _decide(self, window: Window, now: float, settled: bool) -> Decision:
         obstacle = self._obstacle(now)
+        if self.key.identity is not None:
+            self._enrolled = self._lookup()
         synchrony = self._judge(window, settled) if obstacle is None else self._abstain(obstacle)
         began = now if self._began is None else self._began
         moved = self._moves.score(obstacle) if self._moves else moving.abstain(Reason.NOT_ENROLLED)

@@ -90,6 +90,11 @@ class Stretch:
         """Index after the last frame."""
         return self.first + len(self.valid)
 
+    def after(self, index: int) -> Stretch:
+        """Cut off the frames before `index`."""
+        cut = index - self.first
+        return Stretch(index, self.motion[cut:], self.valid[cut:], self.voice[cut:], self.speech[cut:])
+
 
 class WindowBuffer:
     """Rings of `keep_seconds` for lips and voice, and the window of `seconds` at their newest end.

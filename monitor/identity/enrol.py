@@ -6,7 +6,7 @@ Nothing of the clips is kept: what leaves this module are vectors, landmarks and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engines.base import EngineError
 from monitor.alerts.finding import rfc3339
+from monitor.detectors.persona import PersonaReference
 from monitor.detectors.population import Population
 from monitor.face.encoders import FaceEncoders
 from monitor.face.shot import FaceShot
@@ -23,6 +24,7 @@ from monitor.identity.asked import EnrolConfig
 from monitor.identity.checks import refusals, strangers
 from monitor.identity.gallery import choose
 from monitor.identity.ladder import RUNGS, Moment, make_rungs
+from monitor.identity.movement import KEPT_SECONDS, learn
 from monitor.identity.quality import Quality, assess
 from monitor.identity.recording import Demands, Recording, take
 from monitor.identity.reference import Reference, Rung, Source, build_reference
@@ -37,6 +39,8 @@ Progress = Callable[[str, float], None]
 MOMENTS = 320
 # The share of the time that reading takes; encoding the ladder takes the rest.
 READING = 0.6
+# The share of both where movement is learnt besides.
+LEARNT = 0.3
 # Looks at a clip that is not in the gallery, to see who is in it.
 WITNESSES = 4
 
@@ -69,6 +73,7 @@ def enrol(
     encode, population = _able(models, config)
     if not 0 < len(clips) <= config.max_clips:
         raise EnrolmentRefused([f"{len(clips)} clips were given: give 1 to {config.max_clips}, a long one counts most"])
+    whole, progress = progress, _first(LEARNT if models.persona and models.people else 1.0, progress)
     recordings = _read(clips, models, config, progress)
     progress("comparing the clips", READING)
     reasons = refusals(recordings, config)
@@ -85,10 +90,31 @@ def enrol(
     rungs = [Rung(RUNGS[0].name, first), *rungs]
     sources = [_source(each, int((clip == n).sum())) for n, each in enumerate(recordings)]
     reference = build_reference(rfc3339(datetime.now(UTC)), encode.key, sources, clip, rungs, population)
-    progress("done", 1.0)
+    reference = replace(reference, persona=_movement(recordings, models, whole))
+    whole("done", 1.0)
     return Enrolment(
         reference, assess(recordings, first, rungs, encode.identifies), tuple(first.landmarks.astype(np.float32))
     )
+
+
+def _first(share: float, progress: Progress) -> Progress:
+    """Tell the progress of a part as that of the whole, of which it is the first `share`."""
+    return lambda what, done: progress(what, share * done)
+
+
+def _movement(recordings: Sequence[Recording], models: Models, progress: Progress) -> PersonaReference | None:
+    """Learn how the person moves; None without the packs or what is known of people, and where they speak too little.
+
+    Without it everything else of an enrolment holds.
+    """
+    if models.persona is None or models.people is None or models.people.key != models.persona.key:
+        return None
+
+    def tell(done: float) -> None:
+        progress("learning how the person moves when they speak", LEARNT + (1 - LEARNT) * done)
+
+    tell(0.0)
+    return learn([each.movement for each in recordings], models.persona, models.people, tell)
 
 
 def _able(models: Models, config: EnrolConfig) -> tuple[FaceEncoders, Population]:
@@ -120,7 +146,8 @@ def _read(clips: Sequence[Path], models: Models, config: EnrolConfig, progress: 
             progress(what, READING * (done + min(read, length)) / whole)
 
         tell(0.0)
-        found.append(take(clip, models, demands, max(MOMENTS // len(clips), 1), tell))
+        places = max(MOMENTS // len(clips), 1)
+        found.append(take(clip, models, demands, places, tell, KEPT_SECONDS * length / whole))
         done += length
     return found
 

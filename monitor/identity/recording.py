@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from monitor.corpus import digest
+from monitor.detectors.motion_windows import MotionWindow
 from monitor.face.track import FaceView
 from monitor.grid import RATE
 from monitor.identity.duplicates import Curves
 from monitor.identity.ladder import Moment, moment_of
+from monitor.identity.movement import KEPT_SECONDS, Movement
 from monitor.models import Models
 from monitor.scan import ClipJudge, ClipVerdict
 from monitor.tap.replay import probe_clip, read_clip
@@ -52,7 +54,7 @@ class Spans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One clip; `verdict` is of the detectors that need no reference."""
+    """One clip; `verdict` is of the detectors that need no reference, `movement` windows of speech."""
 
     path: Path
     sha256: str
@@ -64,15 +66,25 @@ class Recording:
     moments: tuple[Moment, ...]
     curves: Curves
     verdict: ClipVerdict
+    movement: tuple[MotionWindow, ...] = ()
 
 
 def take(
-    path: Path, models: Models, demands: Demands, most: int, progress: Callable[[float], None] = lambda _: None
+    path: Path,
+    models: Models,
+    demands: Demands,
+    most: int,
+    progress: Callable[[float], None] = lambda _: None,
+    moving_seconds: float = KEPT_SECONDS,
 ) -> Recording:
-    """Read a clip; raises `SourceError`. `progress` is called with the seconds read so far."""
+    """Read a clip; raises `SourceError`. `progress` is called with the seconds read so far.
+
+    `most` moments are kept, and how the person moved for `moving_seconds`.
+    """
     info = probe_clip(path)
-    face, voice = Face(demands, most), Voice()
-    judge = ClipJudge(models, watch=face.see, progress=progress)
+    face, voice, movement = Face(demands, most), Voice(), Movement(moving_seconds)
+    moved = movement.see if models.persona is not None else None
+    judge = ClipJudge(models, watch=face.see, progress=progress, movement=moved)
     for item in read_clip(path):
         judge.push(item)
         if isinstance(item, AudioBlock):
@@ -89,6 +101,7 @@ def take(
         tuple(face.moments),
         Curves(face.movement(), voice.sound()),
         verdict,
+        tuple(movement.windows()),
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from engines.base import Engine
 from engines.load import load_engine
+from monitor.face.coefficients import beside
 from monitor.features import Change, ClipFeatures, extract
 from monitor.models import DETECTOR, LANDMARKS
 from monitor.tap.source import SourceError
@@ -40,7 +41,7 @@ class Row:
 
     `group` and `fold` come from a split and are empty without one; `source` says where the clip is from, if the
     manifest does. `sound` is a file of its own where the clip has no sound track; `reference` are clips of the person
-    that the subject claims to be.
+    that the subject claims to be; `coefficients` is a file in which another tracker tells the expressions.
     """
 
     path: Path
@@ -53,38 +54,43 @@ class Row:
     source: str = ""
     sound: Path | None = None
     reference: tuple[Path, ...] = ()
+    coefficients: Path | None = None
 
 
 def read_manifest(path: Path, needed: tuple[str, ...] = ("path", "label", "method", "subject")) -> list[Row]:
     """Read a manifest with the columns path, label (real or fake), method, subject, and perhaps more.
 
-    Those are source, sound (a file of its own where the clip has no sound) and reference (clips of the person that the
-    subject claims to be, with `;` between them). Paths are relative to its folder. Raises `CorpusError`.
+    Those are source, sound (a file of its own where the clip has no sound), reference (clips of the person that the
+    subject claims to be, with `;` between them) and coefficients (a file that `monitor.face.coefficients` reads). Paths
+    are relative to its folder. Raises `CorpusError`.
     """
     rows = []
     for number, raw in enumerate(_csv(path, needed), 2):
         if raw["label"] not in ("real", "fake"):
             raise CorpusError(f"{path.name} line {number}: label is {raw['label']!r}, not real or fake")
         source = (raw.get("source") or "").split(":")[0]
-        sound = path.parent / raw["sound"] if raw.get("sound") else None
+        sound, told = (path.parent / raw[name] if raw.get(name) else None for name in ("sound", "coefficients"))
         reference = tuple(
             path.parent / name.strip() for name in (raw.get("reference") or "").split(";") if name.strip()
         )
         clip = Row(
             path.parent / raw["path"], raw["path"], raw["label"], raw.get("method") or raw["label"], raw["subject"]
         )
-        rows.append(replace(clip, source=source, sound=sound, reference=reference))
+        rows.append(replace(clip, source=source, sound=sound, reference=reference, coefficients=told))
     if not rows:
         raise CorpusError(f"{path.name} lists no clips: add a line for each")
     return rows
 
 
 def read_folder(folder: Path) -> list[Row]:
-    """Every video under a folder, taken for genuine; the folder that holds a clip names its subject."""
+    """Every video under a folder, taken for genuine; the folder that holds a clip names its subject.
+
+    A file of coefficients beside a clip has its name, and one of the endings of `monitor.face.coefficients`.
+    """
     clips = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not clips:
         raise CorpusError(f"{folder} holds no video: name a folder of clips, or a manifest.csv")
-    return [Row(p, str(p.relative_to(folder)), "real", "real", p.parent.name) for p in clips]
+    return [Row(p, str(p.relative_to(folder)), "real", "real", p.parent.name, coefficients=beside(p)) for p in clips]
 
 
 def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:

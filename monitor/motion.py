@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import MODELS, Engine, load_pack
 from engines.load import load_engine
+from engines.training.clips import TrainingError
+from engines.training.expression_basis import Moved, fit_basis
 from monitor.corpus import Row, digest
 from monitor.encode import StreamEncoder
-from monitor.face.expression import HEAD, LANDMARKS, SHAPE, ExpressionBasis, level
+from monitor.face.coefficients import CoefficientsError, read_coefficients
+from monitor.face.expression import HEAD, LANDMARKS, SHAPE, ExpressionBasis, level, with_velocity
 from monitor.face.geometry import RIGID
 from monitor.face.track import FaceTracker, FaceView
 from monitor.features import Change, main_track
@@ -30,6 +34,7 @@ from monitor.grid import GridSample, Resampler, Sample
 from monitor.models import DETECTOR, VOICE, home
 from monitor.models import LANDMARKS as LANDMARK_MODEL
 from monitor.tap.pair import read_media
+from monitor.tap.replay import probe_clip
 from monitor.tap.source import SourceError
 from monitor.types import AudioBlock, BoolArray, FloatArray, VideoFrame
 from monitor.voice.stream import VoiceChunk, VoiceStream
@@ -37,6 +42,8 @@ from monitor.voice.stream import VoiceChunk, VoiceStream
 # Raised whenever the motion of a clip would change.
 MOTION = 1
 CHUNK = 25
+# Components of a basis: 95 % of a stranger's variance takes ten to thirteen (docs/persona.md).
+SIZE = 24
 _NO_PICTURE = np.zeros((0, 0), np.uint8)
 
 
@@ -94,6 +101,20 @@ class ClipMotion:
             return cls(shape, head, valid, voice, speech, *about)
 
 
+def learn_basis(clips: Sequence[tuple[str, ClipMotion]], size: int = SIZE) -> ExpressionBasis:
+    """Learn `size` components from genuine clips and whose they are; raises `TrainingError` when they are too few."""
+    moved = [
+        Moved(subject, clip.shape[clip.valid], with_velocity(clip.head, clip.valid)[clip.valid])
+        for subject, clip in clips
+        if clip.valid.any()
+    ]
+    kinds = sorted({clip.name for _, clip in clips})
+    if len(kinds) > 1:
+        raise TrainingError(f"{' and '.join(kinds)} do not make one basis: take clips of one kind")
+    found = fit_basis(moved, size)
+    return ExpressionBasis(found.mean, found.components, found.scale, found.head, "".join(kinds))
+
+
 def jitter_of(shape: NDArray[np.floating], valid: BoolArray) -> float:
     """How much landmarks shake from frame to frame, in thousandths of the distance between the eyes.
 
@@ -130,19 +151,27 @@ def load_motions(
 
 
 def kept_motion(row: Row, folder: Path, change: Change | None = None, packs: Path = MODELS) -> Path:
-    """File with the motion of a clip, made if it is not there; raises `SourceError` and `OSError`."""
-    parts = [digest(row.path, row.sound), *([change.name] if change else []), _voice_key(packs)]
-    target = folder / f"{'.'.join(parts)}.motion{MOTION}.npz"
+    """File with the motion of a clip, made if it is not there.
+
+    Raises `SourceError`, `CoefficientsError` and `OSError`.
+    """
+    told = row.coefficients
+    parts = [digest(row.path, row.sound), *([change.name] if change else []), *([digest(told)[:12]] if told else [])]
+    target = folder / f"{'.'.join([*parts, _voice_key(packs)])}.motion{MOTION}.npz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        motion_of(row.path, *_engines(packs), change, row.sound).save(target)
+        if told is None:
+            found = motion_of(row.path, *_engines(packs), change, row.sound)
+        else:
+            found = told_motion(told, row.path, _engines(packs)[-1], change, row.sound)
+        found.save(target)
     return target
 
 
 def _row_motion(row: Row, folder: Path, change: Change | None, packs: Path) -> Path | str:
     try:
         return kept_motion(row, folder, change, packs)
-    except SourceError as error:
+    except (SourceError, CoefficientsError) as error:
         return str(error)
     except OSError as error:
         return f"{row.path.name}: {error.strerror}"
@@ -189,6 +218,26 @@ def motion_of(
     return _assemble(list(_resample(chosen)), chunks, voice, size, faces)
 
 
+def told_motion(
+    coefficients: Path, clip: Path, voice: Engine, change: Change | None = None, sound: Path | None = None
+) -> ClipMotion:
+    """Motion as another tracker told it, and the clip's voice; raises `SourceError` and `CoefficientsError`.
+
+    Both begin with the clip. Nothing is known of the size and the shaking of the landmarks: zero and nan.
+    """
+    told = read_coefficients(coefficients, None if clip.is_dir() else probe_clip(clip).fps or None)
+    stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")))
+    items = read_media(clip, sound)
+    blocks = (item for item in (change(items) if change else items) if isinstance(item, AudioBlock))
+    chunks = [chunk for block in blocks if (chunk := stream.push(block)) is not None]
+    length = max([len(told.valid), *(chunk.first + len(chunk.speech) for chunk in chunks)])
+    vectors, heard, speech = _voice(chunks, voice, length)
+    missing = length - len(told.valid)
+    shape, head = (np.pad(rows, ((0, missing), (0, 0))) for rows in (told.shape, told.head))
+    valid = np.pad(told.valid, (0, missing)) & heard
+    return ClipMotion(shape.astype(np.float16), head, valid, vectors, speech, 0.0, float("nan"), 1, told.name)
+
+
 def _resample(chosen: Sequence[tuple[FaceView, tuple[int, int]]]) -> Iterator[GridSample]:
     resampler = Resampler()
     for view, frame in chosen:
@@ -202,33 +251,36 @@ def _assemble(
     ends = [step.index + 1 for step in steps] + [chunk.first + len(chunk.speech) for chunk in chunks]
     length = max(ends, default=0)
     rows = np.zeros((length, SHAPE + HEAD), np.float32)
-    usable, speech = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
+    usable = np.zeros(length, np.bool_)
     for step in steps:
         if step.index >= 0:
             rows[step.index], usable[step.index] = step.sample.shape, step.sample.usable
-    vectors, heard = _voice(chunks, voice, length)
-    for chunk in chunks:
-        kept = slice(max(-chunk.first, 0), None)
-        first = max(chunk.first, 0)
-        speech[first : first + len(chunk.speech[kept])] = chunk.speech[kept]
+    vectors, heard, speech = _voice(chunks, voice, length)
     shape, head, valid = rows[:, :SHAPE].astype(np.float16), rows[:, SHAPE:], usable & heard
     return ClipMotion(shape, head, valid, vectors, speech, size, jitter_of(shape, usable), faces)
 
 
-def _voice(chunks: Sequence[VoiceChunk], engine: Engine, length: int) -> tuple[FloatArray, BoolArray]:
-    """Vectors of the voice (length, V) and which steps have one and sound under it."""
+def _voice(chunks: Sequence[VoiceChunk], engine: Engine, length: int) -> tuple[FloatArray, BoolArray, BoolArray]:
+    """Vectors of the voice (length, V), which steps have one and sound under it, and in which somebody speaks."""
     encoder = StreamEncoder(engine, CHUNK)
     (name,) = encoder.names
     done = [one for chunk in chunks for one in encoder.push(chunk.first, {name: chunk.mel}, chunk.usable)]
     if chunks:
         # The stream answers late: a tail of held steps, marked unusable, brings the last real ones out.
         end, tail = chunks[-1].first + len(chunks[-1].speech), 2 * CHUNK
-        held = np.repeat(chunks[-1].mel[-1:], tail, 0)
-        done += encoder.push(end, {name: held}, np.zeros(tail, np.bool_))
-    width = engine.manifest.outputs[0].shape[-1]
-    vectors, heard = np.zeros((length, width), np.float32), np.zeros(length, np.bool_)
+        done += encoder.push(end, {name: np.repeat(chunks[-1].mel[-1:], tail, 0)}, np.zeros(tail, np.bool_))
+    vectors = np.zeros((length, engine.manifest.outputs[0].shape[-1]), np.float32)
+    heard, speech = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
     for one in done:
-        for index, vector, flag in zip(range(one.first, length), one.vectors, one.flags, strict=False):
-            if index >= 0:
-                vectors[index], heard[index] = vector, flag
-    return vectors, heard
+        _put(vectors, one.first, one.vectors)
+        _put(heard, one.first, one.flags)
+    for chunk in chunks:
+        _put(speech, chunk.first, chunk.speech)
+    return vectors, heard, speech
+
+
+def _put(whole: NDArray[Any], first: int, part: NDArray[Any]) -> None:
+    """Write a part at its place, less what lies outside."""
+    low, high = max(first, 0), min(first + len(part), len(whole))
+    if low < high:
+        whole[low:high] = part[low - first : high - first]

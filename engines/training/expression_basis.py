@@ -61,10 +61,12 @@ def fit_basis(clips: Sequence[Moved], size: int) -> Fitted:
             head += weight * ((clip.head - np.median(clip.head, axis=0)) ** 2).sum(0)
     values, vectors = np.linalg.eigh(spread)
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
-    if values[: min(size, width)].min() <= 1e-12 * values[0] or size > width or head.min() <= 0:
+    if size > width or values[size - 1] <= 1e-12 * values[0]:
         raise TrainingError(f"the recordings move in fewer than {size} ways: add recordings, or ask for fewer")
     components = vectors[:, :size].T
     # The sign of a component is arbitrary: the same recordings should give the same basis everywhere.
     components = components * np.sign(components[np.arange(size), np.abs(components).argmax(1)])[:, None]
-    parts = (middle, components, np.sqrt(values[:size]), np.sqrt(head), values / values.sum())
+    # A head that is not told, as in some files of coefficients, never moves.
+    spread_head = np.where(head > 0, np.sqrt(head), 1.0)
+    parts = (middle, components, np.sqrt(values[:size]), spread_head, values / values.sum())
     return Fitted(*(np.asarray(part, np.float32) for part in parts))

@@ -85,6 +85,19 @@ def pairwise(identity_p: float = 0.4, **more: Any) -> JsonObject:
     return {"score": 1.0, "p_value": identity_p, "reason": None, "evidence": evidence} | more
 
 
+def persona(distance_p: float = 0.4, **more: Any) -> JsonObject:
+    """The score of how somebody moves: forty moments, the last six of which do not look like the person."""
+    timeline = [{"at": 20.0 + n / 2, "value": None if n == 10 else 0.4 if n < 34 else 1.8} for n in range(40)]
+    evidence = {
+        "distance": {"value": 2.6 if distance_p < 0.1 else 0.3, "p_value": distance_p, "recent": 0.9},
+        "companion": {"value": 0.7, "p_value": 0.3, "recent": 0.5},
+        "speech_seconds": 3.9,
+        "windows": 5,
+        "timeline": timeline,
+    }
+    return {"score": 1.4, "p_value": distance_p, "reason": None, "evidence": evidence} | more
+
+
 def identity(name: str, state: str = "active", **more: Any) -> JsonObject:
     """An entry of GET /v1/identities."""
     consent = {"by": name, "given": "2026-03-01", "expires": "2028-02-29", "purpose": "calls", "evidence_sha256": None}

@@ -24,6 +24,7 @@ from tests.e2e.dashboard_fixtures import (
     finding,
     identity,
     pairwise,
+    persona,
     running_sidecar,
     state,
 )
@@ -371,6 +372,42 @@ async def test_a_finding_of_another_face_shows_the_parts_without_a_face(visit: V
     await expect(row.locator(".measures dd").first).to_have_text("1 in 1,000 (+3.1 σ)")
     await expect(row.locator("svg.pair")).to_be_hidden()
     await expect(row.locator("svg.curve")).to_be_hidden()
+
+
+async def test_movement_shows_both_answers_and_the_moments_that_did_not_look_like_the_person(visit: Visit) -> None:
+    await visit.live()
+    scores = {"persona": persona(0.01)}
+    await visit.sidecar.say(state("mallory", 0, "suspect", "moves_unlike_enrolled", scores=scores))
+    card = visit.card("mallory")
+    await expect(card.locator(".title")).to_have_text("Moves unlike the enrolled person")
+    await card.locator("summary").press("Enter")
+    figure = card.locator(".movement")
+    await expect(figure.locator("dt")).to_have_text(["Movement for what is said", "Manner of moving"])
+    await expect(figure.locator("dd")).to_have_text(["1 in 100 (+2.6 σ)", "usual (+0.7 σ)"])
+    await expect(figure.locator("rect.moment")).to_have_count(39)
+    await expect(figure.locator("rect.moment.unlike")).to_have_count(6)
+    words = "Of 39 moments in 20 s, 6 did not look like the enrolled person."
+    await expect(figure.locator("svg.timeline")).to_have_attribute("aria-label", words)
+    if folder := os.environ.get("SIDEWITNESS_PICTURES"):
+        await card.screenshot(path=Path(folder) / "movement.png")
+    silent = persona(score=None, p_value=None, reason="too_little_speech", evidence={"speech_seconds": 0.4})
+    await visit.sidecar.say(state("mallory", 1, "inconclusive", "too_little_speech", scores={"persona": silent}))
+    await expect(card.locator(".title")).to_have_text("Too little speech")
+    await expect(figure.locator("rect.moment")).to_have_count(39)
+
+
+async def test_a_finding_of_other_movement_keeps_its_timeline(visit: Visit) -> None:
+    await visit.live()
+    score = persona(0.001)
+    evidence = {"persona": score.pop("evidence")}
+    reasons: JsonObject = {"reason": "moves_unlike_enrolled", "scores": {"persona": score}, "evidence": evidence}
+    await visit.sidecar.say(finding(1, "opened", 0, **reasons))
+    row = visit.page.locator(".finding")
+    await expect(row.locator("summary .title")).to_have_text("Moves unlike the enrolled person")
+    await row.locator("summary").press("Enter")
+    await expect(row.locator(".detail")).to_contain_text("Typical of a face that another person drives")
+    await expect(row.locator("rect.moment.unlike")).to_have_count(6)
+    await expect(row.locator("svg.pair")).to_be_hidden()
 
 
 async def test_change_within_the_call_is_shown_without_a_reference(desk: Visit) -> None:

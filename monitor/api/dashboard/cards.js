@@ -8,6 +8,7 @@ import { h, pairs, write } from "./dom.js";
 import { Register } from "./enrolled.js";
 import { icon } from "./icons.js";
 import { Likeness, findLikeness } from "./likeness.js";
+import { Movement, findMovement } from "./movement.js";
 import { Strip } from "./strip.js";
 import { clock, detectorWord, phrase, qualityWords, round, scoreWords, verdictWord } from "./words.js";
 
@@ -28,6 +29,7 @@ export class Card {
     this.strip = new Strip();
     this.curve = new Curve();
     this.likeness = new Likeness();
+    this.movement = new Movement();
     /** @type {string | null | undefined} undefined while the claim is not known */
     this.identity = undefined;
     this.outdated = false;
@@ -47,7 +49,7 @@ export class Card {
       h("div", { class: "says" }, this.title, this.detail),
       h("figure", {}, this.strip.element, h("figcaption", { class: "spread" }, this.evidence, "last 2 min", this.level)),
       this.quality,
-      h("details", { class: "more" }, h("summary", {}, "Scores and evidence"), this.scores, this.likeness.element, this.curve.element),
+      h("details", { class: "more" }, h("summary", {}, "Scores and evidence"), this.scores, this.likeness.element, this.movement.element, this.curve.element),
     );
   }
 
@@ -72,9 +74,11 @@ export class Card {
     pairs(this.scores, Object.entries(state.scores ?? {}).map(([name, score]) => [detectorWord(name), scoreWords(score)]));
     this.curve.show(findCurve(state));
     this.likeness.show(findLikeness(state));
-    // Only the comparison knows; while it abstains for another reason, what it said last still holds.
-    const compared = state.scores?.pairwise;
-    if (compared) this.outdated = compared.reason === OUTDATED || (this.outdated && compared.score === null);
+    this.movement.show(findMovement(state));
+    // Only the comparisons know; while both abstain for another reason, what they said last still holds.
+    const compared = [state.scores?.pairwise, state.scores?.persona].filter((score) => score !== undefined);
+    const told = compared.some(({ reason }) => reason === OUTDATED);
+    if (compared.length) this.outdated = told || (this.outdated && compared.every(({ score }) => score === null));
     delete this.element.dataset.left;
     if (state.reason === ENDED) this.leave(now);
     return changed;

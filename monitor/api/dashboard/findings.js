@@ -7,6 +7,7 @@ import { Curve, findCurve } from "./curve.js";
 import { h, pairs, write } from "./dom.js";
 import { icon } from "./icons.js";
 import { Likeness, findLikeness } from "./likeness.js";
+import { Movement, findMovement } from "./movement.js";
 import { clock, detectorWord, lasted, phrase, scoreWords } from "./words.js";
 
 /** @typedef {import("./types.js").FindingMessage} FindingMessage */
@@ -24,6 +25,7 @@ class Row {
     this.messages = [message];
     this.curve = new Curve();
     this.likeness = new Likeness();
+    this.movement = new Movement();
     this.status = h("span", { class: "status" });
     this.title = h("span", { class: "title" });
     this.time = h("span", { class: "time" });
@@ -33,7 +35,7 @@ class Row {
     const who = h("span", { class: "who" }, h("b", {}, message.participant), ` in ${message.call}`);
     const summary = h("summary", {}, this.status, this.title, who, this.time);
     const id = h("p", { class: "id" }, "Finding ", h("code", {}, message.id));
-    const body = h("div", { class: "body" }, this.detail, this.likeness.element, this.curve.element, this.scores, this.steps, id);
+    const body = h("div", { class: "body" }, this.detail, this.likeness.element, this.movement.element, this.curve.element, this.scores, this.steps, id);
     this.element = h("li", {}, h("details", { class: "finding", "data-id": message.id }, summary, body));
     this.show();
   }
@@ -73,6 +75,7 @@ class Row {
     this.score(told);
     this.curve.show(findCurve(told));
     this.likeness.show(findLikeness(told));
+    this.movement.show(findMovement(told));
     this.steps.replaceChildren(...this.messages.map((message) => this.step(message)));
   }
 

@@ -62,6 +62,17 @@
  * @property {string} [made] RFC 3339, when the reference was made
  * @property {WorstPair | null} [worst_pair]
  *
+ * @typedef {object} Moment three seconds of a call
+ * @property {number} at their middle, in seconds of the call
+ * @property {number | null} value above 1 is farther from the person than nine in ten genuine people are
+ *
+ * @typedef {object} PersonaEvidence
+ * @property {Measure} [distance]
+ * @property {Measure} [companion]
+ * @property {number} [speech_seconds]
+ * @property {number} [windows]
+ * @property {Moment[]} [timeline]
+ *
  * @typedef {object} VersionInfo one enrolment of an identity
  * @property {number} version
  * @property {string} state

@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,8 @@ _PLACE = ("translation", "transl", "trans")
 # Between the outer corners of the eyes: of MediaPipe's canonical face in cm, of FLAME's mean face in m.
 _EYES_CM, _EYES_M = 8.9, 0.09
 _FLIP = np.array([1.0, -1.0, -1.0])
+LONGEST = 1.0
+_DAMAGE = (ValueError, KeyError, TypeError, EOFError, AttributeError, csv.Error, zipfile.BadZipFile, zlib.error)
 _NO_PICTURE = np.zeros((0, 0), np.uint8)
 
 Doubles = NDArray[np.float64]
@@ -82,10 +86,12 @@ def read_coefficients(path: Path, fps: float | None = None) -> Coefficients:
         raise CoefficientsError(f"{path.name}: {error}") from None
     except OSError as error:
         raise CoefficientsError(f"{path.name} cannot be read ({error.strerror}): check the path") from None
-    except (ValueError, KeyError, TypeError, EOFError, AttributeError, csv.Error) as error:
+    except _DAMAGE as error:
         raise CoefficientsError(f"{path.name} cannot be read ({type(error).__name__}): write it anew") from None
-    if len(times) < 2 or (np.diff(times) <= 0).any():
-        raise CoefficientsError(f"{path.name} has no two rows whose times advance: write every frame once, in order")
+    if len(times) < 2 or not (np.diff(times) > 0).all():
+        raise CoefficientsError(f"{path.name}: times do not advance from row to row: write every frame once, in order")
+    if times[-1] - times[0] > LONGEST * len(times):
+        raise CoefficientsError(f"{path.name} has fewer than a row a second: give times in seconds")
     return _resampled(times, shape, head, FLAME if reader is _flame else BLENDSHAPES)
 
 
@@ -156,7 +162,7 @@ def _table(data: bytes, fps: float | None) -> tuple[Doubles, Doubles, Doubles]:
     names = {name.strip(): name for name in reader.fieldnames or ()}
     _check_names(names)
     rows = [{short: _number(raw.get(name)) for short, name in names.items()} for raw in reader]
-    shape = np.array([[row.get(name, 0.0) for name in CATEGORIES] for row in rows]).reshape(len(rows), -1)
+    shape = np.array([[row.get(name, 0.0) for name in CATEGORIES] for row in rows]).reshape(len(rows), len(CATEGORIES))
     heads = np.array([_table_head(row) for row in rows]).reshape(len(rows), HEAD)
     if "time" in names:
         times = np.array([row["time"] for row in rows])

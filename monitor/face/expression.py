@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +95,7 @@ class ExpressionBasis:
             with np.load(io.BytesIO(data), allow_pickle=False) as held:
                 mean, components, scale, head = (np.asarray(held[name], np.float32) for name in ARRAYS)
                 basis = cls(mean, components, scale, head, str(held["name"]))
-        except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise BasisError(f"not a basis of expressions ({type(error).__name__}): reinstall the model pack") from None
         basis._check()
         return basis

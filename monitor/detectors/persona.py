@@ -278,7 +278,7 @@ class PersonaDetector:
         parts = newest.parts()
         if speech_seconds < max(LEAST_SPEECH, self.people.least_seconds(parts)):
             return self.abstain(Reason.TOO_LITTLE_SPEECH, told)
-        if not np.isfinite(parts).any():
+        if not np.isfinite(self.people.value(parts)):
             return self.abstain(Reason.LOW_QUALITY, told)
         return self.word(parts, measured.parts(), self.timeline(measured), speech_seconds, once)
 

@@ -95,6 +95,27 @@ def test_the_reason_is_what_keeps_the_two_sided_detector_from_speaking() -> None
     assert (decision.verdict, decision.reason) == (Verdict.INCONCLUSIVE, Reason.NO_FACE)
 
 
+@pytest.mark.parametrize(("p", "verdict"), [(0.2, Verdict.BONA_FIDE), (0.1, Verdict.INCONCLUSIVE)])
+def test_who_moves_unlike_themselves_is_cleared_by_nobody_and_movement_alone_clears_nobody(
+    p: float, verdict: Verdict
+) -> None:
+    moved = Score("persona", 0.1, p_value=p, one_sided=True)
+    _, (decision,) = play([[sync(0.9), compared(0.9), moved]])
+    assert decision.verdict is verdict
+    assert decision.reason is (Reason.MOVES_UNLIKE_ENROLLED if verdict is Verdict.INCONCLUSIVE else None)
+    _, (alone,) = play([[sync(0.9), moved]])
+    assert alone.verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_was_known_before_takes_no_part() -> None:
+    alone, _ = play([[sync(0.02)]] * 10)
+    for reason in (Reason.NOT_ENROLLED, Reason.NOT_CALIBRATED, Reason.REFERENCE_OUTDATED):
+        beside, _ = play([[sync(0.02), silent(reason, "persona")]] * 10)
+        assert beside.running.statistic == alone.running.statistic
+    diluted, _ = play([[sync(0.02), silent(Reason.TOO_LITTLE_SPEECH, "persona")]] * 10)
+    assert diluted.running.statistic < alone.running.statistic
+
+
 def test_a_forgery_becomes_suspect_then_alert() -> None:
     _, decisions = play([[sync(0.02)]] * 120)
     verdicts = list(dict.fromkeys(d.verdict for d in decisions))

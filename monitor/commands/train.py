@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import train_calibration, train_faces, train_heads, train_pairs
+from monitor.commands import train_calibration, train_faces, train_heads, train_pairs, train_people
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +30,7 @@ app.command("heads")(train_heads.command)
 app.command("faces")(train_faces.command)
 app.command("calibration")(train_calibration.command)
 app.command("pairs")(train_pairs.command)
+app.command("people")(train_people.command)
 
 
 @app.command("speech")

@@ -1,0 +1,159 @@
+"""Who is measured against whom: every enrolled side against its own person, everybody else, and their forgeries.
+
+The rule of a person-of-interest protocol: an impostor brings their own voice and their own movement, so that what
+betrays them is not a voice that does not fit the lips. Everybody in it was left out of the training of the packs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.corpus import Row
+from monitor.face.condition import CONDITIONS, condition
+from monitor.looks import load_looks
+from monitor.people import LADDER
+from monitor.persons.footage import Footage, Part, Tick, Trial, by_person, pieces, trials
+from monitor.persons.measures import Enrolled, Measurer
+
+# So much of the film of each impostor is measured.
+OTHER_SECONDS = 60.0
+CONFOUNDS = ("bitrate", "sharpness", "size", "jitter")
+
+Doubles = NDArray[np.float64]
+Confounds = Mapping[str, Mapping[str, float]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """One part that was measured against an enrolment: its windows' numbers (N, 4)."""
+
+    part: Part
+    values: Doubles
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faced:
+    """One trial, measured: the person's probes, everybody else's, and forged clips of the person.
+
+    `own_recording` says that the enrolled side is of one recording.
+    """
+
+    trial: Trial
+    enrolled: Enrolled
+    own: tuple[Seen, ...]
+    others: Mapping[str, tuple[Seen, ...]]
+    forged: tuple[Seen, ...]
+
+    @property
+    def person(self) -> str:
+        """Who is enrolled."""
+        return self.trial.person
+
+
+def face_everybody(footage: Sequence[Footage], measurer: Measurer, tick: Tick) -> list[Faced]:
+    """Enrol everybody who can be, both ways, and measure everything against it; `tick` is told of each person."""
+    people, forged = by_person(footage), forged_of(footage)
+    brought = {name: tuple(_some(own)) for name, own in people.items()}
+    found = []
+    for name, own in people.items():
+        divided = trials(name, own)
+        for trial in divided:
+            enrolled = measurer.enrol(trial, lambda _share: None)
+            if enrolled is not None:
+                found.append(_faced(trial, enrolled, brought, forged.get(name, ()), measurer))
+        tick(None if divided else f"{name}: too little speech to be enrolled")
+    return found
+
+
+def _faced(
+    trial: Trial,
+    enrolled: Enrolled,
+    brought: Mapping[str, Sequence[Part]],
+    forged: Sequence[Footage],
+    measurer: Measurer,
+) -> Faced:
+    def seen(parts: Sequence[Part]) -> tuple[Seen, ...]:
+        return tuple(Seen(part, measurer.measure(enrolled, part)) for part in parts)
+
+    others = {name: seen(parts) for name, parts in brought.items() if name != trial.person}
+    return Faced(trial, enrolled, seen(trial.probes), others, seen([_beside(trial, fake) for fake in forged]))
+
+
+def face_again(faced: Faced, footage: Mapping[str, Footage], measurer: Measurer) -> Faced:
+    """Measure the same probes in other footage of the same clips, by name, against the same enrolment."""
+
+    def seen(parts: Sequence[Seen]) -> tuple[Seen, ...]:
+        there = [each.part for each in parts if each.part.footage.row.name in footage]
+        again = [Part(footage[part.footage.row.name], part.first, part.last) for part in there]
+        return tuple(Seen(part, measurer.measure(faced.enrolled, part)) for part in again)
+
+    others = {name: seen(parts) for name, parts in faced.others.items()}
+    return Faced(faced.trial, faced.enrolled, seen(faced.own), others, ())
+
+
+def _beside(trial: Trial, fake: Footage) -> Part:
+    """Take of a forged clip what corresponds to the genuine probe: the same half where that is half of a recording."""
+    if not trial.same_recording:
+        return Part.whole(fake)
+    middle = len(fake.motion) // 2
+    late = trial.probes[0].first > 0
+    return Part(fake, middle, len(fake.motion)) if late else Part(fake, 0, middle)
+
+
+def _some(own: Sequence[Footage]) -> Iterator[Part]:
+    left = round(OTHER_SECONDS * 25)
+    for footage in own:
+        if left > 0:
+            part = Part(footage, 0, min(len(footage.motion), left))
+            left -= part.last
+            yield part
+
+
+def forged_of(footage: Sequence[Footage]) -> dict[str, list[Footage]]:
+    """Forged footage by the person that it shows."""
+    groups: defaultdict[str, list[Footage]] = defaultdict(list)
+    for each in footage:
+        if each.row.label == "fake":
+            groups[each.row.subject].append(each)
+    return dict(groups)
+
+
+def cut(seen: Sequence[Seen], measurer: Measurer, seconds: float) -> list[list[tuple[Part, Doubles]]]:
+    """Gather the windows of parts into pieces of so many seconds of speech: of each the part and the numbers (4,)."""
+    windows = [measurer.windows(each.part) for each in seen]
+    return [[(seen[p].part, seen[p].values[n]) for p, n in piece] for piece in pieces(windows, seconds)]
+
+
+def confounds_of(
+    footage: Sequence[Footage], cache: Path, workers: int, tick: Callable[[str | None], None]
+) -> Confounds:
+    """Tell of recordings, by key, what has nothing to do with how anybody moves: `CONFOUNDS`.
+
+    Sharpness is a median over looks at the face; all of them are logarithms.
+    """
+    told: dict[str, dict[str, float]] = {}
+    for label in ("real", "fake"):
+        own = [each for each in footage if each.row.label == label]
+        steps = LADDER[: 2 if label == "real" else 1]
+        rows: list[Row] = [each.row for each in own]
+        for each, (_, looks) in zip(own, load_looks(rows, cache, workers, steps, lambda _count: None), strict=True):
+            shots = [] if isinstance(looks, str) else next(iter(looks.rungs.values()), [])
+            middle = (
+                np.median([condition(shot) for shot in shots], axis=0) if shots else np.full(len(CONDITIONS), np.nan)
+            )
+            told[each.key] = {
+                "bitrate": float(np.log2(max(each.bitrate, 1.0))),
+                "sharpness": float(middle[CONDITIONS.index("sharpness")]),
+                "size": float(np.log2(max(each.motion.size, 1.0))),
+                "jitter": float(np.log(max(each.motion.jitter, 1e-3))),
+            }
+            tick(None)
+    return told

@@ -66,7 +66,7 @@ class Persona(nn.Module):
         self.place = nn.Parameter(torch.randn(1, places, width) * 0.02)
         self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
         self.pooled = nn.Linear(shape.token_size, width) if shape.pooled else None
-        self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.depth))
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.depth))
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.last_modulation = nn.Linear(width, 2 * width)
         self.last = nn.Linear(width, shape.patch * shape.features)
@@ -82,22 +82,30 @@ class Persona(nn.Module):
 
         `timestep` (N, 1) is 0 for clean and 1 for nothing but noise.
         """
+        x, angle, bias = self.enter(noisy, voice, mask, timestep)
+        told = self.time(angle)
+        if self.pooled is not None:
+            told = told + self.pooled(tokens.mean(1))
+        told = nn.functional.silu(told)
+        for block in self.blocks:
+            x = block(x, told, tokens, bias)
+        shift, scale = self.last_modulation(told)[:, None, :].chunk(2, 2)
+        return self.leave(self.last(self.norm(x) * (1 + scale) + shift), noisy, timestep)
+
+    def enter(self, noisy: Tensor, voice: Tensor, mask: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Make places (N, L, D) of the window, waves (N, 64) of the timestep, and what keeps empty places unseen."""
         places = STEPS // self.shape.patch
         there = mask[:, :, None]
         seen = torch.cat([noisy * there, there], 2).reshape(-1, places, self.shape.patch * (self.shape.features + 1))
         heard = nn.functional.layer_norm(voice * there, (VOICE,)).reshape(-1, places, self.shape.patch * VOICE)
-        x = self.motion(seen) + self.voice(heard) + self.place
         angle = timestep * self.rates
-        told = self.time(torch.cat([torch.sin(angle), torch.cos(angle)], 1))
-        if self.pooled is not None:
-            told = told + self.pooled(tokens.mean(1))
-        told = nn.functional.silu(told)
         present = mask.reshape(-1, places, self.shape.patch).amax(2)
         bias = ((1 - present) * _BLOCKED)[:, None, None, :]
-        for block in self.blocks:
-            x = block(x, told, tokens, bias)
-        shift, scale = self.last_modulation(told)[:, None, :].chunk(2, 2)
-        last: Tensor = self.last(self.norm(x) * (1 + scale) + shift)
+        x: Tensor = self.motion(seen) + self.voice(heard) + self.place
+        return x, torch.cat([torch.sin(angle), torch.cos(angle)], 1), bias
+
+    def leave(self, last: Tensor, noisy: Tensor, timestep: Tensor) -> Tensor:
+        """Make the clean windows (N, 75, M) of what the last layer gave for each place."""
         answer = last.reshape(-1, STEPS, self.shape.features)
         if self.shape.target == "x0":
             return answer
@@ -105,7 +113,7 @@ class Persona(nn.Module):
         return keep * noisy - noise * answer
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Attention over places and adapter tokens, then a layer of its own for each place; both modulated by `told`."""
 
     def __init__(self, shape: PersonaShape) -> None:
@@ -134,17 +142,22 @@ class _Block(nn.Module):
         return changed
 
     def _attend(self, x: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
-        query, key, value = (self._split(part) for part in self.own(x).chunk(3, 2))
-        asked, given = (self._split(part) for part in self.person(tokens).chunk(2, 2))
+        query, key, value = (self.split(part) for part in self.own(x).chunk(3, 2))
+        asked, given = (self.split(part) for part in self.person(tokens).chunk(2, 2))
         inward = query @ key.transpose(2, 3) / math.sqrt(query.shape[3]) + bias
         personal = query @ asked.transpose(2, 3) / math.sqrt(query.shape[3])
         share = torch.softmax(torch.cat([inward, personal], 3), 3)
         found = share @ torch.cat([value, given], 2)
-        answer: Tensor = self.out(found.transpose(1, 2).reshape(x.shape))
+        answer: Tensor = self.out(self.joined(found))
         return answer
 
-    def _split(self, x: Tensor) -> Tensor:
+    def split(self, x: Tensor) -> Tensor:
+        """Give each head its part (N, H, L, D / H) of places (N, L, D)."""
         return x.reshape(x.shape[0], x.shape[1], self.heads, -1).transpose(1, 2)
+
+    def joined(self, x: Tensor) -> Tensor:
+        """Undo `split`."""
+        return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], -1)
 
 
 class Reconstruction(nn.Module):

@@ -36,8 +36,8 @@ class PersonaRecipe:
     `drop` is how often the tokens of nobody stand in for a person's, `drop_voice` how often the voice is left out.
     Timesteps are drawn from `low` to `high`; `timesteps` are those of the distance, each with `noises` noises.
     `rank_weight` asks that a window be denoised better with its own person's tokens than with another's;
-    `spread_weight` holds the tokens of people together. `aside` is the share of everyone's recordings that is measured on
-    and not learnt. Tokens of held-out people are fitted in `fit_steps` steps at each measurement (0: at the end only,
+    `spread_weight` holds the tokens of people together. `aside` is the share of every recording measured on
+    and not learnt; tokens of held-out people are fitted in `fit_steps` steps at each measurement (0: at the end only,
     in 100). `loss` is that of the "target", or of the clean window "x0".
     """
 

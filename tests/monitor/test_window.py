@@ -281,3 +281,36 @@ def test_a_memory_is_never_shorter_than_its_window() -> None:
     assert window.memory is not None
     assert len(window.memory.lips) == 125
     assert (window.seconds, window.end, window.age) == (5.0, window.memory.end, window.memory.age)
+
+
+def test_movement_lies_beside_the_voice_that_was_captured_with_it() -> None:
+    buffer = filled(lips=100, voice=110)
+    buffer.mark("video", stamp(0.0))
+    buffer.mark("audio", stamp(-0.2))
+    buffer.push_motion(0, frames(0, 100, 4), np.arange(100) >= 10)
+    stretch = buffer.moving()
+    assert (stretch.end, len(stretch.valid)) == (100, 29 * 25)
+    kept = stretch.after(5)
+    assert (kept.first, kept.end) == (5, 100)
+    assert kept.motion[:, 0].tolist() == [n + 1 for n in range(5, 100)]
+    assert kept.voice[:, 0].tolist() == [n + 1 for n in range(10, 105)]
+    assert kept.valid.tolist() == [n >= 10 for n in range(5, 100)]
+    assert kept.speech.all()
+
+
+def test_movement_without_a_face_or_a_voice_is_nowhere_valid() -> None:
+    buffer = WindowBuffer()
+    assert not buffer.moving().valid.any()
+    buffer.push_motion(0, frames(0, 50), yes(50))
+    buffer.push_lips(0, frames(0, 50), yes(50))
+    assert not buffer.moving().valid.any()
+    assert buffer.moving().motion[-1, 0] == 50
+
+
+def test_the_call_begins_with_its_first_picture() -> None:
+    buffer = WindowBuffer()
+    buffer.mark("audio", stamp(0.0))
+    assert buffer.began == 0.0
+    buffer.mark("video", stamp(0.0))
+    buffer.mark("video", Stamp(9.0, 9.0, 0.0, ClockState.MAPPED, 9.0))
+    assert buffer.began == 7.0

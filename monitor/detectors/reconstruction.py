@@ -1,7 +1,7 @@
 """Identity distance as ExposeAnyone takes it: how much better a window is denoised with a person's tokens than without.
 
 Every window is made noisy at the same few timesteps with the same noises, drawn once from a seed that the pack names,
-and denoised twice, all in one batch. The error WITH the tokens less the error WITHOUT is the distance: what is said,
+and denoised twice, all in one batch. The error WITH the tokens against the error WITHOUT is the distance: what is said,
 and how hard it is to denoise, are in both and cancel; a person who moves like themselves is below zero.
 """
 
@@ -18,6 +18,7 @@ from monitor.types import BoolArray, FloatArray
 
 # The file beside the pack that holds `Tokens`.
 FILE = "tokens.npz"
+_LEAST_ERROR = 1e-9
 
 
 class TokensError(Exception):
@@ -40,6 +41,11 @@ class Moving(Protocol):
     @property
     def mask(self) -> FloatArray | BoolArray:
         """1 where face and voice can be used, else 0 (75,)."""
+        ...
+
+    @property
+    def start(self) -> float:
+        """When it begins, in seconds of its recording."""
         ...
 
 
@@ -98,10 +104,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distances:
-    """What W windows are: `gap` (W,) is the distance, the error `own` (W,) with the tokens less `plain` (W,) without.
+    """What W windows are: `gap` (W,) is the distance, the logarithm of the error WITH the tokens over that WITHOUT.
 
-    `curve` (W, 75) is the gap at each step, zero where the step is masked: when, within the window, they moved unlike
-    the person.
+    `own` (W,) and `plain` (W,) are the mean errors with and without. `curve` (W, 75) is how much more error a step has
+    with the tokens, as a share of the window's without, zero where the step is masked: when, within the window, they
+    moved unlike the person.
     """
 
     gap: FloatArray
@@ -136,14 +143,16 @@ def batch(windows: Sequence[Moving], tokens: FloatArray, null: FloatArray, plan:
 
 
 def distances(error: FloatArray, windows: Sequence[Moving], plan: Plan) -> Distances:
-    """Read the pack's output `error` (2 S W, 75) of a `batch` of the same windows and plan."""
-    errors = error.reshape(len(windows), 2, len(plan), -1)
-    curves = np.einsum("wbst,s->wbt", errors, plan.weights)
+    """Read the pack's output `error` (2 S W, 75) of a `batch` of the same windows and plan.
+
+    Errors at different timesteps differ by orders of magnitude, and so do those of different windows: the gap is the
+    mean over timesteps of the logarithm of their ratio, which gives each the same say.
+    """
+    errors = error.astype(np.float64).reshape(len(windows), 2, len(plan), -1)
     steps = np.maximum(np.stack([window.mask for window in windows]).sum(1), 1.0)
-    own, plain = curves[:, 0].sum(1) / steps, curves[:, 1].sum(1) / steps
-    return Distances(
-        (own - plain).astype(np.float32),
-        own.astype(np.float32),
-        plain.astype(np.float32),
-        (curves[:, 0] - curves[:, 1]).astype(np.float32),
-    )
+    means = np.maximum(errors.sum(3) / steps[:, None, None], _LEAST_ERROR)
+    gap = (np.log(means[:, 0]) - np.log(means[:, 1])) @ plan.weights
+    own, plain = means[:, 0] @ plan.weights, means[:, 1] @ plan.weights
+    apart = (errors[:, 0] - errors[:, 1]) / means[:, 1, :, None]
+    curve = np.einsum("wst,s->wt", apart, plan.weights)
+    return Distances(*(np.asarray(each, np.float32) for each in (gap, own, plain, curve)))

@@ -8,6 +8,7 @@ Where nobody is claimed, or nobody is enrolled so, none of this is computed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from monitor.detectors.persona import PersonaReference
     from monitor.face.expression import ExpressionBasis
     from monitor.models import Models
-    from monitor.pairing import Lookup
+
+Lookup = Callable[[], "PersonaReference | None"]
 
 # A neutral face of fewer usable seconds would be what was just done with it.
 NEUTRAL_SECONDS = 5.0
@@ -54,7 +56,7 @@ class Mover:
 
 
 class MotionSide:
-    """Compares how one participant moves; `lookup` is asked once a hop."""
+    """Compares how one participant moves; `lookup` says once a hop how the claimed person does, None where unknown."""
 
     def __init__(self, models: Models, lookup: Lookup, window: WindowBuffer) -> None:
         self._engines, self._lookup, self._window = models.persona, lookup, window
@@ -65,8 +67,7 @@ class MotionSide:
 
     def score(self, obstacle: Reason | None = None) -> Score:
         """Score this hop; `obstacle` says what keeps face and voice from being judged now."""
-        enrolled = self._lookup()
-        reference = enrolled.persona if enrolled is not None else None
+        reference = self._lookup()
         unable = self._detector.unable(reference, self._engines.key if self._engines else None)
         if unable is not None or reference is None or self._engines is None:
             return abstain(unable or Reason.NOT_ENROLLED)

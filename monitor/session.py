@@ -46,6 +46,7 @@ from monitor.voice.stream import VoiceStream
 from monitor.window import Stretch, Window, WindowBuffer
 
 if TYPE_CHECKING:
+    from monitor.detectors.persona import PersonaReference
     from monitor.identity.reference import Reference
 
 STALE = 1.5
@@ -97,12 +98,15 @@ class Session:
         self._enrolled: Reference | None = None
         claimed = key.identity is not None
 
-        def enrolled() -> Reference | None:
+        def faces() -> Reference | None:
             return self._enrolled
 
+        def movement_of() -> PersonaReference | None:
+            return self._enrolled.persona if self._enrolled else None
+
         self._window = WindowBuffer(self._config.window_seconds)
-        self._faces = FaceSide(models, enrolled, self._config.window_seconds) if claimed else None
-        self._moves = MotionSide(models, enrolled, self._window) if claimed else None
+        self._faces = FaceSide(models, faces, self._config.window_seconds) if claimed else None
+        self._moves = MotionSide(models, movement_of, self._window) if claimed else None
         self._movement = movement
         mover = Mover(models.persona.basis, self._window) if models.persona and (claimed or movement) else None
         watching = (self._faces.see if self._faces else None, mover.see if mover else None, watch)

@@ -66,6 +66,7 @@ CORES: Final = "cores per live 720p30 participant"
 LOOP: Final = "event loop per participant"
 FACE: Final = "landmarks and crops per frame"
 PAIRWISE: Final = "comparing a face, per enrolled participant"
+PERSONA: Final = "comparing movement, per enrolled participant"
 AGE: Final = "score age p95"
 SOCKET: Final = "decision to socket p95"
 FIRST_STATE: Final = "first state after media"
@@ -83,6 +84,7 @@ BUDGETS: Final[Mapping[str, tuple[str, Budget]]] = {
     LOOP: ("cores", Budget(0.03)),
     FACE: ("ms", Budget(1.6)),
     PAIRWISE: ("cores", Budget(0.06)),
+    PERSONA: ("cores", Budget(0.06)),
     AGE: ("s", Budget(1.0)),
     SOCKET: ("ms", Budget(50.0)),
     FIRST_STATE: ("s", Budget(5.0)),

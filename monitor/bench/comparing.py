@@ -35,7 +35,7 @@ def measure(stream: Stream, models: Models) -> float:
     session = Session(ParticipantKey("bench", "1", "bench"), models, reference=reference)
     watch(session._faces, "score", timer)
     judged = 0
-    for item in _items(stream, 2):
+    for item in items(stream, 2):
         report = session.tick(item.stamp.arrival)
         judged += report is not None and report.decision.scores[1].value is not None
         session.push(item)
@@ -54,7 +54,7 @@ def enrolled(stream: Stream, models: Models) -> Reference:
         found.append(moment_of(frame, view) if view is not None else None)
 
     session = Session(ParticipantKey("bench", "1"), models, watch=see)
-    for item in _items(stream, 1):
+    for item in items(stream, 1):
         session.push(item)
     moments = [moment for moment in found if moment is not None]
     if len(moments) < LEAST_MOMENTS:
@@ -65,5 +65,6 @@ def enrolled(stream: Stream, models: Models) -> Reference:
     return build_reference("", models.faces.key, [source], clip, rungs, models.population)
 
 
-def _items(stream: Stream, rounds: int) -> Iterator[VideoFrame | AudioBlock]:
+def items(stream: Stream, rounds: int) -> Iterator[VideoFrame | AudioBlock]:
+    """Decode the stream, so many times over."""
     return decoded(stream, rounds, {name: Timer(on=False) for name in NAMES})

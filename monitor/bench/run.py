@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.load import EngineName
-from monitor.bench import comparing, live, scanning, stages
-from monitor.bench.budgets import PAIRWISE, SCAN, SCAN_720, Row, row
+from monitor.bench import comparing, live, moving, scanning, stages
+from monitor.bench.budgets import PAIRWISE, PERSONA, SCAN, SCAN_720, Row, row
 from monitor.bench.child import BenchError
 from monitor.bench.clip import Stream, choose, prepare
 from monitor.bench.procfs import describe_machine
@@ -17,6 +17,7 @@ from monitor.bench.result import Result, live_notes, live_rows, missing_live_row
 from monitor.models import Models, load_models
 
 Tell = Callable[[str, float], None]
+COMPARING = {PAIRWISE: comparing.measure, PERSONA: moving.measure}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,13 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
         "seconds": options.seconds,
         "participants": people,
         "engine": options.engine,
-        "detectors": ["synchrony", "pairwise"],
+        "detectors": ["synchrony", "pairwise", "persona"],
     }
     tell("stages", 0.0)
     models = load_models(options.engine)
     parts = stages.measure(stream, models, lambda done: tell("stages", done))
     tell("comparing", 0.0)
-    rows = [_comparing(stream, models)]
+    rows = [_comparing(name, by, stream, models) for name, by in COMPARING.items()]
     rows += _scans(clip, webm, options.engine, folder, tell)
     notes, verdicts = _notes(clip, stream), {}
     try:
@@ -69,11 +70,11 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
     return Result(machine, settings, parts, [*told, *stage_rows(parts), *rows], verdicts, notes)
 
 
-def _comparing(stream: Stream, models: Models) -> Row:
+def _comparing(name: str, measure: Callable[[Stream, Models], float], stream: Stream, models: Models) -> Row:
     try:
-        return row(PAIRWISE, comparing.measure(stream, models))
+        return row(name, measure(stream, models))
     except comparing.CannotCompare as error:
-        return row(PAIRWISE, None, str(error))
+        return row(name, None, str(error))
 
 
 def _scans(clip: Path | None, webm: Path, engine: EngineName, folder: Path, tell: Tell) -> list[Row]:
@@ -95,8 +96,8 @@ def _scans(clip: Path | None, webm: Path, engine: EngineName, folder: Path, tell
 
 def _notes(clip: Path | None, stream: Stream) -> list[str]:
     notes = [
-        "The live part runs synchrony only: nobody is claimed there. What an enrolled participant costs besides is a "
-        "row of its own; the budgets are meant for three detectors."
+        "The live part runs synchrony only: nobody is claimed there. What an enrolled participant costs besides are "
+        "rows of their own; the budgets are meant for three detectors."
     ]
     if clip is None:
         notes.append(

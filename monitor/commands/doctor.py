@@ -72,6 +72,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield packages(requirements())
     yield from packs()
     yield identity()
+    yield movement()
     for name in ("openvino", "onnx"):
         yield engine(name)
     yield decoders()
@@ -160,6 +161,27 @@ def identity(models: Path | None = None) -> Check:
     except EngineError as error:
         return _refused("identity encoder", error)
     return Check("identity encoder", "ok", f"{manifest.licence}, sha256 {manifest.sha256[:12]}, as in its manifest")
+
+
+def movement(models: Path | None = None) -> Check:
+    """Look for the models of how an enrolled person moves, and for what they say of genuine people."""
+    from engines.base import MODELS, EngineError, load_pack
+    from monitor.models import FIT, MOTION, PERSONA, load_companion, load_people
+
+    name, folder = "movement", models or MODELS
+    if not (folder / PERSONA).exists():
+        return Check(name, "optional", "not installed; only enrolled identities use it", "reinstall sidewitness")
+    try:
+        packs = [load_pack(folder / pack).manifest for pack in (PERSONA, FIT)]
+        companion, _ = load_companion(folder)
+        people = load_people(folder)
+    except EngineError as error:
+        return _refused(name, error)
+    missing = f"nobody is compared: the pack {PERSONA} has no genuine people"
+    if people is None or people.key.split("-")[0] != packs[0].sha256[:16]:
+        return Check(name, "optional", missing, "sidewitness train people")
+    beside = f"{PERSONA} {packs[0].version} beside {MOTION}" if companion else f"{PERSONA} alone, without {MOTION}"
+    return Check(name, "ok", f"{beside}, {people.people} genuine people, sha256 {packs[0].sha256[:12]}")
 
 
 def _refused(name: str, error: Exception) -> Check:

@@ -20,7 +20,7 @@ from monitor.face.expression import HEAD, SHAPE, ExpressionBasis
 from monitor.grid import RATE
 from monitor.movement import PersonaEngines
 
-SIZE, VOICE, TOKENS = 4, 3, 2
+SIZE, VOICE, TOKENS = 4, 128, 2
 WIDTH = SIZE + HEAD
 
 

@@ -262,6 +262,14 @@ def test_doctor_looks_for_the_identity_encoder(tmp_path: Path) -> None:
     assert doctor.identity().state in ("ok", "optional")
 
 
+def test_doctor_looks_for_the_models_of_movement(tmp_path: Path) -> None:
+    absent = doctor.movement(tmp_path)
+    assert (absent.state, "enrolled" in absent.detail) == ("optional", True)
+    (tmp_path / "persona").mkdir()
+    assert doctor.movement(tmp_path).state == "failed"
+    assert doctor.movement().state in ("ok", "optional")
+
+
 def test_doctor_finds_an_engine_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "engines.openvino", None)
     assert doctor.engine("openvino").state == "failed"

@@ -13,13 +13,12 @@ from monitor.detectors.persona import PersonaReference, usual_distance
 from monitor.face.geometry import SHAPE_SIZE, Pose, canonical
 from monitor.face.quality import FaceQuality
 from monitor.face.track import FaceView
-from monitor.identity.reference import Reference
 from monitor.models import Models
 from monitor.movement import PersonaEngines
 from monitor.moving import MotionSide, Mover, abstain
 from monitor.types import FloatArray, Reason, Score
 from monitor.window import WindowBuffer
-from tests.monitor import movers, people
+from tests.monitor import movers
 from tests.monitor.frames import frame, moved
 
 PICTURE = frame(np.zeros((480, 640), np.uint8))
@@ -40,7 +39,7 @@ def made(person: int, engines: PersonaEngines, companion: bool = True) -> Person
 class Desk:
     """A side with the window that it reads; somebody moves and speaks into it."""
 
-    def __init__(self, person: int, engines: PersonaEngines | None, reference: Reference | None) -> None:
+    def __init__(self, person: int, engines: PersonaEngines | None, reference: PersonaReference | None) -> None:
         unused: Any = None
         known = movers.people(engines) if engines else None
         self.window = WindowBuffer()
@@ -69,11 +68,11 @@ def engines() -> PersonaEngines:
 
 
 @pytest.fixture
-def jane(engines: PersonaEngines) -> Reference:
-    return replace(people.reference(), persona=made(0, engines))
+def jane(engines: PersonaEngines) -> PersonaReference:
+    return made(0, engines)
 
 
-def test_the_enrolled_person_is_usual_and_another_stands_out(engines: PersonaEngines, jane: Reference) -> None:
+def test_the_enrolled_person_is_usual_and_another_stands_out(engines: PersonaEngines, jane: PersonaReference) -> None:
     same, other = (Desk(person, engines, jane).hops(40)[-1] for person in (0, 1))
     assert same.detector == other.detector == "persona"
     assert (other.p_value or 1) < 0.05 < (same.p_value or 0)
@@ -84,7 +83,7 @@ def test_the_enrolled_person_is_usual_and_another_stands_out(engines: PersonaEng
     assert same.evidence["timeline"][-1]["at"] == pytest.approx(40 * 0.48 - 1.5, abs=0.02)
 
 
-def test_other_words_change_nothing(engines: PersonaEngines, jane: Reference) -> None:
+def test_other_words_change_nothing(engines: PersonaEngines, jane: PersonaReference) -> None:
     spoken = []
     for seed in (1, 2, 3):
         desk = Desk(0, engines, jane)
@@ -94,7 +93,9 @@ def test_other_words_change_nothing(engines: PersonaEngines, jane: Reference) ->
     assert max(spoken) < Desk(1, engines, jane).hops(30)[-1].evidence["distance"]["recent"] - 1.5
 
 
-def test_it_begins_with_warming_up_and_measures_one_window_a_hop(engines: PersonaEngines, jane: Reference) -> None:
+def test_it_begins_with_warming_up_and_measures_one_window_a_hop(
+    engines: PersonaEngines, jane: PersonaReference
+) -> None:
     desk = Desk(0, engines, jane)
     engine = engines.persona
     assert isinstance(engine, movers.Persona)
@@ -105,14 +106,14 @@ def test_it_begins_with_warming_up_and_measures_one_window_a_hop(engines: Person
     assert engine.batches == [2 * len(engines.plan)] * 10
 
 
-def test_what_was_judged_is_not_judged_again(engines: PersonaEngines, jane: Reference) -> None:
+def test_what_was_judged_is_not_judged_again(engines: PersonaEngines, jane: PersonaReference) -> None:
     desk = Desk(0, engines, jane)
     assert desk.hops(20)[-1].value is not None
     assert desk.side.score().reason is Reason.WARMING_UP
     assert desk.side.score(Reason.OVERLOADED).reason is Reason.OVERLOADED
 
 
-def test_silence_and_no_face_are_told_apart(engines: PersonaEngines, jane: Reference) -> None:
+def test_silence_and_no_face_are_told_apart(engines: PersonaEngines, jane: PersonaReference) -> None:
     desk = Desk(0, engines, jane)
     desk.hops(20)
     assert desk.hops(10, speech=False)[-1].reason is Reason.TOO_LITTLE_SPEECH
@@ -121,31 +122,29 @@ def test_silence_and_no_face_are_told_apart(engines: PersonaEngines, jane: Refer
     assert half.reason is Reason.LOW_QUALITY
 
 
-def test_nobody_enrolled_costs_nothing(engines: PersonaEngines, jane: Reference) -> None:
+def test_nobody_enrolled_costs_nothing(engines: PersonaEngines, jane: PersonaReference) -> None:
     engine = engines.persona
     assert isinstance(engine, movers.Persona)
     engine.batches.clear()
-    for reference in (None, people.reference()):
-        assert {score.reason for score in Desk(0, engines, reference).hops(20)} == {Reason.NOT_ENROLLED}
+    assert {score.reason for score in Desk(0, engines, None).hops(20)} == {Reason.NOT_ENROLLED}
     assert Desk(0, None, jane).hops(20)[-1].reason is Reason.NOT_CALIBRATED
-    assert jane.persona is not None
-    old = replace(jane, persona=replace(jane.persona, key="old"))
+    old = replace(jane, key="old")
     assert Desk(0, engines, old).hops(20)[-1].reason is Reason.REFERENCE_OUTDATED
     assert engine.batches == []
 
 
-def test_enrolled_anew_meanwhile(engines: PersonaEngines, jane: Reference) -> None:
+def test_enrolled_anew_meanwhile(engines: PersonaEngines, jane: PersonaReference) -> None:
     desk = Desk(1, engines, jane)
     unlike = desk.hops(30)[-1]
-    desk.reference = replace(people.reference(), persona=made(1, engines))
+    desk.reference = made(1, engines)
     alike = desk.hop()
     assert (unlike.p_value or 1) < 0.05 < (alike.p_value or 0)
     assert alike.evidence["windows"] == 1
 
 
-def test_without_the_companion_the_distance_alone_is_told(jane: Reference) -> None:
+def test_without_the_companion_the_distance_alone_is_told(jane: PersonaReference) -> None:
     alone = movers.engines(companion=False)
-    enrolled = replace(people.reference(), persona=made(0, alone, companion=False))
+    enrolled = made(0, alone, companion=False)
     assert not alone.has_companion
     assert alone.key.endswith("-")
     score = Desk(0, alone, enrolled).hops(20)[-1]

@@ -14,7 +14,7 @@ from monitor.clip_detector import ClipDetector, Job
 from monitor.corpus import Row, apply_split
 from monitor.datasets import LAYOUTS
 from monitor.datasets.published import compare, markdown
-from monitor.evaluation import Result, by_method, by_subject, summarise, worst_method
+from monitor.evaluation import Result, by_method, by_subject, of_interest, summarise, worst_method
 from monitor.mismatch import KINDS, mismatches
 from monitor.pictures import draw, draw_methods, draw_mismatch, draw_subjects
 from monitor.progress import clip_progress
@@ -76,6 +76,8 @@ def assess(plan: Plan) -> dict[str, Any]:
     sets = {name: [r for r in results if r.detector == name] for name in plan.detectors}
     for name, own in sets.items():
         summary[name] = describe(own)
+        if claimed := claims([row for part in plan.parts for row in part.rows]):
+            summary[name]["of_interest"] = of_interest(own, claimed)
     draw(sets, plan.out)
     draw_methods({name: summary[name] for name in sets}, plan.out)
     draw_subjects(sets, plan.out)
@@ -90,6 +92,12 @@ def assess(plan: Plan) -> dict[str, Any]:
     summary |= run_trials(plan.trials, parts, results, plan.detectors, plan.effort, plan.out)
     _save(summary, plan.out)
     return summary
+
+
+def claims(rows: Sequence[Row]) -> dict[str, str]:
+    """Name the person whom each clip with references claims to show: whose those clips are."""
+    subjects = {row.path: row.subject for row in rows if row.label == "real"}
+    return {row.name: subjects.get(row.reference[0], row.subject) for row in rows if row.reference}
 
 
 def _save(summary: dict[str, Any], out: Path) -> None:

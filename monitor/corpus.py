@@ -41,7 +41,8 @@ class Row:
 
     `group` and `fold` come from a split and are empty without one; `source` says where the clip is from, if the
     manifest does. `sound` is a file of its own where the clip has no sound track; `reference` are clips of the person
-    that the subject claims to be; `coefficients` is a file in which another tracker tells the expressions.
+    that the subject claims to be, `reference_sounds` the sound of each where they have none, in their order;
+    `coefficients` is a file in which another tracker tells the expressions.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Row:
     sound: Path | None = None
     reference: tuple[Path, ...] = ()
     coefficients: Path | None = None
+    reference_sounds: tuple[Path | None, ...] = ()
 
 
 def read_manifest(path: Path, needed: tuple[str, ...] = ("path", "label", "method", "subject")) -> list[Row]:

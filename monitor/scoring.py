@@ -27,6 +27,7 @@ from monitor.models import CALIBRATION, LIPS, load_calibration, load_speech, spe
 from monitor.partial import Outcome
 from monitor.scan import clip_value
 from monitor.scoring_faces import DiffFakeClips, PairwiseClips
+from monitor.scoring_persona import PersonaClips
 from monitor.types import Reason
 from monitor.wants import Wants
 
@@ -87,6 +88,7 @@ DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {
     "synchrony": SynchronyClips,
     "difffake": DiffFakeClips,
     "pairwise": PairwiseClips,
+    "persona": PersonaClips,
 }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.corpus import CorpusError, Row, read_folder, read_manifest
-from monitor.datasets import audiovisual, faceforensics, speech, swaps
+from monitor.datasets import audiovisual, cameo, faceforensics, speech, swaps
 from monitor.datasets.base import SUBSETS, Found, Layout, Wanted
 
 __all__ = ["LAYOUTS", "Found", "Wanted", "read_clips", "read_corpus", "read_dataset"]
 
 LAYOUTS: dict[str, Layout] = {
-    layout.name: layout for layout in (*faceforensics.LAYOUTS, *swaps.LAYOUTS, *audiovisual.LAYOUTS, *speech.LAYOUTS)
+    layout.name: layout
+    for layout in (*faceforensics.LAYOUTS, *swaps.LAYOUTS, *audiovisual.LAYOUTS, *cameo.LAYOUTS, *speech.LAYOUTS)
 }
 
 

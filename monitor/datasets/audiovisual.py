@@ -18,7 +18,8 @@ Labels of the test set are not published, so `test` means val unless test_metada
 KoDF (Kwon et al., ICCV 2021). The release's tree is not documented in public; file names are, by a reader in the
 public repository dfwb-research/deepfake-workbench: genuine clips <actor>_<number>, forged ones
 <target>_<source>_<code>_<number> with the codes 1 dfl, 2 dffs, 3 fsgan, 4 fo, 5 audio-driven. Names alone are used, at
-any depth; that they hold for every file could not be verified. No split is shipped.
+any depth; that they hold for every file could not be verified. No split is shipped. A face swap claims to show its
+source, other forgeries their target: the reference are half of that person's genuine clips.
 
 IDForge v1 (Xu et al., ACM MM 2024), after the README of its repository:
 
@@ -39,6 +40,7 @@ from typing import Any
 
 from monitor.corpus import CorpusError, Row
 from monitor.datasets.base import (
+    REFERENCES,
     Found,
     Layout,
     Wanted,
@@ -51,14 +53,15 @@ from monitor.datasets.base import (
     read_json,
     read_lines,
     read_table,
+    refer,
     videos,
 )
 
 FAKEAV, AV1M, KODF, IDFORGE = "FakeAVCeleb", "AV-Deepfake1M", "KoDF", "IDForge"
 FAKEAV_COLUMNS = ("source", "target1", "target2", "method", "category", "type", "race", "gender", "path")
 KODF_CODES = {"1": "dfl", "2": "dffs", "3": "fsgan", "4": "fo", "5": "audio-driven"}
-# As many clips of a person as are kept for reference.
-REFERENCES = 10
+# Those that put the face of the source onto the target: the others move the target's own.
+KODF_SWAPS = {"dfl", "dffs", "fsgan"}
 
 
 def _read_fakeavceleb(root: Path, wanted: Wanted) -> Found:
@@ -113,7 +116,9 @@ def _read_kodf(root: Path, wanted: Wanted) -> Found:
     if wanted.subset not in (None, "all"):
         raise missing(KODF, root, "official split: leave --subset out")
     rows = [row for path in videos(root) if (row := _kodf_row(root, path)) is not None]
-    return both(Found(rows), KODF, root)
+    known = {row.subject for row in rows if row.label == "real"}
+    worn = {row.name: row.path.stem.split("_")[1] for row in rows if row.method in KODF_SWAPS}
+    return both(Found(refer(rows, {name: who for name, who in worn.items() if who in known})), KODF, root)
 
 
 def _kodf_row(root: Path, path: Path) -> Row | None:
@@ -144,7 +149,8 @@ def _read_idforge(root: Path, wanted: Wanted) -> Found:
             who = path.relative_to(folder).parts[0]
             if listed is None or (path.parent.name, path.stem) in listed:
                 rows.append(make(root, path, label, method, who, reference=references.get(who, ())))
-    return both(Found(rows, notes), IDFORGE, root)
+    # Without the archive of references, half of everybody's genuine clips are theirs.
+    return both(Found(refer(rows, {}), notes), IDFORGE, root)
 
 
 def _idforge_list(root: Path, wanted: Wanted) -> tuple[set[tuple[str, str]] | None, tuple[str, ...]]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from monitor.corpus import SUFFIXES, CorpusError, Row
 
 SUBSETS = ("train", "val", "test", "all")
+# As many clips of a person as are kept for reference.
+REFERENCES = 10
 SOUNDS = (".wav", ".m4a", ".aac", ".mp3", ".flac")
 
 
@@ -63,6 +66,29 @@ def first(candidates: Iterable[Path]) -> Path | None:
 def make(root: Path, path: Path, label: str, method: str, subject: str, **more: Any) -> Row:
     """Make a row, named by its path in the data set."""
     return Row(path, path.relative_to(root).as_posix(), label, method, subject, **more)
+
+
+def refer(rows: Sequence[Row], claimed: Mapping[str, str]) -> list[Row]:
+    """Give each row the reference clips of the person it claims to show: `claimed` by row name, else its subject.
+
+    Genuine clips of a person are dealt to two halves in turn, each the other's reference, so that no clip is its own;
+    forged ones are compared with the first. `REFERENCES` of a half are taken. Rows that have references keep them, and
+    those of a person with too few clips get none.
+    """
+    genuine: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.label == "real":
+            genuine[row.subject].append(row)
+    side = {row.name: n % 2 for own in genuine.values() for n, row in enumerate(own)}
+    found = []
+    for row in rows:
+        own = genuine[claimed.get(row.name, row.subject)]
+        given = own[1 - side[row.name] :: 2] if row.label == "real" else own[::2]
+        given = given[:REFERENCES]
+        sounds = tuple(each.sound for each in given)
+        more = replace(row, reference=tuple(each.path for each in given), reference_sounds=sounds)
+        found.append(row if row.reference or not given else more)
+    return found
 
 
 def present(rows: Sequence[Row], title: str, folder: Path, listed_in: str) -> Found:

@@ -9,7 +9,8 @@ in public repositories and the page of VidTIMIT:
 
 Descriptions differ on the name of the .wav of a forgery: sa1-video-fram1.wav, sa1.wav and sa1-audio.wav are tried,
 then the sound of the genuine clip. The subject is the person whose clip it is (the folder). VidTIMIT has more people
-than were forged: only the genuine clips of these are read, without the head rotations (head*).
+than were forged: only the genuine clips of these are read, without the head rotations (head*). A forgery claims to
+show the person whose face it wears, named after `-video-`: its reference are half of that person's genuine clips.
 
 DFDC-preview (Dolhansky et al., 2019), after readers of it in public repositories:
 
@@ -49,6 +50,7 @@ from monitor.datasets.base import (
     present,
     read_json,
     read_lines,
+    refer,
     videos,
 )
 
@@ -92,7 +94,9 @@ def _read_timit(root: Path, wanted: Wanted) -> Found:
             rows.append(make(root, path, "fake", quality, who, sound=sound))
     for who in sorted({row.subject for row in rows}):
         rows += _vidtimit(root if genuine.is_relative_to(root) else root.parent, genuine / who)
-    return both(Found(rows), TIMIT, root)
+    worn = {row.name: row.path.stem.split("-")[-1] for row in rows if row.label == "fake"}
+    known = {row.subject for row in rows if row.label == "real"}
+    return both(Found(refer(rows, {name: who for name, who in worn.items() if who in known})), TIMIT, root)
 
 
 def _vidtimit(root: Path, folder: Path) -> Iterator[Row]:

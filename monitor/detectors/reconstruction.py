@@ -106,7 +106,7 @@ class Plan:
 class Distances:
     """What W windows are: `gap` (W,) is the distance, the logarithm of the error WITH the tokens over that WITHOUT.
 
-    `own` (W,) and `plain` (W,) are the mean errors with and without. `curve` (W, 75) is how much more error a step has
+    `own` (W,) and `plain` (W,) are the errors with and without, their geometric means over timesteps. `curve` (W, 75) is how much more error a step has
     with the tokens, as a share of the window's without, zero where the step is masked: when, within the window, they
     moved unlike the person.
     """
@@ -151,8 +151,8 @@ def distances(error: FloatArray, windows: Sequence[Moving], plan: Plan) -> Dista
     errors = error.astype(np.float64).reshape(len(windows), 2, len(plan), -1)
     steps = np.maximum(np.stack([window.mask for window in windows]).sum(1), 1.0)
     means = np.maximum(errors.sum(3) / steps[:, None, None], _LEAST_ERROR)
-    gap = (np.log(means[:, 0]) - np.log(means[:, 1])) @ plan.weights
-    own, plain = means[:, 0] @ plan.weights, means[:, 1] @ plan.weights
+    logs = np.log(means) @ plan.weights
+    gap, own, plain = logs[:, 0] - logs[:, 1], np.exp(logs[:, 0]), np.exp(logs[:, 1])
     apart = (errors[:, 0] - errors[:, 1]) / means[:, 1, :, None]
     curve = np.einsum("wst,s->wt", apart, plan.weights)
     return Distances(*(np.asarray(each, np.float32) for each in (gap, own, plain, curve)))

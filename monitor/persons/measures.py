@@ -26,6 +26,7 @@ from monitor.types import FloatArray
 
 # Raised whenever the same clips and packs would give other numbers.
 MEASURED = 1
+# The distance, logarithms of the error with and without tokens, and how far the companion finds a window.
 COLUMNS = ("gap", "with", "without", "companion")
 GAP, WITH, WITHOUT, COMPANION = range(len(COLUMNS))
 
@@ -37,7 +38,7 @@ Progress = Callable[[float], None]
 class Enrolled:
     """One side of a trial as an enrolment learns it; `location` and `scale` of the reference say nothing yet.
 
-    `plain` (R,) are the errors without tokens of the windows that `reference.own` is of.
+    `plain` (R,) are the logarithms of the errors without tokens of the windows that `reference.own` is of.
     """
 
     key: str
@@ -76,7 +77,7 @@ class Measurer:
         if reference is None:
             self._write(kept, {})
             return None
-        plain = self.engines.distances(thin(parts)[0], reference.tokens).plain.astype(np.float64)
+        plain = np.log(self.engines.distances(thin(parts)[0], reference.tokens).plain.astype(np.float64))
         self._write(kept, reference.arrays() | {"plain": plain})
         return Enrolled(key, reference, plain)
 
@@ -92,7 +93,7 @@ class Measurer:
         values = np.full((len(windows), len(COLUMNS)), np.nan)
         if windows:
             found = self.engines.distances(windows, enrolled.reference.tokens)
-            values[:, GAP], values[:, WITH], values[:, WITHOUT] = found.gap, found.own, found.plain
+            values[:, GAP], values[:, WITH], values[:, WITHOUT] = found.gap, np.log(found.own), np.log(found.plain)
             if enrolled.reference.motion is not None:
                 values[:, COMPANION] = enrolled.reference.motion.distances(self._embedded(part, windows))
         self._write(kept, {"values": values})

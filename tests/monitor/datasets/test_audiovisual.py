@@ -166,6 +166,7 @@ def test_idforge_unpacked_without_main(idforge: Path, tmp_path: Path) -> None:
     name, found = read_dataset(tmp_path / "IDForge")
     assert name == "idforge"
     assert len(found.rows) == 4
-    assert found.rows[0].reference == ()
+    genuine = {row.path for row in found.rows if row.label == "real"}
+    assert all(set(row.reference) < genuine and row.path not in row.reference for row in found.rows)
     with pytest.raises(CorpusError, match="IDForge: it has no pristine"):
         read_dataset(tmp_path / "IDForge" / "pristine", "idforge")

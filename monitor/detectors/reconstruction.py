@@ -106,9 +106,9 @@ class Plan:
 class Distances:
     """What W windows are: `gap` (W,) is the distance, the logarithm of the error WITH the tokens over that WITHOUT.
 
-    `own` (W,) and `plain` (W,) are the errors with and without, their geometric means over timesteps. `curve` (W, 75) is how much more error a step has
-    with the tokens, as a share of the window's without, zero where the step is masked: when, within the window, they
-    moved unlike the person.
+    `own` (W,) and `plain` (W,) are the errors with and without, their geometric means over timesteps. `curve` (W, 75)
+    is how much more error a step has with the tokens, as a share of the window's without, zero where the step is
+    masked: when, within the window, they moved unlike the person.
     """
 
     gap: FloatArray

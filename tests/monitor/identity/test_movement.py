@@ -1,0 +1,174 @@
+"""How a person moves is kept while their clips are read, learnt at the end, and compared in calls and scans."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.base import EngineError
+from monitor.grid import RATE
+from monitor.identity.asked import EnrolConfig
+from monitor.identity.enrol import LEARNT, Enrolment, enrol
+from monitor.identity.movement import Movement, learn, seconds_of, thin
+from monitor.identity.personalise import PersonaliseConfig
+from monitor.identity.reference import Reference
+from monitor.models import Models
+from monitor.movement import PersonaEngines
+from monitor.scan import scan
+from monitor.types import Reason
+from monitor.window import Stretch
+from tests.monitor import movers, people
+
+QUICK = PersonaliseConfig(steps=40, batch=8, rate=0.2)
+
+
+def hops(person: int, seconds: float, past: float = 29.0, begin: int = 0) -> list[Stretch]:
+    """What a session tells at its hops: the last 29 s, nothing before the first picture."""
+    motion, voice = movers.recording(person, seconds)
+    told, reach = [], round(past * RATE)
+    for end in range(12, len(motion) + 1, 12):
+        at = np.arange(end - reach, end)
+        known = at >= begin
+        rows = [np.where(known[:, None], of[np.maximum(at, 0)], 0).astype(np.float32) for of in (motion, voice)]
+        told.append(Stretch(end - reach, rows[0], known, rows[1], known))
+    return told
+
+
+def test_every_moment_is_kept_once() -> None:
+    movement = Movement()
+    for stretch in hops(0, 60.0):
+        movement.see(stretch)
+        movement.see(stretch)
+    windows = movement.windows()
+    whole = movers.windows(0, 60.0)
+    assert [window.start for window in windows] == [window.start for window in whole]
+    assert windows[30].motion == pytest.approx(whole[30].motion, abs=1e-4)
+    assert seconds_of(windows) == pytest.approx(60.0, rel=0.1)
+
+
+def test_what_is_kept_is_bounded_and_begins_with_the_first_face() -> None:
+    assert Movement().windows() == []
+    movement = Movement(seconds=10.0)
+    for stretch in hops(0, 30.0, begin=100):
+        movement.see(stretch)
+    windows = movement.windows()
+    assert movement._kept <= 10.5 * RATE
+    assert windows[0].start >= 3.0
+    assert windows[-1].start + 3 < 16
+
+
+def test_windows_are_thinned_evenly() -> None:
+    clips = [movers.windows(0, 30.0), [], movers.windows(0, 20.0, seed=1)]
+    windows, clip = thin(clips, 30)
+    assert len(windows) == len(clip) == 30
+    assert set(clip.tolist()) == {0, 2}
+    assert len(thin(clips)[0]) == sum(map(len, clips))
+    assert len(thin([[]])[0]) == 0
+
+
+@pytest.mark.parametrize("companion", [True, False])
+def test_a_person_is_learnt_and_another_is_farther(companion: bool) -> None:
+    engines = movers.engines(companion)
+    told: list[float] = []
+    made = learn(
+        [movers.windows(0, 30.0), movers.windows(0, 30.0, 1)], engines, movers.people(engines), told.append, QUICK
+    )
+    assert made is not None
+    assert made.key == engines.key
+    assert (made.motion is not None) == companion
+    assert set(made.clip.tolist()) == {0, 1}
+    assert len(made.own) == len(made.clip)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    same, other = (engines.measure(movers.windows(person, 20.0, 5), made).parts() for person in (0, 1))
+    assert other[0] > same[0] + 1
+    assert np.isfinite(same[1]) == companion
+    assert engines.embed(movers.windows(0, 5.0)).shape[1] == (movers.WIDTH if companion else 0)
+
+
+def test_too_little_speech_teaches_nothing() -> None:
+    engines = movers.engines()
+    assert learn([movers.windows(0, 5.0)], engines, movers.people(engines), config=QUICK) is None
+    assert learn([[]], engines, movers.people(engines)) is None
+
+
+def test_without_the_pack_that_personalises_nothing_is_learnt() -> None:
+    whole = movers.engines()
+    engines = PersonaEngines(whole.persona, whole.basis, whole.tokens)
+    with pytest.raises(EngineError, match="persona_tokens is not installed"):
+        learn([movers.windows(0, 20.0)], engines, movers.people(engines))
+
+
+def test_a_reference_keeps_how_the_person_moves_and_those_of_before_have_none() -> None:
+    engines = movers.engines()
+    persona = learn([movers.windows(0, 30.0)], engines, movers.people(engines), config=QUICK)
+    assert persona is not None
+    whole = replace(people.reference(), persona=persona)
+    again = Reference.from_bytes(whole.to_bytes())
+    assert again.persona is not None
+    assert again.persona.motion is not None
+    assert np.array_equal(again.persona.tokens, persona.tokens)
+    assert again.persona.location == persona.location
+    assert Reference.from_bytes(people.reference().to_bytes()).persona is None
+
+
+@pytest.fixture(scope="module")
+def moving(unidentified: Models) -> Models:
+    engines = movers.engines()
+    return replace(unidentified, persona=engines, people=movers.people(engines))
+
+
+@pytest.fixture(scope="module")
+def told() -> list[tuple[str, float]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def made(moving: Models, data_dir: Path, told: list[tuple[str, float]]) -> Enrolment:
+    clip = data_dir / "clips/real/LivePortrait__d10.mp4"
+    config = EnrolConfig(min_face_seconds=8.0, min_speech_seconds=4.0, gallery=12, require_identity=False)
+    return enrol([clip], moving, config, lambda what, share: told.append((what, share)))
+
+
+@pytest.mark.data
+def test_an_enrolment_learns_movement_last_and_says_so(made: Enrolment, told: list[tuple[str, float]]) -> None:
+    persona = made.reference.persona
+    assert persona is not None
+    assert len(persona.own) > 10
+    assert np.isfinite(persona.own).all()
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    learning = [share for what, share in told if what == "learning how the person moves when they speak"]
+    assert (learning[0], learning[-1]) == (pytest.approx(LEARNT), pytest.approx(1.0))
+    assert len(learning) > 5
+
+
+@pytest.mark.data
+def test_a_scan_compares_movement_and_tells_its_moments(made: Enrolment, moving: Models, data_dir: Path) -> None:
+    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
+    found = scan(clip, moving, identity="Jane Doe", reference=made.reference)
+    score = found.scores[2]
+    assert (score.detector, score.reason) == ("persona", None)
+    assert 0 < (score.p_value or 0) <= 1
+    timeline = score.evidence["timeline"]
+    assert score.evidence["windows"] == len(timeline) > 3
+    assert [moment["at"] for moment in timeline] == sorted(moment["at"] for moment in timeline)
+    assert 3 < timeline[-1]["at"] < found.seconds
+    assert 2 < score.evidence["speech_seconds"] < found.seconds
+    assert set(score.evidence) == {"distance", "companion", "speech_seconds", "windows", "timeline"}
+    assert "Jane Doe" not in json.dumps(found.as_json())
+
+
+@pytest.mark.data
+def test_without_a_claim_nothing_of_movement_is_computed(moving: Models, data_dir: Path) -> None:
+    assert moving.persona is not None
+    engine = moving.persona.persona
+    assert isinstance(engine, movers.Persona)
+    before = len(engine.batches)
+    found = scan(data_dir / "clips/real/lipnet__bbaf3s.mp4", moving)
+    assert found.scores[2].reason is Reason.NOT_ENROLLED
+    assert len(engine.batches) == before

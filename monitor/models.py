@@ -122,7 +122,8 @@ def load_persona(
     if basis is None or tokens is None:
         raise EngineError(f"{where / PERSONA} lacks {BASIS} or {reconstruction.FILE}: reinstall the model pack")
     companion, crowd = load_companion(where, engine)
-    return PersonaEngines(built, basis, tokens, companion, crowd, partial(load_engine, FIT, engine, where))
+    fit = partial(load_engine, FIT, engine, where) if (where / FIT).exists() else None
+    return PersonaEngines(built, basis, tokens, companion, crowd, fit)
 
 
 def load_companion(

@@ -24,7 +24,7 @@ from monitor.identity.asked import EnrolConfig
 from monitor.identity.checks import refusals, strangers
 from monitor.identity.gallery import choose
 from monitor.identity.ladder import RUNGS, Moment, make_rungs
-from monitor.identity.movement import KEPT_SECONDS, learn
+from monitor.identity.movement import KEPT_SECONDS, learn, seconds_of
 from monitor.identity.quality import Quality, assess
 from monitor.identity.recording import Demands, Recording, take
 from monitor.identity.reference import Reference, Rung, Source, build_reference
@@ -73,7 +73,7 @@ def enrol(
     encode, population = _able(models, config)
     if not 0 < len(clips) <= config.max_clips:
         raise EnrolmentRefused([f"{len(clips)} clips were given: give 1 to {config.max_clips}, a long one counts most"])
-    whole, progress = progress, _first(LEARNT if models.persona and models.people else 1.0, progress)
+    whole, progress = progress, _first(LEARNT if _learns(models) else 1.0, progress)
     recordings = _read(clips, models, config, progress)
     progress("comparing the clips", READING)
     reasons = refusals(recordings, config)
@@ -90,11 +90,12 @@ def enrol(
     rungs = [Rung(RUNGS[0].name, first), *rungs]
     sources = [_source(each, int((clip == n).sum())) for n, each in enumerate(recordings)]
     reference = build_reference(rfc3339(datetime.now(UTC)), encode.key, sources, clip, rungs, population)
-    reference = replace(reference, persona=_movement(recordings, models, whole))
+    learns = _learns(models)
+    persona = _movement(recordings, models, whole) if learns else None
+    moved = sum(seconds_of(each.movement) for each in recordings) if persona else 0.0
     whole("done", 1.0)
-    return Enrolment(
-        reference, assess(recordings, first, rungs, encode.identifies), tuple(first.landmarks.astype(np.float32))
-    )
+    quality = assess(recordings, first, rungs, encode.identifies, moved if learns else None)
+    return Enrolment(replace(reference, persona=persona), quality, tuple(first.landmarks.astype(np.float32)))
 
 
 def _first(share: float, progress: Progress) -> Progress:
@@ -102,12 +103,16 @@ def _first(share: float, progress: Progress) -> Progress:
     return lambda what, done: progress(what, share * done)
 
 
-def _movement(recordings: Sequence[Recording], models: Models, progress: Progress) -> PersonaReference | None:
-    """Learn how the person moves; None without the packs or what is known of people, and where they speak too little.
+def _learns(models: Models) -> bool:
+    """Whether there is what learns how people move, and what to compare it with."""
+    if models.persona is None or models.people is None or models.persona.fit is None:
+        return False
+    return models.people.key == models.persona.key
 
-    Without it everything else of an enrolment holds.
-    """
-    if models.persona is None or models.people is None or models.people.key != models.persona.key:
+
+def _movement(recordings: Sequence[Recording], models: Models, progress: Progress) -> PersonaReference | None:
+    """Learn how the person moves; None where they speak too little: everything else of an enrolment holds without."""
+    if models.persona is None or models.people is None:
         return None
 
     def tell(done: float) -> None:

@@ -30,8 +30,9 @@ class Quality:
 
     Seconds of clear face and of speech; `shots` moments looked at and `gallery` kept; `face_px` the face's height
     (median, in pixels); `yaw` and `pitch` the degrees between which nine in ten of the kept moments lie;
-    `one_person_checked` whether the clips were compared by an identity encoder; `advice` is one line each, and empty
-    when nothing would help much.
+    `one_person_checked` whether the clips were compared by an identity encoder; `movement_seconds` of speech from which
+    it was learnt how the person moves, 0 where it was not; `advice` is one line each, and empty when nothing would help
+    much.
     """
 
     face_seconds: float
@@ -44,6 +45,7 @@ class Quality:
     pitch: Span
     rungs: tuple[str, ...]
     one_person_checked: bool
+    movement_seconds: float
     advice: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -52,8 +54,18 @@ class Quality:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
 
 
-def assess(recordings: Sequence[Recording], kept: FaceVectors, rungs: Sequence[Rung], checked: bool) -> Quality:
-    """Describe a reference made of `kept` moments of the recordings."""
+def assess(
+    recordings: Sequence[Recording],
+    kept: FaceVectors,
+    rungs: Sequence[Rung],
+    checked: bool,
+    movement: float | None = None,
+) -> Quality:
+    """Describe a reference made of `kept` moments of the recordings.
+
+    `movement` is how many seconds of speech were given to learn how the person moves, 0 for too little of it and None
+    where that is not installed.
+    """
     sizes = [moment.shot.size for clip in recordings for moment in clip.moments]
     yaw, pitch = _between(kept.angles[:, 0]), _between(kept.angles[:, 1])
     face = sum(clip.spans.good for clip in recordings)
@@ -64,6 +76,7 @@ def assess(recordings: Sequence[Recording], kept: FaceVectors, rungs: Sequence[R
         (face_px < LARGE_FACE, "record closer or at a higher resolution: a larger face shows more"),
         (face < PLENTY_SECONDS or len(kept) < PLENTY_MOMENTS, "record more: two minutes and longer are better"),
         (len(recordings) < 2, "add a recording of another day: with one, changes of light and looks are guessed"),
+        (movement == 0, "speak more and facing the camera: how the person moves when they speak was not learnt"),
         (not checked, "install the identity encoder and enrol anew: nobody checked that the clips show one person"),
     )
     return Quality(
@@ -77,6 +90,7 @@ def assess(recordings: Sequence[Recording], kept: FaceVectors, rungs: Sequence[R
         pitch,
         tuple(rung.name for rung in rungs),
         checked,
+        round(movement or 0.0, 1),
         tuple(line for holds, line in told if holds),
     )
 

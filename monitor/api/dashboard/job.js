@@ -39,6 +39,7 @@ export function qualityReport(quality) {
     ["Face height", typeof quality.face_px === "number" ? `${Math.round(quality.face_px)} px` : null],
     ["Head turned", range(quality.yaw)],
     ["Head tilted", range(quality.pitch)],
+    ["Movement learnt from", quality.movement_seconds ? `${seconds(quality.movement_seconds)} of speech` : null],
     ["Call conditions", Array.isArray(quality.rungs) ? quality.rungs.join(", ") : null],
     ["One person throughout", typeof quality.one_person_checked === "boolean" ? checked(quality.one_person_checked) : null],
   ];

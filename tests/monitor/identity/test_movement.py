@@ -139,11 +139,13 @@ def test_an_enrolment_learns_movement_last_and_says_so(made: Enrolment, told: li
     persona = made.reference.persona
     assert persona is not None
     assert len(persona.own) > 10
+    assert made.quality.movement_seconds > 6
+    assert not any("moves" in line for line in made.quality.advice)
     assert np.isfinite(persona.own).all()
     shares = [share for _, share in told]
     assert shares == sorted(shares)
     learning = [share for what, share in told if what == "learning how the person moves when they speak"]
-    assert (learning[0], learning[-1]) == (pytest.approx(LEARNT), pytest.approx(1.0))
+    assert [learning[0], learning[-1]] == pytest.approx([LEARNT, 1.0])
     assert len(learning) > 5
 
 

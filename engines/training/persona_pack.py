@@ -1,0 +1,222 @@
+"""What a finished run of the persona model leaves behind: two packs, the tokens beside them, and its history.
+
+`persona` measures windows at run time, `persona_tokens` fits tokens at enrolment; both hold the same weights.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from engines.base import EngineError, TensorSpec
+from engines.convert.export import TOLERANCE, save_graph
+from engines.convert.pack import write_pack
+from engines.nets.persona import STEPS, VOICE, Reconstruction
+from engines.nets.persona_gradient import TokenGradient
+from engines.training.persona import Peopled, PersonaRecipe
+
+NAME, FIT = "persona", "persona_tokens"
+VERSION, LICENCE, RATE = "1", "Apache-2.0", 25
+SOURCE = "trained by `sidewitness train persona`; research data: retrain for production"
+MOST = 1024
+INPUTS = ("motion", "voice", "mask", "tokens", "timestep", "noise")
+
+CARD = """# {name}
+
+{what} A diffusion transformer over three seconds of expression and head pose at 25 Hz, given the voice, and adapter
+tokens that say whose face it is; after ExposeAnyone (2026), re-implemented. Trained by `sidewitness train persona` on
+genuine recordings only.
+
+**Research data; retrain for production.** The clips came from public repositories with differing rights; none of them
+is in this pack.
+
+## Data
+{data}
+
+## Recipe
+{recipe}
+
+## Measured while it trained
+{metrics}
+
+Errors are mean squares of the denoised windows, in deviations of each feature. `known`: recordings set aside of people
+that training saw, with nobody's tokens, their own, and another person's. `held_out`: people that training did not see,
+with nobody's tokens; with tokens fitted to the first half of their windows, on the second (`personal_auc`, by person),
+beside the error without tokens (`plain_auc`).
+
+## What it cannot do
+It was trained on few people and minutes. A distance says something only beside what the same person's own recordings
+give, and tells how somebody moves, not who they are: a good imitation of a person's movement is near that person.
+"""
+
+WHAT = {
+    NAME: "How well a window is denoised with given tokens: the identity distance is a difference of two such errors.",
+    FIT: "The loss of a window and its gradient by the tokens, with which tokens are fitted to a person at enrolment.",
+}
+
+
+def write_persona_packs(
+    net: Peopled,
+    folder: Path,
+    recipe: PersonaRecipe,
+    about: Mapping[str, Mapping[str, Any]],
+    files: Mapping[str, bytes] | None = None,
+) -> list[Path]:
+    """Write both packs under `folder`; raises `EngineError` when an exported graph does not match torch.
+
+    `about` holds `data`, `metrics`, `recipe` and, under `preprocessing`, what the inputs are made with: `voice` (the
+    digest of the voice pack) and `basis`. `files` are laid beside the model of `persona`.
+    """
+    model = net.model.eval().float()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    places = {
+        "features": model.net.shape.features,
+        "steps": STEPS,
+        "rate": RATE,
+        "timesteps": list(recipe.timesteps),
+        "noises": recipe.noises,
+        "noise_seed": recipe.noise_seed,
+    }
+    told: dict[str, dict[str, Any]] = {key: dict(about.get(key, {})) for key in ("recipe", "data", "metrics")}
+    fields: dict[str, Any] = {
+        "version": VERSION,
+        "licence": LICENCE,
+        "source": SOURCE,
+        "preprocessing": {**places, **about.get("preprocessing", {})},
+        **told,
+    }
+    size = model.net.shape
+    steps = {
+        "error": (STEPS,),
+        "denoised": (STEPS, size.features),
+        "loss": (1,),
+        "gradient": (size.tokens, size.token_size),
+    }
+    made = []
+    for name, module, outputs in (
+        (NAME, model, ("error", "denoised")),
+        (FIT, TokenGradient(model).eval(), ("loss", "gradient")),
+    ):
+        graph = _graph(module, model, outputs)
+        items = {
+            "data": _items(told["data"]),
+            "recipe": _items(told["recipe"]),
+            "metrics": _items(_flat(told["metrics"])),
+        }
+        card = CARD.format(name=name, what=WHAT[name], **items)
+        specs = [TensorSpec(key, tuple(value.shape[1:])) for key, value in example(model, 1).items()]
+        write_pack(
+            folder / name,
+            graph,
+            specs,
+            [TensorSpec(key, steps[key]) for key in outputs],
+            {"name": name, **fields},
+            card,
+        )
+        made.append(folder / name)
+    beside = {"tokens.npz": _tokens(net), **(files or {})}
+    for file, content in beside.items():
+        (folder / NAME / file).write_bytes(content)
+    return made
+
+
+def example(model: Reconstruction, batch: int) -> dict[str, Tensor]:
+    """Make inputs of both packs, with steps and a whole place that are not there."""
+    shape = model.net.shape
+    random = torch.Generator().manual_seed(batch)
+    mask = (torch.rand(batch, STEPS, generator=random) > 0.2).float()
+    mask[0, : 2 * shape.patch] = 0
+    sizes = (
+        (STEPS, shape.features),
+        (STEPS, VOICE),
+        (),
+        (shape.tokens, shape.token_size),
+        (1,),
+        (STEPS, shape.features),
+    )
+    made = {key: torch.randn(batch, *size, generator=random) for key, size in zip(INPUTS, sizes, strict=True)}
+    made["motion"] = made["motion"] * model.scale * mask[:, :, None]
+    return made | {"mask": mask, "timestep": torch.rand(batch, 1, generator=random)}
+
+
+def _graph(module: nn.Module, model: Reconstruction, outputs: Sequence[str]) -> bytes:
+    with tempfile.TemporaryDirectory() as held:
+        path = Path(held) / "model.onnx"
+        batch = torch.export.Dim("batch", min=1, max=MOST)
+        inputs = example(model, 2)
+        save_graph(module, inputs, {key: {0: batch} for key in inputs}, outputs, path)
+        _check(module, model, path, outputs)
+        return path.read_bytes()
+
+
+@torch.no_grad()
+def _check(module: nn.Module, model: Reconstruction, path: Path, outputs: Sequence[str]) -> None:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for count in (2, 5):
+        inputs = example(model, count)
+        got = session.run(list(outputs), {key: value.numpy() for key, value in inputs.items()})
+        for mine, theirs in zip(got, module(*inputs.values()), strict=True):
+            worst = float(np.abs(np.asarray(mine) - theirs.numpy()).max())
+            if not worst <= TOLERANCE * max(1e-3, float(theirs.abs().max())):
+                raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
+
+
+def _tokens(net: Peopled) -> bytes:
+    # As `monitor.detectors.reconstruction.Tokens` reads it, which this package does not know.
+    out = io.BytesIO()
+    np.savez(out, null=net.null.numpy(), start=net.start.numpy())
+    return out.getvalue()
+
+
+def _flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in metrics.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key} {inner}": one for inner, one in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _items(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {key}: {value}" for key, value in values.items())
+
+
+def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw errors and areas against training time; nothing where nothing was measured."""
+    lines = {
+        (kind, key): [(row["minutes"], row[kind][key]) for row in history if key in row.get(kind, {})]
+        for kind in ("known", "held_out")
+        for key in ("error", "with", "other", "without_voice", "auc", "personal_auc", "plain_auc")
+    }
+    if not any(lines.values()):
+        return
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for (kind, key), points in lines.items():
+        if points:
+            area = key.endswith("auc")
+            style = "-o" if kind == "known" else "--s"
+            across, up = [at for at, _ in points], [value for _, value in points]
+            panels[int(area)].plot(across, up, style, ms=3, label=f"{kind} {key}".replace("_", " "))
+    panels[0].set(xlabel="minutes of training", ylabel="error of denoising")
+    panels[1].set(xlabel="minutes of training", ylabel="AUC, own windows against others'", ylim=(0.4, 1.0))
+    for panel in panels:
+        panel.grid(alpha=0.3)
+        if panel.lines:
+            panel.legend(fontsize="x-small")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

@@ -174,7 +174,7 @@ def _row_motion(row: Row, folder: Path, change: Change | None, packs: Path) -> P
     except (SourceError, CoefficientsError) as error:
         return str(error)
     except OSError as error:
-        return f"{row.path.name}: {error.strerror}"
+        return f"{Path(error.filename or row.path).name}: {error.strerror}"
 
 
 @cache

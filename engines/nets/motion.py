@@ -1,8 +1,9 @@
 """Who moves so: three seconds of pose and expression to a unit vector.
 
-Two views of a window are put together. How its numbers vary together (a covariance of the numbers and one of their
-changes: Agarwal et al., "Protecting World Leaders Against Deep Fakes", CVPR workshops 2019, whose correlations of
-action units and head angles tell people apart from little data), and what a convolution over time sees of its shapes.
+What tells people apart from little data is which of their movements go together (Agarwal et al., "Protecting World
+Leaders Against Deep Fakes", CVPR workshops 2019: correlations of action units and head angles). So a window becomes the
+correlations of its numbers and of their changes, which no amplitude of a tracker or a camera scales; a projection of
+them, begun with principal components, is what training moves. Beside it a convolution over time may see the shapes.
 """
 
 from __future__ import annotations
@@ -11,68 +12,73 @@ import torch
 from torch import Tensor, nn
 
 DILATIONS = (1, 2, 4, 8)
-SIZE = 64
-# Variance that is added before logarithms and quotients, in units of the typical variance of a number.
-_FLOOR = 1e-2
+SIZE = 128
+# Variance that is added before quotients, of numbers and of their changes, in units of a number's typical variance:
+# what hardly moves goes together with nothing.
+FLOOR, FLOOR_OF_CHANGES = 1e-2, 3e-4
+_CLIP = 4.0
 
 
 class MotionNet(nn.Module):
-    """Windows (B, T, F) less their neutral, and mask (B, T) of 1 and 0, to unit vectors (B, size)."""
+    """Windows (B, T, F) less their neutral, and mask (B, T) of 1 and 0, to unit vectors (B, size).
+
+    `scale` (F,) brings the numbers to one deviation; `usual` and `spread` are of the correlations over people: what all
+    have in common is no evidence. All three are set from training data and not learnt.
+    """
+
+    upper: Tensor
 
     def __init__(
         self, features: int, size: int = SIZE, channels: int = 64, dropout: float = 0.2, sequence: bool = True
     ) -> None:
         super().__init__()
         self.size = size
+        self.register_buffer("upper", torch.triu_indices(features, features, 1), persistent=False)
+        pairs = 2 * self.upper.shape[1]
         self.scale = nn.Parameter(torch.ones(features), requires_grad=False)
-        # What is usual of the moments, so that a person stands out by what differs.
-        moments = _moments_size(features)
-        self.usual = nn.Parameter(torch.zeros(moments), requires_grad=False)
-        self.spread = nn.Parameter(torch.ones(moments), requires_grad=False)
-        self.moments = nn.Sequential(nn.Dropout(dropout), nn.Linear(moments, size, bias=False))
+        self.usual = nn.Parameter(torch.zeros(pairs), requires_grad=False)
+        self.spread = nn.Parameter(torch.ones(pairs), requires_grad=False)
+        self.dropout = nn.Dropout(dropout)
+        self.project = nn.Linear(pairs, size, bias=False)
         self.sequence = _Sequence(features, channels, size, dropout) if sequence else None
-        self.register_buffer("upper", torch.triu_indices(features, features), persistent=False)
-
-    upper: Tensor
 
     def forward(self, motion: Tensor, mask: Tensor) -> Tensor:
         """Embed windows."""
-        x = motion * self.scale * mask[..., None]
-        seen = self.moments(((self.statistics(x, mask) - self.usual) / self.spread).clamp(-4, 4))
+        seen: Tensor = self.project(self.dropout(self.standard(motion, mask)))
         if self.sequence is not None:
-            seen = seen + self.sequence(x, mask)
+            seen = seen + self.sequence(motion * self.scale * mask[..., None], mask)
         return nn.functional.normalize(seen, dim=-1)
 
-    def statistics(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Log variances and correlations of scaled numbers (B, T, F) and of their changes: (B, F * (F + 1))."""
+    def standard(self, motion: Tensor, mask: Tensor) -> Tensor:
+        """Correlations of windows in deviations from what is usual, (B, F * (F - 1))."""
+        return ((self.correlations(motion, mask) - self.usual) / self.spread).clamp(-_CLIP, _CLIP)
+
+    def correlations(self, motion: Tensor, mask: Tensor) -> Tensor:
+        """Correlations of the numbers of windows (B, T, F) and of their changes from step to step: (B, F * (F - 1))."""
+        x = motion * self.scale * mask[..., None]
         both = mask[:, 1:] * mask[:, :-1]
         steps = (x[:, 1:] - x[:, :-1]) * both[..., None]
-        return torch.cat([self._moments(x, mask, _FLOOR), self._moments(steps, both, 0.03 * _FLOOR)], 1)
+        return torch.cat([self._together(x, mask, FLOOR), self._together(steps, both, FLOOR_OF_CHANGES)], 1)
 
-    def _moments(self, x: Tensor, mask: Tensor, floor: float) -> Tensor:
+    def _together(self, x: Tensor, mask: Tensor, floor: float) -> Tensor:
         count = mask.sum(1).clamp(min=1.0)
         mean = x.sum(1) / count[:, None]
         moved = (x - mean[:, None]) * mask[..., None]
         covariance = moved.transpose(1, 2) @ moved / count[:, None, None]
-        variance = torch.diagonal(covariance, dim1=1, dim2=2) + floor
-        root = variance.sqrt()
-        together = covariance / (root[:, :, None] * root[:, None])
+        root = (torch.diagonal(covariance, dim1=1, dim2=2) + floor).sqrt()
         rows, columns = self.upper
-        # On the diagonal a correlation says nothing: the variance stands there.
-        flat = together[:, rows, columns]
-        return torch.where(rows == columns, variance.log()[:, rows], flat)
-
-
-def _moments_size(features: int) -> int:
-    return features * (features + 1)
+        return (covariance / (root[:, :, None] * root[:, None]))[:, rows, columns]
 
 
 class _Sequence(nn.Module):
+    """A convolution over time and its mean and spread; its last layer begins at nothing."""
+
     def __init__(self, features: int, channels: int, size: int, dropout: float) -> None:
         super().__init__()
         self.enter = nn.Conv1d(features, channels, 5, padding=2)
         self.blocks = nn.ModuleList(_Block(channels, dilation, dropout) for dilation in DILATIONS)
-        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * channels, size, bias=False))
+        self.leave = nn.Linear(2 * channels, size, bias=False)
+        nn.init.zeros_(self.leave.weight)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         seen = mask[:, None]
@@ -81,7 +87,7 @@ class _Sequence(nn.Module):
             hidden = block(hidden, seen)
         count = seen.sum(2).clamp(min=1.0)
         mean = hidden.sum(2) / count
-        spread = ((((hidden - mean[..., None]) * seen) ** 2).sum(2) / count + _FLOOR).sqrt()
+        spread = ((((hidden - mean[..., None]) * seen) ** 2).sum(2) / count + FLOOR).sqrt()
         pooled: Tensor = self.leave(torch.cat([mean, spread], 1))
         return pooled
 

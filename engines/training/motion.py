@@ -1,8 +1,8 @@
 """The recipe of the light companion: three seconds of pose and expression to a vector that says who moves so.
 
-MOTIF's idea: windows of one person from different recordings, or different parts of one, together, everyone else apart
-(Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, eq. 2). No person that is enrolled later is ever seen.
-Genuine video only. Runs for a set time, writes a checkpoint at every measurement and resumes from it.
+MOTIF's idea: windows of one person from different recordings together, everyone else apart (Khosla et al., "Supervised
+Contrastive Learning", NeurIPS 2020, eq. 2). No person that is enrolled later is ever seen. Genuine video only. Runs for
+a set time, writes a checkpoint at every measurement and resumes from it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,18 @@ Doubles = NDArray[np.float64]
 CHECKPOINT, LOG = "motion.pt", "motion.jsonl"
 # Seconds between the starts of two windows of one recording that count as apart in measurements.
 APART = 6.0
+# Windows of each person that say what is usual.
+WINDOWS_EACH = 40
 _RESAMPLINGS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class MotionRecipe:
-    """Everything that shapes a run. A batch has `each` windows of `people` people; `size` is the vector's."""
+    """Everything that shapes a run. A batch has `each` windows of `people` people; `size` is the vector's.
+
+    Recordings of `shortest` steps and more are trained on. `max_steps` of 0 leaves the net as it begins: principal
+    components of correlations.
+    """
 
     minutes: float = 5.0
     people: int = 24
@@ -52,6 +58,7 @@ class MotionRecipe:
     temperature: float = 0.2
     average: float = 0.99
     measure_every: float = 60.0
+    shortest: int = 30
     seed: int = 0
     max_steps: int = 10**9
     worsening: Worsening = field(default_factory=Worsening)
@@ -84,11 +91,11 @@ def train(
     person apart.
     """
     torch.manual_seed(recipe.seed)
-    sampler = MotionSampler(training, recipe.worsening, mirror, recipe.seed)
+    sampler = MotionSampler(training, recipe.worsening, mirror, recipe.seed, recipe.shortest)
     run = _start(sampler, recipe)
     if resume and (folder / CHECKPOINT).exists():
         _restore(run, folder / CHECKPOINT)
-        sampler = MotionSampler(training, recipe.worsening, mirror, recipe.seed + run.step)
+        sampler = MotionSampler(training, recipe.worsening, mirror, recipe.seed + run.step, recipe.shortest)
     measured, loss = run.spent, None
     while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
         began = time.monotonic()
@@ -105,27 +112,41 @@ def train(
 
 
 def _start(sampler: MotionSampler, recipe: MotionRecipe) -> MotionRun:
-    features = len(sampler.scale)
-    net = MotionNet(features, recipe.size, recipe.channels, recipe.dropout, recipe.sequence)
+    net = MotionNet(len(sampler.scale), recipe.size, recipe.channels, recipe.dropout, recipe.sequence)
     net.scale.data = torch.from_numpy((1 / sampler.scale).astype(np.float32))
-    rows = []
-    for _ in range(8):
-        motion, mask, _ = sampler.batch(recipe.people, recipe.each)
-        seen = torch.from_numpy(mask)
-        rows.append(net.statistics(torch.from_numpy(motion) * net.scale * seen[..., None], seen))
-    statistics = torch.cat(rows)
-    net.usual.data, net.spread.data = statistics.mean(0), statistics.std(0) + 1e-2
+    begin(net, *sampler.plain(WINDOWS_EACH))
     learnt = [parameter for parameter in net.parameters() if parameter.requires_grad]
     none = torch.nn.Parameter(torch.zeros(1))
     return MotionRun(net, deepcopy(net), optimiser_of(learnt, none, recipe.rate, recipe.decay))
 
 
+@torch.no_grad()
+def begin(net: MotionNet, motion: FloatArray, mask: FloatArray, weight: Doubles) -> None:
+    """Set what is usual, and the projection to the principal components of windows (N, T, F) that weigh `weight` (N,).
+
+    Each component is divided by the fourth root of its variance: half of a whitening, so that neither the few that
+    vary most nor the many that hardly vary rule the cosines.
+    """
+    share = torch.from_numpy(weight / weight.sum()).double()[:, None]
+    seen = net.correlations(torch.from_numpy(motion), torch.from_numpy(mask)).double()
+    usual = (seen * share).sum(0)
+    net.usual.data = usual.float()
+    net.spread.data = ((((seen - usual) ** 2) * share).sum(0).sqrt() + 1e-3).float()
+    x = net.standard(torch.from_numpy(motion), torch.from_numpy(mask)).double()
+    values, vectors = torch.linalg.eigh(x.T @ (x * share))
+    values, vectors = values.flip(0)[: net.size].clamp(min=1e-6), vectors.flip(1)[:, : net.size]
+    first = (vectors / values**0.25).T.float()
+    # To the size at which the loss and the dropout find it as any layer.
+    net.project.weight.data = first / float((x.float() @ first.T).norm(dim=1).mean())
+
+
 def _step(run: MotionRun, sampler: MotionSampler, recipe: MotionRecipe, done: float) -> float:
     set_rate(run.optimiser, recipe.rate, run.step, done)
     run.net.train()
-    motion, mask, people = sampler.batch(recipe.people, recipe.each)
-    embedding = run.net(torch.from_numpy(motion), torch.from_numpy(mask))
-    loss = contrastive_loss(embedding, torch.from_numpy(people), recipe.temperature)
+    batch = sampler.batch(recipe.people, recipe.each)
+    embedding = run.net(torch.from_numpy(batch.motion), torch.from_numpy(batch.mask))
+    who = torch.from_numpy(batch.person), torch.from_numpy(batch.recording)
+    loss = contrastive_loss(embedding, *who, recipe.temperature)
     run.optimiser.zero_grad()
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(run.net.parameters(), 2.0)
@@ -135,15 +156,19 @@ def _step(run: MotionRun, sampler: MotionSampler, recipe: MotionRecipe, done: fl
     return loss.item()
 
 
-def contrastive_loss(embedding: Tensor, people: Tensor, temperature: float) -> Tensor:
-    """Supervised contrastive loss of unit vectors (B, E) of people (B,); windows alone of their person do not count."""
-    self = torch.eye(len(people), dtype=torch.bool)
-    same = (people[:, None] == people[None]) & ~self
-    logits = (embedding @ embedding.T / temperature).masked_fill(self, -1e9)
+def contrastive_loss(embedding: Tensor, person: Tensor, recording: Tensor, temperature: float) -> Tensor:
+    """Supervised contrastive loss of unit vectors (B, E): windows of one person from different recordings together.
+
+    Windows of one recording are neither drawn together nor apart: they share a camera and a tracker's noise, and a net
+    that is paid for seeing those sees nothing else (`docs/persona.md`). Zero where nobody has two recordings.
+    """
+    own = (person[:, None] == person[None]) & (recording[:, None] == recording[None])
+    same = (person[:, None] == person[None]) & ~own
+    logits = (embedding @ embedding.T / temperature).masked_fill(own, -1e9)
     log_share = logits - logits.logsumexp(1, keepdim=True)
     counts = same.sum(1)
-    each = -(log_share * same).sum(1)[counts > 0] / counts[counts > 0]
-    return each.mean()
+    each = -(log_share * same).sum(1) / counts.clamp(min=1)
+    return each.sum() / (counts > 0).sum().clamp(min=1)
 
 
 @torch.no_grad()

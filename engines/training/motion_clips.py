@@ -38,8 +38,16 @@ class MotionClip:
     valid: NDArray[np.bool_]
     speech: NDArray[np.bool_]
 
-    def starts(self, hop: int = 1) -> NDArray[np.int64]:
-        """First steps of the windows that count, `hop` apart."""
+    def starts(self, hop: int = 1, shortest: int = STEPS) -> NDArray[np.int64]:
+        """First steps of the windows that count, `hop` apart; a whole recording of `shortest` steps is one of its own.
+
+        Training has use for recordings that are shorter than a window; what is judged is never that short.
+        """
+        if len(self.valid) < STEPS:
+            counts_alone = (
+                self.valid.sum() >= VALID * shortest and (self.valid & self.speech).sum() >= SPEECH * shortest
+            )
+            return np.zeros(int(len(self.valid) >= shortest and counts_alone), np.int64)
         at = np.arange(0, len(self.valid) - STEPS + 1, hop)
         counts = [np.concatenate([[0], np.cumsum(flags & self.valid)]) for flags in (self.valid, self.speech)]
         enough = [(c[at + STEPS] - c[at]) / STEPS >= share for c, share in zip(counts, (VALID, SPEECH), strict=True)]
@@ -47,16 +55,23 @@ class MotionClip:
 
     def window(self, start: int) -> tuple[FloatArray, FloatArray]:
         """Motion (STEPS, F), zero where no face was seen, and its mask (STEPS,)."""
-        mask = self.valid[start : start + STEPS].astype(np.float32)
-        return self.motion[start : start + STEPS] * mask[:, None], mask
+        seen = self.valid[start : start + STEPS].astype(np.float32)
+        mask = np.zeros(STEPS, np.float32)
+        mask[: len(seen)] = seen
+        motion = np.zeros((STEPS, self.motion.shape[1]), np.float32)
+        motion[: len(seen)] = self.motion[start : start + STEPS] * seen[:, None]
+        # Alone, a window has no neighbours to tell the velocity of its ends by.
+        motion[[0, -1], -HEAD:] = 0
+        return motion, mask
 
 
 @dataclass(frozen=True, slots=True)
 class Worsening:
     """How windows are made worse: chances of each, and how much at most.
 
-    `noise` is in deviations of each number; `still` is the longest smoothing in steps (deviation of the Gaussian);
-    `hold` the least frames a second that a sender may have had; `drop` the share of numbers that are left out.
+    `noise` is in deviations of each number; `smooth` the longest smoothing in steps (deviation of the Gaussian);
+    `hold` the least frames a second that a sender may have had; `drop` the share of numbers that are left out; `pace`
+    by how much faster or slower the window runs.
     """
 
     chance: float = 0.5
@@ -67,62 +82,91 @@ class Worsening:
     pace: float = 0.1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MotionBatch:
+    """B windows: `motion` (B, STEPS, F), `mask` (B, STEPS), whose `person` each is, and which `recording` of theirs."""
+
+    motion: FloatArray
+    mask: FloatArray
+    person: NDArray[np.int64]
+    recording: NDArray[np.int64]
+
+
 class MotionSampler:
     """Random windows, some of each of some people: from different recordings where there are several."""
 
     def __init__(
-        self, clips: Sequence[MotionClip], worsening: Worsening, mirror: FloatArray | None = None, seed: int = 0
+        self,
+        clips: Sequence[MotionClip],
+        worsening: Worsening,
+        mirror: FloatArray | None = None,
+        seed: int = 0,
+        shortest: int = STEPS,
     ) -> None:
         people: dict[str, list[tuple[MotionClip, NDArray[np.int64]]]] = {}
         for clip in clips:
-            starts = clip.starts()
+            starts = clip.starts(shortest=shortest)
             if len(starts):
                 people.setdefault(clip.person, []).append((clip, starts))
-        # One window has nothing that it could be like.
-        self._people = [own for own in people.values() if len(own) > 1 or np.ptp(own[0][1]) >= STEPS // 3]
+        self._people = list(people.values())
         if len(self._people) < 2:
-            raise TrainingError("fewer than two people have two windows of 3 s of speech: add longer clips")
+            raise TrainingError("fewer than two people have a window of 3 s of speech: add longer clips")
         rows = np.concatenate([clip.motion[clip.valid] for own in self._people for clip, _ in own])
         self.scale = rows.std(0) + 1e-6
+        several = [number for number, own in enumerate(self._people) if len(own) > 1]
+        # Where nobody has two recordings there is nothing better than two parts of one.
+        self.across = len(several) > 0
+        self._several = several if self.across else list(range(len(self._people)))
         self._worsening, self._mirror = worsening, mirror
         self._random = np.random.default_rng(seed)
 
-    @property
-    def people(self) -> int:
-        """How many people have windows to be trained on."""
-        return len(self._people)
-
-    def batch(self, people: int, each: int) -> tuple[FloatArray, FloatArray, NDArray[np.int64]]:
-        """Motion (B, STEPS, F), mask (B, STEPS), and whose each window is (B,); B is `people` times `each`.
+    def batch(self, people: int, each: int) -> MotionBatch:
+        """Draw `each` windows of `people` people, half of them, where there are so many, with several recordings.
 
         A mirrored person is another person: all their windows are mirrored alike.
         """
-        random, count = self._random, len(self._people)
-        both = 2 * count if self._mirror is not None else count
+        random = self._random
+        first = random.choice(self._several, min(max(people // 2, 1), len(self._several)), replace=False)
+        rest = np.setdiff1d(np.arange(len(self._people)), first)
+        drawn = [*first, *random.choice(rest, min(people - len(first), len(rest)), replace=False)]
         motions, masks, labels = [], [], []
-        for person in random.choice(both, min(people, both), replace=False):
-            for motion, mask in self._windows(self._people[person % count], each):
-                if person >= count and self._mirror is not None:
-                    motion = motion @ self._mirror
-                motions.append(worsen(motion, mask, self.scale, self._worsening, random))
+        recordings: list[int] = []
+        for person in drawn:
+            flip = self._mirror is not None and random.random() < 0.5
+            for number, motion, mask in self._windows(self._people[person], each):
+                turned = motion @ self._mirror if flip and self._mirror is not None else motion
+                motions.append(worsen(turned, mask, self.scale, self._worsening, random))
                 masks.append(mask)
                 labels.append(person)
-        return np.stack(motions).astype(np.float32), np.stack(masks), np.array(labels, np.int64)
+                recordings.append(number if self.across else len(recordings))
+        return MotionBatch(
+            np.stack(motions), np.stack(masks), np.array(labels, np.int64), np.array(recordings, np.int64)
+        )
+
+    def plain(self, each: int) -> tuple[FloatArray, FloatArray, NDArray[np.float64]]:
+        """Up to `each` windows of every person as they are: motion, mask, and weights (N,) that make people equal."""
+        motions, masks, weights = [], [], []
+        for own in self._people:
+            every = [(clip, int(start)) for clip, starts in own for start in starts]
+            at = np.linspace(0, len(every) - 1, min(each, len(every))).round().astype(int)
+            picked = [every[n][0].window(every[n][1]) for n in at]
+            motions += [motion for motion, _ in picked]
+            masks += [mask for _, mask in picked]
+            weights += [1 / len(picked)] * len(picked)
+        return np.stack(motions), np.stack(masks), np.array(weights)
 
     def _windows(
         self, own: list[tuple[MotionClip, NDArray[np.int64]]], each: int
-    ) -> list[tuple[FloatArray, FloatArray]]:
+    ) -> list[tuple[int, FloatArray, FloatArray]]:
+        """Windows with the number of their recording; those of one recording are from parts that follow each other."""
         random = self._random
-        if len(own) >= each:
-            picked = [own[n] for n in random.choice(len(own), each, replace=False)]
-            return [clip.window(int(random.choice(starts))) for clip, starts in picked]
+        order = random.permutation(len(own))
         found = []
-        for number in range(each):
-            clip, starts = own[number % len(own)]
-            # Windows of one recording come from parts of it that follow each other, so that they rarely overlap.
-            part, parts = number // len(own), -(-each // len(own))
-            at = (part + random.random()) / parts
-            found.append(clip.window(int(starts[min(int(at * len(starts)), len(starts) - 1)])))
+        for place in range(each):
+            number = int(order[place % len(own)])
+            clip, starts = own[number]
+            at = (place // len(own) + random.random()) / -(-each // len(own))
+            found.append((number, *clip.window(int(starts[min(int(at * len(starts)), len(starts) - 1)]))))
         return found
 
 
@@ -181,7 +225,9 @@ def _at(motion: FloatArray, at: NDArray[np.float64]) -> FloatArray:
 def _noisy(motion: FloatArray, size: FloatArray, random: np.random.Generator) -> FloatArray:
     """Add what an unsteady tracker adds: each step apart, and to the velocities of the head what that makes of them."""
     noise = random.standard_normal(motion.shape) * size
-    noise[:, -HEAD:] = np.diff(noise[:, -2 * HEAD : -HEAD], axis=0, prepend=noise[:1, -2 * HEAD : -HEAD]) * RATE
+    head = noise[:, -2 * HEAD : -HEAD]
+    noise[:, -HEAD:] = 0
+    noise[1:-1, -HEAD:] = (head[2:] - head[:-2]) * (RATE / 2)
     return np.asarray(motion + noise, np.float32)
 
 

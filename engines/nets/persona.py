@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 STEPS = 75
 VOICE = 128
+# Deviations beyond which nothing is told apart.
+FARTHEST = 8.0
 TARGETS = ("v", "x0")
 _FREQUENCIES = 32
 _BLOCKED = -1e4
@@ -179,11 +181,15 @@ class Reconstruction(nn.Module):
         self, motion: Tensor, voice: Tensor, mask: Tensor, tokens: Tensor, timestep: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Error (N, 75), zero where masked, and the denoised windows (N, 75, M) in the units of `motion`."""
-        clean = motion / self.scale * mask[:, :, None]
+        clean = self.clean(motion, mask)
         keep, share = schedule(timestep)
         denoised = self.net(keep * clean + share * noise, voice, mask, tokens, timestep)
         error = ((denoised - clean).square() * self.weight).mean(2) * mask
         return error, denoised * self.scale
+
+    def clean(self, motion: Tensor, mask: Tensor) -> Tensor:
+        """Bring windows to one size: a tracker that slips for a moment must not be all that an error tells of."""
+        return (motion / self.scale).clamp(-FARTHEST, FARTHEST) * mask[:, :, None]
 
 
 def window_loss(error: Tensor, mask: Tensor) -> Tensor:

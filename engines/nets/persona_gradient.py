@@ -122,7 +122,7 @@ class TokenGradient(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Loss and gradient; the inputs are those of `Reconstruction`."""
         net, size = self.model.net, self.model.net.shape
-        clean = motion / self.model.scale * mask[:, :, None]
+        clean = self.model.clean(motion, mask)
         keep, share = schedule(timestep)
         noisy = keep * clean + share * noise
         x, angle, bias = net.enter(noisy, voice, mask, timestep)

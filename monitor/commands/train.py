@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import train_calibration, train_faces, train_heads, train_pairs, train_people
+from monitor.commands import train_calibration, train_faces, train_heads, train_pairs, train_people, train_persona
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +31,7 @@ app.command("faces")(train_faces.command)
 app.command("calibration")(train_calibration.command)
 app.command("pairs")(train_pairs.command)
 app.command("people")(train_people.command)
+app.command("persona")(train_persona.command)
 
 
 @app.command("speech")

@@ -1,0 +1,117 @@
+"""From recordings of people who speak to what the recipes of movement take: the one place where the two meet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from engines.training.motion_clips import MotionClip
+from engines.training.persona_data import NOBODY, PersonaClip
+from monitor.corpus import RESEARCH_SPLIT, CorpusError, Row, workers_here
+from monitor.face.expression import ExpressionBasis, neutral_of, with_velocity
+from monitor.motion import ClipMotion, learn_basis, load_motions
+from monitor.training import training_rows
+
+# Names of the splits that are shipped, and in them the subjects under whose names several people were put.
+SPLITS = ("persona", "research")
+SEVERAL = frozenset({"anchors"})
+LEAST_STEPS = 20
+Tick = Callable[[str | None], None]
+Found = tuple[Row, ClipMotion]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MovingPeople:
+    """Clips for both models, in a basis that was learnt from those to train on."""
+
+    basis: ExpressionBasis
+    training: list[PersonaClip]
+    held_out: list[PersonaClip]
+    companion: list[MotionClip]
+    companion_held_out: list[MotionClip]
+
+
+def moving_rows(data: Path, split: Path | None, hold_out: str, most: int = 0) -> list[Row]:
+    """Genuine clips of a manifest or a folder, in the folds of a split; at most `most`, two of each person first, 0 being all.
+
+    Raises `CorpusError`.
+    """
+    shipped = {name: RESEARCH_SPLIT.with_name(f"{name}.csv") for name in SPLITS}
+    rows = training_rows(data, shipped.get(str(split), split) if split else None, hold_out)
+    if most and len(rows) > most:
+        seen: Counter[str] = Counter()
+        turns = []
+        for row in rows:
+            turns.append(seen[row.subject] // 2)
+            seen[row.subject] += 1
+        chosen = sorted(range(len(rows)), key=lambda n: turns[n])[:most]
+        rows = [rows[n] for n in sorted(chosen)]
+    return rows
+
+
+def read_motions(rows: Sequence[Row], cache: Path, packs: Path, tick: Tick) -> list[Found]:
+    """How the face of each clip moves, of those that show one speaking face; `tick` is told what could not be used.
+
+    Raises `CorpusError` when nothing is left.
+    """
+    found: list[Found] = []
+    for row, clip in load_motions(rows, cache, workers_here(), lambda _: None, packs=packs):
+        problem = clip if isinstance(clip, str) else _problem(row, clip)
+        tick(problem)
+        if not problem and isinstance(clip, ClipMotion):
+            found.append((row, clip))
+    if not found:
+        raise CorpusError("no clip shows one speaking face: check the data")
+    return found
+
+
+def _problem(row: Row, clip: ClipMotion) -> str | None:
+    if clip.faces > 1:
+        return f"{row.path.name}: several faces leave open who speaks"
+    if np.count_nonzero(clip.valid) < LEAST_STEPS or not (clip.valid & clip.speech).any():
+        return f"{row.path.name}: too little of one speaking face"
+    return None
+
+
+def moving_people(
+    found: Sequence[Found], hold_out: str, components: int, several: Collection[str], kept: Path
+) -> MovingPeople:
+    """Make clips for both models; the basis is that of the file `kept`, or learnt from the clips to train on.
+
+    Clips of a subject in `several` are of people who cannot be told apart: such teach the first model no tokens, and
+    the second nothing. Raises `CorpusError` without clips to train on, `TrainingError` where they make no basis.
+    """
+    learnt = [(row.subject, clip) for row, clip in found if row.fold != hold_out]
+    if not learnt:
+        raise CorpusError(f"every clip is in the fold {hold_out!r}: hold out another one")
+    if kept.exists():
+        basis = ExpressionBasis.from_bytes(kept.read_bytes())
+    else:
+        basis = learn_basis(learnt, components)
+        kept.write_bytes(basis.to_bytes())
+    parts: tuple[list[PersonaClip], list[PersonaClip]] = ([], [])
+    beside: tuple[list[MotionClip], list[MotionClip]] = ([], [])
+    for row, clip in found:
+        side = int(row.fold == hold_out)
+        one = persona_clip(row, clip, basis)
+        known = row.subject not in several
+        parts[side].append(one if known else replace(one, person=NOBODY))
+        if known:
+            beside[side].append(motion_clip(one))
+    return MovingPeople(basis, parts[0], parts[1], beside[0], beside[1])
+
+
+def persona_clip(row: Row, clip: ClipMotion, basis: ExpressionBasis) -> PersonaClip:
+    """Tell a clip in a basis, less its own neutral face; zero where there is none."""
+    motion = clip.motion(basis)
+    motion = np.where(clip.valid[:, None], motion - neutral_of(motion, clip.valid), 0).astype(np.float32)
+    return PersonaClip(row.name, row.subject, motion, clip.voice, clip.valid, clip.speech)
+
+
+def motion_clip(clip: PersonaClip) -> MotionClip:
+    """Give what the companion takes of a clip: no voice, and the head's velocity."""
+    return MotionClip(clip.name, clip.person, with_velocity(clip.motion, clip.valid), clip.valid, clip.speech)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engines.training.measures import auc, curve, eer, tpr_at
-from monitor.evaluation import Result, bootstrap, by_method, by_subject, summarise, worst_method
+from monitor.evaluation import Result, bootstrap, by_method, by_subject, of_interest, summarise, worst_method
 from monitor.rates import apcer_at_bpcer, bpcer_at_apcer
 
 Floats = NDArray[np.float64]
@@ -225,3 +225,25 @@ def test_every_subject_has_a_row() -> None:
         "a": {"auc": 0.5, "mean_fake": 1.0, "mean_real": 1.0, "fake": 1, "real": 2, "abstained": 0},
         "b": {"auc": None, "mean_fake": 3.0, "mean_real": None, "fake": 1, "real": 0, "abstained": 1},
     }
+
+
+def test_persons_of_interest_are_claimed_people() -> None:
+    def result(clip: str, label: str, subject: str, score: float | None) -> Result:
+        return Result(clip, label, label, subject, score, None)
+
+    found = [
+        result("a1", "real", "ann", 0.0),
+        result("b1", "real", "bob", 5.0),
+        # Bob's clip with Ann's face claims to be Ann: above her, below him.
+        result("swap", "fake", "bob", 1.0),
+        result("own", "fake", "bob", 4.0),
+        result("nobody", "fake", "bob", 9.0),
+    ]
+    told = of_interest(found, {"a1": "ann", "b1": "bob", "swap": "ann", "own": "bob"})
+    assert told["auc"] == 0.5
+    assert told["people"] == 2
+    assert {name: row["auc"] for name, row in told["by_person"].items()} == {"ann": 1.0, "bob": 0.0}
+    assert (told["auc_low"], told["auc_high"]) == (0.0, 1.0)
+    alone = of_interest(found, {"a1": "ann", "swap": "ann"})
+    assert (alone["auc"], alone["auc_low"], alone["people"]) == (1.0, None, 1)
+    assert of_interest([], {})["auc"] is None

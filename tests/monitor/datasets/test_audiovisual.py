@@ -127,6 +127,12 @@ def test_kodf_is_known_by_its_names(tmp_path: Path) -> None:
         ("real", "real", actor),
         ("real", "real", "100001"),
     ]
+    # The face of a swap is its source's; whom nothing genuine shows, and whoever has one clip, has no reference.
+    assert {row.method: [path.name for path in row.reference] for row in found.rows} == {
+        "audio-driven": [],
+        "dfl": ["100001_002.mp4"],
+        "real": [],
+    }
     with pytest.raises(CorpusError, match="no official split"):
         read_dataset(root, None, Wanted("test"))
     with pytest.raises(CorpusError, match="does not look like KoDF: it has no genuine clips"):

@@ -38,6 +38,19 @@ def test_dftimit_with_the_genuine_clips_of_vidtimit(timit: Path) -> None:
     assert found.rows[-1].path == timit / "VidTIMIT/fadg0/video/sa1"
 
 
+def test_dftimit_refers_to_whose_face_is_worn(timit: Path) -> None:
+    touch(timit / "VidTIMIT/fadg0/video", ["sx289/001"])
+    touch(timit / "VidTIMIT/fram1/video", ["sa1/001", "sa2/001"])
+    touch(timit / "DeepfakeTIMIT/higher_quality", ["fram1/sa1-video-fadg0.avi"])
+    rows = read_dataset(timit)[1].rows
+    worn = {row.name.removeprefix("DeepfakeTIMIT/"): row.reference for row in rows}
+    own = timit / "VidTIMIT"
+    assert worn["higher_quality/fadg0/sa1-video-fram1.avi"] == (own / "fram1/video/sa1",)
+    assert worn["higher_quality/fram1/sa1-video-fadg0.avi"] == (own / "fadg0/video/sa1",)
+    assert worn["VidTIMIT/fadg0/video/sa1"] == (own / "fadg0/video/sx289",)
+    assert rows[-1].reference_sounds == (None,)
+
+
 def test_dftimit_beside_vidtimit_made_into_videos(timit: Path) -> None:
     (timit / "VidTIMIT").rename(timit / "old")
     touch(timit / "VidTIMIT/fadg0", ["sa1.avi", "sa1.wav"])

@@ -40,7 +40,7 @@ MOMENTS = 320
 # The share of the time that reading takes; encoding the ladder takes the rest.
 READING = 0.6
 # The share of both where movement is learnt besides.
-LEARNT = 0.3
+LEARNT = 0.7
 # Looks at a clip that is not in the gallery, to see who is in it.
 WITNESSES = 4
 

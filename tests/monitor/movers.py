@@ -6,10 +6,14 @@ moves the face, and the error is how far the movement lies from that.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from engines.base import Arrays, FloatArray, Manifest, TensorSpec, check_inputs
 from monitor.detectors.motion import MotionPopulation
@@ -19,6 +23,7 @@ from monitor.detectors.reconstruction import Tokens
 from monitor.face.expression import HEAD, SHAPE, ExpressionBasis
 from monitor.grid import RATE
 from monitor.movement import PersonaEngines
+from tests.engines import packs
 
 SIZE, VOICE, TOKENS = 4, 128, 2
 WIDTH = SIZE + HEAD
@@ -61,7 +66,7 @@ def _manifest(
     return Manifest(name, "0", f"{name:-<64}", given, made, "", "", about)
 
 
-_WINDOW = {
+WINDOW = {
     "motion": (STEPS, WIDTH),
     "voice": (STEPS, VOICE),
     "mask": (STEPS,),
@@ -69,7 +74,7 @@ _WINDOW = {
     "timestep": (1,),
     "noise": (STEPS, WIDTH),
 }
-_PLAN = {"timesteps": [0.3, 0.6], "noises": 1, "noise_seed": 1, "steps": STEPS, "features": WIDTH}
+PLAN = {"timesteps": [0.3, 0.6], "noises": 1, "noise_seed": 1, "steps": STEPS, "features": WIDTH}
 
 
 @dataclass
@@ -77,7 +82,7 @@ class Persona:
     """The error of a window beside what the tokens say."""
 
     manifest: Manifest = field(
-        default_factory=lambda: _manifest("persona", _WINDOW, {"error": (STEPS,)}, voice="v", **_PLAN)
+        default_factory=lambda: _manifest("persona", WINDOW, {"error": (STEPS,)}, voice="v", **PLAN)
     )
     batches: list[int] = field(default_factory=list)
 
@@ -95,9 +100,7 @@ class Fit:
     """The loss of a window and its gradient with respect to the tokens."""
 
     manifest: Manifest = field(
-        default_factory=lambda: _manifest(
-            "persona_tokens", _WINDOW, {"loss": (1,), "gradient": (TOKENS, WIDTH)}, **_PLAN
-        )
+        default_factory=lambda: _manifest("persona_tokens", WINDOW, {"loss": (1,), "gradient": (TOKENS, WIDTH)}, **PLAN)
     )
 
     def run(self, inputs: Arrays) -> dict[str, FloatArray]:
@@ -111,6 +114,34 @@ class Fit:
 
     def warm_up(self) -> None:
         pass
+
+
+def model(inputs: Mapping[str, tuple[int, ...]], output: str) -> bytes:
+    """A graph whose answer (STEPS,) is the mean square of the motion at each step; the rest is taken and ignored."""
+    none = numpy_helper.from_array(np.zeros((), np.float32), "none")
+    nodes = [
+        helper.make_node("Mul", ["motion", "motion"], ["square"]),
+        helper.make_node("ReduceMean", ["square"], ["answer0"], axes=[2], keepdims=0),
+    ]
+    for n, (name, shape) in enumerate([item for item in inputs.items() if item[0] != "motion"]):
+        axes = list(range(1, len(shape) + 1))
+        nodes += [
+            helper.make_node("ReduceMean", [name], [f"mean{n}"], axes=axes, keepdims=0),
+            helper.make_node("Unsqueeze", [f"mean{n}", "one"], [f"column{n}"]),
+            helper.make_node("Mul", [f"column{n}", "none"], [f"nothing{n}"]),
+            helper.make_node("Add", [f"answer{n}", f"nothing{n}"], [f"answer{n + 1}"]),
+        ]
+    nodes.append(helper.make_node("Identity", [f"answer{len(inputs) - 1}"], [output]))
+
+    def value(name: str, *shape: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
+
+    given = [value(name, *shape) for name, shape in inputs.items()]
+    constants = [none, numpy_helper.from_array(np.array([1]), "one")]
+    graph = helper.make_graph(nodes, "movement", given, [value(output, STEPS)], constants)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    data: bytes = made.SerializeToString()
+    return data
 
 
 def _residual(inputs: Arrays) -> FloatArray:
@@ -152,3 +183,21 @@ def people(engines: PersonaEngines, count: int = 40) -> PersonaPeople:
     seconds = np.tile(np.repeat([1.5, 5.0], [6, 4]), count)
     scores = random.standard_normal((len(seconds), 2))
     return PersonaPeople(engines.key, -0.5, 0.2, 0.05, scores, seconds, np.repeat(np.arange(count), 10))
+
+
+def write_packs(folder: Path, voice: str) -> None:
+    """A folder with packs of movement: the error is how much somebody moves, whoever they are."""
+    kinds = {
+        "persona": ({**WINDOW}, {"error": (STEPS,)}, {"voice": voice, **PLAN}),
+        "persona_tokens": ({**WINDOW}, {"loss": (STEPS,)}, {}),
+        "motion": ({"motion": (STEPS, WIDTH + HEAD), "mask": (STEPS,)}, {"embedding": (STEPS,)}, {}),
+    }
+    for name, (inputs, outputs, about) in kinds.items():
+        given, told = (tuple(TensorSpec(*item) for item in specs.items()) for specs in (inputs, outputs))
+        graph = model(inputs, next(iter(outputs)))
+        packs.write(folder, name=name, model=graph, inputs=given, outputs=told, preprocessing=about)
+    made_up = engines()
+    assert made_up.population is not None
+    (folder / "persona/basis.npz").write_bytes(basis().to_bytes())
+    (folder / "persona/tokens.npz").write_bytes(made_up.tokens.to_bytes())
+    (folder / "motion/population.npz").write_bytes(made_up.population.to_bytes())

@@ -9,17 +9,19 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
-from engines.base import MODELS, EngineError
+from engines.base import MODELS, EngineError, load_pack
 from engines.load import pack_names
 from monitor import cli
 from monitor.commands import doctor
 from monitor.config import ConfigError, load
 from monitor.tap.source import SourceError
+from tests.monitor import movers
 
 COMMANDS = [
     "serve",
@@ -265,7 +267,17 @@ def test_doctor_looks_for_the_identity_encoder(tmp_path: Path) -> None:
 def test_doctor_looks_for_the_models_of_movement(tmp_path: Path) -> None:
     absent = doctor.movement(tmp_path)
     assert (absent.state, "enrolled" in absent.detail) == ("optional", True)
-    (tmp_path / "persona").mkdir()
+    movers.write_packs(tmp_path, "a voice")
+    unknown = doctor.movement(tmp_path)
+    assert (unknown.state, unknown.remedy) == ("optional", "sidewitness train people")
+    key = load_pack(tmp_path / "persona").manifest.sha256[:16]
+    people = replace(movers.people(movers.engines()), key=f"{key}-")
+    (tmp_path / "persona/people.npz").write_bytes(people.to_bytes())
+    whole = doctor.movement(tmp_path)
+    assert (whole.state, "beside motion, 40 genuine people" in whole.detail) == ("ok", True)
+    (tmp_path / "motion/population.npz").unlink()
+    assert "alone, without motion" in doctor.movement(tmp_path).detail
+    (tmp_path / "persona_tokens/manifest.json").unlink()
     assert doctor.movement(tmp_path).state == "failed"
     assert doctor.movement().state in ("ok", "optional")
 

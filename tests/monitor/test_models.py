@@ -7,18 +7,23 @@ from pathlib import Path
 import pytest
 
 from engines.base import MODELS, EngineError
+from engines.load import load_engine
+from monitor.detectors.motion_windows import STEPS
 from monitor.detectors.population import FILE
 from monitor.models import (
     ARTEFACTS,
     CALIBRATION,
     LIPS,
+    VOICE,
     home,
     load_calibration,
     load_face_encoders,
     load_models,
+    load_people,
+    load_persona,
     load_population,
 )
-from tests.monitor import people
+from tests.monitor import movers, people
 
 
 @pytest.mark.parametrize(
@@ -70,3 +75,42 @@ def test_a_population_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"population.npz cannot be read \(PopulationError\): reinstall") as caught:
         load_population(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_models_of_movement_are_loaded_with_what_lies_beside_them(tmp_path: Path) -> None:
+    movers.write_packs(tmp_path, "a voice")
+    found = load_persona(tmp_path, "onnx")
+    assert found is not None
+    assert found.has_companion
+    assert found.fit is not None
+    assert found.fit() is found.fit()
+    (window,) = movers.windows(0, 3.1)
+    assert found.distances([window], found.tokens.start).gap.tolist() == [0.0]
+    assert found.embed([window]).shape == (1, STEPS)
+    (tmp_path / "motion/population.npz").unlink()
+    (tmp_path / "persona_tokens").rename(tmp_path / "gone")
+    alone = load_persona(tmp_path, "onnx")
+    assert alone is not None
+    assert not alone.has_companion
+    assert alone.fit is None
+    assert alone.key.split("-")[0] == found.key.split("-")[0]
+
+
+def test_movement_is_not_compared_beside_another_voice_encoder(tmp_path: Path) -> None:
+    movers.write_packs(tmp_path, "a voice")
+    assert load_persona(tmp_path, "onnx", load_engine(VOICE, "onnx")) is None
+    assert load_persona(tmp_path / "nothing here", "onnx") is None
+
+
+def test_what_lies_beside_the_models_of_movement_is_refused_in_one_line(tmp_path: Path) -> None:
+    movers.write_packs(tmp_path, "a voice")
+    assert load_people(tmp_path) is None
+    (tmp_path / "persona/people.npz").write_bytes(movers.people(movers.engines()).to_bytes())
+    assert load_people(tmp_path) is not None
+    for name, error in (("people.npz", "PersonaError"), ("tokens.npz", "TokensError"), ("basis.npz", "BasisError")):
+        (tmp_path / "persona" / name).write_bytes(b"nothing")
+        with pytest.raises(EngineError, match=rf"{name} cannot be read \({error}\): reinstall"):
+            load_people(tmp_path) if name == "people.npz" else load_persona(tmp_path, "onnx")
+        (tmp_path / "persona" / name).unlink()
+    with pytest.raises(EngineError, match=r"lacks basis.npz or tokens.npz: reinstall"):
+        load_persona(tmp_path, "onnx")

@@ -36,9 +36,9 @@ class MovingPeople:
 
 
 def moving_rows(data: Path, split: Path | None, hold_out: str, most: int = 0) -> list[Row]:
-    """Genuine clips of a manifest or a folder, in the folds of a split; at most `most`, two of each person first, 0 being all.
+    """Genuine clips of a manifest or a folder, in the folds of a split.
 
-    Raises `CorpusError`.
+    With `most` at most so many of them, two of each person before more. Raises `CorpusError`.
     """
     shipped = {name: RESEARCH_SPLIT.with_name(f"{name}.csv") for name in SPLITS}
     rows = training_rows(data, shipped.get(str(split), split) if split else None, hold_out)

@@ -96,7 +96,9 @@ def run(study: Study) -> tuple[dict[str, Any], PersonaPeople]:
     people = crowd.people
     if study.compressed:
         again = _again(study, faced, measurers)
-        told["small call"] = _cost(rows, list(rows_of(crowd, confounds, again)), groups)
+        small = list(rows_of(crowd, confounds, again))
+        write_rows(small, study.out / "pieces-small.csv")
+        told["small call"] = _cost(rows, small, groups)
         people = gather(faced, crowd.people.key, again).people
     probes = list(probes_of(crowd, confounds))
     if probes:

@@ -20,6 +20,7 @@ from monitor.detectors.persona import PersonaError, PersonaPeople
 from monitor.detectors.population import Population, PopulationError
 from monitor.detectors.reconstruction import Tokens, TokensError
 from monitor.face.encoders import FaceEncoders
+from monitor.face.expression import LANDMARKS as TOLD_LIVE
 from monitor.face.expression import BasisError, ExpressionBasis
 from monitor.movement import PersonaEngines
 from monitor.wants import DEFAULT, Wants, wants_of
@@ -75,6 +76,9 @@ def load_models(engine: EngineName = "openvino", folder: Path = MODELS) -> Model
     calibration, faces = load_calibration(folder), load_face_encoders(folder, engine)
     population = load_population(folder) if faces else None
     persona = load_persona(folder, engine, speech.voice)
+    if persona is not None and persona.basis.name != TOLD_LIVE:
+        # Coefficients of other trackers come in files: nothing tells them in a call.
+        persona = None
     people = load_people(folder) if persona else None
     return Models(
         detector, landmarks, speech.lips, speech.voice, calibration, speech.wants, faces, population, persona, people

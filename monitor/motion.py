@@ -42,7 +42,7 @@ from monitor.voice.stream import VoiceChunk, VoiceStream
 # Raised whenever the motion of a clip would change.
 MOTION = 1
 CHUNK = 25
-# Components of a basis: 95 % of a stranger's variance takes ten to thirteen (docs/persona.md).
+# Components of a basis: they tell at least 95.8 % of the variance of each of 53 held-out people (docs/persona.md).
 SIZE = 24
 _NO_PICTURE = np.zeros((0, 0), np.uint8)
 

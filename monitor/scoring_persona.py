@@ -18,6 +18,7 @@ from monitor.clip_detector import SCORING, Job
 from monitor.corpus import Row, digest
 from monitor.detectors.motion_windows import MotionWindow
 from monitor.detectors.persona import FILE, PersonaDetector, PersonaReference, usual_distance
+from monitor.face.coefficients import beside
 from monitor.features import Change, ClipFeatures
 from monitor.identity.movement import learn
 from monitor.identity.personalise import PersonaliseConfig
@@ -91,6 +92,8 @@ class PersonaScorer:
         if reference is None:
             return Outcome(None, Reason.NOT_ENROLLED.value)
         part = self._watch(row, job.change)
+        if part.footage.motion.name != self._engines.basis.name:
+            return Outcome(None, Reason.NOT_CALIBRATED.value)
         windows = self._windows(part, HOP)
         if not windows:
             return Outcome(None, Reason.TOO_LITTLE_SPEECH.value)
@@ -119,8 +122,11 @@ class PersonaScorer:
             with np.load(kept, allow_pickle=False) as held:
                 known = dict(held)
             return self._placed(PersonaReference.of(known)) if known else None
-        rows = [Row(path, path.name, "real", "real", "", sound=sound) for path, sound in clips]
-        parts = [self._windows(self._watch(row), ENROL_HOP) for row in rows]
+        rows = [
+            Row(path, path.name, "real", "real", "", sound=sound, coefficients=beside(path)) for path, sound in clips
+        ]
+        watched = [part for part in map(self._watch, rows) if part.footage.motion.name == self._engines.basis.name]
+        parts = [self._windows(part, ENROL_HOP) for part in watched]
         found = learn(parts, self._engines, self._people)
         kept.parent.mkdir(parents=True, exist_ok=True)
         whole = kept.with_suffix(f".{os.getpid()}.part.npz")

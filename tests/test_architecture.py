@@ -13,6 +13,7 @@ PURE = (
     "monitor/clock.py",
     "monitor/window.py",
     "monitor/grid.py",
+    "monitor/face/expression.py",
     "monitor/types.py",
     "monitor/evaluation.py",
     "monitor/rates.py",

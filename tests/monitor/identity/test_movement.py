@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines.base import EngineError
+from monitor import cli
+from monitor.config import Settings
 from monitor.grid import RATE
 from monitor.identity.asked import EnrolConfig
-from monitor.identity.enrol import LEARNT, Enrolment, enrol
+from monitor.identity.enrol import LEARNT
 from monitor.identity.movement import Movement, learn, seconds_of, thin
+from monitor.identity.opening import open_vault
 from monitor.identity.personalise import PersonaliseConfig
 from monitor.identity.reference import Reference
+from monitor.identity.registry import Identities
 from monitor.models import Models
 from monitor.movement import PersonaEngines
 from monitor.scan import scan
 from monitor.types import Reason
 from monitor.window import Stretch
 from tests.monitor import movers, people
+from tests.monitor.identity.build import JANE
 
 QUICK = PersonaliseConfig(steps=40, batch=8, rate=0.2)
 
@@ -122,47 +130,50 @@ def moving(unidentified: Models) -> Models:
     return replace(unidentified, persona=engines, people=movers.people(engines))
 
 
-@pytest.fixture(scope="module")
-def told() -> list[tuple[str, float]]:
-    return []
-
-
-@pytest.fixture(scope="module")
-def made(moving: Models, data_dir: Path, told: list[tuple[str, float]]) -> Enrolment:
-    clip = data_dir / "clips/real/LivePortrait__d10.mp4"
-    config = EnrolConfig(min_face_seconds=8.0, min_speech_seconds=4.0, gallery=12, require_identity=False)
-    return enrol([clip], moving, config, lambda what, share: told.append((what, share)))
-
-
-@pytest.mark.data
-def test_an_enrolment_learns_movement_last_and_says_so(made: Enrolment, told: list[tuple[str, float]]) -> None:
-    persona = made.reference.persona
-    assert persona is not None
-    assert len(persona.own) > 10
-    assert made.quality.movement_seconds > 6
-    assert not any("moves" in line for line in made.quality.advice)
-    assert np.isfinite(persona.own).all()
-    shares = [share for _, share in told]
-    assert shares == sorted(shares)
-    learning = [share for what, share in told if what == "learning how the person moves when they speak"]
-    assert [learning[0], learning[-1]] == pytest.approx([LEARNT, 1.0])
-    assert len(learning) > 5
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moving: Models) -> Path:
+    """A state directory for commands, which run on these models and ask for little."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"SIDEWITNESS_{name.upper()}", raising=False)
+    monkeypatch.setenv("SIDEWITNESS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("monitor.models.load_models", lambda *_: moving)
+    less = partial(EnrolConfig, min_face_seconds=8.0, min_speech_seconds=4.0, gallery=12)
+    monkeypatch.setattr("monitor.identity.asked.EnrolConfig", less)
+    return tmp_path / "state"
 
 
 @pytest.mark.data
-def test_a_scan_compares_movement_and_tells_its_moments(made: Enrolment, moving: Models, data_dir: Path) -> None:
-    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
-    found = scan(clip, moving, identity="Jane Doe", reference=made.reference)
-    score = found.scores[2]
-    assert (score.detector, score.reason) == ("persona", None)
-    assert 0 < (score.p_value or 0) <= 1
-    timeline = score.evidence["timeline"]
-    assert score.evidence["windows"] == len(timeline) > 3
-    assert [moment["at"] for moment in timeline] == sorted(moment["at"] for moment in timeline)
-    assert 3 < timeline[-1]["at"] < found.seconds
-    assert 2 < score.evidence["speech_seconds"] < found.seconds
-    assert set(score.evidence) == {"distance", "companion", "speech_seconds", "windows", "timeline"}
-    assert "Jane Doe" not in json.dumps(found.as_json())
+def test_movement_is_enrolled_sealed_and_compared_by_a_scan(
+    state: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, other = (str(data_dir / f"clips/real/LivePortrait__{name}.mp4") for name in ("d10", "d12"))
+    assert cli.run(["enroll", JANE, own, "--consent-by", JANE, "--without-identity", "--json"]) == 0
+    said = capsys.readouterr()
+    quality = json.loads(said.out)["quality"]
+    assert quality["movement_seconds"] > 6
+    assert not any("moves" in line for line in quality["advice"])
+    shares = [int(share) for share in re.findall(r"learning how the person moves when they speak \((\d+)%\)", said.err)]
+    assert shares[0] == round(100 * LEARNT)
+    assert len(shares) >= 3
+    with closing(open_vault(Settings(state_dir=state))) as vault:
+        reference = Identities(vault).reference(JANE)
+    assert reference is not None
+    assert reference.persona is not None
+    assert len(reference.persona.own) > 10
+    assert np.isfinite(reference.persona.own).all()
+    assert cli.run(["scan", other, "--identity", JANE, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    score = found["scores"]["persona"]
+    assert score["reason"] is None
+    assert 0 < score["p_value"] <= 1
+    evidence = score["evidence"]
+    assert set(evidence) == {"distance", "companion", "speech_seconds", "windows", "timeline"}
+    moments = [moment["at"] for moment in evidence["timeline"]]
+    assert evidence["windows"] == len(moments) > 3
+    assert moments == sorted(moments)
+    assert 3 < moments[-1] < found["seconds"]
+    assert 2 < evidence["speech_seconds"] < found["seconds"]
+    assert JANE not in json.dumps(found)
 
 
 @pytest.mark.data

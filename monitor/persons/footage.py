@@ -28,6 +28,8 @@ ENROLLED_SECONDS = 120.0
 MOST_CLIPS = 60
 # Who gives less on either side is not enrolled.
 LEAST_SECONDS = 4.0
+# Who counts as a person of interest, by seconds of speech.
+OF_INTEREST = 15.0
 # Clips too short for a window are padded; then so much of a face and of speech is enough.
 SHORT_VALID, SHORT_SPEECH = 1.6, 0.4
 
@@ -157,20 +159,17 @@ def speech_of(own: Sequence[Footage]) -> float:
     return sum(Part.whole(each).speech for each in own)
 
 
-def seconds_of(own: Sequence[Footage]) -> float:
-    """Seconds of film in all of it."""
-    return sum(len(each.motion) for each in own) / RATE
-
-
-def trials(person: str, own: Sequence[Footage]) -> list[Trial]:
+def trials(person: str, own: Sequence[Footage], both: bool = True) -> list[Trial]:
     """Divide a person's footage in two, each enrolled once and probed once; nothing of who has too little.
 
-    Several recordings are dealt to the two sides by their speech, the longest first.
+    Several recordings are dealt to the two sides by their speech, the longest first. Without `both` only the first side
+    is enrolled.
     """
     sides = _halves(own[0]) if len(own) == 1 else _dealt(own)
     if min(sum(part.speech for part in side) for side in sides) < LEAST_SECONDS:
         return []
-    return [Trial(person, number, tuple(_limited(a)), tuple(b)) for number, (a, b) in enumerate((sides, sides[::-1]))]
+    ways = (sides, sides[::-1]) if both else (sides,)
+    return [Trial(person, number, tuple(_limited(a)), tuple(b)) for number, (a, b) in enumerate(ways)]
 
 
 def _halves(footage: Footage) -> list[list[Part]]:

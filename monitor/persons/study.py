@@ -17,7 +17,7 @@ from monitor.features import Change
 from monitor.identity.personalise import PersonaliseConfig
 from monitor.matched import Probe
 from monitor.models import VOICE, home, load_persona
-from monitor.persons.footage import Footage, by_person, chosen_rows, load_footage, speech_of
+from monitor.persons.footage import OF_INTEREST, Footage, by_person, chosen_rows, load_footage, speech_of
 from monitor.persons.forged import ALL, markdown, probes_of, report
 from monitor.persons.measures import Measurer
 from monitor.persons.pictures import SHOWN, draw_forged, draw_lengths, draw_people
@@ -29,8 +29,6 @@ from monitor.persons.trials import CONFOUNDS, Confounds, Faced, confounds_of, fa
 from monitor.progress import clip_progress
 
 SPLITS = ("persona", "matched")
-# Who counts as a person of interest, by seconds of speech; fewer are told apart as everybody.
-OF_INTEREST = 15.0
 GAINS = ((DISTANCE, PLAIN), (DISTANCE, "without tokens, either way"), ("companion", PLAIN), (BOTH, PLAIN))
 
 

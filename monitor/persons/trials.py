@@ -19,11 +19,11 @@ from monitor.corpus import Row
 from monitor.face.condition import CONDITIONS, condition
 from monitor.looks import load_looks
 from monitor.people import LADDER
-from monitor.persons.footage import Footage, Part, Tick, Trial, by_person, pieces, trials
+from monitor.persons.footage import OF_INTEREST, Footage, Part, Tick, Trial, by_person, pieces, speech_of, trials
 from monitor.persons.measures import Enrolled, Measurer
 
 # So much of the film of each impostor is measured.
-OTHER_SECONDS = 60.0
+OTHER_SECONDS = 40.0
 CONFOUNDS = ("bitrate", "sharpness", "size", "jitter")
 
 Doubles = NDArray[np.float64]
@@ -59,17 +59,22 @@ class Faced:
 
 
 def face_everybody(footage: Sequence[Footage], measurer: Measurer, tick: Tick) -> list[Faced]:
-    """Enrol everybody who can be, both ways, and measure everything against it; `tick` is told of each person."""
+    """Enrol everybody who can be, and measure everything against it; `tick` is told of each person.
+
+    People of interest, and those of whom there are forgeries, are enrolled both ways, others once: it takes a minute.
+    """
     people, forged = by_person(footage), forged_of(footage)
     brought = {name: tuple(_some(own)) for name, own in people.items()}
     found = []
     for name, own in people.items():
-        divided = trials(name, own)
+        divided = trials(name, own, name in forged or speech_of(own) >= OF_INTEREST)
+        able = 0
         for trial in divided:
             enrolled = measurer.enrol(trial, lambda _share: None)
             if enrolled is not None:
+                able += 1
                 found.append(_faced(trial, enrolled, brought, forged.get(name, ()), measurer))
-        tick(None if divided else f"{name}: too little speech to be enrolled")
+        tick(None if able else f"{name}: too little speech to be enrolled")
     return found
 
 

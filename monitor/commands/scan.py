@@ -121,7 +121,7 @@ def _table(verdicts: list[ClipVerdict]) -> None:
 
     from monitor.words import say
 
-    table = Table("clip", "seconds", "verdict", "agreement", "p", "face", "p", "movement", "p", "in words")
+    table = Table("clip", "seconds", "verdict", "lips", "face", "movement", "in words")
     colours = {"alert": "bold red", "suspect": "yellow", "bona_fide": "green", "inconclusive": "dim"}
     for verdict in verdicts:
         lips, face, movement = verdict.scores
@@ -130,14 +130,15 @@ def _table(verdicts: list[ClipVerdict]) -> None:
             escape(Path(verdict.clip).name),
             f"{verdict.seconds:.1f}",
             f"[{style}]{verdict.verdict.value}[/]",
-            *_told(lips, -1),
-            *_told(face, 1),
-            *_told(movement, 1),
+            _told(lips, -1),
+            _told(face, 1),
+            _told(movement, 1),
             say(verdict.verdict, verdict.reason),
         )
     Console().print(table)
 
 
-def _told(score: Score, sign: int) -> tuple[str, str]:
-    value = "-" if score.value is None else f"{sign * score.value:.2f}"
-    return value, "-" if score.p_value is None else f"{score.p_value:.3f}"
+def _told(score: Score, sign: int) -> str:
+    if score.value is None:
+        return "-"
+    return f"{sign * score.value:.2f}" + ("" if score.p_value is None else f"\np {score.p_value:.3f}")

@@ -63,7 +63,7 @@ def test_a_table_is_for_people(data_dir: Path, tmp_path: Path, capsys: pytest.Ca
     assert cli.run(["scan", str(odd), "--window", "10", "--identity", "Ann"]) == 0
     said = capsys.readouterr()
     assert "a[b]c.mp4" in said.out
-    assert "agreement" in said.out
+    assert "movement" in said.out
     assert "nobody is enrolled under that name" in said.err
     assert "Ann" not in said.err
 

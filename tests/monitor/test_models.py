@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,17 @@ def test_movement_is_not_compared_beside_another_voice_encoder(tmp_path: Path) -
     movers.write_packs(tmp_path, "a voice")
     assert load_persona(tmp_path, "onnx", load_engine(VOICE, "onnx")) is None
     assert load_persona(tmp_path / "nothing here", "onnx") is None
+
+
+def test_models_of_what_other_trackers_tell_are_not_for_calls(tmp_path: Path) -> None:
+    movers.write_packs(tmp_path, load_engine(VOICE, "onnx").manifest.sha256)
+    for name in (LIPS, VOICE):
+        (tmp_path / name).symlink_to(MODELS / name)
+    persona = load_models("onnx", tmp_path).persona
+    assert persona is not None
+    (tmp_path / "persona/basis.npz").write_bytes(replace(movers.basis(), name="flame").to_bytes())
+    assert load_models("onnx", tmp_path).persona is None
+    assert load_persona(tmp_path, "onnx") is not None
 
 
 def test_what_lies_beside_the_models_of_movement_is_refused_in_one_line(tmp_path: Path) -> None:

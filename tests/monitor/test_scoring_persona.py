@@ -74,6 +74,17 @@ def test_it_abstains_where_nothing_can_be_said(scorer: PersonaScorer, tmp_path: 
     assert scorer(job(tmp_path, "0-1-5", "0-20-1"), NOTHING).reason == "too_little_speech"
 
 
+def test_clips_told_by_another_tracker_are_not_compared(
+    scorer: PersonaScorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = job(tmp_path, "0-12-5", "0-20-1")
+    assert scorer(asked, NOTHING).score is not None
+    flame = replace(scorer._engines.basis, name="flame")
+    monkeypatch.setattr(scorer._engines, "basis", flame)
+    assert scorer(asked, NOTHING).reason == "not_calibrated"
+    assert scorer(job(tmp_path, "0-12-5", "0-20-3"), NOTHING).reason == "not_enrolled"
+
+
 def test_the_detector_has_a_name_and_a_key(tmp_path: Path) -> None:
     detector = DETECTORS["persona"](MODELS)
     assert isinstance(detector, PersonaClips)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +28,8 @@ PRIOR_CLIPS = 3.0
 APART = 6.0
 # Eigenvalues of a covariance are kept above this share of their mean.
 _LEAST = 1e-3
+# Share of a covariance of people in general that is the same in all directions: they are few.
+_ROUND = 0.3
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -191,6 +193,39 @@ class MotionReference:
         if not fits or len(own) == 0 or not numbers[1] > 0:
             raise MotionError("the arrays of the companion do not fit each other: enrol again")
         return cls(str(arrays["key"]), embeddings, Whitening(centre, matrix), own, *map(float, numbers))
+
+
+def fit_population(embeddings: FloatArray, person: Ints, clip: Ints, start: Doubles, key: str) -> MotionPopulation:
+    """Say what embeddings (N, E) of windows do in general: whose, of which recording, from when on (each (N,)).
+
+    How one person differs is taken from people with several recordings where there are any: within one recording
+    nobody changes the camera. Everybody weighs the same. Raises `MotionError` where nobody's windows can be compared.
+    """
+    x = np.asarray(embeddings, np.float64)
+    own = [np.flatnonzero(person == name) for name in np.unique(person)]
+    several = [rows for rows in own if len(np.unique(clip[rows])) > 1]
+    if not own:
+        raise MotionError("no window of speech: add longer recordings")
+    centre = np.mean([x[rows].mean(0) for rows in own], axis=0)
+    spreads = [(x[rows] - x[rows].mean(0)).T @ (x[rows] - x[rows].mean(0)) / len(rows) for rows in several or own]
+    within = np.mean(spreads, axis=0)
+    round_ = np.eye(len(centre)) * max(float(np.trace(within)) / len(centre), 1e-9)
+    rough = MotionPopulation(key, centre, (1 - _ROUND) * within + _ROUND * round_, 0.0, 1.0, 0.0)
+    apart = [leave_one_out(embeddings[rows], clip[rows], start[rows], rough) for rows in several]
+    alone = [
+        leave_one_out(embeddings[rows][one], clip[rows][one], start[rows][one], rough)
+        for rows in own
+        for one in (clip[rows] == name for name in np.unique(clip[rows]))
+    ]
+    across, inside = (
+        [part[np.isfinite(part)] for part in parts if np.isfinite(part).any()] for parts in (apart, alone)
+    )
+    if not across and not inside:
+        raise MotionError("nobody has two windows that can be compared: add longer recordings, or several of a person")
+    location = float(np.mean([part.mean() for part in across or inside]))
+    scale = float(np.sqrt(np.mean([((part - location) ** 2).mean() for part in across or inside])))
+    single = location - float(np.mean([part.mean() for part in inside])) if across and inside else 0.0
+    return replace(rough, location=location, scale=max(scale, 1e-3), single=max(single, 0.0))
 
 
 def enrol(

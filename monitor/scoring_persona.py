@@ -20,6 +20,7 @@ from monitor.detectors.motion_windows import MotionWindow
 from monitor.detectors.persona import FILE, PersonaDetector, PersonaReference, usual_distance
 from monitor.face.coefficients import beside
 from monitor.features import Change, ClipFeatures
+from monitor.grid import RATE
 from monitor.identity.movement import learn
 from monitor.identity.personalise import PersonaliseConfig
 from monitor.models import DETECTOR, LANDMARKS, MOTION, PERSONA, VOICE, home, load_people, load_persona
@@ -97,7 +98,7 @@ class PersonaScorer:
         windows = self._windows(part, HOP)
         if not windows:
             return Outcome(None, Reason.TOO_LITTLE_SPEECH.value)
-        measured, end = self._engines.measure(windows, reference), part.last / 25
+        measured, end = self._engines.measure(windows, reference), part.last / RATE
         judge = PersonaDetector(self._people, judged_seconds=end + 1)
         score = judge.score(measured, end, part.speech, reference, self._engines.key, once=True)
         reason = score.reason.value if score.value is None and score.reason else None

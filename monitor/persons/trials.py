@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from monitor.corpus import Row
 from monitor.face.condition import CONDITIONS, condition
+from monitor.grid import RATE
 from monitor.looks import load_looks
 from monitor.people import LADDER
 from monitor.persons.footage import OF_INTEREST, Footage, Part, Tick, Trial, by_person, pieces, speech_of, trials
@@ -114,7 +115,7 @@ def _beside(trial: Trial, fake: Footage) -> Part:
 
 
 def _some(own: Sequence[Footage]) -> Iterator[Part]:
-    left = round(OTHER_SECONDS * 25)
+    left = round(OTHER_SECONDS * RATE)
     for footage in own:
         if left > 0:
             part = Part(footage, 0, min(len(footage.motion), left))

@@ -47,11 +47,11 @@ def _gelu_slope(x: Tensor) -> Tensor:
     return 0.5 * (1 + bend) + 0.5 * x * (1 - bend.square()) * slope
 
 
-def _weight(layer: nn.Module) -> Tensor:
-    weight = layer.weight
-    if not isinstance(weight, Tensor):
+def weight_of(layer: nn.Module) -> Tensor:
+    """Give the weight of a linear layer; raises `TypeError` for anything else."""
+    if not isinstance(layer, nn.Linear):
         raise TypeError(type(layer).__name__)
-    return weight
+    return layer.weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class _Passed:
         """From the gradient of what the block gave: those of its input, of `told` and of the tokens."""
         block, root = self.block, math.sqrt(self.query.shape[3])
         gate_mix = (changed * self.mixed).sum(1)
-        inner = (self.parts[5] * changed) @ _weight(block.mix[3]) * _gelu_slope(self.inner)
-        own, scale_mix, shift_mix = self.second.back(inner @ _weight(block.mix[0]))
+        inner = (self.parts[5] * changed) @ weight_of(block.mix[3]) * _gelu_slope(self.inner)
+        own, scale_mix, shift_mix = self.second.back(inner @ weight_of(block.mix[0]))
         changed = changed + own
         gate = (changed * self.attended).sum(1)
-        found = block.split((self.parts[2] * changed) @ _weight(block.out))
+        found = block.split((self.parts[2] * changed) @ weight_of(block.out))
         asked = found @ self.values.transpose(2, 3)
         scores = self.share * (asked - (asked * self.share).sum(3, keepdim=True)) / root
         keys, values = scores.transpose(2, 3) @ self.query, self.share.transpose(2, 3) @ found
@@ -104,10 +104,10 @@ class _Passed:
         seen = torch.cat(
             [block.joined(part) for part in (scores @ self.keys, keys[:, :, :places], values[:, :, :places])], 2
         )
-        own, scale, shift = self.first.back(seen @ _weight(block.own))
-        told = torch.cat([shift, scale, gate, shift_mix, scale_mix, gate_mix], 1) @ _weight(block.modulation)
+        own, scale, shift = self.first.back(seen @ weight_of(block.own))
+        told = torch.cat([shift, scale, gate, shift_mix, scale_mix, gate_mix], 1) @ weight_of(block.modulation)
         person = torch.cat([block.joined(keys[:, :, places:]), block.joined(values[:, :, places:])], 2)
-        return changed + own, told, person @ _weight(block.person)
+        return changed + own, told, person @ weight_of(block.person)
 
 
 class TokenGradient(nn.Module):
@@ -144,8 +144,8 @@ class TokenGradient(nn.Module):
         answer = answer / mask.sum(1)[:, None, None].clamp_min(1.0)
         if size.target == "v":
             answer = -share * answer
-        changed, scale, shift = last.back(answer.reshape(x.shape[0], x.shape[1], -1) @ _weight(net.last))
-        heard = torch.cat([shift, scale], 1) @ _weight(net.last_modulation)
+        changed, scale, shift = last.back(answer.reshape(x.shape[0], x.shape[1], -1) @ weight_of(net.last))
+        heard = torch.cat([shift, scale], 1) @ weight_of(net.last_modulation)
         gradient = torch.zeros_like(tokens)
         for one in reversed(passed):
             changed, by_told, by_tokens = one.back(changed, size.tokens)
@@ -153,5 +153,5 @@ class TokenGradient(nn.Module):
         if net.pooled is not None:
             gate = torch.sigmoid(before)
             heard = heard * gate * (1 + before * (1 - gate))
-            gradient = gradient + (heard @ _weight(net.pooled))[:, None, :] / size.tokens
+            gradient = gradient + (heard @ weight_of(net.pooled))[:, None, :] / size.tokens
         return window_loss(error, mask), gradient

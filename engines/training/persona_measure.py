@@ -86,6 +86,12 @@ def errors(net: Peopled, windows: Windows, tokens: Tensor, recipe: PersonaRecipe
     return torch.cat(found, 1)
 
 
+def gap(own: Tensor, plain: Tensor) -> np.ndarray[Any, Any]:
+    """Distances (N,) from errors (N, S) with and without tokens, as the product takes them: ratios of them."""
+    found: np.ndarray[Any, Any] = (own.log() - plain.log()).mean(1).numpy()
+    return found
+
+
 def measure(net: Peopled, trials: Trials, recipe: PersonaRecipe, fit_steps: int = 0) -> dict[str, Any]:
     """Errors as numbers for a log: {"known": {...}, "held_out": {...}}, what there is of them."""
     row: dict[str, Any] = {}
@@ -98,15 +104,15 @@ def measure(net: Peopled, trials: Trials, recipe: PersonaRecipe, fit_steps: int 
 
 def _known(net: Peopled, windows: Windows, recipe: PersonaRecipe) -> dict[str, float]:
     nobody = torch.zeros_like(windows.person)
-    plain = errors(net, windows, net.tokens(nobody), recipe).mean(1)
-    own = errors(net, windows, net.tokens(windows.person), recipe).mean(1)
+    plain = errors(net, windows, net.tokens(nobody), recipe)
+    own = errors(net, windows, net.tokens(windows.person), recipe)
     row = {"windows": float(len(windows)), "error": float(plain.mean()), "with": float(own.mean())}
     people = torch.unique(windows.person)
     if len(people) > 1:
         # Another person's tokens: the next person's who is measured.
         place = torch.searchsorted(people, windows.person)
-        other = errors(net, windows, net.tokens(people[(place + 1) % len(people)]), recipe).mean(1)
-        row |= {"other": float(other.mean()), "auc": auc((other - plain).numpy(), (own - plain).numpy())}
+        other = errors(net, windows, net.tokens(people[(place + 1) % len(people)]), recipe)
+        row |= {"other": float(other.mean()), "auc": auc(gap(other, plain), gap(own, plain))}
     return {key: round(value, 5) for key, value in row.items()}
 
 
@@ -119,7 +125,7 @@ def _held_out(net: Peopled, windows: Windows, recipe: PersonaRecipe, fit_steps: 
     row |= {f"error_{at:g}": value for at, value in zip(recipe.timesteps, each, strict=True)}
     halves = halves_of(windows.person)
     if fit_steps and halves is not None:
-        row |= _personal(net, windows, plain.mean(1), halves, recipe, fit_steps)
+        row |= _personal(net, windows, plain, halves, recipe, fit_steps)
     return {key: round(value, 5) for key, value in row.items()}
 
 
@@ -169,9 +175,7 @@ def _personal(
     mine = Windows(mine.motion, mine.voice, mine.mask, place[fitted])
     tokens = fit_tokens(net, mine, len(people), recipe, steps)
     asked, base = windows.chosen(judged), plain[judged]
-    gaps = torch.stack(
-        [errors(net, asked, one.expand(len(asked), -1, -1), recipe).mean(1) - base for one in tokens], 1
-    ).numpy()
+    gaps = np.stack([gap(errors(net, asked, one.expand(len(asked), -1, -1), recipe), base) for one in tokens], 1)
     own = np.eye(len(people), dtype=bool)[place[judged].numpy()]
     areas = [auc(gaps[~own[:, n], n], gaps[own[:, n], n]) for n in range(len(people)) if own[:, n].any()]
     return {
@@ -180,7 +184,9 @@ def _personal(
         "gap_own": float(gaps[own].mean()),
         "gap_other": float(gaps[~own].mean()),
         "personal_auc": float(np.mean(areas)),
-        "plain_auc": float(np.mean([_plain(base.numpy(), own[:, n]) for n in range(len(people)) if own[:, n].any()])),
+        "plain_auc": float(
+            np.mean([_plain(base.log().mean(1).numpy(), own[:, n]) for n in range(len(people)) if own[:, n].any()])
+        ),
     }
 
 

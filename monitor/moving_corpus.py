@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from engines.training.motion_clips import MotionClip
+from engines.base import Engine
+from engines.training.motion_clips import MotionClip, join_short
 from engines.training.persona_data import NOBODY, PersonaClip
 from monitor.corpus import RESEARCH_SPLIT, CorpusError, Row, workers_here
-from monitor.face.expression import ExpressionBasis, neutral_of, with_velocity
+from monitor.detectors.motion import MotionPopulation, fit_population
+from monitor.face.expression import RATE, ExpressionBasis, neutral_of, with_velocity
 from monitor.motion import ClipMotion, learn_basis, load_motions
 from monitor.training import training_rows
 
@@ -20,6 +24,8 @@ from monitor.training import training_rows
 SPLITS = ("persona", "research")
 SEVERAL = frozenset({"anchors"})
 LEAST_STEPS = 20
+# Steps between two windows of a recording that say what embeddings of movement do in general.
+HOP = 25
 Tick = Callable[[str | None], None]
 Found = tuple[Row, ClipMotion]
 
@@ -83,7 +89,8 @@ def moving_people(
     """Make clips for both models; the basis is that of the file `kept`, or learnt from the clips to train on.
 
     Clips of a subject in `several` are of people who cannot be told apart: such teach the first model no tokens, and
-    the second nothing. Raises `CorpusError` without clips to train on, `TrainingError` where they make no basis.
+    the second nothing but those that `anchors.csv` tells apart. Clips that are too short for the second are joined.
+    Raises `CorpusError` without clips to train on, `TrainingError` where they make no basis.
     """
     learnt = [(row.subject, clip) for row, clip in found if row.fold != hold_out]
     if not learnt:
@@ -95,14 +102,40 @@ def moving_people(
         kept.write_bytes(basis.to_bytes())
     parts: tuple[list[PersonaClip], list[PersonaClip]] = ([], [])
     beside: tuple[list[MotionClip], list[MotionClip]] = ([], [])
+    apart = told_apart()
     for row, clip in found:
         side = int(row.fold == hold_out)
         one = persona_clip(row, clip, basis)
         known = row.subject not in several
         parts[side].append(one if known else replace(one, person=NOBODY))
-        if known:
-            beside[side].append(motion_clip(one))
-    return MovingPeople(basis, parts[0], parts[1], beside[0], beside[1])
+        if name := row.subject if known else apart.get(row.name):
+            beside[side].append(motion_clip(replace(one, person=name)))
+    return MovingPeople(basis, parts[0], parts[1], join_short(beside[0]), join_short(beside[1]))
+
+
+@cache
+def told_apart() -> dict[str, str]:
+    """Who the news anchors are that share a name in the other splits: by the name of the clip."""
+    with RESEARCH_SPLIT.with_name("anchors.csv").open(newline="") as file:
+        return {row["path"]: row["subject"] for row in csv.DictReader(file)}
+
+
+def motion_population(clips: Sequence[MotionClip], motion: Engine) -> MotionPopulation:
+    """Say what the companion's embeddings of these clips do in general; raises `MotionError` and `EngineError`."""
+    rows, people, names, starts = [], [], [], []
+    for number, clip in enumerate(clips):
+        first = clip.starts(HOP)
+        if len(first):
+            windows, masks = zip(*(clip.window(int(at)) for at in first), strict=True)
+            rows.append(motion.run({"motion": np.stack(windows), "mask": np.stack(masks)})["embedding"])
+            people += [clip.person] * len(first)
+            names += [number] * len(first)
+            starts += [float(at) / RATE for at in first]
+    size = motion.manifest.outputs[0].shape[0]
+    embeddings = np.concatenate([np.zeros((0, size), np.float32), *rows])
+    person = np.unique(people, return_inverse=True)[1].astype(np.int64)
+    of = np.array(names, np.int64), np.array(starts, np.float64)
+    return fit_population(embeddings, person, *of, motion.manifest.sha256)
 
 
 def persona_clip(row: Row, clip: ClipMotion, basis: ExpressionBasis) -> PersonaClip:

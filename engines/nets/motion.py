@@ -39,12 +39,14 @@ class MotionNet(nn.Module):
         self.usual = nn.Parameter(torch.zeros(pairs), requires_grad=False)
         self.spread = nn.Parameter(torch.ones(pairs), requires_grad=False)
         self.dropout = nn.Dropout(dropout)
-        self.project = nn.Linear(pairs, size, bias=False)
+        self.project = nn.Linear(pairs, size, bias=False).requires_grad_(False)
+        self.turn = nn.Linear(size, size, bias=False)
+        nn.init.eye_(self.turn.weight)
         self.sequence = _Sequence(features, channels, size, dropout) if sequence else None
 
     def forward(self, motion: Tensor, mask: Tensor) -> Tensor:
         """Embed windows."""
-        seen: Tensor = self.project(self.dropout(self.standard(motion, mask)))
+        seen: Tensor = self.turn(self.project(self.dropout(self.standard(motion, mask))))
         if self.sequence is not None:
             seen = seen + self.sequence(motion * self.scale * mask[..., None], mask)
         return nn.functional.normalize(seen, dim=-1)

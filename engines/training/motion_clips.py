@@ -38,16 +38,8 @@ class MotionClip:
     valid: NDArray[np.bool_]
     speech: NDArray[np.bool_]
 
-    def starts(self, hop: int = 1, shortest: int = STEPS) -> NDArray[np.int64]:
-        """First steps of the windows that count, `hop` apart; a whole recording of `shortest` steps is one of its own.
-
-        Training has use for recordings that are shorter than a window; what is judged is never that short.
-        """
-        if len(self.valid) < STEPS:
-            counts_alone = (
-                self.valid.sum() >= VALID * shortest and (self.valid & self.speech).sum() >= SPEECH * shortest
-            )
-            return np.zeros(int(len(self.valid) >= shortest and counts_alone), np.int64)
+    def starts(self, hop: int = 1) -> NDArray[np.int64]:
+        """First steps of the windows that count, `hop` apart."""
         at = np.arange(0, len(self.valid) - STEPS + 1, hop)
         counts = [np.concatenate([[0], np.cumsum(flags & self.valid)]) for flags in (self.valid, self.speech)]
         enough = [(c[at + STEPS] - c[at]) / STEPS >= share for c, share in zip(counts, (VALID, SPEECH), strict=True)]
@@ -55,14 +47,35 @@ class MotionClip:
 
     def window(self, start: int) -> tuple[FloatArray, FloatArray]:
         """Motion (STEPS, F), zero where no face was seen, and its mask (STEPS,)."""
-        seen = self.valid[start : start + STEPS].astype(np.float32)
-        mask = np.zeros(STEPS, np.float32)
-        mask[: len(seen)] = seen
-        motion = np.zeros((STEPS, self.motion.shape[1]), np.float32)
-        motion[: len(seen)] = self.motion[start : start + STEPS] * seen[:, None]
+        mask = self.valid[start : start + STEPS].astype(np.float32)
+        motion = self.motion[start : start + STEPS] * mask[:, None]
         # Alone, a window has no neighbours to tell the velocity of its ends by.
         motion[[0, -1], -HEAD:] = 0
         return motion, mask
+
+
+def join_short(clips: Sequence[MotionClip]) -> list[MotionClip]:
+    """Join recordings that are shorter than a window to those of the same person that follow them; others stay.
+
+    Each keeps its own neutral; the step at a seam counts as not seen, so that nobody jumps. What stays too short is
+    left out.
+    """
+    found = [clip for clip in clips if len(clip.valid) >= STEPS]
+    waiting: dict[str, list[MotionClip]] = {}
+    for clip in clips:
+        if 0 < len(clip.valid) < STEPS:
+            parts = waiting.setdefault(clip.person, [])
+            parts.append(clip)
+            if sum(len(part.valid) for part in parts) >= STEPS:
+                found.append(_joined(waiting.pop(clip.person)))
+    return found
+
+
+def _joined(parts: Sequence[MotionClip]) -> MotionClip:
+    valid = np.concatenate([part.valid for part in parts])
+    valid[np.cumsum([len(part.valid) for part in parts[:-1]])] = False
+    motion, speech = (np.concatenate([getattr(part, name) for part in parts]) for name in ("motion", "speech"))
+    return MotionClip("+".join(part.name for part in parts), parts[0].person, motion, valid, speech)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +87,12 @@ class Worsening:
     by how much faster or slower the window runs.
     """
 
-    chance: float = 0.5
-    noise: float = 0.3
-    smooth: float = 2.0
+    chance: float = 0.4
+    noise: float = 0.15
+    smooth: float = 1.0
     hold: float = 10.0
-    drop: float = 0.1
-    pace: float = 0.1
+    drop: float = 0.0
+    pace: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,11 +114,10 @@ class MotionSampler:
         worsening: Worsening,
         mirror: FloatArray | None = None,
         seed: int = 0,
-        shortest: int = STEPS,
     ) -> None:
         people: dict[str, list[tuple[MotionClip, NDArray[np.int64]]]] = {}
         for clip in clips:
-            starts = clip.starts(shortest=shortest)
+            starts = clip.starts()
             if len(starts):
                 people.setdefault(clip.person, []).append((clip, starts))
         self._people = list(people.values())

@@ -161,15 +161,23 @@ def _train(
 def _companion(
     people: MovingPeople, out: Path, recipe: MotionRecipe, data: Mapping[str, Any], console: Console
 ) -> Path:
+    from engines.load import load_engine
     from engines.training.motion import train
     from engines.training.motion_pack import write_motion_pack
+    from monitor.detectors.motion import FILE
+    from monitor.moving_corpus import motion_population
 
     folder = out / "motion"
     folder.mkdir(exist_ok=True)
     with _reported(console, "training the companion") as report:
         run = train(people.companion, people.companion_held_out, recipe, folder, report)
     told = {"basis": people.basis.key, "expressions": people.basis.name}
-    return write_motion_pack(run, out / "packs", recipe, data, told)
+    own = {"clips": len(people.companion), "people": len({clip.person for clip in people.companion})}
+    pack = write_motion_pack(run, out / "packs", recipe, {**data, **own}, told)
+    everybody = [*people.companion, *people.companion_held_out]
+    population = motion_population(everybody, load_engine(pack.name, "onnx", pack.parent))
+    (pack / FILE).write_bytes(population.to_bytes())
+    return pack
 
 
 @contextmanager

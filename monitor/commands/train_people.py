@@ -31,6 +31,9 @@ def command(
     compressed: Annotated[
         bool, typer.Option("--compressed", help="All of it again as a call of 240 lines of H.264 at CRF 40.")
     ] = False,
+    weights: Annotated[
+        tuple[float, float], typer.Option(help="Of the distance and of its companion in the detector's score.")
+    ] = (1.0, 1.0),
     cache: Annotated[Path, typer.Option(help="Where what is found of clips and people is kept.")] = Path(".cache"),
     workers: Annotated[int | None, typer.Option(help="Processes that read clips; by default one a core.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print people.json.")] = False,
@@ -53,7 +56,10 @@ def command(
         raise typer.BadParameter("give one --packs for each --fold", param_hint="--packs")
     if folds and split is None:
         raise typer.BadParameter("--fold needs --split", param_hint="--fold")
-    study = Study(parts_of(data, split, folds, folders), out, cache, workers or workers_here(), compressed)
+    if min(weights) < 0 or max(weights) <= 0:
+        raise typer.BadParameter("weights are not below zero, and one is above", param_hint="--weights")
+    parts = parts_of(data, split, folds, folders)
+    study = Study(parts, out, cache, workers or workers_here(), compressed, weights)
     told, people = run(study)
     typer.echo(json.dumps(told)) if as_json else _show(told, out)
     if into is not None:

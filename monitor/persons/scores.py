@@ -59,8 +59,10 @@ class Crowd:
         return replace(self.people, **kept)
 
 
-def gather(faced: Sequence[Pair], key: str, also: Sequence[Pair] = ()) -> Crowd:
+def gather(faced: Sequence[Pair], key: str, also: Sequence[Pair] = (), weights: Sequence[float] = (1.0, 1.0)) -> Crowd:
     """Make the population of all trials; `key` is that of the packs that it will be beside.
+
+    `weights` are those of the distance and of its companion where both make one number.
 
     Probes of the same trials under another condition, `also`, add their scores; what is usual is told by the first.
     """

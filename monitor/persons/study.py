@@ -34,13 +34,17 @@ GAINS = ((DISTANCE, PLAIN), (DISTANCE, "without tokens, either way"), ("companio
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What is studied: the rows that each folder of packs measures; where things are kept and written."""
+    """What is studied: the rows that each folder of packs measures; where things are kept and written.
+
+    `weights` are those of the distance and of its companion in the detector's score.
+    """
 
     parts: tuple[tuple[Path, tuple[Row, ...]], ...]
     out: Path
     cache: Path
     workers: int
     compressed: bool = False
+    weights: tuple[float, float] = (1.0, 1.0)
     config: PersonaliseConfig = field(default_factory=PersonaliseConfig)
 
 
@@ -82,7 +86,7 @@ def run(study: Study) -> tuple[dict[str, Any], PersonaPeople]:
     measurers = [_measurer(study, packs) for packs, _ in study.parts]
     faced = _face(found, measurers)
     confounds = _confounds(study, [each for own in found for each in own])
-    crowd = gather(faced, measurers[0].engines.key)
+    crowd = gather(faced, measurers[0].engines.key, weights=study.weights)
     rows = list(rows_of(crowd, confounds))
     groups = _groups(found)
     told: dict[str, Any] = {
@@ -97,7 +101,7 @@ def run(study: Study) -> tuple[dict[str, Any], PersonaPeople]:
         small = list(rows_of(crowd, confounds, again))
         write_rows(small, study.out / "pieces-small.csv")
         told["small call"] = _cost(rows, small, groups)
-        people = gather(faced, crowd.people.key, again).people
+        people = gather(faced, crowd.people.key, again, study.weights).people
     probes = list(probes_of(crowd, confounds))
     if probes:
         told["forged"] = report(probes)

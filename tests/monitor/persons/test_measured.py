@@ -115,6 +115,11 @@ def test_the_population_holds_genuine_people_only(crowd: Crowd) -> None:
     assert crowd.people.location < 0
 
 
+def test_measures_weigh_what_they_are_given(crowd: Crowd) -> None:
+    alone = gather(crowd.faced, "k", weights=(0.0, 1.0)).people
+    assert alone.value(np.array([9.0, 0.5])) == alone.value(np.array([-9.0, 0.5]))
+
+
 def test_a_person_is_measured_by_the_others(faced: list[Faced]) -> None:
     location, scale, single = usual(faced, GAP)
     assert usual(faced[2:], GAP)[0] != location

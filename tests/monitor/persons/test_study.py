@@ -103,6 +103,7 @@ def test_the_command_tells_and_writes(study: Study, monkeypatch: pytest.MonkeyPa
     assert cli.run([*command, "--workers", "1"]) == 0
     assert cli.run([*command, "--json", "--into", str(tmp_path)]) == 1
     assert cli.run([*command, "--fold", "a"]) == 2
+    assert cli.run([*command, "--weights", "0", "0"]) == 2
     assert cli.run([*command, "--fold", "a", "--packs", "x", "--packs", "y"]) == 2
 
 

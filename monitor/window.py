@@ -91,9 +91,10 @@ class Stretch:
         return self.first + len(self.valid)
 
     def after(self, index: int) -> Stretch:
-        """Cut off the frames before `index`."""
+        """Cut off the frames before `index`; a copy, so that what is kept of a stretch does not hold all of it."""
         cut = index - self.first
-        return Stretch(index, self.motion[cut:], self.valid[cut:], self.voice[cut:], self.speech[cut:])
+        faces = self.motion[cut:].copy(), self.valid[cut:].copy()
+        return Stretch(index, *faces, self.voice[cut:].copy(), self.speech[cut:].copy())
 
 
 class WindowBuffer:

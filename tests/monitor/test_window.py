@@ -292,6 +292,7 @@ def test_movement_lies_beside_the_voice_that_was_captured_with_it() -> None:
     assert (stretch.end, len(stretch.valid)) == (100, 29 * 25)
     kept = stretch.after(5)
     assert (kept.first, kept.end) == (5, 100)
+    assert kept.motion.base is None
     assert kept.motion[:, 0].tolist() == [n + 1 for n in range(5, 100)]
     assert kept.voice[:, 0].tolist() == [n + 1 for n in range(10, 105)]
     assert kept.valid.tolist() == [n >= 10 for n in range(5, 100)]

@@ -82,7 +82,14 @@ def gather(faced: Sequence[Pair], key: str, also: Sequence[Pair] = (), weights: 
     location, scale, single = usual([each for each, _ in faced], GAP)
     table = np.array(scores, np.float64).reshape(-1, 2)
     people = PersonaPeople(
-        key, location, scale, single, table, np.array(seconds, np.float64), np.array(person, np.int64)
+        key,
+        location,
+        scale,
+        single,
+        table,
+        np.array(seconds, np.float64),
+        np.array(person, np.int64),
+        np.array(weights, np.float64),
     )
     return Crowd(tuple(faced), people, names)
 

@@ -73,7 +73,7 @@ def test_tokens_voice_and_timestep_have_a_say() -> None:
     inputs = example(made, 2)
     error = run(made, inputs)[0]
     for name in ("tokens", "voice", "timestep"):
-        assert (run(made, inputs | {name: inputs[name] * 0.5})[0] - error).abs().max() > 1e-4
+        assert (run(made, inputs | {name: inputs[name].flip(0)})[0] - error).abs().max() > 1e-4
 
 
 def test_a_tracker_that_slips_for_a_moment_is_no_more_than_far() -> None:

@@ -30,6 +30,8 @@ SMALL = PersonaRecipe(
     timesteps=(0.3, 0.6),
     fit_steps=2,
     aside=0.3,
+    keep_best=True,
+    jitter=0.0,
 )
 
 

@@ -39,7 +39,7 @@ def command(
         Path | None, typer.Option(help="CSV with path,subject,group,fold; `persona` names the shipped one.")
     ] = None,
     hold_out: Annotated[str, typer.Option(help="The fold whose people training does not see.")] = "a",
-    minutes: Annotated[float, typer.Option(help="Time to train the diffusion model.", min=0.01)] = 45.0,
+    minutes: Annotated[float, typer.Option(help="Time to train the diffusion model.", min=0.01)] = 12.0,
     companion_minutes: Annotated[
         float, typer.Option(help="Time to train its light companion; 0 leaves it out.", min=0.0)
     ] = 5.0,
@@ -60,7 +60,7 @@ def command(
     First the basis that expressions are told in, then the diffusion model with the tokens of each person, then its
     companion. Goes on from the checkpoints under OUT when there are any.
 
-    Example: sidewitness train persona clips.csv --split persona --hold-out a --minutes 45
+    Example: sidewitness train persona clips.csv --split persona --hold-out a --minutes 12
     """
     if find_spec("torch") is None:
         typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)

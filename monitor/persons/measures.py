@@ -10,12 +10,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detectors.motion import MotionReference
+from monitor.detectors.motion import enrol as enrol_motion
 from monitor.detectors.motion_windows import MotionWindow
 from monitor.detectors.persona import PersonaPeople, PersonaReference
 from monitor.identity.movement import learn, thin
@@ -54,7 +56,13 @@ class Measurer:
     folder: Path
     config: PersonaliseConfig = field(default_factory=PersonaliseConfig)
     _windows: dict[tuple[str, int], list[MotionWindow]] = field(default_factory=dict)
-    _embeddings: dict[str, FloatArray] = field(default_factory=dict)
+    _embeddings: dict[tuple[str, int], FloatArray] = field(default_factory=dict)
+
+    @property
+    def alone(self) -> PersonaEngines:
+        """The model without its companion, which takes milliseconds and is asked anew each time."""
+        known = self.engines
+        return PersonaEngines(known.persona, known.basis, known.tokens, fit=known.fit)
 
     def windows(self, part: Part, hop: int = HOP) -> list[MotionWindow]:
         """Windows of a part, cut once."""
@@ -65,44 +73,60 @@ class Measurer:
 
     def enrol(self, trial: Trial, progress: Progress) -> Enrolled | None:
         """Learn the enrolled side of a trial; None where that is too little. Raises `EngineError`."""
-        about = [MEASURED, self.engines.key, ENROL_HOP, asdict(self.config), [part.key for part in trial.enrolled]]
+        alone = self.alone
+        about = [MEASURED, alone.key, ENROL_HOP, asdict(self.config), [part.key for part in trial.enrolled]]
         key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
         kept = self.folder / f"{key}.npz"
-        if kept.exists():
-            with np.load(kept, allow_pickle=False) as held:
-                arrays = dict(held)
-            return Enrolled(key, PersonaReference.of(arrays), arrays["plain"]) if "tokens" in arrays else None
-        parts = [self.windows(part, ENROL_HOP) for part in trial.enrolled]
-        reference = learn(parts, self.engines, _nobody(self.engines.key), progress, self.config)
-        if reference is None:
-            self._write(kept, {})
+        if not kept.exists():
+            self._learn(trial, kept, alone, progress)
+        with np.load(kept, allow_pickle=False) as held:
+            arrays = dict(held)
+        if "tokens" not in arrays:
             return None
-        plain = np.log(self.engines.distances(thin(parts)[0], reference.tokens).plain.astype(np.float64))
-        self._write(kept, reference.arrays() | {"plain": plain})
-        return Enrolled(key, reference, plain)
+        reference = replace(PersonaReference.of(arrays), motion=self._companion(trial))
+        return Enrolled(key, reference, arrays["plain"])
 
     def measure(self, enrolled: Enrolled, part: Part) -> Doubles:
         """Numbers (N, 4) of the windows of a part, in the order of `COLUMNS`; NaN without the companion."""
         windows = self.windows(part)
         name = hashlib.sha256(f"{part.key} {HOP}".encode()).hexdigest()[:16]
         kept = self.folder / f"{enrolled.key}-{name}.npz"
-        if kept.exists():
-            with np.load(kept, allow_pickle=False) as held:
-                known: Doubles = held["values"]
-            return known
-        values = np.full((len(windows), len(COLUMNS)), np.nan)
-        if windows:
-            found = self.engines.distances(windows, enrolled.reference.tokens)
-            values[:, GAP], values[:, WITH], values[:, WITHOUT] = found.gap, np.log(found.own), np.log(found.plain)
-            if enrolled.reference.motion is not None:
-                values[:, COMPANION] = enrolled.reference.motion.distances(self._embedded(part, windows))
-        self._write(kept, {"values": values})
-        return values
+        if not kept.exists():
+            values = np.full((len(windows), len(COLUMNS)), np.nan)
+            if windows:
+                found = self.engines.distances(windows, enrolled.reference.tokens)
+                values[:, GAP], values[:, WITH], values[:, WITHOUT] = found.gap, np.log(found.own), np.log(found.plain)
+            self._write(kept, {"values": values})
+        with np.load(kept, allow_pickle=False) as held:
+            known: Doubles = held["values"]
+        if enrolled.reference.motion is not None and windows:
+            known[:, COMPANION] = enrolled.reference.motion.distances(self._embedded(part, HOP))
+        return known
 
-    def _embedded(self, part: Part, windows: list[MotionWindow]) -> FloatArray:
-        if part.key not in self._embeddings:
-            self._embeddings[part.key] = self.engines.embed(windows)
-        return self._embeddings[part.key]
+    def _learn(self, trial: Trial, kept: Path, alone: PersonaEngines, progress: Progress) -> None:
+        parts = [self.windows(part, ENROL_HOP) for part in trial.enrolled]
+        reference = learn(parts, alone, _nobody(alone.key), progress, self.config)
+        if reference is None:
+            self._write(kept, {})
+            return
+        plain = np.log(alone.distances(thin(parts)[0], reference.tokens).plain.astype(np.float64))
+        self._write(kept, reference.arrays() | {"plain": plain})
+
+    def _companion(self, trial: Trial) -> MotionReference | None:
+        """Make the companion's reference of the same windows; None without that pack."""
+        if self.engines.population is None or not self.engines.has_companion:
+            return None
+        parts = [self.windows(part, ENROL_HOP) for part in trial.enrolled]
+        clip = np.repeat(np.arange(len(parts)), [len(own) for own in parts]).astype(np.int64)
+        start = np.array([window.start for own in parts for window in own], np.float64)
+        embeddings = [self._embedded(part, ENROL_HOP) for part, own in zip(trial.enrolled, parts, strict=True) if own]
+        return enrol_motion(np.concatenate(embeddings), clip, start, self.engines.population)
+
+    def _embedded(self, part: Part, hop: int) -> FloatArray:
+        known = part.key, hop
+        if known not in self._embeddings:
+            self._embeddings[known] = self.engines.embed(self.windows(part, hop))
+        return self._embeddings[known]
 
     def _write(self, path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Write whole or not at all."""

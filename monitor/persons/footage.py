@@ -18,7 +18,7 @@ from monitor.corpus import Row, digest
 from monitor.detectors.motion_windows import STEPS, MotionWindow, windows_of
 from monitor.face.expression import RATE, ExpressionBasis, neutral_of
 from monitor.features import Change
-from monitor.motion import ClipMotion, load_motions
+from monitor.motion import ClipMotion, jitter_of, load_motions
 from monitor.types import BoolArray, FloatArray
 
 # Steps between windows: to enrol from, and to measure on.
@@ -73,6 +73,19 @@ class Part:
         """Seconds in which somebody speaks and a face is seen."""
         own, moved = slice(self.first, self.last), self.footage.motion
         return float((moved.speech[own] & moved.valid[own]).sum()) / RATE
+
+    @property
+    def size(self) -> float:
+        """Logarithm of the face's size beside the picture's height, its median."""
+        own = self.footage.motion.valid[self.first : self.last]
+        sizes = self.footage.motion.head[self.first : self.last, -1][own]
+        return float(np.median(sizes)) if len(sizes) else float("nan")
+
+    @property
+    def jitter(self) -> float:
+        """Logarithm of how much the landmarks shake."""
+        own, moved = slice(self.first, self.last), self.footage.motion
+        return float(np.log(max(jitter_of(moved.shape[own], moved.valid[own]), 1e-3)))
 
     def windows(self, basis: ExpressionBasis, hop: int) -> list[MotionWindow]:
         """Cut its windows, told from its own neutral; one, padded, of a recording that is shorter than a window."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,10 +163,15 @@ class Scorer:
 
 
 def _about(parts: Sequence[Part], confounds: Confounds) -> dict[str, float]:
-    """Mean of what is known of the recordings of some parts."""
+    """Mean of what is known of some parts without how anybody moves in them."""
     nothing = dict.fromkeys(CONFOUNDS, float("nan"))
-    known = [confounds.get(part.footage.key, nothing) for part in parts]
-    return {name: float(np.mean([each[name] for each in known])) for name in CONFOUNDS}
+    told = [{**nothing, **confounds.get(key, {}), **_read(part)} for key, part in ((p.footage.key, p) for p in parts)]
+    return {name: float(np.mean([each[name] for each in told])) for name in CONFOUNDS}
+
+
+@lru_cache(4096)
+def _read(part: Part) -> dict[str, float]:
+    return {"size": part.size, "jitter": part.jitter}
 
 
 def rows_of(

@@ -149,10 +149,12 @@ def _speech(own: Sequence[Footage]) -> dict[str, float]:
 
 
 def _groups(found: Sequence[Sequence[Footage]]) -> dict[str, list[str]]:
-    """People of interest, by their seconds of speech, and everybody."""
+    """People of interest, by their seconds of speech; those of whom there is more than one recording; everybody."""
     speech = {name: seconds for own in found for name, seconds in _speech(own).items()}
+    several = [name for own in found for name, parts in by_person(own).items() if len(parts) > 1]
     return {
         f"{OF_INTEREST:g} s of speech or more": [name for name, seconds in speech.items() if seconds >= OF_INTEREST],
+        "other recordings": several,
         "everybody": list(speech),
     }
 

@@ -141,9 +141,9 @@ def cut(seen: Sequence[Seen], measurer: Measurer, seconds: float) -> list[list[t
 def confounds_of(
     footage: Sequence[Footage], cache: Path, workers: int, tick: Callable[[str | None], None]
 ) -> Confounds:
-    """Tell of recordings, by key, what has nothing to do with how anybody moves: `CONFOUNDS`.
+    """Tell of recordings, by key, what has nothing to do with how anybody moves: the first of `CONFOUNDS`.
 
-    Sharpness is a median over looks at the face; all of them are logarithms.
+    Sharpness is a median over looks at the face; both are logarithms. The others are those of a part of a recording.
     """
     told: dict[str, dict[str, float]] = {}
     for label in ("real", "fake"):
@@ -158,8 +158,6 @@ def confounds_of(
             told[each.key] = {
                 "bitrate": float(np.log2(max(each.bitrate, 1.0))),
                 "sharpness": float(middle[CONDITIONS.index("sharpness")]),
-                "size": float(np.log2(max(each.motion.size, 1.0))),
-                "jitter": float(np.log(max(each.motion.jitter, 1e-3))),
             }
             tick(None)
     return told

@@ -7,7 +7,7 @@ each window of a batch is made worse by itself: what is left in common is the pe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,18 +57,24 @@ class MotionClip:
 def join_short(clips: Sequence[MotionClip]) -> list[MotionClip]:
     """Join recordings that are shorter than a window to those of the same person that follow them; others stay.
 
-    Each keeps its own neutral; the step at a seam counts as not seen, so that nobody jumps. What stays too short is
-    left out.
+    What is not seen at their ends is cut off first, and each keeps its own neutral; the step at a seam counts as not
+    seen, so that nobody jumps. What stays too short is left out.
     """
     found = [clip for clip in clips if len(clip.valid) >= STEPS]
     waiting: dict[str, list[MotionClip]] = {}
     for clip in clips:
-        if 0 < len(clip.valid) < STEPS:
+        if clip.valid.any() and len(clip.valid) < STEPS:
             parts = waiting.setdefault(clip.person, [])
-            parts.append(clip)
+            parts.append(_trimmed(clip))
             if sum(len(part.valid) for part in parts) >= STEPS:
                 found.append(_joined(waiting.pop(clip.person)))
     return found
+
+
+def _trimmed(clip: MotionClip) -> MotionClip:
+    seen = np.flatnonzero(clip.valid)
+    span = slice(int(seen[0]), int(seen[-1]) + 1)
+    return replace(clip, motion=clip.motion[span], valid=clip.valid[span], speech=clip.speech[span])
 
 
 def _joined(parts: Sequence[MotionClip]) -> MotionClip:

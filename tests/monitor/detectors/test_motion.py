@@ -5,6 +5,7 @@ import pytest
 
 from monitor.detectors.motion import (
     APART,
+    NEAREST,
     MotionError,
     MotionPopulation,
     MotionReference,
@@ -86,12 +87,14 @@ def test_whitened_vectors_have_length_one_and_nothing_stays_nothing() -> None:
     assert np.allclose(whitening(np.asarray(whitening.centre[None])), 0, atol=1e-6)
 
 
-def test_the_nearest_reference_counts() -> None:
-    references = np.eye(SIZE, dtype=np.float32)[:3]
+def test_the_nearest_references_count() -> None:
+    references = np.repeat(np.eye(SIZE, dtype=np.float32)[:3], NEAREST, axis=0)
     population = MotionPopulation("pack", np.zeros(SIZE), np.eye(SIZE), 0.2, 0.1, 0.0)
     whitening = fit_whitening(references[:0], np.zeros(0, np.int64), population)
-    live = np.stack([references[1], np.eye(SIZE, dtype=np.float32)[5]])
+    live = np.stack([references[NEAREST], np.eye(SIZE, dtype=np.float32)[5]])
     assert best_cosine(live, references, whitening) == pytest.approx([1.0, 0.0])
+    # Where there are fewer, all count.
+    assert best_cosine(live, references[NEAREST : NEAREST + 2], whitening) == pytest.approx([1.0, 0.0])
 
 
 def test_a_recording_is_compared_with_the_other_recordings() -> None:

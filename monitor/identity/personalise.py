@@ -36,16 +36,17 @@ class PersonaliseError(Exception):
 class PersonaliseConfig:
     """How tokens are fitted: at most `steps` of Adam at `rate` on `batch` windows, each at a timestep of the plan.
 
-    Every `check` steps the share `kept_back` of the windows, at most `checked` of them, is measured; after `patience`
-    checks without a gain it stops. `workers` threads fit the halves side by side.
+    More steps fit the recording and not the person (`docs/persona.md`). Every `check` steps the share `kept_back` of
+    the windows, at most `checked` of them, is measured; after `patience` checks without a gain it stops. `workers`
+    threads fit the halves side by side.
     """
 
-    steps: int = 160
+    steps: int = 30
     batch: int = 16
-    rate: float = 0.03
-    check: int = 10
+    rate: float = 0.06
+    check: int = 5
     checked: int = 16
-    patience: int = 3
+    patience: int = 2
     kept_back: float = 0.25
     least_windows: int = 8
     workers: int = 2

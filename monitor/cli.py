@@ -31,6 +31,7 @@ EXPECTED: Final = (
     ("monitor.config", "ConfigError"),
     ("monitor.corpus", "CorpusError"),
     ("monitor.decision.calibration", "CalibrationError"),
+    ("monitor.detectors.motion", "MotionError"),
     ("monitor.detectors.population", "PopulationError"),
     ("monitor.identity.consent", "ConsentError"),
     ("monitor.identity.errors", "VaultError"),

@@ -174,8 +174,8 @@ def _companion(
     told = {"basis": people.basis.key, "expressions": people.basis.name}
     own = {"clips": len(people.companion), "people": len({clip.person for clip in people.companion})}
     pack = write_motion_pack(run, out / "packs", recipe, {**data, **own}, told)
-    everybody = [*people.companion, *people.companion_held_out]
-    population = motion_population(everybody, load_engine(pack.name, "onnx", pack.parent))
+    # Not of those held out: they are measured against it.
+    population = motion_population(people.companion, load_engine(pack.name, "onnx", pack.parent))
     (pack / FILE).write_bytes(population.to_bytes())
     return pack
 

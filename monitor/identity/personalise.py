@@ -37,11 +37,12 @@ class PersonaliseConfig:
     """How tokens are fitted: at most `steps` of Adam at `rate` on `batch` windows, each at a timestep of the plan.
 
     More steps fit the recording and not the person (`docs/persona.md`). Every `check` steps the share `kept_back` of
-    the windows, at most `checked` of them, is measured; after `patience` checks without a gain it stops. `workers`
-    threads fit the halves side by side.
+    the windows, at most `checked` of them, is measured; after `patience` checks without a gain it stops, but not before
+    `least` steps: so few windows tell nothing of the first. `workers` threads fit the halves side by side.
     """
 
-    steps: int = 30
+    steps: int = 35
+    least: int = 20
     batch: int = 16
     rate: float = 0.06
     check: int = 5
@@ -214,7 +215,7 @@ class _Fitter:
                 continue
             losses.append(float(np.mean(seen[-config.check :])))
             held_out.append(self._measured(kept, tokens))
-            worse = 0 if held_out[-1] < lowest else worse + 1
+            worse = 0 if step <= config.least or held_out[-1] < lowest else worse + 1
             if not worse:
                 best, best_step, lowest = tokens, step, held_out[-1]
             self._tell(config.check)

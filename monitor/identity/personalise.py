@@ -36,16 +36,16 @@ class PersonaliseError(Exception):
 class PersonaliseConfig:
     """How tokens are fitted: at most `steps` of Adam at `rate` on `batch` windows, each at a timestep of the plan.
 
-    More steps fit the recording and not the person (`docs/persona.md`). Every `check` steps the share `kept_back` of
-    the windows, at most `checked` of them, is measured; after `patience` checks without a gain it stops, but not before
-    `least` steps: so few windows tell nothing of the first. `workers` threads fit the halves side by side.
+    Every `check` steps the share `kept_back` of the windows, at most `checked` of them, is measured; after `patience`
+    checks at which it is explained worse than before personalising it stops and goes back, but not before `least`
+    steps: so few windows tell nothing of the first. `workers` threads fit the halves side by side.
     """
 
-    steps: int = 35
+    steps: int = 200
     least: int = 20
-    batch: int = 16
-    rate: float = 0.06
-    check: int = 5
+    batch: int = 8
+    rate: float = 0.03
+    check: int = 20
     checked: int = 16
     patience: int = 2
     kept_back: float = 0.25
@@ -204,9 +204,9 @@ class _Fitter:
         kept = kept[np.unique(np.linspace(0, len(kept) - 1, config.checked).astype(np.int64))]
         random = np.random.default_rng([config.seed, seed])
         tokens, adam = self._start, _Adam(config.rate)
-        best, best_step = tokens, 0
-        lowest = self._measured(kept, tokens)
-        losses, held_out, seen, worse = list[float](), [lowest], list[float](), 0
+        last, last_step = tokens, 0
+        before = self._measured(kept, tokens)
+        losses, held_out, seen, worse = list[float](), [before], list[float](), 0
         for step in range(1, config.steps + 1):
             loss, gradient = self._gradient(fitted, tokens, random)
             seen.append(loss)
@@ -215,14 +215,15 @@ class _Fitter:
                 continue
             losses.append(float(np.mean(seen[-config.check :])))
             held_out.append(self._measured(kept, tokens))
-            worse = 0 if step <= config.least or held_out[-1] < lowest else worse + 1
+            # Other people go on being explained worse long after the person is explained best.
+            worse = 0 if step <= config.least or held_out[-1] < before else worse + 1
             if not worse:
-                best, best_step, lowest = tokens, step, held_out[-1]
+                last, last_step = tokens, step
             self._tell(config.check)
             if worse >= config.patience:
                 self._tell(config.steps - step)
                 break
-        return _Fitted(best, best_step, tuple(losses), tuple(held_out))
+        return _Fitted(last, last_step, tuple(losses), tuple(held_out))
 
     def for_steps(self, numbers: Ints, steps: int, seed: int) -> FloatArray:
         """Fit to all of these windows in so many steps."""
@@ -242,13 +243,13 @@ class _Fitter:
         return float(found["loss"].mean()), found["gradient"].mean(0)
 
     def _measured(self, numbers: Ints, tokens: FloatArray) -> float:
-        """Loss on windows at every timestep of the plan, with the same noise at each check."""
+        """Mean logarithm of the loss at every timestep of the plan, with the same noise at each check."""
         random, losses = np.random.default_rng(self._config.seed), list[float]()
         for time in self._times:
             noise = random.standard_normal((len(numbers), *self.rows.motion.shape[1:]), np.float32)
             timestep = np.full((len(numbers), 1), time, np.float32)
             found = self._fit.run(self.rows.inputs(numbers, tokens, timestep, noise))
-            losses.append(float(found["loss"].mean()))
+            losses.append(float(np.log(max(float(found["loss"].mean()), 1e-9))))
         return float(np.mean(losses))
 
     def _tell(self, steps: float) -> None:

@@ -17,7 +17,7 @@ from monitor.models import PERSONA, load_persona
 from monitor.motion import ClipMotion, load_motions
 from monitor.movement import PersonaEngines
 
-REFERENCES, PROBES = 12, 8
+REFERENCES, PROBES = 10, 6
 
 
 def windows(rows: list[Row], cache: Path, engines: PersonaEngines) -> list[MotionWindow]:
@@ -44,7 +44,7 @@ def test_other_words_of_the_same_person_do_not_raise_the_distance(data_dir: Path
     rows = [Row(data_dir / name, name, "real", "real", "s1") for name in chosen]
     parts = (rows[:REFERENCES], rows[REFERENCES:-PROBES], rows[-PROBES:])
     learnt, same, other = (windows(part, tmp_path, engines) for part in parts)
-    config = PersonaliseConfig(steps=60)
+    config = PersonaliseConfig(steps=40)
     made = personalise(engines.fit(), learnt, engines.tokens.start, engines.plan, config, lambda _: None)
     # Another sentence's voice with this sentence's face is nobody's, but not less like this person than like anybody.
     swapped = [replace(one, voice=two.voice) for one, two in zip(other, other[1:] + other[:1], strict=True)]

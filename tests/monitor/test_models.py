@@ -100,7 +100,13 @@ def test_the_models_of_movement_are_loaded_with_what_lies_beside_them(tmp_path: 
 def test_movement_is_not_compared_beside_another_voice_encoder(tmp_path: Path) -> None:
     movers.write_packs(tmp_path, "a voice")
     assert load_persona(tmp_path, "onnx", load_engine(VOICE, "onnx")) is None
-    assert load_persona(tmp_path / "nothing here", "onnx") is None
+
+
+def test_packs_of_an_operator_without_models_of_movement_use_those_installed(tmp_path: Path) -> None:
+    own, installed = (load_persona(folder, "onnx") for folder in (tmp_path / "nothing here", MODELS))
+    assert own is not None
+    assert installed is not None
+    assert own.key == installed.key
 
 
 def test_models_of_what_other_trackers_tell_are_not_for_calls(tmp_path: Path) -> None:

@@ -11,10 +11,17 @@ EngineName = Literal["openvino", "onnx"]
 
 
 def load_engine(name: str, engine: EngineName = "openvino", models: Path = MODELS) -> Engine:
-    """Verify, compile and warm up the pack `models/name`; raises `EngineError` with one line that says what to do."""
+    """Verify, compile and warm up the pack `models/name`; raises `EngineError` with one line that says what to do.
+
+    A pack whose manifest names an `engine` under `preprocessing` runs in that one, whatever is asked for.
+    """
     if engine not in get_args(EngineName):
         raise EngineError(f"unknown engine {engine!r}: use one of {', '.join(get_args(EngineName))}")
-    built = _build(load_pack(models / name), engine)
+    pack = load_pack(models / name)
+    only = pack.manifest.preprocessing.get("engine", engine)
+    if only not in get_args(EngineName):
+        raise EngineError(f"the pack {name} wants the engine {only!r}, which is not there: update sidewitness")
+    built = _build(pack, only)
     built.warm_up()
     return built
 

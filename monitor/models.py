@@ -126,8 +126,7 @@ def load_persona(
     if basis is None or tokens is None:
         raise EngineError(f"{where / PERSONA} lacks {BASIS} or {reconstruction.FILE}: reinstall the model pack")
     companion, crowd = load_companion(where, engine)
-    # OpenVINO 2026.4 gets the gradient of a trained model wrong, and its loss right (docs/decisions/0019).
-    fit = partial(load_engine, FIT, "onnx", where) if (where / FIT).exists() else None
+    fit = partial(load_engine, FIT, engine, where) if (where / FIT).exists() else None
     return PersonaEngines(built, basis, tokens, companion, crowd, fit)
 
 

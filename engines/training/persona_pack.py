@@ -27,6 +27,8 @@ NAME, FIT = "persona", "persona_tokens"
 VERSION, LICENCE, RATE = "1", "Apache-2.0", 25
 SOURCE = "trained by `sidewitness train persona`; research data: retrain for production"
 MOST = 1024
+# OpenVINO 2026.4 gets the gradient of a trained model wrong, and its loss right (docs/decisions/0019).
+ENGINE = {FIT: {"engine": "onnx"}}
 INPUTS = ("motion", "voice", "mask", "tokens", "timestep", "noise")
 
 CARD = """# {name}
@@ -119,7 +121,7 @@ def write_persona_packs(
             graph,
             specs,
             [TensorSpec(key, steps[key]) for key in outputs],
-            {"name": name, **fields},
+            {"name": name, **fields, "preprocessing": {**fields["preprocessing"], **ENGINE.get(name, {})}},
             card,
         )
         made.append(folder / name)

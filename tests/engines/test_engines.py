@@ -172,6 +172,18 @@ def test_an_unknown_engine_is_named() -> None:
         load_engine("face_detector", "cuda")  # type: ignore[arg-type]
 
 
+def test_a_pack_may_want_one_engine_only(tmp_path: Path) -> None:
+    packs.write(tmp_path, name="only", preprocessing={"engine": "onnx"})
+    assert isinstance(load_engine("only", "openvino", tmp_path), OnnxEngine)
+    packs.write(tmp_path, name="later", preprocessing={"engine": "tpu"})
+    with pytest.raises(EngineError, match="the pack later wants the engine 'tpu', which is not there: update"):
+        load_engine("later", "onnx", tmp_path)
+
+
+def test_tokens_are_fitted_with_the_gradient_of_onnx_runtime() -> None:
+    assert isinstance(load_engine("persona_tokens", "openvino"), OnnxEngine)
+
+
 @each_engine
 def test_a_runtime_that_is_not_installed_is_named(name: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, f"engines.{name}", None)

@@ -104,12 +104,17 @@ def extract(
             crowd[len(seen)] += 1
         elif isinstance(item, AudioBlock) and (chunk := voice.push(item)) is not None:
             chunks.append(chunk)
-    enough = 0.2 * crowd.total()
-    faces = max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= enough), default=0)
+    faces = faces_at_once(crowd)
     main = main_track([view for view, _ in views])
     chosen = [(view, picture) for view, picture in views if view.track == main]
     size = float(np.median([view.quality.size for view, _ in chosen])) if chosen else 0.0
     return _assemble(list(_resample(chosen)), chunks, size, faces, wants)
+
+
+def faces_at_once(crowd: Counter[int]) -> int:
+    """Say how many faces were followed at once for at least a fifth of the frames, which `crowd` counts by faces."""
+    enough = 0.2 * crowd.total()
+    return max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= enough), default=0)
 
 
 def main_track(views: list[FaceView]) -> int:

@@ -29,7 +29,7 @@ from monitor.face.coefficients import CoefficientsError, read_coefficients
 from monitor.face.expression import HEAD, LANDMARKS, SHAPE, ExpressionBasis, level, with_velocity
 from monitor.face.geometry import RIGID
 from monitor.face.track import FaceTracker, FaceView
-from monitor.features import Change, main_track
+from monitor.features import Change, faces_at_once, main_track
 from monitor.grid import GridSample, Resampler, Sample
 from monitor.models import DETECTOR, VOICE, home
 from monitor.models import LANDMARKS as LANDMARK_MODEL
@@ -210,8 +210,7 @@ def motion_of(
             crowd[len(views)] += 1
         elif isinstance(item, AudioBlock) and (chunk := stream.push(item)) is not None:
             chunks.append(chunk)
-    enough = 0.2 * crowd.total()
-    faces = max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= enough), default=0)
+    faces = faces_at_once(crowd)
     main = main_track([view for view, _ in seen])
     chosen = [(view, frame) for view, frame in seen if view.track == main]
     size = float(np.median([view.quality.size for view, _ in chosen])) if chosen else 0.0

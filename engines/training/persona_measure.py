@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +18,7 @@ from torch import Tensor
 from engines.nets.persona import window_loss
 from engines.training.measures import auc
 from engines.training.persona_data import PersonaClip, WindowPool, Windows, people_of
-
-if TYPE_CHECKING:
-    from engines.training.persona import Peopled, PersonaRecipe
+from engines.training.persona_recipe import Peopled, PersonaRecipe
 
 HOP = 25
 MOST = 400

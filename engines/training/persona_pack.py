@@ -21,7 +21,7 @@ from engines.convert.export import TOLERANCE, save_graph
 from engines.convert.pack import write_pack
 from engines.nets.persona import STEPS, VOICE, Reconstruction
 from engines.nets.persona_gradient import TokenGradient
-from engines.training.persona import Peopled, PersonaRecipe
+from engines.training.persona_recipe import Peopled, PersonaRecipe
 
 NAME, FIT = "persona", "persona_tokens"
 VERSION, LICENCE, RATE = "1", "Apache-2.0", 25

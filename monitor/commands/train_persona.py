@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from engines.training.motion import MotionRecipe
-    from engines.training.persona import PersonaRecipe
+    from engines.training.persona_recipe import PersonaRecipe
     from monitor.corpus import Row
     from monitor.moving_corpus import MovingPeople
 
@@ -68,7 +68,7 @@ def command(
     from dataclasses import replace
 
     from engines.training.motion import MotionRecipe
-    from engines.training.persona import PersonaRecipe
+    from engines.training.persona_recipe import PersonaRecipe
     from monitor.moving_corpus import SEVERAL, SPLITS, moving_rows
 
     recipe = replace(PersonaRecipe(minutes=minutes), **settings(PersonaRecipe(), setting or []))

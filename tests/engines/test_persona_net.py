@@ -13,8 +13,8 @@ from engines.load import load_engine
 from engines.nets.persona import FARTHEST, STEPS, VOICE, PersonaShape, Reconstruction, schedule, window_loss
 from engines.nets.persona_gradient import TokenGradient, weight_of
 from engines.training import persona_pack
-from engines.training.persona import Peopled, PersonaRecipe
 from engines.training.persona_pack import draw_history, example, write_persona_packs
+from engines.training.persona_recipe import Peopled, PersonaRecipe
 
 SMALL: dict[str, Any] = {"width": 16, "depth": 2, "heads": 2, "tokens": 3, "token_size": 8}
 

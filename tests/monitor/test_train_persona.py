@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from engines.base import MODELS, load_pack
-from engines.training.persona import PersonaRecipe
+from engines.training.persona_recipe import PersonaRecipe
 from monitor import cli
 from monitor.commands.train_persona import line, settings
 from monitor.corpus import CorpusError, Row

@@ -585,7 +585,7 @@ async def test_a_live_call_between_real_processes(
     told: list[str] = []
     tell = lambda part, _: told.append(part)  # noqa: E731
     found = await asyncio.wait_for(
-        live.measure(folder / "stream.webm", tmp_path, 1, 1.5, "openvino", tell), 2 * PATIENCE
+        live.measure(folder / "stream.webm", tmp_path, 1, 3.0, "openvino", tell), 2 * PATIENCE
     )
     assert found.participants == 1
     assert len(found.ready) == len(found.first_state) == 1

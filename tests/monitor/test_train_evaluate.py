@@ -149,8 +149,8 @@ def test_a_manifest_that_cannot_be_used_is_one_line(
     ("arguments", "message"),
     [
         (
-            ["evaluate", "m.csv", "--out", "o", "--detector", "persona"],
-            "unknown detector 'persona': there is synchrony",
+            ["evaluate", "m.csv", "--out", "o", "--detector", "heartbeat"],
+            "unknown detector 'heartbeat': there is synchrony",
         ),
         (["evaluate", "m.csv", "--out", "o", "--fold", "a"], "--fold needs --split"),
         (["evaluate", "m.csv", "--out", "o", "--packs", "p", "--packs", "q"], "give one --packs for each --fold"),

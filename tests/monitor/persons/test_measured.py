@@ -151,7 +151,7 @@ def test_small_calls_are_compared_with_the_same_enrolments(faced: list[Faced], c
     clean = list(rows_of(crowd, CONFOUNDED, lengths=LENGTHS))
     small = list(rows_of(crowd, CONFOUNDED, again, LENGTHS))
     told = _cost(clean, small, {"everybody": [f"p{p:02}" for p in range(8)]})
-    assert told["change"]["everybody"]["5 s"][DISTANCE]["gain"] < 0
+    assert told["change"]["everybody"]["5 s"]["companion"]["gain"] < 0
     both = gather(crowd.faced, "k", again).people
     assert len(both.scores) > len(crowd.people.scores)
     assert both.location == crowd.people.location

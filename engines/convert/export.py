@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
@@ -113,6 +114,19 @@ def save_graph(
         if program is None:
             raise EngineError("torch.onnx.export gave no program: check the torch version against the `train` extra")
         program.save(str(path))
+    _forget_where(path)
+
+
+def _forget_where(path: Path) -> None:
+    """Take out of a graph what says on whose machine it was made: the exporter notes the file behind every node."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+    onnx.save(model, path)
 
 
 @contextmanager

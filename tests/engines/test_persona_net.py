@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.base import EngineError
+from engines.base import MODELS, EngineError
 from engines.load import load_engine
 from engines.nets.persona import FARTHEST, STEPS, VOICE, PersonaShape, Reconstruction, schedule, window_loss
 from engines.nets.persona_gradient import TokenGradient, weight_of
@@ -145,6 +145,12 @@ def test_every_engine_gives_what_torch_gives(packs: tuple[Path, Peopled], engine
     assert np.allclose(found["loss"], loss.numpy(), atol=1e-4)
     assert np.allclose(found["gradient"], gradient.numpy(), atol=1e-3 * float(gradient.abs().max()))
     assert found["gradient"].shape == (7, 3, 8)
+
+
+def test_a_pack_does_not_tell_on_whose_machine_it_was_made(packs: tuple[Path, Peopled]) -> None:
+    here = str(Path(__file__).parents[2]).encode()
+    assert not any(here in path.read_bytes() for path in packs[0].rglob("model.onnx"))
+    assert not any(here in (MODELS / name / "model.onnx").read_bytes() for name in ("persona", "persona_tokens"))
 
 
 def test_a_pack_says_what_its_distance_is_taken_at(packs: tuple[Path, Peopled]) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from engines.base import Engine
 from engines.load import load_engine
@@ -28,6 +29,7 @@ RESEARCH = "research"
 RESEARCH_SPLIT = Path(__file__).parents[1] / "engines" / "training" / "splits" / "research.csv"
 # Raised whenever the features of a clip would change.
 FEATURES = 1
+T = TypeVar("T")
 SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".m4v"}
 
 
@@ -124,13 +126,27 @@ def load_features(
 
     With a `change` they are those of the changed clips, kept beside the others.
     """
+    task = partial(_row_features, folder=folder, change=change, wants=wants)
+    return analysed(rows, task, ClipFeatures.load, workers, done)
+
+
+def analysed(
+    rows: Sequence[Row],
+    task: Callable[[Row], Path | str],
+    load: Callable[[Path], T],
+    workers: int,
+    done: Callable[[int], None],
+) -> Iterator[tuple[Row, T | str]]:
+    """Run `task` on each row in processes of its own, and load the file that it names; in the order of `rows`.
+
+    A line in place of a file says why there is none. `task` must be picklable; `done` is told how many are finished.
+    """
     # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        task = partial(_row_features, folder=folder, change=change, wants=wants)
         results = pool.map(task, rows, chunksize=4)
         for count, (row, result) in enumerate(zip(rows, results, strict=True), 1):
             done(count)
-            yield row, ClipFeatures.load(result) if isinstance(result, Path) else result
+            yield row, load(result) if isinstance(result, Path) else result
 
 
 @cache

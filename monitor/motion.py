@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from engines.base import MODELS, Engine, load_pack
 from engines.load import load_engine
 from engines.training.clips import TrainingError
 from engines.training.expression_basis import Moved, fit_basis
-from monitor.corpus import Row, digest
+from monitor.corpus import Row, analysed, digest
 from monitor.encode import StreamEncoder
 from monitor.face.coefficients import CoefficientsError, read_coefficients
 from monitor.face.expression import HEAD, LANDMARKS, SHAPE, ExpressionBasis, level, with_velocity
@@ -142,12 +140,8 @@ def load_motions(
 
     With a `change` it is that of the changed clips, kept beside the others; `packs` holds the voice encoder.
     """
-    # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        task = partial(_row_motion, folder=folder, change=change, packs=packs)
-        for count, (row, result) in enumerate(zip(rows, pool.map(task, rows, chunksize=4), strict=True), 1):
-            done(count)
-            yield row, ClipMotion.load(result) if isinstance(result, Path) else result
+    task = partial(_row_motion, folder=folder, change=change, packs=packs)
+    return analysed(rows, task, ClipMotion.load, workers, done)
 
 
 def kept_motion(row: Row, folder: Path, change: Change | None = None, packs: Path = MODELS) -> Path:

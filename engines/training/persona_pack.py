@@ -80,20 +80,12 @@ def write_persona_packs(
     model = net.model.eval().float()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    places = {
-        "features": model.net.shape.features,
-        "steps": STEPS,
-        "rate": RATE,
-        "timesteps": list(recipe.timesteps),
-        "noises": recipe.noises,
-        "noise_seed": recipe.noise_seed,
-    }
     told: dict[str, dict[str, Any]] = {key: dict(about.get(key, {})) for key in ("recipe", "data", "metrics")}
     fields: dict[str, Any] = {
         "version": VERSION,
         "licence": LICENCE,
         "source": SOURCE,
-        "preprocessing": {**places, **about.get("preprocessing", {})},
+        "preprocessing": {**_plan(model, recipe), **about.get("preprocessing", {})},
         **told,
     }
     size = model.net.shape
@@ -109,12 +101,6 @@ def write_persona_packs(
         (FIT, TokenGradient(model).eval(), ("loss", "gradient")),
     ):
         graph = _graph(module, model, outputs)
-        items = {
-            "data": _items(told["data"]),
-            "recipe": _items(told["recipe"]),
-            "metrics": _items(_flat(told["metrics"])),
-        }
-        card = CARD.format(name=name, what=WHAT[name], **items)
         specs = [TensorSpec(key, tuple(value.shape[1:])) for key, value in example(model, 1).items()]
         write_pack(
             folder / name,
@@ -122,13 +108,30 @@ def write_persona_packs(
             specs,
             [TensorSpec(key, steps[key]) for key in outputs],
             {"name": name, **fields, "preprocessing": {**fields["preprocessing"], **ENGINE.get(name, {})}},
-            card,
+            _card(name, told),
         )
         made.append(folder / name)
     beside = {"tokens.npz": _tokens(net), **(files or {})}
     for file, content in beside.items():
         (folder / NAME / file).write_bytes(content)
     return made
+
+
+def _plan(model: Reconstruction, recipe: PersonaRecipe) -> dict[str, Any]:
+    """Say what a distance is taken at, as `monitor.detectors.reconstruction.Plan` reads it."""
+    return {
+        "features": model.net.shape.features,
+        "steps": STEPS,
+        "rate": RATE,
+        "timesteps": list(recipe.timesteps),
+        "noises": recipe.noises,
+        "noise_seed": recipe.noise_seed,
+    }
+
+
+def _card(name: str, told: Mapping[str, Mapping[str, Any]]) -> str:
+    items = {key: _items(_flat(told[key])) if key == "metrics" else _items(told[key]) for key in told}
+    return CARD.format(name=name, what=WHAT[name], **items)
 
 
 def example(model: Reconstruction, batch: int) -> dict[str, Tensor]:

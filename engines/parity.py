@@ -9,11 +9,14 @@ from engines.base import Arrays, Engine, FloatArray, Manifest, example_length
 TOLERANCE = 1e-3
 
 
-def seeded(manifest: Manifest, batch: int = 2, seed: int = 0) -> dict[str, FloatArray]:
-    """Make uniform inputs in the manifest's `preprocessing.range` (default -1 to 1), the same for the same seed."""
+def seeded(manifest: Manifest, batch: int = 2, seed: int = 0, length: int | None = None) -> dict[str, FloatArray]:
+    """Make uniform inputs in the manifest's `preprocessing.range` (default -1 to 1), the same for the same seed.
+
+    Free axes get `length`, by default the manifest's `example_length`.
+    """
     low, high = manifest.preprocessing.get("range", (-1.0, 1.0))
     draw = np.random.default_rng(seed)
-    length = example_length(manifest)
+    length = example_length(manifest) if length is None else length
     return {
         spec.name: draw.uniform(low, high, (batch, *(length if n == -1 else n for n in spec.shape))).astype(np.float32)
         for spec in manifest.inputs

@@ -7,7 +7,14 @@ from typing import Literal, get_args
 
 from engines.base import MODELS, Engine, EngineError, ModelPack, load_pack
 
-EngineName = Literal["openvino", "onnx"]
+EngineName = Literal["openvino", "onnx", "tensorrt", "pytorch"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+INSTALL = {
+    "openvino": "reinstall sidewitness",
+    "onnx": "reinstall sidewitness",
+    "tensorrt": "install `sidewitness[tensorrt]` on a machine with an NVIDIA GPU, or choose the engine openvino",
+    "pytorch": "install `sidewitness[train]`, or choose the engine openvino",
+}
 
 
 def load_engine(name: str, engine: EngineName = "openvino", models: Path = MODELS) -> Engine:
@@ -15,11 +22,11 @@ def load_engine(name: str, engine: EngineName = "openvino", models: Path = MODEL
 
     A pack whose manifest names an `engine` under `preprocessing` runs in that one, whatever is asked for.
     """
-    if engine not in get_args(EngineName):
-        raise EngineError(f"unknown engine {engine!r}: use one of {', '.join(get_args(EngineName))}")
+    if engine not in ENGINES:
+        raise EngineError(f"unknown engine {engine!r}: use one of {', '.join(ENGINES)}")
     pack = load_pack(models / name)
     only = pack.manifest.preprocessing.get("engine", engine)
-    if only not in get_args(EngineName):
+    if only not in ENGINES:
         raise EngineError(f"the pack {name} wants the engine {only!r}, which is not there: update sidewitness")
     built = _build(pack, only)
     built.warm_up()
@@ -38,8 +45,16 @@ def _build(pack: ModelPack, engine: EngineName) -> Engine:
             from engines.onnx import OnnxEngine
 
             return OnnxEngine(pack)
+        if engine == "tensorrt":
+            from engines.tensorrt import open_engine
+
+            return open_engine(pack)
+        if engine == "pytorch":
+            from engines.pytorch import TorchEngine
+
+            return TorchEngine(pack)
         from engines.openvino import OpenVinoEngine
 
         return OpenVinoEngine(pack)
     except ImportError as error:
-        raise EngineError(f"the engine {engine} cannot be imported ({error}): reinstall sidewitness") from None
+        raise EngineError(f"the engine {engine} cannot be imported ({error}): {INSTALL[engine]}") from None

@@ -22,6 +22,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from engines.load import EngineName
+
 PREFIX = "SIDEWITNESS_"
 CONFIG_VARIABLE = "SIDEWITNESS_CONFIG"
 # Read by the tests and by commands, never a setting of the server.
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
     window_seconds: float = 5.0
     hop_seconds: float = Field(default=0.5, ge=0.1, le=5.0)
     false_alerts_per_hour: float = Field(default=0.1, gt=0.0, le=60.0)
-    engine: Literal["openvino", "onnx"] = "openvino"
+    engine: EngineName = "openvino"
     packs: Path | None = None
     max_participants: int = Field(default=8, ge=1, le=256)
     workers: int | None = Field(default=None, ge=1, le=256)

@@ -11,8 +11,10 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from engines.base import EngineError
+from engines.load import EngineName
 from monitor.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
 from monitor.tap.source import SourceError
 
@@ -41,7 +43,7 @@ async def measure(clip: Path, engine: str, folder: Path) -> ScanSpeed:
     return ScanSpeed(**json.loads(said))
 
 
-def scan_once(clip: Path, engine: str) -> ScanSpeed:
+def scan_once(clip: Path, engine: EngineName) -> ScanSpeed:
     """Scan until three seconds have passed, on one of the cores that this process may use from now on."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     # Only now: a runtime counts its cores when it is loaded.
@@ -49,7 +51,7 @@ def scan_once(clip: Path, engine: str) -> ScanSpeed:
     from monitor.scan import scan
 
     began = time.perf_counter()
-    models = load_models("onnx" if engine == "onnx" else "openvino")
+    models = load_models(engine)
     loaded = time.perf_counter()
     media = 0.0
     while not media or time.perf_counter() - loaded < LEAST_SCANS:
@@ -65,7 +67,7 @@ def main() -> int:
     die_with_parent()
     clip, engine = sys.argv[1:]
     try:
-        speed = scan_once(Path(clip), engine)
+        speed = scan_once(Path(clip), cast("EngineName", engine))
     except (SourceError, EngineError) as error:
         raise SystemExit(f"error: {error}") from None
     sys.stdout.write(json.dumps(asdict(speed)))

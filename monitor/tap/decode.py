@@ -102,6 +102,7 @@ class DecodeLoop:
         self._waiting: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self._changed = Condition()
         self._closed = False
+        self._paused = False
         self._thread: Thread | None = None
         self._decoders: dict[TrackKind, tuple[str, Decoder]] = {}
         self._cutter = AudioCutter()
@@ -114,7 +115,7 @@ class DecodeLoop:
     def submit(self, encoded: Encoded) -> bool:
         """Queue a frame; never blocks. False: the backlog was full, and video must begin again with a key frame."""
         with self._changed:
-            if self._closed:
+            if self._closed or self._paused:
                 return True
             fits = self._make_room(encoded.kind)
             self._backlog.append(encoded)
@@ -124,6 +125,15 @@ class DecodeLoop:
                 self._thread = Thread(target=self._run, name="sidewitness-decode", daemon=True)
                 self._thread.start()
         return fits
+
+    def pause(self, paused: bool) -> None:
+        """Drop what waits and let go of the decoders, uncounted, or take frames again; never waits."""
+        with self._changed:
+            self._paused = paused
+            if paused:
+                self._backlog.clear()
+                self._waiting = {"audio": 0, "video": 0}
+                self._decoders = {}
 
     def close(self) -> None:
         """Drop the backlog and end the thread after the frame in hand; never waits."""

@@ -105,12 +105,17 @@ class ReplaySource:
         self._realtime = realtime
         self._limits = limits
         self._closed = asyncio.Event()
+        self._paused = False
         self._dropped = 0
 
     @property
     def dropped(self) -> int:
         """Pictures dropped because the reader was too slow."""
         return self._dropped
+
+    def pause(self, paused: bool) -> None:
+        """Pass over what lies in the pause; a recording is decoded all the same."""
+        self._paused = paused
 
     async def close(self) -> None:
         """End the iteration; safe to call twice."""
@@ -127,6 +132,8 @@ class ReplaySource:
                         return
                     if self._closed.is_set():
                         return
+                    if self._paused:
+                        continue
                     if pace and isinstance(item, VideoFrame) and pace.ahead(item) < -_MAX_LAG:
                         self._dropped += 1
                         continue

@@ -19,6 +19,14 @@ class Source(Protocol):
         """Yield frames, audio blocks and faults until the participant leaves."""
         ...
 
+    def pause(self, paused: bool) -> None:
+        """Keep the connection and decode nothing, or go on; what is left out while paused is not counted as dropped.
+
+        Never blocks; safe to call twice. After a pause media begin as they did at first: with a picture that stands by
+        itself.
+        """
+        ...
+
     async def close(self) -> None:
         """Stop and release everything; safe to call twice, never blocks the event loop."""
         ...

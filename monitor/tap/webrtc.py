@@ -65,6 +65,8 @@ class WebRtcPeer:
         self._filters: tuple[SourceFilter, ...] = ()
         self._candidates = 0
         self._connected: float | None = None
+        self._paused = False
+        self._resumed = float("-inf")
         self._stalled: set[TrackKind] = set()
         self._unspoken: set[TrackKind] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,6 +134,17 @@ class WebRtcPeer:
             clock_resets=sum(track.resets for track in self.clock.tracks.values()),
             refused_datagrams=sum(f.refused + f.overflowed for f in self._filters),
         )
+
+    def pause(self, paused: bool) -> None:
+        """Leave media undecoded and mostly undecrypted; afterwards a key frame is asked for. See `Source.pause`."""
+        if paused == self._paused:
+            return
+        self._paused, self._resumed = paused, time.monotonic()
+        self._decode.pause(paused)
+        for receiver in self._receivers.values():
+            receiver.pause(paused)
+        for source_filter in self._filters:
+            source_filter.paused = paused
 
     async def close(self) -> None:
         """End the session; safe to call twice and from anywhere, never blocks the event loop."""
@@ -201,15 +214,16 @@ class WebRtcPeer:
             await asyncio.sleep(min(_WATCH_SECONDS, self._config.handshake_seconds))
             now = time.monotonic()
             if self._connected is not None:
-                self._check_age(now, self._connected)
+                if not self._paused:
+                    self._check_age(now, max(self._connected, self._resumed))
                 self._check_payloads(now)
             elif now >= deadline:
                 self._begin_end()
                 return
 
-    def _check_age(self, now: float, connected: float) -> None:
+    def _check_age(self, now: float, since: float) -> None:
         for kind in self._receivers:
-            age = now - max(self._decode.newest.get(kind, connected), connected)
+            age = now - max(self._decode.newest.get(kind, since), since)
             if age < self._config.stall_seconds:
                 self._stalled.discard(kind)
             elif kind not in self._stalled:

@@ -48,6 +48,10 @@ class ScriptedSource:
         self._closed = False
         self.dropped = 0
         self.fail: Exception | None = None
+        self.pauses: list[bool] = []
+
+    def pause(self, paused: bool) -> None:
+        self.pauses.append(paused)
 
     def put(self, *items: MediaItem) -> None:
         self._items += items

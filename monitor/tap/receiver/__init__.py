@@ -94,6 +94,7 @@ class TapReceiver:
         self._bitrate = RemoteBitrateEstimator() if self.kind == "video" else None
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        self._paused = False
 
     @property
     def track(self) -> RemoteStreamTrack | None:
@@ -118,6 +119,17 @@ class TapReceiver:
         """Drop pictures until a key frame comes, and ask for one."""
         if self.kind == "video":
             self._needs_key = True
+
+    def pause(self, paused: bool) -> None:
+        """Take no media and ask for none, or begin anew; sender reports are taken and receiver reports sent throughout.
+
+        What is not taken is not reported as lost: the counting begins anew as well.
+        """
+        self._paused = paused
+        if not paused:
+            self._stream = None
+            self._streams = Recent(self._config.max_ssrc)
+            self._bitrate = RemoteBitrateEstimator() if self.kind == "video" else None
 
     async def getStats(self) -> RTCStatsReport:  # noqa: N802 (aiortc's name)
         """Give an empty report: `stats` holds what is counted."""
@@ -155,7 +167,7 @@ class TapReceiver:
             self._clock.sender_report(self.kind, ntp_seconds(info.ntp_timestamp), info.rtp_timestamp, now, packet.ssrc)
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        if not self._enabled or self._stopped:
+        if not self._enabled or self._stopped or self._paused:
             return
         try:
             await self._estimate(packet, arrival_time_ms)
@@ -236,7 +248,7 @@ class TapReceiver:
             self._reported = now
             await self._send_report(now)
         stream = self._stream
-        if stream is None:
+        if stream is None or self._paused:
             return
         if stream.stands(now) >= GIVE_UP[self.kind]:
             stream.skip()

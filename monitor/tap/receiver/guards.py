@@ -14,6 +14,9 @@ from monitor.tap.recent import Recent
 
 MAX_DATAGRAMS = 2048
 MAX_REMOTE = 32
+# SRTP guesses the upper half of a packet's index from the last one that it saw (RFC 3711 section 3.3.1): it loses count
+# when 2^15 packets are left out.
+PAUSED_STRIDE = 64
 
 
 class CappedRouter(RtpRouter):
@@ -75,10 +78,14 @@ class CappedSession:
 
 
 class SourceFilter:
-    """Passes STUN, and other datagrams only from the far end of a validated candidate pair (RFC 8445 section 12)."""
+    """Passes STUN, and other datagrams only from the far end of a validated candidate pair (RFC 8445 section 12).
+
+    While `paused`, media are passed only as often as SRTP must see a packet to keep count.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.paused = False
         self.refused = 0
         self.overflowed = 0
 
@@ -96,6 +103,8 @@ class SourceFilter:
         """Whether a datagram may go on; counts what may not."""
         if is_stun(data):
             return self._admits_check((addr[0], addr[1]))
+        if self.paused and is_media(data) and int.from_bytes(data[2:4], "big") % PAUSED_STRIDE:
+            return False
         if not self._validated(protocol, (addr[0], addr[1])):
             self.refused += 1
             return False
@@ -118,6 +127,11 @@ class SourceFilter:
             pair.protocol is protocol and pair.remote_addr == addr and pair.state is CandidatePair.State.SUCCEEDED
             for pair in pairs
         )
+
+
+def is_media(data: bytes) -> bool:
+    """Whether a datagram is SRTP, and neither SRTCP (RFC 5761 section 4) nor DTLS (RFC 7983 section 7)."""
+    return len(data) > 3 and 128 <= data[0] <= 191 and not 192 <= data[1] <= 223
 
 
 def is_stun(data: bytes) -> bool:

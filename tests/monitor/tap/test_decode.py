@@ -207,6 +207,42 @@ def test_a_full_backlog_drops_stale_video_whole_and_the_oldest_sound() -> None:
     assert decode.dropped == {"video": 4, "audio": 2}
 
 
+def test_a_paused_loop_takes_nothing_counts_nothing_and_goes_on() -> None:
+    good = encode("libvpx", (320, 240), 3)
+    made: list[str] = []
+
+    def factory(codec: str, max_pixels: int) -> object:
+        made.append(codec)
+        return make_decoder(codec, max_pixels)
+
+    with loop(factory=factory) as (decode, sink):
+        decode.submit(video(good[0]))
+        sink.wait(VideoFrame)
+        decode.pause(True)
+        decode.pause(True)
+        assert all(decode.submit(video(data, 0.04 + n / 25)) for n, data in enumerate(good * 50))
+        decode.pause(False)
+        decode.submit(video(good[0], 9.0))
+        sink.wait(VideoFrame, 2)
+    assert [i.stamp.media for i in sink.of(VideoFrame)] == [0.0, 9.0]  # type: ignore[union-attr]
+    assert decode.dropped == {"video": 0, "audio": 0}
+    assert made == ["VP8", "VP8"]
+
+
+def test_a_pause_drops_what_waits() -> None:
+    Gate.entered.clear()
+    Gate.open.clear()
+    with loop(TapConfig(backlog_packets=4), Gate) as (decode, _):
+        decode.submit(video(b"x"))
+        assert Gate.entered.wait(10)
+        assert all(decode.submit(video(b"x")) for _ in range(4))
+        decode.pause(True)
+        decode.pause(False)
+        assert all(decode.submit(video(b"x")) for _ in range(4))
+        Gate.open.set()
+    assert decode.dropped["video"] == 0
+
+
 def test_a_loop_that_never_ran_closes() -> None:
     with loop() as (decode, sink):
         decode.close()

@@ -237,6 +237,15 @@ async def test_a_closed_source_ends(tmp_path: Path) -> None:
     assert seen == 3
 
 
+async def test_a_paused_source_passes_over_what_lies_in_the_pause(tmp_path: Path) -> None:
+    source = ReplaySource(write_clip(tmp_path / "a.mp4", seconds=0.6))
+    source.pause(True)
+    assert [item async for item in source] == []
+    source.pause(False)
+    assert len(split([item async for item in source])[0]) == 15
+    assert source.dropped == 0
+
+
 async def test_a_source_raises_what_the_reader_raises(tmp_path: Path) -> None:
     (tmp_path / "x.mp4").write_bytes(b"text")
     with pytest.raises(SourceError, match="not a video"):

@@ -19,7 +19,7 @@ from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import ClockState, MediaItem, Reason, TrackFault, VideoFrame
 
 from .clips import picture_frame
-from .publisher import LOCAL, blocks, call, collect, faults, frames
+from .publisher import LOCAL, Call, blocks, call, collect, faults, frames
 from .test_replay import beep_times, flash_times
 
 
@@ -89,6 +89,45 @@ async def test_a_track_that_falls_silent_is_told_once() -> None:
         live.audio.paused = False
         await collect(live.peer, lambda items: len(blocks(items)) > 10)
     assert [(f.track, f.reason) for f in faults(items)] == [("audio", Reason.MEDIA_STALLED)]
+
+
+async def passed(live: Call, packets: int) -> None:
+    """Wait until the publisher has sent so many more packets."""
+    transport = live.publisher.getSenders()[0].transport
+    send, left, enough = transport._send_rtp, packets, asyncio.Event()
+
+    async def counted(data: bytes) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            enough.set()
+        await send(data)
+
+    transport._send_rtp = counted  # type: ignore[method-assign]
+    await asyncio.wait_for(enough.wait(), 20)
+    transport._send_rtp = send  # type: ignore[method-assign]
+
+
+async def test_a_paused_peer_stays_connected_decodes_nothing_and_begins_with_a_key_frame() -> None:
+    """The pause lasts for as long as 100 packets take, and for longer than silence is let pass elsewhere."""
+    async with call(config=replace(LOCAL, stall_seconds=0.5)) as live:
+        before = await collect(live.peer, lambda items: len(frames(items)) > 10 and len(blocks(items)) > 10)
+        live.peer.pause(True)
+        live.peer.pause(True)
+        held = live.peer.stats()
+        await passed(live, 120)
+        stats = live.peer.stats()
+        live.peer.pause(False)
+        after = await collect(live.peer, lambda items: len(frames(items)) > 10 and len(blocks(items)) > 10)
+        assert live.peer.connected
+    assert stats.decoded["video"] - held.decoded["video"] <= 1
+    assert stats.packets == held.packets
+    assert live.peer.stats().plis > stats.plis
+    assert [fault.reason for fault in faults(after)] == []
+    media = [f.stamp.media for f in frames([*before, *after])]
+    assert media == sorted(media)
+    assert max(b - a for a, b in pairwise(media)) > 1.0
+    assert live.peer.stats().clock_resets == 0
 
 
 async def test_lost_packets_are_asked_for_and_what_stays_lost_does_not_freeze_the_picture() -> None:

@@ -1,5 +1,7 @@
 """OpenVINO on the CPU, the default engine: one thread a call and full float32, so that load never changes a result.
 
+The shape of a live call, one item of the manifest's `example_length`, is compiled with its sizes fixed, which runs it
+in a fifth to a half less time than free sizes do; a graph with free sizes is compiled when another shape first comes.
 With one thread OpenVINO 2026.4 swallows the errors of its own shape inference and reads past its buffers (with two
 threads it raises them), so a length that has not been seen before is tried on the uncompiled model first.
 """
@@ -34,22 +36,30 @@ CONFIG = {
 }
 
 
+Sizes = tuple[tuple[int, ...], ...]
+
+
 class OpenVinoEngine:
-    """Runs a pack in OpenVINO; each thread has an infer request of its own, which makes `run` thread-safe."""
+    """Runs a pack in OpenVINO; each thread has infer requests of its own, which makes `run` thread-safe."""
 
     def __init__(self, pack: ModelPack) -> None:
-        try:
-            self._model = _core().read_model(pack.model)
-            self._compiled = _core().compile_model(self._model, "CPU", CONFIG)
-        except Exception as error:
-            reason = type(error).__name__
-            raise EngineError(f"OpenVINO cannot load {pack.model} ({reason}): choose the engine onnx") from None
-        self._manifest = pack.manifest
+        self._pack, self._manifest = pack, pack.manifest
+        self._inputs = [spec.name for spec in pack.manifest.inputs]
         self._outputs = [spec.name for spec in pack.manifest.outputs]
         self._local = threading.local()
         self._lengths: set[int | None] = {None}
-        self._lengths_lock = threading.Lock()
-        check_interface(pack.manifest, _ports(self._compiled.inputs), _ports(self._compiled.outputs))
+        self._lock = threading.Lock()
+        self._free: Any = None
+        try:
+            self._model = _core().read_model(pack.model)
+            check_interface(pack.manifest, _ports(self._model.inputs), _ports(self._model.outputs))
+            usual = zeros(pack.manifest)
+            self._usual = self._sizes(usual)
+            self._fixed = self._fix(usual)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise self._refusal(error) from None
 
     @property
     def manifest(self) -> Manifest:
@@ -59,27 +69,64 @@ class OpenVinoEngine:
     def run(self, inputs: Arrays) -> dict[str, FloatArray]:
         """Run one batch; see `Engine.run`."""
         check_inputs(self._manifest, inputs)
-        length = free_length(self._manifest, inputs)
-        if length not in self._lengths:
-            self._try_length(length, inputs)
-        request = getattr(self._local, "request", None)
-        if request is None:
-            request = self._local.request = self._compiled.create_infer_request()
+        request = self._request(inputs)
         request.infer({name: np.ascontiguousarray(value) for name, value in inputs.items()}, share_inputs=True)
         # The request's own buffers are overwritten by the next call on this thread.
         return {name: np.array(request.get_tensor(name).data) for name in self._outputs}
 
-    def _try_length(self, length: int | None, inputs: Arrays) -> None:
-        with self._lengths_lock:
-            try:
-                self._model.reshape({name: list(value.shape) for name, value in inputs.items()})
-            except Exception:
-                raise InputError(f"{self._manifest.name} does not take inputs of length {length}") from None
-            self._lengths.add(length)
-
     def warm_up(self) -> None:
         """Run once on zeros."""
         self.run(zeros(self._manifest))
+
+    def _request(self, inputs: Arrays) -> Any:
+        """Give this thread's request for inputs of these sizes."""
+        if self._fixed is not None and self._sizes(inputs) == self._usual:
+            return self._own("fixed", self._fixed)
+        length = free_length(self._manifest, inputs)
+        with self._lock:
+            if length not in self._lengths:
+                self._try_length(length, inputs)
+            if self._free is None:
+                self._free = self._compile(self._read())
+        return self._own("free", self._free)
+
+    def _own(self, kind: str, compiled: Any) -> Any:
+        request = getattr(self._local, kind, None)
+        if request is None:
+            request = compiled.create_infer_request()
+            setattr(self._local, kind, request)
+        return request
+
+    def _fix(self, usual: Arrays) -> Any:
+        """Compile for one shape; None where the model does not take it, which the first run then tells."""
+        model = self._read()
+        try:
+            model.reshape({name: list(value.shape) for name, value in usual.items()})
+        except Exception:
+            return None
+        return self._compile(model)
+
+    def _try_length(self, length: int | None, inputs: Arrays) -> None:
+        try:
+            self._model.reshape({name: list(value.shape) for name, value in inputs.items()})
+        except Exception:
+            raise InputError(f"{self._manifest.name} does not take inputs of length {length}") from None
+        self._lengths.add(length)
+
+    def _read(self) -> Any:
+        return _core().read_model(self._pack.model)
+
+    def _compile(self, model: Any) -> Any:
+        try:
+            return _core().compile_model(model, "CPU", CONFIG)
+        except Exception as error:
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: Exception) -> EngineError:
+        return EngineError(f"OpenVINO cannot load {self._pack.model} ({type(error).__name__}): choose the engine onnx")
+
+    def _sizes(self, inputs: Arrays) -> Sizes:
+        return tuple(inputs[name].shape for name in self._inputs)
 
 
 @functools.cache
@@ -92,5 +139,7 @@ def _ports(ports: list[Any]) -> dict[str, list[int]]:
 
 
 def _shape(shape: Any) -> list[int]:
-    # The rank is known: the CPU plug-in does not compile a graph whose outputs have none.
+    if shape.rank.is_dynamic:
+        # The CPU plug-in does not compile a graph whose outputs have no rank: refused now, not at the first batch.
+        raise ValueError("rank")
     return [-1 if axis.is_dynamic else axis.get_length() for axis in shape]

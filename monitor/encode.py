@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.base import Engine
+from engines.base import CHUNK, Engine
 from monitor.types import BoolArray, FloatArray
-
-CHUNK = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -197,3 +197,16 @@ def test_packs_are_listed(tmp_path: Path) -> None:
     (tmp_path / "no_pack").mkdir()
     assert pack_names(tmp_path) == ["alpha", "beta"]
     assert {"face_detector", "face_landmarks"} <= set(pack_names())
+
+
+@pytest.mark.parametrize("pack", ["face_detector", "face_landmarks", "motion", "speech_lips", "speech_voice"])
+def test_the_shape_of_a_call_and_any_other_give_the_same(pack: str) -> None:
+    engine = load_engine(pack)
+    two = seeded(engine.manifest, batch=2)
+    both = engine.run(two)
+    for item in range(2):
+        # One item of the usual length runs in the graph of fixed sizes, two run in that of free sizes.
+        alone = engine.run({name: value[item : item + 1] for name, value in two.items()})
+        assert {
+            name: distance(both[name][item : item + 1], value) < 1e-5 for name, value in alone.items()
+        } == dict.fromkeys(alone, True)

@@ -17,8 +17,8 @@ from enum import StrEnum
 import numpy as np
 
 from engines.base import Arrays, EngineError, FloatArray
+from engines.buckets import BUCKETS
 
-BUCKETS = (1, 2, 4, 8, 16, 32)
 # Whoever has asked within this many seconds may ask again within the delay: they are worth waiting for.
 LIVELY_SECONDS = 0.25
 # Waits that `BatchLoad` tells of: enough for a 95th percentile, forgotten when they are no longer news.
@@ -227,7 +227,7 @@ class BatchQueue:
         rows: Counter[int | None] = Counter()
         for slot in self._waiting:
             rows[slot.length] += slot.rows
-        ripe = {slot.length for slot in self._waiting if now - slot.arrived >= self._config.max_delay}
+        ripe = {slot.length for slot in self._waiting if slot.arrived + self._config.max_delay <= now}
         ripe |= {length for length, count in rows.items() if count >= self._config.buckets[-1]}
         return next((slot for slot in self._waiting if slot.length in ripe), None)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engines.batching import Dropped
 from monitor import moving
 from monitor.decision.decide import Decision, DecisionConfig, advance, initial
 from monitor.detectors.synchrony import MEMORY_SECONDS, SynchronyDetector
@@ -96,33 +97,42 @@ class Session:
         self._models = models
         self._lookup: Lookup = reference if callable(reference) else lambda: reference
         self._enrolled: Reference | None = None
-        claimed = key.identity is not None
+        self._watch, self._movement = watch, movement
+        self._detector = SynchronyDetector()
+        self._state = initial(self._config.decision)
+        self._began: float | None = None
+        self._due: float | None = None
+        self._verdict = Verdict.INCONCLUSIVE
+        self._since: float | None = None
+        self._resting = False
 
         def faces() -> Reference | None:
             return self._enrolled
+
+        claimed = key.identity is not None
+        self._faces = FaceSide(models, faces, self._config.window_seconds) if claimed else None
+        self._listen()
+
+    def _listen(self) -> None:
+        """Begin with an empty window, or begin anew with one."""
+        models, claimed = self._models, self._faces is not None
 
         def movement_of() -> PersonaReference | None:
             return self._enrolled.persona if self._enrolled else None
 
         self._window = WindowBuffer(self._config.window_seconds)
-        self._faces = FaceSide(models, faces, self._config.window_seconds) if claimed else None
         self._moves = MotionSide(models, movement_of, self._window) if claimed else None
-        self._movement = movement
-        mover = Mover(models.persona.basis, self._window) if models.persona and (claimed or movement) else None
-        watching = (self._faces.see if self._faces else None, mover.see if mover else None, watch)
+        mover = Mover(models.persona.basis, self._window) if models.persona and (claimed or self._movement) else None
+        watching = (self._faces.see if self._faces else None, mover.see if mover else None, self._watch)
         self._picture = PictureSide(models, [each for each in watching if each is not None])
         self._sound = SoundSide(models)
-        self._detector = SynchronyDetector()
-        self._state = initial(self._config.decision)
         self._faults: dict[TrackKind, TrackFault] = {}
-        self._began: float | None = None
-        self._due: float | None = None
         self._judged_until: float | None = None
         self._overloaded = float("-inf")
-        self._verdict = Verdict.INCONCLUSIVE
 
     def push(self, item: MediaItem) -> None:
         """Take one item in the order of the tap."""
+        self._resting = False
         if isinstance(item, TrackFault):
             if item.reason is Reason.OVERLOADED:
                 self._overloaded = item.arrival
@@ -132,22 +142,45 @@ class Session:
         kind: TrackKind = "video" if isinstance(item, VideoFrame) else "audio"
         self._faults.pop(kind, None)
         self._window.mark(kind, item.stamp)
-        if isinstance(item, VideoFrame):
-            self._picture.push(item, self._window)
-        else:
-            self._sound.push(item, self._window)
+        try:
+            if isinstance(item, VideoFrame):
+                self._picture.push(item, self._window)
+            else:
+                self._sound.push(item, self._window)
+        except Dropped:
+            # Engines that had no time for this leave the gap that dropped media leave.
+            self._overloaded = item.stamp.arrival
 
     def tick(self, now: float) -> HopReport | None:
         """Give the report of this hop, or None before it is due; `now` is on the clock of `Stamp.arrival`."""
+        return self._report(now) if self._is_due(now) else None
+
+    def rest(self, now: float) -> HopReport | None:
+        """Give the report of a hop at which there was no time to look: every detector abstains. None before it is due.
+
+        The window is let go of, and filled anew once `push` is called again; the evidence of the decision and the looks
+        of the call's start stay. Time passes in the decision as it does in any other abstention.
+        """
+        if not self._is_due(now):
+            return None
+        if not self._resting:
+            self._listen()
+        self._since, self._resting = now, True
+        claimed = Reason.OVERLOADED if self._faces else Reason.NOT_ENROLLED
+        scores = [self._abstain(Reason.OVERLOADED), abstain(claimed), moving.abstain(claimed)]
+        return HopReport(self.key, now, None, self._advance(now, scores))
+
+    def _is_due(self, now: float) -> bool:
         if self._due is None:
-            self._began, self._due = now, now + self._config.hop_seconds
-            return None
+            self._began = self._since = now
+            self._due = now + self._config.hop_seconds
+            return False
         if now < self._due:
-            return None
+            return False
         # A host that was late skips hops; it does not make up for them in a burst.
         late = (now - self._due) // self._config.hop_seconds
         self._due += (late + 1) * self._config.hop_seconds
-        return self._report(now)
+        return True
 
     def finish(self, now: float) -> HopReport | None:
         """Judge what the last hop left over of a recording that has ended; None when nothing new came since."""
@@ -168,19 +201,23 @@ class Session:
         if self.key.identity is not None:
             self._enrolled = self._lookup()
         synchrony = self._judge(window, settled) if obstacle is None else self._abstain(obstacle)
+        moves = self._moves
+        moved = _served(lambda: moves.score(obstacle), moving.abstain) if moves else moving.abstain(Reason.NOT_ENROLLED)
+        return self._advance(now, [synchrony, self._compare(now), moved])
+
+    def _advance(self, now: float, scores: Sequence[Score]) -> Decision:
         began = now if self._began is None else self._began
-        moved = self._moves.score(obstacle) if self._moves else moving.abstain(Reason.NOT_ENROLLED)
-        scores = [synchrony, self._compare(now), moved]
         self._state, decision = advance(self._state, now - began, scores)
         self._verdict = decision.verdict
         return decision
 
     def _compare(self, now: float) -> Score:
         """Score the face against the claimed identity; that needs neither a voice nor every picture."""
-        if self._faces is None:
+        faces, suspect = self._faces, self._verdict in (Verdict.SUSPECT, Verdict.ALERT)
+        if faces is None:
             return abstain(Reason.NOT_ENROLLED)
         obstacle = self._missing(now, ("video",)) or (Reason.SEVERAL_FACES if self._picture.crowded else None)
-        return abstain(obstacle) if obstacle else self._faces.score(self._verdict in (Verdict.SUSPECT, Verdict.ALERT))
+        return abstain(obstacle) if obstacle else _served(lambda: faces.score(suspect), abstain)
 
     def _judge(self, window: Window, settled: bool) -> Score:
         """Score a window; one that has not moved since it was last judged would count twice: it is not judged again."""
@@ -219,7 +256,7 @@ class Session:
     def _absence(self, kind: TrackKind, now: float) -> Reason:
         last, missing = self._last(kind), Reason.NO_VIDEO if kind == "video" else Reason.NO_AUDIO
         if last is None:
-            waiting = self._began is None or now - self._began < 2 * STALE
+            waiting = self._since is None or now - self._since < 2 * STALE
             return Reason.WARMING_UP if waiting else missing
         return Reason.MEDIA_STALLED if now - last.arrival < 5 else missing
 
@@ -235,6 +272,14 @@ class Session:
             "clock_uncertainty": round(window.uncertainty, 4),
             "clock_mapped": float(window.clock is ClockState.MAPPED),
         }
+
+
+def _served(score: Callable[[], Score], abstain: Callable[[Reason], Score]) -> Score:
+    """Score, or say that the engines had no time for it."""
+    try:
+        return score()
+    except Dropped:
+        return abstain(Reason.OVERLOADED)
 
 
 class PictureSide:
@@ -273,8 +318,8 @@ class PictureSide:
 
     def push(self, frame: VideoFrame, window: WindowBuffer) -> None:
         """Follow the faces of one frame and encode the participant's."""
-        views = self._track(frame)
         self.last = frame.stamp
+        views = self._track(frame)
         view = self._choose(views, frame.stamp.media)
         rival = view is not None and any(v is not view and v.quality.size > RIVAL * view.quality.size for v in views)
         for watch in self._watches:

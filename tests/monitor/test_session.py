@@ -209,3 +209,57 @@ def test_a_claim_needs_a_picture(models: Models) -> None:
     faces = [report.decision.scores[1].reason for report in reports if report is not None]
     assert faces[0] is Reason.WARMING_UP
     assert faces[-1] is Reason.NO_VIDEO
+
+
+def test_a_session_at_rest_says_so_every_hop_and_its_evidence_waits(models: Models) -> None:
+    """Nobody looked for a minute: nothing is added and nothing forgotten, but a suspicion does not outlast it."""
+    session = Session(ParticipantKey("call", "ann", "Ann"), models)
+    items = mixed(pictures(2.0), sound(2.0))
+    for item in items:
+        session.tick(item.arrival if isinstance(item, TrackFault) else item.stamp.arrival)
+        session.push(item)
+    window = session._window
+    level = session._state.config.suspect_level
+    session._state = replace(session._state, running=replace(session._state.running, phases=(2 * level,) * 10))
+    reports = [report for n in range(130) if (report := session.rest(2.0 + n * 0.5)) is not None]
+    assert len(reports) == 130
+    assert session.rest(66.6) is None
+    assert {score.reason for report in reports for score in report.decision.scores} == {Reason.OVERLOADED}
+    assert {report.decision.statistic for report in reports} == {2 * level}
+    said = [report.decision.verdict for report in reports]
+    assert said == [Verdict.SUSPECT] * 117 + [Verdict.INCONCLUSIVE] * 13
+    assert reports[-1].decision.reason is Reason.OVERLOADED
+    assert session._window is not window
+    assert reports[-1].capture is None
+
+
+def test_a_session_that_rested_begins_anew(models: Models) -> None:
+    session = Session(KEY, models)
+    for item in mixed(pictures(2.0), sound(2.0)):
+        session.tick(item.stamp.arrival)  # type: ignore[union-attr]
+        session.push(item)
+    for n in range(100):
+        session.rest(2.0 + n * 0.5)
+    told = [session.tick(52.0 + n * 0.5) for n in range(8)]
+    for item in mixed(pictures(3.0, start=60.0), sound(3.0, start=60.0)):
+        told.append(session.tick(item.stamp.arrival))  # type: ignore[union-attr]
+        session.push(item)
+    reasons = [report.decision.reason for report in told if report is not None]
+    assert reasons[0] is Reason.WARMING_UP
+    assert Reason.NO_VIDEO in reasons
+    assert reasons[-1] in (Reason.NO_FACE, Reason.WARMING_UP)
+    assert Reason.MEDIA_STALLED not in reasons
+
+
+def test_a_session_may_rest_from_its_first_hop_on(models: Models) -> None:
+    session = Session(KEY, models)
+    assert session.rest(0.0) is None
+    report = session.rest(0.5)
+    assert report is not None
+    scores = {score.detector: score.reason for score in report.decision.scores}
+    assert scores == {
+        "synchrony": Reason.OVERLOADED,
+        "pairwise": Reason.NOT_ENROLLED,
+        "persona": Reason.NOT_ENROLLED,
+    }
+    assert (report.decision.verdict, report.decision.reason) == (Verdict.INCONCLUSIVE, Reason.OVERLOADED)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 from engines.base import MODELS, Engine, EngineError, load_pack
+from engines.deferred import Deferred, defer_engine
 from engines.load import EngineName, load_engine
 from engines.stack import Stacked
 from engines.windowed import Windowed
@@ -22,6 +23,7 @@ from monitor.detectors.reconstruction import Tokens, TokensError
 from monitor.face.encoders import FaceEncoders
 from monitor.face.expression import LANDMARKS as TOLD_LIVE
 from monitor.face.expression import BasisError, ExpressionBasis
+from monitor.later import Later
 from monitor.movement import PersonaEngines
 from monitor.wants import DEFAULT, Wants, wants_of
 
@@ -35,6 +37,7 @@ PERSONA, FIT, MOTION = "persona", "persona_tokens", "motion"
 BASIS = "basis.npz"
 
 T = TypeVar("T")
+Load = Callable[[str, EngineName, Path], Engine]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,7 @@ class Models:
 
     `faces` are the encoders that compare faces and `population` what is known of people as they see them, `persona` the
     models of how a person moves and `people` what these say of genuine ones; None where the packs are not installed.
+    `later` compiles what only a claimed identity needs, where that was put off.
     """
 
     detector: Engine
@@ -64,24 +68,43 @@ class Models:
     population: Population | None = None
     persona: PersonaEngines | None = None
     people: PersonaPeople | None = None
+    later: Later = field(default_factory=Later)
 
 
-def load_models(engine: EngineName = "openvino", folder: Path = MODELS) -> Models:
+def load_models(engine: EngineName = "openvino", folder: Path = MODELS, defer: bool = False) -> Models:
     """Verify, compile and warm up every pack; raises `EngineError` with one line that says what to do.
 
-    A folder of imported encoders brings its own speech packs; the face models are then those of the installation.
+    A folder of imported encoders brings its own speech packs; the face models are then those of the installation. With
+    `defer` what only a claimed identity needs is verified now and compiled by `Models.later`, or at its first call.
     """
+    put_off: list[Deferred] = []
+
+    def later(name: str, engine: EngineName, models: Path) -> Engine:
+        put_off.append(defer_engine(name, engine, models))
+        return put_off[-1]
+
+    load = later if defer else load_engine
     detector, landmarks = (load_engine(name, engine, home(name, folder)) for name in (DETECTOR, LANDMARKS))
     speech = load_speech(folder, engine)
-    calibration, faces = load_calibration(folder), load_face_encoders(folder, engine)
+    calibration, faces = load_calibration(folder), load_face_encoders(folder, engine, load)
     population = load_population(folder) if faces else None
-    persona = load_persona(folder, engine, speech.voice)
+    persona = load_persona(folder, engine, speech.voice, load)
     if persona is not None and persona.basis.name != TOLD_LIVE:
         # Coefficients of other trackers come in files: nothing tells them in a call.
         persona = None
     people = load_people(folder) if persona else None
     return Models(
-        detector, landmarks, speech.lips, speech.voice, calibration, speech.wants, faces, population, persona, people
+        detector,
+        landmarks,
+        speech.lips,
+        speech.voice,
+        calibration,
+        speech.wants,
+        faces,
+        population,
+        persona,
+        people,
+        Later(put_off),
     )
 
 
@@ -90,7 +113,9 @@ def home(pack: str, folder: Path) -> Path:
     return folder if (folder / pack).exists() else MODELS
 
 
-def load_face_encoders(folder: Path = MODELS, engine: EngineName = "openvino") -> FaceEncoders | None:
+def load_face_encoders(
+    folder: Path = MODELS, engine: EngineName = "openvino", load: Load = load_engine
+) -> FaceEncoders | None:
     """Load what compares faces; None without the artefact pack, and without identity vectors where that pack is absent.
 
     Raises `EngineError`.
@@ -99,8 +124,8 @@ def load_face_encoders(folder: Path = MODELS, engine: EngineName = "openvino") -
     here = [(where / name).exists() for where, name in zip(found, (ARTEFACTS, IDENTITY), strict=True)]
     if not here[0]:
         return None
-    artefacts = load_engine(ARTEFACTS, engine, found[0])
-    return FaceEncoders(artefacts, load_engine(IDENTITY, engine, found[1]) if here[1] else None)
+    artefacts = load(ARTEFACTS, engine, found[0])
+    return FaceEncoders(artefacts, load(IDENTITY, engine, found[1]) if here[1] else None)
 
 
 def load_population(folder: Path = MODELS) -> Population | None:
@@ -109,7 +134,7 @@ def load_population(folder: Path = MODELS) -> Population | None:
 
 
 def load_persona(
-    folder: Path = MODELS, engine: EngineName = "openvino", voice: Engine | None = None
+    folder: Path = MODELS, engine: EngineName = "openvino", voice: Engine | None = None, load: Load = load_engine
 ) -> PersonaEngines | None:
     """Load the models of how a person moves; None without the pack, or where it wants to hear another voice encoder.
 
@@ -118,24 +143,24 @@ def load_persona(
     where = home(PERSONA, folder)
     if not (where / PERSONA).exists():
         return None
-    built = load_engine(PERSONA, engine, where)
+    built = load(PERSONA, engine, where)
     if voice is not None and built.manifest.preprocessing["voice"] != voice.manifest.sha256:
         return None
     basis = _beside(where / PERSONA / BASIS, ExpressionBasis.from_bytes)
     tokens = _beside(where / PERSONA / reconstruction.FILE, Tokens.from_bytes)
     if basis is None or tokens is None:
         raise EngineError(f"{where / PERSONA} lacks {BASIS} or {reconstruction.FILE}: reinstall the model pack")
-    companion, crowd = load_companion(where, engine)
+    companion, crowd = load_companion(where, engine, load)
     fit = partial(load_engine, FIT, engine, where) if (where / FIT).exists() else None
     return PersonaEngines(built, basis, tokens, companion, crowd, fit)
 
 
 def load_companion(
-    folder: Path = MODELS, engine: EngineName = "openvino"
+    folder: Path = MODELS, engine: EngineName = "openvino", load: Load = load_engine
 ) -> tuple[Engine, MotionPopulation] | tuple[None, None]:
     """Load the companion and what is known of people as it sees them; nothing without either; raises `EngineError`."""
     known = _beside(folder / MOTION / motion.FILE, MotionPopulation.from_bytes)
-    return (load_engine(MOTION, engine, folder), known) if known is not None else (None, None)
+    return (load(MOTION, engine, folder), known) if known is not None else (None, None)
 
 
 def load_people(folder: Path = MODELS) -> PersonaPeople | None:

@@ -60,6 +60,8 @@ class MotionSide:
 
     def __init__(self, models: Models, lookup: Lookup, window: WindowBuffer) -> None:
         self._engines, self._lookup, self._window = models.persona, lookup, window
+        self._later = models.later
+        self._later.prepare()
         self._detector = PersonaDetector(models.people, window.seconds)
         self._reference: PersonaReference | None = None
         self._measured = Measured.join([])
@@ -73,6 +75,8 @@ class MotionSide:
             return abstain(unable or Reason.NOT_ENROLLED)
         if obstacle is not None:
             return abstain(obstacle)
+        if not self._later.ready:
+            return abstain(Reason.WARMING_UP)
         if reference is not self._reference:
             # Enrolled anew meanwhile: what was measured is against another reference.
             self._reference, self._measured = reference, Measured.join([])

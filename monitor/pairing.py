@@ -45,6 +45,8 @@ class FaceSide:
 
     def __init__(self, models: Models, lookup: Lookup, window_seconds: float = 5.0) -> None:
         self._encode, self._lookup, self._length = models.faces, lookup, window_seconds
+        self._later = models.later
+        self._later.prepare()
         self._detector = PairwiseDetector(models.population)
         self._pending: deque[FaceShot] = deque(maxlen=PENDING)
         self._now = 0.0
@@ -64,6 +66,8 @@ class FaceSide:
         reference = self._lookup()
         if self._encode is None:
             return abstain(Reason.NOT_ENROLLED if reference is None else Reason.REFERENCE_OUTDATED)
+        if not self._later.ready:
+            return abstain(Reason.WARMING_UP)
         live = self._recall(self._encode)
         if not suspect:
             self._begin(live)

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
@@ -41,6 +42,10 @@ from monitor.identity.vault import Vault
 from monitor.metrics import Metrics
 from monitor.participant import SessionFactory
 from monitor.report import ParticipantKey
+
+if TYPE_CHECKING:
+    from monitor.batched import Batched
+    from monitor.models import Models
 
 Announce = Callable[[str], None]
 
@@ -120,24 +125,33 @@ def assemble(
     answer: Answer,
     journal: Journal,
     people: People | None = None,
+    batched: Batched | None = None,
 ) -> Running:
     """Wire the parts together, on the running loop; journal, vault and uploads are open already."""
     hub, metrics = Hub(), Metrics()
+    if batched is not None:
+        metrics.batching(batched.load)
     recorder = Recorder(journal, lambda seq, finding, born: hub.finding(Entry(seq, finding), born))
     recorder.start()
-    host = Host(factory, recorder, hub, metrics, settings.hop_seconds, settings.max_participants, settings.workers)
+    host = Host(
+        factory, recorder, hub, metrics, settings.hop_seconds, settings.max_participants, settings.session_threads
+    )
     parts = Parts(host, journal, recorder, hub, metrics, Token(token), answer, people)
     return Running(parts, build(settings, parts))
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """How sessions are begun, offers answered and people enrolled; `key` is that of the face encoders, if any."""
+    """How sessions are begun, offers answered and people enrolled; `key` is that of the face encoders, if any.
+
+    `batched` is what computes participants together, where that is wanted.
+    """
 
     factory: SessionFactory
     answer: Answer
     enrol: Work
     key: str | None = None
+    batched: Batched | None = None
 
 
 async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready: Callable[[str], None]) -> None:
@@ -151,7 +165,7 @@ async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready:
     try:
         await asyncio.to_thread(journal.open)
         people = await asyncio.to_thread(people_of, settings, live, vault)
-        running = assemble(settings, token, live.factory, live.answer, journal, people)
+        running = assemble(settings, token, live.factory, live.answer, journal, people, live.batched)
 
         async def drain() -> None:
             try:
@@ -164,6 +178,8 @@ async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready:
         await server.serve([listener])
     finally:
         await sweeper.close()
+        if live.batched is not None:
+            await asyncio.to_thread(live.batched.close)
         journal.close()
         listener.close()
 
@@ -199,16 +215,15 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def live_parts(settings: Settings, vault: Vault) -> Live:
-    """Load the models and say how sessions are begun, offers answered, people enrolled.
+def live_parts(settings: Settings, vault: Vault, loaded: Callable[[], Models]) -> Live:
+    """Say how sessions are begun, offers answered and people enrolled, with the models that `loaded` waits for.
 
     Raises `EngineError` or `ConfigError`.
     """
     # Here and not above: the tests of the surface need neither engines nor WebRTC.
-    from engines.base import MODELS
     from monitor.api.enroller import enroller
+    from monitor.batched import Batched
     from monitor.decision.decide import DecisionConfig
-    from monitor.models import load_models
     from monitor.session import Session, SessionConfig
     from monitor.tap.config import IceServer, TapConfig, own_addresses
     from monitor.tap.webrtc import WebRtcPeer
@@ -221,7 +236,6 @@ def live_parts(settings: Settings, vault: Vault) -> Live:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    models = load_models(settings.engine, settings.packs or MODELS)
     config = SessionConfig(decision)
     tap = TapConfig(
         max_sdp_bytes=settings.max_sdp_bytes,
@@ -236,12 +250,14 @@ def live_parts(settings: Settings, vault: Vault) -> Live:
     async def answer(offer: str) -> tuple[WebRtcPeer, str]:
         return await WebRtcPeer.answer(offer, tap)
 
-    identities = Identities(vault)
+    identities, models = Identities(vault), loaded()
+    batched = Batched(models) if settings.batches else None
 
     def factory(key: ParticipantKey) -> Session:
-        return Session(key, models, config, identities.lookup(key.identity) if key.identity is not None else None)
+        own = batched.models() if batched else models
+        return Session(key, own, config, identities.lookup(key.identity) if key.identity is not None else None)
 
-    return Live(factory, answer, enroller(models, vault), models.faces.key if models.faces else None)
+    return Live(factory, answer, enroller(models, vault), models.faces.key if models.faces else None, batched)
 
 
 def say(line: str) -> None:
@@ -250,8 +266,11 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def run(settings: Settings, announce: Announce = say) -> None:
-    """Serve in this process until stopped; raises `ConfigError`, `JournalError`, `VaultError` or `EngineError`."""
+def run(settings: Settings, loaded: Callable[[], Models], announce: Announce = say) -> None:
+    """Serve in this process until stopped; `loaded` gives the models, which another thread may be loading meanwhile.
+
+    Raises `ConfigError`, `JournalError`, `VaultError` or `EngineError`.
+    """
     prepare_state_dir(settings.state_dir)
     given = settings.token.get_secret_value() if settings.token else None
     token = given or load_or_make(settings.state_dir)
@@ -263,7 +282,7 @@ def run(settings: Settings, announce: Announce = say) -> None:
     if not _is_loopback(settings.host):
         log.get("serve").warning("listening beyond this machine without TLS: put a TLS proxy in front")
     vault = open_vault(settings)
-    live = live_parts(settings, vault)
+    live = live_parts(settings, vault, loaded)
 
     def ready(base: str) -> None:
         for line in greeting(base, None if given else token, settings):

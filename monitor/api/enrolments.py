@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,13 +22,12 @@ from monitor import log
 from monitor.alerts.finding import rfc3339
 from monitor.alerts.plain import plain
 from monitor.api.uploads import Upload
+from monitor.later import yield_to_calls
 
 CAPACITY = 4
 KEPT = 32
 KEPT_FOR = timedelta(hours=1)
 STOP_SECONDS = 10.0
-# Live calls go first on a busy machine.
-NICENESS = 10
 BROKE_DOWN = "The enrolment broke down. The sidecar's log says where."
 
 Message = dict[str, Any]
@@ -118,7 +116,7 @@ class Enrolments:
         self._capacity = capacity
         self._reserved: dict[str, threading.Event] = {}
         self._jobs: dict[str, Job] = {}
-        self._pool = ThreadPoolExecutor(1, "enrolment", _yield_to_calls)
+        self._pool = ThreadPoolExecutor(1, "enrolment", yield_to_calls)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -235,9 +233,3 @@ def _do(work: Work, job: Job) -> None:
         # Before the job is said to have ended: whoever hears that may rely on it.
         job.upload.delete()
     job.stage, job.state = "", state
-
-
-def _yield_to_calls() -> None:
-    # On Linux niceness is a thread's own; elsewhere this would slow the whole server down.
-    if hasattr(os, "sched_getaffinity"):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -29,6 +29,14 @@ def command(
 
     settings = load(config, host=host, port=port, false_alerts_per_hour=false_alerts_per_hour)
     # After the settings: a mistake in them is told at once, not after the imports.
-    from monitor.serve import run
+    from concurrent.futures import ThreadPoolExecutor
 
-    run(settings)
+    from engines.base import MODELS
+    from monitor.models import load_models
+
+    with ThreadPoolExecutor(1, "models") as loading:
+        # Compilation needs nothing of Python: it runs on one core while the web's packages are imported on another.
+        models = loading.submit(load_models, settings.engine, settings.packs or MODELS, defer=True)
+        from monitor.serve import run
+
+        run(settings, models.result)

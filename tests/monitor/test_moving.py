@@ -13,6 +13,7 @@ from monitor.detectors.persona import PersonaReference, usual_distance
 from monitor.face.geometry import SHAPE_SIZE, Pose, canonical
 from monitor.face.quality import FaceQuality
 from monitor.face.track import FaceView
+from monitor.later import Later
 from monitor.models import Models
 from monitor.movement import PersonaEngines
 from monitor.moving import MotionSide, Mover, abstain
@@ -20,6 +21,7 @@ from monitor.types import FloatArray, Reason, Score
 from monitor.window import WindowBuffer
 from tests.monitor import movers
 from tests.monitor.frames import frame, moved
+from tests.monitor.waiting import Waiting
 
 PICTURE = frame(np.zeros((480, 640), np.uint8))
 
@@ -39,12 +41,18 @@ def made(person: int, engines: PersonaEngines, companion: bool = True) -> Person
 class Desk:
     """A side with the window that it reads; somebody moves and speaks into it."""
 
-    def __init__(self, person: int, engines: PersonaEngines | None, reference: PersonaReference | None) -> None:
+    def __init__(
+        self,
+        person: int,
+        engines: PersonaEngines | None,
+        reference: PersonaReference | None,
+        later: Later | None = None,
+    ) -> None:
         unused: Any = None
         known = movers.people(engines) if engines else None
         self.window = WindowBuffer()
         self.reference = reference
-        models = Models(unused, unused, unused, unused, unused, persona=engines, people=known)
+        models = Models(unused, unused, unused, unused, unused, persona=engines, people=known, later=later or Later())
         self.side = MotionSide(models, lambda: self.reference, self.window)
         self.motion, self.voice = movers.recording(person, 120.0, seed=9)
         self.at = 0
@@ -81,6 +89,15 @@ def test_the_enrolled_person_is_usual_and_another_stands_out(engines: PersonaEng
     assert other.cause is Reason.MOVES_UNLIKE_ENROLLED
     assert same.evidence["windows"] == 30
     assert same.evidence["timeline"][-1]["at"] == pytest.approx(40 * 0.48 - 1.5, abs=0.02)
+
+
+def test_it_warms_up_until_the_models_are_compiled(engines: PersonaEngines, jane: PersonaReference) -> None:
+    later = Waiting()
+    desk = Desk(0, engines, jane, later)
+    assert later.asked
+    assert {score.reason for score in desk.hops(20)} == {Reason.WARMING_UP}
+    later.there = True
+    assert desk.hops(20)[-1].value is not None
 
 
 def test_other_words_change_nothing(engines: PersonaEngines, jane: PersonaReference) -> None:

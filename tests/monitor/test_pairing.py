@@ -20,6 +20,7 @@ from monitor.pairing import PENDING, START_SECONDS, FaceSide, abstain
 from monitor.types import Reason, Score
 from tests.monitor import people
 from tests.monitor.frames import frame, moved
+from tests.monitor.waiting import Waiting
 
 PICTURE = frame(np.zeros((480, 640), np.uint8))
 
@@ -85,6 +86,17 @@ def test_the_enrolled_person_is_scored_and_another_stands_out(models: Models) ->
     assert (other.value or 0.0) > 2 * (same.value or 0.0)
     assert other.cause is Reason.IDENTITY_MISMATCH
     assert set(same.evidence) >= {"identity", "artefact", "within_call", "rung", "worst_pair"}
+
+
+def test_it_warms_up_until_the_encoders_are_compiled(models: Models) -> None:
+    later = Waiting()
+    desk = Desk(replace(models, later=later), people.reference())
+    assert later.asked
+    assert {score.reason for score in desk.hops(8)} == {Reason.WARMING_UP}
+    assert desk.encoders.batches == []
+    later.there = True
+    assert desk.hops(3)[-1].value is not None
+    assert desk.encoders.batches[0] == PENDING
 
 
 def test_it_begins_with_warming_up(models: Models) -> None:

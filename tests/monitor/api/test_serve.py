@@ -35,8 +35,8 @@ async def answer(offer):
     peer.put(block(OPEN))
     return peer, "v=0"
 
-monitor.serve.live_parts = lambda settings, vault: monitor.serve.Live(factory, answer, lambda *_: {})
-monitor.serve.run(load(state_dir=Path(sys.argv[1]), port=0))
+monitor.serve.live_parts = lambda *_: monitor.serve.Live(factory, answer, lambda *_: {})
+monitor.serve.run(load(state_dir=Path(sys.argv[1]), port=0), lambda: None)
 """
 
 

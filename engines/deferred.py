@@ -1,0 +1,53 @@
+"""Engines that are compiled when somebody needs them: what few calls want costs the others neither time nor memory.
+
+A pack is verified at once, so that one which was altered is told of at the start; only its compilation waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from engines.base import MODELS, Arrays, Engine, FloatArray, Manifest, load_pack
+from engines.load import EngineName, load_engine
+
+
+class Deferred:
+    """An engine that compiles at its first call, or before by `warm_up`; several callers wait for one compilation."""
+
+    def __init__(self, manifest: Manifest, build: Callable[[], Engine]) -> None:
+        self._manifest, self._build = manifest, build
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the pack that this engine runs."""
+        return self._manifest
+
+    @property
+    def ready(self) -> bool:
+        """Whether a call would not wait for the compilation."""
+        return self._engine is not None
+
+    def run(self, inputs: Arrays) -> dict[str, FloatArray]:
+        """Run one batch; see `Engine.run`. Raises `EngineError` where the pack cannot be compiled, at every call."""
+        return self._compiled().run(inputs)
+
+    def warm_up(self) -> None:
+        """Compile, unless that has been done; raises `EngineError`."""
+        self._compiled()
+
+    def _compiled(self) -> Engine:
+        if self._engine is None:
+            with self._lock:
+                if self._engine is None:
+                    self._engine = self._build()
+        return self._engine
+
+
+def defer_engine(name: str, engine: EngineName = "openvino", models: Path = MODELS) -> Deferred:
+    """Verify the pack `models/name` now and compile it later; raises `EngineError` where it is missing or altered."""
+    return Deferred(load_pack(models / name).manifest, partial(load_engine, name, engine, models))

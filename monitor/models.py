@@ -71,11 +71,14 @@ class Models:
     later: Later = field(default_factory=Later)
 
 
-def load_models(engine: EngineName = "openvino", folder: Path = MODELS, defer: bool = False) -> Models:
+def load_models(
+    engine: EngineName = "openvino", folder: Path = MODELS, defer: bool = False, load: Load = load_engine
+) -> Models:
     """Verify, compile and warm up every pack; raises `EngineError` with one line that says what to do.
 
     A folder of imported encoders brings its own speech packs; the face models are then those of the installation. With
     `defer` what only a claimed identity needs is verified now and compiled by `Models.later`, or at its first call.
+    `load` makes an engine of a pack.
     """
     put_off: list[Deferred] = []
 
@@ -83,12 +86,12 @@ def load_models(engine: EngineName = "openvino", folder: Path = MODELS, defer: b
         put_off.append(defer_engine(name, engine, models))
         return put_off[-1]
 
-    load = later if defer else load_engine
-    detector, landmarks = (load_engine(name, engine, home(name, folder)) for name in (DETECTOR, LANDMARKS))
-    speech = load_speech(folder, engine)
-    calibration, faces = load_calibration(folder), load_face_encoders(folder, engine, load)
+    put_off_or_load = later if defer else load
+    detector, landmarks = (load(name, engine, home(name, folder)) for name in (DETECTOR, LANDMARKS))
+    speech = load_speech(folder, engine, load=load)
+    calibration, faces = load_calibration(folder), load_face_encoders(folder, engine, put_off_or_load)
     population = load_population(folder) if faces else None
-    persona = load_persona(folder, engine, speech.voice, load)
+    persona = load_persona(folder, engine, speech.voice, put_off_or_load)
     if persona is not None and persona.basis.name != TOLD_LIVE:
         # Coefficients of other trackers come in files: nothing tells them in a call.
         persona = None
@@ -181,18 +184,20 @@ def _beside(path: Path, read: Callable[[bytes], T]) -> T | None:
         raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None
 
 
-def load_speech(folder: Path = MODELS, engine: EngineName = "openvino", heads: bool = True) -> Speech:
+def load_speech(
+    folder: Path = MODELS, engine: EngineName = "openvino", heads: bool = True, load: Load = load_engine
+) -> Speech:
     """Load the lip and voice encoders of a folder with what belongs to them; raises `EngineError`."""
-    lips, voice = (_side(name, folder, engine, heads) for name in (LIPS, VOICE))
+    lips, voice = (_side(name, folder, engine, heads, load) for name in (LIPS, VOICE))
     return Speech(lips, voice, wants_of(lips.manifest, voice.manifest))
 
 
-def _side(name: str, folder: Path, engine: EngineName, heads: bool) -> Engine:
-    built = load_engine(name, engine, folder)
+def _side(name: str, folder: Path, engine: EngineName, heads: bool, load: Load) -> Engine:
+    built = load(name, engine, folder)
     if (folder / (name + CONTEXT)).exists():
-        built = Stacked(built, Windowed(load_engine(name + CONTEXT, engine, folder)))
+        built = Stacked(built, Windowed(load(name + CONTEXT, engine, folder)))
     if heads and (folder / (name + HEAD)).exists():
-        built = Stacked(built, load_engine(name + HEAD, engine, folder))
+        built = Stacked(built, load(name + HEAD, engine, folder))
     return built
 
 

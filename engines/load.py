@@ -17,10 +17,12 @@ INSTALL = {
 }
 
 
-def load_engine(name: str, engine: EngineName = "openvino", models: Path = MODELS) -> Engine:
+def load_engine(name: str, engine: EngineName = "openvino", models: Path = MODELS, wait: bool = False) -> Engine:
     """Verify, compile and warm up the pack `models/name`; raises `EngineError` with one line that says what to do.
 
-    A pack whose manifest names an `engine` under `preprocessing` runs in that one, whatever is asked for.
+    A pack whose manifest names an `engine` under `preprocessing` runs in that one, whatever is asked for. TensorRT
+    compiles in the background while OpenVINO serves, and OpenVINO serves again should the GPU fail; with `wait` it is
+    compiled now, and nothing takes its place.
     """
     if engine not in ENGINES:
         raise EngineError(f"unknown engine {engine!r}: use one of {', '.join(ENGINES)}")
@@ -28,7 +30,7 @@ def load_engine(name: str, engine: EngineName = "openvino", models: Path = MODEL
     only = pack.manifest.preprocessing.get("engine", engine)
     if only not in ENGINES:
         raise EngineError(f"the pack {name} wants the engine {only!r}, which is not there: update sidewitness")
-    built = _build(pack, only)
+    built = _build(pack, only, wait)
     built.warm_up()
     return built
 
@@ -38,7 +40,7 @@ def pack_names(models: Path = MODELS) -> list[str]:
     return sorted(path.parent.name for path in models.glob("*/manifest.json"))
 
 
-def _build(pack: ModelPack, engine: EngineName) -> Engine:
+def _build(pack: ModelPack, engine: EngineName, wait: bool = False) -> Engine:
     # A runtime takes a tenth of a second or more to import: only the one that is asked for is.
     try:
         if engine == "onnx":
@@ -46,9 +48,7 @@ def _build(pack: ModelPack, engine: EngineName) -> Engine:
 
             return OnnxEngine(pack)
         if engine == "tensorrt":
-            from engines.tensorrt import open_engine
-
-            return open_engine(pack)
+            return _tensorrt(pack, wait)
         if engine == "pytorch":
             from engines.pytorch import TorchEngine
 
@@ -58,3 +58,16 @@ def _build(pack: ModelPack, engine: EngineName) -> Engine:
         return OpenVinoEngine(pack)
     except ImportError as error:
         raise EngineError(f"the engine {engine} cannot be imported ({error}): {INSTALL[engine]}") from None
+
+
+def _tensorrt(pack: ModelPack, wait: bool) -> Engine:
+    from engines.build import open_builder
+    from engines.swap import SwappingEngine
+    from engines.tensorrt import TensorRtEngine
+
+    builder = open_builder()
+
+    def build() -> Engine:
+        return TensorRtEngine(pack, builder, builder.build(pack))
+
+    return build() if wait else SwappingEngine(_build(pack, "openvino"), build)

@@ -1,0 +1,97 @@
+"""What one bucket of a TensorRT engine needs on the GPU, made once: stream, execution context, memory, CUDA graph."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engines import cuda_graph
+from engines.base import Arrays, FloatArray
+from engines.build import BuildError
+from engines.cuda import CPU, NON_BLOCKING, CudaError, Gpu
+
+log = logging.getLogger(__name__)
+
+
+class Lane:
+    """Runs batches of one shape, one after another; every method wants the context current and one caller at a time."""
+
+    def __init__(self, trt: Any, gpu: Gpu, engine: Any, profile: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self._driver = gpu.driver
+        self._stream = gpu.driver.Stream(NON_BLOCKING)
+        # Of its own for each lane, and only as much memory as its profile asks for.
+        self._context = _needed(
+            engine.create_execution_context(trt.ExecutionContextAllocationStrategy.ON_PROFILE_CHANGE),
+            "make an execution context",
+        )
+        _needed(self._context.set_optimization_profile_async(profile, self._stream.handle), "choose the profile")
+        self._stream.synchronize()
+        for name, shape in shapes.items():
+            _needed(self._context.set_input_shape(name, shape), f"take {name} in this shape")
+        self._inputs: dict[str, tuple[FloatArray, Any]] = {}
+        self._outputs: dict[str, tuple[FloatArray, Any]] = {}
+        for index in range(engine.num_io_tensors):
+            name = engine.get_tensor_name(index)
+            side = self._inputs if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT else self._outputs
+            side[name] = self._memory(name)
+        self._graph: cuda_graph.Graph | None = None
+        self._warm()
+
+    def run(self, rows: Arrays) -> dict[str, FloatArray]:
+        """Run up to a bucket of rows; what comes back is in memory of the lane and only good until the next call."""
+        for name, (host, _) in self._inputs.items():
+            values = rows[name]
+            host[: len(values)] = values
+            host[len(values) :] = 0.0
+        if self._graph is None:
+            self._enqueue()
+        else:
+            self._graph.launch(self._stream.handle)
+        self._stream.synchronize()
+        return {name: host[: len(values)] for name, (host, _) in self._outputs.items()}
+
+    def close(self) -> None:
+        """Give everything back to the GPU."""
+        if self._graph is not None:
+            self._graph.close()
+        # In this order: the context uses the memory, and all of it the stream.
+        self._context = self._graph = None
+        self._inputs.clear()
+        self._outputs.clear()
+        self._stream = None
+
+    def _memory(self, name: str) -> tuple[FloatArray, Any]:
+        shape = tuple(self._context.get_tensor_shape(name))
+        if min(shape, default=1) < 0:
+            raise BuildError(f"the shape of {name} depends on its data, which this engine cannot run: {CPU[3:]}")
+        host = self._driver.pagelocked_empty(shape, np.float32)
+        host.fill(0.0)
+        device = self._driver.mem_alloc(4 * math.prod(shape))
+        _needed(self._context.set_tensor_address(name, int(device)), f"use memory for {name}")
+        return host, device
+
+    def _enqueue(self) -> None:
+        for host, device in self._inputs.values():
+            self._driver.memcpy_htod_async(device, host, self._stream)
+        _needed(self._context.execute_async_v3(self._stream.handle), "run the network")
+        for host, device in self._outputs.values():
+            self._driver.memcpy_dtoh_async(host, device, self._stream)
+
+    def _warm(self) -> None:
+        # The first run does what a capture may not contain: it allocates, and settles the shapes.
+        self._enqueue()
+        self._stream.synchronize()
+        try:
+            self._graph = cuda_graph.capture(cuda_graph.load_driver(), self._stream.handle, self._enqueue)
+        except CudaError as error:
+            log.warning("no CUDA graph, each call enqueues anew: %s", error)
+
+
+def _needed(done: Any, what: str) -> Any:
+    if not done:
+        raise CudaError(f"TensorRT could not {what}: see the log, {CPU}")
+    return done

@@ -2,7 +2,7 @@
 
 Two small tasks on the event loop and at most one job in the pool: the order of the items is kept and a slow
 session only makes its own source drop. Whatever a session raises, the participant is shown as inconclusive,
-gets a fresh session a few times, and nobody else notices.
+gets a fresh session a few times, and nobody else notices. One who is paused costs a decision a hop, and no media.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from monitor.alerts.plain import plain
 from monitor.alerts.wire import Message, state_message
 from monitor.metrics import Metrics
 from monitor.report import HopReport, ParticipantKey
+from monitor.shedding import Reading
 from monitor.tap.source import Source
 from monitor.types import AudioBlock, ClockState, MediaItem, Reason, TrackFault, Verdict, VideoFrame
 
@@ -31,6 +32,7 @@ RESTARTS = 3
 CLOSE_SECONDS = 5.0
 ENDED = "ended"
 FAILED = "session_failed"
+SUSPECTED = (str(Verdict.SUSPECT), str(Verdict.ALERT))
 
 
 class SessionLike(Protocol):
@@ -44,7 +46,12 @@ class SessionLike(Protocol):
         """Decide, if a hop has passed at the arrival clock `now`."""
         ...
 
+    def rest(self, now: float) -> HopReport | None:
+        """Abstain, if a hop has passed: there was no time to look."""
+        ...
 
+
+Clock = Callable[[], float]
 SessionFactory = Callable[[ParticipantKey], SessionLike]
 
 
@@ -82,6 +89,7 @@ class Participant:
         outlets: Outlets,
         metrics: Metrics,
         hop_seconds: float,
+        clock: Clock = time.monotonic,
     ) -> None:
         self.key = key
         self.source = source
@@ -92,13 +100,16 @@ class Participant:
         self._outlets = outlets
         self._metrics = metrics
         self._hop = hop_seconds
+        self._clock = clock
         self._tracker = FindingTracker(key)
         self._waiting: list[MediaItem] = []
         self._room = asyncio.Event()
         self._full = asyncio.Event()
         self._restarts = 0
         self._dropped = 0
-        self._told = time.monotonic()
+        self._told = clock()
+        self._fare = Fare(clock)
+        self.paused = False
         self._transit: float | None = None
         self._task: asyncio.Task[None] | None = None
         self.standing = Standing(str(Verdict.INCONCLUSIVE), str(Reason.WARMING_UP), datetime.now(UTC))
@@ -117,6 +128,26 @@ class Participant:
             if self._task is not None:
                 self._task.cancel()
             await self.done.wait()
+
+    def pause(self, paused: bool) -> None:
+        """Stop looking, and say so at every hop, or look again; safe to call twice."""
+        if paused != self.paused:
+            self.paused = paused
+            self.source.pause(paused)
+            self._full.set()
+
+    def reading(self, joined: int) -> Reading:
+        """Tell how this participant has fared since this was last asked; `joined` is lower for who came earlier."""
+        lag, taken, dropped = self._fare.read(self.source.dropped)
+        return Reading(
+            (self.key.call, self.key.participant),
+            joined,
+            lag,
+            taken,
+            dropped,
+            claimed=self.key.identity is not None,
+            suspected=self.standing.verdict in SUSPECTED,
+        )
 
     def describe(self) -> Message:
         """Return the participant's entry in `GET /v1/calls`."""
@@ -165,16 +196,29 @@ class Participant:
     async def _pump(self, feeder: asyncio.Task[None]) -> None:
         while not feeder.done() or self._waiting:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), min(BEAT, self._hop / 4))
+                await asyncio.wait_for(self._full.wait(), self._hop / 4 if self.paused else min(BEAT, self._hop / 4))
             batch, self._waiting = self._waiting, []
             self._full.clear()
             self._room.set()
-            now = time.monotonic()
-            if self._session is not None:
+            now = self._clock()
+            if self.paused and self._session is not None:
+                await self._rest(self._session, now)
+            elif self._session is not None:
                 # The session knows when its hop is due; asking it costs next to nothing.
                 await self._work(self._session, [*batch, *self._overload(now)], now)
             elif now - self._told >= self._hop:
                 self._say_inconclusive(FAILED)
+
+    async def _rest(self, session: SessionLike, now: float) -> None:
+        """Say that nobody looked. Not in the pool: it is next to nothing, and must not wait behind those who look."""
+        self._dropped = self.source.dropped
+        try:
+            report = session.rest(now)
+        except Exception:
+            await self._recover()
+            return
+        if report is not None:
+            self._say(replace(report, dropped=self._dropped), now)
 
     def _overload(self, now: float) -> list[TrackFault]:
         dropped = self.source.dropped
@@ -186,11 +230,14 @@ class Participant:
 
     async def _work(self, session: SessionLike, batch: list[MediaItem], now: float) -> None:
         loop = asyncio.get_running_loop()
+        self._fare.begun(batch)
         try:
-            report, decided, seconds = await loop.run_in_executor(self._pool, _step, session, batch, now)
+            report, decided, seconds = await loop.run_in_executor(self._pool, _step, session, batch, now, self._clock)
         except Exception:
             await self._recover()
             return
+        finally:
+            self._fare.done(batch)
         self._metrics.step.observe(seconds)
         self._transit = _transit(batch, self._transit)
         if report is not None:
@@ -225,7 +272,7 @@ class Participant:
             self._outlets.finding(finding, decided)
 
     def _say_inconclusive(self, reason: str) -> None:
-        now, decided = datetime.now(UTC), time.monotonic()
+        now, decided = datetime.now(UTC), self._clock()
         self._stand(str(Verdict.INCONCLUSIVE), reason, now)
         self._outlets.state(
             {
@@ -248,7 +295,7 @@ class Participant:
 
     def _stand(self, verdict: str, reason: str | None, now: datetime, report: HopReport | None = None) -> None:
         since = self.standing.since if self.standing.verdict == verdict else now
-        self._told = time.monotonic()
+        self._told = self._clock()
         self._metrics.hop(verdict, reason)
         if report is None:
             self.standing = Standing(verdict, reason, since)
@@ -265,12 +312,43 @@ class Participant:
             log.get("participant").exception("a source could not be closed")
 
 
-def _step(session: SessionLike, batch: list[MediaItem], now: float) -> tuple[HopReport | None, float, float]:
-    began = time.monotonic()
+class Fare:
+    """How a participant fares: how late the media judged last were, and what was judged and lost since it was asked."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._in_hand: float | None = None
+        self._lag = 0.0
+        self._taken = 0
+        self._lost = 0
+
+    def begun(self, batch: Sequence[MediaItem]) -> None:
+        """Note that a batch is about to be judged."""
+        self._in_hand = next((item.stamp.arrival for item in batch if not isinstance(item, TrackFault)), None)
+
+    def done(self, batch: Sequence[MediaItem]) -> None:
+        """Note that a batch was judged."""
+        arrivals = [item.stamp.arrival for item in batch if not isinstance(item, TrackFault)]
+        self._in_hand = None
+        self._lag = self._clock() - arrivals[-1] if arrivals else 0.0
+        self._taken += len(arrivals)
+
+    def read(self, dropped: int) -> tuple[float, int, int]:
+        """Give the lag in seconds, items judged and items lost since the last call; `dropped` is lost so far."""
+        lag = self._lag if self._in_hand is None else max(self._lag, self._clock() - self._in_hand)
+        lost, self._lost = dropped - self._lost, dropped
+        taken, self._taken = self._taken, 0
+        return lag, taken, lost
+
+
+def _step(
+    session: SessionLike, batch: list[MediaItem], now: float, clock: Clock
+) -> tuple[HopReport | None, float, float]:
+    began = clock()
     for item in batch:
         session.push(item)
     report = session.tick(now)
-    decided = time.monotonic()
+    decided = clock()
     return report, decided, decided - began
 
 

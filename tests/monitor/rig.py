@@ -88,6 +88,7 @@ class ScriptedSession:
     seen: list[MediaItem] = field(default_factory=list)
     order: float | None = None
     reported: float = 0.0
+    rested: int = 0
 
     def push(self, item: MediaItem) -> None:
         self.seen.append(item)
@@ -104,6 +105,15 @@ class ScriptedSession:
         order, self.order, self.reported = self.order or GENUINE, None, now
         capture = next((item.stamp.capture for item in reversed(self.seen) if isinstance(item, AudioBlock)), None)
         return HopReport(self.key, now, capture, decision(order), quality={"fps": 30.0})
+
+
+    def rest(self, now: float) -> HopReport | None:
+        if now - self.reported < 0.1:
+            return None
+        self.reported = now
+        self.rested += 1
+        score = Score("synchrony", None, Reason.OVERLOADED, one_sided=True)
+        return HopReport(self.key, now, None, Decision(Verdict.INCONCLUSIVE, Reason.OVERLOADED, (score,), 0.0, 7200.0))
 
 
 def decision(order: float) -> Decision:

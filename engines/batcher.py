@@ -13,6 +13,8 @@ from collections.abc import Callable
 from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Manifest, check_inputs, free_length, zeros
 from engines.batching import Batch, BatchConfig, BatchLoad, BatchQueue, Drop, Dropped, Slot, gather, scatter
 
+CLOSE_SECONDS = 5.0
+
 
 class Batcher:
     """Runs one engine for any number of clients; `close` it when nobody will ask any more."""
@@ -48,7 +50,8 @@ class Batcher:
             self._drop(self._queue.clear(self._clock()), Drop.CLOSED)
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join()
+            # An engine that hangs must not keep the process from ending.
+            thread.join(CLOSE_SECONDS)
 
     def run(self, owner: object, inputs: Arrays) -> dict[str, FloatArray]:
         """Run one request of an owner; raises `Dropped`, or what the engine raises for this batch."""

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     hop_seconds: float = Field(default=0.5, ge=0.1, le=5.0)
     false_alerts_per_hour: float = Field(default=0.1, gt=0.0, le=60.0)
     engine: EngineName = "openvino"
+    batching: Literal["auto", "on", "off"] = "auto"
     packs: Path | None = None
     max_participants: int = Field(default=8, ge=1, le=256)
     workers: int | None = Field(default=None, ge=1, le=256)
@@ -125,6 +126,19 @@ class Settings(BaseSettings):
     @classmethod
     def _paths_are_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
+
+    @property
+    def batches(self) -> bool:
+        """Whether participants are computed together: where `auto`, on GPUs only (docs/engines.md has the numbers)."""
+        return self.batching == "on" or (self.batching == "auto" and self.engine in ("tensorrt", "pytorch"))
+
+    @property
+    def session_threads(self) -> int | None:
+        """Threads for sessions, None for as many as there are cores.
+
+        Whoever waits for others holds a thread: where participants are computed together each needs one.
+        """
+        return max(self.workers or 1, self.max_participants) if self.batches else self.workers
 
     @property
     def journal_url(self) -> str:

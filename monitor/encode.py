@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.base import CHUNK, Engine
+from engines.base import CHUNK, Engine, EngineError
 from monitor.types import BoolArray, FloatArray
 
 
@@ -72,7 +72,12 @@ class StreamEncoder:
         self._waiting = {name: steps[self._chunk :] for name, steps in self._waiting.items()}
         if self._state is not None:
             chunk["state"] = self._state
-        out = self._engine.run(chunk)
+        try:
+            out = self._engine.run(chunk)
+        except EngineError:
+            # What the network has not seen is a gap, behind which a stream begins anew.
+            self.reset()
+            raise
         self._state = out.get("state_out")
         vectors, at = out[self._output][0], self._fed - self._reach
         self._fed += self._chunk

@@ -58,6 +58,11 @@ class PersonaEngines:
         """Whether the companion is there: without it that measure is missing."""
         return self._companion is not None
 
+    def through(self, wrap: Callable[[Engine], Engine]) -> PersonaEngines:
+        """Give the same models with each engine wrapped, but for the one that personalises."""
+        companion = wrap(self._companion) if self._companion else None
+        return PersonaEngines(wrap(self.persona), self.basis, self.tokens, companion, self.population, self.fit)
+
     def distances(self, windows: Sequence[MotionWindow], tokens: FloatArray) -> Distances:
         """Give the reconstruction distances of at least one window to tokens (P, d); raises `EngineError`."""
         parts = [self._distances(part, tokens) for part in _batches(windows)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -41,6 +41,10 @@ class FaceEncoders:
     def size(self) -> int:
         """Side in pixels of the picture that the backbone sees."""
         return self._size
+
+    def through(self, wrap: Callable[[Engine], Engine]) -> FaceEncoders:
+        """Give the same encoders with each engine wrapped."""
+        return FaceEncoders(wrap(self._artefacts), wrap(self._identity) if self._identity else None)
 
     def __call__(self, shots: Sequence[FaceShot]) -> FaceVectors:
         """Encode at least one shot, in batches; raises `EngineError`."""

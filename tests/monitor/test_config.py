@@ -160,3 +160,23 @@ def test_one_place_for_the_master_key(tmp_path: Path, monkeypatch: pytest.Monkey
         assert "only one of vault_key, vault_key_file and vault_kms" in message
         assert SECRET not in message
     assert "vault_kms" in refusal(vault_kms="no function named")
+
+
+@pytest.mark.parametrize(
+    ("engine", "batching", "batches"),
+    [
+        ("openvino", "auto", False),
+        ("onnx", "auto", False),
+        ("tensorrt", "auto", True),
+        ("pytorch", "auto", True),
+        ("openvino", "on", True),
+        ("tensorrt", "off", False),
+    ],
+)
+def test_participants_are_computed_together_where_that_gains(engine: str, batching: str, batches: bool) -> None:
+    settings = load(engine=engine, batching=batching)
+    assert settings.batches is batches
+    # Whoever waits for others needs a thread to wait in.
+    assert settings.session_threads == (8 if batches else None)
+    assert load(engine=engine, batching=batching, workers=3).session_threads == (8 if batches else 3)
+    assert load(engine=engine, batching=batching, workers=30).session_threads == 30

@@ -99,7 +99,10 @@ class _Toll:
 
 @dataclass(frozen=True, slots=True)
 class Shedding:
-    """Everything remembered between readings; `wait` is how long calm must last before somebody is taken back."""
+    """Everything remembered between readings.
+
+    `wait` is how long calm must last before somebody is taken back, `busy` the share of the cores in use of late.
+    """
 
     config: SheddingConfig = field(default_factory=SheddingConfig)
     shed: frozenset[Place] = frozenset()
@@ -107,7 +110,7 @@ class Shedding:
     lags: tuple[tuple[float, float], ...] = ()
     toll: _Toll = field(default_factory=_Toll)
     calm: float = 0.0
-    worked: float = 0.0
+    busy: float = 0.0
     wait: float = 5.0
     shed_at: float = -math.inf
     back_at: float = -math.inf
@@ -155,12 +158,14 @@ def _weigh(state: Shedding, now: float, judged: Sequence[Reading], strain: Strai
     if lost or slow or (lag >= config.behind and _growth(state) > -FALL):
         taken, dropped = sum(each.taken for each in judged), sum(each.dropped for each in judged)
         toll = _Toll(state.toll.seconds + step, state.toll.taken + taken, state.toll.dropped + dropped)
-        return replace(state, toll=toll, calm=0.0, worked=0.0)
+        return replace(state, toll=toll, calm=0.0, busy=0.0)
     left = max(0.0, state.toll.seconds - step)
     toll = replace(state.toll, seconds=left) if left else _Toll()
     if left or _worst(judged) > config.ease:
-        return replace(state, toll=toll, calm=0.0, worked=0.0)
-    return replace(state, toll=toll, calm=state.calm + step, worked=state.worked + step * strain.busy)
+        return replace(state, toll=toll, calm=0.0, busy=0.0)
+    calm = state.calm + step
+    weight = step / min(calm, config.calm) if calm else 0.0
+    return replace(state, toll=toll, calm=calm, busy=state.busy + weight * (strain.busy - state.busy))
 
 
 def _lag(judged: Iterable[Reading]) -> float:
@@ -214,8 +219,8 @@ def _has_room(state: Shedding, judged: int) -> bool:
         return True
     if state.calm < state.wait:
         return False
-    return state.worked / state.calm * (judged + 1) / judged <= state.config.room
+    return state.busy * (judged + 1) / judged <= state.config.room
 
 
 def _afresh(state: Shedding) -> Shedding:
-    return replace(state, toll=_Toll(), lags=(), calm=0.0, worked=0.0)
+    return replace(state, toll=_Toll(), lags=(), calm=0.0, busy=0.0)

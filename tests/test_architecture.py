@@ -17,6 +17,7 @@ PURE = (
     "monitor/types.py",
     "monitor/evaluation.py",
     "monitor/rates.py",
+    "monitor/shedding.py",
     "monitor/tap/sdp.py",
     "monitor/detectors",
     "monitor/decision",

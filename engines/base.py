@@ -109,7 +109,7 @@ class Engine(Protocol):
     def run(self, inputs: Arrays) -> dict[str, FloatArray]:
         """Run one batch of float32 arrays, batch first; raises `InputError` for anything the manifest does not allow.
 
-        The arrays that come back belong to the caller: no later call writes into them.
+        Inputs need not be contiguous. The arrays that come back belong to the caller: no later call writes into them.
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
 import onnxruntime
 
 from engines.base import (
@@ -49,7 +50,7 @@ class OnnxEngine:
         """Run one batch; see `Engine.run`."""
         check_inputs(self._manifest, inputs)
         try:
-            values = self._session.run(self._outputs, dict(inputs))
+            values = self._session.run(self._outputs, {k: np.ascontiguousarray(v) for k, v in inputs.items()})
         except Exception as error:
             reason = type(error).__name__
             raise InputError(f"{self._manifest.name} does not take these inputs ({reason})") from error

@@ -69,7 +69,9 @@ class OpenVinoEngine:
     def run(self, inputs: Arrays) -> dict[str, FloatArray]:
         """Run one batch; see `Engine.run`."""
         check_inputs(self._manifest, inputs)
-        request = self._request(inputs)
+        if self._fixed is not None and self._sizes(inputs) == self._usual:
+            return self._own_bound(self._fixed).run(inputs)
+        request = self._own_request(inputs)
         request.infer({name: np.ascontiguousarray(value) for name, value in inputs.items()}, share_inputs=True)
         # The request's own buffers are overwritten by the next call on this thread.
         return {name: np.array(request.get_tensor(name).data) for name in self._outputs}
@@ -78,23 +80,23 @@ class OpenVinoEngine:
         """Run once on zeros."""
         self.run(zeros(self._manifest))
 
-    def _request(self, inputs: Arrays) -> Any:
-        """Give this thread's request for inputs of these sizes."""
-        if self._fixed is not None and self._sizes(inputs) == self._usual:
-            return self._own("fixed", self._fixed)
+    def _own_bound(self, compiled: Any) -> _Bound:
+        bound: _Bound | None = getattr(self._local, "bound", None)
+        if bound is None:
+            bound = self._local.bound = _Bound(compiled.create_infer_request(), self._inputs, self._outputs)
+        return bound
+
+    def _own_request(self, inputs: Arrays) -> Any:
+        """Give this thread's request of the graph with free sizes, for inputs whose length the model takes."""
         length = free_length(self._manifest, inputs)
         with self._lock:
             if length not in self._lengths:
                 self._try_length(length, inputs)
             if self._free is None:
                 self._free = self._compile(self._read())
-        return self._own("free", self._free)
-
-    def _own(self, kind: str, compiled: Any) -> Any:
-        request = getattr(self._local, kind, None)
+        request = getattr(self._local, "request", None)
         if request is None:
-            request = compiled.create_infer_request()
-            setattr(self._local, kind, request)
+            request = self._local.request = self._free.create_infer_request()
         return request
 
     def _fix(self, usual: Arrays) -> Any:
@@ -127,6 +129,21 @@ class OpenVinoEngine:
 
     def _sizes(self, inputs: Arrays) -> Sizes:
         return tuple(inputs[name].shape for name in self._inputs)
+
+
+class _Bound:
+    """An infer request of fixed sizes whose tensors are numpy views, made once: a call copies in, runs, copies out."""
+
+    def __init__(self, request: Any, inputs: list[str], outputs: list[str]) -> None:
+        self._request = request
+        self._inputs = {name: request.get_tensor(name).data for name in inputs}
+        self._outputs = {name: request.get_tensor(name).data for name in outputs}
+
+    def run(self, inputs: Arrays) -> dict[str, FloatArray]:
+        for name, value in inputs.items():
+            np.copyto(self._inputs[name], value)
+        self._request.infer(share_outputs=True)
+        return {name: value.copy() for name, value in self._outputs.items()}
 
 
 @functools.cache

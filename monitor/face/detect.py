@@ -122,6 +122,5 @@ class FaceDetector:
     def __call__(self, frame: VideoFrame, region: Region) -> list[Detection]:
         """Faces in `region`, best first. A detection cut by the square's edge is left to a neighbouring square."""
         piece = luma(cut(frame.y, region, SIZE), frame.full_range) * 2 - 1
-        image = np.repeat(piece[None, :, :, None], 3, axis=3)
-        out = self._engine.run({"image": np.ascontiguousarray(image)})
+        out = self._engine.run({"image": np.broadcast_to(piece[None, :, :, None], (1, SIZE, SIZE, 3))})
         return decode(out["boxes"][0], out["logits"][0], region)

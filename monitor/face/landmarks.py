@@ -26,8 +26,7 @@ class FaceLandmarks:
         the eyes (`tests/monitor/face/test_luma.py`) and spares the conversion.
         """
         piece = luma(cut(frame.y, region, SIZE), frame.full_range)
-        image = np.repeat(piece[None, :, :, None], 3, axis=3)
-        out = self._engine.run({"image": np.ascontiguousarray(image)})
+        out = self._engine.run({"image": np.broadcast_to(piece[None, :, :, None], (1, SIZE, SIZE, 3))})
         points = region.to_picture(out["landmarks"][0].reshape(COUNT, 3) / SIZE)
         return points, float(1 / (1 + np.exp(-out["presence"].reshape(-1)[0])))
 

@@ -42,6 +42,7 @@ from monitor.identity.vault import Vault
 from monitor.metrics import Metrics
 from monitor.participant import SessionFactory
 from monitor.report import ParticipantKey
+from monitor.strain import StrainMeter
 
 if TYPE_CHECKING:
     from monitor.batched import Batched
@@ -134,7 +135,14 @@ def assemble(
     recorder = Recorder(journal, lambda seq, finding, born: hub.finding(Entry(seq, finding), born))
     recorder.start()
     host = Host(
-        factory, recorder, hub, metrics, settings.hop_seconds, settings.max_participants, settings.session_threads
+        factory,
+        recorder,
+        hub,
+        metrics,
+        settings.hop_seconds,
+        settings.max_participants,
+        settings.session_threads,
+        StrainMeter(batched.load if batched is not None else None).read,
     )
     parts = Parts(host, journal, recorder, hub, metrics, Token(token), answer, people)
     return Running(parts, build(settings, parts))

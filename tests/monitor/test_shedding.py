@@ -45,8 +45,7 @@ class World:
             lag = self.lags.get(each.place, 0.1) + STEP * (1.0 - pace)
             lost = max(0.0, lag - QUEUE_SECONDS)
             self.lags[each.place] = min(max(lag, 0.1), QUEUE_SECONDS)
-            place = self.people.index(each)
-            self.people[place] = replace(
+            self.people[self.people.index(each)] = replace(
                 each,
                 lag=self.lags[each.place],
                 taken=round(ITEMS * STEP * min(pace, 1.0)),

@@ -74,7 +74,12 @@ FIRST_VERDICT: Final = "first verdict after media"
 READY: Final = "start to ready"
 MEMORY: Final = "memory per participant"
 SCAN: Final = "scan of the recorded clip, one core"
+SCAN_ALL: Final = "scan of the clip, every detector, one core"
 SCAN_720: Final = "scan of the 720p30 stream, one core"
+CAPACITY: Final = "live participants a core"
+OVERLOAD_AGE: Final = "score age p95 of the others, overloaded"
+OVERLOAD_GROWTH: Final = "memory growth per participant, overloaded"
+SOAK: Final = "memory slope of a participant, virtual time"
 
 # What the live part would have measured, told as not measured where it cannot run.
 LIVE: Final = (CORES, LOOP, AGE, SOCKET, FIRST_STATE, FIRST_VERDICT, READY, MEMORY)
@@ -92,7 +97,13 @@ BUDGETS: Final[Mapping[str, tuple[str, Budget]]] = {
     READY: ("s", Budget(3.0)),
     MEMORY: ("MB", Budget(60.0)),
     SCAN: ("x real time", Budget(10.0, at_least=True)),
+    SCAN_ALL: ("x real time", Budget(10.0, at_least=True)),
     SCAN_720: ("x real time", Budget(10.0, at_least=True)),
+    CAPACITY: ("participants", Budget(4.0, at_least=True)),
+    OVERLOAD_AGE: ("s", Budget(1.0)),
+    # Of what is measured in megabytes of a process less than one is called none.
+    OVERLOAD_GROWTH: ("MB", Budget(1.0)),
+    SOAK: ("MB/h", Budget(1.0)),
 }
 
 

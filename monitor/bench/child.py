@@ -10,15 +10,28 @@ import runpy
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Collection
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 PATIENCE = 15.0
 PARENT = "BENCH_PARENT_PID"
+CORES = "BENCH_CORES"
 
 
 class BenchError(Exception):
     """A part of the benchmark cannot run; the message is one line that says why."""
+
+
+def keep_to_cores() -> None:
+    """Stay on the processors that the benchmark chose, if it did; called before a runtime counts them."""
+    if chosen := os.environ.get(CORES):
+        os.sched_setaffinity(0, {int(one) for one in chosen.split(",")})
+
+
+def on(cores: Collection[int] | None) -> dict[str, str]:
+    """Return what to add to a child's environment to keep it on these processors, nothing for None."""
+    return {} if cores is None else {CORES: ",".join(map(str, sorted(cores)))}
 
 
 def die_with_parent() -> None:
@@ -87,6 +100,7 @@ def last_line(errors: Path) -> str:
 def serve() -> None:
     """Run the command line of the product in this process, bound to the life of its parent."""
     die_with_parent()
+    keep_to_cores()
     # By name: the command line imports the benchmark, and the benchmark must not import it back.
     runpy.run_module("monitor.cli", run_name="__main__", alter_sys=True)
 

@@ -6,36 +6,31 @@ connections, first words) is told apart.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
-
-from monitor.bench.child import BenchError, last_line
-from monitor.bench.exposition import Exposition, Histogram
-from monitor.bench.parties import Sender, Sidecar, Tell, background, publisher, sidecar
+from monitor.bench.child import BenchError
+from monitor.bench.parties import Place, Sender, Tell, publisher, sidecar
 from monitor.bench.procfs import Usage
-from monitor.bench.publisher import RefusedError
+from monitor.bench.watching import Span, Watch, percentile, slope, watched
 from monitor.bench.witness import Witness
 from monitor.tap.config import own_addresses
 
 STARTS = 3
 IDLE_SECONDS = 2.0
-SETTLE_SECONDS = 15.0
 SLOPE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What a live call cost; seconds, cores and megabytes. Lists hold one value a participant."""
+    """What a live call cost; seconds, cores and megabytes. Lists hold one value a participant.
+
+    `enrolled` says whether everybody claimed an enrolled identity; `scored` is the share of hops at which each detector
+    gave a score.
+    """
 
     participants: int
+    enrolled: bool
     span: float
     ready: list[float]
     baseline_mb: float
@@ -57,89 +52,65 @@ class Live:
     dropped: int
     late_hops: int
     frames_per_second: float | None
+    scored: dict[str, float]
     verdicts: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    stream: Path
-    folder: Path
-    participants: int
-    seconds: float
-    tell: Tell
+def check_network() -> None:
+    """Raise `BenchError` where media cannot be sent from one process of this machine to another."""
+    if not own_addresses():
+        raise BenchError("this machine has no network address but loopback, and media are not sent over that")
 
 
 async def measure(
-    stream: Path, folder: Path, participants: int, seconds: float, engine: str, tell: Tell = lambda *_: None
+    stream: Path, place: Place, participants: int, seconds: float, tell: Tell = lambda _part, _done: None
 ) -> Live:
     """Publish `stream` for `participants` and measure `seconds`; raises `BenchError`, one line that says why not."""
-    if not own_addresses():
-        raise BenchError("this machine has no network address but loopback, and media are not sent over that")
-    call, ready = _Call(stream, folder, participants, seconds, tell), []
+    check_network()
+    ready = []
     for number in range(STARTS - 1):
         tell("starting the sidecar", number / STARTS)
-        async with sidecar(folder, participants, engine) as server:
+        async with sidecar(place, participants) as server:
             ready.append(server.ready_seconds)
-    async with sidecar(folder, participants, engine) as server:
-        ready.append(server.ready_seconds)
-        url = server.base.replace("http", "ws", 1) + "/v1/alerts"
-        try:
-            async with connect(url, subprotocols=[Subprotocol("sidewitness.alerts.v1")], proxy=None) as socket:
-                return await _call(call, server, socket, ready)
-        except (ConnectionClosed, OSError, RefusedError) as error:
-            why = last_line(folder / "sidecar.log")
-            raise BenchError(f"the sidecar went away ({type(error).__name__}): {why}") from None
+    async with watched(place, participants) as watch:
+        ready.append(watch.server.ready_seconds)
+        tell("idle", 0.0)
+        before = watch.server.usage()
+        await watch.pause(IDLE_SECONDS)
+        idle, baseline = watch.server.usage().since(before), watch.server.rss()
+        people = range(1, participants + 1)
+        async with publisher(stream, watch.server, people, place, watch.witness, tell) as sender:
+            span = await _span(watch, sender, participants, seconds, tell)
+        return _describe(span, watch.witness, place, participants, ready, idle, baseline, sender.late)
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """The readings of the measured span; `sent` is the publisher's processor time, `memory` (seconds, bytes)."""
-
-    used: Usage
-    sent: float
-    before: Exposition
-    after: Exposition
-    memory: list[tuple[float, int]]
-    delays: list[float]
-    rates: list[float]
-    verdicts: dict[str, int]
-
-    def histogram(self, name: str) -> Histogram:
-        return self.after.histogram(name).since(self.before.histogram(name))
-
-    def counted(self, name: str) -> int:
-        return round(self.after.value(name) - self.before.value(name))
-
-
-async def _call(call: _Call, server: Sidecar, socket: ClientConnection, ready: list[float]) -> Live:
-    witness = Witness()
-    await socket.send(json.dumps({"type": "subscribe", "token": server.token, "after": None, "states": True}))
-    async with background(_watch(socket, witness)) as watching:
-        call.tell("idle", 0.0)
-        before = server.usage()
-        await _pause(IDLE_SECONDS, watching)
-        idle = server.usage().since(before)
-        baseline = server.rss()
-        async with publisher(call.stream, server, call.participants, call.folder, witness, call.tell) as sender:
-            await _settle(witness, call, watching)
-            span = await _span(server, sender, witness, call, watching)
-        return _describe(call, span, witness, ready, idle, baseline, sender.late)
+async def _span(watch: Watch, sender: Sender, participants: int, seconds: float, tell: Tell) -> Span:
+    await watch.settle(participants, lambda done: tell("waiting for the first verdicts", done))
+    return await watch.span(seconds, sender, lambda done: tell("a live call", done))
 
 
 def _describe(
-    call: _Call, span: _Span, witness: Witness, ready: list[float], idle: Usage, baseline: int, late: float
+    span: Span,
+    witness: Witness,
+    place: Place,
+    people: int,
+    ready: list[float],
+    idle: Usage,
+    baseline: int,
+    late: float,
 ) -> Live:
-    used, people = span.used, call.participants
+    used, told = span.used, span.told
     age, written = span.histogram("score_age_seconds"), span.histogram("decision_to_socket_seconds")
     return Live(
         participants=people,
+        enrolled=place.identity is not None,
         span=used.at,
         ready=ready,
         baseline_mb=baseline / 1e6,
         idle_cores=idle.process / idle.at,
         cores=used.process / used.at / people,
         loop_cores=used.loop / used.at / people,
-        others_cores=max(used.machine - used.process - span.sent, 0.0) / used.at,
+        others_cores=span.others,
         publisher_cores=span.sent / used.at,
         publisher_late=late,
         memory_mb=(span.memory[-1][1] - baseline) / 1e6 / people,
@@ -148,61 +119,12 @@ def _describe(
         age_p95=age.quantile(0.95),
         socket_p50=written.quantile(0.5),
         socket_p95=written.quantile(0.95),
-        received_p95=percentile(span.delays, 0.95),
+        received_p95=percentile(told.delays, 0.95),
         first_state=witness.first(witness.states),
         first_verdict=witness.first(witness.scored),
         dropped=span.counted("media_items_dropped_total"),
         late_hops=span.counted("hops_late_total"),
-        frames_per_second=percentile(span.rates, 0.05),
-        verdicts=span.verdicts,
+        frames_per_second=percentile(told.rates, 0.05),
+        scored={name: count / told.hops for name, count in sorted(told.scored.items())},
+        verdicts=told.verdicts,
     )
-
-
-async def _span(server: Sidecar, sender: Sender, witness: Witness, call: _Call, watching: asyncio.Task[None]) -> _Span:
-    numbers = await server.numbers()
-    witness.begin_span()
-    before, sent = server.usage(), sender.cpu()
-    memory = [(before.at, server.rss())]
-    while (passed := time.monotonic() - before.at) < call.seconds:
-        call.tell("a live call", passed / call.seconds)
-        await _pause(min(1.0, call.seconds - passed), watching)
-        memory.append((time.monotonic(), server.rss()))
-    used, sent = server.usage().since(before), sender.cpu() - sent
-    delays, rates, verdicts = list(witness.delays), list(witness.rates), dict(witness.verdicts)
-    return _Span(used, sent, numbers, await server.numbers(), memory, delays, rates, verdicts)
-
-
-async def _settle(witness: Witness, call: _Call, watching: asyncio.Task[None]) -> None:
-    """Wait until everybody has been scored, or for so long that nobody will be."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while len(witness.scored) < call.participants and time.monotonic() < deadline:
-        call.tell("waiting for the first verdicts", len(witness.scored) / call.participants)
-        await _pause(0.25, watching)
-
-
-async def _pause(seconds: float, watching: asyncio.Task[None]) -> None:
-    """Let time pass, or fail as soon as the subscriber has."""
-    await asyncio.wait([watching], timeout=seconds)
-    if watching.done():
-        watching.result()
-        raise BenchError("the sidecar ended the subscription")
-
-
-async def _watch(socket: ClientConnection, witness: Witness) -> None:
-    async for text in socket:
-        witness.take(json.loads(text), time.monotonic(), time.time())
-
-
-def percentile(values: list[float], q: float) -> float | None:
-    """Give the value below which a share `q` of the values lies, None without any."""
-    ordered = sorted(values)
-    return ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else None
-
-
-def slope(points: list[tuple[float, int]]) -> float:
-    """Megabytes an hour through (seconds, bytes): the median of the slopes between points half the span apart."""
-    apart = len(points) // 2
-    if not apart:
-        return 0.0
-    found = [(b - a) / (t - s) for (s, a), (t, b) in zip(points[:-apart], points[apart:], strict=True)]
-    return median(found) * 3600 / 1e6

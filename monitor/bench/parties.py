@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import secrets
 import time
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monitor.bench.child import BenchError, environment, last_line, spawn, stop
+from monitor.bench.child import BenchError, environment, last_line, on, spawn, stop
+from monitor.bench.enrolling import state_of
 from monitor.bench.exposition import Exposition
 from monitor.bench.procfs import Usage, cpu_seconds, rss_bytes
 from monitor.bench.publisher import request
@@ -26,6 +28,25 @@ _GONE = "the sidecar ended while it was measured"
 _READY = re.compile(r"is ready: (http://\S+?)/")
 
 Tell = Callable[[str, float], None]
+
+
+class Full(BenchError):  # noqa: N818 - a refusal, not a failure
+    """The sidecar has no room for all who were to be published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a benchmark runs, and how: `cores` are what its sidecar is kept to, `identity` is whom everybody claims."""
+
+    folder: Path
+    engine: str = "openvino"
+    identity: str | None = None
+    cores: frozenset[int] | None = None
+
+    @property
+    def rest(self) -> frozenset[int] | None:
+        """The cores of this process that are left to the publisher; None, all of them, where none are left."""
+        return None if self.cores is None else frozenset(os.sched_getaffinity(0)) - self.cores or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +79,16 @@ class Sidecar:
 
 
 @contextlib.asynccontextmanager
-async def sidecar(folder: Path, places: int, engine: str) -> AsyncIterator[Sidecar]:
+async def sidecar(place: Place, places: int) -> AsyncIterator[Sidecar]:
     """Run `sidewitness serve` with default settings on a free port; raises `BenchError` when it does not start."""
-    token, errors = secrets.token_urlsafe(24), folder / "sidecar.log"
+    token, errors = secrets.token_urlsafe(24), place.folder / "sidecar.log"
     env = environment(
         SIDEWITNESS_TOKEN=token,
-        SIDEWITNESS_STATE_DIR=str(folder / "state"),
+        SIDEWITNESS_STATE_DIR=str(state_of(place.folder)),
         SIDEWITNESS_MAX_PARTICIPANTS=str(max(places, 8)),
-        SIDEWITNESS_ENGINE=engine,
+        SIDEWITNESS_ENGINE=place.engine,
         SIDEWITNESS_LOG_LEVEL="error",
+        **on(place.cores),
     )
     began = time.monotonic()
     process = await spawn("monitor.bench.child", "serve", "--port", "0", errors=errors, env=env)
@@ -94,10 +116,11 @@ async def _line(process: Process) -> str:
 
 @dataclass(slots=True)
 class Sender:
-    """The publishing process."""
+    """The publishing process; `refused` are those whom the sidecar had no room for."""
 
     process: Process
     late: float = 0.0
+    refused: int = 0
 
     def cpu(self) -> float:
         """Processor time so far; 0 when it has ended."""
@@ -106,27 +129,43 @@ class Sender:
         except OSError:
             return 0.0
 
+    def go(self) -> None:
+        """Let a held publisher send."""
+        if self.process.stdin is not None:
+            self.process.stdin.write(b"go\n")
+
 
 @contextlib.asynccontextmanager
 async def publisher(
-    stream: Path, server: Sidecar, participants: int, folder: Path, witness: Witness, tell: Tell
+    stream: Path,
+    server: Sidecar,
+    people: range,
+    place: Place,
+    witness: Witness,
+    tell: Tell,
+    held: bool = False,
 ) -> AsyncIterator[Sender]:
-    """Publish in another process; raises `BenchError` unless everybody connects."""
-    errors = folder / "publisher.log"
+    """Publish the participants of these numbers in another process; raises `BenchError` unless everybody connects.
+
+    That is `Full` where the sidecar had no room. A `held` one goes on with those who were taken, and sends nothing
+    before it is told to `go`.
+    """
+    errors = place.folder / f"publisher-{people.start}.log"
+    identity = [] if place.identity is None else ["--identity", place.identity]
     process = await spawn(
         "monitor.bench.publisher",
-        str(stream),
-        server.base,
-        str(participants),
+        *(str(stream), server.base, str(len(people)), "--first", str(people.start)),
+        *identity,
+        *(["--held"] if held else []),
         errors=errors,
-        env=environment(SIDEWITNESS_TOKEN=server.token),
+        env=environment(SIDEWITNESS_TOKEN=server.token, **on(place.rest)),
         stdin=True,
     )
     sender = Sender(process)
     try:
         tell("connecting", 0.0)
-        await _connected(process, participants, errors, witness)
-        async with background(_events(process, sender, witness)) as listening:
+        await _connected(sender, len(people), errors, witness)
+        async with background(_events(sender, witness)) as listening:
             yield sender
             if process.stdin is not None:
                 process.stdin.close()
@@ -135,14 +174,14 @@ async def publisher(
         await stop(process)
 
 
-async def _connected(process: Process, participants: int, errors: Path, witness: Witness) -> None:
+async def _connected(sender: Sender, participants: int, errors: Path, witness: Witness) -> None:
     try:
         async with asyncio.timeout(CONNECT_SECONDS * participants):
-            while line := await _line(process):
+            while line := await _line(sender.process):
                 event = json.loads(line)
                 if event["event"] == "failed":
-                    raise BenchError(event["why"])
-                _note(event, witness)
+                    raise (Full if event["full"] else BenchError)(event["why"])
+                _note(event, sender, witness)
                 if event["event"] == "connected":
                     return
     except TimeoutError:
@@ -150,17 +189,19 @@ async def _connected(process: Process, participants: int, errors: Path, witness:
     raise BenchError(f"the publisher failed: {last_line(errors)}")
 
 
-async def _events(process: Process, sender: Sender, witness: Witness) -> None:
-    while line := await _line(process):
-        event = json.loads(line)
-        _note(event, witness)
-        if event["event"] == "late":
+async def _events(sender: Sender, witness: Witness) -> None:
+    while line := await _line(sender.process):
+        _note(json.loads(line), sender, witness)
+
+
+def _note(event: dict[str, Any], sender: Sender, witness: Witness) -> None:
+    match event["event"]:
+        case "media":
+            witness.media[event["participant"]] = event["at"]
+        case "refused":
+            sender.refused += 1
+        case "late":
             sender.late = event["seconds"]
-
-
-def _note(event: dict[str, Any], witness: Witness) -> None:
-    if event["event"] == "media":
-        witness.media[event["participant"]] = event["at"]
 
 
 @contextlib.asynccontextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
 from monitor.bench.budgets import (
     AGE,
+    CAPACITY,
     CORES,
     FACE,
     FIRST_STATE,
@@ -15,30 +16,47 @@ from monitor.bench.budgets import (
     LIVE,
     LOOP,
     MEMORY,
+    OVERLOAD_AGE,
+    OVERLOAD_GROWTH,
     READY,
+    SOAK,
     SOCKET,
     Row,
     row,
 )
+from monitor.bench.capacity import Capacity
 from monitor.bench.live import Live
+from monitor.bench.overload import Overload
 from monitor.bench.scanning import ScanSpeed
+from monitor.bench.soaking import Soak
+from monitor.bench.speeds import Speeds
 from monitor.bench.stages import Stage, face_milliseconds
 
 BUSY = 0.1
 LATE = 0.1
 LEAST_RATE = 28.0
+DETECTORS = ("synchrony", "pairwise", "persona")
+# A detector that scores at fewer hops than this is not what the budgets speak of.
+LEAST_SCORED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One benchmark. `notes` are sentences; `verdicts` counts what the participants were told in the span."""
+    """One benchmark; parts that were not asked for are None, or empty.
+
+    `notes` are sentences; `verdicts` counts what the participants of the live call were told in its span.
+    """
 
     machine: dict[str, Any]
     settings: dict[str, Any]
-    stages: list[Stage]
-    rows: list[Row]
-    verdicts: dict[str, int]
-    notes: list[str]
+    stages: list[Stage] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    verdicts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    speeds: Speeds | None = None
+    capacity: Capacity | None = None
+    overload: Overload | None = None
+    soak: Soak | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `sidewitness bench --json` prints."""
@@ -47,6 +65,10 @@ class Result:
             "settings": self.settings,
             "rows": [one.as_json() for one in self.rows],
             "stages": [asdict(one) for one in self.stages],
+            "engines": self.speeds.as_json() if self.speeds else [],
+            "capacity": self.capacity.as_json() if self.capacity else None,
+            "overload": self.overload.as_json() if self.overload else None,
+            "soak": self.soak.as_json() if self.soak else None,
             "verdicts": self.verdicts,
             "notes": self.notes,
         }
@@ -55,11 +77,13 @@ class Result:
 def live_rows(live: Live) -> list[Row]:
     """Make the rows of a live call; of several starts the median counts, of several participants the slowest."""
     all_states, all_verdicts = (len(each) == live.participants for each in (live.first_state, live.first_verdict))
-    who = f"{live.participants} participants, {live.span:.0f} s"
+    working = "every detector" if live.enrolled else "synchrony only"
+    who = f"{live.participants} participants, {live.span:.0f} s, {working}"
     silent = "" if all_verdicts else "not everybody was scored: no face or too little speech in the clip"
     rows = [
         row(CORES, live.cores, f"process of the sidecar, {who}"),
         row(LOOP, live.loop_cores, "main thread"),
+        *[Row(f"hops with a score of {name}", 100 * share, "%") for name, share in live.scored.items()],
         Row("sidecar without participants", live.idle_cores, "cores"),
         Row("score age p50", live.age_p50, "s", note="from arrival of the newest judged media"),
         row(AGE, live.age_p95, "from the histogram of /metrics" if live.age_p95 is not None else "no clock was mapped"),
@@ -100,10 +124,10 @@ def live_notes(live: Live, cores: int) -> list[str]:
     """Say what makes the numbers of a live call doubtful."""
     notes = []
     if live.others_cores > BUSY * cores:
-        notes.append(
-            f"Other processes took {live.others_cores:.2f} of {cores} cores meanwhile: "
-            "conclude nothing from this run, repeat it on an idle machine."
-        )
+        notes.append(busy(live.others_cores, cores))
+    idle = [name for name in DETECTORS if live.scored.get(name, 0.0) < LEAST_SCORED] if live.enrolled else []
+    if idle:
+        notes.append(f"At most hops there was no score of {', '.join(idle)}: the live rows cost less than they should.")
     if live.publisher_late > LATE:
         notes.append(
             f"The publisher was late by up to {1000 * live.publisher_late:.0f} ms: use fewer --participants here."
@@ -117,6 +141,92 @@ def live_notes(live: Live, cores: int) -> list[str]:
         notes.append(f"{live.late_hops} hops were skipped because the one before was not finished.")
     notes.append(f"The publisher took {live.publisher_cores:.2f} cores, which are not in the sidecar's share.")
     return notes
+
+
+def busy(others: float, cores: int) -> str:
+    """Say that other processes were at work."""
+    return (
+        f"Other processes took {others:.2f} of {cores} cores meanwhile: "
+        "conclude nothing from this run, repeat it on an idle machine."
+    )
+
+
+def capacity_rows(found: Capacity) -> list[Row]:
+    """Make the rows of how many participants hold."""
+    best = max((step for step in found.steps if step.held), key=lambda step: step.participants, default=None)
+    where = f"{found.cores} cores" if found.cores == found.machine else f"{found.cores} of {found.machine} cores"
+    working = "every detector" if found.enrolled else "synchrony only"
+    sent = f", of which the publisher took {best.publisher_cores:.2f}" if best and found.cores == found.machine else ""
+    beyond = f"; {found.beyond.participants} do not: {found.beyond.why}" if found.beyond else "; more were not tried"
+    return [
+        row(CAPACITY, found.most / found.cores, f"{found.most} hold on {where}{sent}, {working}{beyond}"),
+        Row("live participants that hold", found.most, "participants", note=f"{found.seconds:.0f} s each, {where}"),
+        Row(
+            "score age p95 at that many", best.age_p95 if best else None, "s", note="" if best else "not even one held"
+        ),
+    ]
+
+
+def capacity_notes(found: Capacity) -> list[str]:
+    """Say what makes a capacity doubtful."""
+    notes = []
+    worst = max((step.others_cores for step in found.steps), default=0.0)
+    if worst > BUSY * found.machine:
+        notes.append(f"Capacity: {busy(worst, found.machine)}")
+    lucky = [
+        s.participants for s in found.steps if s.held and found.beyond and s.participants > found.beyond.participants
+    ]
+    if lucky:
+        notes.append(f"Capacity: {max(lucky)} held though {min(lucky)} did not at first: the machine is not steady.")
+    return notes
+
+
+def overload_rows(found: Overload) -> list[Row]:
+    """Make the rows of a call of twice the size that holds."""
+    size = f"{found.admitted} of {2 * found.sustainable} were taken in, twice {found.sustainable}"
+    return [
+        row(OVERLOAD_AGE, found.age_p95, f"{size}; p95 {_seconds(found.age_before)} before"),
+        Row("shed while overloaded", len(found.shed), "participants", note=f"joined as number {_numbers(found.shed)}"),
+        Row("judged while overloaded", len(found.kept), "participants", note=f"number {_numbers(found.kept)}"),
+        Row("neither, while overloaded", len(found.between), "participants", note="judged and overloaded by turns"),
+        row(OVERLOAD_GROWTH, found.growth_mb, "last third of the span over the one before"),
+        Row(
+            "judged again afterwards",
+            len(found.recovered),
+            "participants",
+            note=f"of {found.sustainable}, {found.recovery_seconds:.0f} s after the others left",
+        ),
+    ]
+
+
+def overload_notes(found: Overload, cores: int) -> list[str]:
+    """Say what went wrong under overload, and what makes the numbers doubtful."""
+    notes = []
+    if found.failures:
+        notes.append(f"Overload: {found.failures} sessions FAILED and were begun anew; none should.")
+    if found.silent:
+        notes.append(f"Overload: NOTHING was said of number {_numbers(found.silent)}; they should be inconclusive.")
+    if found.refused:
+        notes.append(f"Overload: {found.refused} were refused at the door, so the load was less than twice.")
+    if not found.shed:
+        notes.append("Overload: nobody was shed.")
+    if found.others_cores > BUSY * cores:
+        notes.append(f"Overload: {busy(found.others_cores, cores)}")
+    return notes
+
+
+def soak_row(found: Soak) -> Row:
+    """Make the row of memory over virtual time."""
+    told = f"{found.minutes:.0f} virtual minutes, {found.times_real:.1f} x real time; {found.verdict}"
+    return row(SOAK, found.slope[1] if found.slope else None, told)
+
+
+def _numbers(people: tuple[int, ...]) -> str:
+    return ", ".join(map(str, people)) or "none"
+
+
+def _seconds(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f} s"
 
 
 def _ms(seconds: float | None) -> float | None:

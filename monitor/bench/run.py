@@ -3,35 +3,87 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engines.load import EngineName
-from monitor.bench import comparing, live, moving, scanning, stages
-from monitor.bench.budgets import PAIRWISE, PERSONA, SCAN, SCAN_720, Row, row
+from engines.load import ENGINES, EngineName
+from monitor.bench import capacity, comparing, enrolling, live, moving, overload, scanning, soaking, speeds, stages
+from monitor.bench.budgets import (
+    CAPACITY,
+    OVERLOAD_AGE,
+    OVERLOAD_GROWTH,
+    PAIRWISE,
+    PERSONA,
+    SCAN,
+    SCAN_720,
+    SCAN_ALL,
+    SOAK,
+    Row,
+    row,
+)
 from monitor.bench.child import BenchError
 from monitor.bench.clip import Stream, choose, prepare
+from monitor.bench.parties import Place, Tell
 from monitor.bench.procfs import describe_machine
-from monitor.bench.result import Result, live_notes, live_rows, missing_live_rows, scan_row, stage_rows
+from monitor.bench.result import (
+    Result,
+    capacity_notes,
+    capacity_rows,
+    live_notes,
+    live_rows,
+    missing_live_rows,
+    overload_notes,
+    overload_rows,
+    scan_row,
+    soak_row,
+    stage_rows,
+)
 from monitor.models import Models, load_models
 
-Tell = Callable[[str, float], None]
 COMPARING = {PAIRWISE: comparing.measure, PERSONA: moving.measure}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is measured: `seconds` of a live call of `participants`, with the clip or what is found in its place."""
+    """What is measured: `seconds` of a live call of `participants`, with the clip or what is found in its place.
+
+    `cores` are how many the sidecar may use, all of them for None. `usual` are the parts of a default run; the others
+    are asked for by name, `soak` in virtual minutes.
+    """
 
     seconds: float = 20.0
     participants: int | None = None
     clip: Path | None = None
     engine: EngineName = "openvino"
+    cores: int | None = None
+    usual: bool = True
+    engines: bool = False
+    capacity: bool = False
+    overload: bool = False
+    soak: float | None = None
 
     def people(self, cores: int) -> int:
         """Return how many participants: two a core unless told, since the publishers need some of it too."""
         return self.participants or min(2 * cores, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the parts share."""
+
+    options: Options
+    stream: Stream
+    webm: Path
+    clip: Path | None
+    place: Place
+    cores: int
+    tell: Tell
+
+    def telling(self, part: str) -> Callable[[float], None]:
+        """Return what a part tells its progress."""
+        return lambda done: self.tell(part, done)
 
 
 def run(options: Options, folder: Path, tell: Tell) -> Result:
@@ -41,33 +93,81 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
     """
     machine = describe_machine()
     clip = options.clip or choose()
-    webm, people = folder / "stream.webm", options.people(machine["cores"])
+    webm = folder / "stream.webm"
     stream = prepare(clip, webm, lambda done: tell("encoding the stream", done))
-    settings = {
-        "clip": clip.name if clip else "generated",
+    own = sorted(os.sched_getaffinity(0))
+    kept = frozenset(own[: options.cores]) if options.cores and options.cores < len(own) else None
+    place = Place(folder, options.engine, None, kept)
+    bench = Bench(options, stream, webm, clip, place, machine["cores"], tell)
+    notes: list[str] = _of_the_stream(clip, stream)
+    bench = _enrol(bench, notes)
+    result = Result(machine, _settings(bench), notes=notes)
+    if options.usual:
+        _usual(bench, result)
+    if options.usual or options.engines:
+        result = replace(result, speeds=_speeds(bench, notes))
+    return _loads(bench, result)
+
+
+def _settings(bench: Bench) -> dict[str, object]:
+    stream, options = bench.stream, bench.options
+    return {
+        "clip": bench.clip.name if bench.clip else "generated",
         "loop_seconds": stream.seconds,
         "kilobits_per_second": round(sum(map(len, stream.video)) * 8e-3 / stream.seconds),
         "seconds": options.seconds,
-        "participants": people,
+        "participants": options.people(bench.cores),
         "engine": options.engine,
-        "detectors": ["synchrony", "pairwise", "persona"],
+        "cores": len(bench.place.cores or ()) or bench.cores,
+        "enrolled": bench.place.identity is not None,
+        "detectors": ["synchrony", "pairwise", "persona"] if bench.place.identity else ["synchrony"],
     }
+
+
+def _of_the_stream(clip: Path | None, stream: Stream) -> list[str]:
+    if clip is not None:
+        return []
+    return [
+        f"The stream is a generated pattern of {stream.seconds:g} s without a face: faces are searched for in "
+        "every frame and nobody is scored. Give --clip, or set SIDEWITNESS_DATA."
+    ]
+
+
+def _enrol(bench: Bench, notes: list[str]) -> Bench:
+    """Enrol the stream's person; without one the live parts run synchrony only, and a note says so."""
+    bench.tell("enrolling the stream's person", 0.0)
+    try:
+        who = asyncio.run(enrolling.enrol_stream(bench.webm, bench.place.folder, bench.options.engine))
+    except BenchError as error:
+        notes.append(
+            f"Nobody could be enrolled ({error}): live parts and scans run synchrony only, the budgets are meant for "
+            "three detectors."
+        )
+        return bench
+    if not who.movement:
+        notes.append("The stream's person speaks too little to learn how they move: nothing is scored by persona.")
+    return replace(bench, place=replace(bench.place, identity=who.identity))
+
+
+def _usual(bench: Bench, result: Result) -> None:
+    options, tell = bench.options, bench.tell
     tell("stages", 0.0)
     models = load_models(options.engine)
-    parts = stages.measure(stream, models, lambda done: tell("stages", done))
+    parts = stages.measure(bench.stream, models, bench.telling("stages"))
     tell("comparing", 0.0)
-    rows = [_comparing(name, by, stream, models) for name, by in COMPARING.items()]
-    rows += _scans(clip, webm, options.engine, folder, tell)
-    notes, verdicts = _notes(clip, stream), {}
+    rows = [_comparing(name, by, bench.stream, models) for name, by in COMPARING.items()]
+    rows += _scans(bench)
+    result.stages.extend(parts)
     try:
-        found = asyncio.run(live.measure(webm, folder, people, options.seconds, options.engine, tell))
+        found = asyncio.run(live.measure(bench.webm, bench.place, options.people(bench.cores), options.seconds, tell))
     except BenchError as error:
-        notes.append(f"The live part could not run: {error}.")
-        told = missing_live_rows(str(error))
+        result.notes.append(f"The live part could not run: {error}.")
+        result.rows.extend(missing_live_rows(str(error)))
     else:
-        told, verdicts = live_rows(found), found.verdicts
-        notes += live_notes(found, machine["cores"])
-    return Result(machine, settings, parts, [*told, *stage_rows(parts), *rows], verdicts, notes)
+        result.rows.extend(live_rows(found))
+        result.notes.extend(live_notes(found, bench.cores))
+        result.verdicts.update(found.verdicts)
+    result.rows.extend([*stage_rows(parts), *rows])
 
 
 def _comparing(name: str, measure: Callable[[Stream, Models], float], stream: Stream, models: Models) -> Row:
@@ -77,31 +177,88 @@ def _comparing(name: str, measure: Callable[[Stream, Models], float], stream: St
         return row(name, None, str(error))
 
 
-def _scans(clip: Path | None, webm: Path, engine: EngineName, folder: Path, tell: Tell) -> list[Row]:
-    named = [(SCAN, clip, clip.name if clip else ""), (SCAN_720, webm, "the stream of the live part")]
+def _scans(bench: Bench) -> list[Row]:
+    nobody, clip = replace(bench.place, identity=None), bench.clip
+    what, stream = clip.name if clip else "", "the stream of the live part"
+    named = [(SCAN, clip, nobody, what), (SCAN_ALL, clip, bench.place, what), (SCAN_720, bench.webm, nobody, stream)]
     rows: list[Row] = []
-    for name, path, what in named:
-        tell("scanning", len(rows) / len(named))
+    for name, path, place, told in named:
+        bench.tell("scanning", len(rows) / len(named))
         if path is None:
             rows.append(scan_row(name, None, "there is no clip: give --clip, or set SIDEWITNESS_DATA"))
-            continue
-        try:
-            speed = asyncio.run(scanning.measure(path, engine, folder))
-        except BenchError as error:
-            rows.append(scan_row(name, None, str(error)))
+        elif name == SCAN_ALL and place.identity is None:
+            rows.append(scan_row(name, None, "nobody could be enrolled"))
         else:
-            rows.append(scan_row(name, speed, what))
+            rows.append(_scan(name, path, place, told))
     return rows
 
 
-def _notes(clip: Path | None, stream: Stream) -> list[str]:
-    notes = [
-        "The live part runs synchrony only: nobody is claimed there. What an enrolled participant costs besides are "
-        "rows of their own; the budgets are meant for three detectors."
-    ]
-    if clip is None:
-        notes.append(
-            f"The stream is a generated pattern of {stream.seconds:g} s without a face: faces are searched for in "
-            "every frame and nobody is scored. Give --clip, or set SIDEWITNESS_DATA."
-        )
-    return notes
+def _scan(name: str, path: Path, place: Place, what: str) -> Row:
+    try:
+        return scan_row(name, asyncio.run(scanning.measure(path, place)), what)
+    except BenchError as error:
+        return scan_row(name, None, str(error))
+
+
+def _speeds(bench: Bench, notes: list[str]) -> speeds.Speeds:
+    """Time the encoders: those of the chosen engine at two batches, or everything where it is asked for."""
+    tell = bench.telling("engines")
+    if bench.options.engines:
+        found = speeds.measure_all(ENGINES, tell=tell)
+    else:
+        chosen = (bench.options.engine,)
+        found = speeds.measure_all(chosen, speeds.QUICK_BATCHES, speeds.QUICK_SECONDS, tell=tell)
+    notes.extend(found.notes)
+    return found
+
+
+def _loads(bench: Bench, result: Result) -> Result:
+    """Find the capacity, load beyond it and soak, each where it is asked for."""
+    options = bench.options
+    sustainable = options.participants
+    if options.capacity or (options.overload and sustainable is None):
+        result = _capacity(bench, result)
+        if result.capacity is not None:
+            sustainable = result.capacity.most
+    if options.overload:
+        result = _overload(bench, result, sustainable or 0)
+    return _soak(bench, result, options.soak) if options.soak is not None else result
+
+
+def _capacity(bench: Bench, result: Result) -> Result:
+    first = bench.options.people(bench.cores)
+    try:
+        found = asyncio.run(capacity.measure(bench.webm, bench.place, first, tell=bench.tell))
+    except BenchError as error:
+        return _missing(result, "capacity", str(error), CAPACITY)
+    result.rows.extend(capacity_rows(found))
+    result.notes.extend(capacity_notes(found))
+    return replace(result, capacity=found)
+
+
+def _overload(bench: Bench, result: Result, sustainable: int) -> Result:
+    rows = (OVERLOAD_AGE, OVERLOAD_GROWTH)
+    if not sustainable:
+        return _missing(result, "overload", "it is not known how many hold: give --participants", *rows)
+    try:
+        found = asyncio.run(overload.measure(bench.webm, bench.place, sustainable, bench.options.seconds, bench.tell))
+    except BenchError as error:
+        return _missing(result, "overload", str(error), *rows)
+    result.rows.extend(overload_rows(found))
+    result.notes.extend(overload_notes(found, bench.cores))
+    return replace(result, overload=found)
+
+
+def _soak(bench: Bench, result: Result, minutes: float) -> Result:
+    try:
+        found = asyncio.run(soaking.measure(bench.webm, bench.place, minutes, bench.tell))
+    except BenchError as error:
+        return _missing(result, "soak", str(error), SOAK)
+    result.rows.append(soak_row(found))
+    return replace(result, soak=found)
+
+
+def _missing(result: Result, part: str, why: str, *names: str) -> Result:
+    result.notes.append(f"The part {part} could not run: {why}.")
+    result.rows.extend(row(name, None, why) for name in names)
+    return result

@@ -1,6 +1,6 @@
 """How fast a recorded clip is judged on one core, in a process of its own that may use no other.
 
-python -m monitor.bench.scanning CLIP ENGINE
+python -m monitor.bench.scanning CLIP ENGINE [IDENTITY]
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import cast
 from engines.base import EngineError
 from engines.load import EngineName
 from monitor.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
+from monitor.bench.enrolling import enrolled, state_of
+from monitor.bench.parties import Place
 from monitor.tap.source import SourceError
 
 LEAST_SCANS = 3.0
@@ -30,10 +32,12 @@ class ScanSpeed:
     clip_seconds: float
 
 
-async def measure(clip: Path, engine: str, folder: Path) -> ScanSpeed:
-    """Scan a clip in a child that is held to one core; raises `BenchError`."""
-    errors = folder / "scan.log"
-    child = await spawn("monitor.bench.scanning", str(clip), engine, errors=errors, env=environment())
+async def measure(clip: Path, place: Place) -> ScanSpeed:
+    """Scan a clip in a child that is held to one core, for whoever is claimed; raises `BenchError`."""
+    errors = place.folder / "scan.log"
+    claimed = [place.identity] if place.identity else []
+    env = environment(SIDEWITNESS_STATE_DIR=str(state_of(place.folder)))
+    child = await spawn("monitor.bench.scanning", str(clip), place.engine, *claimed, errors=errors, env=env)
     try:
         said, _ = await child.communicate()
     finally:
@@ -43,8 +47,11 @@ async def measure(clip: Path, engine: str, folder: Path) -> ScanSpeed:
     return ScanSpeed(**json.loads(said))
 
 
-def scan_once(clip: Path, engine: EngineName) -> ScanSpeed:
-    """Scan until three seconds have passed, on one of the cores that this process may use from now on."""
+def scan_once(clip: Path, engine: EngineName, identity: str | None = None) -> ScanSpeed:
+    """Scan until three seconds have passed, on one of the cores that this process may use from now on.
+
+    `identity` is compared with what the vault of this process's settings holds of it.
+    """
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     # Only now: a runtime counts its cores when it is loaded.
     from monitor.models import load_models
@@ -52,10 +59,11 @@ def scan_once(clip: Path, engine: EngineName) -> ScanSpeed:
 
     began = time.perf_counter()
     models = load_models(engine)
+    reference = enrolled(identity)()
     loaded = time.perf_counter()
     media = 0.0
     while not media or time.perf_counter() - loaded < LEAST_SCANS:
-        verdict = scan(clip, models)
+        verdict = scan(clip, models, identity=identity, reference=reference)
         if verdict.seconds <= 0:
             raise SourceError(f"{clip.name} has no length: give another --clip")
         media += verdict.seconds
@@ -65,9 +73,9 @@ def scan_once(clip: Path, engine: EngineName) -> ScanSpeed:
 def main() -> int:
     """Scan as the arguments say."""
     die_with_parent()
-    clip, engine = sys.argv[1:]
+    clip, engine, *claimed = sys.argv[1:]
     try:
-        speed = scan_once(Path(clip), cast("EngineName", engine))
+        speed = scan_once(Path(clip), cast("EngineName", engine), *claimed)
     except (SourceError, EngineError) as error:
         raise SystemExit(f"error: {error}") from None
     sys.stdout.write(json.dumps(asdict(speed)))

@@ -1,21 +1,21 @@
-"""A benchmark for people: tables on the terminal and a picture of the budgets."""
+"""A benchmark for people: tables on the terminal."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from monitor.bench.budgets import Row
+from monitor.bench.capacity import Capacity
+from monitor.bench.comparison import Comparison
 from monitor.bench.result import Result
+from monitor.bench.speeds import EngineSpeed, Speeds
 from monitor.bench.stages import Stage
 
 COLOURS = {"ok": "green", "over": "bold red", "measured": "dim", "not measured": "yellow"}
-MOST = 2.0
+CHANGES = {"better": "green", "worse": "bold red", "same": "dim", "": ""}
 WIDE = 120
-BARS = {"ok": "#2f7d5b", "over": "#c0392b"}
 
 
 def show(result: Result, console: Console) -> None:
@@ -26,12 +26,18 @@ def show(result: Result, console: Console) -> None:
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB; load {machine['load_before']}",
         f"Python {machine['python']}, {machine['system']}; {packages}",
         f"engine {settings['engine']}; clip {settings['clip']}, {settings['loop_seconds']:g} s looped "
-        f"at {settings['kilobits_per_second']} kbit/s; {settings['participants']} participants",
+        f"at {settings['kilobits_per_second']} kbit/s; {settings['participants']} participants, "
+        f"{', '.join(settings['detectors'])}",
         sep="\n",
         markup=False,
         highlight=False,
     )
-    console.print(stage_table(result.stages))
+    if result.stages:
+        console.print(stage_table(result.stages))
+    if result.speeds and result.speeds.rows:
+        console.print(speed_table(result.speeds))
+    if result.capacity:
+        console.print(capacity_table(result.capacity))
     wide = console.width >= WIDE
     console.print(budget_table(result.rows, wide))
     if not wide:
@@ -82,28 +88,54 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
-def draw(result: Result, path: Path) -> None:
-    """Draw the share of each budget that is used up; bars are cut at twice the budget."""
-    import matplotlib as mpl
+def speed_table(speeds: Speeds) -> Table:
+    """Make the table of the encoders, a line for each engine and pack, rows a second by batch."""
+    batches = sorted({row.batch for row in speeds.rows})
+    table = _table("Encoders, one caller: ms of a call p50 / p95 (rows a second)")
+    table.add_column("encoder", no_wrap=True)
+    table.add_column("engine", no_wrap=True)
+    for batch in batches:
+        table.add_column(f"batch {batch}", justify="right", no_wrap=True)
+    table.add_column("gain", justify="right", no_wrap=True)
+    for pack, engine in dict.fromkeys((row.pack, row.engine) for row in speeds.rows):
+        own = {row.batch: row for row in speeds.rows if (row.pack, row.engine) == (pack, engine)}
+        cells = [_speed(own[batch]) if batch in own else "-" for batch in batches]
+        table.add_row(pack, engine, *cells, f"{max(row.gain for row in own.values()):.2f} x")
+    return table
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
 
-    rows = [row for row in reversed(result.rows) if row.budget is not None]
-    figure, axes = plt.subplots(figsize=(9, 0.6 + 0.42 * len(rows)), layout="constrained")
-    for height, row in enumerate(rows):
-        told = "not measured"
-        if row.value is not None and row.budget is not None:
-            axes.barh(height, min(row.budget.used(row.value), MOST), color=BARS[row.state])
-            told = f"{number(row.value)} {row.unit}, budget {row.budget}"
-        axes.text(MOST + 0.05, height, told, va="center", fontsize=8)
-    axes.axvline(1.0, color="black", linewidth=1)
-    axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
-    axes.set(xlim=(0, MOST + 0.9), xlabel="share of the budget", title=result.machine["processor"])
-    axes.set_xticks([0, 0.5, 1, 1.5, 2], ["0", "50 %", "100 %", "150 %", "200 %"])
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+def _speed(row: EngineSpeed) -> str:
+    return f"{number(row.p50_ms)} / {number(row.p95_ms)} ({row.items_per_second:.0f})"
+
+
+def capacity_table(capacity: Capacity) -> Table:
+    """Make the table of the calls that were tried."""
+    table = _table("Live capacity")
+    for column in ("participants", "score age p50", "p95", "cores", "sender's", "others'"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for step in sorted(capacity.steps, key=lambda step: step.participants):
+        shares = (step.cores, step.publisher_cores, step.others_cores)
+        ages = (f"{number(age)} s" if age is not None else "-" for age in (step.age_p50, step.age_p95))
+        told = Text("holds", COLOURS["ok"]) if step.held else Text(step.why, COLOURS["over"])
+        table.add_row(str(step.participants), *ages, *(number(share) for share in shares), told)
+    return table
+
+
+def show_comparison(compared: Comparison, console: Console) -> None:
+    """Print old, new and their ratio, and what makes them doubtful."""
+    table = _table("Compared with the earlier run")
+    table.add_column("what", overflow="fold")
+    for column in ("old", "new", "ratio"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for row in compared.rows:
+        ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+        old, new = ("-" if value is None else f"{number(value)} {row.unit}" for value in (row.old, row.new))
+        table.add_row(row.name, old, new, ratio, Text(row.change, CHANGES[row.change]))
+    console.print(table)
+    for note in compared.notes:
+        console.print(f"Note: {note}", markup=False, highlight=False)
 
 
 def _table(title: str) -> Table:

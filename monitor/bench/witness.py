@@ -3,9 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was told in a span: words by participant, hops with a score by detector, delays and frame rates.
+
+    `delays` are seconds from a message's own time to its arrival.
+    """
+
+    words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    scored: Mapping[str, int] = field(default_factory=dict)
+    delays: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How often each word was said, of all participants together."""
+        return dict(sum((Counter(each) for each in self.words.values()), Counter()))
+
+    @property
+    def hops(self) -> int:
+        """How often anything was said."""
+        return sum(self.verdicts.values())
+
+    def share(self, who: str, word: str) -> float:
+        """Give how much of what was said of a participant is this word, 0 where nothing was said."""
+        said = self.words.get(who, {})
+        return said.get(word, 0) / sum(said.values()) if said else 0.0
 
 
 @dataclass(slots=True)
@@ -15,9 +44,10 @@ class Witness:
     media: dict[str, float] = field(default_factory=dict)
     states: dict[str, list[float]] = field(default_factory=dict)
     scored: dict[str, list[float]] = field(default_factory=dict)
-    verdicts: Counter[str] = field(default_factory=Counter)
-    delays: list[float] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)
+    _words: dict[str, Counter[str]] = field(default_factory=dict)
+    _by: Counter[str] = field(default_factory=Counter)
+    _delays: list[float] = field(default_factory=list)
+    _rates: list[float] = field(default_factory=list)
 
     def take(self, message: dict[str, Any], now: float, wall: float) -> None:
         """Take a message that came at `now`, `wall` on the clock of its own `time`."""
@@ -25,11 +55,13 @@ class Witness:
             return
         who = message["participant"]
         self.states.setdefault(who, []).append(now)
-        if any(score["score"] is not None for score in message["scores"].values()):
+        by = [name for name, score in message["scores"].items() if score["score"] is not None]
+        if by:
             self.scored.setdefault(who, []).append(now)
-        self.verdicts["/".join(filter(None, (message["verdict"], message["reason"])))] += 1
-        self.rates += [message["quality"]["fps"]] if "fps" in message["quality"] else []
-        self.delays.append(wall - datetime.fromisoformat(message["time"]).timestamp())
+        self._by.update(by)
+        self._words.setdefault(who, Counter())["/".join(filter(None, (message["verdict"], message["reason"])))] += 1
+        self._rates += [message["quality"]["fps"]] if "fps" in message["quality"] else []
+        self._delays.append(wall - datetime.fromisoformat(message["time"]).timestamp())
 
     def first(self, seen: dict[str, list[float]]) -> list[float]:
         """Give the seconds from each participant's first media to its first moment in `seen`, where it has one."""
@@ -40,7 +72,19 @@ class Witness:
         return found
 
     def begin_span(self) -> None:
-        """Forget verdicts, delays and frame rates so far."""
-        self.verdicts.clear()
-        self.delays.clear()
-        self.rates.clear()
+        """Forget words, scores, delays and frame rates so far."""
+        self._words, self._by, self._delays, self._rates = {}, Counter(), [], []
+
+    def told(self) -> Told:
+        """Give what was told since the span began."""
+        return Told(
+            {who: dict(words) for who, words in self._words.items()},
+            dict(self._by),
+            list(self._delays),
+            list(self._rates),
+        )
+
+    def forget(self) -> None:
+        """Forget everybody: other participants come."""
+        self.media, self.states, self.scored = {}, {}, {}
+        self.begin_span()

@@ -18,12 +18,26 @@ from prometheus_client import generate_latest
 from rich.console import Console
 
 from monitor import cli
-from monitor.bench import child, live, parties, procfs, run, scanning, stages
-from monitor.bench.budgets import AGE, BUDGETS, CORES, FIRST_VERDICT, LIVE, MEMORY, READY, SCAN, Budget, Row, row
+from monitor.bench import child, enrolling, live, parties, procfs, run, scanning, speeds, stages, watching
+from monitor.bench.budgets import (
+    AGE,
+    CORES,
+    FIRST_VERDICT,
+    LIVE,
+    MEMORY,
+    READY,
+    SCAN,
+    SCAN_ALL,
+    Budget,
+    Row,
+    row,
+)
 from monitor.bench.child import BenchError
 from monitor.bench.clip import FPS, PER_SECOND, Stream, choose, generated, prepare
 from monitor.bench.exposition import Exposition, Histogram
-from monitor.bench.live import Live, percentile, slope
+from monitor.bench.live import Live
+from monitor.bench.parties import Place
+from monitor.bench.picture import draw
 from monitor.bench.procfs import (
     Usage,
     busy_ticks,
@@ -35,9 +49,10 @@ from monitor.bench.procfs import (
 )
 from monitor.bench.result import Result, live_notes, live_rows, missing_live_rows, scan_row, stage_rows
 from monitor.bench.scanning import ScanSpeed
-from monitor.bench.show import draw, number, show
+from monitor.bench.show import number, show
 from monitor.bench.stages import NAMES, Stage, Timer, attach, face_milliseconds, packets, summarize, watch
-from monitor.bench.witness import Witness
+from monitor.bench.watching import percentile, slope
+from monitor.bench.witness import Told, Witness
 from monitor.metrics import AGE as AGE_BOUNDS
 from monitor.metrics import Metrics
 from monitor.models import Models, load_models
@@ -186,14 +201,26 @@ def test_the_first_words_count_from_each_participants_media() -> None:
     witness.take(state("b", noon, None), 2.25, 10.5)
     assert witness.first(witness.states) == [0.5, 0.25]
     assert witness.first(witness.scored) == [3.0]
-    assert witness.delays == [0.25, 0.25, 0.5, 0.5]
-    assert witness.verdicts == {"inconclusive/not_enrolled": 4}
-    assert witness.rates == [29.5]
+    told = witness.told()
+    assert told.delays == [0.25, 0.25, 0.5, 0.5]
+    assert told.words == {"a": {"inconclusive/not_enrolled": 3}, "b": {"inconclusive/not_enrolled": 1}}
+    assert told.verdicts == {"inconclusive/not_enrolled": 4}
+    assert told.hops == 4
+    assert told.scored == {"synchrony": 1}
+    assert told.rates == [29.5]
     witness.begin_span()
-    assert not witness.rates
-    assert not witness.delays
-    assert not witness.verdicts
+    assert witness.told() == Told()
     assert len(witness.states["a"]) == 3
+    assert told.hops == 4
+    witness.forget()
+    assert not witness.states
+    assert not witness.media
+
+
+def test_how_much_of_what_is_said_is_one_word() -> None:
+    told = Told({"p1": {"suspect": 1, "inconclusive/overloaded": 3}})
+    assert told.share("p1", "inconclusive/overloaded") == 0.75
+    assert told.share("p1", "alert") == told.share("p2", "alert") == 0.0
 
 
 # The stream
@@ -374,6 +401,7 @@ def test_nested_timers_become_disjoint_stages() -> None:
 def a_live(**changed: Any) -> Live:
     fields: dict[str, Any] = {
         "participants": 2,
+        "enrolled": True,
         "span": 20.0,
         "ready": [2.0, 1.0, 9.0],
         "baseline_mb": 200.0,
@@ -395,6 +423,7 @@ def a_live(**changed: Any) -> Live:
         "dropped": 0,
         "late_hops": 0,
         "frames_per_second": 30.0,
+        "scored": {"pairwise": 1.0, "persona": 0.6, "synchrony": 0.9},
         "verdicts": {"inconclusive/not_enrolled": 80},
     }
     return Live(**(fields | changed))
@@ -413,6 +442,9 @@ def test_every_budget_of_a_live_call_has_a_row() -> None:
     assert rows["decision to socket p95"].value == 2.0
     assert "memory slope per participant" not in rows
     assert by_name(live_rows(a_live(slope_mb_per_hour=1.0)))["memory slope per participant"].value == 1.0
+    assert rows["hops with a score of persona"].value == 60.0
+    assert rows[CORES].note.endswith("every detector")
+    assert by_name(live_rows(a_live(enrolled=False)))[CORES].note.endswith("synchrony only")
 
 
 def test_what_was_not_seen_of_everybody_is_not_measured() -> None:
@@ -434,6 +466,9 @@ def test_doubtful_runs_say_so() -> None:
     assert "2 hops" in notes
     assert "30 pictures a second 12 arrived" in notes
     assert "none arrived" in " ".join(live_notes(a_live(frames_per_second=None), 2))
+    told = " ".join(live_notes(a_live(scored={"synchrony": 1.0, "pairwise": 0.1}), 2))
+    assert "no score of pairwise, persona: the live rows cost less" in told
+    assert len(live_notes(a_live(enrolled=False, scored={"synchrony": 1.0}), 2)) == 1
 
 
 STAGES = [Stage("landmarks", 1.0, 1.0, 1.2, 30.0), Stage("crops, pose, quality", 0.5, 0.5, None, 30.0)]
@@ -457,6 +492,7 @@ def result() -> Result:
         "loop_seconds": 2.0,
         "kilobits_per_second": 1500,
         "participants": 2,
+        "detectors": ["synchrony"],
     }
     return Result(describe_machine(), settings, STAGES, rows, {"inconclusive/silence": 4}, ["Something to know."])
 
@@ -546,18 +582,18 @@ def test_a_failed_child_is_told_by_its_last_line(tmp_path: Path) -> None:
 
 async def test_a_sidecar_that_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"^the sidecar did not start: setting 'engine'"):
-        async with parties.sidecar(tmp_path, 1, "abacus"):
+        async with parties.sidecar(Place(tmp_path, "abacus"), 1):
             pass
 
 
 async def test_a_scan_runs_in_a_child_that_says_what_is_wrong(stream: Stream, folder: Path, tmp_path: Path) -> None:
-    speed = await asyncio.wait_for(scanning.measure(folder / "clip.mp4", "openvino", tmp_path), PATIENCE)
+    speed = await asyncio.wait_for(scanning.measure(folder / "clip.mp4", Place(tmp_path)), PATIENCE)
     assert speed.times_real > 0
     assert speed.load_seconds > 0
     assert speed.clip_seconds == pytest.approx(stream.seconds, abs=0.3)
     (tmp_path / "notes.mp4").write_text("no clip")
     with pytest.raises(BenchError, match=r"^the scan failed: notes\.mp4 is not a video"):
-        await asyncio.wait_for(scanning.measure(tmp_path / "notes.mp4", "openvino", tmp_path), PATIENCE)
+        await asyncio.wait_for(scanning.measure(tmp_path / "notes.mp4", Place(tmp_path)), PATIENCE)
 
 
 async def test_a_publisher_that_is_refused_says_why(stream: Stream, folder: Path, tmp_path: Path) -> None:
@@ -565,8 +601,9 @@ async def test_a_publisher_that_is_refused_says_why(stream: Stream, folder: Path
     own = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
     await own.wait()
     nowhere = parties.Sidecar(own, "http://127.0.0.1:9", "token", 0.0)
+    sent = folder / "stream.webm", nowhere, range(1, 2), Place(tmp_path), Witness(), lambda *_: None
     with pytest.raises(BenchError, match="the sidecar cannot be reached"):
-        async with parties.publisher(folder / "stream.webm", nowhere, 1, tmp_path, Witness(), lambda *_: None):
+        async with parties.publisher(*sent):
             pass
     with pytest.raises(BenchError, match="the sidecar ended while it was measured"):
         nowhere.usage()
@@ -580,13 +617,11 @@ async def test_a_live_call_between_real_processes(
 ) -> None:
     monkeypatch.setattr(live, "STARTS", 1)
     monkeypatch.setattr(live, "IDLE_SECONDS", 0.2)
-    monkeypatch.setattr(live, "SETTLE_SECONDS", 1.0)
+    monkeypatch.setattr(watching, "SETTLE_SECONDS", 1.0)
     assert stream.seconds
     told: list[str] = []
     tell = lambda part, _: told.append(part)  # noqa: E731
-    found = await asyncio.wait_for(
-        live.measure(folder / "stream.webm", tmp_path, 1, 3.0, "openvino", tell), 2 * PATIENCE
-    )
+    found = await asyncio.wait_for(live.measure(folder / "stream.webm", Place(tmp_path), 1, 3.0, tell), 2 * PATIENCE)
     assert found.participants == 1
     assert len(found.ready) == len(found.first_state) == 1
     assert found.first_verdict == []
@@ -617,14 +652,14 @@ async def test_a_sidecar_that_dies_meanwhile_is_told(
 
     monkeypatch.setattr(parties, "spawn", remember)
     with pytest.raises(BenchError, match="the sidecar "):
-        await asyncio.wait_for(live.measure(folder / "stream.webm", tmp_path, 1, 30.0, "openvino", kill), PATIENCE)
+        await asyncio.wait_for(live.measure(folder / "stream.webm", Place(tmp_path), 1, 30.0, kill), PATIENCE)
     assert [process.returncode is not None for process in made] == [True, True]
 
 
 async def test_a_machine_with_loopback_only_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "own_addresses", tuple)
     with pytest.raises(BenchError, match="no network address but loopback"):
-        await live.measure(tmp_path / "stream.webm", tmp_path, 1, 1.0, "openvino")
+        await live.measure(tmp_path / "stream.webm", Place(tmp_path), 1, 1.0)
 
 
 # The whole, and the command
@@ -634,7 +669,7 @@ async def test_a_machine_with_loopback_only_says_so(tmp_path: Path, monkeypatch:
 def quick(stream: Stream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything but the parts that take long."""
 
-    async def scanned(clip: Path, engine: str, into: Path) -> ScanSpeed:
+    async def scanned(clip: Path, place: Place) -> ScanSpeed:
         if clip.name == "stream.webm":
             raise BenchError("the scan failed: no reason")
         return ScanSpeed(12.0, 0.5, 10.0)
@@ -642,6 +677,11 @@ def quick(stream: Stream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     async def no_call(*_: object) -> Live:
         raise BenchError("this machine has no network")
 
+    async def nobody(*_: object) -> enrolling.Enrolled:
+        raise BenchError("no face was found")
+
+    monkeypatch.setattr(enrolling, "enrol_stream", nobody)
+    monkeypatch.setattr(speeds, "measure_all", lambda *_, **__: speeds.Speeds((), ("Engine x: absent.",)))
     monkeypatch.setattr(run, "prepare", lambda *_: stream)
     monkeypatch.setattr(stages, "measure", lambda *_: STAGES)
     monkeypatch.setattr(scanning, "measure", scanned)
@@ -658,7 +698,10 @@ def test_a_part_that_cannot_run_leaves_the_others(
     assert said == json.loads((tmp_path / "new" / "out" / "bench.json").read_text())
     assert (tmp_path / "new" / "out" / "bench.png").stat().st_size > 1000
     rows = {one["name"]: one for one in said["rows"]}
-    assert set(rows) >= set(BUDGETS)
+    assert set(rows) >= {*LIVE, SCAN, SCAN_ALL}
+    assert rows[SCAN_ALL]["note"] == "nobody could be enrolled"
+    assert any(note.startswith("Nobody could be enrolled (no face was found): ") for note in said["notes"])
+    assert "Engine x: absent." in said["notes"]
     assert rows[SCAN]["state"] == "ok"
     assert rows["scan of the 720p30 stream, one core"]["note"] == "the scan failed: no reason"
     assert rows[MEMORY]["note"] == "this machine has no network"

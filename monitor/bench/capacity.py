@@ -57,8 +57,9 @@ class Capacity:
 
     @property
     def most(self) -> int:
-        """The largest call that held, 0 where not even one participant could be judged."""
-        return max((step.participants for step in self.steps if step.held), default=0)
+        """The largest call that held with none below that did not, 0 where not even one participant could be judged."""
+        limit = self.beyond.participants if self.beyond else MOST + 1
+        return max((s.participants for s in self.steps if s.held and s.participants < limit), default=0)
 
     @property
     def beyond(self) -> Step | None:

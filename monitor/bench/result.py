@@ -153,7 +153,7 @@ def busy(others: float, cores: int) -> str:
 
 def capacity_rows(found: Capacity) -> list[Row]:
     """Make the rows of how many participants hold."""
-    best = max((step for step in found.steps if step.held), key=lambda step: step.participants, default=None)
+    best = next((step for step in found.steps if step.held and step.participants == found.most), None)
     where = f"{found.cores} cores" if found.cores == found.machine else f"{found.cores} of {found.machine} cores"
     working = "every detector" if found.enrolled else "synchrony only"
     sent = f", of which the publisher took {best.publisher_cores:.2f}" if best and found.cores == found.machine else ""
@@ -177,7 +177,7 @@ def capacity_notes(found: Capacity) -> list[str]:
         s.participants for s in found.steps if s.held and found.beyond and s.participants > found.beyond.participants
     ]
     if lucky:
-        notes.append(f"Capacity: {max(lucky)} held though {min(lucky)} did not at first: the machine is not steady.")
+        notes.append(f"Capacity: {max(lucky)} held though a smaller call did not: the machine is not steady.")
     return notes
 
 

@@ -106,7 +106,7 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
         _usual(bench, result)
     if options.usual or options.engines:
         result = replace(result, speeds=_speeds(bench, notes))
-    return _loads(bench, result)
+    return loads(bench, result)
 
 
 def _settings(bench: Bench) -> dict[str, object]:
@@ -212,7 +212,7 @@ def _speeds(bench: Bench, notes: list[str]) -> speeds.Speeds:
     return found
 
 
-def _loads(bench: Bench, result: Result) -> Result:
+def loads(bench: Bench, result: Result) -> Result:
     """Find the capacity, load beyond it and soak, each where it is asked for."""
     options = bench.options
     sustainable = options.participants

@@ -72,9 +72,9 @@ class Soak:
 
     @property
     def slope(self) -> tuple[float, float, float] | None:
-        """Megabytes an hour: low, middle and high, of the slopes between readings half the span apart.
+        """Megabytes an hour: 5th percentile, median, 95th percentile of the slopes between far readings.
 
-        Low and high are the 5th and 95th percentile of those slopes; None for too few readings.
+        None for too few readings.
         """
         if len(self.steady) < LEAST_POINTS:
             return None
@@ -90,9 +90,9 @@ class Soak:
         told = f"{middle:.2f} MB/h (between {low:.2f} and {high:.2f})"
         if abs(middle) <= NOTHING:
             return f"memory does not grow: {told}"
-        if middle < 0:
-            return f"memory falls: {told}"
-        return f"memory GROWS: {told}" if low > 0 else f"not sure, it went up and down: {told}; ask for more minutes"
+        if low > 0:
+            return f"memory GROWS: {told}"
+        return f"memory falls: {told}" if high < 0 else f"not sure, it goes up and down: {told}; ask for more minutes"
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""

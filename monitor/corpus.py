@@ -69,7 +69,7 @@ def read_manifest(path: Path, needed: tuple[str, ...] = ("path", "label", "metho
     are relative to its folder. Raises `CorpusError`.
     """
     rows = []
-    for number, raw in enumerate(_csv(path, needed), 2):
+    for number, raw in enumerate(read_csv(path, needed), 2):
         if raw["label"] not in ("real", "fake"):
             raise CorpusError(f"{path.name} line {number}: label is {raw['label']!r}, not real or fake")
         source = (raw.get("source") or "").split(":")[0]
@@ -103,7 +103,7 @@ def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
     The name `research` stands for the split that is shipped.
     """
     split = RESEARCH_SPLIT if str(split) == RESEARCH else split
-    known = {raw["path"]: raw for raw in _csv(split, ("path", "subject", "group", "fold"))}
+    known = {raw["path"]: raw for raw in read_csv(split, ("path", "subject", "group", "fold"))}
     chosen = []
     for row in rows:
         raw = known.get(row.name)
@@ -200,7 +200,8 @@ def kept_features(
     return target
 
 
-def _csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the lines of a CSV file that has these columns; raises `CorpusError`."""
     try:
         with path.open(newline="") as file:
             reader = csv.DictReader(file)

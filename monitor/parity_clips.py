@@ -8,15 +8,16 @@ recorded, with few steps of learning, and nothing of them is kept.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from engines.base import EngineError
 from engines.parity import Judged, Outcome
+from monitor.corpus import CorpusError, read_csv
+from monitor.detectors.population import Population
+from monitor.face.encoders import FaceEncoders
 from monitor.identity.movement import learn
 from monitor.identity.personalise import PersonaliseConfig
 from monitor.identity.recording import Demands, take
@@ -39,10 +40,6 @@ _MADE = "1970-01-01T00:00:00Z"
 _TRUTH = {"real": False, "fake": True}
 
 
-class ParityError(EngineError):
-    """The clips to compare engines by cannot be used; the message is one line that says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Case:
     """One clip, with the sound of another file where `sound` says so, and whom it is compared with.
@@ -59,27 +56,22 @@ class Case:
     person: bool
 
 
-def read_cases(data: Path, listed: Path | None = None) -> list[Case]:
+def read_cases(data: Path) -> list[Case]:
     """Read the cases of a folder of clips: its own `parity.csv`, else the shipped list of the research collection.
 
-    Raises `ParityError` when the list cannot be read, or names clips that the folder does not have.
+    Raises `CorpusError` when the list cannot be read, or names clips that the folder does not have.
     """
     own = data / LIST.name
-    path = listed or (own if own.exists() else LIST)
-    try:
-        with path.open(newline="") as file:
-            cases = [_case(raw, data) for raw in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, AttributeError, TypeError) as error:
-        wanted = ", ".join(COLUMNS)
-        raise ParityError(f"{path} is no list of clips ({type(error).__name__}): it has the columns {wanted}") from None
+    path = own if own.exists() else LIST
+    cases = [_case(raw, data, f"{path.name} line {number}") for number, raw in enumerate(read_csv(path, COLUMNS), 2)]
+    if not cases:
+        raise CorpusError(f"{path.name} lists no clips: add a line for each")
     files = {file for case in cases for file in (case.path, case.sound, case.reference) if file is not None}
     missing = sorted(str(file.relative_to(data)) for file in files if not file.is_file())
-    if missing or not cases:
-        raise ParityError(
-            f"{data} lacks {len(missing)} of the {len(files)} clips of {path.name}, such as {missing[0]}: "
-            "name another folder, or list your own clips in its parity.csv"
-            if missing
-            else f"{path} lists no clips: add a line for each"
+    if missing:
+        raise CorpusError(
+            f"{data} lacks {len(missing)} of the {len(files)} clips to compare engines by, such as {missing[0]}: "
+            f"name another folder, or list your own clips in its {LIST.name}"
         )
     return cases
 
@@ -87,13 +79,13 @@ def read_cases(data: Path, listed: Path | None = None) -> list[Case]:
 def references(cases: Sequence[Case], models: Models, done: Callable[[], None] = lambda: None) -> dict[Path, Reference]:
     """Enrol the person of each clip that a case is compared with; empty where the packs that compare are missing.
 
-    Raises `SourceError`, `EngineError`, and `ParityError` for a clip in which nobody can be enrolled.
+    Raises `SourceError`, `EngineError`, and `CorpusError` for a clip in which nobody can be enrolled.
     """
     if models.faces is None or models.population is None:
         return {}
     found = {}
     for clip in sorted({case.reference for case in cases if case.reference is not None}):
-        found[clip] = _enrolled(clip, models)
+        found[clip] = _enrolled(clip, models, models.faces, models.population)
         done()
     return found
 
@@ -113,7 +105,9 @@ def judge_cases(
     return found
 
 
-def _case(raw: Mapping[str, str], data: Path) -> Case:
+def _case(raw: Mapping[str, str], data: Path, where: str) -> Case:
+    if not {raw["lips"], raw["person"]} <= set(_TRUTH):
+        raise CorpusError(f"{where}: lips and person are {raw['lips']!r} and {raw['person']!r}, not real or fake")
     sound, reference = (data / raw[name] if raw[name] else None for name in ("sound", "reference"))
     name = raw["path"] if sound is None else f"{raw['path']} with the voice of {raw['sound']}"
     return Case(name, data / raw["path"], sound, reference, _TRUTH[raw["lips"]], _TRUTH[raw["person"]])
@@ -144,17 +138,15 @@ def _first(items: Iterator[MediaItem], seconds: float) -> Iterator[MediaItem]:
         yield item
 
 
-def _enrolled(clip: Path, models: Models) -> Reference:
-    if models.faces is None or models.population is None:
-        raise ParityError("the packs that compare faces are not installed: reinstall sidewitness with its packs")
+def _enrolled(clip: Path, models: Models, encode: FaceEncoders, population: Population) -> Reference:
     seen = take(clip, models, Demands(0.0, 0.0), LOOKS)
     if not seen.moments:
-        raise ParityError(f"{clip.name} shows no face for long enough to enrol anybody: list another reference")
-    vectors = models.faces([each.shot for each in seen.moments])
+        raise CorpusError(f"{clip.name} shows no face for long enough to enrol anybody: list another reference")
+    vectors = encode([each.shot for each in seen.moments])
     source = Source(seen.sha256, clip.name, seen.seconds, seen.width, seen.height, len(vectors))
     rows = np.zeros(len(vectors), np.int64)
     rung = Rung("as recorded", vectors)
-    made = build_reference(_MADE, models.faces.key, [source], rows, [rung], models.population)
+    made = build_reference(_MADE, encode.key, [source], rows, [rung], population)
     if models.persona is None or models.people is None:
         return made
     return replace(made, persona=learn([seen.movement], models.persona, models.people, config=LEARNT))

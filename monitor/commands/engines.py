@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
+
+from monitor.commands import engines_verify
+from monitor.commands.packs import AsJson, Models, names_in, plain, show
 
 app = typer.Typer(
     help="List, verify and import model packs.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
-
-Models = Annotated[Path | None, typer.Option(help="Folder of model packs (default: those of the installation).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.command("verify")(engines_verify.command)
 
 
 @app.command("list")
@@ -26,11 +27,10 @@ def list_packs(models: Models = None, as_json: AsJson = False) -> None:
       sidewitness engines list --json
     """  # noqa: D301
     from engines.base import MODELS, load_pack
-    from engines.load import pack_names
 
     folder = models or MODELS
     rows = []
-    for name in _names(pack_names(folder), folder):
+    for name in names_in(folder):
         manifest = load_pack(folder / name).manifest
         rows.append(
             {
@@ -43,28 +43,10 @@ def list_packs(models: Models = None, as_json: AsJson = False) -> None:
                 "source": manifest.source,
             }
         )
-    _show("Model packs", ("name", "version", "licence", "inputs", "outputs", "source"), rows, as_json)
-
-
-@app.command("verify")
-def verify(models: Models = None, as_json: AsJson = False) -> None:
-    """Compare the engines on every model pack.
-
-    Inputs are zeros and seeded noise; OpenVINO is held against ONNX Runtime. A pack passes when its hash is right and
-    no output differs by more than 0.001 of its range.
-
-    \b
-    Example:
-      sidewitness engines verify
-    """  # noqa: D301
-    from engines.base import MODELS
-    from engines.load import pack_names
-
-    folder = models or MODELS
-    rows = [_compare(name, folder) for name in _names(pack_names(folder), folder)]
-    _show("OpenVINO against ONNX Runtime", ("name", "ok", "largest difference", "detail"), rows, as_json)
-    if not all(row["ok"] for row in rows):
-        raise typer.Exit(1)
+    if as_json:
+        typer.echo(json.dumps({"packs": plain(rows)}))
+    else:
+        show("Model packs", ("name", "version", "licence", "inputs", "outputs", "source"), rows)
 
 
 @app.command("import")
@@ -139,55 +121,3 @@ def _import_speech(system: str, checkpoints: list[Path], out: Path) -> int:
     if system != "avhubert":
         typer.echo(f"Lips and voice are not in one space yet: sidewitness train heads DATA --packs {out}", err=True)
     return 0
-
-
-def _compare(name: str, folder: Path) -> dict[str, Any]:
-    from engines.base import EngineError, zeros
-    from engines.load import load_engine
-    from engines.parity import TOLERANCE, differences, seeded
-
-    try:
-        reference, other = load_engine(name, "onnx", folder), load_engine(name, "openvino", folder)
-        inputs = (zeros(reference.manifest), seeded(reference.manifest))
-        found = max(max(differences(reference, other, batch).values()) for batch in inputs)
-    except EngineError as error:
-        return {"name": name, "ok": False, "largest difference": None, "detail": str(error)}
-    fine, only = found <= TOLERANCE, reference.manifest.preprocessing.get("engine")
-    same = "the same" if only is None else f"runs in {only} whatever is asked for"
-    detail = same if fine else f"differs by more than {TOLERANCE:g}: use the engine onnx and report it"
-    return {"name": name, "ok": fine, "largest difference": found, "detail": detail}
-
-
-def _names(names: list[str], folder: Path) -> list[str]:
-    from engines.base import ModelPackError
-
-    if not names:
-        raise ModelPackError(f"no model pack in {folder}: reinstall sidewitness, or name another folder with --models")
-    return names
-
-
-def _show(title: str, columns: tuple[str, ...], rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"packs": [{key.replace(" ", "_"): row[key] for key in row} for row in rows]}))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
-    Console().print(table)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "NO"
-    if isinstance(value, float):
-        return f"{value:.1e}"
-    if isinstance(value, dict):
-        return ", ".join(
-            f"{name} {'x'.join('*' if n == -1 else str(n) for n in shape)}" for name, shape in value.items()
-        )
-    return "" if value is None else str(value)

@@ -8,14 +8,15 @@ global is changed. `tests/monitor/tap/test_receiver_contract.py` fails when an u
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aiortc import RTCPeerConnection
 from aiortc.codecs import depayload, is_rtx
 from aiortc.exceptions import InvalidStateError
-from aiortc.jitterbuffer import JitterFrame
-from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack, StreamStatistics
@@ -32,7 +33,6 @@ from aiortc.rtp import (
     RtcpSrPacket,
     RtpPacket,
     pack_remb_fci,
-    unwrap_rtx,
 )
 from aiortc.stats import RTCStatsReport
 
@@ -40,13 +40,17 @@ from monitor.clock import CallClock, ntp_seconds
 from monitor.tap.config import TapConfig
 from monitor.tap.decode import DecodeLoop, Encoded
 from monitor.tap.headers import is_key
+from monitor.tap.receiver.direct import Direct
+from monitor.tap.receiver.estimate import Estimate
 from monitor.tap.receiver.guards import CappedRouter, CappedSession, SourceFilter
+from monitor.tap.receiver.packet import Packet, vp8
 from monitor.tap.receiver.stream import Stream
 from monitor.tap.recent import Recent
 from monitor.types import TrackKind
 
 _RECEIVER = "_RTCRtpTransceiver__receiver"
 GIVE_UP: dict[TrackKind, float] = {"audio": 0.1, "video": 0.5}
+SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 REPORT_SECONDS = 1.0
 IGNORE_SECONDS = 1.0
 
@@ -82,7 +86,8 @@ class TapReceiver:
         self._transport: RTCDtlsTransport = original.transport
         self._rtcp_ssrc: int = transceiver.sender._ssrc
         self._config, self._clock, self._decode = config, clock, decode
-        self._codecs: dict[int, RTCRtpCodecParameters] = {}
+        self._codecs: dict[int, _Codec] = {}
+        self._send_time = 0
         self._rtx: dict[int, int] = {}
         self._streams: Recent[int, StreamStatistics] = Recent(config.max_ssrc)
         self._reports: Recent[int, tuple[int, float]] = Recent(config.max_ssrc)
@@ -91,7 +96,8 @@ class TapReceiver:
         self._needs_key = self.kind == "video"
         self._asked = 0.0
         self._reported = 0.0
-        self._bitrate = RemoteBitrateEstimator() if self.kind == "video" else None
+        self._estimate = Estimate()
+        self._sending: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self._paused = False
@@ -129,7 +135,7 @@ class TapReceiver:
         if not paused:
             self._stream = None
             self._streams = Recent(self._config.max_ssrc)
-            self._bitrate = RemoteBitrateEstimator() if self.kind == "video" else None
+            self._estimate = Estimate()
 
     async def getStats(self) -> RTCStatsReport:  # noqa: N802 (aiortc's name)
         """Give an empty report: `stats` holds what is counted."""
@@ -139,7 +145,8 @@ class TapReceiver:
         """Begin, once ICE and DTLS are through."""
         if self._task is not None or self._stopped:
             return
-        self._codecs = {c.payloadType: c for c in parameters.codecs if c.payloadType is not None}
+        self._codecs = {c.payloadType: _Codec.of(c) for c in parameters.codecs if c.payloadType is not None}
+        self._send_time = next((e.id for e in parameters.headerExtensions if e.uri == SEND_TIME), 0)
         for encoding in parameters.encodings:
             if encoding.rtx and encoding.rtx.ssrc is not None and encoding.ssrc is not None:
                 self._rtx[encoding.rtx.ssrc] = encoding.ssrc
@@ -167,32 +174,48 @@ class TapReceiver:
             self._clock.sender_report(self.kind, ntp_seconds(info.ntp_timestamp), info.rtp_timestamp, now, packet.ssrc)
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        """Take what lay in aiortc's queue when the keys were made; everything later comes by `take`."""
+        self.take(
+            Packet(
+                packet.payload_type,
+                packet.sequence_number,
+                packet.timestamp,
+                packet.ssrc,
+                packet.payload,
+                len(packet.payload) + packet.padding_size,
+            ),
+            time.monotonic(),
+        )
+
+    def take(self, packet: Packet, now: float) -> None:
+        """Take a packet that came at `now`; whatever it holds, this raises nothing."""
         if not self._enabled or self._stopped or self._paused:
             return
         try:
-            await self._estimate(packet, arrival_time_ms)
-            await self._take(packet, time.monotonic())
+            self._take(packet, now)
         except Exception:
-            # An exception here would end the transport's task, and with it the call.
+            # It would end in the callback of the socket that all of this peer's packets come by.
             self.stats.errors += 1
 
-    async def _take(self, packet: RtpPacket, now: float) -> None:
+    def _take(self, packet: Packet, now: float) -> None:
         self.stats.packets += 1
         codec = self._codecs.get(packet.payload_type)
         if codec is None:
             self.stats.unknown_payload += 1
             return
-        counted = self._streams.get(packet.ssrc) or self._streams.put(packet.ssrc, StreamStatistics(codec.clockRate))
-        counted.add(packet)
-        if is_rtx(codec):
-            apt = codec.parameters.get("apt")
-            if packet.ssrc not in self._rtx or not isinstance(apt, int) or len(packet.payload) < 2:
+        if self._send_time:
+            self._tell_bandwidth(packet, now)
+        ssrc = packet.ssrc
+        counted = self._streams.get(ssrc) or self._streams.put(ssrc, StreamStatistics(codec.rate))
+        counted.add(packet)  # type: ignore[arg-type]
+        if codec.repairs is not None:
+            if ssrc not in self._rtx or len(packet.payload) < 2:
                 return
-            packet = unwrap_rtx(packet, payload_type=apt, ssrc=self._rtx[packet.ssrc])
-            codec = self._codecs[apt]
+            packet = packet.original(codec.repairs, self._rtx[ssrc])
+            codec = self._codecs[codec.repairs]
         stream = self._current(packet.ssrc, now)
         if stream is not None:
-            await self._assemble(stream, packet, codec, now)
+            self._assemble(stream, packet, codec, now)
 
     def _current(self, ssrc: int, now: float) -> Stream | None:
         """Give the stream of an SSRC, switching to a new one at once; one that was left is ignored while it goes on."""
@@ -210,43 +233,41 @@ class TapReceiver:
         self.require_key()
         return self._stream
 
-    async def _assemble(self, stream: Stream, packet: RtpPacket, codec: RTCRtpCodecParameters, now: float) -> None:
-        if stream.nack is not None and stream.nack.add(packet):
-            await self._send_nack(stream)
-        packet._data = depayload(codec, packet.payload) if packet.payload else b""  # type: ignore[attr-defined]
+    def _assemble(self, stream: Stream, packet: Packet, codec: _Codec, now: float) -> None:
+        if stream.nack is not None and stream.nack.add(packet):  # type: ignore[arg-type]
+            self._send_nack(stream)
+        data = codec.depayload(packet.payload) if packet.payload else b""
         stream.arrived(packet.timestamp, now)
-        broken, frame = stream.jitter.add(packet)
-        if broken:
+        if stream.jitter.add(packet.sequence_number, packet.timestamp, data):
             self.require_key()
-        while frame is not None:
-            self._deliver(stream, frame, codec, now)
-            frame = stream.jitter._remove_frame(packet.sequence_number)
+        while (frame := stream.jitter.pop()) is not None:
+            self._deliver(stream, *frame, codec, now)
         if self._needs_key:
-            await self._send_pli(stream, now)
+            self._send_pli(stream, now)
 
-    def _deliver(self, stream: Stream, frame: JitterFrame, codec: RTCRtpCodecParameters, now: float) -> None:
-        if not frame.data:
+    def _deliver(self, stream: Stream, timestamp: int, data: bytes, codec: _Codec, now: float) -> None:
+        if not data:
             return
         if self._needs_key:
-            if not is_key(codec.name, frame.data):
+            if not is_key(codec.name, data):
                 self.stats.without_key += 1
                 return
             self._needs_key = False
-        arrival = stream.arrival(frame.timestamp, now)
-        media = self._clock.tracks[self.kind].rtp(frame.timestamp, arrival, stream.ssrc)
-        if not self._decode.submit(Encoded(self.kind, codec.name, frame.data, media, arrival)):
+        arrival = stream.arrival(timestamp, now)
+        media = self._clock.tracks[self.kind].rtp(timestamp, arrival, stream.ssrc)
+        if not self._decode.submit(Encoded(self.kind, codec.name, data, media, arrival)):
             self.require_key()
 
     async def _repair_forever(self) -> None:
         while True:
             await asyncio.sleep(self._config.repair_seconds)
-            await self._repair(time.monotonic())
+            self._repair(time.monotonic())
 
-    async def _repair(self, now: float) -> None:
+    def _repair(self, now: float) -> None:
         """Ask again for what is missing, and give it up when it has been missing for too long."""
         if now - self._reported >= REPORT_SECONDS:
             self._reported = now
-            await self._send_report(now)
+            self._send_report(now)
         stream = self._stream
         if stream is None or self._paused:
             return
@@ -255,26 +276,26 @@ class TapReceiver:
             self.stats.given_up += 1
             self.require_key()
         elif stream.missing():
-            await self._send_nack(stream)
+            self._send_nack(stream)
         if self._needs_key:
-            await self._send_pli(stream, now)
+            self._send_pli(stream, now)
 
-    async def _send_nack(self, stream: Stream) -> None:
+    def _send_nack(self, stream: Stream) -> None:
         lost = stream.missing()
         if lost:
             self.stats.nacks += 1
             packet = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._rtcp_ssrc, media_ssrc=stream.ssrc)
             packet.lost = lost
-            await self._send(packet)
+            self._send(packet)
 
-    async def _send_pli(self, stream: Stream, now: float) -> None:
+    def _send_pli(self, stream: Stream, now: float) -> None:
         """Ask for a key frame, no more often than `keyframe_seconds` (RFC 4585 section 6.3.1)."""
         if now - self._asked >= self._config.keyframe_seconds:
             self._asked = now
             self.stats.plis += 1
-            await self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._rtcp_ssrc, media_ssrc=stream.ssrc))
+            self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._rtcp_ssrc, media_ssrc=stream.ssrc))
 
-    async def _send_report(self, now: float) -> None:
+    def _send_report(self, now: float) -> None:
         """Send a receiver report (RFC 3550 section 6.4.2)."""
         reports = []
         for ssrc, counted in self._streams.entries.items():
@@ -291,25 +312,41 @@ class TapReceiver:
                 )
             )
         if reports:
-            await self._send(RtcpRrPacket(ssrc=self._rtcp_ssrc, reports=reports))
+            self._send(RtcpRrPacket(ssrc=self._rtcp_ssrc, reports=reports))
 
-    async def _estimate(self, packet: RtpPacket, arrival_ms: int) -> None:
+    def _tell_bandwidth(self, packet: Packet, now: float) -> None:
         """Tell the sender what bandwidth there seems to be (REMB), from its absolute send times."""
-        sent = packet.extensions.abs_send_time
-        if self._bitrate is None or sent is None:
-            return
-        size = len(packet.payload) + packet.padding_size
-        # One bucket for all: aiortc's estimator keeps an entry for each SSRC it is told.
-        remb = self._bitrate.add(abs_send_time=sent, arrival_time_ms=arrival_ms, payload_size=size, ssrc=0)
-        if remb is not None:
-            fci = pack_remb_fci(remb[0], [packet.ssrc])
-            await self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._rtcp_ssrc, media_ssrc=0, fci=fci))
+        sent = packet.send_time(self._send_time)
+        bitrate = self._estimate.add(sent, packet.size, now) if sent is not None else None
+        if bitrate is not None:
+            fci = pack_remb_fci(bitrate, [packet.ssrc])
+            self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._rtcp_ssrc, media_ssrc=0, fci=fci))
 
-    async def _send(self, packet: AnyRtcpPacket) -> None:
-        try:
-            await self._transport._send_rtp(bytes(packet))
-        except ConnectionError:
-            return
+    def _send(self, packet: AnyRtcpPacket) -> None:
+        """Send when the event loop comes to it; there is at most one for each packet that came, and a few a second."""
+        task = asyncio.get_running_loop().create_task(self._sent(bytes(packet)))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _sent(self, data: bytes) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self._transport._send_rtp(data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """What each packet is asked of its codec; `repairs` is the payload type that a retransmission stands for."""
+
+    name: str
+    rate: int
+    depayload: Callable[[bytes], bytes]
+    repairs: int | None = None
+
+    @classmethod
+    def of(cls, codec: RTCRtpCodecParameters) -> _Codec:
+        repairs = int(str(codec.parameters["apt"])) if is_rtx(codec) else None
+        strip = vp8 if codec.name == "VP8" else partial(depayload, codec)
+        return cls(codec.name, codec.clockRate, strip, repairs)
 
 
 def install(pc: RTCPeerConnection, config: TapConfig, clock: CallClock, decode: DecodeLoop) -> tuple[TapReceiver, ...]:
@@ -332,7 +369,7 @@ def guard_sources(pc: RTCPeerConnection) -> tuple[SourceFilter, ...]:
     transports = {id(r.transport): r.transport for r in pc.getReceivers()}
     for transport in transports.values():
         connection = transport.transport._connection
-        source_filter = SourceFilter(connection)
+        source_filter = SourceFilter(connection, Direct(transport).take)
         for protocol in connection._protocols:
             source_filter.guard(protocol)
         filters.append(source_filter)

@@ -80,11 +80,14 @@ class CappedSession:
 class SourceFilter:
     """Passes STUN, and other datagrams only from the far end of a validated candidate pair (RFC 8445 section 12).
 
-    While `paused`, media are passed only as often as SRTP must see a packet to keep count.
+    While `paused`, media are passed only as often as SRTP must see a packet to keep count. `media` may take media
+    datagrams, and says whether it did; all else, and what it leaves, goes on to aioice.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, media: Callable[[bytes], bool] = lambda data: False) -> None:
         self._connection = connection
+        self._media = media
+        self._pairs: Recent[tuple[int, Any], CandidatePair] = Recent(MAX_REMOTE)
         self.paused = False
         self.refused = 0
         self.overflowed = 0
@@ -94,7 +97,11 @@ class SourceFilter:
         receive = protocol.datagram_received
 
         def filtered(data: bytes | str, addr: tuple[Any, ...]) -> None:
-            if isinstance(data, bytes) and self.admits(protocol, data, addr):
+            if (
+                isinstance(data, bytes)
+                and self.admits(protocol, data, addr)
+                and not (is_media(data) and self._media(data))
+            ):
                 receive(data, addr)
 
         protocol.datagram_received = filtered  # type: ignore[method-assign]
@@ -122,11 +129,14 @@ class SourceFilter:
         return False
 
     def _validated(self, protocol: StunProtocol, addr: tuple[str, int]) -> bool:
-        pairs = [*self._connection._nominated.values(), *self._connection._check_list]
-        return any(
-            pair.protocol is protocol and pair.remote_addr == addr and pair.state is CandidatePair.State.SUCCEEDED
-            for pair in pairs
-        )
+        known = self._pairs.get((protocol.id, addr))
+        if known is not None:
+            return known.state is CandidatePair.State.SUCCEEDED
+        for pair in (*self._connection._nominated.values(), *self._connection._check_list):
+            if pair.protocol is protocol and pair.remote_addr == addr and pair.state is CandidatePair.State.SUCCEEDED:
+                self._pairs.put((protocol.id, addr), pair)
+                return True
+        return False
 
 
 def is_media(data: bytes) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.utils import uint16_gte
 
+from monitor.tap.receiver.jitter import JitterBuffer
 from monitor.types import TrackKind
 
 MAX_NACKS = 64
@@ -18,12 +18,10 @@ class Stream:
 
     def __init__(self, ssrc: int, kind: TrackKind) -> None:
         self.ssrc = ssrc
-        self.jitter = (
-            JitterBuffer(capacity=16, prefetch=4) if kind == "audio" else JitterBuffer(capacity=512, is_video=True)
-        )
+        self.jitter = JitterBuffer(16, ahead=4) if kind == "audio" else JitterBuffer(512)
         self.nack = NackGenerator() if kind == "video" else None
         self.arrivals: deque[tuple[int, float]] = deque(maxlen=600)
-        self.hole: tuple[int, float] | None = None
+        self._hole: tuple[int, float] | None = None
 
     def arrived(self, timestamp: int, now: float) -> None:
         """Note when the first packet of a frame came."""
@@ -41,37 +39,22 @@ class Stream:
 
     def missing(self) -> list[int]:
         """Sequence numbers that are still of use."""
-        origin = self.jitter._origin
-        if self.nack is None or origin is None:
+        head = self.jitter.head
+        if self.nack is None or head is None:
             return []
-        return sorted(seq for seq in self.nack.missing if uint16_gte(seq, origin))[:MAX_NACKS]
+        return sorted(sequence for sequence in self.nack.missing if uint16_gte(sequence, head))[:MAX_NACKS]
 
     def stands(self, now: float) -> float:
         """Seconds for which the same packet has been missing at the head of the buffer."""
-        hole = self._hole()
+        hole = self.jitter.hole()
         if hole is None:
-            self.hole = None
+            self._hole = None
             return 0.0
-        if self.hole is None or self.hole[0] != hole[0]:
-            self.hole = hole[0], now
-        return now - self.hole[1]
+        if self._hole is None or self._hole[0] != hole:
+            self._hole = hole, now
+        return now - self._hole[1]
 
     def skip(self) -> None:
         """Give up the frames that the hole at the head of the buffer breaks."""
-        hole = self._hole()
-        self.hole = None
-        if hole is not None and self.jitter.smart_remove(hole[1]):
-            self.jitter._origin = None
-
-    def _hole(self) -> tuple[int, int] | None:
-        """First missing sequence number with packets after it, and how many slots lie before those packets."""
-        jitter, first = self.jitter, None
-        if jitter._origin is None:
-            return None
-        for count in range(jitter.capacity):
-            present = jitter._packets[(jitter._origin + count) % jitter.capacity] is not None
-            if not present and first is None:
-                first = (jitter._origin + count) % 65536
-            elif present and first is not None:
-                return first, count
-        return None
+        self._hole = None
+        self.jitter.skip()

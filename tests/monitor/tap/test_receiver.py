@@ -14,6 +14,7 @@ from aiortc.codecs import CODECS
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 from aiortc.rtcrtpparameters import (
     RTCRtpDecodingParameters,
+    RTCRtpHeaderExtensionParameters,
     RTCRtpReceiveParameters,
     RTCRtpRtxParameters,
 )
@@ -26,6 +27,7 @@ from aiortc.rtp import (
     RtcpSenderInfo,
     RtcpSrPacket,
     RtpPacket,
+    unpack_remb_fci,
     wrap_rtx,
 )
 from pylibsrtp import Error, Policy, Session
@@ -33,7 +35,7 @@ from pylibsrtp import Error, Policy, Session
 from monitor.clock import CallClock
 from monitor.tap.config import TapConfig
 from monitor.tap.decode import DecodeLoop, Encoded
-from monitor.tap.receiver import GIVE_UP, TapReceiver, _count_unspoken, install
+from monitor.tap.receiver import GIVE_UP, SEND_TIME, TapReceiver, _count_unspoken, install
 from monitor.tap.receiver.guards import (
     MAX_DATAGRAMS,
     MAX_REMOTE,
@@ -43,6 +45,7 @@ from monitor.tap.receiver.guards import (
     SourceFilter,
     is_stun,
 )
+from monitor.tap.receiver.packet import Packet
 from monitor.tap.recent import Recent
 
 from .test_headers import encode
@@ -71,7 +74,7 @@ class Recording(TapReceiver):
 
     sent: list[AnyRtcpPacket]
 
-    async def _send(self, packet: AnyRtcpPacket) -> None:
+    def _send(self, packet: AnyRtcpPacket) -> None:
         self.sent.append(packet)
 
     def nacks(self) -> list[list[int]]:
@@ -95,7 +98,9 @@ async def make(pc: RTCPeerConnection, kind: str = "video", config: TapConfig | N
     receiver.sent = []
     receiver._enabled = True
     encodings = [RTCRtpDecodingParameters(ssrc=1, payloadType=PAYLOAD or 0, rtx=RTCRtpRtxParameters(ssrc=2))]
-    await receiver.receive(RTCRtpReceiveParameters(codecs=CODECS[kind], encodings=encodings))
+    extensions = [RTCRtpHeaderExtensionParameters(id=2, uri=SEND_TIME)]
+    parameters = RTCRtpReceiveParameters(codecs=CODECS[kind], headerExtensions=extensions, encodings=encodings)
+    await receiver.receive(parameters)
     await receiver.receive(RTCRtpReceiveParameters(codecs=CODECS[kind]))
     vars(transceiver)["_RTCRtpTransceiver__receiver"] = receiver
     return receiver, decode
@@ -110,6 +115,11 @@ def rtp(
     packet = RtpPacket(payload_type=payload or 0, sequence_number=sequence, timestamp=sequence * step, ssrc=ssrc)
     packet.payload = bytes(VpxPayloadDescriptor(partition_start=1, partition_id=0)) + data
     return packet
+
+
+def send_time(at: float) -> bytes:
+    """A header extension that holds the absolute send time as element 2."""
+    return bytes([0x22]) + (int(at * (1 << 18)) & 0xFFFFFF).to_bytes(3, "big")
 
 
 async def feed(receiver: TapReceiver, *packets: RtpPacket) -> None:
@@ -131,7 +141,7 @@ async def test_pictures_wait_for_a_key_frame_and_ask_for_one(pc: RTCPeerConnecti
     await feed(receiver, *(rtp(n) for n in range(5)))
     assert decode.given == []
     assert (receiver.plis(), receiver.stats.without_key) == (1, 4)
-    await receiver._repair(time.monotonic() + 1.1)
+    receiver._repair(time.monotonic() + 1.1)
     assert receiver.plis() == 2
     await feed(receiver, rtp(5, KEY), rtp(6), rtp(7))
     assert [e.data for e in decode.given] == [KEY, DELTA]
@@ -141,11 +151,11 @@ async def test_a_gap_is_asked_for_until_it_is_filled(pc: RTCPeerConnection) -> N
     receiver, decode = await make(pc)
     await feed(receiver, rtp(0, KEY), rtp(1), rtp(3))
     now = time.monotonic()
-    await receiver._repair(now)
-    await receiver._repair(now + 0.1)
+    receiver._repair(now)
+    receiver._repair(now + 0.1)
     assert receiver.nacks() == [[2], [2], [2]]
     await feed(receiver, rtp(4), rtp(2), rtp(5))
-    await receiver._repair(now + 0.2)
+    receiver._repair(now + 0.2)
     assert receiver.nacks() == [[2], [2], [2]]
     assert len(decode.given) == 5
 
@@ -154,8 +164,8 @@ async def test_a_gap_that_stays_is_given_up_and_a_key_frame_asked_for(pc: RTCPee
     receiver, decode = await make(pc)
     await feed(receiver, rtp(0, KEY), rtp(1), *(rtp(n) for n in range(3, 9)))
     now = time.monotonic() + 2
-    await receiver._repair(now)
-    await receiver._repair(now + GIVE_UP["video"] + 0.01)
+    receiver._repair(now)
+    receiver._repair(now + GIVE_UP["video"] + 0.01)
     assert receiver.stats.given_up == 1
     await feed(receiver, rtp(9), rtp(10, KEY), rtp(11), rtp(12))
     assert [e.data for e in decode.given[-2:]] == [KEY, DELTA]
@@ -168,8 +178,8 @@ async def test_a_stalled_sound_buffer_goes_on_after_a_tenth_of_a_second(pc: RTCP
     await feed(receiver, *packets)
     stuck = len(decode.given)
     now = time.monotonic()
-    await receiver._repair(now)
-    await receiver._repair(now + GIVE_UP["audio"] + 0.01)
+    receiver._repair(now)
+    receiver._repair(now + GIVE_UP["audio"] + 0.01)
     await feed(receiver, *(rtp(n, payload=OPUS.payloadType, step=960) for n in range(12, 16)))
     assert len(decode.given) > stuck + 3
     assert receiver.nacks() == []
@@ -264,7 +274,7 @@ async def test_sender_reports_reach_the_clock_and_are_answered(pc: RTCPeerConnec
     info = RtcpSenderInfo(ntp_timestamp=3_900_000_000 << 32, rtp_timestamp=0, packet_count=1, octet_count=1)
     await receiver._handle_rtcp_packet(RtcpSrPacket(ssrc=1, sender_info=info))
     assert receiver._clock.tracks["video"].reading(0.0)[0] == pytest.approx(3_900_000_000.0)
-    await receiver._repair(time.monotonic() + 2)
+    receiver._repair(time.monotonic() + 2)
     report = next(p for p in receiver.sent if isinstance(p, RtcpRrPacket))
     assert (report.reports[0].ssrc, report.reports[0].lsr) == (1, (3_900_000_000 << 16) & 0xFFFFFFFF)
     assert report.reports[0].dlsr >= 65536
@@ -272,12 +282,14 @@ async def test_sender_reports_reach_the_clock_and_are_answered(pc: RTCPeerConnec
 
 async def test_absolute_send_times_are_answered_with_an_estimate(pc: RTCPeerConnection) -> None:
     receiver, _ = await make(pc)
-    for n in range(200):
-        packet = rtp(n, KEY if n == 0 else DELTA, ssrc=1)
-        packet.extensions.abs_send_time = int(n * 0.02 * (1 << 18)) & 0xFFFFFF
-        await receiver._handle_rtp_packet(packet, n * 20)
+    for n in range(400):
+        packet = Packet(PAYLOAD or 0, n, n * 3600, 1, rtp(n).payload, 1000, 0xBEDE, send_time(n * 0.02))
+        receiver.take(packet, n * 0.02)
     rembs = [p for p in receiver.sent if isinstance(p, RtcpPsfbPacket) and p.fmt != RTCP_PSFB_PLI]
-    assert rembs
+    assert 3 <= len(rembs) <= 8
+    bitrate, ssrcs = unpack_remb_fci(rembs[-1].fci)
+    assert ssrcs == [1]
+    assert 200_000 < bitrate < 2_000_000
 
 
 async def test_a_disabled_receiver_takes_nothing(pc: RTCPeerConnection) -> None:
@@ -296,11 +308,11 @@ async def test_a_paused_receiver_is_silent_and_begins_anew_with_a_key_frame(pc: 
     receiver.sent.clear()
     await feed(receiver, *(rtp(n) for n in range(4, 2000, 64)))
     now = time.monotonic()
-    await receiver._repair(now + 2.0)
+    receiver._repair(now + 2.0)
     assert (len(decode.given), receiver.nacks(), receiver.plis()) == (1, [], 0)
     receiver.pause(False)
     await feed(receiver, *(rtp(n) for n in range(2000, 2004)))
-    await receiver._repair(now + 4.0)
+    receiver._repair(now + 4.0)
     assert (len(decode.given), receiver.plis(), receiver.stats.switches) == (1, 1, 0)
     await feed(receiver, rtp(2004, KEY), rtp(2005), rtp(2006))
     assert [e.data for e in decode.given[1:]] == [KEY, DELTA]

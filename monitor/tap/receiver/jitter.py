@@ -1,0 +1,124 @@
+"""Packets back into frames, in order, with a bound on how many wait. Pure.
+
+Frames end where the timestamp changes. What lies in order from the head on is counted as it comes, so that a packet
+costs the same however large its frame is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+_MISORDER = 100
+_MASK = 0xFFFF
+
+
+class JitterBuffer:
+    """Holds at most `capacity` packets (a power of 2) and gives a frame out once `ahead` whole ones lie in order."""
+
+    def __init__(self, capacity: int, ahead: int = 1) -> None:
+        if capacity < 1 or 0x10000 % capacity:
+            raise ValueError(f"a capacity of {capacity} does not divide the sequence numbers: give a power of 2")
+        self._slots: list[tuple[int, bytes] | None] = [None] * capacity
+        self._capacity, self._ahead = capacity, ahead
+        self._head: int | None = None
+        # Slots from the head to the newest packet, and those of them that are filled without a gap.
+        self._span = 0
+        self._run = 0
+        # Lengths of the whole frames in the run, where the one behind them begins, and the last timestamp of the run.
+        self._frames: deque[int] = deque()
+        self._open = self._stamp = 0
+
+    @property
+    def head(self) -> int | None:
+        """Sequence number that is due next; None before the first packet and after everything was given up."""
+        return self._head
+
+    def add(self, sequence: int, timestamp: int, data: bytes) -> bool:
+        """Take a packet; True where packets had to be given up, so that a picture is missing.
+
+        One that comes again, or too late, is left out.
+        """
+        if self._head is None:
+            self._head = sequence
+        delta, broken = sequence - self._head & _MASK, False
+        if delta > 0x8000:
+            if 0x10000 - delta < _MISORDER:
+                return False
+            self._clear(sequence)
+            delta, broken = 0, True
+        elif delta >= self._capacity:
+            self._drop(delta - self._capacity + 1)
+            if self._head is None:
+                self._head = sequence
+            delta, broken = sequence - self._head & _MASK, True
+        slot = sequence % self._capacity
+        if self._slots[slot] is None:
+            self._slots[slot] = timestamp, data
+            self._span = max(self._span, delta + 1)
+            if delta == self._run:
+                self._count()
+        return broken
+
+    def pop(self) -> tuple[int, bytes] | None:
+        """Give the next frame, timestamp and data, if it is whole and enough lies behind it."""
+        if len(self._frames) < self._ahead or self._head is None:
+            return None
+        length, first, slots = self._frames.popleft(), self._head % self._capacity, self._slots
+        places = [at % self._capacity for at in range(first, first + length)]
+        packets = [packet for packet in (slots[place] for place in places) if packet is not None]
+        for place in places:
+            slots[place] = None
+        self._head = self._head + length & _MASK
+        self._run, self._span, self._open = self._run - length, self._span - length, self._open - length
+        return packets[0][0], b"".join([data for _, data in packets])
+
+    def hole(self) -> int | None:
+        """Give the first sequence number that is missing although packets after it are there."""
+        return self._head + self._run & _MASK if self._head is not None and self._run < self._span else None
+
+    def skip(self) -> None:
+        """Give up the frames that the hole at the head breaks; nothing where there is none."""
+        if self._head is None or self._run >= self._span:
+            return
+        at = self._run
+        while self._slots[(self._head + at) % self._capacity] is None:
+            at += 1
+        self._drop(at)
+
+    def _drop(self, count: int) -> None:
+        """Give up `count` slots, and what follows of a frame that is then no longer whole."""
+        head, timestamp = self._head or 0, None
+        for at in range(self._capacity):
+            packet = self._slots[(head + at) % self._capacity]
+            if packet is not None:
+                if at >= count and timestamp != packet[0]:
+                    self._head = head + at & _MASK
+                    self._span -= at
+                    self._recount()
+                    return
+                timestamp = packet[0]
+            self._slots[(head + at) % self._capacity] = None
+        self._clear(None)
+
+    def _clear(self, head: int | None) -> None:
+        self._slots = [None] * self._capacity
+        self._head, self._span = head, 0
+        self._recount()
+
+    def _recount(self) -> None:
+        self._frames.clear()
+        self._run = self._open = 0
+        self._count()
+
+    def _count(self) -> None:
+        """Go on from the end of the run as far as packets are there."""
+        head, slots, capacity = self._head or 0, self._slots, self._capacity
+        while self._run < self._span:
+            packet = slots[(head + self._run) % capacity]
+            if packet is None:
+                return
+            if self._run and packet[0] != self._stamp:
+                self._frames.append(self._run - self._open)
+                self._open = self._run
+            self._stamp = packet[0]
+            self._run += 1

@@ -1,0 +1,79 @@
+"""An RTP packet as far as it is needed here, read in one pass. Pure; no input makes it raise but a bad VP8 payload."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+_HEADER = struct.Struct("!BBHLL")
+_EXTENSION = struct.Struct("!HH")
+# Other forms are not negotiated (RFC 8285 section 4.1.2).
+_ONE_BYTE = 0xBEDE
+
+
+@dataclass(slots=True)
+class Packet:
+    """One packet (RFC 3550 section 5.1); `extension` and `profile` are those of its header extension, `size` in bytes.
+
+    `size` is that of payload and padding.
+    """
+
+    payload_type: int
+    sequence_number: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+    size: int
+    profile: int = 0
+    extension: bytes = b""
+
+    def send_time(self, number: int) -> int | None:
+        """Give the absolute send time in 2^-18 s, where the element `number` (RFC 8285) of the extension holds one."""
+        data, at, end = self.extension, 0, len(self.extension)
+        while self.profile == _ONE_BYTE and at < end:
+            element, length = data[at] >> 4, (data[at] & 15) + 1 if data[at] else 0
+            at += 1
+            if element == number and length == 3 and at + 3 <= end:
+                return int.from_bytes(data[at : at + 3], "big")
+            at += length
+        return None
+
+    def original(self, payload_type: int, ssrc: int) -> Packet:
+        """Unwrap the packet that this one repeats (RFC 4588 section 4); its payload has at least two bytes."""
+        sequence = int.from_bytes(self.payload[:2], "big")
+        return Packet(payload_type, sequence, self.timestamp, ssrc, self.payload[2:], self.size - 2)
+
+
+def read(data: bytes) -> Packet | None:
+    """Read a decrypted packet; None when it is none."""
+    total = len(data)
+    if total < 12:
+        return None
+    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    if first >> 6 != 2:
+        return None
+    at, end, profile, extension = 12 + 4 * (first & 15), total, 0, b""
+    if first & 0x10:
+        if total < at + 4:
+            return None
+        profile, words = _EXTENSION.unpack_from(data, at)
+        extension = data[at + 4 : at + 4 + 4 * words]
+        at += 4 + 4 * words
+    if first & 0x20:
+        end -= data[-1]
+    if at > end or (first & 0x20 and end == total):
+        return None
+    return Packet(second & 127, sequence, timestamp, ssrc, data[at:end], total - at, profile, extension)
+
+
+def vp8(payload: bytes) -> bytes:
+    """Strip the payload descriptor of VP8 (RFC 7741 section 4.2); raises `ValueError` when it is cut off."""
+    at = 1
+    if payload and payload[0] & 0x80:
+        flags, at = payload[1] if len(payload) > 1 else 0, 2
+        if flags & 0x80:
+            at += 2 if len(payload) > at and payload[at] & 0x80 else 1
+        at += bool(flags & 0x40) + bool(flags & 0x30)
+    if len(payload) < at:
+        raise ValueError("a VP8 payload descriptor is cut off")
+    return payload[at:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +36,7 @@ class Gated:
         return self._engine.manifest
 
     def run(self, inputs: Arrays) -> dict[str, FloatArray]:
-        self.batches.append(inputs["a"].shape[0])
+        self.batches.append(next(iter(inputs.values())).shape[0])
         self.entered.release()
         assert self.go.acquire(timeout=30)
         if self._error is not None:
@@ -54,8 +54,10 @@ def adder(tmp_path: Path) -> Engine:
 
 
 @contextmanager
-def batching(engine: Engine, config: BatchConfig = PATIENT) -> Iterator[Batcher]:
-    made = Batcher(engine, config)
+def batching(
+    engine: Engine, config: BatchConfig = PATIENT, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Batcher]:
+    made = Batcher(engine, config, clock)
     try:
         yield made
     finally:
@@ -63,11 +65,13 @@ def batching(engine: Engine, config: BatchConfig = PATIENT) -> Iterator[Batcher]
 
 
 @contextmanager
-def held(engine: Gated, config: BatchConfig = PATIENT) -> Iterator[tuple[Batcher, ThreadPoolExecutor]]:
+def held(
+    engine: Gated, config: BatchConfig = PATIENT, clock: Callable[[], float] = time.monotonic
+) -> Iterator[tuple[Batcher, ThreadPoolExecutor]]:
     """A batcher whose thread is busy with a first request, until the test releases `go`."""
-    with ThreadPoolExecutor(8) as callers, batching(engine, config) as batcher:
+    with ThreadPoolExecutor(8) as callers, batching(engine, config, clock) as batcher:
         try:
-            callers.submit(batcher.client().run, numbers(0))
+            callers.submit(batcher.client().warm_up)
             assert engine.entered.acquire(timeout=30)
             yield batcher, callers
         finally:
@@ -131,9 +135,11 @@ def test_what_waits_while_the_engine_is_busy_is_run_together(adder: Engine) -> N
 
 
 def test_a_deadline_holds_while_every_thread_is_busy(adder: Engine) -> None:
-    gated = Gated(adder)
-    with held(gated, BatchConfig(max_delay=0.0, patience=0.02)) as (batcher, callers):
+    gated, now = Gated(adder), 0.0
+    with held(gated, BatchConfig(patience=0.02), lambda: now) as (batcher, callers):
         late = callers.submit(batcher.client().run, numbers(1))
+        waiting(batcher, 1)
+        now = 0.02
         with pytest.raises(Dropped) as caught:
             late.result(30)
         assert caught.value.reason is Drop.DEADLINE
@@ -205,12 +211,13 @@ def test_what_was_run_together_is_what_is_run_alone(pack: str) -> None:
     whole = seeded(engine.manifest, batch=3)
     parts = [{name: np.ascontiguousarray(array[n : n + 1]) for name, array in whole.items()} for n in range(3)]
     alone = [engine.run(part) for part in parts]
-    config = BatchConfig(buckets=(1, 3), max_delay=30.0, patience=30.0)
-    with batching(engine, config) as batcher, ThreadPoolExecutor(3) as callers:
-        absent = batcher.client()
-        absent.run(parts[0])
-        together = list(callers.map(lambda part: batcher.client().run(part), parts))
-        assert batcher.load().batches == 2
+    gated = Gated(engine)
+    with held(gated) as (batcher, callers):
+        asked = [callers.submit(batcher.client().run, part) for part in parts]
+        waiting(batcher, 3)
+        gated.go.release(2)
+        together = [future.result(30) for future in asked]
+        assert gated.batches == [1, 3]
     for want, got in zip(alone, together, strict=True):
         assert want.keys() == got.keys()
         assert max(distance(want[name], got[name]) for name in want) < 1e-4

@@ -202,11 +202,12 @@ def test_packs_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", ["face_detector", "face_landmarks", "motion", "speech_lips", "speech_voice"])
 def test_the_shape_of_a_call_and_any_other_give_the_same(pack: str) -> None:
     engine = load_engine(pack)
-    two = seeded(engine.manifest, batch=2)
-    both = engine.run(two)
-    for item in range(2):
-        # One item of the usual length runs in the graph of fixed sizes, two run in that of free sizes.
-        alone = engine.run({name: value[item : item + 1] for name, value in two.items()})
-        assert {
-            name: distance(both[name][item : item + 1], value) < 1e-5 for name, value in alone.items()
-        } == dict.fromkeys(alone, True)
+    given = seeded(engine.manifest, batch=8)
+    # One and eight of the usual length run in graphs of fixed sizes, two run in that of free sizes.
+    for rows in (8, 2):
+        together = engine.run({name: value[:rows] for name, value in given.items()})
+        for item in range(2):
+            alone = engine.run({name: value[item : item + 1] for name, value in given.items()})
+            assert {
+                name: distance(together[name][item : item + 1], value) < 1e-5 for name, value in alone.items()
+            } == dict.fromkeys(alone, True)

@@ -13,7 +13,7 @@ INSTALL = {
     "openvino": "reinstall sidewitness",
     "onnx": "reinstall sidewitness",
     "tensorrt": "install `sidewitness[tensorrt]` on a machine with an NVIDIA GPU, or choose the engine openvino",
-    "pytorch": "install `sidewitness[train]`, or choose the engine openvino",
+    "pytorch": "install `sidewitness[pytorch]`, or choose the engine openvino",
 }
 
 

@@ -75,11 +75,16 @@ def test_the_sidecar_knows_runtimes_by_the_protocol_only() -> None:
     assert users <= allowed
 
 
-def test_torch_is_needed_to_train_and_never_to_run() -> None:
-    users = {
-        str(f.relative_to(ROOT).parent) for f in files("monitor", "engines", "plugins") if "torch" in set(imports(f))
-    }
-    assert users == {"engines/nets", "engines/training", "engines/convert"}
+def test_torch_trains_and_runs_only_as_the_engine_of_its_name() -> None:
+    users = {f.relative_to(ROOT) for f in files("monitor", "engines", "plugins") if "torch" in set(imports(f))}
+    trains = {"engines/nets", "engines/training", "engines/convert"}
+    assert trains == {str(f.parent) for f in users} - {"engines"}
+    assert {f.name for f in users if f.parent == Path("engines")} == {"pytorch.py", "torch_graphs.py"}
+    # Whoever chooses another engine needs no torch: the choice imports it, inside a function.
+    choosers = [f for f in files("monitor", "engines", "plugins") if "engines.pytorch" in set(imports(f))]
+    assert [f.name for f in choosers] == ["load.py"]
+    top = [node.module for node in ast.parse(choosers[0].read_text()).body if isinstance(node, ast.ImportFrom)]
+    assert "engines.pytorch" not in top
 
 
 def test_only_the_receiver_imports_what_is_internal_to_aiortc() -> None:

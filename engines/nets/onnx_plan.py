@@ -174,8 +174,7 @@ class _Planner:
         return slot
 
     def _slot(self, name: str, kind: torch.dtype) -> int:
-        if (name, kind) not in self._slots:
-            self._slots[name, kind] = self._keep(None)
+        self._slots[name, kind] = self._keep(None)
         return self._slots[name, kind]
 
     def _keep(self, value: Any) -> int:

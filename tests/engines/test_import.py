@@ -17,7 +17,11 @@ import torch
 from engines.base import EngineError, load_pack
 from engines.convert.checkpoints import read
 from engines.convert.encoders import convert
+from engines.load import pack_names
 from engines.nets.avhubert import AvHubertContext
+from engines.onnx import OnnxEngine
+from engines.parity import TOLERANCE, differences, seeded
+from engines.pytorch import TorchEngine
 from monitor import cli
 from monitor.clip_detector import Job
 from monitor.corpus import Row, digest, kept_features
@@ -40,6 +44,17 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cli.run(["engines", "import", "avhubert", str(folder / "plain.pt"), "--out", str(out), "--accept-licence"]) == 0
     )
     return out
+
+
+def agree_in_pytorch(folder: Path) -> None:
+    """Hold the engine for GPUs against ONNX Runtime on every pack of a folder."""
+    names = pack_names(folder)
+    assert len(names) >= 2
+    for name in names:
+        pack = load_pack(folder / name)
+        inputs = seeded(pack.manifest, 2, length=4)
+        found = differences(OnnxEngine(pack), TorchEngine(pack, device="cpu"), inputs)
+        assert max(found.values()) < TOLERANCE / 100
 
 
 def test_the_licence_comes_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +80,7 @@ def test_packs_say_where_they_come_from(packs: Path) -> None:
     speech = load_speech(packs)
     assert speech.wants == Wants("mouth88", "fbank104")
     assert speech.lips.manifest.preprocessing["reach"] == 14
+    agree_in_pytorch(packs)
 
 
 @torch.no_grad()
@@ -135,6 +151,7 @@ def test_braven_takes_two_checkpoints_in_any_order(tmp_path: Path) -> None:
     wave: FloatArray = np.zeros((24, 640), np.float32)
     found = StreamEncoder(speech.voice).push(0, {"wave": wave}, np.ones(24, np.bool_))
     assert found[0].vectors.shape[1] == SMALL_BRAVEN.width
+    agree_in_pytorch(tmp_path / "packs")
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +168,7 @@ def test_lr_asd_packs_run_in_both_engines(lr_asd: Path) -> None:
         for models in (load(lr_asd, "openvino"), load(lr_asd, "onnx"))
     ]
     assert np.abs(found[0] - found[1]).max() < 1e-3
+    agree_in_pytorch(lr_asd)
 
 
 def load(folder: Path, engine: str) -> Models:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("torch", reason="the engine pytorch needs torch: install the extra `train`")
+pytest.importorskip("torch", reason="the engine pytorch needs torch: install the extra `pytorch`")
 
 import numpy as np
 import onnx

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,24 +21,17 @@ class Lane:
 
     def __init__(self, trt: Any, gpu: Gpu, engine: Any, profile: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self._driver = gpu.driver
-        self._stream = gpu.driver.Stream(NON_BLOCKING)
-        # Of its own for each lane, and only as much memory as its profile asks for.
-        self._context = _needed(
-            engine.create_execution_context(trt.ExecutionContextAllocationStrategy.ON_PROFILE_CHANGE),
-            "make an execution context",
-        )
-        _needed(self._context.set_optimization_profile_async(profile, self._stream.handle), "choose the profile")
-        self._stream.synchronize()
-        for name, shape in shapes.items():
-            _needed(self._context.set_input_shape(name, shape), f"take {name} in this shape")
         self._inputs: dict[str, tuple[FloatArray, Any]] = {}
         self._outputs: dict[str, tuple[FloatArray, Any]] = {}
-        for index in range(engine.num_io_tensors):
-            name = engine.get_tensor_name(index)
-            side = self._inputs if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT else self._outputs
-            side[name] = self._memory(name)
+        self._context: Any = None
         self._graph: cuda_graph.Graph | None = None
-        self._warm()
+        self._stream = gpu.driver.Stream(NON_BLOCKING)
+        try:
+            self._open(trt, engine, profile, shapes)
+            self._warm()
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, rows: Arrays) -> dict[str, FloatArray]:
         """Run up to a bucket of rows; what comes back is in memory of the lane and only good until the next call."""
@@ -58,11 +50,31 @@ class Lane:
         """Give everything back to the GPU."""
         if self._graph is not None:
             self._graph.close()
-        # In this order: the context uses the memory, and all of it the stream.
+        # In this order: the context uses the memory, and all of it the stream. Memory is freed by name, since the
+        # last reference to it may go, with a traceback, where the context is not current.
         self._context = self._graph = None
-        self._inputs.clear()
-        self._outputs.clear()
+        for side in (self._inputs, self._outputs):
+            for host, device in side.values():
+                device.free()
+                cast("Any", host.base).free()
+            side.clear()
         self._stream = None
+
+    def _open(self, trt: Any, engine: Any, profile: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        # A context of its own, with only as much memory as this profile asks for.
+        self._context = _needed(
+            engine.create_execution_context(trt.ExecutionContextAllocationStrategy.ON_PROFILE_CHANGE),
+            "make an execution context",
+        )
+        _needed(self._context.set_optimization_profile_async(profile, self._stream.handle), "choose the profile")
+        self._stream.synchronize()
+        for name, shape in shapes.items():
+            _needed(self._context.set_input_shape(name, shape), f"take {name} in this shape")
+        for index in range(engine.num_io_tensors):
+            name = engine.get_tensor_name(index)
+            side = self._inputs if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT else self._outputs
+            side[name] = self._memory(name)
+            _needed(self._context.set_tensor_address(name, int(side[name][1])), f"use memory for {name}")
 
     def _memory(self, name: str) -> tuple[FloatArray, Any]:
         shape = tuple(self._context.get_tensor_shape(name))
@@ -70,9 +82,11 @@ class Lane:
             raise BuildError(f"the shape of {name} depends on its data, which this engine cannot run: {CPU[3:]}")
         host = self._driver.pagelocked_empty(shape, np.float32)
         host.fill(0.0)
-        device = self._driver.mem_alloc(4 * math.prod(shape))
-        _needed(self._context.set_tensor_address(name, int(device)), f"use memory for {name}")
-        return host, device
+        try:
+            return host, self._driver.mem_alloc(host.nbytes)
+        except BaseException:
+            host.base.free()
+            raise
 
     def _enqueue(self) -> None:
         for host, device in self._inputs.values():

@@ -45,6 +45,8 @@ class SheddingConfig:
 FALL = 0.1
 # Over which the fall and the growth of the lag are read.
 TREND_SECONDS = 1.0
+# Over which the share of the cores in use is averaged.
+BUSY_SECONDS = 2.0
 # A longer time without a reading is a machine that slept, or was stopped.
 MOST_STEP = 2.0
 
@@ -164,7 +166,7 @@ def _weigh(state: Shedding, now: float, judged: Sequence[Reading], strain: Strai
     if left or _worst(judged) > config.ease:
         return replace(state, toll=toll, calm=0.0, busy=0.0)
     calm = state.calm + step
-    weight = step / min(calm, config.calm) if calm else 0.0
+    weight = step / max(step, min(calm, BUSY_SECONDS)) if calm else 0.0
     return replace(state, toll=toll, calm=calm, busy=state.busy + weight * (strain.busy - state.busy))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,12 +15,15 @@ import pytest
 from engines.base import Arrays, Engine, FloatArray, Manifest
 from engines.batching import BatchConfig, Drop, Dropped
 from monitor.batched import Batched
+from monitor.config import Settings
 from monitor.models import Models, load_models
 from monitor.report import HopReport, ParticipantKey
+from monitor.serve import live_parts
 from monitor.session import Session
 from monitor.tap.replay import read_clip
 from monitor.types import MediaItem, Reason, TrackFault, Verdict
 from tests.monitor import people
+from tests.monitor.api.people import vault_in
 from tests.monitor.test_session import mixed, pictures, sound
 
 CLIP = "clips/real/LivePortrait__d12.mp4"
@@ -166,3 +170,18 @@ def test_detectors_of_a_claim_that_get_no_answer_say_so(models: Models, data_dir
         Reason.OVERLOADED
     }
     assert made
+
+
+def test_the_server_computes_participants_together_where_that_is_asked(models: Models, tmp_path: Path) -> None:
+    with closing(vault_in(tmp_path)) as vault:
+        alone = live_parts(Settings(state_dir=tmp_path, batching="off"), vault, lambda: models)
+        live = live_parts(Settings(state_dir=tmp_path, batching="on"), vault, lambda: models)
+        assert alone.batched is None
+        assert live.batched is not None
+        sessions = [live.factory(ParticipantKey("call", name)) for name in ("ann", "bob")]
+        for item in mixed(pictures(0.5), sound(0.5)):
+            for session in sessions:
+                session.push(item)
+        assert live.batched.load().rows > 0
+        live.batched.close()
+        assert batchers() == []

@@ -75,21 +75,26 @@ class Builder:
             return plan
 
 
-def open_builder(folder: Path | None = None) -> Builder:
-    """Import TensorRT and open the first GPU; raises `EngineError` where one of them is not there.
-
-    Plans are kept in `folder`, by default that of this user's cache.
-    """
+def import_tensorrt() -> Any:
+    """Import TensorRT; raises `BuildError` where it is not installed whole."""
     try:
         import tensorrt
     except (ImportError, OSError) as error:
-        # The bindings are there without the libraries: NVIDIA serves those from an index of its own.
+        # The bindings alone install anywhere; the libraries they need come from NVIDIA.
         reason = " ".join(str(error).split())
         raise BuildError(
             f"TensorRT cannot be imported ({reason}): install `sidewitness[tensorrt]` where NVIDIA's index can be "
             f"reached, {CPU}"
         ) from None
-    return Builder(tensorrt, open_gpu(), PlanCache(folder or default_folder()))
+    return tensorrt
+
+
+def open_builder(folder: Path | None = None) -> Builder:
+    """Import TensorRT and open the first GPU; raises `EngineError` where one of them is not there.
+
+    Plans are kept in `folder`, by default that of this user's cache.
+    """
+    return Builder(import_tensorrt(), open_gpu(), PlanCache(folder or default_folder()))
 
 
 def compile_plan(trt: Any, model: bytes, profiles: Sequence[Profile], timings: bytes) -> tuple[bytes, bytes]:

@@ -75,6 +75,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield movement()
     for name in ("openvino", "onnx"):
         yield engine(name)
+    yield nvidia()
     yield decoders()
     try:
         settings = load(config)
@@ -202,6 +203,21 @@ def engine(name: str) -> Check:
     return Check(
         f"engine {name}", "ok", f"runs ({importlib.metadata.version('onnxruntime' if name == 'onnx' else name)})"
     )
+
+
+def nvidia() -> Check:
+    """Look for TensorRT and a GPU that it can use."""
+    from engines.base import EngineError
+    from engines.build import import_tensorrt
+    from engines.cuda import open_gpu
+
+    try:
+        version, gpu = import_tensorrt().__version__, open_gpu()
+    except EngineError as error:
+        detail, _, remedy = str(error).rpartition(": ")
+        return Check("engine tensorrt", "optional", f"{detail}; only this engine uses it", remedy)
+    said = f"{gpu.name}, compute capability {'.'.join(map(str, gpu.capability))}, TensorRT {version}"
+    return Check("engine tensorrt", "ok", said)
 
 
 def decoders() -> Check:

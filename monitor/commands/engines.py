@@ -1,4 +1,4 @@
-"""`sidewitness engines`: which model packs there are, and whether the engines agree on them."""
+"""`sidewitness engines`: which model packs there are, whether the engines agree on them, and compiling them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor.commands import engines_verify
+from monitor.commands import engines_build, engines_verify
 from monitor.commands.packs import AsJson, Models, names_in, plain, show
 
 app = typer.Typer(
-    help="List, verify and import model packs.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    help="List, verify, compile and import model packs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
 )
 app.command("verify")(engines_verify.command)
+app.command("build")(engines_build.build)
+app.command("float16")(engines_build.float16)
 
 
 @app.command("list")

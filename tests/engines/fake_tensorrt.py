@@ -138,6 +138,11 @@ def _make(of: Thing, kind: str, **fields: Any) -> Any:
     return made
 
 
+def _put(this: Any, **fields: Any) -> bool:
+    this.__dict__.update(fields)
+    return True
+
+
 def _new(this: Any, logger: Any) -> None:
     this.logger_ = logger
     if this.trt.complains:
@@ -245,7 +250,7 @@ BEHAVIOUR: dict[str, Callable[..., Any]] = {
     "Builder.create_builder_config": lambda this: _make(this, "IBuilderConfig", profiles=[], cache=None, flags_=set()),
     "Builder.create_optimization_profile": lambda this: _make(this, "IOptimizationProfile", shapes={}),
     "Builder.build_serialized_network": _build,
-    "OnnxParser.__init__": lambda this, network, logger: vars(this).update(network=network),
+    "OnnxParser.__init__": lambda this, network, logger: this.__dict__.update(network=network),
     "OnnxParser.parse": _parse,
     "OnnxParser.num_errors": lambda this: len(this.problems),
     "OnnxParser.get_error": lambda this, index: this.problems[index],
@@ -256,7 +261,7 @@ BEHAVIOUR: dict[str, Callable[..., Any]] = {
     "IBuilderConfig.set_memory_pool_limit": lambda this, pool, size: None,
     "IBuilderConfig.clear_flag": lambda this, flag: this.flags_.add(f"no {flag.name}"),
     "IBuilderConfig.create_timing_cache": lambda this, content: _make(this, "ITimingCache", content=content),
-    "IBuilderConfig.set_timing_cache": lambda this, cache, mismatch: vars(this).update(cache=cache) is None,
+    "IBuilderConfig.set_timing_cache": lambda this, cache, mismatch: _put(this, cache=cache),
     "IBuilderConfig.get_timing_cache": lambda this: this.cache,
     "IBuilderConfig.add_optimization_profile": _add_profile,
     "ITimingCache.serialize": lambda this: _make(this, "IHostMemory", content=this.content),

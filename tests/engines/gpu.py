@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from engines import cuda_graph
 from engines.build import Builder
-from engines.cuda import Gpu
+from engines.cuda import Gpu, open_gpu
 from engines.plan_cache import PlanCache
 from tests.engines.fake_cuda import FakeContext, FakeCuda
 from tests.engines.fake_tensorrt import FakeTensorRt
@@ -30,3 +33,19 @@ def trt(cuda: FakeCuda) -> FakeTensorRt:
 def builder(cuda: FakeCuda, trt: FakeTensorRt, tmp_path: Path) -> Builder:
     gpu = Gpu(cuda.driver, FakeContext(cuda), "Fake H200", (9, 0), 13000)
     return Builder(trt, gpu, PlanCache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def installed(
+    monkeypatch: pytest.MonkeyPatch, cuda: FakeCuda, trt: FakeTensorRt, tmp_path: Path
+) -> Iterator[FakeTensorRt]:
+    """The doubles in the place of the packages, and a cache of the test."""
+    package = ModuleType("pycuda")
+    package.driver = cuda.driver  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pycuda", package)
+    monkeypatch.setitem(sys.modules, "pycuda.driver", cuda.driver)
+    monkeypatch.setitem(sys.modules, "tensorrt", trt)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    open_gpu.cache_clear()
+    yield trt
+    open_gpu.cache_clear()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import builtins
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ import tensorrt_lean_bindings
 from engines import build
 from engines.base import MODELS, EngineError, load_pack
 from engines.build import Builder, BuildError, open_builder
-from engines.cuda import open_gpu
 from engines.load import load_engine
 from engines.onnx import OnnxEngine
 from engines.openvino import OpenVinoEngine
@@ -25,9 +22,9 @@ from engines.tensorrt import TensorRtEngine
 from tests.engines import packs
 from tests.engines.fake_cuda import FakeCuda, FakeDriver
 from tests.engines.fake_tensorrt import FakeTensorRt
-from tests.engines.gpu import builder, cuda, trt
+from tests.engines.gpu import builder, cuda, installed, trt
 
-__all__ = ["builder", "cuda", "trt"]
+__all__ = ["builder", "cuda", "installed", "trt"]
 
 
 def test_a_plan_is_compiled_once(builder: Builder, cuda: FakeCuda, tmp_path: Path) -> None:
@@ -172,23 +169,6 @@ def test_one_pack_is_compiled_at_a_time(builder: Builder, trt: FakeTensorRt, tmp
         thread.join()
     assert most == 1
     assert all(builder.stored(pack) for pack in made)
-
-
-def _install(monkeypatch: pytest.MonkeyPatch, cuda: FakeCuda, trt: FakeTensorRt, cache: Path) -> None:
-    package = ModuleType("pycuda")
-    package.driver = cuda.driver  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pycuda", package)
-    monkeypatch.setitem(sys.modules, "pycuda.driver", cuda.driver)
-    monkeypatch.setitem(sys.modules, "tensorrt", trt)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    open_gpu.cache_clear()
-
-
-@pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch, cuda: FakeCuda, trt: FakeTensorRt, tmp_path: Path) -> Any:
-    _install(monkeypatch, cuda, trt, tmp_path / "xdg")
-    yield trt
-    open_gpu.cache_clear()
 
 
 def test_the_first_gpu_is_opened(installed: FakeTensorRt, tmp_path: Path) -> None:

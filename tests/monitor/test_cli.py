@@ -34,6 +34,8 @@ COMMANDS = [
     "engines",
     "engines list",
     "engines verify",
+    "engines build",
+    "engines float16",
     "identities",
     *(f"identities {name}" for name in ("list", "show", "history", "approve", "reject", "erase", "receipts")),
     *(f"identities {name}" for name in ("audit", "sweep", "rotate-key")),

@@ -79,13 +79,15 @@ class Judged:
 class Limits:
     """How far an engine may drift; verdicts and abstentions may not change at all.
 
-    `shift` is of one case's score, as a share of the standard deviation of the reference's scores over the cases;
-    `auc` of the area under the ROC curve; `p_value` of one case's p-value. `docs/engines.md` argues each.
+    `shift` is of one case's score and `mean_shift` of all scores on average, as shares of the standard deviation of the
+    reference's scores over the cases; `auc` of the area under the ROC curve; `p_value` of one case's p-value.
+    `docs/engines.md` argues each.
     """
 
-    shift: float = 0.05
+    shift: float = 0.15
+    mean_shift: float = 0.03
     auc: float = 0.02
-    p_value: float = 0.05
+    p_value: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,11 @@ class DetectorDrift:
         # Not `>`: a NaN is no score that an engine may give.
         if not self.shift <= limits.shift:
             found.append(f"{self.detector}: a score moves by {self.shift:.3f} of their spread, over {limits.shift:g}")
+        if not self.mean_shift <= limits.mean_shift:
+            found.append(
+                f"{self.detector}: on average scores move by {self.mean_shift:.3f} of their spread, "
+                f"over {limits.mean_shift:g}"
+            )
         if area > limits.auc + 1e-9:
             found.append(f"{self.detector}: the AUC moves by {area:.3f}, over {limits.auc:g}")
         if not self.p_change <= limits.p_value:

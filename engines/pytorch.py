@@ -52,8 +52,8 @@ class Runner(Protocol):
 class TorchEngine:
     """Runs a pack in PyTorch on `device` (default: CUDA where there is one, else the CPU).
 
-    `precision` is that of products (convolutions and matrices); sums, norms and softmax stay in float32, inputs and
-    outputs too. Half precision changes scores: `sidewitness engines verify` says by how much.
+    `precision` is that of products with weights (convolutions and matrices); sums, norms and softmax stay in float32,
+    inputs and outputs too. Half precision changes scores: `sidewitness engines verify` says by how much.
     """
 
     def __init__(self, pack: ModelPack, device: Device | None = None, precision: Precision = "fp32") -> None:

@@ -6,8 +6,9 @@ numbers that are not float32 at the edges, and data that lie outside the file, f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def read_graph(path: Path) -> Graph:
         _shapes(path, (value for value in model.graph.input if value.name not in constants)),
         _shapes(path, model.graph.output),
         constants,
-        tuple(_node(node) for node in model.graph.node),
+        _ordered([_node(node) for node in model.graph.node]),
     )
 
 
@@ -72,6 +73,13 @@ def _shapes(path: Path, values: Iterable[onnx.ValueInfoProto]) -> dict[str, tupl
             raise EngineError(f"{value.name!r} of {path} is not float32: convert the model anew")
         found[value.name] = tuple(axis.dim_value if axis.HasField("dim_value") else -1 for axis in kind.shape.dim)
     return found
+
+
+def _ordered(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Put what is made before what takes it: ONNX asks for that, and the converter to float16 does not heed it."""
+    maker = {name: at for at, node in enumerate(nodes) for name in node.outputs if name}
+    before = {at: [maker[name] for name in node.inputs if name in maker] for at, node in enumerate(nodes)}
+    return tuple(nodes[at] for at in TopologicalSorter(before).static_order())
 
 
 def _node(node: onnx.NodeProto) -> Node:

@@ -27,8 +27,9 @@ Precision = Literal["low", "wide", "follow"]
 class Op:
     """How an operator is run.
 
-    `precision` says what happens where the network runs in half precision: "low" takes its inputs in half (products,
-    where the time goes), "wide" in float32 (sums, roots and exponentials, where half overflows), "follow" as they come.
+    `precision` says what happens where the network runs in half precision: "low" takes its inputs in half (products
+    with weights, where the time goes), "wide" in float32 (sums, roots, exponentials, and products of what was computed
+    with itself, where half overflows), "follow" as they come.
     `of_shape` needs its input's shape and not its numbers.
     """
 

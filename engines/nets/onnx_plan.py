@@ -150,12 +150,14 @@ class _Planner:
     def _type(self, node: Node, op: Op) -> torch.dtype | None:
         """Choose the type in which a node takes its float inputs; None leaves them as they are."""
         low = self._network.low
-        if low is None or op.precision == "low":
+        static = [self._static[n] for at, n in enumerate(node.inputs) if n in self._static and at not in op.host]
+        if low is None:
+            return None
+        if op.precision == "low" and static:
             return low
-        if op.precision == "wide":
+        if op.precision != "follow":
             return torch.float32
         moving = {self._moving[name].dtype for name in node.inputs if name in self._moving}
-        static = [self._static[n] for at, n in enumerate(node.inputs) if n in self._static and at not in op.host]
         # A constant that half precision cannot hold (a mask's -1e9) would turn into infinity.
         fits = all(bool(value.to(low).isfinite().all()) for value in static if value.is_floating_point())
         return low if fits and moving <= {low, torch.bool, torch.int64} and low in moving else torch.float32

@@ -314,6 +314,12 @@ def test_an_axis_that_is_no_axis_of_one_is_not_squeezed(tmp_path: Path) -> None:
         run(save(tmp_path, one("Squeeze", "a"), ROWS, {"a": ints(1)}), ROWS)
 
 
+def test_nodes_in_any_order_are_put_in_order(tmp_path: Path) -> None:
+    nodes = chain(("Sub", ["b", "a"], ["y"], {}), ("Exp", ["a"], ["b"], {}), ("Relu", ["x"], ["a"], {}))
+    want = np.exp(np.maximum(ROWS, 0)) - np.maximum(ROWS, 0)
+    assert np.allclose(run(save(tmp_path, nodes, ROWS, {}), ROWS), want, atol=1e-6)
+
+
 def test_what_depends_on_shapes_alone_is_not_computed_again(tmp_path: Path) -> None:
     nodes, x, constants = CASES["Shape, Range, ConstantOfShape"]
     network = Network(read_graph(save(tmp_path, nodes, x, constants)), ["y"], torch.device("cpu"))
@@ -330,6 +336,15 @@ def test_an_output_may_be_a_constant_or_an_input(tmp_path: Path) -> None:
     constant = chain(("Add", ["a", "a"], ["y"], {}))
     assert np.array_equal(run(save(tmp_path, constant, ROWS, {"a": ROWS}), ROWS), 2 * ROWS)
     assert np.array_equal(run(save(tmp_path, one("Identity"), ROWS, {}), ROWS), ROWS)
+
+
+def test_a_product_with_itself_stays_in_float32(tmp_path: Path) -> None:
+    nodes = chain(("MatMul", ["x", "w"], ["a"], {}), ("Transpose", ["a"], ["b"], {}), ("MatMul", ["b", "a"], ["y"], {}))
+    x = np.full((2, 6), 100, F)
+    path = save(tmp_path, nodes, x, {"w": np.ones((6, 4), F)})
+    plan = Network(read_graph(path), ["y"], torch.device("cpu"), torch.float16).plan({"x": x.shape})
+    made = plan({"x": torch.from_numpy(x)})["y"]
+    assert torch.equal(made, torch.full((4, 4), 2 * 600.0**2))
 
 
 def test_half_precision_keeps_sums_and_edges_in_float32(tmp_path: Path) -> None:

@@ -64,17 +64,8 @@ def test_lengths_that_are_free_are_free(pack: str) -> None:
 
 
 # Measured on noise, which is harder on rounding than faces and speech are; what scores make of it is the parity gate's.
-@pytest.mark.parametrize(
-    ("pack", "precision", "most"),
-    [
-        ("face_landmarks", "bf16", 0.05),
-        ("speech_lips", "bf16", 0.02),
-        ("persona", "bf16", 0.05),
-        ("face_landmarks", "fp16", 0.01),
-        ("speech_voice", "fp16", 0.005),
-        ("persona", "fp16", 0.01),
-    ],
-)
+@each_pack
+@pytest.mark.parametrize(("precision", "most"), [("bf16", 0.05), ("fp16", 0.01)])
 def test_half_precision_is_near(pack: str, precision: pytorch.Precision, most: float) -> None:
     reference, engine = OnnxEngine(load_pack(PACKS / pack)), torch_engine(pack, precision=precision)
     found = max(differences(reference, engine, seeded(engine.manifest, 2)).values())

@@ -8,6 +8,7 @@ that is the one TensorRT uses. Whatever CUDA refuses comes out as a `CudaError` 
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class CudaError(EngineError):
     """The GPU, its driver or its memory refused; the message says what to do."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Gpu:
     """One NVIDIA GPU and its primary context; `driver` is the module `pycuda.driver`.
 
@@ -60,7 +61,11 @@ def open_gpu(index: int = 0) -> Gpu:
         device = driver.Device(index)
         # Retaining pushes nothing: `Gpu.current` does.
         context = device.retain_primary_context()
-        return Gpu(driver, context, device.name(), tuple(device.compute_capability()), driver.get_driver_version())
+        gpu = Gpu(driver, context, device.name(), tuple(device.compute_capability()), driver.get_driver_version())
+    # Finalizers run in reverse at the exit, so this after those of the engines; left to its destructor, pycuda releases
+    # a primary context as if it had made it, and complains.
+    weakref.finalize(gpu, context.detach)
+    return gpu
 
 
 def _driver() -> Any:

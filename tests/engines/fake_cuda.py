@@ -31,7 +31,7 @@ class FakeCuda:
         self.graphs: dict[int, list[Work]] = {}
         self.made: Counter[str] = Counter()
         self.faults: dict[str, Exception | int] = {}
-        self.pinned = self.waits = self.launches = self.astray = 0
+        self.pinned = self.waits = self.launches = self.astray = self.detached = 0
         self.numbers = itertools.count(4096, 4096)
         self.local = threading.local()
         self.driver = FakeDriver(self)
@@ -69,6 +69,9 @@ class FakeContext:
 
     def pop(self) -> None:
         self._cuda.stack().pop()
+
+    def detach(self) -> None:
+        self._cuda.detached += 1
 
 
 class FakeDevice:

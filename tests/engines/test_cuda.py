@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import gc
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -33,6 +34,14 @@ def test_a_gpu_is_opened_once_and_leaves_no_context_behind(cuda: FakeCuda) -> No
     assert (gpu.name, gpu.capability, gpu.version) == ("Fake H200", (9, 0), 13000)
     assert open_gpu() is gpu
     assert not cuda.stack()
+
+
+def test_the_context_is_given_back_by_hand(cuda: FakeCuda) -> None:
+    open_gpu()
+    assert cuda.detached == 0
+    open_gpu.cache_clear()
+    gc.collect()
+    assert cuda.detached == 1
 
 
 def test_a_gpu_that_is_not_there_is_named(cuda: FakeCuda) -> None:

@@ -10,40 +10,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from aiortc import RTCPeerConnection
-from aiortc.codecs import depayload, is_rtx
 from aiortc.exceptions import InvalidStateError
 from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack, StreamStatistics
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
-from aiortc.rtp import (
-    RTCP_PSFB_APP,
-    RTCP_PSFB_PLI,
-    RTCP_RTPFB_NACK,
-    AnyRtcpPacket,
-    RtcpPsfbPacket,
-    RtcpReceiverInfo,
-    RtcpRrPacket,
-    RtcpRtpfbPacket,
-    RtcpSrPacket,
-    RtpPacket,
-    pack_remb_fci,
-)
+from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
 from aiortc.stats import RTCStatsReport
 
 from monitor.clock import CallClock, ntp_seconds
 from monitor.tap.config import TapConfig
 from monitor.tap.decode import DecodeLoop, Encoded
 from monitor.tap.headers import is_key
+from monitor.tap.receiver import feedback
+from monitor.tap.receiver.codec import Codec
 from monitor.tap.receiver.direct import Direct
 from monitor.tap.receiver.estimate import Estimate
 from monitor.tap.receiver.guards import CappedRouter, CappedSession, SourceFilter
-from monitor.tap.receiver.packet import Packet, vp8
+from monitor.tap.receiver.packet import Packet
 from monitor.tap.receiver.stream import Stream
 from monitor.tap.recent import Recent
 from monitor.types import TrackKind
@@ -86,7 +73,7 @@ class TapReceiver:
         self._transport: RTCDtlsTransport = original.transport
         self._rtcp_ssrc: int = transceiver.sender._ssrc
         self._config, self._clock, self._decode = config, clock, decode
-        self._codecs: dict[int, _Codec] = {}
+        self._codecs: dict[int, Codec] = {}
         self._send_time = 0
         self._rtx: dict[int, int] = {}
         self._streams: Recent[int, StreamStatistics] = Recent(config.max_ssrc)
@@ -98,7 +85,7 @@ class TapReceiver:
         self._reported = 0.0
         self._estimate = Estimate()
         self._sending: set[asyncio.Task[None]] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
         self._paused = False
 
@@ -143,23 +130,22 @@ class TapReceiver:
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Begin, once ICE and DTLS are through."""
-        if self._task is not None or self._stopped:
+        if self._timer is not None or self._stopped:
             return
-        self._codecs = {c.payloadType: _Codec.of(c) for c in parameters.codecs if c.payloadType is not None}
+        self._codecs = {c.payloadType: Codec.of(c) for c in parameters.codecs if c.payloadType is not None}
         self._send_time = next((e.id for e in parameters.headerExtensions if e.uri == SEND_TIME), 0)
         for encoding in parameters.encodings:
             if encoding.rtx and encoding.rtx.ssrc is not None and encoding.ssrc is not None:
                 self._rtx[encoding.rtx.ssrc] = encoding.ssrc
         self._transport._register_rtp_receiver(self, parameters)
-        self._task = asyncio.create_task(self._repair_forever())
+        self._again()
 
     async def stop(self) -> None:
-        """End; waits for nothing but its own timer."""
+        """End; waits for nothing."""
         self._stopped = True
         self._transport._unregister_rtp_receiver(self)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _set_rtcp_ssrc(self, ssrc: int) -> None:
         self._rtcp_ssrc = ssrc
@@ -233,7 +219,7 @@ class TapReceiver:
         self.require_key()
         return self._stream
 
-    def _assemble(self, stream: Stream, packet: Packet, codec: _Codec, now: float) -> None:
+    def _assemble(self, stream: Stream, packet: Packet, codec: Codec, now: float) -> None:
         if stream.nack is not None and stream.nack.add(packet):  # type: ignore[arg-type]
             self._send_nack(stream)
         data = codec.depayload(packet.payload) if packet.payload else b""
@@ -245,7 +231,7 @@ class TapReceiver:
         if self._needs_key:
             self._send_pli(stream, now)
 
-    def _deliver(self, stream: Stream, timestamp: int, data: bytes, codec: _Codec, now: float) -> None:
+    def _deliver(self, stream: Stream, timestamp: int, data: bytes, codec: Codec, now: float) -> None:
         if not data:
             return
         if self._needs_key:
@@ -258,10 +244,13 @@ class TapReceiver:
         if not self._decode.submit(Encoded(self.kind, codec.name, data, media, arrival)):
             self.require_key()
 
-    async def _repair_forever(self) -> None:
-        while True:
-            await asyncio.sleep(self._config.repair_seconds)
-            self._repair(time.monotonic())
+    def _tick(self) -> None:
+        # Before the work: whatever happens there, the next one comes.
+        self._again()
+        self._repair(time.monotonic())
+
+    def _again(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._config.repair_seconds, self._tick)
 
     def _repair(self, now: float) -> None:
         """Ask again for what is missing, and give it up when it has been missing for too long."""
@@ -284,43 +273,26 @@ class TapReceiver:
         lost = stream.missing()
         if lost:
             self.stats.nacks += 1
-            packet = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._rtcp_ssrc, media_ssrc=stream.ssrc)
-            packet.lost = lost
-            self._send(packet)
+            self._send(feedback.nack(self._rtcp_ssrc, stream.ssrc, lost))
 
     def _send_pli(self, stream: Stream, now: float) -> None:
-        """Ask for a key frame, no more often than `keyframe_seconds` (RFC 4585 section 6.3.1)."""
+        """Ask for a key frame, no more often than `keyframe_seconds`."""
         if now - self._asked >= self._config.keyframe_seconds:
             self._asked = now
             self.stats.plis += 1
-            self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._rtcp_ssrc, media_ssrc=stream.ssrc))
+            self._send(feedback.picture_loss(self._rtcp_ssrc, stream.ssrc))
 
     def _send_report(self, now: float) -> None:
-        """Send a receiver report (RFC 3550 section 6.4.2)."""
-        reports = []
-        for ssrc, counted in self._streams.entries.items():
-            last, at = self._reports.entries.get(ssrc, (0, now))
-            reports.append(
-                RtcpReceiverInfo(
-                    ssrc=ssrc,
-                    fraction_lost=counted.fraction_lost,
-                    packets_lost=counted.packets_lost,
-                    highest_sequence=counted.max_seq or 0,
-                    jitter=counted.jitter,
-                    lsr=last,
-                    dlsr=min(int((now - at) * 65536), 0xFFFFFFFF),
-                )
-            )
-        if reports:
-            self._send(RtcpRrPacket(ssrc=self._rtcp_ssrc, reports=reports))
+        report = feedback.receiver_report(self._rtcp_ssrc, self._streams.entries, self._reports.entries, now)
+        if report is not None:
+            self._send(report)
 
     def _tell_bandwidth(self, packet: Packet, now: float) -> None:
-        """Tell the sender what bandwidth there seems to be (REMB), from its absolute send times."""
+        """Tell the sender what bandwidth there seems to be, from its absolute send times."""
         sent = packet.send_time(self._send_time)
         bitrate = self._estimate.add(sent, packet.size, now) if sent is not None else None
         if bitrate is not None:
-            fci = pack_remb_fci(bitrate, [packet.ssrc])
-            self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._rtcp_ssrc, media_ssrc=0, fci=fci))
+            self._send(feedback.bandwidth(self._rtcp_ssrc, packet.ssrc, bitrate))
 
     def _send(self, packet: AnyRtcpPacket) -> None:
         """Send when the event loop comes to it; there is at most one for each packet that came, and a few a second."""
@@ -331,22 +303,6 @@ class TapReceiver:
     async def _sent(self, data: bytes) -> None:
         with contextlib.suppress(ConnectionError):
             await self._transport._send_rtp(data)
-
-
-@dataclass(frozen=True, slots=True)
-class _Codec:
-    """What each packet is asked of its codec; `repairs` is the payload type that a retransmission stands for."""
-
-    name: str
-    rate: int
-    depayload: Callable[[bytes], bytes]
-    repairs: int | None = None
-
-    @classmethod
-    def of(cls, codec: RTCRtpCodecParameters) -> _Codec:
-        repairs = int(str(codec.parameters["apt"])) if is_rtx(codec) else None
-        strip = vp8 if codec.name == "VP8" else partial(depayload, codec)
-        return cls(codec.name, codec.clockRate, strip, repairs)
 
 
 def install(pc: RTCPeerConnection, config: TapConfig, clock: CallClock, decode: DecodeLoop) -> tuple[TapReceiver, ...]:

@@ -97,11 +97,9 @@ class SourceFilter:
         receive = protocol.datagram_received
 
         def filtered(data: bytes | str, addr: tuple[Any, ...]) -> None:
-            if (
-                isinstance(data, bytes)
-                and self.admits(protocol, data, addr)
-                and not (is_media(data) and self._media(data))
-            ):
+            if not isinstance(data, bytes) or not self.admits(protocol, data, addr):
+                return
+            if not (is_media(data) and self._media(data)):
                 receive(data, addr)
 
         protocol.datagram_received = filtered  # type: ignore[method-assign]
@@ -112,7 +110,7 @@ class SourceFilter:
             return self._admits_check((addr[0], addr[1]))
         if self.paused and is_media(data) and int.from_bytes(data[2:4], "big") % PAUSED_STRIDE:
             return False
-        if not self._validated(protocol, (addr[0], addr[1])):
+        if not self._validated(protocol, addr if len(addr) == 2 else (addr[0], addr[1])):
             self.refused += 1
             return False
         if self._connection._queue.qsize() >= MAX_DATAGRAMS:

@@ -1,4 +1,4 @@
-"""An RTP packet as far as it is needed here, read in one pass. Pure; no input makes it raise but a bad VP8 payload."""
+"""An RTP packet as far as it is needed here, read in one pass. Pure; no input makes it raise."""
 
 from __future__ import annotations
 
@@ -64,16 +64,3 @@ def read(data: bytes) -> Packet | None:
     if at > end or (first & 0x20 and end == total):
         return None
     return Packet(second & 127, sequence, timestamp, ssrc, data[at:end], total - at, profile, extension)
-
-
-def vp8(payload: bytes) -> bytes:
-    """Strip the payload descriptor of VP8 (RFC 7741 section 4.2); raises `ValueError` when it is cut off."""
-    at = 1
-    if payload and payload[0] & 0x80:
-        flags, at = payload[1] if len(payload) > 1 else 0, 2
-        if flags & 0x80:
-            at += 2 if len(payload) > at and payload[at] & 0x80 else 1
-        at += bool(flags & 0x40) + bool(flags & 0x30)
-    if len(payload) < at:
-        raise ValueError("a VP8 payload descriptor is cut off")
-    return payload[at:]

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.tap.receiver import SEND_TIME
-from monitor.tap.receiver.packet import Packet, read, vp8
+from monitor.tap.receiver.codec import vp8
+from monitor.tap.receiver.packet import Packet, read
 
 EXTENSIONS = HeaderExtensionsMap()
 EXTENSIONS.configure(

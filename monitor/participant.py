@@ -1,7 +1,7 @@
 """One participant's live loop: media off the source, in batches, through a session in a thread, a report each hop.
 
-Two small tasks on the event loop and at most one job in the pool: the order of the items is kept and a slow
-session only makes its own source drop. Whatever a session raises, the participant is shown as inconclusive,
+At most one job in the pool, which also decodes where the source leaves that to it: the order of the items is kept and a
+slow session only makes its own source drop. Whatever a session raises, the participant is shown as inconclusive,
 gets a fresh session a few times, and nobody else notices. One who is paused costs a decision a hop, and no media.
 """
 
@@ -23,7 +23,7 @@ from monitor.alerts.wire import Message, state_message
 from monitor.metrics import Metrics
 from monitor.report import HopReport, ParticipantKey
 from monitor.shedding import Reading
-from monitor.tap.source import Source
+from monitor.tap.source import Pulled, Source
 from monitor.types import AudioBlock, ClockState, MediaItem, Reason, TrackFault, Verdict, VideoFrame
 
 BATCH = 16
@@ -102,9 +102,11 @@ class Participant:
         self._hop = hop_seconds
         self._clock = clock
         self._tracker = FindingTracker(key)
+        self._pulled = source if isinstance(source, Pulled) else None
         self._waiting: list[MediaItem] = []
         self._room = asyncio.Event()
         self._full = asyncio.Event()
+        self._more = False
         self._restarts = 0
         self._dropped = 0
         self._told = clock()
@@ -168,11 +170,12 @@ class Participant:
         return told
 
     async def _run(self, left: Callable[[], None]) -> None:
-        feeder = asyncio.create_task(self._feed(), name="feeder")
+        feeder = None if self._pulled else asyncio.create_task(self._feed(), name="feeder")
         try:
             await self._pump(feeder)
         finally:
-            feeder.cancel()
+            if feeder is not None:
+                feeder.cancel()
             await self._close_source()
             left()
             # A session URL may outlive its participant; its buffers must not.
@@ -193,11 +196,13 @@ class Participant:
         finally:
             self._full.set()
 
-    async def _pump(self, feeder: asyncio.Task[None]) -> None:
-        while not feeder.done() or self._waiting:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._hop / 4 if self.paused else min(BEAT, self._hop / 4))
-            batch, self._waiting = self._waiting, []
+    async def _pump(self, feeder: asyncio.Task[None] | None) -> None:
+        while not self._over(feeder):
+            if not self._more:
+                with contextlib.suppress(TimeoutError):
+                    beat = self._hop / 4 if self.paused else min(BEAT, self._hop / 4)
+                    await asyncio.wait_for(self._full.wait(), beat)
+            batch, self._waiting, self._more = self._waiting, [], False
             self._full.clear()
             self._room.set()
             now = self._clock()
@@ -208,6 +213,11 @@ class Participant:
                 await self._work(self._session, [*batch, *self._overload(now)], now)
             elif now - self._told >= self._hop:
                 self._say_inconclusive(FAILED)
+
+    def _over(self, feeder: asyncio.Task[None] | None) -> bool:
+        if feeder is None:
+            return self._pulled is None or self._pulled.ended
+        return feeder.done() and not self._waiting
 
     async def _rest(self, session: SessionLike, now: float) -> None:
         """Say that nobody looked. Not in the pool: it is next to nothing, and must not wait behind those who look."""
@@ -230,14 +240,16 @@ class Participant:
 
     async def _work(self, session: SessionLike, batch: list[MediaItem], now: float) -> None:
         loop = asyncio.get_running_loop()
-        self._fare.begun(batch)
+        self._fare.begun(batch, self._pulled.oldest if self._pulled else None)
+        step = _Step(session, self._pulled, now, self._clock)
         try:
-            report, decided, seconds = await loop.run_in_executor(self._pool, _step, session, batch, now, self._clock)
+            report, decided, seconds = await loop.run_in_executor(self._pool, step, batch)
         except Exception:
             await self._recover()
             return
         finally:
             self._fare.done(batch)
+        self._more = step.more
         self._metrics.step.observe(seconds)
         self._transit = _transit(batch, self._transit)
         if report is not None:
@@ -322,9 +334,10 @@ class Fare:
         self._taken = 0
         self._lost = 0
 
-    def begun(self, batch: Sequence[MediaItem]) -> None:
-        """Note that a batch is about to be judged."""
-        self._in_hand = next((item.stamp.arrival for item in batch if not isinstance(item, TrackFault)), None)
+    def begun(self, batch: Sequence[MediaItem], oldest: float | None = None) -> None:
+        """Note that a batch is about to be judged, and when the oldest of it arrived, where that is known already."""
+        arrivals = (item.stamp.arrival for item in batch if not isinstance(item, TrackFault))
+        self._in_hand = oldest if oldest is not None else next(arrivals, None)
 
     def done(self, batch: Sequence[MediaItem]) -> None:
         """Note that a batch was judged."""
@@ -341,15 +354,30 @@ class Fare:
         return lag, taken, lost
 
 
-def _step(
-    session: SessionLike, batch: list[MediaItem], now: float, clock: Clock
-) -> tuple[HopReport | None, float, float]:
-    began = clock()
-    for item in batch:
-        session.push(item)
-    report = session.tick(now)
-    decided = clock()
-    return report, decided, decided - began
+@dataclass(slots=True)
+class _Step:
+    """A job in the pool: a batch through the session; what a `Pulled` source holds is decoded into it first.
+
+    `more` says afterwards whether it holds what should not wait for the next beat.
+    """
+
+    session: SessionLike
+    source: Pulled | None
+    now: float
+    clock: Clock
+    more: bool = False
+
+    def __call__(self, batch: list[MediaItem]) -> tuple[HopReport | None, float, float]:
+        began = self.clock()
+        if self.source is not None:
+            batch[:0] = self.source.take(BATCH)
+            oldest = self.source.oldest
+            self.more = oldest is not None and began - oldest > BEAT
+        for item in batch:
+            self.session.push(item)
+        report = self.session.tick(self.now)
+        decided = self.clock()
+        return report, decided, decided - began
 
 
 def _transit(batch: list[MediaItem], last: float | None) -> float | None:

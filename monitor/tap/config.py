@@ -32,8 +32,8 @@ class TapConfig:
     """Limits of one WebRTC participant.
 
     `allowed_networks` are exceptions to the denied ranges (loopback, link-local, private, multicast, metadata):
-    candidates inside them are used. `backlog_packets` bounds encoded frames waiting for the decoder, `backlog_items`
-    decoded items waiting for the reader; both drop the oldest and count.
+    candidates inside them are used. `backlog_packets` bounds the encoded frames of a track that wait to be decoded
+    and judged.
     """
 
     max_sdp_bytes: int = 32768
@@ -45,7 +45,6 @@ class TapConfig:
     repair_seconds: float = 0.1
     keyframe_seconds: float = 1.0
     backlog_packets: int = 64
-    backlog_items: int = 64
     allowed_networks: tuple[Network, ...] = ()
     ice_servers: tuple[IceServer, ...] = ()
 

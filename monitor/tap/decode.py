@@ -1,6 +1,7 @@
-"""One thread a peer that decodes what the network brought: it survives any decoder, and its backlog is bounded.
+"""What the network brought waits encoded, in a bounded backlog, for whoever judges it; any decoder is survived.
 
-Encoded packets come from the event loop, decoded items leave through `emit`, which must be callable from any thread.
+Encoded frames come from the event loop; they are decoded in the thread of the session, a few at a time, and not in a
+thread of their own: handing every picture from thread to thread cost a tenth of a participant.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from threading import Condition, Thread
+from threading import Lock
 from typing import Protocol, cast
 
 import av
@@ -83,9 +84,9 @@ def make_decoder(codec: str, max_pixels: int) -> Decoder:
 
 
 class DecodeLoop:
-    """Decodes both tracks of a peer in one thread.
+    """Decodes both tracks of a peer when it is asked to, by one thread at a time.
 
-    `failed` is called from the thread when a track needs a key frame. A full video backlog is dropped whole, because
+    `failed` is called from that thread when a track needs a key frame. A full video backlog is dropped whole, because
     the pictures after a gap are of no use; a full audio backlog loses its oldest packet.
     """
 
@@ -93,42 +94,63 @@ class DecodeLoop:
         self,
         config: TapConfig,
         clock: CallClock,
-        emit: Callable[[MediaItem], None],
         failed: Callable[[TrackKind], None],
         factory: Callable[[str, int], Decoder] = make_decoder,
     ) -> None:
-        self._config, self._clock, self._emit, self._failed, self._factory = config, clock, emit, failed, factory
+        self._config, self._clock, self._failed, self._factory = config, clock, failed, factory
         self._backlog: deque[Encoded] = deque()
         self._waiting: dict[TrackKind, int] = {"audio": 0, "video": 0}
-        self._changed = Condition()
+        self._lock = Lock()
         self._closed = False
         self._paused = False
-        self._thread: Thread | None = None
         self._decoders: dict[TrackKind, tuple[str, Decoder]] = {}
         self._cutter = AudioCutter()
         self._faults: dict[TrackKind, Reason] = {}
+        self._told: deque[TrackFault] = deque(maxlen=config.backlog_packets)
         self.dropped: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self.errors = 0
         self.decoded: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self.newest: dict[TrackKind, float] = {}
 
+    @property
+    def oldest(self) -> float | None:
+        """When what waits longest arrived, None where nothing waits."""
+        with self._lock:
+            return self._backlog[0].arrival if self._backlog else None
+
     def submit(self, encoded: Encoded) -> bool:
         """Queue a frame; never blocks. False: the backlog was full, and video must begin again with a key frame."""
-        with self._changed:
+        with self._lock:
             if self._closed or self._paused:
                 return True
             fits = self._make_room(encoded.kind)
             self._backlog.append(encoded)
             self._waiting[encoded.kind] += 1
-            self._changed.notify()
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="sidewitness-decode", daemon=True)
-                self._thread.start()
         return fits
+
+    def tell(self, fault: TrackFault) -> None:
+        """Queue a fault that is not of decoding; from any thread. Of many that nobody takes the oldest goes."""
+        self._told.append(fault)
+
+    def take(self, most: int) -> list[MediaItem]:
+        """Decode the `most` frames that have waited longest and give what they yield, and every fault."""
+        items: list[MediaItem] = []
+        for _ in range(most):
+            with self._lock:
+                if not self._backlog:
+                    break
+                encoded = self._backlog.popleft()
+                self._waiting[encoded.kind] -= 1
+            items += [*self._handle(encoded), *self._untold()]
+        return [*items, *self._untold()]
+
+    def _untold(self) -> Iterator[TrackFault]:
+        while self._told:
+            yield self._told.popleft()
 
     def pause(self, paused: bool) -> None:
         """Drop what waits and let go of the decoders, uncounted, or take frames again; never waits."""
-        with self._changed:
+        with self._lock:
             self._paused = paused
             if paused:
                 self._backlog.clear()
@@ -136,16 +158,10 @@ class DecodeLoop:
                 self._decoders = {}
 
     def close(self) -> None:
-        """Drop the backlog and end the thread after the frame in hand; never waits."""
-        with self._changed:
+        """Drop the backlog and take nothing any more; never waits."""
+        with self._lock:
             self._closed = True
             self._backlog.clear()
-            self._changed.notify()
-
-    def join(self, timeout: float) -> None:
-        """Wait for the thread; not for the event loop."""
-        if self._thread is not None:
-            self._thread.join(timeout)
 
     def _make_room(self, kind: TrackKind) -> bool:
         if self._waiting[kind] < self._config.backlog_packets:
@@ -157,32 +173,24 @@ class DecodeLoop:
         self.dropped[kind] += len(lost)
         return kind == "audio"
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._backlog and not self._closed:
-                    self._changed.wait()
-                if self._closed:
-                    return
-                encoded = self._backlog.popleft()
-                self._waiting[encoded.kind] -= 1
-            self._handle(encoded)
-
-    def _handle(self, encoded: Encoded) -> None:
+    def _handle(self, encoded: Encoded) -> list[MediaItem]:
         kind = encoded.kind
+        items: list[MediaItem] = []
         try:
-            if not self._refused(encoded):
-                for item in self._decode(encoded):
-                    self._emit(item)
-                    self._faults.pop(kind, None)
-                    self.decoded[kind] += 1
-                    self.newest[kind] = encoded.arrival
+            if self._refused(encoded):
+                return []
+            for item in self._decode(encoded):
+                items.append(item)
+                self._faults.pop(kind, None)
+                self.decoded[kind] += 1
+                self.newest[kind] = encoded.arrival
         except Exception as error:
             self.errors += 1
             if not isinstance(error, av.FFmpegError):
                 self._decoders.pop(kind, None)
             self._fault(encoded, Reason.DECODER_FAILED, f"the {kind} could not be decoded")
             self._failed(kind)
+        return items
 
     def _refused(self, encoded: Encoded) -> bool:
         size = picture_size(encoded.codec, encoded.data) if encoded.kind == "video" else None
@@ -218,4 +226,4 @@ class DecodeLoop:
         """Tell of a fault once an episode: again only after something was decoded, or when the reason changes."""
         if self._faults.get(encoded.kind) is not reason:
             self._faults[encoded.kind] = reason
-            self._emit(TrackFault(encoded.kind, reason, detail, encoded.arrival))
+            self.tell(TrackFault(encoded.kind, reason, detail, encoded.arrival))

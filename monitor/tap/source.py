@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from monitor.types import MediaItem
 
@@ -34,4 +34,29 @@ class Source(Protocol):
     @property
     def dropped(self) -> int:
         """Items dropped so far because the reader was too slow."""
+        ...
+
+
+@runtime_checkable
+class Pulled(Source, Protocol):
+    """A source that leaves the decoding to whoever judges: no picture then goes from thread to thread.
+
+    Its backlog is of encoded frames; iterating it does the same by itself.
+    """
+
+    def take(self, most: int) -> list[MediaItem]:
+        """Decode the `most` frames that have waited longest and give what they yield, with every fault; never waits.
+
+        To be called from any thread, by one at a time.
+        """
+        ...
+
+    @property
+    def oldest(self) -> float | None:
+        """When what waits longest arrived, None where nothing waits."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will come any more."""
         ...

@@ -1,12 +1,13 @@
 """One participant over WebRTC: an offer is answered, media comes out with its capture time, faults are told.
 
-The event loop does packet work only; decoding has a thread of its own and closing waits for nothing on the loop.
-Whatever happens to a peer ends in `closed`, once, with its sockets and thread released.
+The event loop does packet work only; whoever takes the media decodes them, and closing waits for nothing on the loop.
+Whatever happens to a peer ends in `closed`, once, with its sockets released.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -21,14 +22,15 @@ from monitor.clock import CallClock
 from monitor.tap.candidates import Candidate, select
 from monitor.tap.config import TapConfig
 from monitor.tap.decode import DecodeLoop, Decoder, make_decoder
-from monitor.tap.queue import DropOldestQueue
 from monitor.tap.receiver import SourceFilter, TapReceiver, guard_sources, install
 from monitor.tap.sdp import SPOKEN, Offer, SdpError, check_restart, parse_fragment, parse_offer
 from monitor.types import MediaItem, Reason, TrackFault, TrackKind
 
 _SPOKEN = ("audio/opus", "video/vp8", "video/h264", "video/rtx")
 _WATCH_SECONDS = 0.25
-_JOIN_SECONDS = 2.0
+# What is read at once by who iterates, and how long that waits for more.
+_BATCH = 16
+_BEAT = 0.02
 _UNKNOWN_PACKETS = 25
 
 
@@ -39,7 +41,6 @@ class TapStats:
     state: str
     decoded: dict[TrackKind, int]
     dropped_packets: dict[TrackKind, int]
-    dropped_items: int
     decode_errors: int
     packets: dict[TrackKind, int]
     nacks: int
@@ -58,8 +59,7 @@ class WebRtcPeer:
         self.closed = asyncio.Event()
         self.clock = CallClock()
         self._pc, self._offer, self._config = pc, offer, config
-        self._queue: DropOldestQueue[MediaItem] = DropOldestQueue(config.backlog_items)
-        self._decode = DecodeLoop(config, self.clock, self._queue.put, self._failed, factory)
+        self._decode = DecodeLoop(config, self.clock, self._failed, factory)
         self._loop = asyncio.get_running_loop()
         self._receivers: dict[TrackKind, TapReceiver] = {}
         self._filters: tuple[SourceFilter, ...] = ()
@@ -103,13 +103,32 @@ class WebRtcPeer:
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
         """Yield media and faults until the peer is closed."""
-        while (item := await self._queue.get()) is not None:
-            yield item
+        while not self.ended:
+            items = await asyncio.to_thread(self.take, _BATCH)
+            for item in items:
+                yield item
+            if not items:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.closed.wait(), _BEAT)
+
+    def take(self, most: int) -> list[MediaItem]:
+        """Decode and give what has waited longest; see `Pulled.take`."""
+        return self._decode.take(most)
+
+    @property
+    def oldest(self) -> float | None:
+        """When what waits longest arrived; see `Pulled.oldest`."""
+        return self._decode.oldest
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will come any more."""
+        return self.closed.is_set()
 
     @property
     def dropped(self) -> int:
-        """Decoded items and encoded frames dropped because somebody was too slow."""
-        return self._queue.dropped + sum(self._decode.dropped.values())
+        """Encoded frames dropped because whoever takes them was too slow."""
+        return sum(self._decode.dropped.values())
 
     @property
     def connected(self) -> bool:
@@ -124,7 +143,6 @@ class WebRtcPeer:
             state=self._pc.connectionState,
             decoded=dict(self._decode.decoded),
             dropped_packets=dict(self._decode.dropped),
-            dropped_items=self._queue.dropped,
             decode_errors=self._decode.errors,
             packets={kind: r.stats.packets for kind, r in receivers.items()},
             nacks=sum(c.nacks for c in counted),
@@ -158,9 +176,7 @@ class WebRtcPeer:
             task.cancel()
         try:
             await self._pc.close()
-            await asyncio.to_thread(self._decode.join, _JOIN_SECONDS)
         finally:
-            self._queue.close()
             self.closed.set()
 
     async def _negotiate(self) -> str:
@@ -229,17 +245,17 @@ class WebRtcPeer:
             elif kind not in self._stalled:
                 self._stalled.add(kind)
                 detail = f"no {kind} has been decoded for {self._config.stall_seconds:g} seconds"
-                self._queue.put(TrackFault(kind, Reason.MEDIA_STALLED, detail, now))
+                self._decode.tell(TrackFault(kind, Reason.MEDIA_STALLED, detail, now))
 
     def _check_payloads(self, now: float) -> None:
         for kind, receiver in self._receivers.items():
             if kind not in self._unspoken and receiver.stats.unknown_payload >= _UNKNOWN_PACKETS:
                 self._unspoken.add(kind)
                 detail = f"the {kind} comes in a codec that was not agreed on"
-                self._queue.put(TrackFault(kind, Reason.UNSUPPORTED_CODEC, detail, now))
+                self._decode.tell(TrackFault(kind, Reason.UNSUPPORTED_CODEC, detail, now))
 
     def _failed(self, kind: TrackKind) -> None:
-        """Ask for a key frame after a decoder failed; called from the decoder's thread."""
+        """Ask for a key frame after a decoder failed; called from the thread that decodes."""
         receiver = self._receivers[kind]
         try:
             self._loop.call_soon_threadsafe(receiver.require_key)

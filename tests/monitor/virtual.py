@@ -7,14 +7,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import selectors
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from typing import Any
 
-from monitor.tap.config import TapConfig
-from monitor.tap.queue import DropOldestQueue
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, VideoFrame
+
+CAPACITY = 64
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -71,29 +72,40 @@ class VirtualPool(Executor):
 
 
 class Camera:
-    """A publisher: plays `items` over and over as they were captured, into the queue of a peer, from now on."""
+    """A publisher: plays `items` over and over as captured, from now on; the oldest of 64 that wait is lost."""
 
     def __init__(self, items: Sequence[VideoFrame | AudioBlock], seconds: float) -> None:
-        self.queue: DropOldestQueue[MediaItem] = DropOldestQueue(TapConfig().backlog_items)
+        self.dropped = 0
         self.paused = False
+        self.waiting: deque[MediaItem] = deque()
+        self._ready = asyncio.Event()
+        self._closed = False
         self.sent = 0
         self._items, self._seconds = items, seconds
         self._task = asyncio.create_task(self._play())
-
-    @property
-    def dropped(self) -> int:
-        return self.queue.dropped
 
     def pause(self, paused: bool) -> None:
         self.paused = paused
 
     async def close(self) -> None:
         self._task.cancel()
-        self.queue.close()
+        self._closed = True
+        self._ready.set()
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        while (item := await self.queue.get()) is not None:
-            yield item
+        while self.waiting or not self._closed:
+            while self.waiting:
+                yield self.waiting.popleft()
+            if not self._closed:
+                self._ready.clear()
+                await self._ready.wait()
+
+    def _put(self, item: MediaItem) -> None:
+        if len(self.waiting) >= CAPACITY:
+            self.waiting.popleft()
+            self.dropped += 1
+        self.waiting.append(item)
+        self._ready.set()
 
     async def _play(self) -> None:
         loop = asyncio.get_running_loop()
@@ -103,9 +115,7 @@ class Camera:
                 media = item.stamp.capture - first
                 await asyncio.sleep(began + media - loop.time())
                 if not self.paused:
-                    self.queue.put(
-                        replace(item, stamp=Stamp(media, began + media, 0.0, ClockState.MAPPED, loop.time()))
-                    )
+                    self._put(replace(item, stamp=Stamp(media, began + media, 0.0, ClockState.MAPPED, loop.time())))
                     self.sent += 1
             first -= self._seconds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
@@ -14,7 +14,7 @@ import pytest
 
 from monitor.clock import CallClock
 from monitor.tap.config import TapConfig
-from monitor.tap.decode import DecodeLoop, Encoded, make_decoder
+from monitor.tap.decode import DecodeLoop, Decoder, Encoded, make_decoder
 from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
 
 from .clips import sound_frame
@@ -22,21 +22,15 @@ from .test_headers import encode, vp8_bomb
 
 
 class Sink:
-    """Collects items and lets a test wait for them."""
+    """Keeps what a decode loop gave when it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, decode: DecodeLoop) -> None:
+        self._decode = decode
         self.items: list[MediaItem] = []
-        self.failed: list[TrackKind] = []
-        self._changed = threading.Condition()
-
-    def emit(self, item: MediaItem) -> None:
-        with self._changed:
-            self.items.append(item)
-            self._changed.notify_all()
 
     def wait(self, kind: type[MediaItem], count: int = 1) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: sum(isinstance(i, kind) for i in self.items) >= count, 10)
+        self.items += self._decode.take(1000)
+        assert len(self.of(kind)) >= count
 
     def of(self, kind: type[MediaItem]) -> list[MediaItem]:
         return [item for item in self.items if isinstance(item, kind)]
@@ -45,15 +39,23 @@ class Sink:
         return [item.reason for item in self.items if isinstance(item, TrackFault)]
 
 
+class Loop(DecodeLoop):
+    """A decode loop that keeps which tracks wanted a key frame."""
+
+    def __init__(self, config: TapConfig, factory: Callable[[str, int], Decoder]) -> None:
+        self.failures: list[TrackKind] = []
+        super().__init__(config, CallClock(), self.failures.append, factory)
+
+
 @contextmanager
-def loop(config: TapConfig | None = None, factory: object = make_decoder) -> Iterator[tuple[DecodeLoop, Sink]]:
-    sink = Sink()
-    decode = DecodeLoop(config or TapConfig(), CallClock(), sink.emit, sink.failed.append, factory)  # type: ignore[arg-type]
+def loop(
+    config: TapConfig | None = None, factory: Callable[[str, int], Decoder] = make_decoder
+) -> Iterator[tuple[Loop, Sink]]:
+    decode = Loop(config or TapConfig(), factory)
     try:
-        yield decode, sink
+        yield decode, Sink(decode)
     finally:
         decode.close()
-        decode.join(5)
 
 
 def video(data: bytes, media: float = 0.0, codec: str = "VP8") -> Encoded:
@@ -145,7 +147,7 @@ def test_garbage_is_told_once_an_episode_and_a_key_frame_is_asked_for() -> None:
         sink.wait(TrackFault, 2)
     assert sink.reasons() == [Reason.DECODER_FAILED] * 2
     assert decode.errors == 4
-    assert sink.failed[:3] == ["video"] * 3
+    assert decode.failures[:3] == ["video"] * 3
 
 
 class Broken:
@@ -156,7 +158,7 @@ class Broken:
     def __init__(self, codec: str, max_pixels: int) -> None:
         self._inner = make_decoder(codec, max_pixels)
 
-    def decode(self, encoded: Encoded) -> object:
+    def decode(self, encoded: Encoded) -> list[av.VideoFrame] | list[av.AudioFrame]:
         Broken.count += 1
         if Broken.count <= 3:
             raise ValueError("injected")
@@ -190,12 +192,23 @@ class Gate:
         return []
 
 
-def test_a_full_backlog_drops_stale_video_whole_and_the_oldest_sound() -> None:
+@contextmanager
+def held() -> Iterator[Loop]:
+    """A loop of room for four, with a worker inside its decoder."""
     Gate.entered.clear()
     Gate.open.clear()
     with loop(TapConfig(backlog_packets=4), Gate) as (decode, _):
         decode.submit(video(b"x"))
+        worker = threading.Thread(target=decode.take, args=(1,))
+        worker.start()
         assert Gate.entered.wait(10)
+        yield decode
+        Gate.open.set()
+        worker.join(10)
+
+
+def test_a_full_backlog_drops_stale_video_whole_and_the_oldest_sound() -> None:
+    with held() as decode:
         fits = [decode.submit(video(b"x")) for _ in range(6)]
         assert fits == [True] * 4 + [False, True]
         fits = [decode.submit(Encoded("audio", "opus", b"x", 0.0, 0.0)) for _ in range(6)]
@@ -203,15 +216,35 @@ def test_a_full_backlog_drops_stale_video_whole_and_the_oldest_sound() -> None:
         assert decode.dropped == {"video": 4, "audio": 2}
         decode.close()
         assert decode.submit(video(b"x"))
-        Gate.open.set()
     assert decode.dropped == {"video": 4, "audio": 2}
+
+
+def test_a_batch_is_what_has_waited_longest_and_what_is_left_says_since_when() -> None:
+    with loop() as (decode, _):
+        for n, data in enumerate(opus(20)):
+            decode.submit(Encoded("audio", "opus", data, n * 0.02, 5.0 + n * 0.02))
+        first = decode.take(8)
+        assert decode.oldest == pytest.approx(5.16)
+        rest = decode.take(100)
+        assert decode.oldest is None
+    times = [item.stamp.arrival for item in (*first, *rest) if isinstance(item, AudioBlock)]
+    assert times == sorted(times)
+    assert max(item.stamp.arrival for item in first if isinstance(item, AudioBlock)) < 5.16
+
+
+def test_faults_of_others_keep_their_order_and_the_oldest_go() -> None:
+    with loop(TapConfig(backlog_packets=3)) as (decode, _):
+        for n in range(5):
+            decode.tell(TrackFault("audio", Reason.MEDIA_STALLED, "", float(n)))
+        assert [item.arrival for item in decode.take(1) if isinstance(item, TrackFault)] == [2.0, 3.0, 4.0]
+        assert decode.take(1) == []
 
 
 def test_a_paused_loop_takes_nothing_counts_nothing_and_goes_on() -> None:
     good = encode("libvpx", (320, 240), 3)
     made: list[str] = []
 
-    def factory(codec: str, max_pixels: int) -> object:
+    def factory(codec: str, max_pixels: int) -> Decoder:
         made.append(codec)
         return make_decoder(codec, max_pixels)
 
@@ -230,21 +263,16 @@ def test_a_paused_loop_takes_nothing_counts_nothing_and_goes_on() -> None:
 
 
 def test_a_pause_drops_what_waits() -> None:
-    Gate.entered.clear()
-    Gate.open.clear()
-    with loop(TapConfig(backlog_packets=4), Gate) as (decode, _):
-        decode.submit(video(b"x"))
-        assert Gate.entered.wait(10)
+    with held() as decode:
         assert all(decode.submit(video(b"x")) for _ in range(4))
         decode.pause(True)
         decode.pause(False)
         assert all(decode.submit(video(b"x")) for _ in range(4))
-        Gate.open.set()
     assert decode.dropped["video"] == 0
 
 
 def test_a_loop_that_never_ran_closes() -> None:
-    with loop() as (decode, sink):
+    with loop() as (decode, _):
         decode.close()
         decode.close()
-    assert sink.items == []
+        assert decode.take(10) == []

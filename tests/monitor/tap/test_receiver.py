@@ -60,7 +60,7 @@ class Kept(DecodeLoop):
     """A decode loop that keeps what it is given; `fits` is its answer."""
 
     def __init__(self) -> None:
-        super().__init__(TapConfig(), CallClock(), lambda item: None, lambda kind: None)
+        super().__init__(TapConfig(), CallClock(), lambda kind: None)
         self.given: list[Encoded] = []
         self.fits = True
 

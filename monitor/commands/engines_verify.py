@@ -35,6 +35,10 @@ def command(
     ] = None,
     speed: Annotated[bool, typer.Option("--speed", help="Time the engine by batch as well.")] = False,
     models: Models = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Packs that ONNX Runtime runs instead, for models of another precision."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Hold an engine against ONNX Runtime on every model pack.
@@ -53,11 +57,12 @@ def command(
     from monitor.parity_clips import read_cases
 
     folder, err = models or MODELS, Console(stderr=True)
+    reference = against or folder
     names = names_in(folder)
     cases = read_cases(clips) if clips else []
-    rows, speeds = _packs(names, engine, folder, scored=bool(cases), speed=speed)
+    rows, speeds = _packs(names, engine, folder, reference, scored=bool(cases), speed=speed)
     able = all(row["loads"] for row in rows)
-    drift = _scores(cases, engine, folder, err) if cases and able else None
+    drift = _scores(cases, engine, folder, reference, err) if cases and able else None
     problems = drift.problems() if drift else []
     if as_json:
         _print_json(engine, rows, drift, problems, speeds)
@@ -68,16 +73,20 @@ def command(
     return 0 if all(row["ok"] for row in rows) and not problems else 1
 
 
-def _packs(names: list[str], engine: EngineName, folder: Path, scored: bool, speed: bool) -> tuple[Rows, Rows]:
+def _packs(
+    names: list[str], engine: EngineName, folder: Path, against: Path, scored: bool, speed: bool
+) -> tuple[Rows, Rows]:
     rows, speeds = [], list[dict[str, Any]]()
     for name in names:
-        row, built = _compare(name, engine, folder, scored)
+        row, built = _compare(name, engine, folder, against, scored)
         rows.append(row)
         speeds += _speeds(built) if speed and built is not None else []
     return rows, speeds
 
 
-def _compare(name: str, engine: EngineName, folder: Path, scored: bool) -> tuple[dict[str, Any], Engine | None]:
+def _compare(
+    name: str, engine: EngineName, folder: Path, against: Path, scored: bool
+) -> tuple[dict[str, Any], Engine | None]:
     """Compare the tensors of one pack; the engine comes back where it runs the pack."""
     from engines.base import EngineError, zeros
     from engines.load import load_engine
@@ -86,7 +95,7 @@ def _compare(name: str, engine: EngineName, folder: Path, scored: bool) -> tuple
     row = {"name": name, "ok": False, "loads": False, "largest difference": None, "detail": ""}
     try:
         # With `wait` nothing stands in for an engine that is still being built.
-        reference, other = load_engine(name, REFERENCE, folder), load_engine(name, engine, folder, wait=True)
+        reference, other = load_engine(name, REFERENCE, against), load_engine(name, engine, folder, wait=True)
         inputs = (zeros(reference.manifest), *(seeded(reference.manifest, batch) for batch in COMPARED))
         found = max(max(differences(reference, other, batch).values()) for batch in inputs)
     except EngineError as error:
@@ -115,7 +124,7 @@ def _speeds(engine: Engine) -> list[dict[str, Any]]:
     ]
 
 
-def _scores(cases: list[Case], engine: EngineName, folder: Path, err: Console) -> ScoreDrift:
+def _scores(cases: list[Case], engine: EngineName, folder: Path, against: Path, err: Console) -> ScoreDrift:
     from rich.progress import Progress
 
     from engines.load import load_engine
@@ -127,7 +136,7 @@ def _scores(cases: list[Case], engine: EngineName, folder: Path, err: Console) -
     with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("judging clips with both engines", total=len(whom) + 2 * len(cases))
         done = partial(progress.advance, task)
-        models = load_models(REFERENCE, folder)
+        models = load_models(REFERENCE, against)
         known = references(cases, models, done)
         want = judge_cases(cases, models, known, done)
         models = load_models(engine, folder, load=partial(load_engine, wait=True))

@@ -15,6 +15,9 @@ from typing import Annotated, Final
 
 import typer
 
+# Read when numpy is imported. Who judges several at once has threads of their own: more of them would take turns.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from monitor.commands import bench, doctor, engines, enroll, evaluate, identities, scan, serve, train
 
 DONE: Final = 0

@@ -7,10 +7,11 @@ from typing import Literal, get_args
 
 from engines.base import MODELS, Engine, EngineError, ModelPack, load_pack
 
-EngineName = Literal["openvino", "onnx", "tensorrt", "pytorch"]
+EngineName = Literal["openvino", "openvino-bf16", "onnx", "tensorrt", "pytorch"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 INSTALL = {
     "openvino": "reinstall sidewitness",
+    "openvino-bf16": "reinstall sidewitness",
     "onnx": "reinstall sidewitness",
     "tensorrt": "install `sidewitness[tensorrt]` on a machine with an NVIDIA GPU, or choose the engine openvino",
     "pytorch": "install `sidewitness[pytorch]`, or choose the engine openvino",
@@ -55,7 +56,7 @@ def _build(pack: ModelPack, engine: EngineName, wait: bool = False) -> Engine:
             return TorchEngine(pack)
         from engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(pack)
+        return OpenVinoEngine(pack, bf16=engine == "openvino-bf16")
     except ImportError as error:
         raise EngineError(f"the engine {engine} cannot be imported ({error}): {INSTALL[engine]}") from None
 

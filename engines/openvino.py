@@ -3,6 +3,7 @@
 The shape of a live call, one item of the manifest's `example_length`, is compiled with its sizes fixed, which runs it
 in a fifth to a half less time than free sizes do; so are eight such items, which is what light encoders gain most from
 together, when they first come. A graph with free sizes is compiled when another shape first comes.
+bfloat16 is for those packs alone whose manifest says that they passed the parity gate with it (ADR 24).
 With one thread OpenVINO 2026.4 swallows the errors of its own shape inference and reads past its buffers (with two
 threads it raises them), so a length that has not been seen before is tried on the uncompiled model first.
 """
@@ -36,15 +37,24 @@ CONFIG = {
     "PERFORMANCE_HINT": "LATENCY",
 }
 
+# What `preprocessing.precision` of a manifest says of a pack whose scores stay the same in it.
+BF16 = "bf16"
 TOGETHER = 8
 Sizes = tuple[tuple[int, ...], ...]
 
 
 class OpenVinoEngine:
-    """Runs a pack in OpenVINO; each thread has infer requests of its own, which makes `run` thread-safe."""
+    """Runs a pack in OpenVINO; each thread has infer requests of its own, which makes `run` thread-safe.
 
-    def __init__(self, pack: ModelPack) -> None:
+    With `bf16` a pack whose manifest allows it computes in bfloat16, every other in float32 as without.
+    """
+
+    def __init__(self, pack: ModelPack, bf16: bool = False) -> None:
         self._pack, self._manifest = pack, pack.manifest
+        if bf16 and not has_bf16():
+            raise EngineError("this CPU has no bfloat16: choose the engine openvino")
+        low = bf16 and pack.manifest.preprocessing.get("precision") == BF16
+        self._config = {**CONFIG, "INFERENCE_PRECISION_HINT": BF16} if low else CONFIG
         self._inputs = [spec.name for spec in pack.manifest.inputs]
         self._outputs = [spec.name for spec in pack.manifest.outputs]
         self._local = threading.local()
@@ -130,7 +140,7 @@ class OpenVinoEngine:
 
     def _compile(self, model: Any) -> Any:
         try:
-            return _core().compile_model(model, "CPU", CONFIG)
+            return _core().compile_model(model, "CPU", self._config)
         except Exception as error:
             raise self._refusal(error) from None
 
@@ -154,6 +164,11 @@ class _Bound:
             np.copyto(self._inputs[name], value)
         self._request.infer(share_outputs=True)
         return {name: value.copy() for name, value in self._outputs.items()}
+
+
+def has_bf16() -> bool:
+    """Tell whether this CPU computes in bfloat16 (AVX-512 BF16 or AMX): elsewhere OpenVINO would only pretend to."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 @functools.cache

@@ -77,6 +77,8 @@ def convert(file: Path | None, out: Path) -> Path:
             "size": SIZE,
             "fit": "similarity of five points onto dlib's mean face with a padding of 0.25 (monitor.face.aligned)",
             "distance": "Euclidean, between embeddings, which have unit length",
+            # Held against the parity gate (docs/engines.md); another file of the same layout is not.
+            **({"precision": "bf16"} if known else {}),
         },
         "recipe": {"script": "engines/convert/dlib_face.py", "opset": OPSET, "file_sha256": digest},
     }

@@ -15,8 +15,8 @@ from onnx import TensorProto
 from engines.base import MODELS, Engine, EngineError, InputError, ModelPackError, TensorSpec, load_pack, zeros
 from engines.load import EngineName, load_engine, pack_names
 from engines.onnx import OnnxEngine
-from engines.openvino import OpenVinoEngine
-from engines.parity import TOLERANCE, differences, distance, seeded
+from engines.openvino import OpenVinoEngine, has_bf16
+from engines.parity import COARSE, TOLERANCE, differences, distance, seeded
 from tests.engines import packs
 
 NAMES: list[EngineName] = ["openvino", "onnx"]
@@ -142,6 +142,23 @@ def test_openvino_agrees_with_onnx_runtime(pack: str) -> None:
         assert max(found.values()) < TOLERANCE / 100
 
 
+def test_bfloat16_is_for_packs_that_passed_the_gate_with_it() -> None:
+    if not has_bf16():
+        pytest.skip("this CPU has no bfloat16")
+    for pack, allowed in (("face_artefacts", True), ("face_landmarks", False)):
+        full, low = load_engine(pack, "openvino"), load_engine(pack, "openvino-bf16")
+        inputs = seeded(full.manifest)
+        moved = max(differences(full, low, inputs).values())
+        assert (TOLERANCE < moved < COARSE) if allowed else moved == 0.0
+
+
+def test_a_cpu_without_bfloat16_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engines.openvino.has_bf16", lambda: False)
+    with pytest.raises(EngineError, match="this CPU has no bfloat16: choose the engine openvino"):
+        load_engine("face_artefacts", "openvino-bf16")
+    assert load_engine("persona_tokens", "openvino-bf16").manifest.name == "persona_tokens"
+
+
 def test_seeded_inputs_are_repeatable_and_in_range() -> None:
     manifest = load_pack(MODELS / "face_landmarks").manifest
     one, two, three = seeded(manifest, 2, 7), seeded(manifest, 2, 7), seeded(manifest, 2, 8)
@@ -168,7 +185,7 @@ def test_an_engine_built_by_hand_warms_up(tmp_path: Path, build: Callable[..., E
 
 
 def test_an_unknown_engine_is_named() -> None:
-    with pytest.raises(EngineError, match="unknown engine 'cuda': use one of openvino, onnx"):
+    with pytest.raises(EngineError, match="unknown engine 'cuda': use one of openvino, openvino-bf16, onnx"):
         load_engine("face_detector", "cuda")  # type: ignore[arg-type]
 
 

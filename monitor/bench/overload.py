@@ -21,7 +21,7 @@ LEAST_SECONDS = 30.0
 BEFORE_SECONDS = 6.0
 # What the sidecar needs to notice, to shed and to find its balance is not part of the span.
 BALANCE_SECONDS = 10.0
-RECOVERY_SECONDS = 15.0
+RECOVERY_SECONDS = 20.0
 LAST_SECONDS = 4.0
 FAILURES = "session_failures_total"
 # Of what is said of a participant in the span.
@@ -33,8 +33,8 @@ class Overload:
     """What happened at twice `sustainable`; ages in seconds, memory in megabytes a participant.
 
     `shed` said "overloaded" nearly always, `kept` nearly never, `between` are the others; numbers are those of joining.
-    Of the `silent` nothing was said. `recovered` are those of the first half who were judged again once the second had
-    been gone for `recovery_seconds`.
+    `sheds` is how often somebody was shed in the span, after the balance was found. Of the `silent` nothing was said.
+    `recovered` are those of the first half who were judged again once the second had been gone for `recovery_seconds`.
     """
 
     sustainable: int
@@ -49,6 +49,7 @@ class Overload:
     silent: tuple[int, ...]
     scored: float
     dropped: int
+    sheds: int
     failures: int
     cores: float
     growth_mb: float
@@ -107,6 +108,7 @@ def describe(before: Span, span: Span, after: Span, sustainable: int, refused: i
         silent,
         sum(span.told.scored.values()) / max(span.told.hops, 1),
         span.counted("media_items_dropped_total"),
+        span.counted("sheds_total"),
         round(after.after.value(FAILURES) - before.before.value(FAILURES)),
         span.used.process / span.seconds,
         growth([size for _, size in span.memory]) / max(admitted, 1),

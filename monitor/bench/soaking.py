@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from engines.base import EngineError
 from monitor.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
 from monitor.bench.enrolling import enrolled, state_of
 from monitor.bench.parties import Place, Tell
@@ -201,9 +202,12 @@ def main() -> int:
     parser.add_argument("engine")
     parser.add_argument("identity", nargs="?")
     asked = parser.parse_args()
-    for event in soak_here(asked.stream, asked.minutes, asked.engine, asked.identity):
-        sys.stdout.write(json.dumps(event) + "\n")
-        sys.stdout.flush()
+    try:
+        for event in soak_here(asked.stream, asked.minutes, asked.engine, asked.identity):
+            sys.stdout.write(json.dumps(event) + "\n")
+            sys.stdout.flush()
+    except EngineError as error:
+        raise SystemExit(f"error: {error}") from None
     return 0
 
 

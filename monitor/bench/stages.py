@@ -31,7 +31,7 @@ class Timer:
 
     on: bool = True
     samples: list[float] = field(default_factory=list)
-    clock: Callable[[], float] = time.perf_counter
+    clock: Callable[[], float] = time.thread_time
 
     def __call__(self, work: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a callable."""

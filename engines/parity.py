@@ -77,13 +77,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far an engine may drift; verdicts and abstentions may not change at all.
+    """How far an engine may drift; no detector may fall silent or speak up.
 
-    `shift` is of one case's score and `mean_shift` of all scores on average, as shares of the standard deviation of the
-    reference's scores over the cases; `auc` of the area under the ROC curve; `p_value` of one case's p-value.
-    `docs/engines.md` argues each.
+    `flips` is the share of cases whose verdict changes, at most; `shift` is of one case's score and `mean_shift` of all
+    scores on average, as shares of the standard deviation of the reference's scores over the cases; `auc` is of the
+    area under the ROC curve and `p_value` of one case's p-value. `docs/engines.md` argues each.
     """
 
+    flips: float = 0.05
     shift: float = 0.15
     mean_shift: float = 0.03
     auc: float = 0.02
@@ -140,10 +141,16 @@ class ScoreDrift:
     flips: tuple[tuple[str, str, str], ...]
     detectors: tuple[DetectorDrift, ...]
 
+    @property
+    def turns(self) -> list[str]:
+        """Say which verdicts changed, a line each."""
+        return [f"the verdict on {case} turns from {was} to {now}" for case, was, now in self.flips]
+
     def problems(self, limits: Limits | None = None) -> list[str]:
         """Say why the engine does not pass, a line each; nothing where it does."""
-        turned = [f"the verdict on {case} turns from {was} to {now}" for case, was, now in self.flips]
-        return turned + [line for each in self.detectors for line in each.problems(limits or Limits())]
+        limits = limits or Limits()
+        many = len(self.flips) > limits.flips * self.cases
+        return (self.turns if many else []) + [line for each in self.detectors for line in each.problems(limits)]
 
 
 def score_drift(reference: Sequence[Judged], other: Sequence[Judged]) -> ScoreDrift:

@@ -148,7 +148,7 @@ def _print(engine: EngineName, rows: Rows, drift: ScoreDrift | None, problems: l
     if drift:
         typer.echo()
         show(f"{engine} against {REFERENCE}: {drift.cases} clips", _DRIFT, _drift_rows(drift))
-        typer.echo("\n".join(problems) or "no verdict changed, and every score is within the limits")
+        typer.echo("\n".join(problems or [*drift.turns, "every score is within the limits"]))
     if speeds:
         typer.echo()
         show(f"{engine}: one caller", ("name", "batch", "p50 ms", "p95 ms", "items a second"), speeds)
@@ -181,5 +181,6 @@ def _print_json(engine: EngineName, rows: Rows, drift: ScoreDrift | None, proble
     scores = None
     if drift:
         detectors = plain([{key.lower(): value for key, value in row.items()} for row in _drift_rows(drift)])
-        scores = {"ok": not problems, "cases": drift.cases, "detectors": detectors, "problems": problems}
+        told = {"ok": not problems, "cases": drift.cases, "detectors": detectors}
+        scores = {**told, "verdicts": drift.turns, "problems": problems}
     typer.echo(json.dumps({"engine": engine, "packs": plain(rows), "scores": scores, "speed": plain(speeds)}))

@@ -33,6 +33,9 @@ from monitor.bench.speeds import Speeds
 from monitor.bench.stages import Stage, face_milliseconds
 
 BUSY = 0.1
+# Of the load average, which is slow to fall and counts what waits.
+LOADED = 0.25
+DOUBT = "conclude nothing from this run, repeat it on an idle machine"
 LATE = 0.1
 LEAST_RATE = 28.0
 DETECTORS = ("synchrony", "pairwise", "persona")
@@ -145,10 +148,7 @@ def live_notes(live: Live, cores: int) -> list[str]:
 
 def busy(others: float, cores: int) -> str:
     """Say that other processes were at work."""
-    return (
-        f"Other processes took {others:.2f} of {cores} cores meanwhile: "
-        "conclude nothing from this run, repeat it on an idle machine."
-    )
+    return f"Other processes took {others:.2f} of {cores} cores meanwhile: {DOUBT}."
 
 
 def capacity_rows(found: Capacity) -> list[Row]:

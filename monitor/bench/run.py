@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from engines.load import ENGINES, EngineName
 from monitor.bench import capacity, comparing, enrolling, live, moving, overload, scanning, soaking, speeds, stages
@@ -28,6 +29,8 @@ from monitor.bench.clip import Stream, choose, prepare
 from monitor.bench.parties import Place, Tell
 from monitor.bench.procfs import describe_machine
 from monitor.bench.result import (
+    DOUBT,
+    LOADED,
     Result,
     capacity_notes,
     capacity_rows,
@@ -99,7 +102,7 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
     kept = frozenset(own[: options.cores]) if options.cores and options.cores < len(own) else None
     place = Place(folder, options.engine, None, kept)
     bench = Bench(options, stream, webm, clip, place, machine["cores"], tell)
-    notes: list[str] = _of_the_stream(clip, stream)
+    notes: list[str] = [*of_the_machine(machine), *_of_the_stream(clip, stream)]
     bench = _enrol(bench, notes)
     result = Result(machine, _settings(bench), notes=notes)
     if options.usual:
@@ -122,6 +125,14 @@ def _settings(bench: Bench) -> dict[str, object]:
         "enrolled": bench.place.identity is not None,
         "detectors": ["synchrony", "pairwise", "persona"] if bench.place.identity else ["synchrony"],
     }
+
+
+def of_the_machine(machine: Mapping[str, Any]) -> list[str]:
+    """Say when the machine is at work already: its load is that of a minute."""
+    load, cores = machine["load_before"], machine["cores"]
+    if load <= LOADED * cores:
+        return []
+    return [f"The load of this machine was {load:g} of {cores} cores before it began: {DOUBT}."]
 
 
 def _of_the_stream(clip: Path | None, stream: Stream) -> list[str]:

@@ -1,7 +1,7 @@
 """One participant in this process, stage by stage: the real session on the live stream's packets, timed by wrappers.
 
-The wrappers are put around the session's parts from outside and count wall time, so an idle machine is needed; what a
-part spends in another that is timed too is taken off.
+The wrappers are put around the session's parts from outside and count processor time, as the budgets do; what a part
+spends in another that is timed too is taken off.
 """
 
 from __future__ import annotations

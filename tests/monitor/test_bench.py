@@ -713,6 +713,14 @@ def test_a_part_that_cannot_run_leaves_the_others(
     assert "generated pattern" in capsys.readouterr().out
 
 
+def test_a_busy_machine_is_told_before_anything_is_measured() -> None:
+    assert run.of_the_machine({"load_before": 0.4, "cores": 2}) == []
+    assert run.of_the_machine({"load_before": 0.6, "cores": 2}) == [
+        "The load of this machine was 0.6 of 2 cores before it began: conclude nothing from this run, repeat it on an "
+        "idle machine."
+    ]
+
+
 def test_participants_follow_the_cores() -> None:
     assert [run.Options().people(cores) for cores in (1, 2, 16)] == [2, 4, 8]
     assert run.Options(participants=5).people(1) == 5

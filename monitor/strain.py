@@ -60,7 +60,7 @@ class StrainMeter:
         return (self._own[1] - before) / seconds if seconds > 0.0 else 0.0
 
     def _share_of_all(self) -> float:
-        """Share of the cores that anybody used; work at low priority gives way and is room."""
+        """Share of the cores that anybody used; work at lower priority than ours gives way and is room."""
         (free, total), self._all = self._all, self._ticks()
         passed = self._all[1] - total
         return 1.0 - (self._all[0] - free) / passed if passed > 0 else 0.0
@@ -68,6 +68,7 @@ class StrainMeter:
     def _ticks(self) -> tuple[int, int]:
         """Free ticks and all ticks of the cores that this process may run on; none where the system does not tell."""
         allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        goes_first = os.getpriority(os.PRIO_PROCESS, 0) <= 0
         free = total = 0
         try:
             rows = [line.split() for line in self._stat.read_text().splitlines() if line.startswith("cpu")]
@@ -76,6 +77,6 @@ class StrainMeter:
         for name, *numbers in rows:
             if name in allowed:
                 ticks = [int(number) for number in numbers[:_FIELDS]]
-                free += ticks[_NICE] + ticks[_IDLE] + ticks[_WAITING]
+                free += ticks[_IDLE] + ticks[_WAITING] + (ticks[_NICE] if goes_first else 0)
                 total += sum(ticks)
         return free, total

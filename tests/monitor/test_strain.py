@@ -39,12 +39,16 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("two_cores", "idle")
-def test_what_anybody_uses_of_our_cores_is_strain_but_for_low_priority(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("niceness", "busy"), [(0, 0.5), (-5, 0.5), (15, 0.6)])
+def test_what_anybody_uses_of_our_cores_is_strain_but_for_lower_priority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, niceness: int, busy: float
+) -> None:
+    monkeypatch.setattr(os, "getpriority", lambda which, who: niceness)
     path = stat(tmp_path / "stat", cpu0=[0] * 8, cpu1=[0] * 8, cpu2=[0] * 8)
     meter = StrainMeter(stat=path, quota=NOWHERE)
     # Core 1 is not ours. Of 200 ticks of ours 60 are idle, 20 waiting, 20 at low priority.
     stat(path, cpu0=[40, 20, 10, 20, 10, 0, 0, 0], cpu1=[100, 0, 0, 0, 0, 0, 0, 0], cpu2=[30, 0, 10, 40, 10, 3, 3, 4])
-    assert meter.read() == Strain(busy=0.5)
+    assert meter.read().busy == pytest.approx(busy)
     assert meter.read() == Strain(busy=0.0)
 
 

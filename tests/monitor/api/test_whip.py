@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,18 @@ async def test_capacity_counts_offers_that_are_being_answered(client: httpx.Asyn
     assert int(refused.headers["retry-after"]) > 0
     site.peers.gate.set()
     await pending
+
+
+async def test_a_machine_that_is_too_slow_takes_nobody_new(client: httpx.AsyncClient, site: Site) -> None:
+    """And whoever publishes again does not get round it."""
+    await publish(client)
+    host = site.running.parts.host
+    host._shedding = replace(host._shedding, shed=frozenset({("board", "p1")}), shed_at=float("inf"))
+    refused = await client.post("/v1/calls/board/participants/p2/whip", content=b"v=0 offer", headers=SDP)
+    assert "too slow for one more now" in check_problem(refused, 503)["detail"]
+    assert refused.headers["retry-after"] == "15"
+    await publish(client)
+    assert [peer.pauses for peer in site.peers.made] == [[], [True]]
 
 
 async def test_a_flood_of_offers_finds_no_more_places(site: Site) -> None:

@@ -286,7 +286,7 @@ class PictureSide:
     """Frames to lip vectors in the window: the face that is the participant's, resampled and encoded."""
 
     def __init__(self, models: Models, watches: Sequence[Watch] = ()) -> None:
-        self._track = FaceTracker(models.detector, models.landmarks)
+        self._track = FaceTracker(models.detector, models.landmarks, faces=bool(watches))
         self._watches = watches
         self._cut = PICTURES[models.wants.pictures]()
         self._nothing = Sample(

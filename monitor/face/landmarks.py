@@ -34,6 +34,6 @@ class FaceLandmarks:
 def region_of(landmarks: FloatArray) -> Region:
     """Where to look for this face in the next frame: 1.5 times its longer side, eyes level."""
     eyes = landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]
-    x0, y0, x1, y1 = (float(n) for n in bounding_box(landmarks))
+    x0, y0, x1, y1 = bounding_box(landmarks).tolist()
     side = 1.5 * max(x1 - x0, y1 - y0)
     return Region((x0 + x1) / 2, (y0 + y1) / 2, side, float(np.arctan2(eyes[1], eyes[0])))

@@ -70,11 +70,12 @@ class _Track:
 
 
 class FaceTracker:
-    """Feed it the frames of one participant in order; it gives the faces seen in each."""
+    """Feed it the frames of one participant in order; it gives the faces seen, cut out in colour unless `faces` is false."""
 
-    def __init__(self, detector: Engine, landmarks: Engine) -> None:
+    def __init__(self, detector: Engine, landmarks: Engine, faces: bool = True) -> None:
         self._detect = FaceDetector(detector)
         self._landmarks = FaceLandmarks(landmarks)
+        self._faces = faces
         self._tracks: list[_Track] = []
         self._next_number = 1
         self._size = (0, 0)
@@ -147,7 +148,7 @@ class FaceTracker:
             frame.y, Region(float(centre[0]), float(centre[1]), MOUTH_SIDE * pose.scale, np.radians(roll)), MOUTH_SIZE
         )
         face = None
-        if now >= track.face_due:
+        if self._faces and now >= track.face_due:
             track.face_due = now + FACE_INTERVAL
             face = cut_rgb(frame, face_region(track.box), FACE_SIZE)
         quality = FaceQuality(size, sharpness(mouth), yaw, pitch, roll, presence)

@@ -133,14 +133,16 @@ class DecodeLoop:
         self._told.append(fault)
 
     def take(self, most: int) -> list[MediaItem]:
-        """Decode the `most` frames that have waited longest and give what they yield, and every fault."""
-        items: list[MediaItem] = []
-        for _ in range(most):
-            with self._lock:
-                if not self._backlog:
-                    break
-                encoded = self._backlog.popleft()
+        """Decode the `most` frames that have waited longest and give what they yield, and every fault.
+
+        Sound comes first, each track in its order: a decoder finds its tables in the cache when it runs on.
+        """
+        with self._lock:
+            batch = [self._backlog.popleft() for _ in range(min(most, len(self._backlog)))]
+            for encoded in batch:
                 self._waiting[encoded.kind] -= 1
+        items: list[MediaItem] = []
+        for encoded in sorted(batch, key=lambda each: each.kind):
             items += [*self._handle(encoded), *self._untold()]
         return [*items, *self._untold()]
 

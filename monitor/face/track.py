@@ -70,7 +70,7 @@ class _Track:
 
 
 class FaceTracker:
-    """Feed it the frames of one participant in order; it gives the faces seen, cut out in colour unless `faces` is false."""
+    """Feed it the frames of one participant in order; it gives the faces seen, in colour unless `faces` is false."""
 
     def __init__(self, detector: Engine, landmarks: Engine, faces: bool = True) -> None:
         self._detect = FaceDetector(detector)

@@ -321,3 +321,48 @@ def test_what_is_remembered_of_owners_who_left_is_bounded() -> None:
         offer(queue, f"owner {n}", float(n))
         assert queue.take(float(n)) is not None
     assert len(queue._asked) + len(queue._next_turn) <= 2
+
+
+def simulate(config: BatchConfig, owners: int, service: float, seconds: float = 10.0) -> tuple[BatchLoad, float]:
+    """Cameras of 30 pictures a second before an engine that takes `service` seconds a batch, whatever is in it.
+
+    An owner asks again only when answered or dropped, as a session does. Gives the load and the longest wait.
+    """
+    queue, now, free, longest = BatchQueue(config), 0.0, 0.0, 0.0
+    frames = {owner: owner / (30.0 * owners) for owner in range(owners)}
+    running: list[Slot] = []
+    while now < seconds:
+        if running and now >= free:
+            for slot in running:
+                # A picture that came meanwhile is asked for at once.
+                frames[int(str(slot.owner))] = max(now, slot.arrived + 1 / 30)
+            running = []
+        for owner, due in frames.items():
+            if due <= now:
+                _, dropped = queue.offer(owner, 1, None, now)
+                assert not dropped
+                frames[owner] = float("inf")
+        for slot in queue.expire(now):
+            frames[int(str(slot.owner))] = max(now, slot.arrived + 1 / 30)
+        if not running and (batch := queue.take(now)) is not None:
+            running, free = list(batch.slots), now + service
+            longest = max(longest, *(now - slot.arrived for slot in running))
+        now += 0.0005
+    return queue.load(now), longest
+
+
+def test_an_engine_that_is_too_slow_for_one_at_a_time_keeps_up_in_batches() -> None:
+    """Eight cameras ask 240 times a second, and a batch takes 6 ms: alone that would be 1.4 s of work a second."""
+    together, longest = simulate(BatchConfig(), 8, 0.006)
+    alone, _ = simulate(BatchConfig(buckets=(1,)), 8, 0.006)
+    assert together.dropped == alone.dropped == {}
+    assert together.rows > 0.95 * 240 * 10
+    assert alone.rows < 0.75 * 240 * 10
+    assert longest <= 0.010 + 0.006 + 0.001
+
+
+def test_an_engine_that_is_too_slow_for_anything_drops_and_queues_nothing() -> None:
+    load, longest = simulate(BatchConfig(patience=0.1, buckets=(1, 2)), 8, 0.08)
+    assert load.dropped[Drop.DEADLINE] > 0
+    assert load.waiting <= 8
+    assert longest <= 0.1

@@ -20,8 +20,9 @@ from engines.buckets import BUCKETS
 from engines.cuda import CPU, Gpu, open_gpu
 from engines.plan_cache import PlanCache, PlanKey, Profile, default_folder, profiles_of
 
-# Steps of a free axis that one call may have.
-MOST_STEPS = 256
+# Steps of a free axis that one call may have, if it has no longer usual length: memory for the longest is set aside in
+# every bucket, 32 rows of them in the largest.
+MOST_STEPS = 32
 # What a kernel may use while it runs; the packs are small.
 WORKSPACE = 1 << 30
 # The timings that choose kernels are wrong when two builds share the GPU.
@@ -175,8 +176,8 @@ def alive(thing: Any, heard: Any) -> Any:
 
 
 def most_steps(manifest: Manifest) -> int:
-    """Return how long a free axis may be in a call."""
-    return max(MOST_STEPS, example_length(manifest))
+    """Return how long a free axis may be in a call: twice the usual length, or more where that is short."""
+    return max(MOST_STEPS, 2 * example_length(manifest))
 
 
 def _profiles(manifest: Manifest, buckets: Sequence[int]) -> tuple[Profile, ...]:

@@ -63,7 +63,12 @@ def test_a_plan_that_was_tampered_with_is_compiled_again(builder: Builder, cuda:
 def test_there_is_a_profile_for_each_bucket_with_the_batch_fixed(builder: Builder, tmp_path: Path) -> None:
     found = builder.key(load_pack(packs.write(tmp_path)).manifest).profiles
     assert [profile.bucket for profile in found] == [1, 2, 4, 8, 16, 32]
-    assert found[3].shapes[0] == ("a", (8, 1, 2), (8, 3, 2), (8, 256, 2))
+    assert found[3].shapes[0] == ("a", (8, 1, 2), (8, 3, 2), (8, 32, 2))
+
+
+def test_a_long_window_may_be_twice_as_long(builder: Builder, tmp_path: Path) -> None:
+    found = builder.key(load_pack(packs.write(tmp_path, preprocessing={"example_length": 75})).manifest).profiles
+    assert found[0].shapes[0] == ("a", (1, 1, 2), (1, 75, 2), (1, 150, 2))
 
 
 def test_timings_are_kept_for_the_next_model(builder: Builder, tmp_path: Path) -> None:

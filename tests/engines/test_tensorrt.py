@@ -110,7 +110,7 @@ def test_only_so_many_lengths_are_kept(make: Make, cuda: FakeCuda) -> None:
 
 
 def test_a_call_that_is_too_long_is_refused(make: Make) -> None:
-    with pytest.raises(InputError, match=f"takes at most {MOST_STEPS} steps a call on TensorRT, got 257"):
+    with pytest.raises(InputError, match=f"takes at most {MOST_STEPS} steps a call on TensorRT, got {MOST_STEPS + 1}"):
         make().run(rows(1, MOST_STEPS + 1))
 
 
@@ -212,6 +212,14 @@ def test_a_failure_of_the_gpu_does_not_stop_the_closing(make: Make, cuda: FakeCu
     cuda.faults["push"] = FakeDriver.LaunchError("gone")
     engine.close()
     del cuda.faults["push"]
+
+
+def test_an_output_whose_shape_depends_on_its_data_is_refused(make: Make, trt: FakeTensorRt, cuda: FakeCuda) -> None:
+    engine, kind = make(), trt.IExecutionContext
+    kind.get_tensor_shape = lambda this, name: [1, -1]
+    with pytest.raises(BuildError, match="the shape of a depends on its data, which this engine cannot run: choose"):
+        engine.run(rows(1))
+    assert (cuda.memory, cuda.pinned, cuda.astray) == ({}, 0, 0)
 
 
 def test_a_plan_unlike_its_manifest_is_refused(make: Make, trt: FakeTensorRt) -> None:

@@ -6,10 +6,11 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engines.load import ENGINES, EngineName
+from engines.load import ENGINES, EngineName, load_engine
 from monitor.bench import capacity, comparing, enrolling, live, moving, overload, scanning, soaking, speeds, stages
 from monitor.bench.budgets import (
     CAPACITY,
@@ -163,7 +164,7 @@ def _enrol(bench: Bench, notes: list[str]) -> Bench:
 def _usual(bench: Bench, result: Result) -> None:
     options, tell = bench.options, bench.tell
     tell("stages", 0.0)
-    models = load_models(options.engine)
+    models = load_models(options.engine, load=partial(load_engine, wait=True))
     parts = stages.measure(bench.stream, models, bench.telling("stages"))
     tell("comparing", 0.0)
     rows = [_comparing(name, by, bench.stream, models) for name, by in COMPARING.items()]

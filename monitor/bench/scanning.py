@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -54,11 +55,12 @@ def scan_once(clip: Path, engine: EngineName, identity: str | None = None) -> Sc
     """
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     # Only now: a runtime counts its cores when it is loaded.
+    from engines.load import load_engine
     from monitor.models import load_models
     from monitor.scan import scan
 
     began = time.perf_counter()
-    models = load_models(engine)
+    models = load_models(engine, load=partial(load_engine, wait=True))
     reference = enrolled(identity)()
     loaded = time.perf_counter()
     media = 0.0

@@ -74,7 +74,7 @@ def measure_all(
 
 
 def _measured(pack: str, engine: EngineName, batches: Sequence[int], seconds: float) -> list[EngineSpeed]:
-    built, found = load_engine(pack, engine), list[EngineSpeed]()
+    built, found = load_engine(pack, engine, wait=True), list[EngineSpeed]()
     for speed in measure(built, batches, seconds):
         base = found[0].items_per_second / found[0].gain if found else speed.items_per_second
         found.append(

@@ -220,7 +220,7 @@ class TapReceiver:
         return self._stream
 
     def _assemble(self, stream: Stream, packet: Packet, codec: Codec, now: float) -> None:
-        if stream.nack is not None and stream.nack.add(packet):  # type: ignore[arg-type]
+        if stream.gaps(packet):
             self._send_nack(stream)
         data = codec.depayload(packet.payload) if packet.payload else b""
         stream.arrived(packet.timestamp, now)

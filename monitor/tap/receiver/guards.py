@@ -87,7 +87,8 @@ class SourceFilter:
     def __init__(self, connection: Connection, media: Callable[[bytes], bool] = lambda data: False) -> None:
         self._connection = connection
         self._media = media
-        self._pairs: Recent[tuple[int, Any], CandidatePair] = Recent(MAX_REMOTE)
+        # Found once, and asked for their state at every datagram.
+        self._pairs: dict[tuple[StunProtocol, tuple[Any, ...]], CandidatePair] = {}
         self.paused = False
         self.refused = 0
         self.overflowed = 0
@@ -106,11 +107,16 @@ class SourceFilter:
 
     def admits(self, protocol: StunProtocol, data: bytes, addr: tuple[Any, ...]) -> bool:
         """Whether a datagram may go on; counts what may not."""
-        if is_stun(data):
+        if data and data[0] > 3:
+            known = self._pairs.get((protocol, addr))
+            validated = known is not None and known.state is CandidatePair.State.SUCCEEDED
+        elif is_stun(data):
             return self._admits_check((addr[0], addr[1]))
+        else:
+            validated = False
         if self.paused and is_media(data) and int.from_bytes(data[2:4], "big") % PAUSED_STRIDE:
             return False
-        if not self._validated(protocol, addr if len(addr) == 2 else (addr[0], addr[1])):
+        if not validated and not self._validated(protocol, addr):
             self.refused += 1
             return False
         if self._connection._queue.qsize() >= MAX_DATAGRAMS:
@@ -126,13 +132,16 @@ class SourceFilter:
         self.refused += 1
         return False
 
-    def _validated(self, protocol: StunProtocol, addr: tuple[str, int]) -> bool:
-        known = self._pairs.get((protocol.id, addr))
-        if known is not None:
-            return known.state is CandidatePair.State.SUCCEEDED
+    def _validated(self, protocol: StunProtocol, addr: tuple[Any, ...]) -> bool:
         for pair in (*self._connection._nominated.values(), *self._connection._check_list):
-            if pair.protocol is protocol and pair.remote_addr == addr and pair.state is CandidatePair.State.SUCCEEDED:
-                self._pairs.put((protocol.id, addr), pair)
+            if (
+                pair.protocol is protocol
+                and pair.remote_addr == (addr[0], addr[1])
+                and pair.state is CandidatePair.State.SUCCEEDED
+            ):
+                if len(self._pairs) >= MAX_REMOTE:
+                    self._pairs.clear()
+                self._pairs[protocol, addr] = pair
                 return True
         return False
 

@@ -8,6 +8,7 @@ from aiortc.rtcrtpreceiver import NackGenerator
 from aiortc.utils import uint16_gte
 
 from monitor.tap.receiver.jitter import JitterBuffer
+from monitor.tap.receiver.packet import Packet
 from monitor.types import TrackKind
 
 MAX_NACKS = 64
@@ -19,9 +20,20 @@ class Stream:
     def __init__(self, ssrc: int, kind: TrackKind) -> None:
         self.ssrc = ssrc
         self.jitter = JitterBuffer(16, ahead=4) if kind == "audio" else JitterBuffer(512)
-        self.nack = NackGenerator() if kind == "video" else None
+        self._nack = NackGenerator() if kind == "video" else None
         self.arrivals: deque[tuple[int, float]] = deque(maxlen=600)
         self._hole: tuple[int, float] | None = None
+
+    def gaps(self, packet: Packet) -> bool:
+        """Note a sequence number; whether packets before it turn out to be missing."""
+        nack = self._nack
+        if nack is None:
+            return False
+        if nack.max_seq is not None and packet.sequence_number == nack.max_seq + 1 and not nack.missing:
+            # What nearly every packet is.
+            nack.max_seq = packet.sequence_number
+            return False
+        return nack.add(packet)  # type: ignore[arg-type]
 
     def arrived(self, timestamp: int, now: float) -> None:
         """Note when the first packet of a frame came."""
@@ -40,9 +52,9 @@ class Stream:
     def missing(self) -> list[int]:
         """Sequence numbers that are still of use."""
         head = self.jitter.head
-        if self.nack is None or head is None:
+        if self._nack is None or head is None:
             return []
-        return sorted(sequence for sequence in self.nack.missing if uint16_gte(sequence, head))[:MAX_NACKS]
+        return sorted(sequence for sequence in self._nack.missing if uint16_gte(sequence, head))[:MAX_NACKS]
 
     def stands(self, now: float) -> float:
         """Seconds for which the same packet has been missing at the head of the buffer."""

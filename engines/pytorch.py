@@ -6,6 +6,8 @@ CUDA it runs on the CPU, one thread a call: right, and slower than OpenVINO, whi
 
 from __future__ import annotations
 
+import functools
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -36,6 +38,8 @@ LOW: dict[Precision, torch.dtype | None] = {"fp32": None, "fp16": torch.float16,
 # Plans are small (weights are shared), but free lengths come from outside.
 PLANS = 64
 
+log = logging.getLogger(__name__)
+
 
 class Runner(Protocol):
     """Runs checked inputs on one device."""
@@ -60,7 +64,7 @@ class TorchEngine:
         self._manifest = pack.manifest
         graph = _graph(pack)
         check_interface(pack.manifest, graph.inputs, graph.outputs)
-        self.device: Device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.device: Device = device or _best_device()
         if self.device == "cuda" and not torch.cuda.is_available():
             raise EngineError(
                 f"torch {torch.__version__} finds no CUDA device: check the driver, or choose the engine openvino"
@@ -140,6 +144,14 @@ class CpuRunner:
             while len(self._plans) > PLANS:
                 self._plans.popitem(last=False)
         return plan
+
+
+@functools.cache
+def _best_device() -> Device:
+    if torch.cuda.is_available():
+        return "cuda"
+    log.warning("torch %s finds no CUDA device: pytorch runs on the CPU, where openvino is faster", torch.__version__)
+    return "cpu"
 
 
 def _tensor(array: FloatArray) -> torch.Tensor:

@@ -353,7 +353,10 @@ def training() -> Check:
     if importlib.util.find_spec("torch"):
         return Check("torch", "ok", importlib.metadata.version("torch"))
     return Check(
-        "torch", "optional", "not installed; only training uses it", "python -m pip install 'sidewitness[train]'"
+        "torch",
+        "optional",
+        "not installed; training and the engine pytorch use it",
+        "python -m pip install 'sidewitness[train]'",
     )
 
 

@@ -269,7 +269,15 @@ def test_what_cannot_be_run_whatever_the_inputs_is_no_fault_of_the_inputs(tmp_pa
 def test_a_gpu_that_is_not_there_is_named() -> None:
     with pytest.raises(EngineError, match=r"torch .* finds no CUDA device: check the driver, or choose .* openvino"):
         TorchEngine(load_pack(PACKS / "motion"), device="cuda")
-    assert torch_engine("motion").device == "cpu"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_that_there_is_no_gpu_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    pytorch._best_device.cache_clear()
+    assert {TorchEngine(load_pack(PACKS / pack)).device for pack in ("motion", "face_detector")} == {"cpu"}
+    assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
+        "pytorch runs on the CPU, where openvino is faster"
+    ]
 
 
 @pytest.mark.parametrize(

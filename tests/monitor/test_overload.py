@@ -261,8 +261,8 @@ def test_the_shed_cost_no_media_and_hold_none(tmp_path: Path) -> None:
             seen, lost = len(sessions["p3"].seen), here.number("media_items_dropped_total")
             await asyncio.sleep(120)
             assert len(sessions["p3"].seen) == seen
-            assert [len(camera.waiting) for camera in cameras[2:]] == [0, 0]
-            assert all(len(camera.waiting) < 32 for camera in cameras[:2])
+            assert [len(camera.backlog) for camera in cameras[2:]] == [0, 0]
+            assert all(len(camera.backlog) < 32 for camera in cameras[:2])
             assert here.number("media_items_dropped_total") == lost
             assert len(sessions["p0"].seen) > 120 * 40
             assert here.number("sheds_total") == 2

@@ -5,17 +5,18 @@ cameras on that clock. Everything else in a test that uses them is the product's
 from __future__ import annotations
 
 import asyncio
-import heapq
 import selectors
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+from monitor.participant import BATCH
+from monitor.tap.config import TapConfig
+from monitor.tap.replay import moment
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, VideoFrame
-
-CAPACITY = 64
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -50,62 +51,71 @@ def run(work: Callable[[], Any]) -> Any:
 class VirtualPool(Executor):
     """So many workers in the running loop's time; `cost` says how long a batch of media takes one of them."""
 
-    def __init__(self, workers: int, cost: Callable[[Sequence[MediaItem]], float]) -> None:
+    def __init__(self, workers: int, cost: Callable[[Iterable[MediaItem]], float]) -> None:
         self._cost = cost
-        self._free = [0.0] * workers
+        self._idle = workers
+        self._jobs: deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = deque()
         self._loop = asyncio.get_running_loop()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        batch = next((each for each in args if isinstance(each, list)), [])
-        done = max(self._loop.time(), heapq.heappop(self._free)) + self._cost(batch)
-        heapq.heappush(self._free, done)
-        self._loop.call_at(done, self._finish, future, lambda: fn(*args, **kwargs))
+        self._jobs.append((future, fn, args))
+        self._begin()
         return future
 
-    def _finish(self, future: Future[Any], work: Callable[[], Any]) -> None:
+    def _begin(self) -> None:
+        while self._idle and self._jobs:
+            self._idle -= 1
+            _, work, args = job = self._jobs.popleft()
+            source = getattr(work, "source", None)
+            taken = source.grant(BATCH) if isinstance(source, Camera) else []
+            batch = [item for each in args if isinstance(each, list) for item in each]
+            self._loop.call_later(self._cost([*batch, *taken]), self._finish, *job)
+
+    def _finish(self, future: Future[Any], work: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._idle += 1
         if future.set_running_or_notify_cancel():
             try:
-                future.set_result(work())
+                future.set_result(work(*args))
             except Exception as error:
                 future.set_exception(error)
+        self._begin()
 
 
 class Camera:
-    """A publisher: plays `items` over and over as captured, from now on; the oldest of 64 that wait is lost."""
+    """A publisher: plays `items` over and over as they were captured, into a backlog like a peer's, from now on."""
 
     def __init__(self, items: Sequence[VideoFrame | AudioBlock], seconds: float) -> None:
-        self.dropped = 0
-        self.paused = False
-        self.waiting: deque[MediaItem] = deque()
-        self._ready = asyncio.Event()
-        self._closed = False
-        self.sent = 0
+        self.backlog: deque[MediaItem] = deque()
+        self.paused = self.ended = False
+        self.sent = self.dropped = self._granted = 0
+        self._capacity = 2 * TapConfig().backlog_packets
         self._items, self._seconds = items, seconds
         self._task = asyncio.create_task(self._play())
 
+    @property
+    def oldest(self) -> float | None:
+        return moment(self.backlog[0]) if self.backlog else None
+
+    def grant(self, most: int) -> list[MediaItem]:
+        """Show what the next `take` will give: what is there now, and nothing that comes while it is worked on."""
+        self._granted = min(most, len(self.backlog))
+        return list(islice(self.backlog, self._granted))
+
+    def take(self, most: int) -> list[MediaItem]:
+        return [self.backlog.popleft() for _ in range(min(most, self._granted, len(self.backlog)))]
+
     def pause(self, paused: bool) -> None:
         self.paused = paused
+        self.backlog.clear()
 
     async def close(self) -> None:
         self._task.cancel()
-        self._closed = True
-        self._ready.set()
+        self.ended = True
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        while self.waiting or not self._closed:
-            while self.waiting:
-                yield self.waiting.popleft()
-            if not self._closed:
-                self._ready.clear()
-                await self._ready.wait()
-
-    def _put(self, item: MediaItem) -> None:
-        if len(self.waiting) >= CAPACITY:
-            self.waiting.popleft()
-            self.dropped += 1
-        self.waiting.append(item)
-        self._ready.set()
+        raise AssertionError("whoever judges takes the media")
+        yield
 
     async def _play(self) -> None:
         loop = asyncio.get_running_loop()
@@ -116,14 +126,20 @@ class Camera:
                 await asyncio.sleep(began + media - loop.time())
                 if not self.paused:
                     self._put(replace(item, stamp=Stamp(media, began + media, 0.0, ClockState.MAPPED, loop.time())))
-                    self.sent += 1
             first -= self._seconds
 
+    def _put(self, item: MediaItem) -> None:
+        self.sent += 1
+        if len(self.backlog) >= self._capacity:
+            self.backlog.popleft()
+            self.dropped += 1
+        self.backlog.append(item)
 
-def seconds_for(picture: float, sound: float) -> Callable[[Sequence[MediaItem]], float]:
+
+def seconds_for(picture: float, sound: float) -> Callable[[Iterable[MediaItem]], float]:
     """Give what a batch costs where each picture and each block costs so many seconds."""
 
-    def cost(batch: Sequence[MediaItem]) -> float:
+    def cost(batch: Iterable[MediaItem]) -> float:
         media = [item for item in batch if not isinstance(item, TrackFault)]
         return sum(picture if isinstance(item, VideoFrame) else sound for item in media)
 

@@ -131,7 +131,7 @@ async def _try(
         people = range(1, size + 1)
         async with publisher(stream, watch.server, people, place, watch.witness, lambda _part, _done: None) as sender:
             await watch.settle(size)
-            span = await watch.span(seconds, sender, tell)
+            span = await watch.span(seconds, sender, tell=tell)
     except Full:
         return Step(size, why="the sidecar refused a newcomer: it had no room")
     return step_of(span, size, sender.late)

@@ -86,7 +86,7 @@ async def measure(
 
 async def _span(watch: Watch, sender: Sender, participants: int, seconds: float, tell: Tell) -> Span:
     await watch.settle(participants, lambda done: tell("waiting for the first verdicts", done))
-    return await watch.span(seconds, sender, lambda done: tell("a live call", done))
+    return await watch.span(seconds, sender, tell=lambda done: tell("a live call", done))
 
 
 def _describe(

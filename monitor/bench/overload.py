@@ -75,11 +75,11 @@ async def measure(
             async with publisher(stream, server, second, place, witness, tell, held=True) as late:
                 early.go()
                 await watch.settle(len(first) - early.refused, lambda done: tell("half of the load", done))
-                before = await watch.span(BEFORE_SECONDS, early)
+                before = await watch.span(BEFORE_SECONDS, early, late)
                 late.go()
                 tell("twice the load begins", 0.0)
                 await watch.pause(BALANCE_SECONDS)
-                span = await watch.span(seconds, early, lambda done: tell("twice the load", done))
+                span = await watch.span(seconds, early, late, tell=lambda done: tell("twice the load", done))
             tell("half of the load again", 0.0)
             await watch.pause(RECOVERY_SECONDS)
             after = await watch.span(LAST_SECONDS, early)

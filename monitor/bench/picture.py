@@ -14,6 +14,7 @@ from monitor.bench.speeds import Speeds
 
 MOST = 2.0
 GOOD, BAD, GREY = "#2f7d5b", "#c0392b", "#999999"
+STYLES = ("-", "--", ":", "-.")
 BARS = {"ok": GOOD, "over": BAD}
 
 
@@ -50,7 +51,7 @@ def _budgets(axes: Any, result: Result) -> None:
     for height, row in enumerate(rows):
         told = "not measured"
         if row.value is not None and row.budget is not None:
-            axes.barh(height, min(row.budget.used(row.value), MOST), color=BARS[row.state])
+            axes.barh(height, max(min(row.budget.used(row.value), MOST), 0.0), color=BARS[row.state])
             told = f"{number(row.value)} {row.unit}, budget {row.budget}"
         axes.text(MOST + 0.05, height, told, va="center", fontsize=8)
     axes.axvline(1.0, color="black", linewidth=1)
@@ -83,14 +84,13 @@ def _capacity(axes: Any, capacity: Capacity) -> None:
 def _speeds(axes: Any, speeds: Speeds) -> None:
     """Draw how many times more rows a second a batch gives than single calls, a line for each encoder and engine."""
     engines = list(dict.fromkeys(row.engine for row in speeds.rows))
-    styles = dict(zip(engines, ("-", "--", ":", "-."), strict=False))
     packs = list(dict.fromkeys(row.pack for row in speeds.rows))
     for pack, engine in dict.fromkeys((row.pack, row.engine) for row in speeds.rows):
         own = [row for row in speeds.rows if (row.pack, row.engine) == (pack, engine)]
         axes.plot(
             [row.batch for row in own],
             [row.gain for row in own],
-            styles[engine],
+            STYLES[engines.index(engine) % len(STYLES)],
             color=f"C{packs.index(pack) % 10}",
             marker=".",
             label=f"{pack}, {engine}",

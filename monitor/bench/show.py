@@ -85,6 +85,8 @@ def number(value: float | None) -> str:
     """Write a number with the digits that mean something."""
     if value is None:
         return "-"
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 

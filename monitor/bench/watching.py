@@ -47,23 +47,23 @@ class Watch:
             tell(len(self.witness.scored) / people)
             await self.pause(0.25)
 
-    async def span(self, seconds: float, sender: Sender, tell: Callable[[float], None] = lambda _: None) -> Span:
-        """Take the readings of so many seconds from now."""
+    async def span(self, seconds: float, *senders: Sender, tell: Callable[[float], None] = lambda _: None) -> Span:
+        """Take the readings of so many seconds from now; `senders` are all who publish meanwhile."""
         numbers = await self.server.numbers()
         self.witness.begin_span()
-        before, sent = self.server.usage(), sender.cpu()
+        before, sent = self.server.usage(), sum(one.cpu() for one in senders)
         memory = [(before.at, self.server.rss())]
         while (passed := time.monotonic() - before.at) < seconds:
             tell(passed / seconds)
             await self.pause(min(1.0, seconds - passed))
             memory.append((time.monotonic(), self.server.rss()))
-        used, sent = self.server.usage().since(before), sender.cpu() - sent
+        used, sent = self.server.usage().since(before), sum(one.cpu() for one in senders) - sent
         return Span(used, sent, numbers, await self.server.numbers(), memory, self.witness.told())
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Readings of a span: `sent` is the publisher's processor time, `memory` pairs of seconds and resident bytes."""
+    """Readings of a span: `sent` is the publishers' processor time, `memory` pairs of seconds and resident bytes."""
 
     used: Usage
     sent: float
@@ -79,7 +79,7 @@ class Span:
 
     @property
     def others(self) -> float:
-        """Cores that other processes than sidecar and publisher took."""
+        """Cores that other processes than sidecar and publishers took."""
         return max(self.used.machine - self.used.process - self.sent, 0.0) / self.seconds
 
     def histogram(self, name: str) -> Histogram:

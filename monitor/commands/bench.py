@@ -22,7 +22,9 @@ def command(
     seconds: Annotated[float, typer.Option(help="Seconds of the live call that are measured.", min=1.0)] = 20.0,
     participants: Annotated[
         int | None,
-        typer.Option(help="Participants of the live call (default: two a core, 8 at most).", min=1, max=64),
+        typer.Option(
+            help="Participants of the live call, where a search begins (default: two a core, 8 at most).", min=1, max=64
+        ),
     ] = None,
     clip: Annotated[
         Path | None, typer.Option(help="A talking face with sound (default: one of SIDEWITNESS_DATA, or a pattern).")

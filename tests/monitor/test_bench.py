@@ -515,7 +515,7 @@ def test_the_tables_fit_and_keep_every_number(result: Result) -> None:
     assert "process of the sidecar" in wide
     assert "process of the sidecar" not in narrow
     assert f"Not measured, {FIRST_VERDICT}" in narrow
-    assert [number(value) for value in (None, 0.1234, 1.234, 12.34)] == ["-", "0.123", "1.23", "12.3"]
+    assert [number(value) for value in (None, 3, 0.1234, 1.234, 12.34)] == ["-", "3", "0.123", "1.23", "12.3"]
 
 
 def test_the_picture_is_drawn(result: Result, tmp_path: Path) -> None:

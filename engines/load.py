@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from engines.base import MODELS, Engine, EngineError, ModelPack, load_pack
 
-EngineName = Literal["openvino", "openvino-bf16", "onnx", "tensorrt", "pytorch"]
+EngineName = Literal["openvino", "openvino-bf16", "onnx", "tensorrt", "pytorch", "pytorch-fp16"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 INSTALL = {
     "openvino": "reinstall sidewitness",
@@ -15,6 +15,7 @@ INSTALL = {
     "onnx": "reinstall sidewitness",
     "tensorrt": "install `sidewitness[tensorrt]` on a machine with an NVIDIA GPU, or choose the engine openvino",
     "pytorch": "install `sidewitness[pytorch]`, or choose the engine openvino",
+    "pytorch-fp16": "install `sidewitness[pytorch]`, or choose the engine openvino",
 }
 
 
@@ -50,10 +51,10 @@ def _build(pack: ModelPack, engine: EngineName, wait: bool = False) -> Engine:
             return OnnxEngine(pack)
         if engine == "tensorrt":
             return _tensorrt(pack, wait)
-        if engine == "pytorch":
+        if engine in ("pytorch", "pytorch-fp16"):
             from engines.pytorch import TorchEngine
 
-            return TorchEngine(pack)
+            return TorchEngine(pack, precision="fp16" if engine == "pytorch-fp16" else "fp32")
         from engines.openvino import OpenVinoEngine
 
         return OpenVinoEngine(pack, bf16=engine == "openvino-bf16")

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     @property
     def batches(self) -> bool:
         """Whether participants are computed together: where `auto`, on GPUs only (docs/engines.md has the numbers)."""
-        return self.batching == "on" or (self.batching == "auto" and self.engine in ("tensorrt", "pytorch"))
+        return self.batching == "on" or (self.batching == "auto" and self.engine.startswith(("tensorrt", "pytorch")))
 
     @property
     def session_threads(self) -> int | None:

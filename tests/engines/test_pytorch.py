@@ -316,4 +316,9 @@ def test_a_real_gpu_agrees_with_onnx_runtime(precision: pytorch.Precision, most:
 
 
 def test_it_is_chosen_by_name() -> None:
-    assert isinstance(load_engine("motion", "pytorch"), TorchEngine)
+    full, half = load_engine("motion", "pytorch"), load_engine("motion", "pytorch-fp16")
+    none = load_engine("motion", "onnx")
+    assert isinstance(full, TorchEngine)
+    assert isinstance(half, TorchEngine)
+    inputs = seeded(full.manifest, 2)
+    assert max(differences(none, full, inputs).values()) < CLOSE < max(differences(none, half, inputs).values())

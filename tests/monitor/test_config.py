@@ -169,6 +169,7 @@ def test_one_place_for_the_master_key(tmp_path: Path, monkeypatch: pytest.Monkey
         ("onnx", "auto", False),
         ("tensorrt", "auto", True),
         ("pytorch", "auto", True),
+        ("pytorch-fp16", "auto", True),
         ("openvino", "on", True),
         ("tensorrt", "off", False),
     ],

@@ -82,8 +82,6 @@ class Batcher:
                 self._drop(self._queue.expire(now), Drop.DEADLINE)
                 batch = self._queue.take(now)
                 if batch is not None:
-                    # What is left may be another thread's to take.
-                    self._changed.notify()
                     return batch, {slot: self._calls.pop(slot) for slot in batch.slots}
                 due = self._queue.due()
                 self._changed.wait(None if due is None else max(0.0, due - now))

@@ -101,8 +101,8 @@ class Lane:
         self._stream.synchronize()
         try:
             self._graph = cuda_graph.capture(cuda_graph.load_driver(), self._stream.handle, self._enqueue)
-        except CudaError as error:
-            log.warning("no CUDA graph, each call enqueues anew: %s", error)
+        except (CudaError, self._driver.Error) as error:
+            log.warning("no CUDA graph, each call enqueues anew: %s", " ".join(str(error).split()))
 
 
 def _needed(done: Any, what: str) -> Any:

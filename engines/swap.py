@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from engines.base import Arrays, Engine, EngineError, FloatArray, Manifest
+from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Manifest
 from engines.cuda import CudaError
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,18 @@ class SwappingEngine:
         return self._failure
 
     def run(self, inputs: Arrays) -> dict[str, FloatArray]:
-        """Run one batch; see `Engine.run`. A GPU that fails is given up: the call is run by the engine that served."""
+        """Run one batch; see `Engine.run`. What serves also runs what the other does not take.
+
+        A GPU that fails is given up, and the call that met it is answered all the same.
+        """
         engine = self._engine
+        if engine is self._serving:
+            return engine.run(inputs)
         try:
             return engine.run(inputs)
+        except InputError:
+            # Longer than it was compiled for, or wrong for either.
+            pass
         except CudaError as error:
             self._give_up(error)
         return self._serving.run(inputs)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import Arrays, Engine, EngineError, FloatArray, Manifest, load_pack
+from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Manifest, load_pack
 from engines.cuda import CudaError
 from engines.onnx import OnnxEngine
 from engines.swap import SwappingEngine
@@ -126,6 +126,16 @@ def test_what_the_caller_did_wrong_is_the_callers(serving: Engine) -> None:
     with pytest.raises(EngineError, match="that is no input"):
         engine.run(ONES)
     assert engine.running is wrong
+
+
+def test_what_only_one_of_them_takes_is_run_by_that_one(serving: Engine) -> None:
+    short = Other(serving.manifest, InputError("at most 32 steps"))
+    engine = SwappingEngine(serving, lambda: short)
+    assert engine.wait(PATIENCE)
+    assert value(engine) == 2.0
+    assert (engine.running, engine.failure) == (short, None)
+    with pytest.raises(InputError, match="takes the inputs"):
+        engine.run({"a": ONES["a"]})
 
 
 def test_no_call_falls_between_two_engines(serving: Engine) -> None:

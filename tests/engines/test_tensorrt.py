@@ -156,6 +156,27 @@ def test_without_a_graph_each_call_enqueues(make: Make, cuda: FakeCuda, caplog: 
     assert cuda.launches == 0
 
 
+@pytest.mark.parametrize("refused", ["raises", "says no"])
+def test_a_network_that_cannot_be_captured_runs_all_the_same(
+    make: Make, trt: FakeTensorRt, cuda: FakeCuda, caplog: pytest.LogCaptureFixture, refused: str
+) -> None:
+    kind = trt.IExecutionContext
+    execute = kind.execute_async_v3
+
+    def waits(this: Any, handle: int) -> bool:
+        stream = cuda.streams[handle]
+        if refused == "says no" and stream.captured is not None:
+            return False
+        if refused == "raises":
+            stream.synchronize()
+        return bool(execute(this, handle))
+
+    kind.execute_async_v3 = waits
+    assert np.array_equal(make().run(rows(3))["sum"], 11 * rows(3)["a"])
+    assert caplog.text.count("no CUDA graph, each call enqueues anew") == 1
+    assert (cuda.launches, cuda.graphs) == (0, {})
+
+
 @pytest.mark.parametrize(
     ("call", "fault", "said"),
     [

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import Arrays, Engine, FloatArray, Manifest
-from engines.batching import BatchConfig, Drop, Dropped
+from engines.base import Engine
+from engines.batching import BatchConfig
 from monitor.batched import Batched
 from monitor.config import Settings
 from monitor.models import Models, load_models
@@ -22,6 +22,7 @@ from monitor.serve import live_parts
 from monitor.session import Session
 from monitor.tap.replay import read_clip
 from monitor.types import MediaItem, Reason, TrackFault, Verdict
+from tests.engines.refusing import Refusing
 from tests.monitor import people
 from tests.monitor.api.people import vault_in
 from tests.monitor.test_session import mixed, pictures, sound
@@ -117,25 +118,6 @@ def test_whoever_gets_no_answer_is_overloaded_and_does_not_fail(batched: Batched
     assert batched.load().dropped_total == 0
 
 
-class Refusing:
-    """An engine that drops what it is asked while it `refuses`, as a batcher without time does."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self.refuses = engine, False
-
-    @property
-    def manifest(self) -> Manifest:
-        return self._engine.manifest
-
-    def run(self, inputs: Arrays) -> dict[str, FloatArray]:
-        if self.refuses:
-            raise Dropped(Drop.DEADLINE)
-        return self._engine.run(inputs)
-
-    def warm_up(self) -> None:
-        self._engine.warm_up()
-
-
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["detector", "landmarks", "lips", "voice"])
 def test_what_is_dropped_leaves_a_gap_and_the_call_goes_on(models: Models, data_dir: Path, name: str) -> None:
@@ -157,19 +139,11 @@ def test_what_is_dropped_leaves_a_gap_and_the_call_goes_on(models: Models, data_
 @pytest.mark.data
 def test_detectors_of_a_claim_that_get_no_answer_say_so(models: Models, data_dir: Path) -> None:
     assert models.faces is not None
-    made: list[Refusing] = []
-
-    def refusing(engine: Engine) -> Engine:
-        made.append(Refusing(engine))
-        made[-1].refuses = True
-        return made[-1]
-
-    able = replace(models, faces=models.faces.through(refusing))
+    able = replace(models, faces=models.faces.through(lambda engine: Refusing(engine, refuses=True)))
     items = islice(read_clip(data_dir / CLIP), 150)
     assert {report.decision.scores[1].reason for report in run(able, list(items), "Jane Doe")[2:]} == {
         Reason.OVERLOADED
     }
-    assert made
 
 
 def test_the_server_computes_participants_together_where_that_is_asked(models: Models, tmp_path: Path) -> None:

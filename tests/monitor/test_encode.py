@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import Arrays, Engine, Manifest
-from engines.batching import Drop, Dropped
+from engines.base import Engine
+from engines.batching import Dropped
 from engines.load import load_engine
 from monitor.encode import Encoded, StreamEncoder
 from monitor.types import FloatArray
+from tests.engines.refusing import Refusing
 
 STEPS = 60
 REACH = 8
@@ -93,31 +94,14 @@ def test_nothing_comes_before_the_reach(voice: Engine) -> None:
     assert (first.first, len(first.vectors)) == (0, 2)
 
 
-class Refusing:
-    """An engine that drops its second call, as a batcher without time does."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self._calls = engine, 0
-
-    @property
-    def manifest(self) -> Manifest:
-        return self._engine.manifest
-
-    def run(self, inputs: Arrays) -> dict[str, FloatArray]:
-        self._calls += 1
-        if self._calls == 2:
-            raise Dropped(Drop.DEADLINE)
-        return self._engine.run(inputs)
-
-    def warm_up(self) -> None:
-        self._engine.warm_up()
-
-
 def test_behind_steps_that_were_not_computed_the_stream_begins_anew(voice: Engine) -> None:
-    stream = StreamEncoder(Refusing(voice))
+    engine = Refusing(voice)
+    stream = StreamEncoder(engine)
     stream.push(0, {"mel": mels()[:5]}, flags()[:5])
+    engine.refuses = True
     with pytest.raises(Dropped):
         stream.push(5, {"mel": mels()[5:10]}, flags()[5:10])
+    engine.refuses = False
     found = stream.push(10, {"mel": mels()[10:]}, flags()[10:])
     fresh = StreamEncoder(voice).push(10, {"mel": mels()[10:]}, flags()[10:])
     assert found[0].first == 10

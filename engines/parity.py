@@ -18,7 +18,7 @@ from engines.training.measures import auc
 
 TOLERANCE = 1e-3
 # What no engine passes with, whatever its scores: more than any lower precision of these networks costs on noise.
-COARSE = 0.1
+COARSE = 0.25
 # Scores that all lie within this are one score: their own spread says nothing of how far apart two engines may be.
 LEAST_SPREAD = 0.05
 

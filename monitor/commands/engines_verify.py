@@ -45,7 +45,7 @@ def command(
 
     Inputs are zeros and seeded noise. A pack passes when its hash is right and no output differs by more than 0.001 of
     its range. With clips the same recordings are judged with either engine, and it is their scores, p-values and
-    verdicts that decide; outputs may then differ by up to 0.1 of their range, as those of a lower precision do.
+    verdicts that decide; outputs may then differ by up to 0.25 of their range, as those of a lower precision do.
 
     \b
     Example:

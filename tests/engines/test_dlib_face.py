@@ -90,6 +90,7 @@ def test_a_conversion_repeats_to_the_byte_and_says_where_it_is_from(seeded: Path
     assert manifest.licence == "not known: this is not the published file"
     assert manifest.source == "seeded.dat"
     assert manifest.recipe["file_sha256"] in (again / "card.md").read_text()
+    assert "precision" not in manifest.preprocessing, "only what passed the parity gate may compute in less"
 
 
 def test_layers_come_in_the_order_of_the_data() -> None:

@@ -19,6 +19,8 @@ from engines.base import EngineError
 CPU = "or choose the engine openvino"
 # CU_STREAM_NON_BLOCKING: no stream of ours waits for the legacy default stream, which is not allowed in a capture.
 NON_BLOCKING = 1
+# CU_EVENT_BLOCKING_SYNC: who waits for it sleeps. For a stream CUDA spins, which would take a core from the sessions.
+SLEEPING = 1
 
 
 class CudaError(EngineError):

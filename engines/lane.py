@@ -11,7 +11,7 @@ import numpy as np
 from engines import cuda_graph
 from engines.base import Arrays, FloatArray
 from engines.build import BuildError
-from engines.cuda import CPU, NON_BLOCKING, CudaError, Gpu
+from engines.cuda import CPU, NON_BLOCKING, SLEEPING, CudaError, Gpu
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ class Lane:
         self._context: Any = None
         self._graph: cuda_graph.Graph | None = None
         self._stream = gpu.driver.Stream(NON_BLOCKING)
+        self._done = gpu.driver.Event(SLEEPING)
         try:
             self._open(trt, engine, profile, shapes)
             self._warm()
@@ -43,7 +44,8 @@ class Lane:
             self._enqueue()
         else:
             self._graph.launch(self._stream.handle)
-        self._stream.synchronize()
+        self._done.record(self._stream)
+        self._done.synchronize()
         return {name: host[: len(values)] for name, (host, _) in self._outputs.items()}
 
     def close(self) -> None:
@@ -58,7 +60,7 @@ class Lane:
                 device.free()
                 cast("Any", host.base).free()
             side.clear()
-        self._stream = None
+        self._done = self._stream = None
 
     def _open(self, trt: Any, engine: Any, profile: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
         # A context of its own, with only as much memory as this profile asks for.

@@ -116,7 +116,11 @@ class FakeDriver:
             def __init__(self, flags: int = 0) -> None:
                 super().__init__(cuda)
 
-        self.Device, self.Stream = Device, Stream
+        class Event(FakeEvent):
+            def __init__(self, flags: int = 0) -> None:
+                super().__init__(cuda)
+
+        self.Device, self.Stream, self.Event = Device, Stream, Event
 
     def init(self, flags: int = 0) -> None:
         fault = self._cuda.faults.get("init")
@@ -218,6 +222,32 @@ class FakeStream:
         self._cuda.waits += 1
         while self.waiting:
             self.waiting.pop(0)()
+
+
+class FakeEvent:
+    """A point on a stream: whoever waits for it waits for what was enqueued before."""
+
+    def __init__(self, cuda: FakeCuda) -> None:
+        cuda.need("Event")
+        self._cuda = cuda
+        cuda.made["event"] += 1
+        self._stream: FakeStream | None = None
+
+    def record(self, stream: FakeStream) -> FakeEvent:
+        self._cuda.need("record")
+        self._stream = stream
+        stream.enqueue(self._reached)
+        return self
+
+    def synchronize(self) -> FakeEvent:
+        self._cuda.need("synchronize")
+        self._cuda.waits += 1
+        while self._stream is not None:
+            self._stream.waiting.pop(0)()
+        return self
+
+    def _reached(self) -> None:
+        self._stream = None
 
 
 class FakeLibrary:

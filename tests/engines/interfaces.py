@@ -38,7 +38,7 @@ ENUMS = ("BuilderFlag", "DataType", "ExecutionContextAllocationStrategy", "Memor
 # Layers are added by the parser, never by us; the inspector has another name in the runtime package.
 LEFT_OUT = re.compile(r"__(?!init__)|_pybind11|add_(?!optimization_profile)|create_engine_inspector")
 PYCUDA = ("init", "get_driver_version", "mem_alloc", "memcpy_dtoh_async", "memcpy_htod_async", "pagelocked_empty")
-PYCUDA_CLASSES = ("Device", "Context", "Stream", "DeviceAllocation", "PagelockedHostAllocation")
+PYCUDA_CLASSES = ("Device", "Context", "Stream", "Event", "DeviceAllocation", "PagelockedHostAllocation")
 DRIVER = (
     "cuStreamBeginCapture",
     "cuStreamEndCapture",

@@ -105,6 +105,7 @@ def test_functions_are_those_of_pycuda(name: str) -> None:
         (fake_cuda.FakeDevice, "Device"),
         (fake_cuda.FakeContext, "Context"),
         (fake_cuda.FakeStream, "Stream"),
+        (fake_cuda.FakeEvent, "Event"),
         (fake_cuda.FakeAllocation, "DeviceAllocation"),
         (fake_cuda.FakePinned, "PagelockedHostAllocation"),
     ],

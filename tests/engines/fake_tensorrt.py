@@ -44,6 +44,7 @@ class FakeTensorRt:
         self.cuda = cuda
         self.calls: list[str] = []
         self.refuses: set[str] = set()
+        self.cleared: set[str] = set()
         self.complains = ""
         self.dtype = "FLOAT"
         found = golden()["tensorrt"]
@@ -247,7 +248,7 @@ BEHAVIOUR: dict[str, Callable[..., Any]] = {
     "Builder.__init__": _new,
     "Runtime.__init__": _new,
     "Builder.create_network": lambda this: _make(this, "INetworkDefinition", model=b""),
-    "Builder.create_builder_config": lambda this: _make(this, "IBuilderConfig", profiles=[], cache=None, flags_=set()),
+    "Builder.create_builder_config": lambda this: _make(this, "IBuilderConfig", profiles=[], cache=None),
     "Builder.create_optimization_profile": lambda this: _make(this, "IOptimizationProfile", shapes={}),
     "Builder.build_serialized_network": _build,
     "OnnxParser.__init__": lambda this, network, logger: this.__dict__.update(network=network),
@@ -259,7 +260,7 @@ BEHAVIOUR: dict[str, Callable[..., Any]] = {
     "ParserError.node_name": lambda this: "node_7",
     "IOptimizationProfile.set_shape": _set_shape,
     "IBuilderConfig.set_memory_pool_limit": lambda this, pool, size: None,
-    "IBuilderConfig.clear_flag": lambda this, flag: this.flags_.add(f"no {flag.name}"),
+    "IBuilderConfig.clear_flag": lambda this, flag: this.trt.cleared.add(flag.name),
     "IBuilderConfig.create_timing_cache": lambda this, content: _make(this, "ITimingCache", content=content),
     "IBuilderConfig.set_timing_cache": lambda this, cache, mismatch: _put(this, cache=cache),
     "IBuilderConfig.get_timing_cache": lambda this: this.cache,

@@ -151,29 +151,29 @@ def test_the_real_runtime_without_a_gpu_is_an_error_and_no_crash() -> None:
 
 
 def test_one_pack_is_compiled_at_a_time(builder: Builder, trt: FakeTensorRt, tmp_path: Path) -> None:
-    inside = 0
-    most = 0
+    alone: list[bool] = []
     kind: Any = trt.Builder
     compile_it = kind.build_serialized_network
 
-    def counted(this: Any, *arguments: Any) -> Any:
-        nonlocal inside, most
-        inside += 1
-        most = max(most, inside)
-        try:
-            return compile_it(this, *arguments)
-        finally:
-            inside -= 1
+    def watched(this: Any, *arguments: Any) -> Any:
+        alone.append(build._ALONE.locked())
+        return compile_it(this, *arguments)
 
-    kind.build_serialized_network = counted
+    kind.build_serialized_network = watched
     made = [load_pack(packs.write(tmp_path, name=f"p{n}", preprocessing={"example_length": n + 1})) for n in range(4)]
     threads = [threading.Thread(target=builder.build, args=(pack,)) for pack in made]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == 1
+    assert alone == [True] * 4
+    assert not build._ALONE.locked()
     assert all(builder.stored(pack) for pack in made)
+
+
+def test_float32_is_float32(builder: Builder, trt: FakeTensorRt, tmp_path: Path) -> None:
+    builder.build(load_pack(packs.write(tmp_path)))
+    assert trt.cleared == {"TF32"}
 
 
 def test_the_first_gpu_is_opened(installed: FakeTensorRt, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from engines.onnx import OnnxEngine
 from engines.parity import seeded
 from engines.tensorrt import LENGTHS_KEPT, TensorRtEngine
 from tests.engines import packs
-from tests.engines.fake_cuda import FakeCuda, FakeDriver
+from tests.engines.fake_cuda import FakeCuda, FakeDriver, FakeStream
 from tests.engines.fake_tensorrt import FakeTensorRt
 from tests.engines.gpu import builder, cuda, trt
 
@@ -107,6 +107,32 @@ def test_only_so_many_lengths_are_kept(make: Make, cuda: FakeCuda) -> None:
     made = cuda.made["context"]
     engine.run(rows(1, 1))
     assert cuda.made["context"] == made + 1
+
+
+def test_the_length_that_was_used_last_is_kept(make: Make, cuda: FakeCuda) -> None:
+    engine = make()
+    for length in range(1, LENGTHS_KEPT + 1):
+        engine.run(rows(1, length))
+    engine.run(rows(1, 1))
+    engine.run(rows(1, LENGTHS_KEPT + 1))
+    made = cuda.made["context"]
+    engine.run(rows(1, 1))
+    assert cuda.made["context"] == made
+
+
+def test_an_engine_runs_one_piece_at_a_time(make: Make, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, held = make(), list[bool]()
+    wait = FakeStream.synchronize
+
+    def watched(stream: FakeStream) -> None:
+        held.append(engine._lanes._lock.locked())
+        wait(stream)
+
+    monkeypatch.setattr(FakeStream, "synchronize", watched)
+    engine.run(rows(40))
+    assert held
+    assert all(held)
+    assert not engine._lanes._lock.locked()
 
 
 def test_a_call_that_is_too_long_is_refused(make: Make) -> None:

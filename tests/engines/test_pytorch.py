@@ -80,7 +80,7 @@ def test_a_graph_in_float16_is_near_where_it_is_computed_in_float16(pack: str, t
     half = TorchEngine(load_pack(write_variant(exact, float16_graph(exact), "float16", tmp_path)), device="cpu")
     inputs = seeded(exact.manifest, 2)
     if pack == "motion":
-        # Noise at full height moves more than people do: its covariances are beyond float16, to the point of infinity.
+        # The covariances of noise at full height are beyond float16, to the point of infinity.
         inputs = {"motion": inputs["motion"] * np.float32(0.1), "mask": np.ones_like(inputs["mask"])}
     assert CLOSE < max(differences(OnnxEngine(exact), half, inputs).values()) < 0.01
 

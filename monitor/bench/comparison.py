@@ -13,7 +13,9 @@ NOISE: Final = 0.1
 MACHINE: Final = ("processor", "cores", "memory_gb", "system", "python")
 SETTINGS: Final = ("clip", "loop_seconds", "participants", "engine", "enrolled", "cores", "seconds")
 # Units of which more is better; of all others less is.
-MORE: Final = frozenset({"x real time", "participants", "per s"})
+MORE: Final = frozenset({"x real time", "participants", "per s", "%"})
+# Of people who were shed or judged neither more nor less is better: it depends on how many came.
+NEITHER: Final = frozenset({"people"})
 
 
 class CompareError(Exception):
@@ -37,7 +39,7 @@ class Compared:
     @property
     def change(self) -> Change:
         """Which way it went."""
-        if self.ratio is None or self.ratio <= 0:
+        if self.ratio is None or self.ratio <= 0 or self.unit in NEITHER:
             return ""
         if 1 / (1 + NOISE) <= self.ratio <= 1 + NOISE:
             return "same"

@@ -186,14 +186,14 @@ def overload_rows(found: Overload) -> list[Row]:
     size = f"{found.admitted} of {2 * found.sustainable} were taken in, twice {found.sustainable}"
     return [
         row(OVERLOAD_AGE, found.age_p95, f"{size}; p95 {_seconds(found.age_before)} before"),
-        Row("shed while overloaded", len(found.shed), "participants", note=f"joined as number {_numbers(found.shed)}"),
-        Row("judged while overloaded", len(found.kept), "participants", note=f"number {_numbers(found.kept)}"),
-        Row("neither, while overloaded", len(found.between), "participants", note="judged and overloaded by turns"),
+        Row("shed while overloaded", len(found.shed), "people", note=f"joined as number {_numbers(found.shed)}"),
+        Row("judged while overloaded", len(found.kept), "people", note=f"number {_numbers(found.kept)}"),
+        Row("neither, while overloaded", len(found.between), "people", note="judged and overloaded by turns"),
         row(OVERLOAD_GROWTH, found.growth_mb, "last third of the span over the one before"),
         Row(
             "judged again afterwards",
             len(found.recovered),
-            "participants",
+            "people",
             note=f"of {found.sustainable}, {found.recovery_seconds:.0f} s after the others left",
         ),
     ]

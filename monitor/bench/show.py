@@ -131,12 +131,15 @@ def show_comparison(compared: Comparison, console: Console) -> None:
     for column in ("old", "new", "ratio"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    for row in compared.rows:
+    both = [row for row in compared.rows if row.old is not None and row.new is not None]
+    for row in both:
         ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
         old, new = ("-" if value is None else f"{number(value)} {row.unit}" for value in (row.old, row.new))
         table.add_row(row.name, old, new, ratio, Text(row.change, CHANGES[row.change]))
     console.print(table)
-    for note in compared.notes:
+    alone = len(compared.rows) - len(both)
+    told = [*compared.notes, *([f"{alone} more rows are in one of the runs only: see the JSON."] if alone else [])]
+    for note in told:
         console.print(f"Note: {note}", markup=False, highlight=False)
 
 

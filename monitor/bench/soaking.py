@@ -39,6 +39,8 @@ READ_SECONDS = 10.0
 # Windows, memories and the pools of the runtimes fill first.
 WARM_SHARE = 0.25
 LEAST_POINTS = 8
+# Arenas of the allocator grow for some minutes, more and more slowly, and then no longer.
+LEAST_MINUTES = 10.0
 # Less than one picture in an hour is called nothing.
 NOTHING = 1.0
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -75,9 +77,9 @@ class Soak:
     def slope(self) -> tuple[float, float, float] | None:
         """Megabytes an hour: 5th percentile, median, 95th percentile of the slopes between far readings.
 
-        None for too few readings.
+        None for too few minutes or readings.
         """
-        if len(self.steady) < LEAST_POINTS:
+        if len(self.steady) < LEAST_POINTS or self.minutes < LEAST_MINUTES:
             return None
         found = slopes([(point.seconds, point.bytes) for point in self.steady])
         return percentile(found, 0.05) or 0.0, median(found), percentile(found, 0.95) or 0.0
@@ -86,7 +88,7 @@ class Soak:
     def verdict(self) -> str:
         """What that means, in a line."""
         if self.slope is None:
-            return "too short to say: ask for more minutes"
+            return f"too short to say: ask for {2 * LEAST_MINUTES:.0f} minutes or more"
         low, middle, high = self.slope
         told = f"{middle:.2f} MB/h (between {low:.2f} and {high:.2f})"
         if abs(middle) <= NOTHING:

@@ -34,6 +34,8 @@ def a_run(**values: float | None) -> dict[str, Any]:
         ("participants", 8.0, 4.0, "worse"),
         ("s", 1.0, 1.09, "same"),
         ("s", 1.0, 0.92, "same"),
+        ("%", 50.0, 90.0, "better"),
+        ("people", 4.0, 8.0, ""),
         ("s", None, 1.0, ""),
         ("s", 1.0, None, ""),
         ("s", 0.0, 1.0, ""),
@@ -110,6 +112,8 @@ def test_the_table_is_printed() -> None:
     assert "0.50" in told
     assert "better" in told
     assert "What was measured differs" in told
+    assert "scan" not in told
+    assert "1 more rows are in one of the runs only" in told
 
 
 @pytest.mark.parametrize("text", ["not json", "{}"])

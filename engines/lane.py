@@ -24,9 +24,9 @@ class Lane:
         self._inputs: dict[str, tuple[FloatArray, Any]] = {}
         self._outputs: dict[str, tuple[FloatArray, Any]] = {}
         self._context: Any = None
+        self._stream: Any = None
+        self._done: Any = None
         self._graph: cuda_graph.Graph | None = None
-        self._stream = gpu.driver.Stream(NON_BLOCKING)
-        self._done = gpu.driver.Event(SLEEPING)
         try:
             self._open(trt, engine, profile, shapes)
             self._warm()
@@ -63,6 +63,8 @@ class Lane:
         self._done = self._stream = None
 
     def _open(self, trt: Any, engine: Any, profile: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self._stream = self._driver.Stream(NON_BLOCKING)
+        self._done = self._driver.Event(SLEEPING)
         # A context of its own, with only as much memory as this profile asks for.
         self._context = _needed(
             engine.create_execution_context(trt.ExecutionContextAllocationStrategy.ON_PROFILE_CHANGE),

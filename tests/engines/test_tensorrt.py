@@ -19,7 +19,7 @@ from engines.onnx import OnnxEngine
 from engines.parity import seeded
 from engines.tensorrt import LENGTHS_KEPT, TensorRtEngine
 from tests.engines import packs
-from tests.engines.fake_cuda import FakeCuda, FakeDriver, FakeStream
+from tests.engines.fake_cuda import FakeCuda, FakeDriver, FakeEvent
 from tests.engines.fake_tensorrt import FakeTensorRt
 from tests.engines.gpu import builder, cuda, trt
 
@@ -122,16 +122,16 @@ def test_the_length_that_was_used_last_is_kept(make: Make, cuda: FakeCuda) -> No
 
 def test_an_engine_runs_one_piece_at_a_time(make: Make, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, held = make(), list[bool]()
-    wait = FakeStream.synchronize
+    engine.warm_up()
+    wait = FakeEvent.synchronize
 
-    def watched(stream: FakeStream) -> None:
+    def watched(event: FakeEvent) -> FakeEvent:
         held.append(engine._lanes._lock.locked())
-        wait(stream)
+        return wait(event)
 
-    monkeypatch.setattr(FakeStream, "synchronize", watched)
+    monkeypatch.setattr(FakeEvent, "synchronize", watched)
     engine.run(rows(40))
-    assert held
-    assert all(held)
+    assert held == [True, True]
     assert not engine._lanes._lock.locked()
 
 
@@ -213,6 +213,7 @@ def test_a_network_that_cannot_be_captured_runs_all_the_same(
         ),
         ("synchronize", FakeDriver.LaunchError("illegal address"), "the GPU failed .illegal address.: restart"),
         ("memcpy_htod_async", FakeDriver.LogicError("invalid\nargument"), "CUDA refused .invalid argument.: look"),
+        ("Event", FakeDriver.RuntimeError("no event"), "CUDA refused .no event.: look"),
         ("push", FakeDriver.RuntimeError("gone"), "CUDA refused .gone.: look with sidewitness doctor"),
         ("cuGraphLaunch", 700, "cuGraphLaunch: CUDA_ERROR_OF_THE_TEST"),
     ],

@@ -76,14 +76,14 @@ def test_a_score_that_is_no_number_never_passes() -> None:
     )
 
 
-@pytest.mark.parametrize("lost", [{"score": None, "p_value": None}, {"p_value": None}])
+@pytest.mark.parametrize("scored", [True, False])
 @pytest.mark.parametrize(("count", "told"), [(1, "1 case"), (2, "2 cases")])
-def test_an_abstention_on_one_side_is_told(count: int, told: str, lost: dict[str, None]) -> None:
-    silent = [
-        replace(each, outcomes={name: replace(outcome, **lost) for name, outcome in each.outcomes.items()})
-        for each in judged()[:count]
-    ]
-    other = silent + judged()[count:]
+def test_an_abstention_on_one_side_is_told(count: int, told: str, scored: bool) -> None:
+    other = judged()
+    for number, each in enumerate(other[:count]):
+        outcome = each.outcomes["synchrony"]
+        silent = replace(outcome, score=outcome.score if scored else None, p_value=None)
+        other[number] = replace(each, outcomes={"synchrony": silent})
     assert drift(other).problems() == [f"synchrony: one of the two abstains in {told}"]
 
 

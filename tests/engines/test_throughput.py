@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from engines.base import Arrays, Engine, FloatArray, Manifest
 from engines.load import load_engine
-from engines.throughput import LEAST, MOST, WARM, measure
+from engines.throughput import LEAST, MOST, WARM, Speed, measure
 from tests.engines import packs
+
+Measure = Callable[..., Iterator[Speed]]
 
 
 class Clock:
@@ -54,14 +57,14 @@ def adder(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return load_engine("adder", "onnx", models)
 
 
-def timed(adder: Engine, each: float = 0.001, start: float = 0.003) -> tuple[Timed, Mapping[str, Clock]]:
+def timed(adder: Engine, each: float = 0.001, start: float = 0.003) -> tuple[Timed, Measure]:
     wall, cpu = Clock(), Clock()
-    return Timed(adder, wall, cpu, each, start), {"wall": wall, "cpu": cpu}
+    return Timed(adder, wall, cpu, each, start), partial(measure, wall=wall, cpu=cpu)
 
 
 def test_each_batch_is_a_row(adder: Engine) -> None:
-    engine, clocks = timed(adder)
-    one, four = measure(engine, (1, 4), 0.1, **clocks)
+    engine, told = timed(adder)
+    one, four = told(engine, (1, 4), 0.1)
     assert (one.batch, one.p50_ms, one.p95_ms, one.cpu_ms) == pytest.approx((1, 4.0, 4.0, 2.0))
     assert one.items_per_second == pytest.approx(250)
     assert four.items_per_second == pytest.approx(4 / 0.007)
@@ -69,24 +72,24 @@ def test_each_batch_is_a_row(adder: Engine) -> None:
 
 
 def test_the_first_calls_do_not_count(adder: Engine) -> None:
-    engine, clocks = timed(adder)
-    (row,) = measure(engine, (2,), 0.1, **clocks)
+    engine, told = timed(adder)
+    (row,) = told(engine, (2,), 0.1)
     assert engine.batches == [2] * (row.calls + WARM)
 
 
 def test_a_slow_engine_is_called_a_few_times_and_a_fast_one_not_for_ever(adder: Engine) -> None:
-    slow, clocks = timed(adder, start=60.0)
-    assert next(measure(slow, (1,), 0.1, **clocks)).calls == LEAST
-    fast, clocks = timed(adder, each=0.0, start=0.0)
-    assert next(measure(fast, (1,), 0.1, **clocks)).calls == MOST
+    slow, told = timed(adder, start=60.0)
+    assert next(told(slow, (1,), 0.1)).calls == LEAST
+    fast, told = timed(adder, each=0.0, start=0.0)
+    assert next(told(fast, (1,), 0.1)).calls == MOST
 
 
 def test_free_axes_get_the_length_that_is_asked_for(adder: Engine) -> None:
-    engine, clocks = timed(adder)
-    list(measure(engine, (1,), 0.01, **clocks))
+    engine, told = timed(adder)
+    list(told(engine, (1,), 0.01))
     assert engine.lengths == {3}
-    engine, clocks = timed(adder)
-    list(measure(engine, (1,), 0.01, length=7, **clocks))
+    engine, told = timed(adder)
+    list(told(engine, (1,), 0.01, length=7))
     assert engine.lengths == {7}
 
 

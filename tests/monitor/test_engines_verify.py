@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from engines.base import MODELS
+from engines.parity import DetectorDrift, ScoreDrift
 from engines.throughput import Speed
 from monitor import cli
 from monitor.commands import engines_verify
@@ -67,7 +69,7 @@ def test_clips_that_are_not_there_are_misuse(models: Path, tmp_path: Path, capsy
 def clips(tmp_path: Path, data_dir: Path) -> Path:
     """One person, with their own voice and with another's; nobody to compare them with, which would take time."""
     real = data_dir / "clips" / "real"
-    names = ("fakeVideoForensics__obama.mp4", "deep_avsr__00024.mp4")
+    names = ("video-retalking__3.mp4", "deep_avsr__00024.mp4")
     for name in names:
         shutil.copyfile(real / name, tmp_path / name)
     with (tmp_path / "parity.csv").open("w", newline="") as file:
@@ -102,3 +104,36 @@ def test_a_pack_that_does_not_load_leaves_no_scores(
     (folder / "face_detector" / "model.onnx").write_bytes(b"altered")
     assert cli.run(["engines", "verify", "--models", str(folder), "--clips", str(clips)]) == 1
     assert capsys.readouterr().err.strip() == engines_verify.ABSENT
+
+
+def test_a_pack_is_held_against_the_one_it_was_made_of(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = onnx.load_from_string(packs.adder())
+    graph.graph.node[0].op_type = "Sub"
+    other = packs.write(tmp_path / "other", model=graph.SerializeToString()).parent
+    assert cli.run(["engines", "verify", "--models", str(other)]) == 0
+    capsys.readouterr()
+    assert cli.run(["engines", "verify", "--models", str(other), "--against", str(models)]) == 1
+    assert "differs by more than 0.001: use the engine onnx" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flips", "last"), [((), "every score is within the limits"), ((("a", "b", "c"),), "from b to c")]
+)
+def test_the_table_says_what_changed(
+    flips: tuple[tuple[str, str, str], ...],
+    last: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    models: Path,
+) -> None:
+    synchrony = DetectorDrift("synchrony", 20, 9, 0, 0.75, float("nan"), 0.01, 0.002, 0.0)
+    drift = ScoreDrift(20, flips, (synchrony,))
+    monkeypatch.setattr(engines_verify, "_scores", lambda *_: drift)
+    monkeypatch.setattr("monitor.parity_clips.read_cases", lambda _: ["a case"])
+    assert cli.run(["engines", "verify", "--models", str(models), "--clips", "."]) == 0
+    said = capsys.readouterr().out
+    assert "openvino against onnx: 20 clips" in said
+    assert "0.75" in said
+    assert last in said

@@ -102,10 +102,10 @@ def _compare(
         return {**row, "detail": str(error)}, None
     limit, only = COARSE if scored else TOLERANCE, reference.manifest.preprocessing.get("engine", engine)
     detail = "the same" if only == engine else f"runs in {only} whatever is asked for"
-    if found > limit:
-        detail = f"differs by more than {limit:g}: use the engine {REFERENCE} and report it"
+    if not found <= COARSE:
+        detail = f"differs by more than {COARSE:g}: use the engine {REFERENCE} and report it"
     elif found > TOLERANCE:
-        detail = f"differs by more than {TOLERANCE:g}: the scores decide"
+        detail = f"differs by more than {TOLERANCE:g}: " + ("the scores decide" if scored else "only clips can tell")
     return {**row, "ok": found <= limit, "loads": True, "largest difference": found, "detail": detail}, other
 
 

@@ -46,7 +46,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "NO"
     if isinstance(value, float):
-        return f"{value:.1e}" if abs(value) < 1e-3 else f"{value:.4g}"
+        small, large = abs(value) < 1e-3, abs(value) >= 1e3
+        return f"{value:.1e}" if small else f"{value:.0f}" if large else f"{value:.4g}"
     if isinstance(value, dict):
         return ", ".join(
             f"{name} {'x'.join('*' if n == -1 else str(n) for n in shape)}" for name, shape in value.items()

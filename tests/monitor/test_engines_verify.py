@@ -115,7 +115,19 @@ def test_a_pack_is_held_against_the_one_it_was_made_of(
     assert cli.run(["engines", "verify", "--models", str(other)]) == 0
     capsys.readouterr()
     assert cli.run(["engines", "verify", "--models", str(other), "--against", str(models)]) == 1
-    assert "differs by more than 0.001: use the engine onnx" in capsys.readouterr().out
+    assert "differs by more than 0.25: use the engine onnx" in capsys.readouterr().out
+
+
+def test_a_lower_precision_is_for_clips_to_judge(
+    models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.parity.differences", lambda *_: {"sum": 0.01})
+    assert cli.run(["engines", "verify", "--models", str(models)]) == 1
+    assert "differs by more than 0.001: only clips can tell" in capsys.readouterr().out
+    monkeypatch.setattr("monitor.parity_clips.read_cases", lambda _: ["a case"])
+    monkeypatch.setattr(engines_verify, "_scores", lambda *_: ScoreDrift(20, (), ()))
+    assert cli.run(["engines", "verify", "--models", str(models), "--clips", "."]) == 0
+    assert "differs by more than 0.001: the scores decide" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

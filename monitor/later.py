@@ -15,6 +15,7 @@ from monitor import log
 
 # Live calls go first on a busy machine.
 NICENESS = 10
+LOWEST = 19
 
 
 class Later:
@@ -57,4 +58,6 @@ def yield_to_calls() -> None:
     """Lower the priority of this thread, and of those that it starts, below that of live calls."""
     # On Linux niceness is a thread's own; elsewhere this would slow the whole process down.
     if hasattr(os, "sched_getaffinity"):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        # Beside that of the process, which may have been lowered already.
+        os.setpriority(os.PRIO_PROCESS, thread, min(os.getpriority(os.PRIO_PROCESS, thread) + NICENESS, LOWEST))

@@ -6,13 +6,14 @@ connections, first words) is told apart.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.bench.child import BenchError
 from monitor.bench.parties import Place, Sender, Tell, publisher, sidecar
 from monitor.bench.procfs import Usage
-from monitor.bench.watching import Span, Watch, percentile, slope, watched
+from monitor.bench.watching import Span, percentile, slope, watched
 from monitor.bench.witness import Witness
 from monitor.tap.config import own_addresses
 
@@ -34,6 +35,7 @@ class Live:
     span: float
     ready: list[float]
     baseline_mb: float
+    first_mb: float
     idle_cores: float
     cores: float
     loop_cores: float
@@ -54,6 +56,18 @@ class Live:
     frames_per_second: float | None
     scored: dict[str, float]
     verdicts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident bytes with nobody, and with one participant whom every detector has scored."""
+
+    nobody: int
+    alone: int
+
+    def each(self, together: int, people: int) -> float:
+        """Give what one more participant takes: the first one of a process pays for what all of them share."""
+        return (together - self.alone) / (people - 1) if people > 1 else together - self.nobody
 
 
 def check_network() -> None:
@@ -77,16 +91,21 @@ async def measure(
         tell("idle", 0.0)
         before = watch.server.usage()
         await watch.pause(IDLE_SECONDS)
-        idle, baseline = watch.server.usage().since(before), watch.server.rss()
-        people = range(1, participants + 1)
-        async with publisher(stream, watch.server, people, place, watch.witness, tell) as sender:
-            span = await _span(watch, sender, participants, seconds, tell)
-        return _describe(span, watch.witness, place, participants, ready, idle, baseline, sender.late)
+        idle, baseline, witness = watch.server.usage().since(before), watch.server.rss(), watch.witness
+        async with AsyncExitStack() as stack:
 
+            async def publish(people: range) -> Sender:
+                return await stack.enter_async_context(publisher(stream, watch.server, people, place, witness, tell))
 
-async def _span(watch: Watch, sender: Sender, participants: int, seconds: float, tell: Tell) -> Span:
-    await watch.settle(participants, lambda done: tell("waiting for the first verdicts", done))
-    return await watch.span(seconds, sender, tell=lambda done: tell("a live call", done))
+            senders = [await publish(range(1, 2))]
+            await watch.warm(3 if place.identity else 1, lambda done: tell("the first participant", done))
+            alone = watch.server.rss()
+            if participants > 1:
+                senders.append(await publish(range(2, participants + 1)))
+            await watch.settle(participants, lambda done: tell("waiting for the first verdicts", done))
+            span = await watch.span(seconds, *senders, tell=lambda done: tell("a live call", done))
+        late = max(one.late for one in senders)
+        return _describe(span, witness, place, participants, ready, idle, Memory(baseline, alone), late)
 
 
 def _describe(
@@ -96,7 +115,7 @@ def _describe(
     people: int,
     ready: list[float],
     idle: Usage,
-    baseline: int,
+    memory: Memory,
     late: float,
 ) -> Live:
     used, told = span.used, span.told
@@ -106,14 +125,15 @@ def _describe(
         enrolled=place.identity is not None,
         span=used.at,
         ready=ready,
-        baseline_mb=baseline / 1e6,
+        baseline_mb=memory.nobody / 1e6,
+        first_mb=(memory.alone - memory.nobody) / 1e6,
         idle_cores=idle.process / idle.at,
         cores=used.process / used.at / people,
         loop_cores=used.loop / used.at / people,
         others_cores=span.others,
         publisher_cores=span.sent / used.at,
         publisher_late=late,
-        memory_mb=(span.memory[-1][1] - baseline) / 1e6 / people,
+        memory_mb=memory.each(span.memory[-1][1], people) / 1e6,
         slope_mb_per_hour=slope(span.memory) / people if used.at >= SLOPE_SECONDS else None,
         age_p50=age.quantile(0.5),
         age_p95=age.quantile(0.95),

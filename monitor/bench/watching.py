@@ -42,9 +42,16 @@ class Watch:
 
     async def settle(self, people: int, tell: Callable[[float], None] = lambda _: None) -> None:
         """Wait until so many have been scored, or for so long that nobody else will be."""
+        await self._until(lambda: len(self.witness.scored) / people, tell)
+
+    async def warm(self, detectors: int, tell: Callable[[float], None] = lambda _: None) -> None:
+        """Wait until so many detectors have scored somebody, or for so long that no other will."""
+        await self._until(lambda: len(self.witness.told().scored) / detectors, tell)
+
+    async def _until(self, share: Callable[[], float], tell: Callable[[float], None]) -> None:
         deadline = time.monotonic() + SETTLE_SECONDS
-        while len(self.witness.scored) < people and time.monotonic() < deadline:
-            tell(len(self.witness.scored) / people)
+        while share() < 1 and time.monotonic() < deadline:
+            tell(share())
             await self.pause(0.25)
 
     async def span(self, seconds: float, *senders: Sender, tell: Callable[[float], None] = lambda _: None) -> Span:

@@ -24,6 +24,7 @@ from monitor.bench.budgets import (
     CORES,
     FIRST_VERDICT,
     LIVE,
+    LOOP,
     MEMORY,
     READY,
     SCAN,
@@ -35,7 +36,7 @@ from monitor.bench.budgets import (
 from monitor.bench.child import BenchError
 from monitor.bench.clip import FPS, PER_SECOND, Stream, choose, generated, prepare
 from monitor.bench.exposition import Exposition, Histogram
-from monitor.bench.live import Live
+from monitor.bench.live import Live, Memory
 from monitor.bench.parties import Place
 from monitor.bench.picture import draw
 from monitor.bench.procfs import (
@@ -405,6 +406,7 @@ def a_live(**changed: Any) -> Live:
         "span": 20.0,
         "ready": [2.0, 1.0, 9.0],
         "baseline_mb": 200.0,
+        "first_mb": 90.0,
         "idle_cores": 0.01,
         "cores": 0.2,
         "loop_cores": 0.02,
@@ -445,6 +447,24 @@ def test_every_budget_of_a_live_call_has_a_row() -> None:
     assert rows["hops with a score of persona"].value == 60.0
     assert rows[CORES].note.endswith("every detector")
     assert by_name(live_rows(a_live(enrolled=False)))[CORES].note.endswith("synchrony only")
+
+
+def test_a_call_of_which_some_were_shed_has_no_price() -> None:
+    verdicts = {"bona_fide": 90, "inconclusive/overloaded": 10}
+    rows = by_name(live_rows(a_live(verdicts=verdicts)))
+    assert rows[CORES].note == "10 % of the hops were overloaded: fewer were judged than came"
+    assert {rows[name].state for name in (CORES, LOOP)} == {"not measured"}
+    assert rows[MEMORY].state == "ok"
+    assert by_name(live_rows(a_live(verdicts=verdicts | {"bona_fide": 900})))[CORES].state == "ok"
+
+
+def test_memory_is_that_of_each_more() -> None:
+    memory = Memory(200, 290)
+    assert memory.each(350, 4) == 20.0
+    assert memory.each(295, 1) == 95
+    assert "over that of one" in by_name(live_rows(a_live()))[MEMORY].note
+    assert "over that of none" in by_name(live_rows(a_live(participants=1)))[MEMORY].note
+    assert by_name(live_rows(a_live()))["memory of the first participant"].value == 90.0
 
 
 def test_what_was_not_seen_of_everybody_is_not_measured() -> None:

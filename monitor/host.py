@@ -190,11 +190,17 @@ class Host:
         while self._joined:
             asked = self._clock()
             await asyncio.sleep(OVERSEE_SECONDS)
-            now = self._clock()
-            strain = replace(self._strain(), late=max(0.0, now - asked - OVERSEE_SECONDS))
-            readings = [each.reading(self._joined[place]) for place, each in self._participants.items()]
-            self._shedding, change = shedding.advance(self._shedding, now, readings, strain)
-            self._apply(change)
+            try:
+                self._review(self._clock() - asked - OVERSEE_SECONDS)
+            except Exception:
+                # Whoever is paused must not stay so because one reading failed.
+                log.get("host").exception("the load could not be read")
+
+    def _review(self, late: float) -> None:
+        strain = replace(self._strain(), late=max(0.0, late))
+        readings = [each.reading(self._joined[place]) for place, each in self._participants.items()]
+        self._shedding, change = shedding.advance(self._shedding, self._clock(), readings, strain)
+        self._apply(change)
 
     def _apply(self, change: Change) -> None:
         for place in change.shed:

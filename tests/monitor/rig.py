@@ -106,7 +106,6 @@ class ScriptedSession:
         capture = next((item.stamp.capture for item in reversed(self.seen) if isinstance(item, AudioBlock)), None)
         return HopReport(self.key, now, capture, decision(order), quality={"fps": 30.0})
 
-
     def rest(self, now: float) -> HopReport | None:
         if now - self.reported < 0.1:
             return None

@@ -290,3 +290,18 @@ def test_a_session_that_fails_at_rest_is_begun_anew(tmp_path: Path) -> None:
             assert [word["reason"] for _, word in here.said][:2] == ["session_failed", "overloaded"]
 
     virtually(work)
+
+
+def test_a_load_that_cannot_be_read_is_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def work() -> None:
+        async with site(tmp_path, Watched, generated()) as here:
+            for n in range(4):
+                await here.join(f"p{n}")
+            here.busy.clear()
+            await asyncio.sleep(1)
+            here.busy.append(0.9)
+            await asyncio.sleep(6)
+            assert here.paused() == {"p2", "p3"}
+
+    virtually(work)
+    assert "the load could not be read" in capsys.readouterr().err

@@ -152,7 +152,8 @@ def assemble(
 class Live:
     """How sessions are begun, offers answered and people enrolled; `key` is that of the face encoders, if any.
 
-    `batched` is what computes participants together, where that is wanted.
+    `batched` is what computes participants together, where that is wanted; `expect` is called in a thread when all runs,
+    to make ready for whom the vault holds.
     """
 
     factory: SessionFactory
@@ -160,6 +161,7 @@ class Live:
     enrol: Work
     key: str | None = None
     batched: Batched | None = None
+    expect: Callable[[], None] = lambda: None
 
 
 async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready: Callable[[str], None]) -> None:
@@ -181,8 +183,12 @@ async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready:
             except TimeoutError:
                 log.get("serve").warning("not everything could be let go in time", seconds=settings.drain_seconds)
 
+        def listening() -> None:
+            ready(address(listener))
+            asyncio.get_running_loop().run_in_executor(None, live.expect)
+
         sweeper.start()
-        server = Server(server_config(settings, running.app), lambda: ready(address(listener)), drain)
+        server = Server(server_config(settings, running.app), listening, drain)
         await server.serve([listener])
     finally:
         await sweeper.close()
@@ -265,7 +271,11 @@ def live_parts(settings: Settings, vault: Vault, loaded: Callable[[], Models]) -
         own = batched.models() if batched else models
         return Session(key, own, config, identities.lookup(key.identity) if key.identity is not None else None)
 
-    return Live(factory, answer, enroller(models, vault), models.faces.key if models.faces else None, batched)
+    def expect() -> None:
+        if vault.list():
+            models.later.prepare()
+
+    return Live(factory, answer, enroller(models, vault), models.faces.key if models.faces else None, batched, expect)
 
 
 def say(line: str) -> None:

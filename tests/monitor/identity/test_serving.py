@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import signal
 import stat
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from monitor.config import Settings
 from monitor.identity.keyfile import load_keys
 from monitor.identity.vault import Vault
+from monitor.models import Models
+from monitor.serve import live_parts
 from tests.monitor.api.test_serve import start
 from tests.monitor.identity.build import BOB, CLERK, JANE, consent, template
+from tests.monitor.waiting import Waiting
 
 PATIENCE = 30.0
 
@@ -46,3 +51,17 @@ async def test_a_consent_that_ended_while_it_was_off(tmp_path: Path) -> None:
     past.close()
     for name in ("vault.key", "vault.sqlite"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_what_the_enrolled_need_is_compiled_before_the_first_of_them_comes(tmp_path: Path) -> None:
+    settings, later = Settings(state_dir=tmp_path), Waiting()
+    unused: Any = None
+    models = Models(unused, unused, unused, unused, unused, later=later)
+    with closing(Vault(settings.vault_url, load_keys(settings))) as vault:
+        vault.open()
+        live = live_parts(settings, vault, lambda: models)
+        live.expect()
+        assert not later.asked
+        vault.store(JANE, template(), consent(None), CLERK)
+        live.expect()
+    assert later.asked

@@ -92,21 +92,38 @@ class Pose:
         return level.astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Centred:
+    """Points (N, 3) less their mean, which is kept beside, and their mean squared distance from it."""
+
+    points: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    spread: float
+
+
+def _centred(points: FloatArray) -> _Centred:
+    exact: NDArray[np.float64] = points.astype(np.float64)
+    mean = np.add.reduce(exact) / len(exact)
+    exact -= mean
+    return _Centred(exact, mean, float(np.vdot(exact, exact)) / len(exact))
+
+
 def similarity(source: FloatArray, target: FloatArray) -> Pose:
     """Least-squares similarity from `source` to `target`, both (N, 3) (Umeyama 1991, eq. 40-42)."""
-    a: NDArray[np.float64] = source.astype(np.float64)
-    b: NDArray[np.float64] = target.astype(np.float64)
-    mean_a, mean_b = a.mean(0), b.mean(0)
-    a, b = a - mean_a, b - mean_b
-    covariance = b.T @ a / len(a)
-    u, singular, vt = np.linalg.svd(covariance)
-    sign = np.ones(3)
+    return _fit(_centred(source), _centred(target))
+
+
+def _fit(a: _Centred, b: _Centred) -> Pose:
+    u, singular, vt = np.linalg.svd(b.points.T @ a.points / len(a.points))
+    stretch = float(singular[0] + singular[1])
     if _turns_over(u) != _turns_over(vt):
-        sign[2] = -1
-    rotation = (u * sign) @ vt
-    scale = float((singular * sign).sum() / max(float((a**2).sum() / len(a)), 1e-12))
-    scale = max(scale, 1e-6)
-    return Pose(scale, rotation.astype(np.float32), (mean_b - scale * rotation @ mean_a).astype(np.float32))
+        u[:, 2] *= -1
+        stretch -= float(singular[2])
+    else:
+        stretch += float(singular[2])
+    rotation = u @ vt
+    scale = max(stretch / max(a.spread, 1e-12), 1e-6)
+    return Pose(scale, rotation.astype(np.float32), (b.mean - scale * (rotation @ a.mean)).astype(np.float32))
 
 
 def _turns_over(orthogonal: NDArray[np.float64]) -> bool:
@@ -123,7 +140,12 @@ def rigid_points(landmarks: FloatArray) -> FloatArray:
 
 def fit_pose(rigid: FloatArray) -> Pose:
     """Head pose from `rigid_points`."""
-    return similarity(canonical()[_RIGID], rigid)
+    return _fit(_canonical_rigid(), _centred(rigid))
+
+
+@cache
+def _canonical_rigid() -> _Centred:
+    return _centred(canonical()[_RIGID])
 
 
 def speech_shape(landmarks: FloatArray, pose: Pose) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from engines.base import Engine
@@ -28,12 +30,12 @@ class FaceLandmarks:
         piece = luma(cut(frame.y, region, SIZE), frame.full_range)
         out = self._engine.run({"image": np.broadcast_to(piece[None, :, :, None], (1, SIZE, SIZE, 3))})
         points = region.to_picture(out["landmarks"][0].reshape(COUNT, 3) / SIZE)
-        return points, float(1 / (1 + np.exp(-out["presence"].reshape(-1)[0])))
+        return points, 1 / (1 + math.exp(min(-float(out["presence"].reshape(-1)[0]), 80.0)))
 
 
 def region_of(landmarks: FloatArray) -> Region:
     """Where to look for this face in the next frame: 1.5 times its longer side, eyes level."""
-    eyes = landmarks[LEFT_EYE] - landmarks[RIGHT_EYE]
+    (right_x, right_y), (left_x, left_y) = landmarks[RIGHT_EYE, :2].tolist(), landmarks[LEFT_EYE, :2].tolist()
     x0, y0, x1, y1 = bounding_box(landmarks).tolist()
     side = 1.5 * max(x1 - x0, y1 - y0)
-    return Region((x0 + x1) / 2, (y0 + y1) / 2, side, float(np.arctan2(eyes[1], eyes[0])))
+    return Region((x0 + x1) / 2, (y0 + y1) / 2, side, math.atan2(left_y - right_y, left_x - right_x))

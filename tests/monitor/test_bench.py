@@ -667,7 +667,7 @@ async def test_a_sidecar_that_dies_meanwhile_is_told(
         return made[-1]
 
     def kill(part: str, _: float) -> None:
-        if part == "waiting for the first verdicts" and made[0].returncode is None:
+        if part == "the first participant" and made[0].returncode is None:
             made[0].kill()
 
     monkeypatch.setattr(parties, "spawn", remember)
@@ -686,7 +686,7 @@ async def test_a_machine_with_loopback_only_says_so(tmp_path: Path, monkeypatch:
 
 
 @pytest.fixture
-def quick(stream: Stream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(stream: Stream, folder: Path, models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything but the parts that take long."""
 
     async def scanned(clip: Path, place: Place) -> ScanSpeed:
@@ -702,6 +702,7 @@ def quick(stream: Stream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(enrolling, "enrol_stream", nobody)
     monkeypatch.setattr(speeds, "measure_all", lambda *_, **__: speeds.Speeds((), ("Engine x: absent.",)))
+    monkeypatch.setattr(run, "load_models", lambda _: models)
     monkeypatch.setattr(run, "prepare", lambda *_: stream)
     monkeypatch.setattr(stages, "measure", lambda *_: STAGES)
     monkeypatch.setattr(scanning, "measure", scanned)

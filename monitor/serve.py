@@ -152,8 +152,8 @@ def assemble(
 class Live:
     """How sessions are begun, offers answered and people enrolled; `key` is that of the face encoders, if any.
 
-    `batched` is what computes participants together, where that is wanted; `expect` makes ready for whom the vault holds,
-    and is called in a thread once the server runs.
+    `batched` is what computes participants together, where that is wanted. `expect` makes ready for whom the vault
+    holds; it is called in a thread once the server runs.
     """
 
     factory: SessionFactory

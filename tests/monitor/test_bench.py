@@ -702,7 +702,7 @@ def quick(stream: Stream, folder: Path, models: Models, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(enrolling, "enrol_stream", nobody)
     monkeypatch.setattr(speeds, "measure_all", lambda *_, **__: speeds.Speeds((), ("Engine x: absent.",)))
-    monkeypatch.setattr(run, "load_models", lambda _: models)
+    monkeypatch.setattr(run, "load_models", lambda *_, **__: models)
     monkeypatch.setattr(run, "prepare", lambda *_: stream)
     monkeypatch.setattr(stages, "measure", lambda *_: STAGES)
     monkeypatch.setattr(scanning, "measure", scanned)

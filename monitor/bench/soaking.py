@@ -172,7 +172,9 @@ def live_through(session: Session, items: Iterable[VideoFrame | AudioBlock]) -> 
 def soak_here(stream: Path, minutes: float, engine: EngineName, identity: str | None) -> Iterator[dict[str, object]]:
     """Live through the minutes in this process; yields readings, then the summary."""
     from collections import Counter
+    from functools import partial
 
+    from engines.load import load_engine
     from monitor.bench.clip import load
     from monitor.bench.comparing import items
     from monitor.models import load_models
@@ -180,7 +182,8 @@ def soak_here(stream: Path, minutes: float, engine: EngineName, identity: str | 
     from monitor.session import Session
 
     short = first_seconds(load(stream), LOOP_SECONDS)
-    session = Session(ParticipantKey("bench", "1", identity), load_models(engine), reference=enrolled(identity))
+    models = load_models(engine, load=partial(load_engine, wait=True))
+    session = Session(ParticipantKey("bench", "1", identity), models, reference=enrolled(identity))
     decoded = sorted(items(short, 1), key=lambda item: item.stamp.arrival)
     words, by, due, began = Counter[str](), Counter[str](), 0.0, time.perf_counter()
     for now, word, scored in live_through(session, rounds(decoded, short.seconds, 60 * minutes)):

@@ -94,7 +94,7 @@ def live_rows(live: Live) -> list[Row]:
         *[Row(f"hops with a score of {name}", 100 * share, "%") for name, share in live.scored.items()],
         Row("sidecar without participants", live.idle_cores, "cores"),
         Row("score age p50", live.age_p50, "s", note="from arrival of the newest judged media"),
-        row(AGE, live.age_p95, "from the histogram of /metrics" if live.age_p95 is not None else "no clock was mapped"),
+        row(AGE, live.age_p95, _age_note(live, fewer)),
         row(SOCKET, _ms(live.socket_p95), "from the histogram of /metrics"),
         Row("decision to subscriber p95", _ms(live.received_p95), "ms", note="as received in another process"),
         row(FIRST_STATE, max(live.first_state) if all_states else None, "the slowest participant"),
@@ -107,6 +107,12 @@ def live_rows(live: Live) -> list[Row]:
     if live.slope_mb_per_hour is not None:
         rows.append(Row("memory slope per participant", live.slope_mb_per_hour, "MB/h"))
     return rows
+
+
+def _age_note(live: Live, fewer: str) -> str:
+    if live.age_p95 is None:
+        return "no clock was mapped"
+    return f"of those who were judged: {fewer}" if fewer else "from the histogram of /metrics"
 
 
 def overloaded(live: Live) -> float:

@@ -455,6 +455,7 @@ def test_a_call_of_which_some_were_shed_has_no_price() -> None:
     assert rows[CORES].note == "10 % of the hops were overloaded: fewer were judged than came"
     assert {rows[name].state for name in (CORES, LOOP)} == {"not measured"}
     assert rows[MEMORY].state == "ok"
+    assert rows[AGE].note.startswith("of those who were judged: 10 %")
     assert by_name(live_rows(a_live(verdicts=verdicts | {"bona_fide": 900})))[CORES].state == "ok"
 
 

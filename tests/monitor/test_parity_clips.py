@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from engines.base import Arrays, Engine, FloatArray, Manifest
+from engines.load import EngineName
+from engines.openvino import has_bf16
 from engines.parity import Judged, score_drift
 from monitor.corpus import CorpusError
 from monitor.identity.reference import Reference
@@ -90,9 +92,18 @@ def want(cases: Sequence[Case], reference_models: Models, known: Mapping[Path, R
     return judge_cases(cases, reference_models, known, seconds=QUICK_SECONDS)
 
 
-def test_openvino_says_what_onnx_runtime_says(
-    cases: Sequence[Case], models: Models, known: Mapping[Path, Reference], want: Sequence[Judged]
+@pytest.mark.parametrize("engine", ["openvino", "openvino-bf16"])
+def test_the_engines_of_the_cpu_say_what_onnx_runtime_says(
+    engine: EngineName,
+    cases: Sequence[Case],
+    models: Models,
+    known: Mapping[Path, Reference],
+    want: Sequence[Judged],
 ) -> None:
+    if engine == "openvino-bf16":
+        if not has_bf16():
+            pytest.skip("this CPU has no bfloat16")
+        models = load_models(engine)
     found = score_drift(want, judge_cases(cases, models, known, seconds=QUICK_SECONDS))
     assert found.problems() == []
     by_name = {each.detector: each for each in found.detectors}

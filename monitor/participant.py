@@ -26,8 +26,11 @@ from monitor.tap.source import Pulled, Source
 from monitor.types import AudioBlock, ClockState, MediaItem, Reason, TrackFault, Verdict, VideoFrame
 
 BATCH = 16
-# Rarer beats hand over more at once, which costs a participant less; scores are older by as much.
-BEAT = 0.1
+# Most encoded frames that are decoded at once: all that may wait of one track.
+MOST = 64
+# From the beginning of one batch to that of the next: rarer ones hand over more at once, which costs less, and make
+# scores older by as much.
+BEAT = 0.125
 RESTARTS = 3
 CLOSE_SECONDS = 5.0
 ENDED = "ended"
@@ -106,7 +109,6 @@ class Participant:
         self._waiting: list[MediaItem] = []
         self._room = asyncio.Event()
         self._full = asyncio.Event()
-        self._more = False
         self._restarts = 0
         self._dropped = 0
         self._told = clock()
@@ -197,17 +199,18 @@ class Participant:
             self._full.set()
 
     async def _pump(self, feeder: asyncio.Task[None] | None) -> None:
+        begun = self._clock()
         while not self._over(feeder):
-            if not self._more:
-                # A timer that sets the event: twenty times a second, `wait_for` would make a task and cancel it.
-                beat = self._hop / 4 if self.paused else min(BEAT, self._hop / 4)
-                alarm = asyncio.get_running_loop().call_later(beat, self._full.set)
-                await self._full.wait()
-                alarm.cancel()
-            batch, self._waiting, self._more = self._waiting, [], False
+            # A timer that sets the event: eight times a second, `wait_for` would make a task and cancel it.
+            beat = self._hop / 4 if self.paused else min(BEAT, self._hop / 4)
+            rest = max(0.0, begun + beat - self._clock())
+            alarm = asyncio.get_running_loop().call_later(rest, self._full.set)
+            await self._full.wait()
+            alarm.cancel()
+            batch, self._waiting = self._waiting, []
             self._full.clear()
             self._room.set()
-            now = self._clock()
+            begun = now = self._clock()
             if self.paused and self._session is not None:
                 await self._rest(self._session, now)
             elif self._session is not None:
@@ -251,7 +254,6 @@ class Participant:
             return
         finally:
             self._fare.done(batch)
-        self._more = step.more
         self._metrics.step.observe(seconds)
         self._transit = _transit(batch, self._transit)
         if report is not None:
@@ -356,25 +358,19 @@ class Fare:
         return lag, taken, lost
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Step:
-    """A job in the pool: a batch through the session; what a `Pulled` source holds is decoded into it first.
-
-    `more` says afterwards whether it holds what should not wait for the next beat.
-    """
+    """A job in the pool: a batch through the session; what a `Pulled` source holds is decoded into it first."""
 
     session: SessionLike
     source: Pulled | None
     now: float
     clock: Clock
-    more: bool = False
 
     def __call__(self, batch: list[MediaItem]) -> tuple[HopReport | None, float, float]:
         began = self.clock()
         if self.source is not None:
-            batch[:0] = self.source.take(BATCH)
-            oldest = self.source.oldest
-            self.more = oldest is not None and began - oldest > BEAT
+            batch[:0] = self.source.take(MOST)
         for item in batch:
             self.session.push(item)
         report = self.session.tick(self.now)

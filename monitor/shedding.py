@@ -24,15 +24,15 @@ Place = tuple[str, str]
 class SheddingConfig:
     """When to shed; seconds, and shares of the cores.
 
-    `behind` makes scores too old: they may be 1.0 s, and are 0.6 where judging is 0.1 behind, as it is by the beat of a
-    participant alone. `ease` is what a busy machine may need. `late` is the same of the event loop and `waited` of the batches. Pressure
+    `behind` is added to the age of a score, which is 0.7 s without it and may be 1.0: later than this is too late, and
+    `ease` is what a busy machine may need. `late` is the same of the event loop and `waited` of the batches. Pressure
     must add up to `hold` before somebody is shed: a shorter one only makes scores later, and a shed costs somebody ten
     seconds. Without `room` calm must last for `doubt`: a neighbour who uses what is free would give way. A shed within
     `probation` of a return is a relapse.
     """
 
-    behind: float = 0.45
-    ease: float = 0.3
+    behind: float = 0.3
+    ease: float = 0.2
     late: float = 0.2
     waited: float = 0.1
     hold: float = 2.0

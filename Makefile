@@ -20,8 +20,17 @@ help:
 run: .venv/.runtime identity
 	$(BIN)/sidewitness serve
 
+# Two at a time, which takes two thirds of the time: what only computes runs beside the rest, and what looks at the
+# clock of a real call comes last, when the other has long ended.
+COMPUTES := tests/engines tests/monitor/identity tests/monitor/persons
+CALLS := tests/e2e
+OTHERS := tests/golden tests/monitor $(wildcard tests/test_*.py)
+
 test: check browser identity
-	$(BIN)/python -m pytest
+	@mkdir -p .cache
+	@$(BIN)/python -m pytest -p no:cacheprovider $(COMPUTES) > .cache/computes.log 2>&1 & computes=$$!; failed=0; \
+	$(BIN)/python -m pytest $(COMPUTES:%=--ignore=%) $(OTHERS) $(CALLS) || failed=$$?; \
+	wait $$computes || failed=$$?; cat .cache/computes.log; exit $$failed
 
 check: .venv/.test
 	$(BIN)/ruff check .

@@ -113,7 +113,7 @@ class OpenVinoEngine:
             if length not in self._lengths:
                 self._try_length(length, inputs)
             if self._free is None:
-                self._free = self._compile(self._read())
+                self._free = self._compile(self._model)
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._free.create_infer_request()
@@ -121,7 +121,7 @@ class OpenVinoEngine:
 
     def _fix(self, inputs: Arrays) -> Any:
         """Compile for one shape; None where the model does not take it, which the first run then tells."""
-        model = self._read()
+        model = self._model.clone()
         try:
             model.reshape({name: list(value.shape) for name, value in inputs.items()})
         except Exception:
@@ -130,13 +130,10 @@ class OpenVinoEngine:
 
     def _try_length(self, length: int | None, inputs: Arrays) -> None:
         try:
-            self._model.reshape({name: list(value.shape) for name, value in inputs.items()})
+            self._model.clone().reshape({name: list(value.shape) for name, value in inputs.items()})
         except Exception:
             raise InputError(f"{self._manifest.name} does not take inputs of length {length}") from None
         self._lengths.add(length)
-
-    def _read(self) -> Any:
-        return _core().read_model(self._pack.model)
 
     def _compile(self, model: Any) -> Any:
         try:

@@ -22,7 +22,7 @@ run: .venv/.runtime identity
 
 # Two at a time, which takes two thirds of the time: what only computes runs beside the rest, and what looks at the
 # clock of a real call comes last, when the other has long ended.
-COMPUTES := tests/engines tests/monitor/identity tests/monitor/persons
+COMPUTES := tests/engines tests/monitor/identity tests/monitor/lab/studies/persona
 CALLS := tests/e2e
 OTHERS := tests/golden tests/monitor $(wildcard tests/test_*.py)
 

@@ -46,16 +46,16 @@ def _build(pack: ModelPack, engine: EngineName, wait: bool = False) -> Engine:
     # A runtime takes a tenth of a second or more to import: only the one that is asked for is.
     try:
         if engine == "onnx":
-            from engines.onnx import OnnxEngine
+            from engines.runtimes.onnx import OnnxEngine
 
             return OnnxEngine(pack)
         if engine == "tensorrt":
             return _tensorrt(pack, wait)
         if engine in ("pytorch", "pytorch-fp16"):
-            from engines.pytorch import TorchEngine
+            from engines.runtimes.pytorch.engine import TorchEngine
 
             return TorchEngine(pack, precision="fp16" if engine == "pytorch-fp16" else "fp32")
-        from engines.openvino import OpenVinoEngine
+        from engines.runtimes.openvino import OpenVinoEngine
 
         return OpenVinoEngine(pack, bf16=engine == "openvino-bf16")
     except ImportError as error:
@@ -63,9 +63,9 @@ def _build(pack: ModelPack, engine: EngineName, wait: bool = False) -> Engine:
 
 
 def _tensorrt(pack: ModelPack, wait: bool) -> Engine:
-    from engines.build import open_builder
-    from engines.swap import SwappingEngine
-    from engines.tensorrt import TensorRtEngine
+    from engines.compose.swap import SwappingEngine
+    from engines.runtimes.tensorrt.build import open_builder
+    from engines.runtimes.tensorrt.engine import TensorRtEngine
 
     builder = open_builder()
 

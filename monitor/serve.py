@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from monitor import log
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
@@ -34,19 +34,20 @@ from monitor.api.identities import People, Policy
 from monitor.api.uploads import Uploads
 from monitor.api.whip import Answer
 from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
-from monitor.host import Host
-from monitor.identity.opening import open_vault
-from monitor.identity.registry import Identities
-from monitor.identity.sweeper import Sweeper
-from monitor.identity.vault import Vault
-from monitor.metrics import Metrics
-from monitor.participant import SessionFactory
-from monitor.report import ParticipantKey
-from monitor.strain import StrainMeter
+from monitor.host import logging as log
+from monitor.host.cpu_load import StrainMeter
+from monitor.host.host import Host
+from monitor.host.metrics import Metrics
+from monitor.host.participant import SessionFactory
+from monitor.identity.vault.open import open_vault
+from monitor.identity.vault.registry import Identities
+from monitor.identity.vault.sweeper import Sweeper
+from monitor.identity.vault.vault import Vault
+from monitor.types import ParticipantKey
 
 if TYPE_CHECKING:
-    from monitor.batched import Batched
-    from monitor.models import Models
+    from monitor.host.batched_models import Batched
+    from monitor.session.models import Models
 
 Announce = Callable[[str], None]
 
@@ -181,7 +182,9 @@ async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready:
             try:
                 await asyncio.wait_for(running.drain(), settings.drain_seconds)
             except TimeoutError:
-                log.get("serve").warning("not everything could be let go in time", seconds=settings.drain_seconds)
+                structlog.stdlib.get_logger("serve").warning(
+                    "not everything could be let go in time", seconds=settings.drain_seconds
+                )
 
         def listening() -> None:
             ready(address(listener))
@@ -236,10 +239,10 @@ def live_parts(settings: Settings, vault: Vault, loaded: Callable[[], Models]) -
     """
     # Here and not above: the tests of the surface need neither engines nor WebRTC.
     from monitor.api.enroller import enroller
-    from monitor.batched import Batched
     from monitor.decision.decide import DecisionConfig
-    from monitor.session import Session, SessionConfig
-    from monitor.tap.config import IceServer, TapConfig, own_addresses
+    from monitor.host.batched_models import Batched
+    from monitor.session.session import Session, SessionConfig
+    from monitor.tap.media.config import IceServer, TapConfig, own_addresses
     from monitor.tap.webrtc import WebRtcPeer
 
     try:
@@ -294,11 +297,15 @@ def run(settings: Settings, loaded: Callable[[], Models], announce: Announce = s
     token = given or load_or_make(settings.state_dir)
     log.configure(settings.log_level, settings.log_format, [token])
     if len(token) < STRONG_TOKEN:
-        log.get("serve").warning("the token is short enough to be guessed", use_at_least=STRONG_TOKEN)
+        structlog.stdlib.get_logger("serve").warning(
+            "the token is short enough to be guessed", use_at_least=STRONG_TOKEN
+        )
     for name in unknown_variables(os.environ):
-        log.get("serve").warning("this variable sets nothing", variable=name)
+        structlog.stdlib.get_logger("serve").warning("this variable sets nothing", variable=name)
     if not _is_loopback(settings.host):
-        log.get("serve").warning("listening beyond this machine without TLS: put a TLS proxy in front")
+        structlog.stdlib.get_logger("serve").warning(
+            "listening beyond this machine without TLS: put a TLS proxy in front"
+        )
     vault = open_vault(settings)
     live = live_parts(settings, vault, loaded)
 

@@ -1,6 +1,6 @@
 """What travels between the stages: frozen values, each carrying the time at which the sender captured it.
 
-Every stage of `monitor.session` takes and gives these and nothing else, so a stage can be tested, replayed and
+Every stage of `monitor.session.session` takes and gives these and nothing else, so a stage can be tested, replayed and
 benchmarked alone.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -142,3 +143,22 @@ class Score:
     one_sided: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
     cause: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantKey:
+    """Who is judged: the participant of a call and the identity that they claim, if any."""
+
+    call: str
+    participant: str
+    identity: str | None = None
+
+
+def rfc3339(time: datetime) -> str:
+    """RFC 3339 UTC with milliseconds, for example `2026-03-01T12:00:00.250Z`."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Return the aware UTC time that `rfc3339` wrote."""
+    return datetime.fromisoformat(text)

@@ -1,1 +1,1 @@
-"""Ways into a call beside WHIP and files; each plug-in imports `monitor.tap.source` and nothing deeper."""
+"""Ways into a call beside WHIP and files; each plug-in imports `monitor.tap.media.source` and nothing deeper."""

@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PURE = (
-    "monitor/clock.py",
-    "monitor/window.py",
-    "monitor/grid.py",
+    "monitor/tap/media/clock.py",
+    "monitor/window/window.py",
+    "monitor/window/grid.py",
     "monitor/face/expression.py",
     "monitor/types.py",
-    "monitor/evaluation.py",
-    "monitor/rates.py",
-    "monitor/shedding.py",
-    "monitor/tap/sdp.py",
+    "monitor/lab/metrics",
+    "monitor/host/shedding.py",
+    "monitor/tap/rtp/sdp.py",
     "monitor/detectors",
     "monitor/decision",
     "monitor/alerts/finding.py",
     "monitor/alerts/push.py",
-    "monitor/identity/audit.py",
-    "monitor/identity/consent.py",
-    "monitor/identity/keys.py",
-    "monitor/identity/records.py",
-    "monitor/identity/sealing.py",
+    "monitor/identity/vault/audit.py",
+    "monitor/identity/vault/consent.py",
+    "monitor/identity/vault/keys.py",
+    "monitor/identity/vault/records.py",
+    "monitor/identity/vault/sealing.py",
 )
 SHELLS = {"asyncio", "av", "torch", "aiortc", "aioice", "fastapi", "starlette", "sqlalchemy"}
+PACKAGES = ("monitor", "engines", "plugins")
+# The roof: it alone may know every room. Everything else in the root of a package is its floor.
+ROOFS = {"monitor/serve.py": "monitor/serve", "engines/load.py": "engines/load"}
+MOST_IN_ROOT = 17
+LAB = "monitor/lab"
 
 
 def files(*names: str) -> list[Path]:
-    """The Python files under these names."""
+    """The Python files under these names, each of which must be there."""
+    for name in names:
+        assert (ROOT / name).exists(), f"a rule of the house names {name}, which is not there"
     paths = [ROOT / name for name in names]
     return sorted(file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py")))
 
 
-def imports(file: Path) -> Iterator[str]:
-    """Every module that a file imports, wherever it does; what is imported for types only does not count."""
+@cache
+def imported(file: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every module that a file imports, wherever it does, and the names taken from it; not what is for types only."""
     tree = ast.parse(file.read_text())
     typing_only = {
         id(node)
@@ -47,18 +55,107 @@ def imports(file: Path) -> Iterator[str]:
         if isinstance(guard, ast.If) and "TYPE_CHECKING" in ast.dump(guard.test)
         for node in ast.walk(guard)
     }
+    found: list[tuple[str, tuple[str, ...]]] = []
     for node in ast.walk(tree):
         if id(node) in typing_only:
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [(alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            found.append((node.module, tuple(alias.name for alias in node.names)))
+    return tuple(found)
+
+
+def imports(file: Path) -> set[str]:
+    """The modules that a file imports."""
+    return {module for module, _ in imported(file)}
+
+
+def file_of(module: str) -> Path | None:
+    """The file of a module of ours, None for a package's mere name and for anything else."""
+    path = ROOT.joinpath(*module.split("."))
+    if path.with_suffix(".py").is_file():
+        return path.with_suffix(".py")
+    return path / "__init__.py" if (path / "__init__.py").is_file() else None
+
+
+def ours(file: Path) -> Iterator[Path]:
+    """The files of ours that a file imports."""
+    for module, names in imported(file):
+        if module.split(".")[0] in PACKAGES:
+            found = [file_of(f"{module}.{name}") for name in names]
+            yield from (other for other in found if other is not None)
+            package = file_of(module)
+            if package is not None and (package.name != "__init__.py" or not names or None in found):
+                yield package
+
+
+def folder(file: Path) -> str:
+    """The folder that a file lies in; a roof stands for itself."""
+    name = str(file.relative_to(ROOT))
+    return ROOFS.get(name, str(file.parent.relative_to(ROOT)))
+
+
+def is_empty(file: Path) -> bool:
+    """Whether a file holds nothing but its docstring."""
+    return all(isinstance(node, ast.Expr) for node in ast.parse(file.read_text()).body)
 
 
 @pytest.mark.parametrize("file", files(*PURE), ids=lambda f: str(f.relative_to(ROOT)))
 def test_the_core_is_pure(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports(file)} & SHELLS
+
+
+def test_a_rule_that_names_what_is_not_there_fails() -> None:
+    with pytest.raises(AssertionError, match="not there"):
+        files("monitor/session.py")
+
+
+def test_no_two_folders_import_each_other() -> None:
+    arrows = {
+        (folder(f), folder(other)): f"{f.relative_to(ROOT)} imports {other.relative_to(ROOT)}"
+        for f in files(*PACKAGES)
+        for other in ours(f)
+        if folder(f) != folder(other) and not is_empty(other)
+    }
+    assert [(arrows[a, b], arrows[b, a]) for a, b in arrows if a < b and (b, a) in arrows] == []
+
+
+def test_nothing_but_the_registration_of_commands_imports_the_laboratory() -> None:
+    inside = ROOT / LAB
+    users = {
+        str(f.relative_to(ROOT))
+        for f in files(*PACKAGES)
+        if not f.is_relative_to(inside) and any(other.is_relative_to(inside) for other in ours(f))
+    }
+    assert users == {"monitor/cli/__init__.py"}
+
+
+def test_what_serves_reaches_no_file_of_the_laboratory() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "monitor/serve.py", ROOT / "monitor/session/clip.py", ROOT / "monitor/__init__.py"]
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            waiting += list(ours(file))
+    assert len(seen) > 50
+    assert [f for f in seen if f.is_relative_to(ROOT / LAB)] == []
+
+
+def test_the_root_of_the_product_is_one_screen() -> None:
+    names = {path.name for path in (ROOT / "monitor").iterdir()} - {"__pycache__", "__init__.py", "py.typed"}
+    assert len(names) <= MOST_IN_ROOT, sorted(names)
+
+
+def test_every_folder_says_in_a_sentence_what_it_is_for() -> None:
+    folders = {f.parent for f in files(*PACKAGES) if "migrations" not in f.parts}
+    without = [
+        str(path.relative_to(ROOT))
+        for path in sorted(folders)
+        if not (path / "__init__.py").is_file() or not ast.get_docstring(ast.parse((path / "__init__.py").read_text()))
+    ]
+    assert without == []
 
 
 def test_engines_know_nothing_of_calls() -> None:
@@ -68,41 +165,45 @@ def test_engines_know_nothing_of_calls() -> None:
 
 
 def test_the_sidecar_knows_runtimes_by_the_protocol_only() -> None:
-    runtimes = {"openvino", "onnxruntime", "engines.onnx", "engines.openvino"}
+    runtimes = ("openvino", "onnxruntime", "engines.runtimes")
     # `doctor` asks whether they can be imported; the benchmark names their versions.
-    allowed = {"doctor.py"}
-    users = {f.name for f in files("monitor") if any(n in runtimes for n in imports(f))}
+    allowed = {"monitor/cli/doctor.py", "monitor/lab/commands/engines_build.py"}
+    users = {str(f.relative_to(ROOT)) for f in files("monitor") if any(n.startswith(runtimes) for n in imports(f))}
     assert users <= allowed
 
 
 def test_torch_trains_and_runs_only_as_the_engine_of_its_name() -> None:
-    users = {f.relative_to(ROOT) for f in files("monitor", "engines", "plugins") if "torch" in set(imports(f))}
-    trains = {"engines/nets", "engines/training", "engines/convert"}
-    assert trains == {str(f.parent) for f in users} - {"engines"}
-    assert {f.name for f in users if f.parent == Path("engines")} == {"pytorch.py", "torch_graphs.py"}
+    users = {f for f in files(*PACKAGES) if "torch" in imports(f)}
+    assert {str(f.parent.relative_to(ROOT)) for f in users} == {
+        "engines/nets",
+        "engines/training",
+        "engines/convert",
+        "engines/runtimes/pytorch",
+    }
     # Whoever chooses another engine needs no torch: the choice imports it, inside a function.
-    choosers = [f for f in files("monitor", "engines", "plugins") if "engines.pytorch" in set(imports(f))]
-    assert [f.name for f in choosers] == ["load.py"]
-    top = [node.module for node in ast.parse(choosers[0].read_text()).body if isinstance(node, ast.ImportFrom)]
-    assert "engines.pytorch" not in top
+    choosers = [f for f in files(*PACKAGES) if "engines.runtimes.pytorch.engine" in imports(f)]
+    assert choosers
+    top = [n.module for f in choosers for n in ast.parse(f.read_text()).body if isinstance(n, ast.ImportFrom)]
+    assert "engines.runtimes.pytorch.engine" not in top
 
 
 def test_only_the_receiver_imports_what_is_internal_to_aiortc() -> None:
     public = {"aiortc.rtcconfiguration", "aiortc.mediastreams"}
     users = {
         str(f.relative_to(ROOT))
-        for f in files("monitor", "engines", "plugins")
+        for f in files(*PACKAGES)
         if any(n.startswith(("aiortc.", "aioice")) and n not in public for n in imports(f))
     }
     assert users
-    assert all(user.startswith("monitor/tap/receiver/") for user in users), users
+    assert all(user.startswith("monitor/tap/rtp/") for user in users), users
 
 
-def test_plugins_import_the_source_and_nothing_deeper() -> None:
+def test_plugins_import_their_base_and_the_documented_toolkit_and_nothing_deeper() -> None:
+    allowed = ("monitor.tap.kit", "plugins.base", "plugins.registry")
     deeper = {
-        n
+        f"{f.name}: {n}"
         for f in files("plugins")
         for n in imports(f)
-        if n.startswith("monitor") and n not in ("monitor.tap.source", "monitor.types")
+        if n.startswith(("monitor.", "engines.", "plugins.")) and not n.startswith(allowed)
     }
     assert deeper == set()

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engines.metrics import auc
 from engines.nets.efficientnet import EfficientNetB4
 from engines.nets.mobilenet import MobileNetV2
 from engines.training.blends import BlendStream, Trial, loader, prepare, trial
 from engines.training.clips import TrainingError
 from engines.training.faces import Face
-from engines.training.measures import auc
 from engines.training.pseudo import SCHEMES, SHARES
 from engines.training.sam import SharpnessAware
 from engines.training.steps import follow, set_rate

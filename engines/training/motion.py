@@ -21,9 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.metrics import auc
 from engines.nets.motion import SIZE, MotionNet
 from engines.training.clips import TrainingError
-from engines.training.measures import auc
 from engines.training.motion_clips import RATE, FloatArray, MotionClip, MotionSampler, Worsening
 from engines.training.steps import follow, optimiser_of, set_rate
 

@@ -38,9 +38,10 @@ def principal(x: Rows, size: int = SIZE) -> tuple[Doubles, Doubles]:
 def fit_mixture(
     x: Rows, spread: Rows | None = None, size: int = SIZE, components: int = COMPONENTS, seed: int = 0
 ) -> dict[str, Doubles]:
-    """Fit the mixture to features (N, D); the arrays are those that `monitor.detectors.mixture.Mixture.of` takes.
+    """Fit the mixture to features (N, D).
 
-    `spread` (D,) is what each number is divided by first. Needs scikit-learn.
+    The arrays are those that `monitor.detectors.pairwise.mixture.Mixture.of` takes. `spread` (D,) is what each number
+    is divided by first. Needs scikit-learn.
     """
     from sklearn.mixture import GaussianMixture
 

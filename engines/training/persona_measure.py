@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engines.metrics import auc
 from engines.nets.persona import window_loss
-from engines.training.measures import auc
 from engines.training.persona_data import PersonaClip, WindowPool, Windows, people_of
 from engines.training.persona_recipe import Peopled, PersonaRecipe
 

@@ -118,7 +118,7 @@ def write_persona_packs(
 
 
 def _plan(model: Reconstruction, recipe: PersonaRecipe) -> dict[str, Any]:
-    """Say what a distance is taken at, as `monitor.detectors.reconstruction.Plan` reads it."""
+    """Say what a distance is taken at, as `monitor.detectors.persona.reconstruction.Plan` reads it."""
     return {
         "features": model.net.shape.features,
         "steps": STEPS,
@@ -176,7 +176,7 @@ def _check(module: nn.Module, model: Reconstruction, path: Path, outputs: Sequen
 
 
 def _tokens(net: Peopled) -> bytes:
-    # As `monitor.detectors.reconstruction.Tokens` reads it, which this package does not know.
+    # As `monitor.detectors.persona.reconstruction.Tokens` reads it, which this package does not know.
     out = io.BytesIO()
     np.savez(out, null=net.null.numpy(), start=net.start.numpy())
     return out.getvalue()

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.metrics import auc, eer
 from engines.nets.speech import Lips, LipsEnsemble, Voice, VoiceEnsemble
 from engines.training.agreement import best_agreement
 from engines.training.clips import Clip
-from engines.training.measures import auc, eer
 
 Floats = NDArray[np.float64]
 LipTower = Lips | LipsEnsemble

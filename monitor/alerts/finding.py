@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import uuid4
 
 from monitor.alerts.plain import plain
 from monitor.decision.decide import Decision
-from monitor.report import ParticipantKey
-from monitor.types import Score, Verdict
+from monitor.types import ParticipantKey, Score, Verdict
 
 Action = Literal["opened", "updated", "closed"]
 
@@ -124,13 +123,3 @@ def describe_scores(scores: Iterable[Score], evidence: bool = False) -> dict[str
         if evidence:
             told[score.detector]["evidence"] = dict(score.evidence)
     return told
-
-
-def rfc3339(time: datetime) -> str:
-    """RFC 3339 UTC with milliseconds, for example `2026-03-01T12:00:00.250Z`."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def parse_rfc3339(text: str) -> datetime:
-    """Return the aware UTC time that `rfc3339` wrote."""
-    return datetime.fromisoformat(text)

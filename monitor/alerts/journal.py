@@ -22,9 +22,9 @@ from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from monitor.alerts.finding import Finding, parse_rfc3339, rfc3339
+from monitor.alerts.finding import Finding
 from monitor.alerts.plain import encode
-from monitor.report import ParticipantKey
+from monitor.types import ParticipantKey, parse_rfc3339, rfc3339
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 2.0

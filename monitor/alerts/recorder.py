@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from monitor import log
+import structlog
+
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import JournalError
 
@@ -99,7 +100,9 @@ class Recorder:
                 await asyncio.wait_for(self._task, timeout)
         self._writer.shutdown(wait=False)
         if self._waiting:
-            log.get("recorder").error("findings lost: the journal refused them until the end", count=len(self._waiting))
+            structlog.stdlib.get_logger("recorder").error(
+                "findings lost: the journal refused them until the end", count=len(self._waiting)
+            )
         return len(self._waiting)
 
     async def _run(self) -> None:
@@ -119,19 +122,19 @@ class Recorder:
             return
         except Exception:
             # Not the journal's fault and not curable by trying again: one bad finding must not hold up the others.
-            log.get("recorder").exception("a finding could not be written and is dropped")
+            structlog.stdlib.get_logger("recorder").exception("a finding could not be written and is dropped")
             self.dropped += 1
             self._forget(pending)
             return
         if self.error is not None:
-            log.get("recorder").info("the journal writes again", waiting=len(self._waiting))
+            structlog.stdlib.get_logger("recorder").info("the journal writes again", waiting=len(self._waiting))
         self.error, self.failures = None, 0
         self._forget(pending)
         self._committed(seq, pending.finding, pending.born)
 
     async def _refused(self, error: JournalError) -> None:
         if self.error is None:
-            log.get("recorder").error("findings wait in memory", why=str(error))
+            structlog.stdlib.get_logger("recorder").error("findings wait in memory", why=str(error))
         self.error = str(error)
         delay = BACKOFF[min(self.failures, len(BACKOFF) - 1)]
         self.failures += 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from monitor.alerts.finding import Finding, describe_scores, rfc3339
-from monitor.report import HopReport
+from monitor.alerts.finding import Finding, describe_scores
+from monitor.decision.report import HopReport
+from monitor.types import rfc3339
 
 Message = dict[str, Any]
 SUBPROTOCOL = "sidewitness.alerts.v1"

@@ -12,15 +12,15 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+import structlog
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from monitor import log
 from monitor.alerts.journal import Journal, JournalError
 from monitor.alerts.push import PAGE, Close, Hub, Phase, Subscriber
 from monitor.alerts.wire import SUBPROTOCOL
 from monitor.api.auth import Token
-from monitor.metrics import Metrics
+from monitor.host.metrics import Metrics
 
 SUBSCRIBE_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
@@ -109,7 +109,7 @@ class Alerts:
                 head = await asyncio.to_thread(self._journal.head)
                 subscriber.replay(await asyncio.to_thread(self._journal.read, after, PAGE), head)
         except JournalError as error:
-            log.get("alerts").warning("a subscriber waits for the journal", why=str(error))
+            structlog.stdlib.get_logger("alerts").warning("a subscriber waits for the journal", why=str(error))
             await asyncio.sleep(RETRY_SECONDS)
             subscriber.wake()
 
@@ -134,7 +134,7 @@ async def _first_of(*coroutines: Coroutine[Any, Any, Any]) -> None:
     for result in results:
         # A client that has gone is no error; uvicorn says so by an OSError.
         if isinstance(result, Exception) and not isinstance(result, OSError):
-            log.get("alerts").error("a subscription failed", exc_info=result)
+            structlog.stdlib.get_logger("alerts").error("a subscription failed", exc_info=result)
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:

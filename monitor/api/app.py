@@ -19,8 +19,8 @@ from monitor.api.auth import Token
 from monitor.api.guard import Guard
 from monitor.api.identities import People
 from monitor.config import Settings
-from monitor.host import Host
-from monitor.metrics import Metrics
+from monitor.host.host import Host
+from monitor.host.metrics import Metrics
 
 DASHBOARD = Path(__file__).parent / "dashboard"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from engines.base import EngineError
 from monitor.api.enrolments import Message, Order, Progress, Refused, Work
 from monitor.face.outline import outline
-from monitor.identity.asked import EnrolConfig
-from monitor.identity.enrol import EnrolmentRefused, enrol
-from monitor.identity.errors import KeysError, VaultError
-from monitor.identity.vault import Vault
-from monitor.models import Models
-from monitor.tap.source import SourceError
+from monitor.identity.enrolment.config import EnrolConfig
+from monitor.identity.enrolment.enrol import EnrolmentRefused, enrol
+from monitor.identity.vault.errors import KeysError, VaultError
+from monitor.identity.vault.vault import Vault
+from monitor.session.models import Models
+from monitor.tap.media.source import SourceError
 
 SEALING = "Sealing the reference"
 

@@ -18,11 +18,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from monitor import log
-from monitor.alerts.finding import rfc3339
+import structlog
+
 from monitor.alerts.plain import plain
 from monitor.api.uploads import Upload
-from monitor.later import yield_to_calls
+from monitor.session.warm_later import yield_to_calls
+from monitor.types import rfc3339
 
 CAPACITY = 4
 KEPT = 32
@@ -208,7 +209,7 @@ class Enrolments:
                 job.state = State.CANCELLED
             job.ended.set()
         # Neither who nor why: a reason may quote a clip's name.
-        log.get("enrolments").info("an enrolment ended", outcome=str(job.state))
+        structlog.stdlib.get_logger("enrolments").info("an enrolment ended", outcome=str(job.state))
 
 
 def _do(work: Work, job: Job) -> None:
@@ -227,7 +228,7 @@ def _do(work: Work, job: Job) -> None:
     except Refused as refusal:
         job.reasons, state = refusal.reasons, State.REFUSED
     except Exception:
-        log.get("enrolments").exception("an enrolment failed")
+        structlog.stdlib.get_logger("enrolments").exception("an enrolment failed")
         job.reasons, state = (BROKE_DOWN,), State.FAILED
     finally:
         # Before the job is said to have ended: whoever hears that may rely on it.

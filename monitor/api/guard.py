@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from monitor import log
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -63,7 +62,7 @@ class Guard:
             await self._app(scope, receive, send_with_headers)
         except Exception:
             # The application has answered with a bare 500 before it raises.
-            log.get("api").exception("a request failed")
+            structlog.stdlib.get_logger("api").exception("a request failed")
 
     def _cors(self, scope: Scope) -> dict[str, str]:
         origin = Headers(scope=scope).get("origin")

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.api.reply import reply
-from monitor.host import Host
-from monitor.metrics import Metrics
+from monitor.host.host import Host
+from monitor.host.metrics import Metrics
 
 
 def router(host: Host, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRouter:

@@ -24,14 +24,14 @@ from monitor.api.form import FormError
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
 from monitor.api.uploads import Uploads
-from monitor.identity.consent import NOT_RECORDED, Consent, ConsentError, checked
-from monitor.identity.errors import ApprovalRefused, NotEnrolled, VaultError
-from monitor.identity.records import check_name
+from monitor.identity.vault.consent import NOT_RECORDED, Consent, ConsentError, checked
+from monitor.identity.vault.errors import ApprovalRefused, NotEnrolled, VaultError
+from monitor.identity.vault.records import check_name
 
 if TYPE_CHECKING:
-    from monitor.identity.reference import Reference
-    from monitor.identity.registry import Identities
-    from monitor.identity.vault import Vault
+    from monitor.detectors.reference import Reference
+    from monitor.identity.vault.registry import Identities
+    from monitor.identity.vault.vault import Vault
 
 PATH = "/v1/identities/{name:path}"
 JOB = "/v1/enrolments/{job_id}"

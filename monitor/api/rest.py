@@ -13,7 +13,7 @@ from monitor.alerts.wire import finding_message
 from monitor.api.auth import require_token
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
-from monitor.host import Host
+from monitor.host.host import Host
 
 MAX_PAGE = 1000
 

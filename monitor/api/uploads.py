@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from monitor import log
+import structlog
+
 from monitor.api.form import ClipBegins, ClipData, Event, Field, FormError, FormReader
 from monitor.config import ConfigError
 
@@ -164,7 +165,9 @@ def _remove(folder: Path) -> None:
     except FileNotFoundError:
         pass
     except OSError:
-        log.get("uploads").exception("an upload could not be deleted: delete the folder `uploads` by hand")
+        structlog.stdlib.get_logger("uploads").exception(
+            "an upload could not be deleted: delete the folder `uploads` by hand"
+        )
 
 
 def _unwritten(error: OSError) -> FormError:

@@ -21,11 +21,11 @@ from monitor.api.auth import require_token
 from monitor.api.names import check_identity, check_name
 from monitor.api.problem import Problem
 from monitor.config import IceServer
-from monitor.host import AtCapacity, Host
-from monitor.participant import Participant
-from monitor.report import ParticipantKey
-from monitor.tap.sdp import SdpError
-from monitor.tap.source import Source
+from monitor.host.host import AtCapacity, Host
+from monitor.host.participant import Participant
+from monitor.tap.media.source import Source
+from monitor.tap.rtp.sdp import SdpError
+from monitor.types import ParticipantKey
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"

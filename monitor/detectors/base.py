@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from monitor.types import Score
-from monitor.window import Window
+from monitor.window.window import Window
 
 
 @runtime_checkable

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from monitor.face.expression import HEAD
 from monitor.face.geometry import Pose
-from monitor.grid import Resampler, Sample
 from monitor.types import BoolArray, FloatArray
+from monitor.window.grid import Resampler, Sample
 
 FLAME, BLENDSHAPES = "flame", "blendshapes"
 SUFFIXES = (".flame.npz", ".blendshapes.json", ".blendshapes.csv")

@@ -22,9 +22,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from monitor.tap.config import ClipLimits
-from monitor.tap.media import RATE, AudioCutter, picture
-from monitor.tap.source import SourceError
+from monitor.tap.media.config import ClipLimits
+from monitor.tap.media.formats import RATE, AudioCutter, picture
+from monitor.tap.media.source import SourceError
 from monitor.types import (
     AudioBlock,
     ClockState,

@@ -18,12 +18,12 @@ from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, RTCPeerConne
 from aiortc import RTCSessionDescription as Description
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
-from monitor.clock import CallClock
-from monitor.tap.candidates import Candidate, select
-from monitor.tap.config import TapConfig
-from monitor.tap.decode import DecodeLoop, Decoder, make_decoder
-from monitor.tap.receiver import SourceFilter, TapReceiver, guard_sources, install
-from monitor.tap.sdp import SPOKEN, Offer, SdpError, check_restart, parse_fragment, parse_offer
+from monitor.tap.media.clock import CallClock
+from monitor.tap.media.config import TapConfig
+from monitor.tap.media.decode import DecodeLoop, Decoder, make_decoder
+from monitor.tap.rtp.candidates import Candidate, select
+from monitor.tap.rtp.receiver import SourceFilter, TapReceiver, guard_sources, install
+from monitor.tap.rtp.sdp import SPOKEN, Offer, SdpError, check_restart, parse_fragment, parse_offer
 from monitor.types import MediaItem, Reason, TrackFault, TrackKind
 
 _SPOKEN = ("audio/opus", "video/vp8", "video/h264", "video/rtx")

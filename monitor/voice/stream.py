@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.grid import RATE as GRID_RATE
 from monitor.types import AudioBlock, BoolArray, FloatArray
 from monitor.voice.activity import VoiceActivity
 from monitor.voice.fronts import FRONTS, SoundFront
 from monitor.voice.logmel import HOP, RATE
+from monitor.window.grid import RATE as GRID_RATE
 
 STEP = RATE // GRID_RATE
 PER_STEP = STEP // HOP

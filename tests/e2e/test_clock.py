@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.tap.config import TapConfig, own_addresses
+from monitor.tap.media.config import TapConfig, own_addresses
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import AudioBlock, ClockState, VideoFrame
 from tests.e2e.browser import CHROMIUM, chromium, folders, serving

@@ -10,13 +10,12 @@ from random import Random
 import numpy as np
 import pytest
 
-from monitor.models import Models, load_models
-from monitor.report import ParticipantKey
-from monitor.scan import scan
-from monitor.session import Session
-from monitor.tap.media import RATE
+from monitor.session.clip import scan
+from monitor.session.models import Models, load_models
+from monitor.session.session import Session
+from monitor.tap.media.formats import RATE
 from monitor.tap.replay import read_clip
-from monitor.types import AudioBlock, FloatArray, MediaItem, Reason, TrackFault, Verdict
+from monitor.types import AudioBlock, FloatArray, MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 from tests.e2e.media import marry
 
 # All of fold `a` in engines/training/splits/research.csv.
@@ -71,7 +70,9 @@ def test_a_constant_skew_does_not_change_the_verdict(
     data_dir: Path, models: Models, monkeypatch: pytest.MonkeyPatch, clip: str, skew: float
 ) -> None:
     straight = scan(data_dir / "clips/real" / clip, models)
-    monkeypatch.setattr("monitor.scan.read_clip", lambda path: displaced(read_clip(path), lambda at: at * 0 + skew))
+    monkeypatch.setattr(
+        "monitor.session.clip.read_clip", lambda path: displaced(read_clip(path), lambda at: at * 0 + skew)
+    )
     skewed = scan(data_dir / "clips/real" / clip, models)
     assert (skewed.verdict, skewed.reason) == (straight.verdict, straight.reason)
     found = [c.scores[0].evidence["accumulated"]["best_offset_ms"] for c in (straight, skewed)]
@@ -83,7 +84,7 @@ def test_a_constant_skew_does_not_change_the_verdict(
 def test_an_offset_that_wanders_makes_a_clip_suspect(
     data_dir: Path, models: Models, monkeypatch: pytest.MonkeyPatch, clip: str
 ) -> None:
-    monkeypatch.setattr("monitor.scan.read_clip", lambda path: displaced(read_clip(path), wandering))
+    monkeypatch.setattr("monitor.session.clip.read_clip", lambda path: displaced(read_clip(path), wandering))
     found = scan(data_dir / "clips/real" / clip, models)
     assert found.verdict in (Verdict.SUSPECT, Verdict.ALERT)
     assert found.reason is Reason.LIPS_DISAGREE_WITH_VOICE

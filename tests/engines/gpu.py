@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from engines import cuda_graph
-from engines.build import Builder
-from engines.cuda import Gpu, open_gpu
-from engines.plan_cache import PlanCache
+from engines.runtimes.tensorrt import cuda_graph
+from engines.runtimes.tensorrt.build import Builder
+from engines.runtimes.tensorrt.cuda import Gpu, open_gpu
+from engines.runtimes.tensorrt.plan_cache import PlanCache
 from tests.engines.fake_cuda import FakeContext, FakeCuda
 from tests.engines.fake_tensorrt import FakeTensorRt
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engines.base import Arrays, Engine, FloatArray, Manifest
-from engines.batching import Drop, Dropped
+from engines.batching.queue import Drop, Dropped
 
 
 class Refusing:

@@ -13,7 +13,7 @@ from torch import nn
 from engines.base import load_pack
 from engines.nets.efficientnet import EfficientNetB4, load_published
 from engines.nets.mobilenet import MobileNetV2, load_gluon
-from engines.onnx import OnnxEngine
+from engines.runtimes.onnx import OnnxEngine
 from engines.training.backbone import PAPER, Backbone, FaceRecipe, answers, begin, losses, separation, train
 from engines.training.blends import BlendStream, Trial, loader, one_pair, prepare, trial, weights_of
 from engines.training.clips import TrainingError

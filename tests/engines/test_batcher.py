@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Manifest
-from engines.batcher import Batcher
-from engines.batching import BatchConfig, Drop, Dropped
+from engines.batching.batcher import Batcher
+from engines.batching.queue import BatchConfig, Drop, Dropped
+from engines.checks.parity import distance, seeded
 from engines.load import EngineName, load_engine
-from engines.parity import distance, seeded
 from tests.engines import packs
 
 PATIENT = BatchConfig(max_delay=0.002, patience=30.0)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.base import EngineError, InputError
-from engines.batching import (
+from engines.batching.queue import (
     LIVELY_SECONDS,
     WAITS_SECONDS,
     Batch,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.buckets import BUCKETS, pieces
+from engines.runtimes.buckets import BUCKETS, pieces
 
 
 def test_a_batch_is_filled_up_or_split() -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from engines import build
 from engines.base import MODELS, EngineError, load_pack
-from engines.build import Builder, BuildError, open_builder
+from engines.compose.swap import SwappingEngine
 from engines.load import load_engine
-from engines.onnx import OnnxEngine
-from engines.openvino import OpenVinoEngine
-from engines.swap import SwappingEngine
-from engines.tensorrt import TensorRtEngine
+from engines.runtimes.onnx import OnnxEngine
+from engines.runtimes.openvino import OpenVinoEngine
+from engines.runtimes.tensorrt import build
+from engines.runtimes.tensorrt.build import Builder, BuildError, open_builder
+from engines.runtimes.tensorrt.engine import TensorRtEngine
 from tests.engines import packs
 from tests.engines.fake_cuda import FakeCuda, FakeDriver
 from tests.engines.fake_tensorrt import FakeTensorRt

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from engines import cuda_graph
-from engines.cuda import CudaError, Gpu, open_gpu
+from engines.runtimes.tensorrt import cuda_graph
+from engines.runtimes.tensorrt.cuda import CudaError, Gpu, open_gpu
 from tests.engines.fake_cuda import FakeContext, FakeCuda, FakeDriver
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.base import Engine, EngineError, ModelPackError
-from engines.deferred import Deferred, defer_engine
+from engines.compose.deferred import Deferred, defer_engine
 from engines.load import load_engine
 from tests.engines import packs
 

@@ -13,10 +13,10 @@ import pytest
 from onnx import TensorProto
 
 from engines.base import MODELS, Engine, EngineError, InputError, ModelPackError, TensorSpec, load_pack, zeros
+from engines.checks.parity import COARSE, TOLERANCE, differences, distance, seeded
 from engines.load import EngineName, load_engine, pack_names
-from engines.onnx import OnnxEngine
-from engines.openvino import OpenVinoEngine, has_bf16
-from engines.parity import COARSE, TOLERANCE, differences, distance, seeded
+from engines.runtimes.onnx import OnnxEngine
+from engines.runtimes.openvino import OpenVinoEngine, has_bf16
 from tests.engines import packs
 
 NAMES: list[EngineName] = ["openvino", "onnx"]
@@ -153,7 +153,7 @@ def test_bfloat16_is_for_packs_that_passed_the_gate_with_it() -> None:
 
 
 def test_a_cpu_without_bfloat16_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.openvino.has_bf16", lambda: False)
+    monkeypatch.setattr("engines.runtimes.openvino.has_bf16", lambda: False)
     with pytest.raises(EngineError, match="this CPU has no bfloat16: choose the engine openvino"):
         load_engine("face_artefacts", "openvino-bf16")
     assert load_engine("persona_tokens", "openvino-bf16").manifest.name == "persona_tokens"

@@ -17,8 +17,8 @@ from engines.convert.pack import write_pack
 from engines.nets.heads import Head
 from engines.training.clips import TrainingError
 from engines.training.heads import HeadRecipe, Vectors, train_heads, write_heads
-from monitor.encode import StreamEncoder
-from monitor.models import load_speech
+from monitor.session.models import load_speech
+from monitor.window.stream_encoder import StreamEncoder
 
 
 def clips(count: int, seed: int, subjects: int = 4, steps: int = 90) -> list[Vectors]:

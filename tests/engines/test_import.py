@@ -15,22 +15,23 @@ import numpy as np
 import torch
 
 from engines.base import EngineError, load_pack
+from engines.checks.parity import TOLERANCE, differences, seeded
 from engines.convert.checkpoints import read
 from engines.convert.encoders import convert
 from engines.load import pack_names
 from engines.nets.avhubert import AvHubertContext
-from engines.onnx import OnnxEngine
-from engines.parity import TOLERANCE, differences, seeded
-from engines.pytorch import TorchEngine
+from engines.runtimes.onnx import OnnxEngine
+from engines.runtimes.pytorch.engine import TorchEngine
 from monitor import cli
-from monitor.clip_detector import Job
-from monitor.corpus import Row, digest, kept_features
-from monitor.encode import StreamEncoder
-from monitor.features import ClipFeatures
-from monitor.models import Models, load_models, load_speech
-from monitor.scoring import SynchronyClips, judge
+from monitor.lab.corpus.manifest import Row, kept_features
+from monitor.lab.corpus.speech_features import ClipFeatures
+from monitor.lab.evaluate.clip_detector import Job
+from monitor.lab.evaluate.registry import SynchronyClips, judge
+from monitor.session.input_spec import Wants, wants_of
+from monitor.session.models import Models, load_models, load_speech
+from monitor.tap.media.digest import digest
 from monitor.types import FloatArray
-from monitor.wants import Wants, wants_of
+from monitor.window.stream_encoder import StreamEncoder
 from tests.engines.published import SMALL, SMALL_BRAVEN, avhubert_state, braven_state
 
 

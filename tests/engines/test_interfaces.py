@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.cuda_graph import CAPTURE_THREAD_LOCAL, PROTOTYPES
+from engines.runtimes.tensorrt.cuda_graph import CAPTURE_THREAD_LOCAL, PROTOTYPES
 from tests.engines import fake_cuda
 from tests.engines.fake_cuda import FakeCuda, FakeDriver
 from tests.engines.fake_tensorrt import BEHAVIOUR, Enum, FakeTensorRt

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.base import EngineError
-from engines.nets.onnx_graph import read_graph
-from engines.nets.onnx_ops import OPS
-from engines.nets.onnx_plan import Network
+from engines.runtimes.pytorch.onnx_graph import read_graph
+from engines.runtimes.pytorch.onnx_ops import OPS
+from engines.runtimes.pytorch.onnx_plan import Network
 
 Constants = Mapping[str, NDArray[Any]]
 F, I = np.float32, np.int64  # noqa: E741

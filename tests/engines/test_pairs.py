@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engines.training.pairs import COMPONENTS, fit_autoencoder, fit_mixture, fit_one_class, principal
-from monitor.detectors.mixture import Mixture
+from monitor.detectors.pairwise.mixture import Mixture
 
 RANDOM = np.random.default_rng(0)
 PLANE = np.linalg.qr(RANDOM.standard_normal((20, 4)))[0].T

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.parity import DriftError, Judged, Limits, Outcome, ScoreDrift, score_drift
+from engines.checks.parity import DriftError, Judged, Limits, Outcome, ScoreDrift, score_drift
 
 GENUINE, FORGED = (-0.5, -0.4, -0.6), (0.1, 0.2)
 SPREAD = float(np.std(GENUINE + FORGED))

@@ -15,7 +15,7 @@ from engines.training.persona import begin, losses, train
 from engines.training.persona_data import NOBODY, PersonaClip, WindowPool, people_of, set_aside
 from engines.training.persona_measure import Trials, errors, gap, halves_of, measure, plan_of
 from engines.training.persona_recipe import Peopled, PersonaRecipe
-from monitor.detectors.reconstruction import Plan
+from monitor.detectors.persona.reconstruction import Plan
 from tests.engines.moving_people import FEATURES, clip
 
 SMALL = PersonaRecipe(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.base import TensorSpec
-from engines.plan_cache import (
+from engines.runtimes.tensorrt.plan_cache import (
     KEY_BYTES,
     TAG_BYTES,
     CacheError,

@@ -14,12 +14,12 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 from engines.base import MODELS, EngineError, Manifest, ModelPack, example_length, load_pack
-from engines.buckets import BUCKETS
+from engines.checks.parity import distance, seeded
+from engines.convert.precision import float16_graph, int8_graph, write_variant
 from engines.load import load_engine, pack_names
-from engines.onnx import OnnxEngine
-from engines.parity import distance, seeded
-from engines.plan_cache import sized
-from engines.precision import float16_graph, int8_graph, write_variant
+from engines.runtimes.buckets import BUCKETS
+from engines.runtimes.onnx import OnnxEngine
+from engines.runtimes.tensorrt.plan_cache import sized
 from tests.engines import packs
 
 # The parser of TensorRT 11: https://docs.nvidia.com/deeplearning/tensorrt/latest/reference/onnx-opset-guide.html

@@ -17,17 +17,18 @@ import onnx
 import torch
 from onnx import TensorProto
 
-from engines import pytorch, torch_graphs
 from engines.base import MODELS as PACKS
 from engines.base import EngineError, FloatArray, InputError, ModelPackError, TensorSpec, load_pack, zeros
+from engines.checks.parity import TOLERANCE, differences, distance, seeded
+from engines.convert.precision import float16_graph, write_variant
 from engines.load import load_engine, pack_names
-from engines.nets.onnx_graph import read_graph
-from engines.nets.onnx_plan import Network, Plan
-from engines.onnx import OnnxEngine
-from engines.parity import TOLERANCE, differences, distance, seeded
-from engines.precision import float16_graph, write_variant
-from engines.pytorch import TorchEngine
-from engines.torch_graphs import GraphRunner
+from engines.runtimes.onnx import OnnxEngine
+from engines.runtimes.pytorch import cuda_graphs as torch_graphs
+from engines.runtimes.pytorch import engine as pytorch
+from engines.runtimes.pytorch.cuda_graphs import GraphRunner
+from engines.runtimes.pytorch.engine import TorchEngine
+from engines.runtimes.pytorch.onnx_graph import read_graph
+from engines.runtimes.pytorch.onnx_plan import Network, Plan
 from tests.engines import packs
 from tests.engines.cuda_tape import Cuda
 

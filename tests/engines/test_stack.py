@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engines.base import Arrays, FloatArray, InputError, Manifest, ModelPackError, TensorSpec, zeros
-from engines.stack import Stacked
-from engines.windowed import Windowed
+from engines.compose.stack import Stacked
+from engines.compose.windowed import Windowed
 
 
 def manifest(

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Manifest, load_pack
-from engines.cuda import CudaError
-from engines.onnx import OnnxEngine
-from engines.swap import SwappingEngine
+from engines.compose.swap import SwappingEngine
+from engines.runtimes.onnx import OnnxEngine
+from engines.runtimes.tensorrt.cuda import CudaError
 from tests.engines import packs
 
 ONES = {"a": np.ones((1, 3, 2), np.float32), "b": np.ones((1, 3, 2), np.float32)}

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from engines.base import MODELS, Engine, EngineError, InputError, ModelPackError, TensorSpec, load_pack
-from engines.build import MOST_STEPS, Builder, BuildError
-from engines.cuda import CudaError
-from engines.onnx import OnnxEngine
-from engines.parity import seeded
-from engines.tensorrt import LENGTHS_KEPT, TensorRtEngine
+from engines.checks.parity import seeded
+from engines.runtimes.onnx import OnnxEngine
+from engines.runtimes.tensorrt.build import MOST_STEPS, Builder, BuildError
+from engines.runtimes.tensorrt.cuda import CudaError
+from engines.runtimes.tensorrt.engine import LENGTHS_KEPT, TensorRtEngine
 from tests.engines import packs
 from tests.engines.fake_cuda import FakeCuda, FakeDriver, FakeEvent
 from tests.engines.fake_tensorrt import FakeTensorRt

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from engines.base import Arrays, Engine, FloatArray, Manifest
+from engines.checks.throughput import LEAST, MOST, WARM, Speed, measure
 from engines.load import load_engine
-from engines.throughput import LEAST, MOST, WARM, Speed, measure
 from tests.engines import packs
 
 Measure = Callable[..., Iterator[Speed]]

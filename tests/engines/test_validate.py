@@ -11,9 +11,9 @@ pytest.importorskip("torch", reason="training needs torch: install the extra `tr
 import numpy as np
 import torch
 
+from engines.metrics import auc, eer
 from engines.nets.speech import Lips, Voice
 from engines.training.clips import Clip
-from engines.training.measures import auc, eer
 from engines.training.validate import encode, separation
 from tests.engines.towers import clip, untrained
 

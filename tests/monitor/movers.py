@@ -16,13 +16,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engines.base import Arrays, FloatArray, Manifest, TensorSpec, check_inputs
-from monitor.detectors.motion import MotionPopulation
-from monitor.detectors.motion_windows import STEPS, MotionWindow, windows_of
-from monitor.detectors.persona import PersonaPeople
-from monitor.detectors.reconstruction import Tokens
+from monitor.detectors.persona.companion import MotionPopulation
+from monitor.detectors.persona.detector import PersonaPeople
+from monitor.detectors.persona.engines import PersonaEngines
+from monitor.detectors.persona.reconstruction import Tokens
+from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
 from monitor.face.expression import HEAD, SHAPE, ExpressionBasis
-from monitor.grid import RATE
-from monitor.movement import PersonaEngines
+from monitor.window.grid import RATE
 from tests.engines import packs
 
 SIZE, VOICE, TOKENS = 4, 128, 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.detectors.compare import MEASURES
-from monitor.detectors.mixture import Mixture
-from monitor.detectors.population import Population
+from monitor.detectors.pairwise.measures import MEASURES
+from monitor.detectors.pairwise.mixture import Mixture
+from monitor.detectors.pairwise.population import Population
+from monitor.detectors.reference import Reference, Rung, Source, build_reference
 from monitor.face.condition import CONDITIONS
 from monitor.face.vectors import FaceVectors
-from monitor.identity.reference import Reference, Rung, Source, build_reference
 
 KEY = "packs"
 SIZE, IDENTITY, SHAPE, INNER = 24, 8, 12, 4

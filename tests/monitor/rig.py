@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from monitor import log
 from monitor.decision.decide import Decision, Transition
-from monitor.report import HopReport, ParticipantKey
-from monitor.types import AudioBlock, ClockState, MediaItem, Reason, Score, Stamp, TrackFault, Verdict
+from monitor.decision.report import HopReport
+from monitor.host import logging as log
+from monitor.types import AudioBlock, ClockState, MediaItem, ParticipantKey, Reason, Score, Stamp, TrackFault, Verdict
 
 GENUINE, OPEN, UPDATE, CLOSE, CRASH, REFUSE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from monitor.participant import BATCH
-from monitor.tap.config import TapConfig
+from monitor.host.participant import BATCH
+from monitor.tap.media.config import TapConfig
 from monitor.tap.replay import moment
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, VideoFrame
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.later import Later
+from monitor.session.warm_later import Later
 
 
 class Waiting(Later):

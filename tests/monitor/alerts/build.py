@@ -10,7 +10,7 @@ from typing import Literal
 
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Journal
-from monitor.report import ParticipantKey
+from monitor.types import ParticipantKey
 
 KEY = ParticipantKey("board", "p1", "Ada")
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)

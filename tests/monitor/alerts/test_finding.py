@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts.finding import FindingTracker, describe_scores, parse_rfc3339, rfc3339
+from monitor.alerts.finding import FindingTracker, describe_scores
 from monitor.alerts.plain import encode, plain
 from monitor.alerts.wire import finding_message, gap, hello, state_message
-from monitor.report import HopReport
-from monitor.types import Reason, Score
+from monitor.decision.report import HopReport
+from monitor.types import Reason, Score, parse_rfc3339, rfc3339
 from tests.monitor.alerts.build import KEY, NOON, finding
 from tests.monitor.rig import CLOSE, GENUINE, OPEN, UPDATE, decision
 

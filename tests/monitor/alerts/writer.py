@@ -18,8 +18,8 @@ from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.recorder import Recorder
 from monitor.config import Settings
-from monitor.report import ParticipantKey
 from monitor.serve import Server, address, assemble, listen, server_config
+from monitor.types import ParticipantKey
 from tests.monitor.rig import ScriptedSource, factory
 
 

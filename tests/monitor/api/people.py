@@ -13,9 +13,9 @@ from typing import Any
 from monitor.api.enrolments import Enrolments, Message, Order, Progress, Refused
 from monitor.api.identities import People, Policy
 from monitor.api.uploads import Uploads
-from monitor.identity.keys import MasterKeys
-from monitor.identity.registry import Identities
-from monitor.identity.vault import Vault
+from monitor.identity.vault.keys import MasterKeys
+from monitor.identity.vault.registry import Identities
+from monitor.identity.vault.vault import Vault
 
 PATIENCE = 10.0
 KEYS = MasterKeys.local(bytes(range(32)))

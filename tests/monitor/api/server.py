@@ -19,9 +19,9 @@ from monitor.alerts.journal import Journal
 from monitor.api.identities import People
 from monitor.api.whip import Answer
 from monitor.config import Settings
-from monitor.participant import SessionFactory
+from monitor.host.participant import SessionFactory
 from monitor.serve import Running, Server, address, assemble, listen, server_config
-from monitor.tap.sdp import SdpError
+from monitor.tap.rtp.sdp import SdpError
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.rig import ScriptedSource, factory
 

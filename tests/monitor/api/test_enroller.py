@@ -15,9 +15,9 @@ from monitor.api.enrolments import Enrolments
 from monitor.api.identities import People, Policy
 from monitor.api.uploads import Uploads
 from monitor.face.outline import OUTLINE
-from monitor.identity.asked import EnrolConfig
-from monitor.identity.registry import Identities
-from monitor.models import Models
+from monitor.identity.enrolment.config import EnrolConfig
+from monitor.identity.vault.registry import Identities
+from monitor.session.models import Models
 from tests.monitor.api.people import vault_in
 from tests.monitor.api.server import serving
 from tests.monitor.identity.conftest import faceless, models, speaker, unidentified

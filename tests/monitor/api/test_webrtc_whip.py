@@ -12,10 +12,9 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
-from monitor.report import ParticipantKey
-from monitor.tap.config import TapConfig, own_addresses
+from monitor.tap.media.config import TapConfig, own_addresses
 from monitor.tap.webrtc import WebRtcPeer
-from monitor.types import AudioBlock, MediaItem, VideoFrame
+from monitor.types import AudioBlock, MediaItem, ParticipantKey, VideoFrame
 from tests.monitor.api.server import WHIP, Site, serving
 from tests.monitor.rig import ScriptedSession
 

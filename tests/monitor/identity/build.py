@@ -13,9 +13,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from monitor.identity.consent import Consent
-from monitor.identity.keys import MasterKeys
-from monitor.identity.vault import Vault
+from monitor.identity.vault.consent import Consent
+from monitor.identity.vault.keys import MasterKeys
+from monitor.identity.vault.vault import Vault
 
 JANE, BOB = "Jane Doe", "Боб Ñandú"
 CLERK, CHIEF = "clerk", "chief"

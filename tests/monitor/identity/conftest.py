@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.base import MODELS, TensorSpec
 from engines.load import load_engine
 from monitor.face.encoders import FaceEncoders
-from monitor.models import IDENTITY, Models, load_models
+from monitor.session.models import IDENTITY, Models, load_models
 from tests.engines import packs
 from tests.monitor import people
 

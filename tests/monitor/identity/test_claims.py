@@ -10,19 +10,19 @@ import pytest
 
 from monitor import cli
 from monitor.config import Settings
-from monitor.identity.asked import EnrolConfig
-from monitor.identity.enrol import enrol
-from monitor.identity.opening import open_vault
-from monitor.identity.reference import Reference
-from monitor.identity.registry import Identities
-from monitor.models import Models
-from monitor.report import HopReport, ParticipantKey
-from monitor.scan import scan
-from monitor.session import Session
+from monitor.decision.report import HopReport
+from monitor.detectors.reference import Reference
+from monitor.identity.enrolment.config import EnrolConfig
+from monitor.identity.enrolment.enrol import enrol
+from monitor.identity.vault.open import open_vault
+from monitor.identity.vault.registry import Identities
+from monitor.session.clip import scan
+from monitor.session.models import Models
+from monitor.session.session import Session
 from monitor.tap.replay import read_clip
-from monitor.types import Reason, Score, TrackFault, Verdict
+from monitor.types import ParticipantKey, Reason, Score, TrackFault, Verdict
 from tests.monitor.identity.build import CLERK, JANE, consent
-from tests.monitor.identity.test_enrol import LOW
+from tests.monitor.identity.enrolment.test_enrol import LOW
 
 pytestmark = pytest.mark.data
 CLAIM = ParticipantKey("call", "ann", JANE)
@@ -39,9 +39,9 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: Models) -> Pa
     for name in Settings.model_fields:
         monkeypatch.delenv(f"SIDEWITNESS_{name.upper()}", raising=False)
     monkeypatch.setenv("SIDEWITNESS_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr("monitor.models.load_models", lambda *_: models)
+    monkeypatch.setattr("monitor.session.models.load_models", lambda *_: models)
     less = partial(EnrolConfig, min_face_seconds=8.0, min_speech_seconds=4.0, gallery=24)
-    monkeypatch.setattr("monitor.identity.asked.EnrolConfig", less)
+    monkeypatch.setattr("monitor.identity.enrolment.config.EnrolConfig", less)
     return tmp_path / "state"
 
 

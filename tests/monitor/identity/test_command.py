@@ -15,8 +15,8 @@ import pytest
 
 from monitor import cli
 from monitor.config import Settings
-from monitor.identity.opening import open_vault
-from monitor.identity.vault import Vault, utc_now
+from monitor.identity.vault.open import open_vault
+from monitor.identity.vault.vault import Vault, utc_now
 from tests.monitor.identity.build import BOB, CHIEF, CLERK, JANE, consent, tamper, template
 
 FAR = utc_now().date().replace(year=utc_now().year + 1, day=1)
@@ -120,7 +120,7 @@ def test_erase_prints_a_receipt(tmp_path: Path, enrolled: Vault, capsys: pytest.
 def test_erase_tells_of_a_reader_in_the_way(
     tmp_path: Path, enrolled: Vault, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.identity.database.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("monitor.identity.vault.database.BUSY_SECONDS", 0.01)
     reader = sqlite3.connect(tmp_path / "vault.sqlite", isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM vault_versions").fetchall()
@@ -145,7 +145,7 @@ def test_sweep_and_rotate(enrolled: Vault, capsys: pytest.CaptureFixture[str], m
     assert told(capsys, "rotate-key") == {"wrapped": 3}
     assert "new master key: 3" in said(capsys, "rotate-key")
     assert enrolled.load(JANE) == template()
-    monkeypatch.setattr("monitor.identity.opening.rotate", lambda *_: 0)
+    monkeypatch.setattr("monitor.identity.vault.open.rotate", lambda *_: 0)
     assert "already" in said(capsys, "rotate-key")
 
 
@@ -200,7 +200,7 @@ def test_doctor_with_a_file_that_is_no_vault(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_doctor_looks_at_the_vault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from monitor.commands.doctor import vault
+    from monitor.cli.doctor import vault
 
     settings = Settings(state_dir=tmp_path)
     assert vault(settings).state == "ok"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from monitor.identity.errors import NotEnrolled
-from monitor.identity.vault import Vault
+from monitor.identity.vault.errors import NotEnrolled
+from monitor.identity.vault.vault import Vault
 from tests.monitor.identity.build import BOB, CHIEF, CLERK, JANE, consent, found_in, raw_files, rows, template, vault
 
 SECRETS = "SELECT sealed, wrapped, record, approval FROM vault_versions WHERE identity = '{}'"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from monitor.config import Settings
-from monitor.identity.opening import open_vault, rotate
+from monitor.identity.vault.open import open_vault, rotate
 from tests.monitor.identity.worker import PEOPLE
 
 ROOT = Path(__file__).parents[3]

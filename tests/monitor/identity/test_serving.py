@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from monitor.config import Settings
-from monitor.identity.keyfile import load_keys
-from monitor.identity.vault import Vault
-from monitor.models import Models
+from monitor.identity.vault.keyfile import load_keys
+from monitor.identity.vault.vault import Vault
 from monitor.serve import live_parts
+from monitor.session.models import Models
 from tests.monitor.api.test_serve import start
 from tests.monitor.identity.build import BOB, CLERK, JANE, consent, template
 from tests.monitor.waiting import Waiting

@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 
 from monitor.config import Settings
-from monitor.identity.consent import Consent
-from monitor.identity.opening import open_vault, rotate
+from monitor.identity.vault.consent import Consent
+from monitor.identity.vault.open import open_vault, rotate
 
 PEOPLE = ("Ada", "Grace", "Hedy")
 

@@ -11,12 +11,11 @@ import av
 import numpy as np
 import pytest
 
-from monitor.tap.config import ClipLimits
+from monitor.tap.media.config import ClipLimits
+from monitor.tap.media.source import SourceError
 from monitor.tap.replay import ReplaySource, _Timeline, probe_clip, read_clip
-from monitor.tap.source import SourceError
 from monitor.types import AudioBlock, ClockState, MediaItem, Reason, TrackFault, VideoFrame
-
-from .clips import write_clip
+from tests.monitor.tap.clips import write_clip
 
 
 def split(items: Iterable[MediaItem]) -> tuple[list[VideoFrame], list[AudioBlock], list[TrackFault]]:

@@ -13,15 +13,14 @@ from itertools import pairwise
 import av
 import pytest
 
-from monitor.tap.config import TapConfig
-from monitor.tap.decode import Decoder, Encoded, make_decoder
-from monitor.tap.sdp import SdpError
+from monitor.tap.media.config import TapConfig
+from monitor.tap.media.decode import Decoder, Encoded, make_decoder
+from monitor.tap.rtp.sdp import SdpError
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import ClockState, MediaItem, Reason, TrackFault, VideoFrame
-
-from .clips import picture_frame
-from .publisher import LOCAL, Call, blocks, call, collect, faults, frames
-from .test_replay import beep_times, flash_times
+from tests.monitor.tap.clips import picture_frame
+from tests.monitor.tap.publisher import LOCAL, Call, blocks, call, collect, faults, frames
+from tests.monitor.tap.test_replay import beep_times, flash_times
 
 
 @pytest.mark.parametrize(("codec", "late"), [("video/VP8", 0.0), ("video/H264", 2.5)])

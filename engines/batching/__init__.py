@@ -1,0 +1,1 @@
+"""Requests of several participants computed together: `queue` decides, `batcher` holds the threads."""

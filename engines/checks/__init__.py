@@ -1,0 +1,1 @@
+"""Whether engines agree, and how fast they are."""

@@ -1,0 +1,1 @@
+"""Engines made of engines: deferred, swapped, stacked, over a window."""

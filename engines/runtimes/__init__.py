@@ -1,0 +1,1 @@
+"""One runtime a module or folder, each behind `engines.base.Engine`."""

@@ -1,0 +1,1 @@
+"""TensorRT plans built, kept and run on CUDA streams."""

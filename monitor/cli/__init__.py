@@ -1,0 +1,148 @@
+"""The command `sidewitness`: registers the commands and turns every failure into one line on stderr.
+
+Exit status: 0 done, 1 the work failed, 2 bad usage, 130 interrupted. No traceback ever reaches a person, except in
+Python's development mode (`python -X dev -m monitor.cli ...`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Annotated, Final
+
+import typer
+
+# Read when numpy is imported. Who judges several at once has threads of their own: more of them would take turns.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from monitor.cli import doctor, enroll, identities, scan, serve
+from monitor.lab.commands import bench, engines, evaluate, train
+
+DONE: Final = 0
+FAILED: Final = 1
+BAD_USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+# Errors whose text is already one line that says what to do. Named, not imported: their modules are heavy, and an error
+# of a module that was never loaded cannot have been raised.
+EXPECTED: Final = (
+    ("engines.base", "EngineError"),
+    ("engines.training.clips", "TrainingError"),
+    ("monitor.alerts.journal", "JournalError"),
+    ("monitor.config", "ConfigError"),
+    ("monitor.lab.corpus.manifest", "CorpusError"),
+    ("monitor.decision.calibration", "CalibrationError"),
+    ("monitor.detectors.persona.companion", "MotionError"),
+    ("monitor.detectors.persona.detector", "PersonaError"),
+    ("monitor.detectors.pairwise.population", "PopulationError"),
+    ("monitor.detectors.persona.reconstruction", "TokensError"),
+    ("monitor.face.coefficients", "CoefficientsError"),
+    ("monitor.face.expression", "BasisError"),
+    ("monitor.identity.vault.consent", "ConsentError"),
+    ("monitor.identity.vault.errors", "VaultError"),
+    ("monitor.detectors.reference", "TemplateError"),
+    ("monitor.tap.media.source", "SourceError"),
+    ("monitor.lab.evaluate.worker_pool", "WorkerError"),
+)
+
+# Those of them that say the command was told the wrong thing.
+MISUSE: Final = ("ConfigError", "ConsentError", "CorpusError")
+
+# Every usage error derives from this one; typer exports only some of them by name.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="sidewitness",
+    help="Joins live video calls as a silent witness and catches deepfaked participants while the call runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.command)
+app.command("scan")(scan.command)
+app.command("enroll")(enroll.command)
+app.command("evaluate")(evaluate.command)
+app.add_typer(train.app, name="train")
+app.command("bench")(bench.command)
+app.command("doctor")(doctor.command)
+app.add_typer(engines.app, name="engines")
+app.add_typer(identities.app, name="identities")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        try:
+            typer.echo(installed_version("sidewitness"))
+        except PackageNotFoundError:
+            raise ImportError("sidewitness runs from its source and is not installed") from None
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit status."""
+    try:
+        status = app(list(arguments), prog_name="sidewitness", standalone_mode=False)
+    except UsageError as error:
+        return _usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has left; keep the interpreter from flushing into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        return _complain(describe(error), BAD_USAGE if type(error).__name__ in MISUSE else FAILED)
+    return status if isinstance(status, int) else DONE
+
+
+def describe(error: Exception) -> str:
+    """One line that says what went wrong and, where that is known, what to do."""
+    for module, name in EXPECTED:
+        loaded = sys.modules.get(module)
+        if loaded is not None and isinstance(error, getattr(loaded, name)):
+            return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
+    if isinstance(error, ImportError):
+        return f"{error}: reinstall sidewitness, or run `sidewitness doctor` to see what is missing"
+    return f"internal error ({type(error).__name__}: {error}): please report it"
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    raise SystemExit(run(sys.argv[1:]))
+
+
+def _usage(error: Exception) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "sidewitness"
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        typer.echo(context.get_help(), err=True)
+        return BAD_USAGE
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return _complain(f"{message.rstrip('.')} (see `{path} --help`)", BAD_USAGE)
+
+
+def _complain(message: str, status: int) -> int:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    return status
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,381 @@
+"""`sidewitness doctor`: what is here, what is missing, and how to get it.
+
+Each check is a function that returns its `Check` and raises nothing; the command changes nothing on the machine.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+
+State = Literal["ok", "failed", "optional"]
+FREE_BYTES = 1 << 30
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `optional` means absent and not needed to run; `remedy` says how to get it."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+def command(
+    config: Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Verify the audit log of the vault, and nothing else.")
+    ] = False,
+) -> None:
+    """Say what is missing and how to get it.
+
+    Changes nothing. Exit status 1 when something that is needed is missing, or the audit log does not hold.
+
+    \b
+    Example:
+      sidewitness doctor
+    """  # noqa: D301
+    checks = [audit_log(config)] if audit else list(examine(config))
+    sound = all(check.state != "failed" for check in checks)
+    if as_json:
+        typer.echo(json.dumps({"ok": sound, "checks": [asdict(check) for check in checks]}))
+    else:
+        _print(checks)
+    if not sound:
+        raise typer.Exit(1)
+
+
+def examine(config: Path | None) -> Iterator[Check]:
+    """Yield every check, those that need the settings last."""
+    from monitor.config import ConfigError, load
+
+    yield python(sys.version_info[:2])
+    yield packages(requirements())
+    yield from packs()
+    yield identity()
+    yield movement()
+    for name in ("openvino", "onnx"):
+        yield engine(name)
+    yield nvidia()
+    yield decoders()
+    try:
+        settings = load(config)
+    except ConfigError as error:
+        yield Check("settings", "failed", str(error), "correct that setting")
+    else:
+        yield from (check(settings) for check in SETTING_CHECKS)
+    yield browser()
+    yield data()
+    yield training()
+
+
+def python(version: tuple[int, int]) -> Check:
+    """Check for Python 3.11 to 3.13."""
+    text = ".".join(map(str, version))
+    if (3, 11) <= version <= (3, 13):
+        return Check("python", "ok", text)
+    return Check("python", "failed", f"{text}, not 3.11 to 3.13", "make an environment with Python 3.11, 3.12 or 3.13")
+
+
+def requirements() -> list[str] | None:
+    """Return what the installed distribution says it needs, None when it is not installed."""
+    try:
+        return importlib.metadata.requires("sidewitness") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def packages(required: list[str] | None) -> Check:
+    """Check that every requirement without a marker is there, in the pinned version where one is pinned."""
+    if required is None:
+        return Check("packages", "failed", "sidewitness itself is not installed", "python -m pip install -e .")
+    wrong = []
+    needed = [line for line in required if ";" not in line]
+    for line in needed:
+        name = re.match(r"[\w.-]+", line)
+        pin = re.search(r"==([\w.]+)$", line)
+        try:
+            found = importlib.metadata.version(name.group() if name else line)
+        except importlib.metadata.PackageNotFoundError:
+            wrong.append(f"{line} is missing")
+            continue
+        if pin and found != pin.group(1):
+            wrong.append(f"{line} is {found}")
+    if wrong:
+        return Check("packages", "failed", "; ".join(wrong), "python -m pip install --force-reinstall sidewitness")
+    return Check("packages", "ok", f"{len(needed)} requirements installed")
+
+
+def packs() -> Iterator[Check]:
+    """Check that every model pack of a session is there, whole, and calibrated."""
+    from engines.base import MODELS, EngineError, load_pack
+    from monitor.session.models import PACKS, load_calibration
+
+    for name in PACKS:
+        try:
+            manifest = load_pack(MODELS / name).manifest
+        except EngineError as error:
+            yield _refused(f"model pack {name}", error)
+        else:
+            yield Check(
+                f"model pack {name}", "ok", f"{manifest.version}, sha256 {manifest.sha256[:12]}, as in its manifest"
+            )
+    try:
+        tables = load_calibration(MODELS).tables
+    except EngineError as error:
+        yield _refused("calibration", error)
+    else:
+        missing = Check("calibration", "failed", "the shipped packs have none", "reinstall sidewitness")
+        yield Check("calibration", "ok", "readable") if tables else missing
+
+
+def identity(models: Path | None = None) -> Check:
+    """Look for the encoder that compares faces, which only enrolled identities need."""
+    from engines.base import MODELS, EngineError, load_pack
+    from monitor.session.models import IDENTITY
+
+    folder = (models or MODELS) / IDENTITY
+    if not folder.exists():
+        remedy = "pip install 'sidewitness[identity]', then sidewitness engines import dlib-face --accept-licence"
+        return Check("identity encoder", "optional", "not installed; only enrolled identities use it", remedy)
+    try:
+        manifest = load_pack(folder).manifest
+    except EngineError as error:
+        return _refused("identity encoder", error)
+    return Check("identity encoder", "ok", f"{manifest.licence}, sha256 {manifest.sha256[:12]}, as in its manifest")
+
+
+def movement(models: Path | None = None) -> Check:
+    """Look for the models of how an enrolled person moves, and for what they say of genuine people."""
+    from engines.base import MODELS, EngineError, load_pack
+    from monitor.session.models import FIT, MOTION, PERSONA, load_companion, load_people
+
+    name, folder = "movement", models or MODELS
+    if not (folder / PERSONA).exists():
+        return Check(name, "optional", "not installed; only enrolled identities use it", "reinstall sidewitness")
+    try:
+        packs = [load_pack(folder / pack).manifest for pack in (PERSONA, FIT)]
+        companion, _ = load_companion(folder)
+        people = load_people(folder)
+    except EngineError as error:
+        return _refused(name, error)
+    missing = f"nobody is compared: the pack {PERSONA} has no genuine people"
+    if people is None or people.key.split("-")[0] != packs[0].sha256[:16]:
+        return Check(name, "optional", missing, "sidewitness train people")
+    beside = f"{PERSONA} {packs[0].version} beside {MOTION}" if companion else f"{PERSONA} alone, without {MOTION}"
+    return Check(name, "ok", f"{beside}, {people.people} genuine people, sha256 {packs[0].sha256[:12]}")
+
+
+def _refused(name: str, error: Exception) -> Check:
+    # An engine's error reads "what is wrong: what to do".
+    detail, _, remedy = str(error).rpartition(": ")
+    return Check(name, "failed", detail, remedy)
+
+
+def engine(name: str) -> Check:
+    """Check that the engine starts and runs a model."""
+    from engines.base import EngineError
+    from engines.load import load_engine
+
+    try:
+        load_engine("face_detector", "onnx" if name == "onnx" else "openvino")
+    except EngineError as error:
+        return Check(f"engine {name}", "failed", str(error), "reinstall sidewitness on a 64-bit Linux with AVX2")
+    return Check(
+        f"engine {name}", "ok", f"runs ({importlib.metadata.version('onnxruntime' if name == 'onnx' else name)})"
+    )
+
+
+def nvidia() -> Check:
+    """Look for TensorRT and a GPU that it can use."""
+    from engines.base import EngineError
+    from engines.runtimes.tensorrt.build import import_tensorrt
+    from engines.runtimes.tensorrt.cuda import open_gpu
+
+    try:
+        version, gpu = import_tensorrt().__version__, open_gpu()
+    except EngineError as error:
+        detail, _, remedy = str(error).rpartition(": ")
+        return Check("engine tensorrt", "optional", f"{detail}; only this engine uses it", remedy)
+    said = f"{gpu.name}, compute capability {'.'.join(map(str, gpu.capability))}, TensorRT {version}"
+    return Check("engine tensorrt", "ok", said)
+
+
+def decoders() -> Check:
+    """Check that the media library reads what browsers send."""
+    try:
+        import av
+
+        for codec in ("vp8", "h264", "opus"):
+            av.Codec(codec, "r")
+    except (ImportError, ValueError) as error:
+        return Check("decoders", "failed", f"{error}", "python -m pip install --force-reinstall av")
+    return Check("decoders", "ok", f"vp8, h264, opus (PyAV {av.__version__})")
+
+
+def variables(settings: Settings) -> Check:
+    """Check that no variable with our prefix is misspelt."""
+    from monitor.config import unknown_variables
+
+    unknown = unknown_variables(os.environ)
+    if unknown:
+        return Check(
+            "settings", "optional", f"these variables set nothing: {', '.join(unknown)}", "correct or unset them"
+        )
+    return Check("settings", "ok", f"listening on {settings.host}:{settings.port}, engine {settings.engine}")
+
+
+def state_dir(settings: Settings) -> Check:
+    """Check that the state directory can be written, or made."""
+    place = _existing(settings.state_dir)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        remedy = "make it writable for this user, or set SIDEWITNESS_STATE_DIR"
+        return Check("state directory", "failed", f"{place} cannot be written ({error.strerror})", remedy)
+    return Check("state directory", "ok", f"{settings.state_dir} is writable")
+
+
+def disk(settings: Settings) -> Check:
+    """Check that there is room for the journal."""
+    place = _existing(settings.state_dir)
+    free = shutil.disk_usage(place).free
+    if free < FREE_BYTES:
+        remedy = "free 1 GiB there, or set SIDEWITNESS_STATE_DIR to a larger disk"
+        return Check("disk space", "failed", f"{free / 1e6:.0f} MB free at {place}", remedy)
+    return Check("disk space", "ok", f"{free / 1e9:.1f} GB free at {place}")
+
+
+def port(settings: Settings) -> Check:
+    """Check that the port can be listened on."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[
+            0
+        ]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except OSError as error:
+        remedy = "stop what listens there, or choose another with SIDEWITNESS_PORT or SIDEWITNESS_HOST"
+        return Check("port", "failed", f"{settings.host}:{settings.port} cannot be used ({error.strerror})", remedy)
+    return Check("port", "ok", f"{settings.host}:{settings.port} is free")
+
+
+def vault(settings: Settings) -> Check:
+    """Check that the vault can be opened with the master key that is set, where there is one already."""
+    from monitor.identity.vault.errors import VaultError
+    from monitor.identity.vault.open import existing_vault
+
+    try:
+        found = existing_vault(settings)
+        if found is None:
+            return Check("vault", "ok", "nobody was enrolled here yet")
+        with found as opened:
+            opened.unlock()
+    except VaultError as error:
+        return _refused("vault", error)
+    return Check("vault", "ok", "opens with the master key")
+
+
+def audit_log(config: Path | None) -> Check:
+    """Verify the chain of the audit log, and with the master key who wrote it."""
+    from monitor.config import load
+    from monitor.identity.vault.errors import KeysError, VaultError
+    from monitor.identity.vault.open import existing_vault
+
+    locked = ""
+    try:
+        found = existing_vault(load(config))
+        if found is None:
+            return Check("audit log", "ok", "no vault, no lines")
+        with found as opened:
+            try:
+                opened.unlock()
+            except KeysError as error:
+                # The hashes can be checked all the same.
+                locked = str(error)
+            report = opened.verify_audit()
+    except VaultError as error:
+        return _refused("audit log", error)
+    if report.broken is not None:
+        remedy = "compare with a backup, and find out who could write the database"
+        return Check("audit log", "failed", f"breaks at line {report.broken}: {report.why}", remedy)
+    if locked:
+        detail, _, remedy = locked.rpartition(": ")
+        return Check("audit log", "failed", f"{report.lines} lines follow, but who wrote them: {detail}", remedy)
+    return Check("audit log", "ok", f"{report.lines} lines hold, head {report.head}")
+
+
+def browser() -> Check:
+    """Look for a browser, which the end-to-end tests use."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found:
+        return Check("chromium", "ok", found)
+    return Check("chromium", "optional", "not found; only the end-to-end tests use it", "apt-get install chromium")
+
+
+def data() -> Check:
+    """Look for the research clips, which training and some tests use."""
+    folder = os.environ.get("SIDEWITNESS_DATA")
+    if folder and (Path(folder) / "clips.csv").is_file():
+        return Check("research data", "ok", folder)
+    detail = f"no clips.csv in {folder}" if folder else "SIDEWITNESS_DATA is not set"
+    return Check(
+        "research data",
+        "optional",
+        f"{detail}; only training and some tests use it",
+        "set it to the folder of clips.csv",
+    )
+
+
+def training() -> Check:
+    """Look for PyTorch, which training uses."""
+    if importlib.util.find_spec("torch"):
+        return Check("torch", "ok", importlib.metadata.version("torch"))
+    return Check(
+        "torch",
+        "optional",
+        "not installed; training and the engine pytorch use it",
+        "python -m pip install 'sidewitness[train]'",
+    )
+
+
+SETTING_CHECKS: tuple[Callable[[Settings], Check], ...] = (variables, state_dir, vault, disk, port)
+
+
+def _existing(path: Path) -> Path:
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, title="sidewitness doctor", title_justify="left", padding=(0, 2, 0, 0))
+    for heading in ("", "check", "found", "to do"):
+        table.add_column(heading, overflow="fold")
+    marks = {"ok": "[green]ok[/]", "failed": "[bold red]FAILED[/]", "optional": "[yellow]optional[/]"}
+    for check in checks:
+        table.add_row(marks[check.state], check.name, Text(check.detail), Text(check.remedy))
+    Console().print(table)

@@ -1,0 +1,279 @@
+"""`sidewitness identities`: who is enrolled, since when and under which consent; approve, erase, rotate."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+    from monitor.identity.vault.records import Receipt
+    from monitor.identity.vault.vault import Vault
+
+app = typer.Typer(
+    help="List, approve and erase enrolled identities; rotate the master key.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+NO_NEW_KEY = "everything was wrapped with the current master key already"
+
+Config = Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Whom participants claim to be.")]
+Actor = Annotated[
+    str | None, typer.Option(metavar="WHO", help="Who does this, for the audit log (default: this user).")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command("list")
+def list_identities(config: Config = None, as_json: AsJson = False) -> None:
+    """List who is enrolled.
+
+    \b
+    Example:
+      sidewitness identities list --json
+    """  # noqa: D301
+    with _opened(config) as (_settings, vault):
+        rows = [info.as_json() for info in vault.list()]
+    if as_json:
+        typer.echo(json.dumps({"identities": rows}))
+    else:
+        _table("Identities", ("name", "state", "version", "enrolled", "by", "consent ends", "note"), map(_listed, rows))
+
+
+@app.command("show")
+def show(name: Name, config: Config = None, as_json: AsJson = False) -> None:
+    """Show an identity as it stands.
+
+    \b
+    Example:
+      sidewitness identities show "Jane Doe"
+    """  # noqa: D301
+    from monitor.identity.vault.errors import NotEnrolled
+
+    with _opened(config) as (_settings, vault):
+        info = vault.show(name)
+    if info is None:
+        raise NotEnrolled
+    if as_json:
+        typer.echo(json.dumps(info.as_json()))
+        return
+    row, version = info.as_json(), info.version.as_json()
+    consent = {f"consent {key}": value for key, value in version.pop("consent").items()}
+    _table("Identity", ("", ""), {**row, **version, "state": info.state, **consent}.items())
+
+
+@app.command("history")
+def history(name: Name, config: Config = None, as_json: AsJson = False) -> None:
+    """Show every enrolment of an identity, newest first.
+
+    \b
+    Example:
+      sidewitness identities history "Jane Doe"
+    """  # noqa: D301
+    with _opened(config) as (_settings, vault):
+        rows = [version.as_json() for version in vault.history(name)]
+    if as_json:
+        typer.echo(json.dumps({"versions": rows}))
+        return
+    heads = ("version", "state", "enrolled", "by", "approved", "by", "consent by", "ends", "bytes")
+    keys = ("version", "state", "enrolled", "enrolled_by", "approved", "approved_by")
+    told = (
+        (*(row[key] for key in keys), row["consent"]["by"], row["consent"]["expires"], row["bytes"]) for row in rows
+    )
+    _table("Enrolments", heads, told)
+
+
+@app.command("approve")
+def approve(name: Name, actor: Actor = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Make an enrolment active that waits for a second person.
+
+    Whoever enrolled cannot approve. See the setting `second_approver`.
+
+    \b
+    Example:
+      sidewitness identities approve "Jane Doe" --actor "Security desk"
+    """  # noqa: D301
+    with _opened(config) as (_settings, vault):
+        enrolled = vault.approve(name, actor or current_user())
+    _say(as_json, {"version": enrolled.version, "state": enrolled.state}, f"version {enrolled.version} is active")
+
+
+@app.command("reject")
+def reject(name: Name, actor: Actor = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Destroy an enrolment that waits for approval.
+
+    \b
+    Example:
+      sidewitness identities reject "Jane Doe"
+    """  # noqa: D301
+    with _opened(config) as (_settings, vault):
+        enrolled = vault.reject(name, actor or current_user())
+    _say(as_json, {"version": enrolled.version, "state": enrolled.state}, f"version {enrolled.version} is destroyed")
+
+
+@app.command("erase")
+def erase(name: Name, actor: Actor = None, yes: Yes = False, config: Config = None, as_json: AsJson = False) -> None:
+    """Destroy everything that is held of an identity, and print a receipt.
+
+    The data keys, the references, the consents and the name go; a receipt and a line of the audit log without a name
+    stay. Backups are yours: `identities rotate-key` makes those unreadable that were made before it.
+
+    \b
+    Example:
+      sidewitness identities erase "Jane Doe" --yes
+    """  # noqa: D301
+    with _opened(config) as (_settings, vault):
+        if not yes:
+            typer.confirm("This cannot be undone. Erase?", abort=True, err=True)
+        receipt = vault.erase(name, actor or current_user())
+    if as_json:
+        typer.echo(json.dumps(receipt.as_json()))
+    else:
+        _receipt(receipt)
+
+
+@app.command("receipts")
+def receipts(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of this name only.")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the receipts of what was erased; they hold no names, but can be asked for by name.
+
+    \b
+    Example:
+      sidewitness identities receipts "Jane Doe"
+    """  # noqa: D301
+    with _opened(config) as (_settings, vault):
+        rows = [receipt.as_json() for receipt in vault.receipts(name)]
+    if as_json:
+        typer.echo(json.dumps({"receipts": rows}))
+        return
+    keys = ("id", "erased", "erased_by", "cause", "versions", "destroyed", "audit", "cleaned")
+    _table("Receipts", keys, (tuple(row[key] for key in keys) for row in rows))
+
+
+@app.command("audit")
+def audit(
+    after: Annotated[int, typer.Option(min=0, help="Lines with numbers above this.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10000, help="At most so many.")] = 1000,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the audit log, oldest first; `sidewitness doctor --audit` verifies it.
+
+    \b
+    Example:
+      sidewitness identities audit --json
+    """  # noqa: D301
+    with _opened(config) as (_settings, vault):
+        rows = [entry.as_json() for entry in vault.audit(after, limit)]
+    if as_json:
+        typer.echo(json.dumps({"audit": rows}))
+        return
+    keys = ("seq", "time", "action", "identity", "actor", "detail")
+    _table("Audit log", keys, (tuple(row[key] for key in keys) for row in rows))
+
+
+@app.command("sweep")
+def sweep(config: Config = None, as_json: AsJson = False) -> None:
+    """Destroy what has no consent any more, now; `serve` does it by itself.
+
+    \b
+    Example:
+      sidewitness identities sweep
+    """  # noqa: D301
+    with _opened(config) as (_settings, vault):
+        count = vault.sweep()
+    _say(as_json, {"destroyed": count}, f"enrolments without consent that are destroyed: {count}")
+
+
+@app.command("rotate-key")
+def rotate_key(actor: Actor = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Wrap every key with a new master key and let the old one go.
+
+    The key file gets a new key. Keys of the environment: put the new one before the old one in SIDEWITNESS_VAULT_KEY,
+    with a comma between, run this, and take the old one out. A key service: what it calls the current key. A rotation
+    that was stopped goes on when this is run again. A server may run meanwhile where the key is in a file.
+
+    \b
+    Example:
+      sidewitness identities rotate-key
+    """  # noqa: D301
+    from monitor.identity.vault.open import rotate
+
+    with _opened(config) as (settings, vault):
+        count = rotate(settings, vault, actor or current_user())
+    _say(as_json, {"wrapped": count}, f"keys wrapped with the new master key: {count}" if count else NO_NEW_KEY)
+
+
+@contextlib.contextmanager
+def _opened(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
+    from monitor.config import load
+    from monitor.identity.vault.open import open_vault
+
+    settings = load(config)
+    vault = open_vault(settings)
+    try:
+        yield settings, vault
+    finally:
+        vault.close()
+
+
+def current_user() -> str:
+    """Say who runs this command, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that has no name.
+        return "unknown user"
+
+
+def _say(as_json: bool, values: dict[str, Any], words: str) -> None:
+    typer.echo(json.dumps(values) if as_json else words)
+
+
+def _receipt(receipt: Receipt) -> None:
+    _table("Receipt", ("", ""), receipt.as_json().items())
+    if not receipt.cleaned:
+        typer.echo(
+            "note: another process is reading the database: freed bytes go from its files at the next sweep", err=True
+        )
+
+
+def _listed(row: dict[str, Any]) -> Sequence[Any]:
+    version = row["version"]
+    note = f"version {row['pending']} waits for approval" if row["pending"] else ""
+    consent = version["consent"]["expires"]
+    return (row["name"], row["state"], version["version"], version["enrolled"], version["enrolled_by"], consent, note)
+
+
+def _table(title: str, heads: Sequence[str], rows: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left", padding=(0, 2, 0, 0))
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {told}" for key, told in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""Does the face change as this person's face does? After DiffFake."""

@@ -1,0 +1,1 @@
+"""Does the person move as the enrolled person moves? After ExposeAnyone."""

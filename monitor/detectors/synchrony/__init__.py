@@ -1,0 +1,1 @@
+"""Do lips and voice belong together? After SpeechForensics."""

@@ -1,0 +1,101 @@
+"""Do the lips say what the voice says? Agreement of the two encoders, frame by frame, at the best constant offset.
+
+After SpeechForensics (Liang et al., NeurIPS 2024, section 3): the voice is shifted by -15 to 15 frames against the
+lips, the cosine of the two vectors of a frame is averaged over the frames at each offset, and the largest of the 31
+means is how well they agree. That is done over the evidence accumulated so far, up to 16 s of speech; the newest window
+is then scored at the offset found there. A constant offset is so forgiven, while one that jumps leaves the window where
+its voice is not, and one that wanders is paid for besides.
+
+The score is one-sided, in plain words: lips and voice that disagree are evidence of a forgery (another's voice, a
+dub, a broken lip-sync); lips and voice that agree are NOT evidence of a genuine person, because a good forgery agrees
+as well. The invariant: only frames count in which the lips are valid and the voice at that offset is valid and
+speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from monitor.detectors.synchrony.offset import Curve, follow, offset_curve
+from monitor.types import ClockState, Reason, Score
+from monitor.window.window import Window
+
+# Speech that evidence is accumulated over: agreement tells more up to 16 s (SpeechForensics, section 4.4).
+MEMORY_SECONDS = 16.0
+# A frame of wandering beyond what genuine clips show costs this much agreement.
+STEADY = 1.0
+WANDER_COST = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class SynchronyDetector:
+    """Minus the agreement of lips and voice at the best of 2 * `max_offset` + 1 offsets (frames).
+
+    The offsets are searched over the window's memory, where it has one.
+
+    Abstains under `min_speech_seconds` of usable speech, and while the clock is unknown by more than the offsets can
+    make up for.
+    """
+
+    min_speech_seconds: float = 2.0
+    max_offset: int = 15
+    name: str = "synchrony"
+    one_sided: bool = True
+
+    def score(self, window: Window, settled: bool = False) -> Score:
+        """Score one window; vectors are compared by their plain dot product, so encoders give them at unit length.
+
+        `settled` says that nothing more will come, as at the end of a recording: what is missing is then named even
+        if the window never filled.
+        """
+        reason = self._abstain(window, settled)
+        if reason:
+            return Score(
+                self.name, None, reason, one_sided=True, evidence={"speech_seconds": round(window.speech_seconds, 2)}
+            )
+        curve, past = offset_curve(window, self.max_offset), window.memory or window
+        whole, path = follow(past, self.max_offset)
+        price = WANDER_COST * max(0.0, path.spread - STEADY)
+        best = curve.near(whole)
+        agreement = float(curve.means[best])
+        offsets_ms = [round(1000 * k / window.rate) for k in range(-self.max_offset, self.max_offset + 1)]
+        evidence: dict[str, Any] = {
+            "offsets_ms": offsets_ms,
+            "agreement": _plain(curve),
+            "best_offset_ms": offsets_ms[best],
+            "agreement_max": round(agreement, 4),
+            "speech_seconds": round(window.speech_seconds, 2),
+            "accumulated": {
+                "agreement": round(whole.agreement - price, 4),
+                "best_offset_ms": offsets_ms[whole.best],
+                "speech_seconds": round(past.speech_seconds, 2),
+                "path_ms": [round(1000 * k / window.rate) for k in path.offsets],
+                "wander_ms": round(1000 * path.spread / window.rate, 1),
+            },
+        }
+        return Score(self.name, price - agreement, one_sided=True, evidence=evidence)
+
+    def _abstain(self, window: Window, settled: bool) -> Reason | None:
+        if window.speech_seconds >= self.min_speech_seconds:
+            lost = window.clock is ClockState.UNKNOWN and window.uncertainty > self.max_offset / window.rate
+            return Reason.CLOCK_UNKNOWN if lost else None
+        short = window.age < window.seconds
+        if short and not settled:
+            return Reason.WARMING_UP
+        missing = (
+            (Reason.NO_VIDEO, window.pictures),
+            (Reason.NO_AUDIO, window.voice_mask),
+            (Reason.NO_FACE, window.lips_mask),
+            (Reason.SILENCE, window.speech),
+        )
+        least = min(self.min_speech_seconds, window.age / 2) * window.rate
+        otherwise = Reason.WARMING_UP if short else Reason.LOW_QUALITY
+        return next((reason for reason, mask in missing if np.count_nonzero(mask) < least), otherwise)
+
+
+def _plain(curve: Curve) -> Sequence[float | None]:
+    return [round(float(mean), 4) if keep else None for mean, keep in zip(curve.means, curve.kept, strict=True)]

@@ -1,0 +1,82 @@
+"""How strained this machine is: of the cores that this process may use, the share that is in use, by whomever."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.host.shedding import Strain
+
+if TYPE_CHECKING:
+    from engines.batching.queue import BatchLoad
+
+STAT = Path("/proc/stat")
+# What a container may use, in microseconds of all cores a period (cgroup v2).
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_NICE, _IDLE, _WAITING, _FIELDS = 1, 3, 4, 8
+
+
+def cores_here(quota: Path = QUOTA) -> float:
+    """Give the cores that this process may use: those it may run on, or less where a container has a quota."""
+    count = float(len(os.sched_getaffinity(0)))
+    try:
+        limit, period = quota.read_text().split()
+        return min(count, int(limit) / int(period))
+    except (OSError, ValueError):
+        return count
+
+
+def threads_here(quota: Path = QUOTA) -> int:
+    """Give how many threads can work at the same time."""
+    return max(1, ceil(cores_here(quota)))
+
+
+class StrainMeter:
+    """Reads the strain since it was read last; `load` tells how the batcher is doing, where there is one."""
+
+    def __init__(self, load: Callable[[], BatchLoad] | None = None, stat: Path = STAT, quota: Path = QUOTA) -> None:
+        self._load, self._stat, self._quota = load, stat, quota
+        self._refused = 0
+        self._own = time.monotonic(), time.process_time()
+        self._all = self._ticks()
+
+    def read(self) -> Strain:
+        """Give what passed since the last reading; the event loop's lateness is the caller's to add."""
+        busy = min(1.0, max(self._own_share(), self._share_of_all()))
+        if self._load is None:
+            return Strain(busy)
+        load = self._load()
+        refused, self._refused = load.dropped_total - self._refused, load.dropped_total
+        return Strain(busy, waited=load.wait_p95, refused=refused)
+
+    def _own_share(self) -> float:
+        """Share of what this process may use, which a quota limits, that it did use."""
+        (then, before), self._own = self._own, (time.monotonic(), time.process_time())
+        seconds = (self._own[0] - then) * cores_here(self._quota)
+        return (self._own[1] - before) / seconds if seconds > 0.0 else 0.0
+
+    def _share_of_all(self) -> float:
+        """Share of the cores that anybody used; work at lower priority than ours gives way and is room."""
+        (free, total), self._all = self._all, self._ticks()
+        passed = self._all[1] - total
+        return 1.0 - (self._all[0] - free) / passed if passed > 0 else 0.0
+
+    def _ticks(self) -> tuple[int, int]:
+        """Free ticks and all ticks of the cores that this process may run on; none where the system does not tell."""
+        allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+        goes_first = os.getpriority(os.PRIO_PROCESS, 0) <= 0
+        free = total = 0
+        try:
+            rows = [line.split() for line in self._stat.read_text().splitlines() if line.startswith("cpu")]
+        except OSError:
+            return 0, 0
+        for name, *numbers in rows:
+            if name in allowed:
+                ticks = [int(number) for number in numbers[:_FIELDS]]
+                free += ticks[_IDLE] + ticks[_WAITING] + (ticks[_NICE] if goes_first else 0)
+                total += sum(ticks)
+        return free, total

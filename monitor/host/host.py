@@ -1,0 +1,222 @@
+"""The host: who is judged on this machine now, up to a fixed number, and how everybody is let go at the end.
+
+Room is reserved before an offer is answered, so that half-open publications count; a second publication of the
+same participant takes the place of the first, because a client that lost its network publishes again at once. When the
+machine is too slow for all who are here, some are paused as `monitor.host.shedding` says, and nobody new is admitted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count
+
+import structlog
+
+from monitor.alerts.push import Hub
+from monitor.alerts.recorder import Recorder
+from monitor.alerts.wire import Message
+from monitor.host import shedding
+from monitor.host.cpu_load import threads_here
+from monitor.host.metrics import Metrics
+from monitor.host.participant import Clock, Outlets, Participant, SessionFactory
+from monitor.host.shedding import Change, Place, Strain
+from monitor.tap.media.source import Source
+from monitor.types import ParticipantKey
+
+RETRY_SECONDS = 5
+# A machine that is too slow now is so for longer than it takes somebody to leave.
+OVERLOADED_SECONDS = 15
+OVERSEE_SECONDS = 0.25
+
+
+class AtCapacity(Exception):  # noqa: N818 - a refusal, not a failure
+    """No room: the server is full, too slow for more, or shutting down. `retry_after` is in seconds."""
+
+    def __init__(self, why: str, retry_after: int = RETRY_SECONDS) -> None:
+        super().__init__(why)
+        self.retry_after = retry_after
+
+
+class Host:
+    """Admits sources and runs one `Participant` for each; everything runs on one event loop and one pool of threads.
+
+    `workers` threads judge, as many as there are cores unless it says otherwise; more would only take turns. `strain`
+    is read a few times a second, and `pool` takes the place of the threads.
+    """
+
+    def __init__(
+        self,
+        factory: SessionFactory,
+        recorder: Recorder,
+        hub: Hub,
+        metrics: Metrics,
+        hop_seconds: float = 0.5,
+        max_participants: int = 8,
+        workers: int | None = None,
+        strain: Callable[[], Strain] = Strain,
+        clock: Clock = time.monotonic,
+        pool: Executor | None = None,
+    ) -> None:
+        self._factory = factory
+        self._metrics = metrics
+        self._hop = hop_seconds
+        self._capacity = max_participants
+        self._participants: dict[Place, Participant] = {}
+        self._reserved = 0
+        self._replacing: set[Place] = set()
+        self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
+        self._outlets = Outlets(hub.state, recorder.put)
+        self._strain, self._clock = strain, clock
+        self._shedding = shedding.initial()
+        self._joined: dict[Place, int] = {}
+        self._turn = count()
+        self._overseer: asyncio.Task[None] | None = None
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._participants)
+
+    @contextlib.contextmanager
+    def reserve(self, key: ParticipantKey) -> Iterator[None]:
+        """Hold a place while an offer is answered and admitted; raises `AtCapacity`."""
+        place = (key.call, key.participant)
+        replaces = place in self._participants and place not in self._replacing
+        self._check_open()
+        if not replaces:
+            self._check_room(self._reserved)
+            self._check_pressure()
+        if replaces:
+            self._replacing.add(place)
+        else:
+            self._reserved += 1
+        try:
+            yield
+        finally:
+            if replaces:
+                self._replacing.discard(place)
+                self._release(place)
+            else:
+                self._reserved -= 1
+
+    async def admit(self, key: ParticipantKey, source: Source) -> Participant:
+        """Judge a source, inside `reserve`; ends the participant's earlier one, closes the source where that fails."""
+        place = (key.call, key.participant)
+        try:
+            self._check_open()
+            session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, key)
+            while (earlier := self._participants.get(place)) is not None:
+                await earlier.end()
+            self._check_room()
+        except BaseException:
+            await source.close()
+            raise
+        participant = Participant(
+            key, source, session, self._factory, self._pool, self._outlets, self._metrics, self._hop, self._clock
+        )
+        self._participants[place] = participant
+        self._joined.setdefault(place, next(self._turn))
+        # Publishing again is no way round the queue.
+        participant.pause(place in self._shedding.shed)
+        self._metrics.participants.set(len(self))
+        structlog.stdlib.get_logger("host").info("a participant joined", judged=len(self))
+        participant.start(lambda: self._forget(place, participant)).add_done_callback(_report_failure)
+        self._oversee()
+        return participant
+
+    def find(self, call: str, participant: str) -> Participant | None:
+        """Return who is judged under this name, or None."""
+        return self._participants.get((call, participant))
+
+    def calls(self) -> list[Message]:
+        """Describe every call."""
+        return [
+            described for name in sorted({call for call, _ in self._participants}) if (described := self.call(name))
+        ]
+
+    def call(self, name: str) -> Message | None:
+        """Describe one call; None when nobody in it is judged."""
+        members = [self._participants[place] for place in sorted(self._participants) if place[0] == name]
+        return {"call": name, "participants": [member.describe() for member in members]} if members else None
+
+    async def drain(self) -> None:
+        """Admit nobody any more, end everybody, close their findings; then the threads are released."""
+        self.draining = True
+        if self._overseer is not None:
+            self._overseer.cancel()
+        await asyncio.gather(*(participant.end() for participant in list(self._participants.values())))
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _check_open(self) -> None:
+        if self.draining:
+            self._metrics.refused.inc()
+            raise AtCapacity("the server is shutting down")
+
+    def _check_room(self, reserved: int = 0) -> None:
+        self._check_open()
+        if len(self._participants) + reserved >= self._capacity:
+            self._metrics.refused.inc()
+            raise AtCapacity("all places are taken")
+
+    def _check_pressure(self) -> None:
+        if self._shedding.full:
+            self._metrics.refused.inc()
+            raise AtCapacity("this machine is too slow for one more now", OVERLOADED_SECONDS)
+
+    def _forget(self, place: Place, participant: Participant) -> None:
+        if self._participants.get(place) is participant:
+            del self._participants[place]
+            self._metrics.participants.set(len(self))
+            structlog.stdlib.get_logger("host").info("a participant left", judged=len(self))
+            if place not in self._replacing:
+                self._release(place)
+
+    def _release(self, place: Place) -> None:
+        """Forget when somebody joined and whether they were shed, once nobody is in their place."""
+        if place not in self._participants and self._joined.pop(place, None) is not None:
+            self._shedding = self._shedding.without(place)
+            self._metrics.shed.set(len(self._shedding.shed))
+
+    def _oversee(self) -> None:
+        if self._overseer is None or self._overseer.done():
+            self._shedding = shedding.initial()
+            self._overseer = asyncio.create_task(self._watch(), name="overseer")
+            self._overseer.add_done_callback(_report_failure)
+
+    async def _watch(self) -> None:
+        """Read how everybody fares, for as long as there is somebody, and do what `shedding` says."""
+        while self._joined:
+            asked = self._clock()
+            await asyncio.sleep(OVERSEE_SECONDS)
+            try:
+                self._review(self._clock() - asked - OVERSEE_SECONDS)
+            except Exception:
+                # Whoever is paused must not stay so because one reading failed.
+                structlog.stdlib.get_logger("host").exception("the load could not be read")
+
+    def _review(self, late: float) -> None:
+        strain = replace(self._strain(), late=max(0.0, late))
+        readings = [each.reading(self._joined[place]) for place, each in self._participants.items()]
+        self._shedding, change = shedding.advance(self._shedding, self._clock(), readings, strain)
+        self._apply(change)
+
+    def _apply(self, change: Change) -> None:
+        for place in change.shed:
+            self._participants[place].pause(True)
+        for place in change.back:
+            self._participants[place].pause(False)
+        if change.shed or change.back:
+            paused = len(self._shedding.shed)
+            self._metrics.shed.set(paused)
+            self._metrics.sheds.inc(len(change.shed))
+            said = "too slow for everybody: some are paused" if change.shed else "room again for one who was paused"
+            structlog.stdlib.get_logger("host").warning(said, paused=paused, here=len(self))
+
+
+def _report_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        structlog.stdlib.get_logger("host").error("a participant's loop failed", exc_info=task.exception())

@@ -1,0 +1,96 @@
+"""What the process counts and times, for Prometheus. Labels come from closed sets only, so their number cannot grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from engines.batching.queue import BatchLoad, Drop
+from monitor.types import Reason, Verdict
+
+LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+AGE = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0)
+VERDICTS = frozenset(str(verdict) for verdict in Verdict)
+REASONS = frozenset(str(reason) for reason in Reason) | {"", "ended", "session_failed"}
+
+
+class Metrics:
+    """The instruments of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.participants = self._gauge("participants", "Participants that are judged now.")
+        self.subscribers = self._gauge("subscribers", "Alert subscribers connected now.")
+        self.findings_waiting = self._gauge("findings_waiting", "Findings not yet committed to the journal.")
+        self.refused = self._counter(
+            "publications_refused", "Publications refused because the server is full or draining."
+        )
+        self.dropped = self._counter(
+            "media_items_dropped", "Frames and audio blocks dropped because the machine is too slow."
+        )
+        self.shed = self._gauge("participants_shed", "Participants that are not judged now, for want of time.")
+        self.sheds = self._counter("sheds", "Times that a participant was shed because the machine was too slow.")
+        self.late_hops = self._counter("hops_late", "Hops skipped because the one before was not finished.")
+        self.session_failures = self._counter("session_failures", "Sessions that failed and were begun anew.")
+        self.slow_subscribers = self._counter("subscribers_too_slow", "Subscribers closed with 4008.")
+        self.score_age = self._histogram(
+            "score_age_seconds", "From arrival of the newest judged media to its score.", AGE
+        )
+        self.step = self._histogram("step_seconds", "Worker time of one batch of one participant.", LATENCY)
+        self.decision_to_socket = self._histogram(
+            "decision_to_socket_seconds", "From a decision to its message being written to a subscriber.", LATENCY
+        )
+        self._hops = Counter("sidewitness_hops", "Hops decided.", ("verdict", "reason"), registry=self.registry)
+
+    def hop(self, verdict: str, reason: str | None) -> None:
+        """Count a decided hop; a word outside the closed sets counts as `other`."""
+        known_reason = reason or ""
+        self._hops.labels(
+            verdict if verdict in VERDICTS else "other", known_reason if known_reason in REASONS else "other"
+        ).inc()
+
+    def batching(self, load: Callable[[], BatchLoad]) -> None:
+        """Tell from now on how the batchers are doing; call once, and only where there are any."""
+        self.registry.register(_Batching(load))
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"sidewitness_{name}", text, registry=self.registry)
+
+    def _counter(self, name: str, text: str) -> Counter:
+        return Counter(f"sidewitness_{name}", text, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"sidewitness_{name}", text, buckets=buckets, registry=self.registry)
+
+
+class _Batching(Collector):
+    """Asks once for each scrape, so that the numbers of one belong together."""
+
+    def __init__(self, load: Callable[[], BatchLoad]) -> None:
+        self._load = load
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families of one scrape."""
+        now = self._load()
+        yield GaugeMetricFamily("sidewitness_batch_rows_waiting", "Rows that wait for an engine now.", now.waiting)
+        yield GaugeMetricFamily(
+            "sidewitness_batch_wait_p95_seconds", "95th percentile of what requests lately waited.", now.wait_p95
+        )
+        yield CounterMetricFamily("sidewitness_batches", "Batches that engines were given.", value=now.batches)
+        yield CounterMetricFamily("sidewitness_batch_rows", "Rows that engines were given in batches.", value=now.rows)
+        dropped = CounterMetricFamily(
+            "sidewitness_batch_requests_dropped", "Requests that were not computed.", labels=["reason"]
+        )
+        for reason in Drop:
+            dropped.add_metric([str(reason)], now.dropped.get(reason, 0))
+        yield dropped

@@ -1,0 +1,1 @@
+"""From recordings to a reference, or to the reasons why not."""

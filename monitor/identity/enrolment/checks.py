@@ -1,0 +1,110 @@
+"""Why clips do not make a reference: each reason is one line that says what to do. Pure.
+
+All that is wrong is told at once, so that a person who must record again records once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.decision.words import REASONS
+from monitor.identity.enrolment.duplicate_clips import same_recording
+from monitor.types import FloatArray, Verdict
+
+if TYPE_CHECKING:
+    from monitor.identity.enrolment.clip_reader import Recording
+    from monitor.identity.enrolment.config import EnrolConfig
+
+# Several faces for longer than this, or for this share of the time, are no accident.
+CROWDED_SECONDS = 2.0
+CROWDED_SHARE = 0.1
+MOSTLY = 0.5
+# Distances of identity vectors: the median between two clips, and that of one look from the most typical of its clip.
+# In eighteen clips one person's looks lay within 0.36, turned by 33 degrees included, two people 0.42 to 0.68 apart.
+OTHER_CLIP = 0.40
+OTHER_LOOK = 0.42
+
+Indices = NDArray[np.int64]
+
+
+def refusals(recordings: Sequence[Recording], config: EnrolConfig) -> list[str]:
+    """Say what is wrong with the clips before anything is encoded; empty when nothing is."""
+    found = [line for each in recordings for line in _of_clip(each, config)]
+    return [*found, *twins(recordings), *_amounts(recordings, config)]
+
+
+def _of_clip(clip: Recording, config: EnrolConfig) -> list[str]:
+    name, spans, found = clip.path.name, clip.spans, list[str]()
+    if spans.seen == 0:
+        return [f"no face was found in {name}: give a recording of the person facing the camera"]
+    if spans.crowded > max(CROWDED_SECONDS, CROWDED_SHARE * spans.seen):
+        found.append(f"several people are in the picture of {name}: give recordings of one person alone")
+    if spans.small > MOSTLY * spans.seen:
+        least = f"{config.min_face_px:.0f}"
+        found.append(f"the face in {name} is too small: record closer, it must be at least {least} pixels high")
+    if spans.blurred > MOSTLY * spans.seen:
+        found.append(f"the picture of {name} is too blurred: record with the camera in focus and at a higher bitrate")
+    if spans.turned > MOSTLY * spans.seen:
+        found.append(f"the face in {name} is turned away or covered: record it facing the camera")
+    if clip.verdict.verdict in (Verdict.SUSPECT, Verdict.ALERT):
+        reason = clip.verdict.reason
+        why = REASONS[reason].rstrip(".").lower() if reason else "it looks forged"
+        found.append(f"{name} is itself suspicious ({why}): enrol from recordings whose origin you know")
+    return found
+
+
+def twins(recordings: Sequence[Recording]) -> list[str]:
+    """Say which clips are the same file, or the same recording."""
+    found = []
+    for first, second in combinations(recordings, 2):
+        pair = f"{second.path.name} is the same %s as {first.path.name}: leave one of them out"
+        if first.sha256 == second.sha256:
+            found.append(pair % "file")
+        elif same_recording(first.curves, second.curves):
+            found.append(pair % "recording")
+    return found
+
+
+def _amounts(recordings: Sequence[Recording], config: EnrolConfig) -> list[str]:
+    found = []
+    face = sum(clip.spans.good for clip in recordings)
+    speech = sum(clip.speech_seconds for clip in recordings)
+    if face < config.min_face_seconds:
+        found.append(
+            f"{face:.0f} s of a clear face are too short, {config.min_face_seconds:.0f} s are needed: add recordings"
+        )
+    if speech < config.min_speech_seconds:
+        found.append(
+            f"{speech:.0f} s of speech are too short, {config.min_speech_seconds:.0f} s are needed: "
+            "add recordings in which the person speaks"
+        )
+    return found
+
+
+def strangers(identity: FloatArray, clip: Indices, names: Sequence[str], seconds: Sequence[float]) -> list[str]:
+    """Say which clips show somebody else, from identity vectors (N, D) of looks and the clip (N,) of each.
+
+    The person is the one whose clips last longest together (`seconds` of each); a single look that is far from all
+    others is an accident, two of them are a person.
+    """
+    apart = np.linalg.norm(identity[:, None, :] - identity[None, :, :], axis=2)
+    found, present = [], [int(n) for n in np.unique(clip)]
+    for n in present:
+        own = apart[np.ix_(clip == n, clip == n)]
+        if (own[own.sum(axis=1).argmin()] > OTHER_LOOK).sum() >= 2:
+            found.append(f"another person appears in {names[n]}: cut that part out, or leave the clip out")
+    alike = {n: [m for m in present if _between(apart, clip, n, m) <= OTHER_CLIP] for n in present}
+    person = max(alike.values(), key=lambda group: sum(seconds[m] for m in group))
+    found += [f"{names[n]} shows another person than the other clips: leave it out" for n in present if n not in person]
+    return found
+
+
+def _between(apart: NDArray[np.floating], clip: Indices, first: int, second: int) -> float:
+    if first == second:
+        return 0.0
+    return float(np.median(apart[np.ix_(clip == first, clip == second)]))

@@ -1,0 +1,199 @@
+"""What enrolment takes of one clip while it works: moments of the face, how long of what, and two curves in time.
+
+The clip is read once: the very session that judges calls reads it, and what is taken here is seen on the way. Memory is
+bounded whatever the length: moments beyond `most` are thinned, every other one, and from then on taken half as often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from monitor.detectors.persona.windows import MotionWindow
+from monitor.face.track import FaceView
+from monitor.identity.enrolment.condition_ladder import Moment, moment_of
+from monitor.identity.enrolment.duplicate_clips import Curves
+from monitor.identity.enrolment.movement import KEPT_SECONDS, Movement
+from monitor.session.clip import ClipJudge, ClipVerdict
+from monitor.session.models import Models
+from monitor.tap.media.digest import digest
+from monitor.tap.replay import probe_clip, read_clip
+from monitor.types import AudioBlock, FloatArray, VideoFrame
+from monitor.voice.stream import VoiceChunk, VoiceStream
+from monitor.window.grid import RATE
+
+# No frame stands for longer than this: what is missing was not seen.
+LONGEST_FRAME = 0.2
+BANDS = 8
+# Corners, middle of the lips: how wide and how open the mouth is.
+_LEFT, _RIGHT, _UPPER, _LOWER = 61, 291, 13, 14
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """From which height (pixels) and sharpness on a face is good enough to be enrolled; calls may show less."""
+
+    face_px: float = 80.0
+    sharpness: float = 0.22
+
+
+@dataclass(slots=True)
+class Spans:
+    """Seconds in which a face was seen, was good, and was too small, blurred, turned away or not alone."""
+
+    seen: float = 0.0
+    good: float = 0.0
+    small: float = 0.0
+    blurred: float = 0.0
+    turned: float = 0.0
+    crowded: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One clip; `verdict` is of the detectors that need no reference, `movement` windows of speech."""
+
+    path: Path
+    sha256: str
+    width: int
+    height: int
+    seconds: float
+    speech_seconds: float
+    spans: Spans
+    moments: tuple[Moment, ...]
+    curves: Curves
+    verdict: ClipVerdict
+    movement: tuple[MotionWindow, ...] = ()
+
+
+def take(
+    path: Path,
+    models: Models,
+    demands: Demands,
+    most: int,
+    progress: Callable[[float], None] = lambda _: None,
+    moving_seconds: float = KEPT_SECONDS,
+) -> Recording:
+    """Read a clip; raises `SourceError`. `progress` is called with the seconds read so far.
+
+    `most` moments are kept, and how the person moved for `moving_seconds`.
+    """
+    info = probe_clip(path)
+    face, voice, movement = Face(demands, most), Voice(), Movement(moving_seconds)
+    moved = movement.see if models.persona is not None else None
+    judge = ClipJudge(models, watch=face.see, progress=progress, movement=moved)
+    for item in read_clip(path):
+        judge.push(item)
+        if isinstance(item, AudioBlock):
+            voice.hear(item)
+    verdict = judge.judge(path)
+    return Recording(
+        path,
+        digest(path),
+        info.width,
+        info.height,
+        verdict.seconds,
+        voice.seconds,
+        face.spans,
+        tuple(face.moments),
+        Curves(face.movement(), voice.sound()),
+        verdict,
+        tuple(movement.windows()),
+    )
+
+
+@dataclass(slots=True)
+class Face:
+    """Watches a session: counts, and keeps moments worth keeping."""
+
+    demands: Demands
+    most: int
+    spans: Spans = field(default_factory=Spans)
+    moments: list[Moment] = field(default_factory=list)
+    _last: float | None = None
+    _every: int = 1
+    _offered: int = 0
+    _at: list[float] = field(default_factory=list)
+    _moved: list[tuple[float, ...]] = field(default_factory=list)
+
+    def see(self, frame: VideoFrame, view: FaceView | None, crowded: bool) -> None:
+        """Take one frame."""
+        now = frame.stamp.media
+        lasted = 0.0 if self._last is None else min(now - self._last, LONGEST_FRAME)
+        self._last = now
+        if view is None:
+            return
+        self._at.append(now)
+        self._moved.append(_movement(view))
+        self.spans.seen += lasted
+        problem = self._problem(view, crowded)
+        setattr(self.spans, problem, getattr(self.spans, problem) + lasted)
+        if problem == "good" and view.face is not None:
+            self._keep(frame, view)
+
+    def _problem(self, view: FaceView, crowded: bool) -> str:
+        quality = view.quality
+        if crowded:
+            return "crowded"
+        if quality.size < self.demands.face_px:
+            return "small"
+        if quality.sharpness < self.demands.sharpness:
+            return "blurred"
+        return "good" if quality.problem is None else "turned"
+
+    def _keep(self, frame: VideoFrame, view: FaceView) -> None:
+        self._offered += 1
+        moment = moment_of(frame, view) if self._offered % self._every == 0 else None
+        if moment is None:
+            return
+        self.moments.append(moment)
+        if len(self.moments) > self.most:
+            del self.moments[::2]
+            self._every *= 2
+
+    def movement(self) -> FloatArray:
+        """Pose and mouth at 25 Hz, (T, 5); where no face was seen they stand still."""
+        if not self._at:
+            return np.zeros((0, 5), np.float32)
+        grid = np.arange(int(self._at[-1] * RATE) + 1) / RATE
+        rows = np.array(self._moved, np.float32)
+        return np.stack([np.interp(grid, self._at, column) for column in rows.T], axis=1).astype(np.float32)
+
+
+def _movement(view: FaceView) -> tuple[float, ...]:
+    lips = view.pose.normalise(view.landmarks[[_LEFT, _RIGHT, _UPPER, _LOWER]])
+    wide, open_ = lips[1] - lips[0], lips[3] - lips[2]
+    return (*view.pose.angles, float(np.hypot(*wide[:2])), float(np.hypot(*open_[:2])))
+
+
+@dataclass(slots=True)
+class Voice:
+    """Listens to a clip: seconds of speech, and a coarse spectrum."""
+
+    _stream: VoiceStream = field(default_factory=VoiceStream)
+    _chunks: list[tuple[int, FloatArray]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def hear(self, block: AudioBlock) -> None:
+        """Take one block."""
+        chunk = self._stream.push(block)
+        if chunk is not None:
+            self.seconds += float(chunk.speech.sum()) / RATE
+            self._chunks.append((chunk.first, _bands(chunk)))
+
+    def sound(self) -> FloatArray:
+        """Log energy in bands at 25 Hz, (U, 8); silence where there was no sound."""
+        if not self._chunks:
+            return np.zeros((0, BANDS), np.float32)
+        last, rows = self._chunks[-1]
+        found = np.full((last + len(rows), BANDS), min(float(r.min()) for _, r in self._chunks), np.float32)
+        for first, rows in self._chunks:
+            found[max(first, 0) : first + len(rows)] = rows[max(-first, 0) :]
+        return found
+
+
+def _bands(chunk: VoiceChunk) -> FloatArray:
+    return np.asarray(chunk.mel.mean(1).reshape(len(chunk.mel), BANDS, -1).mean(2), np.float32)

@@ -1,0 +1,195 @@
+"""The ladder of call conditions: the same moments as a good line, a poor line and a small tile would show them.
+
+A comparison across conditions finds the condition, not the forgery. So each chosen moment of an enrolment is sent
+through the real codecs once for each rung, at the sizes that faces have in calls, and cropped again at the same place:
+a live face is then compared with the rung that looks like its call. Only the surroundings of the face at the chosen
+moments are coded, not the clip: quantisers are constant, so what is left out of the picture changes nothing in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from PIL import Image, ImageFilter
+
+from monitor.face.crops import Region, cut, cut_rgb, sharpness
+from monitor.face.geometry import Pose, mouth_centre
+from monitor.face.shot import FaceShot, shot_of
+from monitor.face.track import FACE_ENLARGE, FACE_SIZE, MOUTH_SIDE, MOUTH_SIZE, FaceView, face_region
+from monitor.tap.media.formats import picture
+from monitor.types import ByteArray, VideoFrame
+
+Codec = Literal["h264", "vp8"]
+
+# A patch shows this much more than the crop, so that codecs have surroundings to predict from.
+MARGIN = 1.2
+# No rung shows a face larger than this many pixels high; patches hold no more than that needs.
+LARGEST = 200
+GREY = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung: the face's height at most, in pixels; the codec and its constant quantiser; soft focus before it.
+
+    Quantisers are the codec's own: 0..51 in H.264, 0..63 in VP8.
+    """
+
+    name: str
+    face_px: int | None = None
+    codec: Codec = "h264"
+    quantiser: int = 0
+    soft: bool = False
+
+
+RUNGS: tuple[Step, ...] = (
+    Step("as recorded"),
+    Step("good line", 180, "h264", 26),
+    Step("fair line", 130, "vp8", 34),
+    Step("poor line", 110, "h264", 36),
+    Step("small tile", 72, "vp8", 26),
+    Step("soft focus", 140, "h264", 30, soft=True),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """A face and what surrounds it: a square piece of the frame, where in it the crop and the mouth lie, the shot."""
+
+    patch: VideoFrame
+    crop: Region
+    mouth: Region
+    shot: FaceShot
+
+
+def moment_of(frame: VideoFrame, view: FaceView) -> Moment | None:
+    """Keep what the ladder needs of a frame; None where `shot_of` gives nothing."""
+    shot = shot_of(view)
+    if shot is None:
+        return None
+    region = face_region(view.box)
+    side, x, y = region.side, region.x, region.y
+    # Whole even pixels where nothing is scaled: cutting then changes no value.
+    reach = 2 * round(side * MARGIN / 2)
+    size = min(reach, 2 * round(LARGEST * FACE_ENLARGE * MARGIN / 2))
+    around = Region(2 * round(x / 2), 2 * round(y / 2), reach)
+    shrink = size / reach
+
+    def place(at_x: float, at_y: float, length: float, angle: float = 0.0) -> Region:
+        corner_x, corner_y = around.x - reach / 2, around.y - reach / 2
+        return Region((at_x - corner_x) * shrink, (at_y - corner_y) * shrink, length * shrink, angle)
+
+    mouth = mouth_centre(view.pose)
+    roll = float(np.radians(view.pose.angles[2]))
+    return Moment(
+        _piece(frame, around, size),
+        place(x, y, side),
+        place(float(mouth[0]), float(mouth[1]), MOUTH_SIDE * view.pose.scale, roll),
+        shot,
+    )
+
+
+def make_rungs(moments: Sequence[Moment], steps: Sequence[Step] = RUNGS) -> Iterator[tuple[str, list[FaceShot]]]:
+    """Yield each rung's name and its shots, one for each moment, in order."""
+    for step in steps:
+        yield step.name, [m.shot for m in moments] if step.face_px is None else _rung(moments, step, step.face_px)
+
+
+def _rung(moments: Sequence[Moment], step: Step, face_px: int) -> list[FaceShot]:
+    size = 16 * round(face_px * FACE_ENLARGE * MARGIN / 16)
+    # Never enlarged: a small face stays as small as it was recorded.
+    scales = [min(1.0, face_px / _height(m), size / m.crop.side) for m in moments]
+    sent = [_small(moment, size, scale, step.soft) for moment, scale in zip(moments, scales, strict=True)]
+    seen = through(sent, step.codec, step.quantiser)
+    return [_again(*each, size) for each in zip(seen, moments, scales, strict=True)]
+
+
+def _height(moment: Moment) -> float:
+    """Height of the face in pixels of the patch."""
+    xy = moment.shot.landmarks[:, 1]
+    return float(xy.max() - xy.min()) * moment.crop.side / FACE_SIZE
+
+
+def _small(moment: Moment, size: int, scale: float, soft: bool) -> VideoFrame:
+    piece = _piece(moment.patch, Region(moment.crop.x, moment.crop.y, size / scale), size)
+    if not soft:
+        return piece
+    blur = ImageFilter.GaussianBlur(0.012 * _height(moment) * scale)
+    return replace(piece, y=np.asarray(Image.fromarray(piece.y).filter(blur)))
+
+
+def _again(seen: VideoFrame, moment: Moment, scale: float, size: int) -> FaceShot:
+    shot, crop, mouth = moment.shot, moment.crop, moment.mouth
+
+    def place(region: Region) -> Region:
+        x, y = size / 2 + (region.x - crop.x) * scale, size / 2 + (region.y - crop.y) * scale
+        return Region(x, y, region.side * scale, region.angle)
+
+    height = _height(moment) * scale
+    # The pose is in pixels of the frame, of which the patch may show fewer.
+    shrink = height / shot.size
+    pose = Pose(shot.pose.scale * shrink, shot.pose.rotation, shot.pose.shift * np.float32(shrink))
+    return FaceShot(
+        shot.time,
+        cut_rgb(seen, place(crop), FACE_SIZE),
+        shot.landmarks,
+        pose,
+        height,
+        sharpness(cut(seen.y, place(mouth), MOUTH_SIZE)),
+    )
+
+
+def _piece(frame: VideoFrame, region: Region, size: int) -> VideoFrame:
+    """Cut a square piece of all planes, `size` even."""
+    half = Region(region.x / 2, region.y / 2, region.side / 2)
+    u, v = (_owned(cut(plane, half, size // 2, GREY)) for plane in (frame.u, frame.v))
+    return replace(frame, y=_owned(cut(frame.y, region, size)), u=u, v=v)
+
+
+def _owned(piece: ByteArray) -> ByteArray:
+    return np.ascontiguousarray(piece)
+
+
+def through(frames: Sequence[VideoFrame], codec: Codec, quantiser: int) -> list[VideoFrame]:
+    """Code and decode pictures of one even size at a constant quantiser, the first alone and each after the last."""
+    if not frames:
+        return []
+    encoder = _encoder(frames[0], codec, quantiser)
+    packets = [bytes(p) for n, each in enumerate(frames) for p in encoder.encode(_raw(each, n))]
+    packets += [bytes(packet) for packet in encoder.encode(None)]
+    decoder = av.CodecContext.create(codec, "r")
+    decoder.thread_count = 1
+    seen = [frame for data in [*map(Packet, packets), None] for frame in decoder.decode(data)]
+    return [
+        replace(picture(got, sent.stamp), full_range=sent.full_range) for got, sent in zip(seen, frames, strict=True)
+    ]
+
+
+def _encoder(frame: VideoFrame, codec: Codec, quantiser: int) -> VideoCodecContext:
+    encoder = av.CodecContext.create("libx264" if codec == "h264" else "libvpx", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuv420p"
+    encoder.time_base, encoder.framerate, encoder.thread_count = Fraction(1, 25), Fraction(25), 1
+    if codec == "h264":
+        encoder.options = {"preset": "veryfast", "tune": "zerolatency", "qp": str(quantiser)}
+    else:
+        level = str(quantiser)
+        encoder.bit_rate = 10_000_000
+        encoder.options = {"deadline": "realtime", "cpu-used": "4", "lag-in-frames": "0", "qmin": level, "qmax": level}
+    return encoder
+
+
+def _raw(frame: VideoFrame, number: int) -> av.VideoFrame:
+    raw = av.VideoFrame(frame.width, frame.height, "yuv420p")
+    for plane, values in zip(raw.planes, (frame.y, frame.u, frame.v), strict=True):
+        held = np.zeros((plane.height, plane.line_size), np.uint8)
+        held[:, : plane.width] = values
+        plane.update(held.tobytes())
+    raw.pts, raw.time_base = number, Fraction(1, 25)
+    return raw

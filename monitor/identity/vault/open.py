@@ -1,0 +1,46 @@
+"""The vault that the settings name: opened, with its master keys."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, closing
+
+from monitor.config import Settings, prepare_state_dir
+from monitor.identity.vault.errors import KeysError
+from monitor.identity.vault.keyfile import FileKeys, key_service
+from monitor.identity.vault.keys import MasterKeys
+from monitor.identity.vault.vault import Vault
+
+
+def open_vault(settings: Settings) -> Vault:
+    """Return the vault, made at the first start; raises `VaultError`, or `ConfigError` for the state directory."""
+    prepare_state_dir(settings.state_dir)
+    vault = Vault(settings.vault_url, MasterKeys(key_service(settings)), settings.second_approver)
+    try:
+        vault.open()
+    except BaseException:
+        vault.close()
+        raise
+    return vault
+
+
+def existing_vault(settings: Settings) -> AbstractContextManager[Vault] | None:
+    """Return the vault, not open yet, to be closed again; None where its file is not there. Makes nothing."""
+    vault = Vault(settings.vault_url, MasterKeys(key_service(settings)), settings.second_approver)
+    file = vault.database.file
+    return None if file is not None and not file.exists() else closing(vault)
+
+
+def rotate(settings: Settings, vault: Vault, actor: str) -> int:
+    """Wrap every key with a new master key and let the old one go; return how many keys that were.
+
+    A key file gets a new key; otherwise the new key is what the environment or the key service calls the current one.
+    """
+    service = key_service(settings)
+    if not isinstance(service, FileKeys):
+        return vault.rotate(MasterKeys(service), actor)
+    with service.rotating():
+        keys = MasterKeys(service)
+        count = vault.rotate(keys, actor)
+        if vault.masters() != {keys.current}:
+            raise KeysError("the rotation did not end: run it again; both keys are kept until then")
+        return count

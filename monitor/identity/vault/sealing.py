@@ -1,0 +1,92 @@
+"""What is written into the vault's database: sealed bytes, bound to where they belong. Pure.
+
+Everything is AES-256-GCM with a random 96-bit nonce for each sealing. The associated data say what it is, under which
+schema, of which identity and version, so bytes that are moved to another row do not open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from monitor.identity.vault.errors import VaultError
+
+SCHEMA = 1
+NONCE_BYTES = 12
+MAX_TEMPLATE_BYTES = 64 << 20
+
+
+def associated(kind: str, *parts: str | int | bytes) -> bytes:
+    """Return associated data in which no two lists of parts are the same: each part has its length before it."""
+    encoded = [kind.encode(), *(part if isinstance(part, bytes) else str(part).encode() for part in parts)]
+    return b"sidewitness vault\0" + b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+
+
+def template_place(identity: str, version: int, name: str, schema: int = SCHEMA) -> bytes:
+    """Return what a template is bound to: the name that a participant claims, schema and version."""
+    return associated("template", schema, identity, version, name)
+
+
+def key_place(identity: str, version: int, schema: int = SCHEMA) -> bytes:
+    """Return what the wrapped data key of a template is bound to."""
+    return associated("data key", schema, identity, version)
+
+
+NAMES_PLACE = associated("names key", SCHEMA)
+
+
+def seal(key: bytes, data: bytes, place: bytes) -> bytes:
+    """Return nonce and ciphertext of `data`, bound to `place`."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, data, place)
+
+
+def unseal(key: bytes, sealed: bytes, place: bytes) -> bytes:
+    """Return what was sealed; raises `VaultError` where key, bytes or place are not those of the sealing."""
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
+    except (InvalidTag, ValueError):
+        raise VaultError(
+            "an entry of the vault was changed or moved: restore a backup, or erase and enrol anew"
+        ) from None
+
+
+class Names:
+    """What keeps names, actors and consents out of sight: three keys from one, which the master key wraps.
+
+    An identity is found by a keyed hash of its name; who holds the database file alone cannot test a guessed name.
+    """
+
+    def __init__(self, root: bytes) -> None:
+        self._tag, self._text, self._audit = (_derived(root, use) for use in ("tag", "text", "audit"))
+
+    def __repr__(self) -> str:
+        return "Names(...)"
+
+    def tag(self, name: str) -> bytes:
+        """Return the keyed hash (32 bytes) under which a name is found."""
+        return hmac.digest(self._tag, name.encode(), "sha256")
+
+    def seal(self, value: Any, kind: str, *place: str | int) -> bytes:
+        """Seal JSON values, bound to their kind and place."""
+        return seal(self._text, json.dumps(value, ensure_ascii=False).encode(), associated(kind, SCHEMA, *place))
+
+    def unseal(self, sealed: bytes, kind: str, *place: str | int) -> Any:
+        """Return the JSON values; raises `VaultError` where they were changed or moved."""
+        return json.loads(unseal(self._text, sealed, associated(kind, SCHEMA, *place)))
+
+    def sign(self, data: bytes) -> bytes:
+        """Return a keyed hash (32 bytes) that only a holder of the master key can make."""
+        return hmac.digest(self._audit, data, hashlib.sha256)
+
+
+def _derived(root: bytes, use: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=b"sidewitness names 1 " + use.encode()).derive(root)

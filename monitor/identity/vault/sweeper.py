@@ -1,0 +1,46 @@
+"""Retention: what has no consent any more is destroyed by the server itself, at the start and at every interval."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import structlog
+
+from monitor.identity.vault.errors import VaultError
+from monitor.identity.vault.vault import Vault
+
+
+class Sweeper:
+    """One task that sweeps the vault in a thread; a sweep that fails is told and the next one tries again."""
+
+    def __init__(self, vault: Vault, seconds: float) -> None:
+        self._vault = vault
+        self._seconds = seconds
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """End; a sweep that is under way is let finish."""
+        self._stop.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        while not self._stop.is_set():
+            await self._sweep()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), self._seconds)
+
+    async def _sweep(self) -> None:
+        try:
+            count = await asyncio.to_thread(self._vault.sweep)
+        except VaultError as error:
+            structlog.stdlib.get_logger("vault").warning("the vault was not swept", why=str(error))
+            return
+        if count:
+            structlog.stdlib.get_logger("vault").info("consents ended, references destroyed", count=count)

@@ -1,0 +1,390 @@
+"""The vault: sealed templates of enrolled people under their names, in one database.
+
+Each template has a data key of its own, wrapped by the master key; names, actors and consents are sealed too and a name
+is found by its keyed hash, so the database alone tells nobody who is enrolled. Every change is one transaction that
+also writes a line of the audit log. The vault knows nothing of what a template is, and there is no way to search it by
+one: a caller names whom it asks for.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from monitor.identity.vault import ledger, rotation
+from monitor.identity.vault import rows as reading
+from monitor.identity.vault.audit import Action, AuditReport, Line
+from monitor.identity.vault.consent import Consent
+from monitor.identity.vault.database import Database, destroyed
+from monitor.identity.vault.errors import ApprovalRefused, KeysError, NotEnrolled, VaultError
+from monitor.identity.vault.keys import MasterKeys, Wrapped, new_key
+from monitor.identity.vault.records import (
+    LIVE,
+    AuditEntry,
+    Enrolled,
+    IdentityInfo,
+    Receipt,
+    VersionInfo,
+    VersionState,
+    check_name,
+)
+from monitor.identity.vault.sealing import (
+    MAX_TEMPLATE_BYTES,
+    NAMES_PLACE,
+    SCHEMA,
+    Names,
+    key_place,
+    seal,
+    template_place,
+    unseal,
+)
+from monitor.identity.vault.tables import audit, identities, names_keys, receipts, versions
+from monitor.types import rfc3339
+
+__all__ = (
+    "ApprovalRefused", "Enrolled", "IdentityInfo", "KeysError", "NotEnrolled", "Receipt", "Vault", "VaultError",
+    "VersionInfo",
+)  # fmt: skip
+
+SWEEPER = "retention sweeper"
+VAULT = "vault"
+ATTEMPTS = 5
+GONE = {"key_id": None, "wrapped": None, "sealed": None, "bytes": 0}
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+class Vault:
+    """A synchronous vault on one database, safe to use from several threads; raises `VaultError` only."""
+
+    def __init__(
+        self, url: str, keys: MasterKeys, second_approver: bool = False, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.database = Database(url)
+        self._keys = keys
+        self._second_approver = second_approver
+        self._now = now
+        self._names_held: Names | None = None
+
+    def open(self) -> None:
+        """Create or migrate the tables, see that the master key is the right one, and finish an erasure cut short."""
+        self.database.migrate()
+        with self.database.transaction() as connection:
+            ledger.lock(connection)
+            if connection.execute(sa.select(names_keys.c.one)).first() is None:
+                root = new_key()
+                wrapped = self._keys.wrap(root, NAMES_PLACE)
+                row = {"one": 1, "key_id": wrapped.key_id, "wrapped": wrapped.blob}
+                connection.execute(sa.insert(names_keys).values(row))
+                ledger.append(connection, Names(root), rfc3339(self._now()), "created", VAULT)
+        self.unlock()
+        self.database.clean()
+
+    def unlock(self) -> None:
+        """See that the master key is the right one, without making or changing anything; raises `KeysError`."""
+        with self.database.transaction() as connection:
+            row = connection.execute(sa.select(names_keys)).one_or_none()
+        if row is None:
+            raise KeysError("the vault has no names key: restore a backup of its database")
+        self._names_held = Names(self._keys.unwrap(Wrapped(row.key_id, row.wrapped), NAMES_PLACE))
+
+    def close(self) -> None:
+        """Release the connections; the vault can be used again afterwards."""
+        self.database.close()
+
+    def store(self, name: str, template: bytes, consent: Consent, actor: str) -> Enrolled:
+        """Seal a template as the next version of an enrolment; `pending_approval` with a second approver.
+
+        A version that it replaces loses its data key and template, and stays in the history without them.
+        """
+        check_name("name", name)
+        check_name("actor", actor)
+        if not consent.holds(self._now().date()):
+            raise VaultError("the consent has expired: obtain a new one")
+        if not 0 < len(template) <= MAX_TEMPLATE_BYTES:
+            raise VaultError(f"a template must have 1 to {MAX_TEMPLATE_BYTES >> 20} MiB: enrol with fewer clips")
+        for _attempt in range(ATTEMPTS):
+            if enrolled := self._store(name, template, consent, actor):
+                if enrolled.version > 1:
+                    self.database.clean()
+                return enrolled
+        raise VaultError("the vault is being changed by others at this moment: try again")
+
+    def load(self, name: str) -> bytes | None:
+        """Return the active template; None when not enrolled, waiting for approval, expired or erased."""
+        row = self._active(name, tuple(versions.c))
+        if row is None:
+            return None
+        place = key_place(row.identity, row.version, row.schema)
+        data_key = self._keys.unwrap(Wrapped(row.key_id, row.wrapped), place)
+        return unseal(data_key, row.sealed, template_place(row.identity, row.version, name, row.schema))
+
+    def current(self, name: str) -> Enrolled | None:
+        """Return which enrolment `load` would give, without opening it (cheap: what a cache asks before each use)."""
+        row = self._active(name, reading.TOLD)
+        return None if row is None else Enrolled(row.identity, row.version, "active")
+
+    def show(self, name: str) -> IdentityInfo | None:
+        """Return an identity as it stands, None when not enrolled."""
+        return next(iter(self._infos(identities.c.tag == self._names.tag(name))), None)
+
+    def list(self) -> Sequence[IdentityInfo]:
+        """Return every identity, by name."""
+        return sorted(self._infos(sa.true()), key=lambda info: info.name)
+
+    def history(self, name: str) -> Sequence[VersionInfo]:
+        """Return every enrolment of an identity, newest first; raises `NotEnrolled`."""
+        with self.database.transaction() as connection:
+            return [reading.version_info(self._names, row) for row in self._versions(connection, name)]
+
+    def approve(self, name: str, actor: str) -> Enrolled:
+        """Make the pending enrolment active; raises `NotEnrolled`, `ApprovalRefused` (same actor, nothing pending)."""
+        check_name("actor", actor)
+        with self.database.transaction() as connection:
+            rows, pending = self._pending(connection, name)
+            record = reading.record(self._names, pending)
+            if _same(actor, record["enrolled_by"]):
+                raise ApprovalRefused("whoever enrolled cannot approve as well: let somebody else do it")
+            if not reading.consent(self._names, pending).holds(self._now().date()):
+                raise ApprovalRefused("the consent has expired meanwhile: enrol anew with a new one")
+            self._destroy(connection, [row for row in rows if row.state == "active"], "superseded")
+            approval = self._approval(pending.identity, pending.version, actor)
+            connection.execute(_only(pending).values(state="active", approval=approval))
+            self._write(connection, "approved", actor, pending.identity, version=pending.version)
+        self.database.clean()
+        return Enrolled(pending.identity, pending.version, "active")
+
+    def reject(self, name: str, actor: str) -> Enrolled:
+        """Destroy the pending enrolment, and the identity if that was all; raises `NotEnrolled`, `ApprovalRefused`."""
+        check_name("actor", actor)
+        with self.database.transaction() as connection:
+            rows, pending = self._pending(connection, name)
+            self._write(connection, "rejected", actor, pending.identity, version=pending.version)
+            if any(row.state == "active" for row in rows):
+                self._destroy(connection, [pending], "rejected")
+            else:
+                self._erase(connection, pending.identity, actor, "rejected")
+        self.database.clean()
+        return Enrolled(pending.identity, pending.version, "rejected")
+
+    def erase(self, name: str, actor: str) -> Receipt:
+        """Destroy keys, templates and name, and clean the files; raises `NotEnrolled`."""
+        check_name("actor", actor)
+        with self.database.transaction() as connection:
+            ledger.lock(connection)
+            query = sa.select(identities.c.id).where(identities.c.tag == self._names.tag(name))
+            identity = connection.execute(query).scalar_one_or_none()
+            if identity is None:
+                raise NotEnrolled
+            receipt = self._erase(connection, identity, actor, "asked")
+        self.database.clean()
+        return self._receipts(receipts.c.id == receipt)[0]
+
+    def receipts(self, name: str | None = None) -> Sequence[Receipt]:
+        """Return the receipts of what was erased, newest first; of one name where that is asked."""
+        return self._receipts(sa.true() if name is None else receipts.c.tag == self._names.tag(name))
+
+    def sweep(self, now: datetime | None = None) -> int:
+        """Destroy what has no consent any more, and clean the files; return how many enrolments that were."""
+        today = (now or self._now()).astimezone(UTC).date()
+        with self.database.transaction() as connection:
+            found = connection.execute(sa.select(versions.c.identity).where(versions.c.state.in_(LIVE)).distinct())
+            people = found.scalars().all()
+        count, damaged = 0, None
+        for identity in people:
+            try:
+                count += self._sweep(identity, today)
+            except VaultError as error:
+                # One entry that cannot be read keeps nobody else's from being destroyed in time.
+                damaged = error
+        self.database.clean()
+        if damaged is not None:
+            raise damaged
+        return count
+
+    def rotate(self, keys: MasterKeys | None = None, actor: str = VAULT) -> int:
+        """Wrap every key with the current master key of `keys`; return how many that were.
+
+        Old and new must both be known until this has returned. Killed anywhere, it goes on when it is called again.
+        """
+        check_name("actor", actor)
+        keys = keys or self._keys
+        count = rotation.rotate(self.database, keys, self._names, rfc3339(self._now()), actor)
+        self._keys = keys
+        return count
+
+    def masters(self) -> set[str]:
+        """Return the ids of the master keys that are still needed: one, but within a rotation."""
+        with self.database.transaction() as connection:
+            return rotation.masters(connection)
+
+    def audit(self, after: int = 0, limit: int = 100) -> Sequence[AuditEntry]:
+        """Return up to `limit` lines of the audit log with numbers above `after`, oldest first."""
+        with self.database.transaction() as connection:
+            return ledger.entries(connection, self._names, after, limit)
+
+    def verify_audit(self) -> AuditReport:
+        """Check the whole audit log; before `open` or `unlock` its hashes only."""
+        with self.database.transaction() as connection:
+            return ledger.check(connection, self._names_held.sign if self._names_held else None)
+
+    @property
+    def _names(self) -> Names:
+        if self._names_held is None:
+            raise VaultError("the vault is not open: call `open` first")
+        return self._names_held
+
+    def _store(self, name: str, template: bytes, consent: Consent, actor: str) -> Enrolled | None:
+        """Store once; None where somebody else changed what this rests on meanwhile."""
+        with self.database.transaction() as connection:
+            rests = self._next(connection, name)
+        known, version, master = rests
+        identity = known or uuid4().hex
+        # Outside the transaction, because a key service may take its time.
+        data_key = new_key()
+        wrapped = self._keys.wrap(data_key, key_place(identity, version), master)
+        sealed = seal(data_key, template, template_place(identity, version, name))
+        with self.database.transaction() as connection:
+            ledger.lock(connection)
+            if self._next(connection, name) != rests:
+                return None
+            if known is None:
+                row = {"id": identity, "tag": self._names.tag(name), "name": self._names.seal(name, "name", identity)}
+                connection.execute(sa.insert(identities).values(row))
+            state: VersionState = "pending_approval" if self._second_approver else "active"
+            replaced = LIVE if state == "active" else ("pending_approval",)
+            rows = self._versions(connection, name) if known else []
+            self._destroy(connection, [row for row in rows if row.state in replaced], "superseded")
+            record = {"consent": consent.as_json(), "enrolled": rfc3339(self._now()), "enrolled_by": actor}
+            new = {
+                "identity": identity,
+                "version": version,
+                "state": state,
+                "schema": SCHEMA,
+                "record": self._names.seal(record, "record", identity, version),
+                "approval": self._approval(identity, version, actor) if state == "active" else None,
+                "bytes": len(template),
+                "key_id": wrapped.key_id,
+                "wrapped": wrapped.blob,
+                "sealed": sealed,
+            }
+            connection.execute(sa.insert(versions).values(new))
+            self._write(connection, "enrolled", actor, identity, version=version, state=state)
+        return Enrolled(identity, version, state)
+
+    def _next(self, connection: sa.Connection, name: str) -> tuple[str | None, int, str]:
+        """Return the identity of this name, the number its next version gets, and the master key that is in use."""
+        master = connection.execute(sa.select(names_keys.c.key_id)).scalar_one()
+        query = sa.select(identities.c.id, sa.func.max(versions.c.version)).select_from(identities).outerjoin(versions)
+        row = connection.execute(
+            query.where(identities.c.tag == self._names.tag(name)).group_by(identities.c.id)
+        ).first()
+        return (row[0], (row[1] or 0) + 1, master) if row else (None, 1, master)
+
+    def _active(self, name: str, columns: Sequence[sa.Column[Any]]) -> Any:
+        """Return the row that calls are compared with, its consent and approval checked, or None."""
+        query = sa.select(*columns).join(identities).order_by(versions.c.version.desc()).limit(1)
+        query = query.where(identities.c.tag == self._names.tag(name), versions.c.state == "active")
+        with self.database.transaction() as connection:
+            row = connection.execute(query).first()
+        if row is None or not reading.consent(self._names, row).holds(self._now().date()):
+            return None
+        reading.approval(self._names, row)
+        return row
+
+    def _infos(self, where: sa.ColumnElement[bool]) -> Sequence[IdentityInfo]:
+        query = sa.select(*reading.TOLD, identities.c.name).join(identities).where(where)
+        with self.database.transaction() as connection:
+            rows = connection.execute(query.order_by(identities.c.id, versions.c.version.desc())).all()
+        today = self._now().date()
+        people = groupby(rows, lambda row: row.identity)
+        return [reading.identity_info(self._names, tuple(group), today) for _, group in people]
+
+    def _versions(self, connection: sa.Connection, name: str) -> Sequence[Any]:
+        query = sa.select(*reading.TOLD).join(identities).where(identities.c.tag == self._names.tag(name))
+        rows = connection.execute(query.order_by(versions.c.version.desc())).all()
+        if not rows:
+            raise NotEnrolled
+        return rows
+
+    def _pending(self, connection: sa.Connection, name: str) -> tuple[Sequence[Any], Any]:
+        ledger.lock(connection)
+        rows = self._versions(connection, name)
+        pending = next((row for row in rows if row.state == "pending_approval"), None)
+        if pending is None:
+            raise ApprovalRefused("no enrolment of that name waits for approval: see `sidewitness identities list`")
+        return rows, pending
+
+    def _approval(self, identity: str, version: int, actor: str) -> bytes:
+        approval = {"approved": rfc3339(self._now()), "approved_by": actor}
+        return self._names.seal(approval, "approval", identity, version)
+
+    def _destroy(self, connection: sa.Connection, rows: Sequence[Any], state: VersionState) -> None:
+        for row in rows:
+            connection.execute(_only(row).values(state=state, **GONE))
+            destroyed(connection)
+
+    def _erase(self, connection: sa.Connection, identity: str, actor: str, cause: str) -> str:
+        tag = connection.execute(sa.select(identities.c.tag).where(identities.c.id == identity)).scalar_one()
+        held = sa.select(sa.func.count(), sa.func.count(versions.c.wrapped)).where(versions.c.identity == identity)
+        every, sealed = connection.execute(held).one()
+        connection.execute(sa.delete(versions).where(versions.c.identity == identity))
+        connection.execute(sa.delete(identities).where(identities.c.id == identity))
+        destroyed(connection)
+        receipt = uuid4().hex
+        line = self._write(connection, "erased", actor, identity, cause=cause, destroyed=sealed, receipt=receipt)
+        row = {
+            "id": receipt,
+            "identity": identity,
+            "tag": tag,
+            "erased": line.time,
+            "actor": self._names.seal(actor, "receipt", receipt),
+            "cause": cause,
+            "versions": every,
+            "destroyed": sealed,
+            "audit": line.seq,
+        }
+        connection.execute(sa.insert(receipts).values(row))
+        return receipt
+
+    def _sweep(self, identity: str, today: date) -> int:
+        with self.database.transaction() as connection:
+            ledger.lock(connection)
+            live = versions.c.identity == identity, versions.c.state.in_(LIVE)
+            rows = connection.execute(sa.select(*reading.TOLD).where(*live)).all()
+            ended = [row for row in rows if not reading.consent(self._names, row).holds(today)]
+            for row in ended:
+                self._write(connection, "consent_expired", SWEEPER, identity, version=row.version)
+            if ended and len(ended) == len(rows):
+                self._erase(connection, identity, SWEEPER, "consent_expired")
+            else:
+                self._destroy(connection, ended, "expired")
+        return len(ended)
+
+    def _receipts(self, where: sa.ColumnElement[bool]) -> Sequence[Receipt]:
+        cleaned = self.database.is_clean()
+        query = sa.select(receipts, audit.c.hash).outerjoin(audit, audit.c.seq == receipts.c.audit).where(where)
+        with self.database.transaction() as connection:
+            found = connection.execute(query.order_by(receipts.c.audit.desc())).all()
+        return [reading.receipt(self._names, row, cleaned) for row in found]
+
+    def _write(self, connection: sa.Connection, action: Action, actor: str, identity: str, **detail: Any) -> Line:
+        return ledger.append(connection, self._names, rfc3339(self._now()), action, actor, identity, detail)
+
+
+def _only(row: Any) -> sa.Update:
+    return sa.update(versions).where(versions.c.identity == row.identity, versions.c.version == row.version)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two actors are written the same way, but for case and forms of the same letters."""
+    return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()

@@ -1,0 +1,103 @@
+"""A benchmark as one picture: the budgets, how many participants hold, and how the encoders gain by batching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from monitor.lab.bench.budgets import AGE, BUDGETS
+from monitor.lab.bench.capacity import Capacity
+from monitor.lab.bench.engine_speed import Speeds
+from monitor.lab.bench.result import Result
+from monitor.lab.bench.tables import number
+
+MOST = 2.0
+GOOD, BAD, GREY = "#2f7d5b", "#c0392b", "#999999"
+STYLES = ("-", "--", ":", "-.")
+BARS = {"ok": GOOD, "over": BAD}
+
+
+def draw(result: Result, path: Path) -> None:
+    """Draw what was measured into the PNG `path`: a panel for each part that has numbers."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    panels: list[tuple[float, Callable[[Any], None]]] = []
+    rows = [row for row in result.rows if row.budget is not None]
+    if rows:
+        panels.append((0.6 + 0.42 * len(rows), lambda axes: _budgets(axes, result)))
+    if (capacity := result.capacity) is not None:
+        panels.append((3.2, lambda axes: _capacity(axes, capacity)))
+    if (speeds := result.speeds) is not None and speeds.rows:
+        panels.append((3.8, lambda axes: _speeds(axes, speeds)))
+    heights = [height for height, _ in panels] or [1.0]
+    figure, every = plt.subplots(
+        len(heights), 1, figsize=(9, sum(heights)), height_ratios=heights, layout="constrained", squeeze=False
+    )
+    figure.suptitle(result.machine["processor"], fontsize=10)
+    for (_, panel), axes in zip(panels, every[:, 0], strict=False):
+        panel(axes)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _budgets(axes: Any, result: Result) -> None:
+    """Draw the share of each budget that is used up; bars are cut at twice the budget."""
+    rows = [row for row in reversed(result.rows) if row.budget is not None]
+    for height, row in enumerate(rows):
+        told = "not measured"
+        if row.value is not None and row.budget is not None:
+            axes.barh(height, max(min(row.budget.used(row.value), MOST), 0.0), color=BARS[row.state])
+            told = f"{number(row.value)} {row.unit}, budget {row.budget}"
+        axes.text(MOST + 0.05, height, told, va="center", fontsize=8)
+    axes.axvline(1.0, color="black", linewidth=1)
+    axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
+    axes.set(xlim=(0, MOST + 0.9), xlabel="share of the budget")
+    axes.set_xticks([0, 0.5, 1, 1.5, 2], ["0", "50 %", "100 %", "150 %", "200 %"])
+
+
+def _capacity(axes: Any, capacity: Capacity) -> None:
+    """Draw the age of scores over the size of a call; a call without an age, or refused, is a cross at the top."""
+    steps = sorted(capacity.steps, key=lambda step: step.participants)
+    aged = [step for step in steps if step.age_p95 is not None]
+    limit = BUDGETS[AGE][1].limit
+    top = 1.15 * max([limit, *(step.age_p95 or 0.0 for step in aged)])
+    axes.plot([s.participants for s in aged], [s.age_p95 for s in aged], color=GREY, linewidth=1, zorder=1)
+    for step in steps:
+        at = top if step.age_p95 is None else step.age_p95
+        colour, marker = (GOOD, "o") if step.held else (BAD, "X")
+        axes.scatter(step.participants, at, color=colour, marker=marker, zorder=2)
+    axes.axhline(limit, color="black", linewidth=1)
+    where = f"{capacity.cores} of {capacity.machine} cores"
+    axes.set(
+        xlabel=f"live 720p30 participants on {where}: {capacity.most} hold",
+        ylabel="score age p95, s",
+        ylim=(0, 1.05 * top),
+        xlim=(0, 1 + max((step.participants for step in steps), default=1)),
+    )
+
+
+def _speeds(axes: Any, speeds: Speeds) -> None:
+    """Draw how many times more rows a second a batch gives than single calls, a line for each encoder and engine."""
+    engines = list(dict.fromkeys(row.engine for row in speeds.rows))
+    packs = list(dict.fromkeys(row.pack for row in speeds.rows))
+    for pack, engine in dict.fromkeys((row.pack, row.engine) for row in speeds.rows):
+        own = [row for row in speeds.rows if (row.pack, row.engine) == (pack, engine)]
+        axes.plot(
+            [row.batch for row in own],
+            [row.gain for row in own],
+            STYLES[engines.index(engine) % len(STYLES)],
+            color=f"C{packs.index(pack) % 10}",
+            marker=".",
+            label=f"{pack}, {engine}",
+        )
+    axes.axhline(1.0, color="black", linewidth=1)
+    axes.set_xscale("log", base=2)
+    batches = sorted({row.batch for row in speeds.rows})
+    axes.set_xticks(batches, [str(batch) for batch in batches])
+    axes.set(xlabel="batch", ylabel="rows a second, times batch 1", ylim=(0, None))
+    axes.legend(fontsize=6, ncols=2)

@@ -1,0 +1,255 @@
+"""From what was measured to rows beside their budgets, and to what a reader must know before believing them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+from monitor.lab.bench.budgets import (
+    AGE,
+    CAPACITY,
+    CORES,
+    FACE,
+    FIRST_STATE,
+    FIRST_VERDICT,
+    LIVE,
+    LOOP,
+    MEMORY,
+    OVERLOAD_AGE,
+    OVERLOAD_GROWTH,
+    READY,
+    SOAK,
+    SOCKET,
+    Row,
+    row,
+)
+from monitor.lab.bench.capacity import OVERLOADED, Capacity
+from monitor.lab.bench.engine_speed import Speeds
+from monitor.lab.bench.live import Live
+from monitor.lab.bench.overload import Overload
+from monitor.lab.bench.scan_speed import ScanSpeed
+from monitor.lab.bench.soak import Soak
+from monitor.lab.bench.stage_times import Stage, face_milliseconds
+
+BUSY = 0.1
+# Of the load average, which is slow to fall and counts what waits.
+LOADED = 0.25
+DOUBT = "conclude nothing from this run, repeat it on an idle machine"
+LATE = 0.1
+LEAST_RATE = 28.0
+DETECTORS = ("synchrony", "pairwise", "persona")
+# A detector that scores at fewer hops than this is not what the budgets speak of.
+LEAST_SCORED = 0.5
+# Of hops that were overloaded: who is not judged costs nothing, and makes the others look cheap.
+LEFT = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One benchmark; parts that were not asked for are None, or empty.
+
+    `notes` are sentences; `verdicts` counts what the participants of the live call were told in its span.
+    """
+
+    machine: dict[str, Any]
+    settings: dict[str, Any]
+    stages: list[Stage] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    verdicts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    speeds: Speeds | None = None
+    capacity: Capacity | None = None
+    overload: Overload | None = None
+    soak: Soak | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `sidewitness bench --json` prints."""
+        return {
+            "machine": self.machine,
+            "settings": self.settings,
+            "rows": [one.as_json() for one in self.rows],
+            "stages": [asdict(one) for one in self.stages],
+            "engines": self.speeds.as_json() if self.speeds else [],
+            "capacity": self.capacity.as_json() if self.capacity else None,
+            "overload": self.overload.as_json() if self.overload else None,
+            "soak": self.soak.as_json() if self.soak else None,
+            "verdicts": self.verdicts,
+            "notes": self.notes,
+        }
+
+
+def live_rows(live: Live) -> list[Row]:
+    """Make the rows of a live call; of several starts the median counts, of several participants the slowest."""
+    all_states, all_verdicts = (len(each) == live.participants for each in (live.first_state, live.first_verdict))
+    working = "every detector" if live.enrolled else "synchrony only"
+    who = f"{live.participants} participants, {live.span:.0f} s, {working}"
+    silent = "" if all_verdicts else "not everybody was scored: no face or too little speech in the clip"
+    left = overloaded(live)
+    fewer = f"{100 * left:.0f} % of the hops were overloaded: fewer were judged than came" if left > LEFT else ""
+    more = "over that of one" if live.participants > 1 else "over that of none"
+    rows = [
+        row(CORES, None if fewer else live.cores, fewer or f"process of the sidecar, {who}"),
+        row(LOOP, None if fewer else live.loop_cores, fewer or "main thread"),
+        *[Row(f"hops with a score of {name}", 100 * share, "%") for name, share in live.scored.items()],
+        Row("sidecar without participants", live.idle_cores, "cores"),
+        Row("score age p50", live.age_p50, "s", note="from arrival of the newest judged media"),
+        row(AGE, live.age_p95, _age_note(live, fewer)),
+        row(SOCKET, _ms(live.socket_p95), "from the histogram of /metrics"),
+        Row("decision to subscriber p95", _ms(live.received_p95), "ms", note="as received in another process"),
+        row(FIRST_STATE, max(live.first_state) if all_states else None, "the slowest participant"),
+        row(FIRST_VERDICT, max(live.first_verdict) if all_verdicts else None, silent or "the slowest participant"),
+        row(READY, median(live.ready), f"median of {len(live.ready)} starts, {_list(live.ready)} s"),
+        row(MEMORY, live.memory_mb, f"resident, of each more, {more}"),
+        Row("memory of the first participant", live.first_mb, "MB", note="with what only those who are judged need"),
+        Row("memory without participants", live.baseline_mb, "MB"),
+    ]
+    if live.slope_mb_per_hour is not None:
+        rows.append(Row("memory slope per participant", live.slope_mb_per_hour, "MB/h"))
+    return rows
+
+
+def _age_note(live: Live, fewer: str) -> str:
+    if live.age_p95 is None:
+        return "no clock was mapped"
+    return f"of those who were judged: {fewer}" if fewer else "from the histogram of /metrics"
+
+
+def overloaded(live: Live) -> float:
+    """Give the share of hops at which somebody was not judged, for want of time."""
+    return live.verdicts.get(OVERLOADED, 0) / max(sum(live.verdicts.values()), 1)
+
+
+def missing_live_rows(why: str) -> list[Row]:
+    """Make the rows of a live call that could not be made."""
+    return [row(name, None, why) for name in LIVE]
+
+
+def stage_rows(stages: list[Stage]) -> list[Row]:
+    """Make the rows that the stages give."""
+    whole, face = sum(stage.per_frame for stage in stages), face_milliseconds(stages)
+    return [
+        row(FACE, face, "in this process, one thread" if face is not None else "there is no face in the clip"),
+        Row("all stages per frame", whole, "ms", note="sum of the table of stages"),
+    ]
+
+
+def scan_row(name: str, speed: ScanSpeed | None, why: str) -> Row:
+    """Make a row of a scan; `why` says what is wrong where there is no speed, else what the clip is."""
+    if speed is None:
+        return row(name, None, why)
+    return row(name, speed.times_real, f"{why}; loading the models took {speed.load_seconds:.1f} s more")
+
+
+def live_notes(live: Live, cores: int) -> list[str]:
+    """Say what makes the numbers of a live call doubtful."""
+    notes = []
+    if live.others_cores > BUSY * cores:
+        notes.append(busy(live.others_cores, cores))
+    idle = [name for name in DETECTORS if live.scored.get(name, 0.0) < LEAST_SCORED] if live.enrolled else []
+    if idle:
+        notes.append(f"At most hops there was no score of {', '.join(idle)}: the live rows cost less than they should.")
+    if live.publisher_late > LATE:
+        notes.append(
+            f"The publisher was late by up to {1000 * live.publisher_late:.0f} ms: use fewer --participants here."
+        )
+    if live.frames_per_second is None or live.frames_per_second < LEAST_RATE:
+        told = "none" if live.frames_per_second is None else f"{live.frames_per_second:.0f}"
+        notes.append(f"Of 30 pictures a second {told} arrived: what is measured is less than a 720p30 participant.")
+    if live.dropped:
+        notes.append(f"{live.dropped} frames or blocks were dropped: this machine cannot judge {live.participants}.")
+    if live.late_hops:
+        notes.append(f"{live.late_hops} hops were skipped because the one before was not finished.")
+    notes.append(f"The publisher took {live.publisher_cores:.2f} cores, which are not in the sidecar's share.")
+    return notes
+
+
+def busy(others: float, cores: int) -> str:
+    """Say that other processes were at work."""
+    return f"Other processes took {others:.2f} of {cores} cores meanwhile: {DOUBT}."
+
+
+def capacity_rows(found: Capacity) -> list[Row]:
+    """Make the rows of how many participants hold."""
+    best = next((step for step in found.steps if step.held and step.participants == found.most), None)
+    where = f"{found.cores} cores" if found.cores == found.machine else f"{found.cores} of {found.machine} cores"
+    working = "every detector" if found.enrolled else "synchrony only"
+    sent = f", of which the publisher took {best.publisher_cores:.2f}" if best and found.cores == found.machine else ""
+    beyond = f"; {found.beyond.participants} do not: {found.beyond.why}" if found.beyond else "; more were not tried"
+    return [
+        row(CAPACITY, found.most / found.cores, f"{found.most} hold on {where}{sent}, {working}{beyond}"),
+        Row("live participants that hold", found.most, "participants", note=f"{found.seconds:.0f} s each, {where}"),
+        Row(
+            "score age p95 at that many", best.age_p95 if best else None, "s", note="" if best else "not even one held"
+        ),
+    ]
+
+
+def capacity_notes(found: Capacity) -> list[str]:
+    """Say what makes a capacity doubtful."""
+    notes = []
+    worst = max((step.others_cores for step in found.steps), default=0.0)
+    if worst > BUSY * found.machine:
+        notes.append(f"Capacity: {busy(worst, found.machine)}")
+    lucky = [
+        s.participants for s in found.steps if s.held and found.beyond and s.participants > found.beyond.participants
+    ]
+    if lucky:
+        notes.append(f"Capacity: {max(lucky)} held though a smaller call did not: the machine is not steady.")
+    return notes
+
+
+def overload_rows(found: Overload) -> list[Row]:
+    """Make the rows of a call of twice the size that holds."""
+    size = f"{found.admitted} of {2 * found.sustainable} were taken in, twice {found.sustainable}"
+    return [
+        row(OVERLOAD_AGE, found.age_p95, f"{size}; p95 {_seconds(found.age_before)} before"),
+        Row("shed while overloaded", len(found.shed), "people", note=f"joined as number {_numbers(found.shed)}"),
+        Row("judged while overloaded", len(found.kept), "people", note=f"number {_numbers(found.kept)}"),
+        Row("neither, while overloaded", len(found.between), "people", note="judged and overloaded by turns"),
+        row(OVERLOAD_GROWTH, found.growth_mb, "last third of the span over the one before"),
+        Row(
+            "judged again afterwards",
+            len(found.recovered),
+            "people",
+            note=f"of {found.sustainable}, {found.recovery_seconds:.0f} s after the others left",
+        ),
+    ]
+
+
+def overload_notes(found: Overload, cores: int) -> list[str]:
+    """Say what went wrong under overload, and what makes the numbers doubtful."""
+    notes = []
+    if found.failures:
+        notes.append(f"Overload: {found.failures} sessions FAILED and were begun anew; none should.")
+    if found.silent:
+        notes.append(f"Overload: NOTHING was said of number {_numbers(found.silent)}; they should be inconclusive.")
+    if found.refused:
+        notes.append(f"Overload: {found.refused} were refused at the door, so the load was less than twice.")
+    if not found.shed:
+        notes.append("Overload: nobody was shed.")
+    if found.others_cores > BUSY * cores:
+        notes.append(f"Overload: {busy(found.others_cores, cores)}")
+    return notes
+
+
+def soak_row(found: Soak) -> Row:
+    """Make the row of memory over virtual time."""
+    told = f"{found.minutes:.0f} virtual minutes, {found.times_real:.1f} x real time; {found.verdict}"
+    return row(SOAK, found.slope[1] if found.slope else None, told)
+
+
+def _numbers(people: tuple[int, ...]) -> str:
+    return ", ".join(map(str, people)) or "none"
+
+
+def _seconds(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f} s"
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else 1000 * seconds
+
+
+def _list(values: list[float]) -> str:
+    return ", ".join(f"{value:.1f}" for value in values)

@@ -1,0 +1,283 @@
+"""The whole benchmark, part after part; a part that cannot run says why, and the others run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from engines.load import ENGINES, EngineName, load_engine
+from monitor.lab.bench import capacity, live, overload
+from monitor.lab.bench import engine_speed as speeds
+from monitor.lab.bench import enrolment as enrolling
+from monitor.lab.bench import pairwise_cost as comparing
+from monitor.lab.bench import persona_cost as moving
+from monitor.lab.bench import scan_speed as scanning
+from monitor.lab.bench import soak as soaking
+from monitor.lab.bench import stage_times as stages
+from monitor.lab.bench.budgets import (
+    CAPACITY,
+    OVERLOAD_AGE,
+    OVERLOAD_GROWTH,
+    PAIRWISE,
+    PERSONA,
+    SCAN,
+    SCAN_720,
+    SCAN_ALL,
+    SOAK,
+    Row,
+    row,
+)
+from monitor.lab.bench.child import BenchError
+from monitor.lab.bench.clip import Stream, choose, prepare
+from monitor.lab.bench.participants import Place, Tell
+from monitor.lab.bench.process_usage import describe_machine
+from monitor.lab.bench.result import (
+    DOUBT,
+    LOADED,
+    Result,
+    capacity_notes,
+    capacity_rows,
+    live_notes,
+    live_rows,
+    missing_live_rows,
+    overload_notes,
+    overload_rows,
+    scan_row,
+    soak_row,
+    stage_rows,
+)
+from monitor.session.models import Models, load_models
+
+COMPARING = {PAIRWISE: comparing.measure, PERSONA: moving.measure}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is measured: `seconds` of a live call of `participants`, with the clip or what is found in its place.
+
+    `cores` are how many the sidecar may use, all of them for None. `usual` are the parts of a default run; the others
+    are asked for by name, `soak` in virtual minutes.
+    """
+
+    seconds: float = 20.0
+    participants: int | None = None
+    clip: Path | None = None
+    engine: EngineName = "openvino"
+    cores: int | None = None
+    usual: bool = True
+    engines: bool = False
+    capacity: bool = False
+    overload: bool = False
+    soak: float | None = None
+
+    def people(self, cores: int) -> int:
+        """Return how many participants: two a core unless told, since the publishers need some of it too."""
+        return self.participants or min(2 * cores, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the parts share."""
+
+    options: Options
+    stream: Stream
+    webm: Path
+    clip: Path | None
+    place: Place
+    cores: int
+    tell: Tell
+
+    def telling(self, part: str) -> Callable[[float], None]:
+        """Return what a part tells its progress."""
+        return lambda done: self.tell(part, done)
+
+
+def run(options: Options, folder: Path, tell: Tell) -> Result:
+    """Measure everything, in `folder` for what is written meanwhile; raises `SourceError` for a clip that is none.
+
+    `tell` is called with the name of the part at work and the fraction of it that is done.
+    """
+    machine = describe_machine()
+    clip = options.clip or choose()
+    webm = folder / "stream.webm"
+    stream = prepare(clip, webm, lambda done: tell("encoding the stream", done))
+    own = sorted(os.sched_getaffinity(0))
+    kept = frozenset(own[: options.cores]) if options.cores and options.cores < len(own) else None
+    place = Place(folder, options.engine, None, kept)
+    bench = Bench(options, stream, webm, clip, place, machine["cores"], tell)
+    notes: list[str] = [*of_the_machine(machine), *_of_the_stream(clip, stream)]
+    bench = _enrol(bench, notes)
+    result = Result(machine, _settings(bench), notes=notes)
+    if options.usual:
+        _usual(bench, result)
+    if options.usual or options.engines:
+        result = replace(result, speeds=_speeds(bench, notes))
+    return loads(bench, result)
+
+
+def _settings(bench: Bench) -> dict[str, object]:
+    stream, options = bench.stream, bench.options
+    return {
+        "clip": bench.clip.name if bench.clip else "generated",
+        "loop_seconds": stream.seconds,
+        "kilobits_per_second": round(sum(map(len, stream.video)) * 8e-3 / stream.seconds),
+        "seconds": options.seconds,
+        "participants": options.people(bench.cores),
+        "engine": options.engine,
+        "cores": len(bench.place.cores or ()) or bench.cores,
+        "enrolled": bench.place.identity is not None,
+        "detectors": ["synchrony", "pairwise", "persona"] if bench.place.identity else ["synchrony"],
+    }
+
+
+def of_the_machine(machine: Mapping[str, Any]) -> list[str]:
+    """Say when the machine is at work already: its load is that of a minute."""
+    load, cores = machine["load_before"], machine["cores"]
+    if load <= LOADED * cores:
+        return []
+    return [f"The load of this machine was {load:g} of {cores} cores before it began: {DOUBT}."]
+
+
+def _of_the_stream(clip: Path | None, stream: Stream) -> list[str]:
+    if clip is not None:
+        return []
+    return [
+        f"The stream is a generated pattern of {stream.seconds:g} s without a face: faces are searched for in "
+        "every frame and nobody is scored. Give --clip, or set SIDEWITNESS_DATA."
+    ]
+
+
+def _enrol(bench: Bench, notes: list[str]) -> Bench:
+    """Enrol the stream's person; without one the live parts run synchrony only, and a note says so."""
+    bench.tell("enrolling the stream's person", 0.0)
+    try:
+        who = asyncio.run(enrolling.enrol_stream(bench.webm, bench.place.folder, bench.options.engine))
+    except BenchError as error:
+        notes.append(
+            f"Nobody could be enrolled ({error}): live parts and scans run synchrony only, the budgets are meant for "
+            "three detectors."
+        )
+        return bench
+    if not who.movement:
+        notes.append("The stream's person speaks too little to learn how they move: nothing is scored by persona.")
+    return replace(bench, place=replace(bench.place, identity=who.identity))
+
+
+def _usual(bench: Bench, result: Result) -> None:
+    options, tell = bench.options, bench.tell
+    tell("stages", 0.0)
+    models = load_models(options.engine, load=partial(load_engine, wait=True))
+    parts = stages.measure(bench.stream, models, bench.telling("stages"))
+    tell("comparing", 0.0)
+    rows = [_comparing(name, by, bench.stream, models) for name, by in COMPARING.items()]
+    rows += _scans(bench)
+    result.stages.extend(parts)
+    try:
+        found = asyncio.run(live.measure(bench.webm, bench.place, options.people(bench.cores), options.seconds, tell))
+    except BenchError as error:
+        result.notes.append(f"The live part could not run: {error}.")
+        result.rows.extend(missing_live_rows(str(error)))
+    else:
+        result.rows.extend(live_rows(found))
+        result.notes.extend(live_notes(found, bench.cores))
+        result.verdicts.update(found.verdicts)
+    result.rows.extend([*stage_rows(parts), *rows])
+
+
+def _comparing(name: str, measure: Callable[[Stream, Models], float], stream: Stream, models: Models) -> Row:
+    try:
+        return row(name, measure(stream, models))
+    except comparing.CannotCompare as error:
+        return row(name, None, str(error))
+
+
+def _scans(bench: Bench) -> list[Row]:
+    nobody, clip = replace(bench.place, identity=None), bench.clip
+    what, stream = clip.name if clip else "", "the stream of the live part"
+    named = [(SCAN, clip, nobody, what), (SCAN_ALL, clip, bench.place, what), (SCAN_720, bench.webm, nobody, stream)]
+    rows: list[Row] = []
+    for name, path, place, told in named:
+        bench.tell("scanning", len(rows) / len(named))
+        if path is None:
+            rows.append(scan_row(name, None, "there is no clip: give --clip, or set SIDEWITNESS_DATA"))
+        elif name == SCAN_ALL and place.identity is None:
+            rows.append(scan_row(name, None, "nobody could be enrolled"))
+        else:
+            rows.append(_scan(name, path, place, told))
+    return rows
+
+
+def _scan(name: str, path: Path, place: Place, what: str) -> Row:
+    try:
+        return scan_row(name, asyncio.run(scanning.measure(path, place)), what)
+    except BenchError as error:
+        return scan_row(name, None, str(error))
+
+
+def _speeds(bench: Bench, notes: list[str]) -> speeds.Speeds:
+    """Time the encoders: those of the chosen engine at two batches, or everything where it is asked for."""
+    tell = bench.telling("engines")
+    if bench.options.engines:
+        found = speeds.measure_all(ENGINES, tell=tell)
+    else:
+        chosen = (bench.options.engine,)
+        found = speeds.measure_all(chosen, speeds.QUICK_BATCHES, speeds.QUICK_SECONDS, tell=tell)
+    notes.extend(found.notes)
+    return found
+
+
+def loads(bench: Bench, result: Result) -> Result:
+    """Find the capacity, load beyond it and soak, each where it is asked for."""
+    options = bench.options
+    sustainable = options.participants
+    if options.capacity or (options.overload and sustainable is None):
+        result = _capacity(bench, result)
+        if result.capacity is not None:
+            sustainable = result.capacity.most
+    if options.overload:
+        result = _overload(bench, result, sustainable or 0)
+    return _soak(bench, result, options.soak) if options.soak is not None else result
+
+
+def _capacity(bench: Bench, result: Result) -> Result:
+    first = bench.options.people(bench.cores)
+    try:
+        found = asyncio.run(capacity.measure(bench.webm, bench.place, first, tell=bench.tell))
+    except BenchError as error:
+        return _missing(result, "capacity", str(error), CAPACITY)
+    result.rows.extend(capacity_rows(found))
+    result.notes.extend(capacity_notes(found))
+    return replace(result, capacity=found)
+
+
+def _overload(bench: Bench, result: Result, sustainable: int) -> Result:
+    rows = (OVERLOAD_AGE, OVERLOAD_GROWTH)
+    if not sustainable:
+        return _missing(result, "overload", "it is not known how many hold: give --participants", *rows)
+    try:
+        found = asyncio.run(overload.measure(bench.webm, bench.place, sustainable, bench.options.seconds, bench.tell))
+    except BenchError as error:
+        return _missing(result, "overload", str(error), *rows)
+    result.rows.extend(overload_rows(found))
+    result.notes.extend(overload_notes(found, bench.cores))
+    return replace(result, overload=found)
+
+
+def _soak(bench: Bench, result: Result, minutes: float) -> Result:
+    try:
+        found = asyncio.run(soaking.measure(bench.webm, bench.place, minutes, bench.tell))
+    except BenchError as error:
+        return _missing(result, "soak", str(error), SOAK)
+    result.rows.append(soak_row(found))
+    return replace(result, soak=found)
+
+
+def _missing(result: Result, part: str, why: str, *names: str) -> Result:
+    result.notes.append(f"The part {part} could not run: {why}.")
+    result.rows.extend(row(name, None, why) for name in names)
+    return result

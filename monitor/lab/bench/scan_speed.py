@@ -1,0 +1,88 @@
+"""How fast a recorded clip is judged on one core, in a process of its own that may use no other.
+
+python -m monitor.lab.bench.scan_speed CLIP ENGINE [IDENTITY]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from engines.base import EngineError
+from engines.load import EngineName
+from monitor.lab.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
+from monitor.lab.bench.enrolment import enrolled, state_of
+from monitor.lab.bench.participants import Place
+from monitor.tap.media.source import SourceError
+
+LEAST_SCANS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSpeed:
+    """Seconds of media judged a second, and the seconds that loading the models took before."""
+
+    times_real: float
+    load_seconds: float
+    clip_seconds: float
+
+
+async def measure(clip: Path, place: Place) -> ScanSpeed:
+    """Scan a clip in a child that is held to one core, for whoever is claimed; raises `BenchError`."""
+    errors = place.folder / "scan.log"
+    claimed = [place.identity] if place.identity else []
+    env = environment(SIDEWITNESS_STATE_DIR=str(state_of(place.folder)))
+    child = await spawn("monitor.lab.bench.scan_speed", str(clip), place.engine, *claimed, errors=errors, env=env)
+    try:
+        said, _ = await child.communicate()
+    finally:
+        await stop(child)
+    if child.returncode != 0:
+        raise BenchError(f"the scan failed: {last_line(errors)}")
+    return ScanSpeed(**json.loads(said))
+
+
+def scan_once(clip: Path, engine: EngineName, identity: str | None = None) -> ScanSpeed:
+    """Scan until three seconds have passed, on one of the cores that this process may use from now on.
+
+    `identity` is compared with what the vault of this process's settings holds of it.
+    """
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    # Only now: a runtime counts its cores when it is loaded.
+    from engines.load import load_engine
+    from monitor.session.clip import scan
+    from monitor.session.models import load_models
+
+    began = time.perf_counter()
+    models = load_models(engine, load=partial(load_engine, wait=True))
+    reference = enrolled(identity)()
+    loaded = time.perf_counter()
+    media = 0.0
+    while not media or time.perf_counter() - loaded < LEAST_SCANS:
+        verdict = scan(clip, models, identity=identity, reference=reference)
+        if verdict.seconds <= 0:
+            raise SourceError(f"{clip.name} has no length: give another --clip")
+        media += verdict.seconds
+    return ScanSpeed(media / (time.perf_counter() - loaded), loaded - began, verdict.seconds)
+
+
+def main() -> int:
+    """Scan as the arguments say."""
+    die_with_parent()
+    clip, engine, *claimed = sys.argv[1:]
+    try:
+        speed = scan_once(Path(clip), cast("EngineName", engine), *claimed)
+    except (SourceError, EngineError) as error:
+        raise SystemExit(f"error: {error}") from None
+    sys.stdout.write(json.dumps(asdict(speed)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

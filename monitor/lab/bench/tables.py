@@ -1,0 +1,147 @@
+"""A benchmark for people: tables on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitor.lab.bench.budgets import Row
+from monitor.lab.bench.capacity import Capacity
+from monitor.lab.bench.comparison import Comparison
+from monitor.lab.bench.engine_speed import EngineSpeed, Speeds
+from monitor.lab.bench.result import Result
+from monitor.lab.bench.stage_times import Stage
+
+COLOURS = {"ok": "green", "over": "bold red", "measured": "dim", "not measured": "yellow"}
+CHANGES = {"better": "green", "worse": "bold red", "same": "dim", "": ""}
+WIDE = 120
+
+
+def show(result: Result, console: Console) -> None:
+    """Print machine, stages, budgets and notes."""
+    machine, settings = result.machine, result.settings
+    packages = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    console.print(
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB; load {machine['load_before']}",
+        f"Python {machine['python']}, {machine['system']}; {packages}",
+        f"engine {settings['engine']}; clip {settings['clip']}, {settings['loop_seconds']:g} s looped "
+        f"at {settings['kilobits_per_second']} kbit/s; {settings['participants']} participants, "
+        f"{', '.join(settings['detectors'])}",
+        sep="\n",
+        markup=False,
+        highlight=False,
+    )
+    if result.stages:
+        console.print(stage_table(result.stages))
+    if result.speeds and result.speeds.rows:
+        console.print(speed_table(result.speeds))
+    if result.capacity:
+        console.print(capacity_table(result.capacity))
+    wide = console.width >= WIDE
+    console.print(budget_table(result.rows, wide))
+    if not wide:
+        for row in result.rows:
+            if row.value is None:
+                console.print(f"Not measured, {row.name}: {row.note}", markup=False, highlight=False)
+    if result.verdicts:
+        told = ", ".join(f"{name} {count}" for name, count in sorted(result.verdicts.items()))
+        console.print(f"Verdicts told meanwhile: {told}.", markup=False, highlight=False)
+    for note in result.notes:
+        console.print(f"Note: {note}", markup=False, highlight=False)
+
+
+def stage_table(stages: list[Stage]) -> Table:
+    """Make the table of one participant's stages."""
+    table = _table("One participant, in this process, one thread")
+    table.add_column("stage")
+    for column in ("ms per frame", "ms per call", "p95 of a call", "calls per s"):
+        table.add_column(column, justify="right")
+    for stage in stages:
+        per_call, tail = (number(value) for value in (stage.per_call, stage.per_call_p95))
+        table.add_row(stage.name, number(stage.per_frame), per_call, tail, f"{stage.calls_per_second:.1f}")
+    table.add_row("sum", number(sum(stage.per_frame for stage in stages)), "", "", "")
+    return table
+
+
+def budget_table(rows: list[Row], wide: bool = True) -> Table:
+    """Make the table of what was measured, each next to its budget; `wide` adds how it was measured."""
+    table = _table("Budgets")
+    table.add_column("what", no_wrap=True)
+    table.add_column("measured", justify="right", no_wrap=True)
+    table.add_column("budget", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    if wide:
+        table.add_column("how", overflow="fold")
+    for row in rows:
+        budget = "" if row.budget is None else str(row.budget)
+        value = "-" if row.value is None else f"{number(row.value)} {row.unit}"
+        state = Text("" if row.state == "measured" else row.state, COLOURS[row.state])
+        table.add_row(row.name, value, budget, state, *([Text(row.note, "dim")] if wide else []))
+    return table
+
+
+def number(value: float | None) -> str:
+    """Write a number with the digits that mean something."""
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def speed_table(speeds: Speeds) -> Table:
+    """Make the table of the encoders, a line for each engine and pack, rows a second by batch."""
+    batches = sorted({row.batch for row in speeds.rows})
+    table = _table("Encoders, one caller: ms of a call p50 / p95 (rows a second)")
+    table.add_column("encoder", no_wrap=True)
+    table.add_column("engine", no_wrap=True)
+    for batch in batches:
+        table.add_column(f"batch {batch}", justify="right", no_wrap=True)
+    table.add_column("gain", justify="right", no_wrap=True)
+    for pack, engine in dict.fromkeys((row.pack, row.engine) for row in speeds.rows):
+        own = {row.batch: row for row in speeds.rows if (row.pack, row.engine) == (pack, engine)}
+        cells = [_speed(own[batch]) if batch in own else "-" for batch in batches]
+        table.add_row(pack, engine, *cells, f"{max(row.gain for row in own.values()):.2f} x")
+    return table
+
+
+def _speed(row: EngineSpeed) -> str:
+    return f"{number(row.p50_ms)} / {number(row.p95_ms)} ({row.items_per_second:.0f})"
+
+
+def capacity_table(capacity: Capacity) -> Table:
+    """Make the table of the calls that were tried."""
+    table = _table("Live capacity")
+    for column in ("participants", "score age p50", "p95", "cores", "sender's", "others'"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for step in sorted(capacity.steps, key=lambda step: step.participants):
+        shares = (step.cores, step.publisher_cores, step.others_cores)
+        ages = (f"{number(age)} s" if age is not None else "-" for age in (step.age_p50, step.age_p95))
+        told = Text("holds", COLOURS["ok"]) if step.held else Text(step.why, COLOURS["over"])
+        table.add_row(str(step.participants), *ages, *(number(share) for share in shares), told)
+    return table
+
+
+def show_comparison(compared: Comparison, console: Console) -> None:
+    """Print old, new and their ratio, and what makes them doubtful."""
+    table = _table("Compared with the earlier run")
+    table.add_column("what", overflow="fold")
+    for column in ("old", "new", "ratio"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    both = [row for row in compared.rows if row.old is not None and row.new is not None]
+    for row in both:
+        ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+        old, new = ("-" if value is None else f"{number(value)} {row.unit}" for value in (row.old, row.new))
+        table.add_row(row.name, old, new, ratio, Text(row.change, CHANGES[row.change]))
+    console.print(table)
+    alone = len(compared.rows) - len(both)
+    told = [*compared.notes, *([f"{alone} more rows are in one of the runs only: see the JSON."] if alone else [])]
+    for note in told:
+        console.print(f"Note: {note}", markup=False, highlight=False)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))

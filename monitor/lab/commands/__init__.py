@@ -1,0 +1,1 @@
+"""The commands that evaluate, train and benchmark; each imports nothing heavy at its top."""

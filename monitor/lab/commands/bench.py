@@ -1,0 +1,134 @@
+"""`sidewitness bench`: what this machine can do, each number next to its budget."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from engines.load import EngineName
+
+if TYPE_CHECKING:
+    from monitor.lab.bench.result import Result
+    from monitor.lab.bench.run import Options
+
+
+def command(
+    seconds: Annotated[float, typer.Option(help="Seconds of the live call that are measured.", min=1.0)] = 20.0,
+    participants: Annotated[
+        int | None,
+        typer.Option(
+            help="Participants of the live call, where a search begins (default: two a core, 8 at most).", min=1, max=64
+        ),
+    ] = None,
+    clip: Annotated[
+        Path | None, typer.Option(help="A talking face with sound (default: one of SIDEWITNESS_DATA, or a pattern).")
+    ] = None,
+    engine: Annotated[EngineName, typer.Option(help="What runs the encoders.")] = "openvino",
+    cores: Annotated[
+        int | None, typer.Option(help="Cores that the sidecar may use, the rest is the sender's (default: all).", min=1)
+    ] = None,
+    engines: Annotated[bool, typer.Option("--engines", help="Time every encoder in every engine, by batch.")] = False,
+    capacity: Annotated[
+        bool, typer.Option("--capacity", help="Find how many live participants this machine holds.")
+    ] = False,
+    overload: Annotated[
+        bool, typer.Option("--overload", help="Load it twice over: --participants, else what --capacity finds.")
+    ] = False,
+    soak: Annotated[
+        float | None, typer.Option(metavar="MINUTES", help="Watch memory over so many minutes of virtual time.", min=1)
+    ] = None,
+    only: Annotated[bool, typer.Option("--only", help="Leave out the default parts: only what is asked for.")] = False,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="OLD.json", help="Show each number beside that of an earlier run.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for bench.json and bench.png.", metavar="DIR")] = None,
+) -> None:
+    """Measure this machine against the budgets.
+
+    Starts a sidecar of its own on a free port, enrols the clip's person in a vault of its own and publishes to it over
+    WebRTC, from another process; takes one core for a minute, then several. Leave the machine alone meanwhile. Being
+    over a budget is not a failure.
+
+    \b
+    Example:
+      sidewitness bench --clip talking.mp4 --out runs/bench
+      sidewitness bench --only --capacity --overload --compare runs/bench/bench.json
+    """  # noqa: D301
+    from monitor.lab.bench.comparison import compare as beside
+    from monitor.lab.bench.run import Options
+
+    # What cannot be read is told before the long work.
+    old = _read(compare) if compare else None
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    chosen = Options(seconds, participants, clip, engine, cores, not only, engines, capacity, overload, soak)
+    result = _measure(chosen)
+    said = result.as_json()
+    compared = beside(old, said) if old is not None else None
+    if compared is not None:
+        said["comparison"] = compared.as_json()
+    if as_json:
+        typer.echo(json.dumps(said))
+    else:
+        from rich.console import Console
+
+        from monitor.lab.bench.tables import show, show_comparison
+
+        show(result, Console())
+        if compared is not None:
+            show_comparison(compared, Console())
+    if out is not None:
+        from monitor.lab.bench.picture import draw
+
+        (out / "bench.json").write_text(json.dumps(said, indent=1) + "\n")
+        draw(result, out / "bench.png")
+
+
+def _read(path: Path) -> Any:
+    from monitor.lab.bench.comparison import CompareError, compare
+
+    try:
+        old = json.loads(path.read_text())
+    except ValueError:
+        raise typer.BadParameter(f"{path} is not JSON: give the bench.json of an earlier --out") from None
+    try:
+        compare(old, old)
+    except CompareError as error:
+        raise typer.BadParameter(str(error)) from None
+    return old
+
+
+def _measure(options: Options) -> Result:
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from monitor.lab.bench.run import run
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with (
+        _terminable(),
+        TemporaryDirectory(prefix="sidewitness-bench-") as folder,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("loading", total=1.0)
+        return run(options, Path(folder), lambda part, done: progress.update(task, description=part, completed=done))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, so that the processes that were started are let go then too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,128 @@
+"""`sidewitness engines`: which model packs there are, whether the engines agree on them, and compiling them."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from monitor.lab.commands import engines_build, engines_verify
+from monitor.lab.commands.packs import AsJson, Models, names_in, plain, show
+
+app = typer.Typer(
+    help="List, verify, compile and import model packs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+app.command("verify")(engines_verify.command)
+app.command("build")(engines_build.build)
+app.command("float16")(engines_build.float16)
+
+
+@app.command("list")
+def list_packs(models: Models = None, as_json: AsJson = False) -> None:
+    """List the model packs, hashes checked.
+
+    \b
+    Example:
+      sidewitness engines list --json
+    """  # noqa: D301
+    from engines.base import MODELS, load_pack
+
+    folder = models or MODELS
+    rows = []
+    for name in names_in(folder):
+        manifest = load_pack(folder / name).manifest
+        rows.append(
+            {
+                "name": manifest.name,
+                "version": manifest.version,
+                "licence": manifest.licence,
+                "sha256": manifest.sha256,
+                "inputs": {spec.name: list(spec.shape) for spec in manifest.inputs},
+                "outputs": {spec.name: list(spec.shape) for spec in manifest.outputs},
+                "source": manifest.source,
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps({"packs": plain(rows)}))
+    else:
+        show("Model packs", ("name", "version", "licence", "inputs", "outputs", "source"), rows)
+
+
+@app.command("import")
+def import_packs(
+    system: Annotated[
+        Literal["avhubert", "braven", "lr-asd", "dlib-face"], typer.Argument(help="What the checkpoint is of.")
+    ],
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CHECKPOINT]...",
+            help="Published files; BRAVEn has two, lips and voice; dlib-face finds its own where the extra `identity` "
+            "is installed.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the model packs go; dlib-face: the installation.")
+    ] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read the licence and your use is allowed by it.")
+    ] = False,
+) -> int:
+    """Convert published encoders to model packs: of speech for `--packs`, of faces for enrolled identities.
+
+    Shows the licence first and stops there until it is accepted. Reads tensors only: a file that would run a program is
+    refused.
+
+    \b
+    Examples:
+      sidewitness engines import lr-asd finetuning_TalkSet.model --out packs/lr-asd --accept-licence
+      sidewitness engines import dlib-face --accept-licence
+    """  # noqa: D301
+    from engines.base import MODELS
+    from engines.convert.licences import LICENCES
+
+    if system != "dlib-face" and not (checkpoints and out):
+        raise typer.BadParameter("name its files and --out FOLDER", param_hint=system)
+    licence = LICENCES[system]
+    typer.echo(f"{licence.system} ({licence.origin})\n\n{licence.words}\n", err=True)
+    if not accept_licence:
+        typer.echo("error: nothing was converted: if your use is allowed, add --accept-licence", err=True)
+        return 2
+    if system == "dlib-face":
+        return _import_face(checkpoints or [], out or MODELS)
+    return _import_speech(system, checkpoints or [], out or MODELS)
+
+
+def _import_face(files: list[Path], out: Path) -> int:
+    if find_spec("onnx") is None:
+        typer.echo("error: importing needs onnx: install it with `pip install 'sidewitness[identity]'`", err=True)
+        return 1
+    if len(files) > 1:
+        raise typer.BadParameter(f"the network is in one file: name one, not {len(files)}", param_hint="CHECKPOINT")
+    from engines.convert.dlib_face import convert
+
+    typer.echo(str(convert(files[0] if files else None, out)))
+    return 0
+
+
+def _import_speech(system: str, checkpoints: list[Path], out: Path) -> int:
+    if find_spec("torch") is None:
+        typer.echo("error: importing needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
+        return 1
+    from rich.console import Console
+
+    from engines.convert.encoders import convert
+
+    console = Console(stderr=True)
+    with console.status("converting"):
+        folders = convert(system, checkpoints, out, lambda name: console.print(f"{name}: converted and checked"))
+    typer.echo("\n".join(str(folder) for folder in folders))
+    if system != "avhubert":
+        typer.echo(f"Lips and voice are not in one space yet: sidewitness train heads DATA --packs {out}", err=True)
+    return 0

@@ -1,0 +1,168 @@
+"""`sidewitness evaluate`: how well the detectors tell forged from genuine, on your own clips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Where results.csv, summary.json and the pictures go.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="CSV with the columns path,label(real|fake),method,subject; or a data set's folder."),
+    ] = None,
+    detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Which published data set the folder is, if not to guess.")
+    ] = None,
+    subset: Annotated[
+        str | None, typer.Option(help="Of a data set: train, val, test or all; by default its official test set.")
+    ] = None,
+    compression: Annotated[str | None, typer.Option(help="Of FaceForensics++: c23, raw or c40.")] = None,
+    split: Annotated[
+        Path | None, typer.Option(help="CSV with path,subject,group,fold; `research` names the shipped one.")
+    ] = None,
+    fold: Annotated[
+        list[str] | None, typer.Option("--fold", help="With --split: of the genuine clips only those of this fold.")
+    ] = None,
+    packs: Annotated[
+        list[Path] | None,
+        typer.Option("--packs", help="Folder with speech_lips and speech_voice; once for each --fold, in its order."),
+    ] = None,
+    mismatch: Annotated[
+        bool, typer.Option("--mismatch", help="Genuine clips against the wrong voice, by window length.")
+    ] = False,
+    perturb: Annotated[
+        bool, typer.Option("--perturb", help="Again under seven perturbations at five levels; --mismatch adds voices.")
+    ] = False,
+    perturb_clips: Annotated[
+        int | None, typer.Option(help="With --perturb: at most so many clips, people and methods in turn.", min=2)
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Replay calls strung from the clips; --mismatch adds dubs.")
+    ] = False,
+    live_minutes: Annotated[float, typer.Option(help="With --live: length of each call.", min=0.1)] = 3.0,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of clips: CSV of photos with path,subject; same person or not, by the identity encoder."
+        ),
+    ] = None,
+    pairs_source: Annotated[
+        str, typer.Option(help="With --pairs: only photos whose column source begins with this.")
+    ] = "",
+    matched: Annotated[
+        bool,
+        typer.Option(
+            "--matched",
+            help="Faces of forged clips against the same person's genuine ones; --split matched is shipped.",
+        ),
+    ] = False,
+    cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
+) -> int:
+    """Score every clip of a manifest or a data set: AUC with its 95 % interval, error rates and abstentions.
+
+    What is finished is kept in OUT/partial.jsonl and OUT/live.jsonl: run the same command again and it goes on where it
+    stopped.
+
+    Example: sidewitness evaluate FaceForensics++ --compression c23 --out runs/ffpp
+    """
+    if pairs is not None:
+        return _faces(pairs, pairs_source, out, as_json, alone=data is None and not (detector or dataset or packs))
+    if data is None:
+        raise typer.BadParameter("name a manifest or a folder of clips, or photos with --pairs", param_hint="DATA")
+    if matched:
+        return _matched(data, split, packs[0] if packs else None, out, cache.with_name("looks"), workers, as_json)
+    from monitor.lab.corpus.datasets import Wanted, read_clips
+    from monitor.lab.corpus.manifest import workers_here
+    from monitor.lab.evaluate.robustness import Stress
+    from monitor.lab.evaluate.run import Plan, assess, divide
+    from monitor.lab.evaluate.trials import Trials
+    from monitor.lab.evaluate.worker_pool import Effort
+
+    _check(detector or [], split, fold or [], packs or [])
+    if perturb_clips is not None and not perturb:
+        raise typer.BadParameter("--perturb-clips needs --perturb", param_hint="--perturb-clips")
+    name, found = read_clips(data, dataset, Wanted(subset, compression))
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    parts = divide(found.rows, split, fold or [], packs or [])
+    effort = Effort(cache, out / "partial.jsonl", workers or workers_here())
+    trials = Trials(Stress(perturb_clips) if perturb else None, live_minutes if live else None, mismatch)
+    summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, name, trials))
+    typer.echo(json.dumps(summary)) if as_json else _print(summary)
+    return 0
+
+
+def _faces(photos: Path, source: str, out: Path, as_json: bool, *, alone: bool) -> int:
+    """Measure the identity encoder on photos."""
+    if not alone:
+        raise typer.BadParameter(
+            "--pairs measures photos by themselves: leave out clips and their options", param_hint="--pairs"
+        )
+    from monitor.lab.evaluate.face_verification import measure
+
+    summary = measure(photos, out, source)
+    typer.echo(json.dumps(summary)) if as_json else _print_pairs(summary)
+    return 0
+
+
+def _matched(
+    data: Path, split: Path | None, packs: Path | None, out: Path, cache: Path, workers: int | None, as_json: bool
+) -> int:
+    """Write matched.csv and matched.json, and print what they come to."""
+    from engines.base import MODELS
+    from monitor.lab.commands.train_pairs import build, rows_of, show
+    from monitor.lab.studies.paired_forgeries import compare_people, write
+
+    built, clips = build(rows_of(data, split, forged=True), packs or MODELS, "squared", cache, workers)
+    told = write(compare_people(clips, built), out)
+    typer.echo(json.dumps(told)) if as_json else show(told)
+    return 0
+
+
+def _check(detectors: list[str], split: Path | None, folds: list[str], packs: list[Path]) -> None:
+    """Raise `typer.BadParameter` for options that do not go together."""
+    from monitor.lab.evaluate.registry import DETECTORS
+
+    unknown = [name for name in detectors if name not in DETECTORS]
+    if unknown:
+        raise typer.BadParameter(
+            f"unknown detector {unknown[0]!r}: there is {', '.join(DETECTORS)}", param_hint="--detector"
+        )
+    if folds and split is None:
+        raise typer.BadParameter("--fold needs --split", param_hint="--fold")
+    if len(packs or [""]) != max(len(folds), 1):
+        raise typer.BadParameter("give one --packs for each --fold", param_hint="--packs")
+
+
+def _print(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from monitor.lab.evaluate.tables import live_table, results_table, robustness_table
+
+    console = Console()
+    # Into a file or a pipe there is no width to fit.
+    console.width = console.width if console.is_terminal else 140
+    console.print(results_table(summary))
+    if "robustness" in summary:
+        console.print(robustness_table(summary["robustness"]))
+    if "live" in summary:
+        console.print(live_table(summary["live"]))
+
+
+def _print_pairs(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from monitor.lab.evaluate.tables import pairs_table
+
+    console = Console()
+    console.width = console.width if console.is_terminal else 140
+    console.print(pairs_table(summary))
+    console.print(f"{summary['photos']} photos of {summary['people']} people, {len(summary['refused'])} gave no face")

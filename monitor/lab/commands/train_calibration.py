@@ -1,0 +1,91 @@
+"""`sidewitness train calibration`: what genuine people score, which p-values are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from monitor.decision.calibration import Calibration
+    from monitor.lab.corpus.manifest import Row
+
+
+def command(
+    data: Annotated[
+        Path, typer.Argument(help="A manifest.csv, or a folder of genuine clips, of people the encoders never saw.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where to write calibration.json.")],
+    packs: Annotated[
+        list[Path] | None, typer.Option("--packs", help="Folder of model packs; once for each fold.")
+    ] = None,
+    split: Annotated[Path | None, typer.Option(help="CSV with path,subject,group,fold.")] = None,
+    fold: Annotated[
+        list[str] | None, typer.Option("--fold", help="Fold scored by each --packs, in the same order.")
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
+) -> int:
+    """Score genuine windows of people that the encoders never saw, and write what the p-values are read from.
+
+    Example: sidewitness train calibration clips.csv --split research --fold a --out calibration.json
+    """
+    import json
+
+    from engines.base import MODELS
+    from monitor.decision.calibration import MIN_SUBJECTS, Calibration
+    from monitor.lab.training.speech_data import training_rows
+
+    folders, folds = packs or [MODELS], fold or ["a"]
+    if len(folders) != len(folds):
+        raise typer.BadParameter("give as many --fold as --packs", param_hint="--fold")
+    rows = training_rows(data, split, folds[0])
+    scores = _scores(rows, list(zip(folders, folds, strict=True)), cache)
+    tables = {}
+    for length, found in sorted(scores.items()):
+        people = {who for _, who in found}
+        left_out = "" if len(people) >= MIN_SUBJECTS else ", left out"
+        typer.echo(f"{length:g} s: {len(found)} windows of {len(people)} people{left_out}")
+        if len(people) >= MIN_SUBJECTS:
+            tables[length] = ([score for score, _ in found], [who for _, who in found])
+    built = Calibration.build(tables)
+    out.write_text(json.dumps(built.to_json()) + "\n")
+    _verify(built)
+    return 0
+
+
+def _scores(
+    rows: Sequence[Row], packs: Sequence[tuple[Path, str]], cache: Path
+) -> dict[float, list[tuple[float, str]]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from monitor.lab.training.synchrony_background import background
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("scoring clips", total=sum(row.fold in {fold for _, fold in packs} for row in rows))
+        return background(rows, packs, cache, _advancer(progress, task))
+
+
+def _verify(calibration: Calibration) -> None:
+    """Print how well the promise is kept: every person's windows, judged by the calibration of the others."""
+    from monitor.decision.decide import DecisionConfig
+    from monitor.decision.simulate import mean_e_by_subject, simulate
+
+    config = DecisionConfig()
+    rates = simulate(config, calibration, hours=20.0)
+    low, high = rates.interval
+    longest = max(length for length in calibration.lengths if length <= config.window_seconds)
+    typer.echo(
+        f"false alerts an hour at {config.false_alerts_per_hour:g} allowed: {rates.false_alerts_per_hour:.3f} "
+        f"[{low:.3f}-{high:.3f}] over {rates.people} people of {rates.hours / rates.people:.0f} h each, "
+        f"{rates.people_alerted:.0%} of them with any; mean e-value "
+        f"{mean_e_by_subject(config, calibration, longest).mean():.2f} (1 at most, if it holds)"
+    )
+
+
+def _advancer(progress: Progress, task: TaskID) -> Callable[[int], None]:
+    return lambda _: progress.advance(task)

@@ -1,0 +1,211 @@
+"""Folders of recorded clips as training and evaluation read them: a manifest, an optional split, and cached features.
+
+Features are kept by content, so a clip is analysed once however often it is used; an interrupted run goes on where it
+stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+from engines.base import Engine
+from engines.load import load_engine
+from monitor.face.coefficients import beside
+from monitor.lab.corpus.speech_features import Change, ClipFeatures, extract
+from monitor.session.input_spec import DEFAULT, Wants
+from monitor.session.models import DETECTOR, LANDMARKS
+from monitor.tap.media.digest import digest
+from monitor.tap.media.source import SourceError
+
+RESEARCH = "research"
+RESEARCH_SPLIT = Path(__file__).parents[3] / "engines" / "training" / "splits" / "research.csv"
+# Raised whenever the features of a clip would change.
+FEATURES = 1
+T = TypeVar("T")
+SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".m4v"}
+
+
+class CorpusError(Exception):
+    """A manifest or a split cannot be used; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One clip of a manifest.
+
+    `group` and `fold` come from a split and are empty without one; `source` says where the clip is from, if the
+    manifest does. `sound` is a file of its own where the clip has no sound track; `reference` are clips of the person
+    that the subject claims to be, `reference_sounds` the sound of each where they have none, in their order;
+    `coefficients` is a file in which another tracker tells the expressions.
+    """
+
+    path: Path
+    name: str
+    label: str
+    method: str
+    subject: str
+    group: str = ""
+    fold: str = ""
+    source: str = ""
+    sound: Path | None = None
+    reference: tuple[Path, ...] = ()
+    coefficients: Path | None = None
+    reference_sounds: tuple[Path | None, ...] = ()
+
+
+def read_manifest(path: Path, needed: tuple[str, ...] = ("path", "label", "method", "subject")) -> list[Row]:
+    """Read a manifest with the columns path, label (real or fake), method, subject, and perhaps more.
+
+    Those are source, sound (a file of its own where the clip has no sound), reference (clips of the person that the
+    subject claims to be, with `;` between them) and coefficients (a file that `monitor.face.coefficients` reads). Paths
+    are relative to its folder. Raises `CorpusError`.
+    """
+    rows = []
+    for number, raw in enumerate(read_csv(path, needed), 2):
+        if raw["label"] not in ("real", "fake"):
+            raise CorpusError(f"{path.name} line {number}: label is {raw['label']!r}, not real or fake")
+        source = (raw.get("source") or "").split(":")[0]
+        sound, told = (path.parent / raw[name] if raw.get(name) else None for name in ("sound", "coefficients"))
+        reference = tuple(
+            path.parent / name.strip() for name in (raw.get("reference") or "").split(";") if name.strip()
+        )
+        clip = Row(
+            path.parent / raw["path"], raw["path"], raw["label"], raw.get("method") or raw["label"], raw["subject"]
+        )
+        rows.append(replace(clip, source=source, sound=sound, reference=reference, coefficients=told))
+    if not rows:
+        raise CorpusError(f"{path.name} lists no clips: add a line for each")
+    return rows
+
+
+def read_folder(folder: Path) -> list[Row]:
+    """Every video under a folder, taken for genuine; the folder that holds a clip names its subject.
+
+    A file of coefficients beside a clip has its name, and one of the endings of `monitor.face.coefficients`.
+    """
+    clips = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not clips:
+        raise CorpusError(f"{folder} holds no video: name a folder of clips, or a manifest.csv")
+    return [Row(p, str(p.relative_to(folder)), "real", "real", p.parent.name, coefficients=beside(p)) for p in clips]
+
+
+def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
+    """Take subject, group and fold of each clip from a split; clips that it does not name, or skips, are left out.
+
+    The name `research` stands for the split that is shipped.
+    """
+    split = RESEARCH_SPLIT if str(split) == RESEARCH else split
+    known = {raw["path"]: raw for raw in read_csv(split, ("path", "subject", "group", "fold"))}
+    chosen = []
+    for row in rows:
+        raw = known.get(row.name)
+        if raw is not None and raw["fold"] != "skip":
+            chosen.append(replace(row, subject=raw["subject"], group=raw["group"], fold=raw["fold"]))
+    if not chosen:
+        raise CorpusError(f"{split.name} names none of the clips: its paths must be those of the manifest")
+    return chosen
+
+
+def load_features(
+    rows: Sequence[Row],
+    folder: Path,
+    workers: int,
+    done: Callable[[int], None],
+    change: Change | None = None,
+    wants: Wants = DEFAULT,
+) -> Iterator[tuple[Row, ClipFeatures | str]]:
+    """Features of each clip, or the line that says why there are none; in the order of `rows`, analysed in parallel.
+
+    With a `change` they are those of the changed clips, kept beside the others.
+    """
+    task = partial(_row_features, folder=folder, change=change, wants=wants)
+    return analysed(rows, task, ClipFeatures.load, workers, done)
+
+
+def analysed(
+    rows: Sequence[Row],
+    task: Callable[[Row], Path | str],
+    load: Callable[[Path], T],
+    workers: int,
+    done: Callable[[int], None],
+) -> Iterator[tuple[Row, T | str]]:
+    """Run `task` on each row in processes of its own, and load the file that it names; in the order of `rows`.
+
+    A line in place of a file says why there is none. `task` must be picklable; `done` is told how many are finished.
+    """
+    # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        results = pool.map(task, rows, chunksize=4)
+        for count, (row, result) in enumerate(zip(rows, results, strict=True), 1):
+            done(count)
+            yield row, load(result) if isinstance(result, Path) else result
+
+
+@cache
+def _engines() -> tuple[Engine, Engine]:
+    """Load the engines of this worker process, when its first uncached clip comes."""
+    return load_engine(DETECTOR), load_engine(LANDMARKS)
+
+
+def _row_features(row: Row, folder: Path, change: Change | None, wants: Wants) -> Path | str:
+    return _features(row.path, folder, change, row.sound, wants)
+
+
+def _features(
+    clip: Path, folder: Path, change: Change | None = None, sound: Path | None = None, wants: Wants = DEFAULT
+) -> Path | str:
+    try:
+        content = digest(clip, sound)
+    except OSError as error:
+        return f"{clip.name}: {error.strerror}"
+    try:
+        return kept_features(clip, sound, content, folder, change, wants)
+    except SourceError as error:
+        return str(error)
+
+
+def kept_features(
+    clip: Path,
+    sound: Path | None,
+    digest: str,
+    folder: Path,
+    change: Change | None = None,
+    wants: Wants = DEFAULT,
+) -> Path:
+    """File with the features of a clip, as the encoders want them, made if it is not there; raises `SourceError`."""
+    kind = "".join(f".{part}" for part in (wants.name, change.name if change else "") if part)
+    target = folder / f"{digest}{kind}.v{FEATURES}.npz"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        extract(clip, *_engines(), change, wants, sound=sound).save(target)
+    return target
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the lines of a CSV file that has these columns; raises `CorpusError`."""
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [c for c in columns if c not in (reader.fieldnames or ())]
+            if missing:
+                raise CorpusError(f"{path.name} lacks the columns {', '.join(missing)}: its first line must name them")
+            for raw in reader:
+                short = [c for c in columns if raw[c] is None]
+                if short:
+                    raise CorpusError(f"{path.name} line {reader.line_num} is too short: it has no {', '.join(short)}")
+                yield raw
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} cannot be read as CSV ({error}): check the path") from None
+
+
+def workers_here() -> int:
+    """One process a core."""
+    return max(len(os.sched_getaffinity(0)), 1)

@@ -1,0 +1,253 @@
+"""What a call does to a clip: low bitrates, small and dropped pictures, Opus, lost packets, rooms and microphones.
+
+The codecs are the real ones. Pictures pass through H.264 or VP8 at 100 to 500 kbit/s, at lower resolutions and down to
+10 frames a second, blurred or noisy before; sound passes a room, a gain, noise, and Opus at 16 to 32 kbit/s whose lost
+packets are concealed by fading repetition. Times stay those of the clip, so lips and voice stay together.
+"""
+
+from __future__ import annotations
+
+import heapq
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import cast
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+
+from monitor.tap.media.formats import RATE, AudioCutter, picture
+from monitor.tap.replay import moment
+from monitor.types import AudioBlock, ByteArray, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
+
+_TICK = Fraction(1, 90_000)
+_OPUS_RATE = 48_000
+_OPUS_FRAME = 960
+_LOST_FADE = 0.5
+_SIXTEEN_BIT = np.float32(1 / 32768)
+_BURST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One way of being on a call; what `BadCall` draws by chance."""
+
+    codec: str
+    bitrate: int
+    scale: float
+    fps: float
+    blur: bool
+    grain: float
+    opus: int
+    loss: float
+    gain: float
+    noise: float
+    reverb: float
+
+    @classmethod
+    def draw(cls, random: np.random.Generator) -> Line:
+        """Draw a line; every field alone is common on calls."""
+        return cls(
+            codec=str(random.choice(["libx264", "libvpx"])),
+            bitrate=int(random.integers(100, 501)) * 1000,
+            scale=float(random.choice([1.0, 1.0, 0.75, 0.5])),
+            fps=float(random.choice([30.0, 30.0, 30.0, 20.0, 15.0, 12.0, 10.0])),
+            blur=bool(random.random() < 0.2),
+            grain=float(random.choice([0.0, 0.0, 2.0, 5.0])),
+            opus=int(random.integers(16, 33)) * 1000,
+            loss=float(random.choice([0.0, 0.0, 0.02, 0.05])),
+            gain=float(np.exp(random.uniform(-1.5, 0.7))),
+            noise=float(random.choice([0.0, 0.0, 30.0, 20.0, 12.0])),
+            reverb=float(random.choice([0.0, 0.0, 0.15, 0.3, 0.5])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BadCall:
+    """A `speech_features.Change`: the clip as somebody far away received it; one `seed` is one drawing for each clip.
+
+    What is drawn depends on the seed and on the clip's first picture, so a clip is always changed alike.
+    """
+
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Part of the features' key."""
+        return f"call{self.seed}"
+
+    def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
+        """Give the items as received, by capture time."""
+        video: _Pictures | None = None
+        sound: list[AudioBlock] = []
+        faults: list[MediaItem] = []
+        random = np.random.default_rng(self.seed)
+        line = Line.draw(random)
+        for item in items:
+            if isinstance(item, AudioBlock):
+                sound.append(item)
+            elif isinstance(item, TrackFault):
+                faults.append(item)
+            else:
+                if video is None:
+                    random = np.random.default_rng([self.seed, zlib.crc32(item.y[::8, ::8].tobytes())])
+                    line = Line.draw(random)
+                    video = _Pictures(line, random)
+                video.push(item)
+        yield from faults
+        tracks: list[Iterator[MediaItem]] = [voice_on(line, sound, random)]
+        if video is not None:
+            tracks.append(video.received())
+        yield from heapq.merge(*tracks, key=moment)
+
+
+class _Pictures:
+    """Encodes pictures as they come and keeps packets only, so that a long clip takes little memory."""
+
+    def __init__(self, line: Line, random: np.random.Generator) -> None:
+        self._line, self._random = line, random
+        self._encoder: VideoCodecContext | None = None
+        self._packets: list[bytes] = []
+        self._stamps: list[Stamp] = []
+        self._due = -np.inf
+
+    def push(self, frame: VideoFrame) -> None:
+        at, period = frame.stamp.media, 1 / self._line.fps
+        if at < self._due:
+            return
+        self._due = max(self._due, at - period) + period if self._stamps else at + period
+        shrunk = self._shrink(frame)
+        encoder = self._encoder or self._open(shrunk)
+        self._stamps.append(frame.stamp)
+        self._packets += [bytes(packet) for packet in encoder.encode(shrunk)]
+
+    def _shrink(self, frame: VideoFrame) -> av.VideoFrame:
+        raw = av.VideoFrame(frame.width // 2 * 2, frame.height // 2 * 2, "yuv420p")
+        luma = frame.y.astype(np.float32)
+        if self._line.grain:
+            luma = luma + self._line.grain * self._random.standard_normal(luma.shape, np.float32)
+        sources: list[FloatArray | ByteArray] = [luma, frame.u, frame.v]
+        for plane, values in zip(raw.planes, sources, strict=True):
+            held = np.zeros((plane.height, plane.line_size), np.uint8)
+            part = np.clip(values[: plane.height, : plane.width], 0, 255).astype(np.uint8)
+            held[: part.shape[0], : part.shape[1]] = part
+            plane.update(held.tobytes())
+        scale = self._line.scale
+        width, height = (max(int(side * scale) // 2 * 2, 64) for side in (raw.width, raw.height))
+        if self._line.blur:
+            raw = raw.reformat(width=max(width // 4 * 2, 32), height=max(height // 4 * 2, 32))
+        small = raw.reformat(width=width, height=height, format="yuv420p")
+        small.pts, small.time_base = round(frame.stamp.media / _TICK), _TICK
+        return small
+
+    def _open(self, frame: av.VideoFrame) -> VideoCodecContext:
+        encoder = cast(VideoCodecContext, av.CodecContext.create(self._line.codec, "w"))
+        encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuv420p"
+        encoder.time_base, encoder.framerate = _TICK, Fraction(round(min(self._line.fps, 25.0)))
+        encoder.bit_rate, encoder.thread_count, encoder.gop_size = self._line.bitrate, 1, 250
+        calls = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+        encoder.options = calls if self._line.codec == "libvpx" else {"preset": "veryfast", "tune": "zerolatency"}
+        self._encoder = encoder
+        return encoder
+
+    def received(self) -> Iterator[VideoFrame]:
+        """Decode what was sent; with either codec's settings one packet is one picture, in order."""
+        if self._encoder is None:
+            return
+        packets = [*self._packets, *(bytes(packet) for packet in self._encoder.encode(None))]
+        decoder = av.CodecContext.create("vp8" if self._line.codec == "libvpx" else "h264", "r")
+        decoder.thread_count = 1
+        stamps = iter(self._stamps)
+        for data in [*packets, None]:
+            for frame in decoder.decode(Packet(data) if data is not None else None):
+                yield picture(frame, next(stamps))
+
+
+def voice_on(line: Line, blocks: list[AudioBlock], random: np.random.Generator) -> Iterator[AudioBlock]:
+    """Pass sound through the room, the microphone and Opus; blocks come back with their own stamps."""
+    if not blocks:
+        return
+    samples = np.concatenate([block.samples for block in blocks]).astype(np.float32)
+    samples = _noisy(_room(samples, line.reverb, random) * line.gain, line.noise, random)
+    heard = opus(np.clip(samples, -1, 1).astype(np.float32), line.opus, line.loss, random)
+    at = 0
+    for block in blocks:
+        yield replace(block, samples=heard[at : at + block.samples.size])
+        at += block.samples.size
+
+
+def _room(samples: FloatArray, seconds: float, random: np.random.Generator) -> FloatArray:
+    """Convolve with a made room: the direct sound and a tail that falls by 60 dB in `seconds`."""
+    if not seconds:
+        return samples
+    length = int(seconds * RATE)
+    tail = random.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
+    tail *= 0.5 / np.sqrt((tail**2).sum())
+    tail[0] = 1.0
+    size = len(samples) + length
+    wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(tail, size), size)
+    return np.asarray(wet[: len(samples)], np.float32)
+
+
+def _noisy(samples: FloatArray, snr: float, random: np.random.Generator) -> FloatArray:
+    """Add hiss, darker or brighter by chance, `snr` dB below the speech; 0 leaves it out."""
+    if not snr:
+        return samples
+    hiss = random.standard_normal(len(samples))
+    hiss[1:] += random.uniform(-0.5, 0.9) * hiss[:-1]
+    level = float(np.sqrt((samples**2).mean() / max((hiss**2).mean(), 1e-9))) * 10 ** (-snr / 20)
+    return np.asarray(samples + level * hiss, np.float32)
+
+
+def opus(samples: FloatArray, bitrate: int, loss: float, random: np.random.Generator) -> FloatArray:
+    """Code and decode 16 kHz mono (N,) at `bitrate` bit/s; a share `loss` of the 20 ms packets is lost and concealed.
+
+    The coder's delay is taken out, so that sample n still belongs to the same moment.
+    """
+    encoder = av.CodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = _OPUS_RATE, "mono", "s16"
+    encoder.bit_rate, encoder.time_base = bitrate, Fraction(1, _OPUS_RATE)
+    encoder.options = {"application": "voip", "frame_duration": "20"}
+    sent = [packet for frame in _frames(samples) for packet in encoder.encode(frame)] + encoder.encode(None)
+    decoder = av.CodecContext.create("libopus", "r")
+    decoder.sample_rate, decoder.layout, decoder.format = _OPUS_RATE, "mono", "s16"
+    pieces: list[FloatArray] = []
+    missing = 0
+    for packet in sent:
+        if pieces and missing < _BURST and random.random() < (0.5 if missing else loss):
+            # Fading repetition, as simple receivers conceal (ITU-T G.711 appendix I in spirit).
+            missing += 1
+            pieces.append(pieces[-1] * np.float32(_LOST_FADE))
+            continue
+        missing = 0
+        data = Packet(bytes(packet))
+        pieces += [frame.to_ndarray().reshape(-1).astype(np.float32) * _SIXTEEN_BIT for frame in decoder.decode(data)]
+    return _to_speech_rate(np.concatenate(pieces)[_delay(encoder) :], len(samples))
+
+
+def _delay(encoder: AudioCodecContext) -> int:
+    """Read the samples of look-ahead from the header that the coder writes (RFC 7845, section 5.1)."""
+    header = encoder.extradata or b""
+    return int.from_bytes(header[10:12], "little") if len(header) >= 12 else 312
+
+
+def _frames(samples: FloatArray) -> Iterator[av.AudioFrame]:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=_OPUS_RATE, frame_size=_OPUS_FRAME)
+    whole = np.concatenate([samples, np.zeros(RATE // 10, np.float32)])
+    frame = av.AudioFrame.from_ndarray((whole * 32767).astype(np.int16)[None], "s16", "mono")
+    frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
+    yield from resampler.resample(frame)
+    yield from resampler.resample(None)
+
+
+def _to_speech_rate(samples: FloatArray, length: int) -> FloatArray:
+    frame = av.AudioFrame.from_ndarray(samples[None], "flt", "mono")
+    frame.sample_rate, frame.pts, frame.time_base = _OPUS_RATE, 0, Fraction(1, _OPUS_RATE)
+    cutter = AudioCutter()
+    parts = [part for _, part in cutter.push(frame)] + [part for _, part in cutter.flush()]
+    out = np.concatenate(parts)[:length]
+    return np.pad(out, (0, length - len(out)))

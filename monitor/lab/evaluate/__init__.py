@@ -1,0 +1,1 @@
+"""Detectors scored on labelled clips and replayed calls, with tables and plots."""

@@ -1,0 +1,190 @@
+"""What an operator would live through: calls replayed in virtual time through the very session that judges live ones.
+
+Every call goes through decoding, faces, encoders, windows, decisions and findings as it does live, only faster; a call
+that is done is kept and never replayed again. Genuine calls give false alerts per hour, forged ones the time to the
+alert, counted from their first picture or sound, which is forged. Calls are made of clips: see
+`monitor.lab.corpus.stitched_calls` for what that means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from engines.base import MODELS, EngineError, load_pack
+from monitor.alerts.finding import FindingTracker
+from monitor.decision.decide import most_useful
+from monitor.decision.report import HopReport
+from monitor.lab.corpus.manifest import FEATURES, Row
+from monitor.lab.corpus.stitched_calls import VirtualCall, moment
+from monitor.lab.evaluate.clip_detector import SCORING
+from monitor.lab.evaluate.resume_log import Kept
+from monitor.lab.evaluate.worker_pool import Tick, worker_pool
+from monitor.session.models import (
+    CALIBRATION,
+    DETECTOR,
+    LANDMARKS,
+    LIPS,
+    Models,
+    load_calibration,
+    load_models,
+    speech_key,
+)
+from monitor.session.session import Session, SessionConfig
+from monitor.tap.media.digest import digest
+from monitor.tap.media.source import SourceError
+from monitor.tap.replay import probe_clip
+from monitor.types import ParticipantKey
+
+# Raised whenever the same call would go differently.
+REPLAY = 1
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """How one call went; times are seconds of the call.
+
+    `opened` are the moments at which findings opened; `judged` and `abstained` count hops with and without a score, and
+    `reasons` says why there was none. `distinct` is how much of the media was seen for the first time.
+    """
+
+    name: str
+    label: str
+    method: str
+    subject: str
+    seconds: float
+    distinct: float
+    judged: int
+    abstained: int
+    opened: tuple[float, ...] = ()
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def first_alert(self) -> float | None:
+        """Seconds to the first finding, None without one."""
+        return self.opened[0] if self.opened else None
+
+
+def replay(call: VirtualCall, models: Models, config: SessionConfig) -> CallOutcome:
+    """Judge one call in virtual time; a call of which nothing can be read has no seconds."""
+    key = ParticipantKey("live", "1")
+    session, tracker = Session(key, models, config), FindingTracker(key)
+    opened: list[float] = []
+    hops: list[HopReport] = []
+    now = 0.0
+    for item in call.items():
+        now = max(now, moment(item))
+        report = session.tick(now)
+        if report is not None:
+            hops.append(report)
+            finding = tracker.advance(report.decision, _EPOCH + timedelta(seconds=now))
+            if finding is not None and finding.action == "opened":
+                opened.append(now)
+        session.push(item)
+    missing = [_missing(hop) for hop in hops if not any(s.p_value is not None for s in hop.decision.scores)]
+    return CallOutcome(
+        call.name,
+        call.label,
+        call.method,
+        call.subject,
+        round(now, 2),
+        round(min(now, _distinct(call)), 2),
+        len(hops) - len(missing),
+        len(missing),
+        tuple(round(at, 2) for at in opened),
+        dict(sorted(Counter(missing).items())),
+    )
+
+
+def run_calls(
+    parts: Sequence[tuple[Path, Sequence[VirtualCall]]], kept: Path, workers: int, tick: Tick
+) -> list[CallOutcome]:
+    """Replay calls, each part by its own packs, in parallel; what `kept` holds is not replayed again.
+
+    Raises `EngineError` when packs cannot be loaded.
+    """
+    found: list[CallOutcome | None] = []
+    with Kept(kept) as file, worker_pool(workers) as pool:
+        waiting = {}
+        for packs, calls in parts:
+            about = settings_of(packs)
+            for call in calls:
+                key = _key(call, about)
+                known = file.entries.get(key)
+                found.append(_outcome(known) if known else None)
+                if known:
+                    tick(None)
+                else:
+                    waiting[pool.submit(_replay, call, packs)] = len(found) - 1, key
+        for future in as_completed(waiting):
+            at, key = waiting[future]
+            outcome = future.result()
+            file.add(key, asdict(outcome))
+            found[at] = outcome
+            tick(None)
+    return [outcome for outcome in found if outcome is not None]
+
+
+def settings_of(packs: Path) -> str:
+    """Say what a replay depends on besides its clips; raises `EngineError` where nothing could be judged."""
+    table = load_calibration(packs).to_json()
+    if not table["tables"]:
+        raise EngineError(
+            f"{packs / LIPS} has no {CALIBRATION}, so nothing can be judged live: "
+            "make it with `sidewitness train calibration`"
+        )
+    own = {name: packs if (packs / name).exists() else MODELS for name in (DETECTOR, LANDMARKS)}
+    faces = [load_pack(folder / name).manifest.sha256 for name, folder in own.items()]
+    settings = asdict(SessionConfig().decision)
+    return json.dumps([REPLAY, FEATURES, SCORING, faces, speech_key(packs), table, settings])
+
+
+def _missing(hop: HopReport) -> str:
+    return most_useful(score.reason for score in hop.decision.scores).value
+
+
+def _distinct(call: VirtualCall) -> float:
+    """Seconds after which a call repeats itself."""
+    seconds = 0.0
+    for row in call.clips:
+        try:
+            seconds += probe_clip(row.sound or row.path).seconds
+        except SourceError:
+            continue
+    return seconds
+
+
+def _replay(call: VirtualCall, packs: Path) -> CallOutcome:
+    return replay(call, _models(packs), SessionConfig())
+
+
+@cache
+def _models(packs: Path) -> Models:
+    """Load the engines once in each worker."""
+    return load_models(folder=packs)
+
+
+def _key(call: VirtualCall, about: str) -> str:
+    media = [[_content(row) for row in clips] for clips in (call.clips, call.voice)]
+    whole = json.dumps([about, call.name, call.seconds, call.seed, media])
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+
+def _content(row: Row) -> str:
+    try:
+        return digest(row.path, row.sound)
+    except OSError:
+        return ""
+
+
+def _outcome(entry: dict[str, Any]) -> CallOutcome:
+    return CallOutcome(**{**entry, "opened": tuple(entry["opened"])})

@@ -1,0 +1,116 @@
+"""How calls went, in numbers that an operator asks for: false alerts per hour, time to alert, and time without a word.
+
+The interval of the false alerts is exact for independent events (Garwood 1936). The false alerts of one person are not
+independent, and calls strung from few clips repeat their evidence: read it beside the number of people who were
+alerted. Times to alert count calls that ended without one as never, so a percentile may not exist.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from monitor.decision.edetector import SECONDS_PER_HOUR
+from monitor.lab.evaluate.call_replay import CallOutcome
+from monitor.session.session import SessionConfig
+
+
+def summarise_calls(outcomes: Sequence[CallOutcome], config: SessionConfig | None = None) -> dict[str, Any]:
+    """Sum up false alerts per hour, times to alert and abstention, by label and by method; JSON values."""
+    config = config or SessionConfig()
+    genuine = [o for o in outcomes if o.label == "real" and o.seconds]
+    forged = [o for o in outcomes if o.label == "fake" and o.seconds]
+    methods = sorted({o.method for o in forged})
+    return {
+        "settings": {
+            "minutes": round(max((o.seconds for o in outcomes), default=0.0) / 60, 2),
+            "false_alerts_per_hour": config.decision.false_alerts_per_hour,
+            "window_seconds": config.window_seconds,
+            "hop_seconds": config.hop_seconds,
+        },
+        "unreadable": sum(o.seconds == 0 for o in outcomes),
+        "genuine": {**_common(genuine), **_false_alerts(genuine)},
+        "forged": {**_common(forged), **_delays(forged)},
+        "methods": {m: _described([o for o in forged if o.method == m]) for m in methods},
+    }
+
+
+def poisson_interval(count: int, exposure: float, level: float = 0.95) -> tuple[float, float]:
+    """Exact (Garwood) interval of a rate from `count` events in `exposure`; infinite where there was no exposure."""
+    if exposure <= 0:
+        return 0.0, math.inf
+    tail = (1 - level) / 2
+    low = 0.0 if count == 0 else _solve(lambda mean: 1 - _at_most(count - 1, mean) - tail, count)
+    return low / exposure, _solve(lambda mean: tail - _at_most(count, mean), count) / exposure
+
+
+def percentile(times: Sequence[float | None], share: float) -> float | None:
+    """Give the time by which a share of the calls had alerted, None where fewer ever did."""
+    ordered = sorted(math.inf if at is None else at for at in times)
+    at = ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else math.inf
+    return at if math.isfinite(at) else None
+
+
+def _described(calls: Sequence[CallOutcome]) -> dict[str, Any]:
+    return {**_common(calls), **_delays(calls)}
+
+
+def _common(calls: Sequence[CallOutcome]) -> dict[str, Any]:
+    hops, silent = sum(o.judged + o.abstained for o in calls), sum(o.abstained for o in calls)
+    reasons: Counter[str] = Counter()
+    for outcome in calls:
+        reasons.update(outcome.reasons)
+    return {
+        "calls": len(calls),
+        "subjects": len({o.subject for o in calls}),
+        "hours": round(sum(o.seconds for o in calls) / SECONDS_PER_HOUR, 4),
+        "distinct_hours": round(sum(o.distinct for o in calls) / SECONDS_PER_HOUR, 4),
+        "abstained_share": round(silent / hops, 4) if hops else None,
+        "reasons": {reason: round(count / hops, 4) for reason, count in reasons.most_common()},
+    }
+
+
+def _false_alerts(calls: Sequence[CallOutcome]) -> dict[str, Any]:
+    count = sum(len(o.opened) for o in calls)
+    hours = sum(o.seconds for o in calls) / SECONDS_PER_HOUR
+    low, high = poisson_interval(count, hours)
+    alerted = {o.subject for o in calls if o.opened}
+    return {
+        "false_alerts": count,
+        "false_alerts_per_hour": round(count / hours, 4) if hours else None,
+        "low": round(low, 4),
+        "high": round(high, 4) if math.isfinite(high) else None,
+        "subjects_alerted": len(alerted),
+        "times": [o.first_alert for o in calls if o.opened],
+    }
+
+
+def _delays(calls: Sequence[CallOutcome]) -> dict[str, Any]:
+    times = [o.first_alert for o in calls]
+    seen = [at for at in times if at is not None]
+    return {
+        "alerted": len(seen),
+        "alerted_share": round(len(seen) / len(times), 4) if times else None,
+        "time_to_alert_p50": percentile(times, 0.5),
+        "time_to_alert_p95": percentile(times, 0.95),
+        "time_to_alert_p50_of_alerted": percentile(seen, 0.5),
+        "time_to_alert_p95_of_alerted": percentile(seen, 0.95),
+        "times": sorted(seen),
+    }
+
+
+def _at_most(count: int, mean: float) -> float:
+    """P(X <= count) of a Poisson variable."""
+    logs = [k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1)]
+    return min(sum(math.exp(value) for value in logs), 1.0)
+
+
+def _solve(rising: Callable[[float], float], count: int) -> float:
+    """Find by halving the mean at which a rising function of it is 0."""
+    low, high = 0.0, 2.0 * count + 20.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+    return (low + high) / 2

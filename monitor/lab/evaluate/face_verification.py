@@ -1,0 +1,186 @@
+"""Same person or not, on photos: the identity encoder measured as the product uses it, from the picture on.
+
+Photos pass the tracker, the quality gate and the alignment of a live call. One that gives no shot is reported and takes
+part in no pair. Besides, the second photo of every pair is sent through each rung of the ladder of call conditions,
+against first photos as recorded and through the same rung.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.base import MODELS, Engine
+from engines.load import load_engine
+from monitor.face.aligned import chips
+from monitor.face.shot import FaceShot
+from monitor.face.track import FaceTracker, FaceView
+from monitor.identity.enrolment.condition_ladder import RUNGS, Moment, make_rungs, moment_of
+from monitor.lab.corpus.manifest import CorpusError
+from monitor.lab.corpus.portraits import photo
+from monitor.lab.metrics.det_curve import draw_det
+from monitor.lab.metrics.verification import Pairs, distances, draw_pairs, eer_interval, every_pair, rounded, verify
+from monitor.lab.progress import clip_progress
+from monitor.session.models import DETECTOR, IDENTITY, LANDMARKS, home
+from monitor.tap.media.source import SourceError
+from monitor.types import FloatArray, VideoFrame
+
+SAME, DIFFERENT = 400, 600
+SEED = 0
+# The first look at a still has only the detector's box to go by; a face is cut out twice a second.
+LOOKS, APART = 3, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A line of the manifest."""
+
+    path: Path
+    name: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """Photos that gave a shot, and their vectors (N, I) on every rung; `refused` says why of the others."""
+
+    photos: list[Photo]
+    rungs: Mapping[str, FloatArray]
+    refused: Mapping[str, str]
+
+    @property
+    def subjects(self) -> list[str]:
+        """Who is on each photo."""
+        return [each.subject for each in self.photos]
+
+
+def read_photos(manifest: Path, source: str = "") -> list[Photo]:
+    """Read photos of people with two or more, of lines whose source begins with `source`; raises `CorpusError`.
+
+    The manifest is a CSV with the columns path (relative to it) and subject, and source where one is asked for.
+    """
+    try:
+        with manifest.open(newline="") as file:
+            reader = csv.DictReader(file)
+            wanted = {"path", "subject"} | ({"source"} if source else set())
+            missing = sorted(wanted - set(reader.fieldnames or ()))
+            if missing:
+                raise CorpusError(f"{manifest.name} lacks the columns {', '.join(missing)}: its first line names them")
+            rows = [row for row in reader if (row.get("source") or "").startswith(source)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{manifest} cannot be read as CSV ({error}): check the path") from None
+    photos = [Photo(manifest.parent / r["path"], r["path"], r["subject"]) for r in rows if r["path"] and r["subject"]]
+    counts: dict[str, int] = {}
+    for each in photos:
+        counts[each.subject] = counts.get(each.subject, 0) + 1
+    kept = [each for each in photos if counts[each.subject] > 1]
+    if len({each.subject for each in kept}) < 2:
+        raise CorpusError(f"{manifest.name} has no two people with two photos each: pairs cannot be drawn from it")
+    return kept
+
+
+def measure(manifest: Path, out: Path, source: str = "", folder: Path = MODELS) -> dict[str, Any]:
+    """Write pairs.csv, summary.json and pairs-det.png into `out` and return the summary.
+
+    Raises `CorpusError` for a manifest that cannot be used and `EngineError` without the identity encoder.
+    """
+    photos = read_photos(manifest, source)
+    tracking = (load_engine(DETECTOR), load_engine(LANDMARKS))
+    encoder = load_engine(IDENTITY, models=home(IDENTITY, folder))
+    with clip_progress("photos", len(photos)) as tick:
+        encoded = encode(photos, tracking, encoder, tick)
+    subjects = encoded.subjects
+    pairs = draw_pairs(subjects, SAME, DIFFERENT, SEED)
+    own = encoded.rungs[RUNGS[0].name]
+    found = distances(own, own, pairs)
+    every = every_pair(subjects)
+    told = verify(found, pairs)
+    if "eer" in told:
+        told["eer_low"], told["eer_high"] = eer_interval(found, pairs, subjects)
+    exhaustive = distances(own, own, every)
+    summary = {
+        "encoder": {"sha256": encoder.manifest.sha256, "licence": encoder.manifest.licence},
+        "photos": len(photos),
+        "people": len({each.subject for each in photos}),
+        "refused": dict(encoded.refused),
+        "seed": SEED,
+        "pairs": rounded(told),
+        "every_pair": rounded(verify(exhaustive, every)),
+        "rungs": {name: rounded(row) for name, row in _by_rung(encoded, every)},
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    _write_pairs(out / "pairs.csv", encoded.photos, pairs, found)
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    if "eer" in told:
+        sets = {f"{len(pairs)} drawn pairs": (found, pairs.same), "every pair": (exhaustive, every.same)}
+        draw_det(sets, out / "pairs-det.png")
+    return summary
+
+
+def encode(
+    photos: Sequence[Photo], tracking: tuple[Engine, Engine], encoder: Engine, tick: Callable[[str | None], None]
+) -> Encoded:
+    """Bring every photo to vectors, one for each rung of the ladder."""
+    kept: list[Photo] = []
+    rows: dict[str, list[FloatArray]] = {step.name: [] for step in RUNGS}
+    refused: dict[str, str] = {}
+    for each in photos:
+        moment = look(each.path, tracking)
+        if isinstance(moment, str):
+            refused[each.name] = moment
+            tick(f"{each.name}: {moment}")
+            continue
+        kept.append(each)
+        for name, shots in make_rungs([moment]):
+            rows[name].append(_vectors(encoder, shots))
+        tick(None)
+    none = np.zeros((0, encoder.manifest.outputs[0].shape[-1]), np.float32)
+    return Encoded(kept, {name: np.concatenate([none, *parts]) for name, parts in rows.items()}, refused)
+
+
+def look(path: Path, tracking: tuple[Engine, Engine]) -> Moment | str:
+    """Find the face nearest to the middle of a photo; a string says why there is none fit to be judged."""
+    try:
+        still = photo(path)
+    except SourceError as error:
+        return str(error)
+    tracker = FaceTracker(*tracking)
+    views: list[FaceView] = []
+    for number in range(LOOKS):
+        frame = replace(still, stamp=replace(still.stamp, media=number * APART))
+        views = tracker(frame)
+    if not views:
+        return "no face found"
+    view = min(views, key=lambda each: _off_centre(each, still))
+    return moment_of(still, view) or f"face not good enough ({view.quality.problem})"
+
+
+def _off_centre(view: FaceView, frame: VideoFrame) -> float:
+    x, y = (float(n) for n in view.landmarks[:, :2].mean(0))
+    return float(np.hypot(x - frame.width / 2, y - frame.height / 2))
+
+
+def _vectors(encoder: Engine, shots: Sequence[FaceShot]) -> FloatArray:
+    return encoder.run({"face": chips(shots)})["embedding"]
+
+
+def _by_rung(encoded: Encoded, pairs: Pairs) -> Iterator[tuple[str, dict[str, Any]]]:
+    own = encoded.rungs[RUNGS[0].name]
+    for step in RUNGS[1:]:
+        seen = encoded.rungs[step.name]
+        sides = {"against_as_recorded": own, "against_the_same_rung": seen}
+        yield step.name, {name: verify(distances(first, seen, pairs), pairs) for name, first in sides.items()}
+
+
+def _write_pairs(path: Path, photos: Sequence[Photo], pairs: Pairs, found: np.ndarray[Any, Any]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("first", "second", "same", "distance"))
+        for a, b, same, distance in zip(pairs.first, pairs.second, pairs.same, found, strict=True):
+            writer.writerow((photos[a].name, photos[b].name, "yes" if same else "no", f"{distance:.4f}"))

@@ -1,0 +1,142 @@
+"""How people move as evaluation sees it: a clip against the person of its `reference` column, enrolled on the spot."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from engines.base import MODELS, EngineError, load_pack
+from engines.load import load_engine
+from monitor.detectors.persona.detector import FILE, PersonaDetector, PersonaReference, usual_distance
+from monitor.detectors.persona.windows import MotionWindow
+from monitor.face.coefficients import beside
+from monitor.identity.enrolment.movement import learn
+from monitor.identity.enrolment.personalise import PersonaliseConfig
+from monitor.lab.corpus.manifest import Row
+from monitor.lab.corpus.motion_features import MOTION as MOTION_VERSION
+from monitor.lab.corpus.motion_features import ClipMotion, kept_motion, motion_of
+from monitor.lab.corpus.speech_features import Change, ClipFeatures
+from monitor.lab.evaluate.clip_detector import SCORING, Job
+from monitor.lab.evaluate.outcomes import Outcome
+from monitor.lab.studies.persona.recordings import ENROL_HOP, Footage, Part
+from monitor.session.input_spec import DEFAULT, Wants
+from monitor.session.models import DETECTOR, LANDMARKS, MOTION, PERSONA, VOICE, home, load_people, load_persona
+from monitor.tap.media.digest import digest
+from monitor.types import Reason
+from monitor.window.grid import RATE
+
+# Steps between the windows of a clip that is judged, as in a call.
+HOP = 12
+# References kept in memory: evaluation goes through people in turn.
+KEPT = 16
+CACHE = Path(".cache")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaClips:
+    """Clips against the person of their `reference` column; abstains where that is empty, or too little is said.
+
+    What is found of clips, and who was enrolled, is kept in `cache`: every process would do it anew.
+    """
+
+    packs: Path = MODELS
+    cache: Path = CACHE
+    name: str = "persona"
+
+    @property
+    def key(self) -> str:
+        """A digest of the packs, the population and the settings."""
+        known = [home(pack, self.packs) / pack for pack in (PERSONA, MOTION, VOICE, DETECTOR, LANDMARKS)]
+        hashes = [load_pack(folder).manifest.sha256 for folder in known if (folder / "manifest.json").exists()]
+        people = known[0] / FILE
+        hashes.append(hashlib.sha256(people.read_bytes()).hexdigest() if people.exists() else "")
+        about = [self.name, SCORING, MOTION_VERSION, hashes, HOP, asdict(PersonaliseConfig())]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+
+    @property
+    def wants(self) -> Wants:
+        """Nothing special: features of lips and voice are not looked at."""
+        return DEFAULT
+
+    def load(self) -> PersonaScorer:
+        """Load the engines; raises `EngineError`."""
+        return PersonaScorer(self.packs, self.cache)
+
+
+class PersonaScorer:
+    """See `PersonaClips`."""
+
+    def __init__(self, packs: Path, cache: Path) -> None:
+        self._voice = load_engine(VOICE, models=home(VOICE, packs))
+        self._detector, self._landmarks = (
+            load_engine(name, models=home(name, packs)) for name in (DETECTOR, LANDMARKS)
+        )
+        engines, people = load_persona(packs, voice=self._voice), load_people(packs)
+        if engines is None or people is None or people.key != engines.key:
+            raise EngineError(f"{packs} has no {PERSONA} with a {FILE} of its own: run `sidewitness train people`")
+        self._engines, self._people, self._packs, self._cache = engines, people, packs, cache
+        self._enrolled = lru_cache(KEPT)(self._enrol)
+
+    def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
+        """Score one clip; see `Scorer`."""
+        row = job.row
+        if not row.reference:
+            return Outcome(None, Reason.NOT_ENROLLED.value)
+        sounds = row.reference_sounds or (None,) * len(row.reference)
+        reference = self._enrolled(tuple(zip(row.reference, sounds, strict=True)))
+        if reference is None:
+            return Outcome(None, Reason.NOT_ENROLLED.value)
+        part = self._watch(row, job.change)
+        if part.footage.motion.name != self._engines.basis.name:
+            return Outcome(None, Reason.NOT_CALIBRATED.value)
+        windows = self._windows(part, HOP)
+        if not windows:
+            return Outcome(None, Reason.TOO_LITTLE_SPEECH.value)
+        measured, end = self._engines.measure(windows, reference), part.last / RATE
+        judge = PersonaDetector(self._people, judged_seconds=end + 1)
+        score = judge.score(measured, end, part.speech, reference, self._engines.key, once=True)
+        reason = score.reason.value if score.value is None and score.reason else None
+        return Outcome(score.value, reason, score.p_value)
+
+    def _watch(self, row: Row, change: Change | None = None) -> Part:
+        """Analyse a clip, or find it analysed; what was changed is looked at once and not kept."""
+        if change is None:
+            moved = ClipMotion.load(kept_motion(row, self._cache / "motion", None, self._packs))
+        else:
+            moved = motion_of(row.path, self._detector, self._landmarks, self._voice, change, row.sound)
+        return Part.whole(Footage(row, moved, ""))
+
+    def _windows(self, part: Part, hop: int) -> list[MotionWindow]:
+        return part.windows(self._engines.basis, hop)
+
+    def _enrol(self, clips: Sequence[tuple[Path, Path | None]]) -> PersonaReference | None:
+        """Learn the person of clips, without the questions that an enrolment asks; None where they speak too little."""
+        about = [self._engines.key, ENROL_HOP, asdict(PersonaliseConfig()), [digest(*clip) for clip in clips]]
+        kept = self._cache / "persons" / f"{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]}.npz"
+        if kept.exists():
+            with np.load(kept, allow_pickle=False) as held:
+                known = dict(held)
+            return self._placed(PersonaReference.of(known)) if known else None
+        rows = [
+            Row(path, path.name, "real", "real", "", sound=sound, coefficients=beside(path)) for path, sound in clips
+        ]
+        watched = [part for part in map(self._watch, rows) if part.footage.motion.name == self._engines.basis.name]
+        parts = [self._windows(part, ENROL_HOP) for part in watched]
+        found = learn(parts, self._engines, self._people)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        whole = kept.with_suffix(f".{os.getpid()}.part.npz")
+        np.savez(whole, allow_pickle=False, **(found.arrays() if found else {}))
+        whole.replace(kept)
+        return found
+
+    def _placed(self, found: PersonaReference) -> PersonaReference:
+        """Tell where a kept person's distances lie by the people of today."""
+        location, scale = usual_distance(found.own, found.clip, self._people)
+        return replace(found, location=location, scale=scale)

@@ -1,0 +1,137 @@
+"""Detectors as evaluation sees them: a clip in, one score for the whole clip out, or the reason why there is none.
+
+The seam is `monitor.lab.evaluate.clip_detector`: settings that can be sent to a worker process, which loads the
+engines there once. A new detector is one class and one line in `DETECTORS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from engines.base import MODELS
+from monitor.decision.calibration import Calibration
+from monitor.lab.corpus.manifest import Row
+from monitor.lab.corpus.speech_features import ClipFeatures
+from monitor.lab.evaluate.clip_detector import SCORING, ClipDetector, Job, Scorer
+from monitor.lab.evaluate.faces import DiffFakeClips, PairwiseClips
+from monitor.lab.evaluate.outcomes import Outcome
+from monitor.lab.evaluate.persona import PersonaClips
+from monitor.lab.evaluate.voice_mismatch import Encoded
+from monitor.lab.training.synchrony_background import encode_features, windows
+from monitor.session.clip import clip_value
+from monitor.session.input_spec import Wants
+from monitor.session.models import CALIBRATION, LIPS, load_calibration, load_speech, speech_key, speech_wants
+from monitor.types import Reason
+from monitor.window.grid import RATE
+
+WINDOW = 5.0
+LEAST_SPEECH = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class SynchronyClips:
+    """Agreement of lips and voice by the packs of a folder: the mean over the windows with the most speech."""
+
+    packs: Path = MODELS
+    name: str = "synchrony"
+
+    @property
+    def key(self) -> str:
+        """A digest of the packs, the calibration and the settings."""
+        hashes = speech_key(self.packs)
+        table = _calibration(self.packs)
+        about = [self.name, SCORING, hashes, WINDOW, table.to_json() if table else load_calibration().lengths]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+
+    @property
+    def wants(self) -> Wants:
+        """What the packs' encoders want to be fed."""
+        return speech_wants(self.packs)
+
+    def load(self) -> SynchronyScorer:
+        """Load both towers; raises `EngineError`."""
+        return SynchronyScorer(self.packs)
+
+
+class SynchronyScorer:
+    """Both towers and the calibration of a folder of packs."""
+
+    def __init__(self, packs: Path) -> None:
+        speech = load_speech(packs)
+        self._lips, self._voice = speech.lips, speech.voice
+        self._calibration = _calibration(packs)
+        self._lengths = (self._calibration or load_calibration()).lengths
+
+    def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
+        """Score one clip; see `Scorer`."""
+        found = list(windows(encode_features(features, self._lips, self._voice), WINDOW))
+        if not found:
+            quiet = features.speech.sum() < LEAST_SPEECH * RATE
+            return Outcome(None, (Reason.SILENCE if quiet else Reason.LOW_QUALITY).value)
+        value, speech, _ = clip_value([(hop.whole, hop.whole_speech) for hop in found], self._lengths)
+        p_value = self._calibration.p_value(value, speech, once=True) if self._calibration else None
+        return Outcome(value, None, p_value)
+
+    def encode(self, row: Row, features: ClipFeatures) -> Encoded:
+        """Vectors of lips and voice of a whole clip."""
+        return Encoded(row.name, row.subject, *encode_features(features, self._lips, self._voice))
+
+
+DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {
+    "synchrony": SynchronyClips,
+    "difffake": DiffFakeClips,
+    "pairwise": PairwiseClips,
+    "persona": PersonaClips,
+}
+
+
+def trim(features: ClipFeatures) -> tuple[ClipFeatures, float]:
+    """Drop what lies before the first speech, and give the seconds dropped; without speech nothing is dropped.
+
+    In some published data sets a short leading silence tells forged from genuine (FakeAVCeleb, AV-Deepfake1M): a score
+    must not be able to see it.
+    """
+    start = int(np.argmax(features.speech)) if features.speech.any() else 0
+    if start == 0:
+        return features, 0.0
+    cut = replace(
+        features,
+        shape=features.shape[start:],
+        mouth=features.mouth[start:],
+        face=features.face[start:],
+        mel=features.mel[start:],
+        speech=features.speech[start:],
+    )
+    return cut, start / RATE
+
+
+def unusable(features: ClipFeatures) -> str | None:
+    """Say why no detector can judge a clip, None where one can."""
+    if features.faces > 1:
+        return Reason.SEVERAL_FACES.value
+    return None if features.face.any() else Reason.NO_FACE.value
+
+
+@cache
+def loaded(detector: ClipDetector) -> Scorer:
+    """Load a detector once in each process."""
+    return detector.load()
+
+
+def judge(job: Job, features: ClipFeatures, detector: ClipDetector) -> Outcome:
+    """Score one clip's features by one detector, leading silence dropped."""
+    trimmed, dropped = trim(features)
+    reason = unusable(trimmed)
+    found = Outcome(None, reason) if reason else loaded(detector)(job, trimmed)
+    return replace(found, seconds=len(features) / RATE, trimmed=dropped)
+
+
+def _calibration(packs: Path) -> Calibration | None:
+    return load_calibration(packs) if (packs / LIPS / CALIBRATION).exists() else None

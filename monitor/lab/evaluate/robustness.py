@@ -1,0 +1,237 @@
+"""How scores bear the seven perturbations: areas at every level, and by how much their mean falls from clean.
+
+After SpeechForensics (section 4.3) and DeeperForensics-1.0: the same clips are scored clean and changed, the area under
+the ROC curve is averaged over five levels and over seven kinds. Two tasks are measured: genuine against forged, and,
+because that is what synchrony honestly does, windows of 5 s of genuine clips against the same lips with a wrong voice.
+Clips that cannot be judged even when clean are left out; those that a change makes unjudgeable are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.metrics import auc
+from monitor.lab.corpus.manifest import Row
+from monitor.lab.corpus.speech_features import Change
+from monitor.lab.distortions.perturbations import LEVELS, SEVEN, Perturbation, conditions
+from monitor.lab.evaluate.clip_detector import Job
+from monitor.lab.evaluate.registry import DETECTORS
+from monitor.lab.evaluate.voice_mismatch import Encoded, mismatches
+from monitor.lab.evaluate.worker_pool import Effort, Tick, encode_jobs, score_clips
+from monitor.lab.metrics.summary import Result
+from monitor.lab.progress import clip_progress
+
+WINDOW = 5.0
+KINDS = tuple(kind.kind for kind in SEVEN)
+# Areas that the paper reports on FaceForensics++: clean, and the mean over five levels of each kind.
+PAPER_CLEAN = 0.976
+PAPER = dict(zip(KINDS, (0.974, 0.967, 0.946, 0.808, 0.974, 0.967, 0.942), strict=True))
+ROUNDS = 300
+
+Parts = Sequence[tuple[Path, Sequence[Row]]]
+# Results by condition: (kind, level), and ("", 0) for the clean clips.
+Conditions = dict[tuple[str, int], list[Result]]
+CLEAN = ("", 0)
+PLACES = [(kind, n) for kind in KINDS for n in range(1, LEVELS + 1)]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """What is to be done: at most `clips` clips for each task, all of them by default, under which changes."""
+
+    clips: int | None = None
+    seed: int = 0
+    changes: tuple[Perturbation, ...] = field(default_factory=lambda: tuple(conditions()))
+
+    @property
+    def all(self) -> tuple[Perturbation | None, ...]:
+        """Every condition, the clean one first."""
+        return None, *self.changes
+
+
+def stress_detectors(
+    parts: Parts, clean: Sequence[Result], detectors: Sequence[str], stress: Stress, effort: Effort
+) -> dict[str, Conditions]:
+    """Score genuine and forged clips under every condition: by detector. `clean` says which clips can be judged."""
+    judged = {result.clip for result in clean if result.score is not None}
+    rows = [row for _, part in parts for row in part]
+    names = chosen([row for row in rows if row.name in judged], stress)
+    found: dict[str, Conditions] = {name: {} for name in detectors}
+    with clip_progress("scoring changed clips", len(names) * len(stress.all)) as tick:
+        for packs, part in parts:
+            jobs = [Job(row, change) for change in stress.all for row in part if row.name in names]
+            results = score_clips(jobs, [DETECTORS[name](packs) for name in detectors], effort, tick)
+            for (job, name), result in zip(product(jobs, detectors), results, strict=True):
+                found[name].setdefault(_condition(job.change), []).append(result)
+    return found
+
+
+def stress_mismatch(parts: Parts, stress: Stress, effort: Effort) -> dict[str, Conditions]:
+    """Score windows of genuine clips with their own and with wrong voices under every condition: by kind of wrong."""
+    genuine = [(packs, [row for row in rows if row.label == "real"]) for packs, rows in parts]
+    with clip_progress("finding clips of 5 s", sum(len(rows) for _, rows in genuine)) as tick:
+        usable = [row for packs, rows in genuine for row in _long_enough(packs, rows, effort, tick)]
+    names = chosen(usable, stress)
+    found: dict[str, Conditions] = {}
+    with clip_progress("encoding changed clips", len(names) * len(stress.all)) as tick:
+        for packs, rows in genuine:
+            kept = [row for row in rows if row.name in names]
+            jobs = [Job(row, change) for change in stress.all for row in kept]
+            with closing(encode_jobs(jobs, packs, effort, tick)) as encoded:
+                for change in stress.all:
+                    # `zip` asks for a row first, so each condition takes just its own clips.
+                    clips = [clip for _, clip in zip(kept, encoded, strict=False) if clip is not None]
+                    for kind, results in mismatches(clips, WINDOW).items():
+                        found.setdefault(kind, {}).setdefault(_condition(change), []).extend(results)
+    return found
+
+
+def chosen(rows: Sequence[Row], stress: Stress) -> set[str]:
+    """Choose clips by name: half genuine, half forged where there are both, people and methods taking turns.
+
+    What is chosen follows from the seed; of more clips the first ones stay chosen.
+    """
+    sides = [[r for r in rows if r.label == label] for label in ("real", "fake")]
+    turns = [_in_turn(side, stress.seed) for side in sides]
+    if stress.clips is None:
+        return {row.name for row in rows}
+    half = [min(len(side), stress.clips // 2) for side in sides]
+    for n in (0, 1):
+        half[n] = min(len(sides[n]), stress.clips - half[1 - n])
+    return {row.name for turn, count in zip(turns, half, strict=True) for row in turn[:count]}
+
+
+def describe(found: Conditions, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Any]:
+    """Sum up one task: areas, their means, and the fall of the mean in points with its 95 % interval; JSON values.
+
+    Areas are those of what could be judged; a condition that leaves nothing is `unmeasured` and in no mean. As the hard
+    clips are the first to go, `strict` counts every lost pair of a forged and a genuine clip as undecided, one half.
+    The intervals draw subjects, each with all its results under all conditions, so that what clean and changed clips
+    have in common cancels.
+    """
+    subjects = sorted({r.subject for results in found.values() for r in results})
+    table = {where: _by_subject(results, subjects) for where, results in found.items()}
+    whole = _areas(table, np.arange(len(subjects)))
+    random = np.random.default_rng(seed)
+    drawn = [_areas(table, random.integers(0, len(subjects), len(subjects))) for _ in range(rounds if subjects else 0)]
+    measured = [(kind, n) for kind, n in PLACES if (kind, n) in found]
+    return {
+        "clean": _number(whole.clean),
+        **_fall(whole.clean, whole.judged, [(one.clean, one.judged) for one in drawn]),
+        "strict": _fall(whole.clean, whole.strict, [(one.clean, one.strict) for one in drawn]),
+        "unmeasured": [f"{kind} {n}" for kind, n in measured if np.isnan(whole.judged[PLACES.index((kind, n))])],
+        "fake": _count(found.get(CLEAN, []), "fake"),
+        "real": _count(found.get(CLEAN, []), "real"),
+        "subjects": len(subjects),
+        "kinds": {
+            kind: {
+                "levels": [_number(value) for value in whole.judged[at : at + LEVELS]],
+                "mean": _number(_mean(whole.judged[at : at + LEVELS])),
+                "strict_levels": [_number(value) for value in whole.strict[at : at + LEVELS]],
+                "strict_mean": _number(_mean(whole.strict[at : at + LEVELS])),
+                "scored": [_scored(found.get((kind, n), [])) for n in range(1, LEVELS + 1)],
+                "paper_mean": PAPER[kind],
+            }
+            for at, kind in zip(range(0, len(PLACES), LEVELS), KINDS, strict=True)
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Areas:
+    """The clean area, and those at `PLACES` (35,): of what was judged, and with lost pairs as halves."""
+
+    clean: float
+    judged: Floats
+    strict: Floats
+
+
+def _areas(table: Mapping[tuple[str, int], list[tuple[Floats, Floats]]], picked: NDArray[np.int64]) -> _Areas:
+    clean = _sides(table.get(CLEAN, []), picked)
+    pairs = len(clean[0]) * len(clean[1])
+    judged, strict = np.full(len(PLACES), np.nan), np.full(len(PLACES), np.nan)
+    for at, place in enumerate(PLACES):
+        if place in table and pairs:
+            fake, real = _sides(table[place], picked)
+            left = min(len(fake) * len(real) / pairs, 1.0)
+            judged[at] = auc(fake, real)
+            strict[at] = left * judged[at] + (1 - left) * 0.5 if left else 0.5
+    return _Areas(auc(*clean), judged, strict)
+
+
+def _fall(clean: float, areas: Floats, drawn: Sequence[tuple[float, Floats]]) -> dict[str, Any]:
+    falls = np.array([100 * (base - _mean(values)) for base, values in drawn], np.float64)
+    falls = falls[np.isfinite(falls)]
+    low, high = np.quantile(falls, [0.025, 0.975]) if len(falls) else (np.nan, np.nan)
+    return {
+        "mean": _number(_mean(areas)),
+        "fall_points": _number(100 * (clean - _mean(areas)), 2),
+        "fall_low": _number(float(low), 2),
+        "fall_high": _number(float(high), 2),
+    }
+
+
+def _mean(areas: Floats) -> float:
+    """Mean over the conditions that left something to judge, nan where none did."""
+    finite = areas[np.isfinite(areas)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def _by_subject(results: Sequence[Result], subjects: Sequence[str]) -> list[tuple[Floats, Floats]]:
+    """Forged and genuine scores of each subject."""
+    scores: dict[tuple[str, str], list[float]] = {}
+    for r in results:
+        if r.score is not None:
+            scores.setdefault((r.subject, r.label), []).append(r.score)
+    return [
+        (np.array(scores.get((who, "fake"), []), np.float64), np.array(scores.get((who, "real"), []), np.float64))
+        for who in subjects
+    ]
+
+
+def _sides(people: Sequence[tuple[Floats, Floats]], picked: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Forged and genuine scores of the people picked."""
+    fake, real = ([people[i][side] for i in picked] if people else [] for side in (0, 1))
+    return np.concatenate([np.empty(0), *fake]), np.concatenate([np.empty(0), *real])
+
+
+def _long_enough(packs: Path, rows: Sequence[Row], effort: Effort, tick: Tick) -> list[Row]:
+    """Keep the clips that have a window of 5 s which can be judged."""
+    encoded: list[Encoded] = [e for e in encode_jobs(map(Job, rows), packs, effort, tick) if e is not None]
+    names = {result.clip for result in mismatches(encoded, WINDOW)["other"]}
+    return [row for row in rows if row.name in names]
+
+
+def _in_turn(rows: Sequence[Row], seed: int) -> list[Row]:
+    """Shuffle, then let the groups, which are subjects of the genuine and methods of the forged, take turns."""
+    groups: dict[str, list[Row]] = {}
+    for n in np.random.default_rng(seed).permutation(len(rows)):
+        row = sorted(rows, key=lambda r: r.name)[n]
+        groups.setdefault(row.subject if row.label == "real" else row.method, []).append(row)
+    ranked = [(place, n, row) for n, group in enumerate(groups.values()) for place, row in enumerate(group)]
+    return [row for _, _, row in sorted(ranked, key=lambda each: each[:2])]
+
+
+def _condition(change: Change | None) -> tuple[str, int]:
+    return (change.kind, change.level) if isinstance(change, Perturbation) else CLEAN
+
+
+def _scored(results: Iterable[Result]) -> int:
+    return sum(r.score is not None for r in results)
+
+
+def _count(results: Iterable[Result], label: str) -> int:
+    return sum(r.label == label and r.score is not None for r in results)
+
+
+def _number(value: float, digits: int = 4) -> float | None:
+    return round(value, digits) if np.isfinite(value) else None

@@ -1,0 +1,93 @@
+"""Genuine lips against the wrong voice: what the synchrony detector must tell apart before anything else.
+
+Every window of a genuine clip is scored with its own voice, with voices of other subjects, and with its own voice a
+second later or earlier: forgeries of timing and content that need no forger. Each is scored twice: with nothing known
+of the clip but the window (`other`, `shift`), and with the clip's own offset known, as it is when the wrong voice
+begins in the middle of a call (`other, offset known`, `shift, offset known`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monitor.detectors.synchrony.detector import SynchronyDetector
+from monitor.lab.metrics.summary import Result
+from monitor.types import BoolArray, ClockState, FloatArray
+from monitor.window.grid import RATE
+from monitor.window.window import Window
+
+FOREIGN = 20
+KNOWN = ", offset known"
+KINDS = ("other", "shift", "other" + KNOWN, "shift" + KNOWN)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """One genuine clip: vectors (T, D) and flags (T,) of lips and voice."""
+
+    clip: str
+    subject: str
+    lips: FloatArray
+    face: BoolArray
+    voice: FloatArray
+    speech: BoolArray
+
+
+def mismatches(clips: Sequence[Encoded], seconds: float, seed: int = 0) -> dict[str, list[Result]]:
+    """Score `KINDS` of wrong voices against matched windows.
+
+    Matched windows are the genuine results. Windows do not overlap; those on which the detector abstains are left out.
+    """
+    cut = [(clip, start, window) for clip in clips for start, window in _windows(clip, seconds)]
+    random, detector = np.random.default_rng(seed), SynchronyDetector()
+    out: dict[str, list[Result]] = {kind: [] for kind in KINDS}
+    for clip, start, window in cut:
+        known = replace(window, memory=_at(clip, 0, len(clip.face)))
+        own = [detector.score(w).value for w in (window, known)]
+        if None in own:
+            continue
+        foreign = [w for c, _, w in cut if c.subject != clip.subject]
+        chosen = random.choice(len(foreign), min(FOREIGN, len(foreign)), replace=False)
+        moved = next((s for s in (RATE, -RATE) if 0 <= start + s <= len(clip.face) - len(window.lips)), None)
+        voices = {
+            "other": [foreign[i] for i in chosen],
+            "shift": [] if moved is None else [_at(clip, start + moved, len(window.lips))],
+        }
+        for kind, wrong in voices.items():
+            for lips, value, suffix in ((window, own[0], ""), (known, own[1], KNOWN)):
+                forged = [r for voice in wrong for r in _forged(detector, lips, voice, clip, kind)]
+                matched = Result(clip.clip, "real", "real", clip.subject, value, None)
+                out[kind + suffix] += [matched, *forged] if wrong else []
+    return out
+
+
+def _forged(detector: SynchronyDetector, lips: Window, voice: Window, clip: Encoded, method: str) -> list[Result]:
+    mixed = replace(lips, voice=voice.voice, voice_mask=voice.voice_mask, speech=voice.speech)
+    value = detector.score(mixed).value
+    return [] if value is None else [Result(clip.clip, "fake", method, clip.subject, value, None)]
+
+
+def _windows(clip: Encoded, seconds: float) -> Iterator[tuple[int, Window]]:
+    length = round(seconds * RATE)
+    for start in range(0, len(clip.face) - length + 1, length):
+        yield start, _at(clip, start, length)
+
+
+def _at(clip: Encoded, start: int, length: int) -> Window:
+    part, every = slice(start, start + length), np.ones(length, np.bool_)
+    return Window(
+        end=(start + length) / RATE,
+        rate=RATE,
+        lips=clip.lips[part],
+        lips_mask=clip.face[part],
+        voice=clip.voice[part],
+        voice_mask=every,
+        speech=clip.speech[part],
+        clock=ClockState.MAPPED,
+        uncertainty=0.0,
+        pictures=every,
+        age=length / RATE,
+    )

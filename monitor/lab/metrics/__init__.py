@@ -1,0 +1,1 @@
+"""Error rates, areas, intervals and curves: pure functions of scores and labels."""

@@ -1,0 +1,332 @@
+"""People as recorded clips show them: encoded, divided into what is enrolled and what is probed, and measured.
+
+Building the population and measuring against it are the same work, so that its p-values mean what live ones do. The
+invariant: what is probed is never enrolled, and no person is scored by a pair model that was fitted to them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.base import Engine
+from monitor.detectors.pairwise.detector import components, nearest_rung, within_call
+from monitor.detectors.pairwise.measures import (
+    GUARD,
+    LEAST,
+    MEASURES,
+    PAIRS,
+    WINDOW,
+    difference,
+    leave_one_out,
+    measure,
+)
+from monitor.detectors.pairwise.mixture import Mixture
+from monitor.detectors.pairwise.pair_features import Feature, far_pairs, pair_features
+from monitor.detectors.pairwise.population import COMPONENTS, Population, PopulationError
+from monitor.detectors.reference import Reference, Rung, Source, build_reference
+from monitor.face.encoders import FaceEncoders, identities
+from monitor.face.shot import FaceShot
+from monitor.face.vectors import FaceVectors
+from monitor.identity.enrolment.condition_ladder import RUNGS, Step
+from monitor.lab.corpus.face_shots import ClipLooks, ladder_key, load_looks
+from monitor.lab.corpus.manifest import Row, workers_here
+from monitor.tap.media.digest import digest
+from monitor.types import FloatArray
+
+# People are measured as recorded and on a poor line: the rungs between tell nothing new and cost as much.
+LADDER = (RUNGS[0], RUNGS[3])
+# Rows of a gallery, as an enrolment keeps them.
+GALLERY = 64
+PAIRS_OF_A_CLIP = 60
+# Windows drawn of each clip on each rung: against the rest of the clip, and against the person's other clips.
+DRAWN, DRAWN_ACROSS = 6, 2
+_MADE = "1970-01-01T00:00:00Z"
+
+Doubles = NDArray[np.float64]
+Indices = NDArray[np.int64]
+# Half of them must say what is natural.
+LEAST_PEOPLE = 2
+# From features (N, D), and what to divide them by, (D,) or None, to the arrays of a mixture.
+Fit = Callable[[FloatArray, FloatArray | None], Mapping[str, Doubles]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """One encoded clip: its looks on each rung, by name, the first as recorded; `bitrate` in kbit/s."""
+
+    row: Row
+    rungs: dict[str, FaceVectors]
+    bitrate: float
+
+    def __len__(self) -> int:
+        return len(self.recorded)
+
+    @property
+    def recorded(self) -> FaceVectors:
+        """The looks as recorded."""
+        return next(iter(self.rungs.values()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One division of a person's genuine clips: pieces (clip, rows) that are enrolled, and the piece that is probed.
+
+    `start` is another piece of the probed clip, where there is enough of it; `same_recording` says that there is one
+    clip only.
+    """
+
+    enrolled: tuple[tuple[Clip, Indices], ...]
+    probe: tuple[Clip, Indices]
+    start: Indices | None
+    same_recording: bool
+
+
+def encode_clips(
+    rows: Sequence[Row],
+    artefacts: Engine,
+    identity: Engine | None,
+    cache: Path,
+    ladder: bool,
+    tick: Callable[[str | None], None],
+    workers: int | None = None,
+) -> list[Clip]:
+    """Encode what is seen in each clip; clips with too little of a face are left out and told to `tick`.
+
+    Identity vectors are kept beside the looks: their encoder changes seldom and costs the most.
+    """
+    encode, found = FaceEncoders(artefacts, None), []
+    for row, looks in load_looks(
+        rows, cache, workers or workers_here(), LADDER[: 2 if ladder else 1], lambda _count: None
+    ):
+        if isinstance(looks, str) or len(looks) < LEAST:
+            tick(looks if isinstance(looks, str) else f"{row.name}: too little of a face")
+            continue
+        found.append(Clip(row, _rungs(row, looks, encode, identity, cache), looks.bitrate))
+        tick(None)
+    return found
+
+
+def _rungs(
+    row: Row, looks: ClipLooks, encode: FaceEncoders, identity: Engine | None, cache: Path
+) -> dict[str, FaceVectors]:
+    """Encode the looks on each rung."""
+    content, found = digest(row.path), {}
+    for step, shots in zip(LADDER, looks.rungs.values(), strict=False):
+        vectors = encode(shots)
+        if identity is not None:
+            vectors = replace(vectors, identity=known_identities(content, step, shots, identity, cache))
+        found[step.name] = vectors
+    return found
+
+
+def known_identities(content: str, step: Step, shots: Sequence[FaceShot], identity: Engine, cache: Path) -> FloatArray:
+    """Give the identity vectors of a clip's looks on a rung, kept beside them."""
+    kept = cache / f"{content}-{ladder_key([step])}.{identity.manifest.sha256[:16]}.npy"
+    if not kept.exists():
+        parts = [identities(shots[at : at + WINDOW], identity) for at in range(0, len(shots), WINDOW)]
+        np.save(kept, np.concatenate(parts))
+    found: FloatArray = np.load(kept, allow_pickle=False)
+    return found
+
+
+def by_person(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
+    """Genuine clips by person, in the order of their names."""
+    groups: defaultdict[str, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        if clip.row.label == "real":
+            groups[clip.row.subject].append(clip)
+    return dict(sorted(groups.items()))
+
+
+def trials(clips: Sequence[Clip]) -> list[Trial]:
+    """Divide one person's clips: each against the others; the only one, half against half."""
+    if len(clips) == 1:
+        clip = clips[0]
+        halves = np.array_split(np.arange(len(clip)), 2)
+        if min(map(len, halves)) < LEAST:
+            return []
+        return [Trial(((clip, a),), (clip, b), a, True) for a, b in (halves, halves[::-1])]
+    found = []
+    for clip in clips:
+        others = tuple((other, np.arange(len(other))) for other in clips if other is not clip)
+        if sum(len(rows) for _, rows in others) < LEAST:
+            continue
+        halves = np.array_split(np.arange(len(clip)), 2)
+        if min(map(len, halves)) < LEAST:
+            found.append(Trial(others, (clip, np.arange(len(clip))), None, False))
+        else:
+            found += [Trial(others, (clip, b), a, False) for a, b in (halves, halves[::-1])]
+    return found
+
+
+def enrolled(trial: Trial, population: Population, ladder: bool = True) -> Reference:
+    """Make the reference of a trial; without `ladder` it knows the gallery as recorded only."""
+    clip = np.concatenate([np.full(len(rows), n) for n, (_, rows) in enumerate(trial.enrolled)])
+    kept = np.unique(np.linspace(0, len(clip) - 1, min(GALLERY, len(clip))).astype(int))
+    names = list(trial.enrolled[0][0].rungs)[: None if ladder else 1]
+    rungs = [
+        Rung(name, FaceVectors.join([c.rungs[name].take(rows) for c, rows in trial.enrolled]).take(kept))
+        for name in names
+    ]
+    sources = [Source("", "", 0.0, 0, 0, len(rows)) for _, rows in trial.enrolled]
+    return build_reference(_MADE, population.key, sources, clip[kept], rungs, population, trial.same_recording)
+
+
+def windows(rows: Indices) -> list[Indices]:
+    """Divide rows into windows of about the length that is scored live."""
+    return [part for part in np.array_split(rows, max(round(len(rows) / WINDOW), 1)) if len(part) >= LEAST]
+
+
+def judge(live: FaceVectors, start: FaceVectors | None, reference: Reference, population: Population) -> Doubles:
+    """Give the components (3,) of live looks, as the detector does."""
+    rung, _ = nearest_rung(live, reference, population)
+    raw = measure(live, reference.rungs[rung].vectors, reference.mixture)
+    change = within_call(live, start, population)
+    return np.array([*components(raw, reference.norms[rung]), np.nan if change is None else change])
+
+
+def published_pairs(clips: Sequence[Clip], kind: Feature) -> FloatArray:
+    """Pair features of each clip with itself on every rung, looks far apart in pose and expression: (N, D)."""
+    found = []
+    for clip in clips:
+        for vectors in clip.rungs.values():
+            first, second = far_pairs(vectors, PAIRS_OF_A_CLIP // len(clip.rungs) + 1)
+            found.append(pair_features(vectors.artefacts[first], vectors.artefacts[second], kind))
+    return np.concatenate(found)
+
+
+def natural_differences(people: Iterable[Sequence[Clip]], seed: int = 0) -> FloatArray:
+    """Differences of windows of genuine clips from the rest of the clip and from the person's others: (N, D)."""
+    random, found = np.random.default_rng(seed), []
+    for own in people:
+        for clip in own:
+            for name, vectors in clip.rungs.items():
+                found += [difference(vectors.take(a), vectors.take(b)) for a, b in _drawn(len(clip), random)]
+                others = [other.rungs[name] for other in own if other is not clip]
+                if others:
+                    rest = FaceVectors.join(others)
+                    rows = [np.sort(random.permutation(len(clip))[:WINDOW]) for _ in range(DRAWN_ACROSS)]
+                    found += [difference(vectors.take(window), rest) for window in rows]
+    return np.concatenate(found)
+
+
+def _drawn(count: int, random: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
+    for first in random.integers(0, max(count - LEAST, 0) + 1, DRAWN):
+        window = np.arange(first, min(first + WINDOW, count))
+        rest = np.setdiff1d(np.arange(count), np.arange(first - GUARD, first + WINDOW + GUARD))
+        if min(len(window), len(rest)) >= LEAST:
+            yield window, rest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """A population, the names of its people in order, and the two that each half of them is measured by.
+
+    `sides[n % 2]` measures person n: it was fitted to the other half.
+    """
+
+    population: Population
+    people: tuple[str, ...]
+    sides: tuple[Population, Population]
+
+    def measured_by(self, person: str) -> Population:
+        """Give what a person of the population is measured by: fitted to others, with the others' genuine scores."""
+        number = self.people.index(person)
+        others = self.population.person != number
+        scores, people = self.population.scores[others], self.population.person[others]
+        return replace(self.sides[number % 2], scores=scores, person=people)
+
+
+def build_population(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) -> Built:
+    """Make the population of genuine clips; half of the people are scored by what was fitted to the other half.
+
+    Raises `PopulationError` where the clips show too little.
+    """
+    people = by_person(clips)
+    if len(people) < LEAST_PEOPLE:
+        raise PopulationError(f"{len(people)} people are too few: give genuine clips of at least {LEAST_PEOPLE}")
+    halves = [{name: own for n, (name, own) in enumerate(people.items()) if n % 2 == side} for side in (0, 1)]
+    fitted = [_without_scores([c for own in halves[1 - side].values() for c in own], key, kind, fit) for side in (0, 1)]
+    rows: list[Doubles] = []
+    person: list[int] = []
+    for number, own in enumerate(people.values()):
+        scored = list(genuine(own, fitted[number % 2]))
+        rows += scored
+        person += [number] * len(scored)
+    whole = _without_scores([c for own in people.values() for c in own], key, kind, fit)
+    scores = np.array(rows, np.float64).reshape(-1, len(COMPONENTS))
+    whole = replace(whole, scores=scores, person=np.array(person, np.int64))
+    return Built(whole, tuple(people), (fitted[0], fitted[1]))
+
+
+def genuine(clips: Sequence[Clip], population: Population) -> Iterator[Doubles]:
+    """Components of one person's genuine probes, on every rung."""
+    for trial in trials(clips):
+        reference = enrolled(trial, population)
+        clip, rows = trial.probe
+        for vectors in clip.rungs.values():
+            start = vectors.take(trial.start) if trial.start is not None else None
+            for window in windows(rows):
+                yield judge(vectors.take(window), start, reference, population)
+
+
+def _without_scores(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) -> Population:
+    people = by_person(clips)
+    looks = np.concatenate([v.artefacts for clip in clips for v in clip.rungs.values()])
+    apart = np.asarray(looks.std(0) + np.float32(1e-6), np.float32)
+    mixture = Mixture.of(fit(natural_differences(people.values()), apart))
+    within = [_left_out([[clip] for clip in own], mixture) for own in people.values()]
+    across = [_left_out([own] if len(own) > 1 else [], mixture) for own in people.values()]
+    location, scale = _usual(within)
+    elsewhere, spread = _usual(across)
+    # Where every clip is too short to be divided, other recordings tell what one would have.
+    location, scale = (np.where(np.isfinite(a), a, b) for a, b in ((location, elsewhere), (scale, spread)))
+    if not np.isfinite(location[PAIRS]):
+        raise PopulationError("the genuine clips show too little of each person: give longer or more clips of people")
+    known = np.isfinite(elsewhere) & np.isfinite(spread)
+    conditions = np.concatenate([v.condition for clip in clips for v in clip.rungs.values()])
+    return Population(
+        key=key,
+        kind=kind,
+        mixture=mixture,
+        published=Mixture.of(fit(published_pairs(clips, kind), None)),
+        location=location,
+        scale=scale,
+        shift=np.where(known, np.maximum(elsewhere - location, 0), 0),
+        session=np.where(known, np.sqrt(np.maximum(spread**2 - scale**2, 0)), 0),
+        condition=np.maximum(conditions.std(0).astype(np.float64), 1e-3),
+        scores=np.zeros((0, 3)),
+        person=np.zeros(0, np.int64),
+    )
+
+
+def _left_out(groups: Sequence[Sequence[Clip]], mixture: Mixture) -> Doubles:
+    """Measure windows of each group of clips against the rest of the group, on every rung: (B, M)."""
+    found = [np.zeros((0, len(MEASURES)))]
+    for group in groups:
+        clip = np.concatenate([np.full(len(c), n) for n, c in enumerate(group)])
+        for name in group[0].rungs:
+            gallery = FaceVectors.join([c.rungs[name] for c in group])
+            found.append(leave_one_out(gallery, clip, mixture)[0])
+    return np.concatenate(found)
+
+
+def _usual(people: Sequence[Doubles]) -> tuple[Doubles, Doubles]:
+    """Mean over people of their mean, and how far a window of anybody lies from it; NaN where nobody gave two."""
+    able = [[column[np.isfinite(column)] for column in own.T] for own in people]
+    centres = [[c.mean() if len(c) > 1 else np.nan for c in own] for own in able]
+    spreads = [[c.var() if len(c) > 1 else np.nan for c in own] for own in able]
+    centre = _mean(centres)
+    between = _mean([[(c - m) ** 2 for c, m in zip(own, centre, strict=True)] for own in centres])
+    return centre, np.maximum(np.sqrt(_mean(spreads) + between), 1e-6)
+
+
+def _mean(rows: Sequence[Sequence[float]]) -> Doubles:
+    columns = np.array(rows, np.float64).reshape(-1, len(MEASURES)).T
+    return np.array([float(c[np.isfinite(c)].mean()) if np.isfinite(c).any() else np.nan for c in columns])

@@ -1,0 +1,91 @@
+"""Pictures of how well people are told by how they move: by length of speech, by person, and forged beside genuine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitor.lab.studies.persona.scores import BOTH, DISTANCE, PLAIN
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+SHOWN = (DISTANCE, "companion", BOTH, PLAIN)
+
+
+def draw_lengths(told: Mapping[str, Any], folder: Path) -> Path:
+    """Write lengths.png: mean area over people by seconds of speech, a panel for each group, with intervals."""
+    plt = _pyplot()
+    figure, grid = plt.subplots(1, len(told), figsize=(5 * len(told), 4), sharey=True, layout="constrained")
+    for axes, (group, lengths) in zip(np.atleast_1d(grid), told.items(), strict=True):
+        for number, score in enumerate(SHOWN):
+            rows = [own[score] for own in lengths.values()]
+            at = np.arange(len(rows)) + 0.06 * (number - 1.5)
+            middle = np.array([_float(row["auc"]) for row in rows])
+            ends = np.array([[_float(row["auc_low"]), _float(row["auc_high"])] for row in rows]).reshape(-1, 2)
+            axes.errorbar(at, middle, np.abs(ends.T - middle), fmt="o-", capsize=3, label=score, markersize=4)
+        labels = [f"{length}\n{own[DISTANCE]['people']} people" for length, own in lengths.items()]
+        axes.set_xticks(range(len(labels)), labels)
+        axes.axhline(0.5, linestyle=":", color="grey")
+        axes.set_title(group)
+    axes = np.atleast_1d(grid)[0]
+    axes.set_ylabel("area under the ROC curve, mean over people")
+    axes.legend(fontsize=7)
+    figure.suptitle("The enrolled person against others with their own voice and movement")
+    return _save(figure, plt, folder / "lengths.png")
+
+
+def draw_people(told: Mapping[str, Mapping[str, float | None]], folder: Path) -> Path:
+    """Write people.png: each person's area, personalised beside without tokens."""
+    plt = _pyplot()
+    names = sorted(told, key=lambda name: _float(told[name].get(DISTANCE)))
+    figure, axes = plt.subplots(figsize=(7, 1 + 0.25 * len(names)), layout="constrained")
+    for score, mark in zip(SHOWN, "osD|", strict=True):
+        axes.plot([_float(told[name].get(score)) for name in names], range(len(names)), mark, label=score, alpha=0.8)
+    # People are numbered, not named.
+    axes.set_yticks(range(len(names)), [f"person {n + 1}" for n in range(len(names))], fontsize=7)
+    axes.axvline(0.5, linestyle=":", color="grey")
+    axes.set(xlabel="area under the ROC curve", xlim=(0, 1.02))
+    axes.legend(fontsize=7)
+    return _save(figure, plt, folder / "people.png")
+
+
+def draw_forged(told: Mapping[str, Any], scores: Sequence[str], folder: Path) -> Path:
+    """Write forged.png: the share of forged clips farther from the person than the genuine one, by method."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(2 + 1.4 * len(told), 4), layout="constrained")
+    wide = 0.8 / len(scores)
+    for number, score in enumerate(scores):
+        rows = [own[score] for own in told.values()]
+        middle = np.array([_float(row["wins"]) for row in rows])
+        ends = np.array([[row["wins_low"], row["wins_high"]] for row in rows], np.float64).reshape(-1, 2)
+        at = np.arange(len(rows)) + wide * (number - (len(scores) - 1) / 2)
+        axes.bar(at, middle, wide, yerr=np.abs(ends.T - middle), label=score, error_kw={"lw": 0.8})
+    labels = [f"{method}\n{own[DISTANCE]['forged_clips']} of {own[DISTANCE]['people']}" for method, own in told.items()]
+    axes.set_xticks(range(len(labels)), labels, fontsize=7)
+    axes.axhline(0.5, linestyle=":", color="grey")
+    axes.set(ylabel="forged farther than genuine", ylim=(0, 1.05))
+    axes.legend(fontsize=6, ncols=2)
+    return _save(figure, plt, folder / "forged.png")
+
+
+def _save(figure: Any, plt: ModuleType, path: Path) -> Path:
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+    return path
+
+
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _pyplot() -> ModuleType:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    return plt

@@ -1,0 +1,1 @@
+"""Recordings turned into what `engines.training` learns from, and what is calibrated on them."""

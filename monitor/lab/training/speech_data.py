@@ -1,0 +1,79 @@
+"""From clips to what the recipes in `engines.training` take: the one place where calls' features meet torch."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from engines.training.clips import Clip
+from monitor.lab.corpus.datasets import read_corpus
+from monitor.lab.corpus.manifest import Row, apply_split, load_features, workers_here
+from monitor.lab.corpus.speech_features import ClipFeatures
+from monitor.lab.distortions.call_simulation import BadCall
+
+MIN_STEPS = 20
+# How much of a batch each group of the research split makes up.
+RESEARCH_WEIGHTS = {"anchors": 0.45, "grid": 0.15, "wild": 0.4}
+Progress = Callable[[int], None]
+Note = Callable[[str], None]
+
+
+def to_clip(row: Row, features: ClipFeatures) -> Clip | None:
+    """Make a training clip; None when there is too little of it, or several faces leave open who speaks."""
+    good = features.face & features.speech
+    if len(features) < MIN_STEPS or features.faces > 1 or good.sum() < MIN_STEPS // 2:
+        return None
+    return Clip(row.name, row.subject, row.group or row.subject, features.shape, features.mouth, features.mel, good)
+
+
+def divide(rows: Sequence[Row], hold_out: str) -> list[Row]:
+    """Without a split, put every fourth subject (by the hash of its name) into the fold to hold out."""
+    if any(row.fold for row in rows):
+        return list(rows)
+    return [replace(row, fold=hold_out if zlib.crc32(row.subject.encode()) % 4 == 0 else "always") for row in rows]
+
+
+def training_rows(data: Path, split: Path | None, hold_out: str, dataset: str | None = None) -> list[Row]:
+    """Genuine clips of a manifest or a folder, in the folds of a split or in folds made here; raises `CorpusError`."""
+    rows = read_corpus(data, dataset)
+    if split is not None:
+        rows = apply_split(rows, split)
+    return [row for row in divide(rows, hold_out) if row.label == "real"]
+
+
+def load_clips(
+    rows: Sequence[Row], hold_out: str, cache: Path, calls: int, progress: Progress, note: Note
+) -> tuple[list[Clip], list[Clip]]:
+    """Clips to train on, each also as `calls` bad calls garble it, and clips held out, as they are.
+
+    Versions of a clip carry its name; the plain ones come first. `progress` is told how many of `analyses` are done,
+    `note` what could not be used.
+    """
+    training: list[Clip] = []
+    held_out: list[Clip] = []
+    done = 0
+    for call in range(calls + 1):
+        chosen = [row for row in rows if not call or row.fold != hold_out]
+        change = BadCall(call) if call else None
+        for row, features in load_features(chosen, cache, workers_here(), _nothing, change):
+            done += 1
+            progress(done)
+            if isinstance(features, str):
+                if not call:
+                    note(features)
+                continue
+            clip = to_clip(row, features)
+            if clip is not None:
+                (held_out if row.fold == hold_out else training).append(clip)
+    return training, held_out
+
+
+def analyses(rows: Sequence[Row], hold_out: str, calls: int) -> int:
+    """How many clips `load_clips` analyses, or finds analysed."""
+    return len(rows) + calls * sum(row.fold != hold_out for row in rows)
+
+
+def _nothing(_: int) -> None:
+    pass

@@ -1,0 +1,231 @@
+"""What the network brought waits encoded, in a bounded backlog, for whoever judges it; any decoder is survived.
+
+Encoded frames come from the event loop; they are decoded in the thread of the session, a few at a time, and not in a
+thread of their own: handing every picture from thread to thread cost a tenth of a participant.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from threading import Lock
+from typing import Protocol, cast
+
+import av
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+
+from monitor.tap.media.clock import CallClock
+from monitor.tap.media.config import TapConfig
+from monitor.tap.media.formats import AudioCutter, picture
+from monitor.tap.media.headers import picture_size
+from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
+
+_CLOCK = Fraction(1, 90_000)
+_SAMPLES = Fraction(1, 48_000)
+_NATIVE = {"VP8": "vp8", "H264": "h264"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """One encoded frame: its codec as in SDP, its media time and when its first packet arrived."""
+
+    kind: TrackKind
+    codec: str
+    data: bytes
+    media: float
+    arrival: float
+
+
+class Decoder(Protocol):
+    """Turns one encoded frame into decoded ones; may raise anything."""
+
+    def decode(self, encoded: Encoded) -> list[av.VideoFrame] | list[av.AudioFrame]:
+        """Decode a frame; the results' pts is media time."""
+        ...
+
+
+class PictureDecoder:
+    """FFmpeg's own VP8 or H264 decoder, one thread, no more pixels than allowed."""
+
+    def __init__(self, codec: str, max_pixels: int) -> None:
+        self._context = cast(VideoCodecContext, av.CodecContext.create(_NATIVE[codec], "r"))
+        self._context.thread_count = 1
+        self._context.options = {"max_pixels": str(max_pixels), "flags": "low_delay"}
+
+    def decode(self, encoded: Encoded) -> list[av.VideoFrame]:
+        """Decode one picture; raises `av.FFmpegError`."""
+        packet = Packet(encoded.data)
+        packet.pts, packet.time_base = round(encoded.media / _CLOCK), _CLOCK
+        return self._context.decode(packet)
+
+
+class OpusDecoder:
+    """Opus to 48 kHz (RFC 6716); without a header the stream is taken for stereo (RFC 7587 section 4.1)."""
+
+    def __init__(self) -> None:
+        self._context = av.CodecContext.create("libopus", "r")
+        self._context.format = av.AudioFormat("s16")
+        self._context.layout = "stereo"
+        self._context.sample_rate = 48_000
+
+    def decode(self, encoded: Encoded) -> list[av.AudioFrame]:
+        """Decode one packet; raises `av.FFmpegError`."""
+        packet = Packet(encoded.data)
+        packet.pts, packet.time_base = round(encoded.media / _SAMPLES), _SAMPLES
+        return self._context.decode(packet)
+
+
+def make_decoder(codec: str, max_pixels: int) -> Decoder:
+    """Give a decoder for a codec name as in SDP: VP8, H264 or opus."""
+    return PictureDecoder(codec, max_pixels) if codec in _NATIVE else OpusDecoder()
+
+
+class DecodeLoop:
+    """Decodes both tracks of a peer when it is asked to, by one thread at a time.
+
+    `failed` is called from that thread when a track needs a key frame. A full video backlog is dropped whole, because
+    the pictures after a gap are of no use; a full audio backlog loses its oldest packet.
+    """
+
+    def __init__(
+        self,
+        config: TapConfig,
+        clock: CallClock,
+        failed: Callable[[TrackKind], None],
+        factory: Callable[[str, int], Decoder] = make_decoder,
+    ) -> None:
+        self._config, self._clock, self._failed, self._factory = config, clock, failed, factory
+        self._backlog: deque[Encoded] = deque()
+        self._waiting: dict[TrackKind, int] = {"audio": 0, "video": 0}
+        self._lock = Lock()
+        self._closed = False
+        self._paused = False
+        self._decoders: dict[TrackKind, tuple[str, Decoder]] = {}
+        self._cutter = AudioCutter()
+        self._faults: dict[TrackKind, Reason] = {}
+        self._told: deque[TrackFault] = deque(maxlen=config.backlog_packets)
+        self.dropped: dict[TrackKind, int] = {"audio": 0, "video": 0}
+        self.errors = 0
+        self.decoded: dict[TrackKind, int] = {"audio": 0, "video": 0}
+        self.newest: dict[TrackKind, float] = {}
+
+    @property
+    def oldest(self) -> float | None:
+        """When what waits longest arrived, None where nothing waits."""
+        with self._lock:
+            return self._backlog[0].arrival if self._backlog else None
+
+    def submit(self, encoded: Encoded) -> bool:
+        """Queue a frame; never blocks. False: the backlog was full, and video must begin again with a key frame."""
+        with self._lock:
+            if self._closed or self._paused:
+                return True
+            fits = self._make_room(encoded.kind)
+            self._backlog.append(encoded)
+            self._waiting[encoded.kind] += 1
+        return fits
+
+    def tell(self, fault: TrackFault) -> None:
+        """Queue a fault that is not of decoding; from any thread. Of many that nobody takes the oldest goes."""
+        self._told.append(fault)
+
+    def take(self, most: int) -> list[MediaItem]:
+        """Decode the `most` frames that have waited longest and give what they yield, and every fault.
+
+        Sound comes first, each track in its order: a decoder finds its tables in the cache when it runs on.
+        """
+        with self._lock:
+            batch = [self._backlog.popleft() for _ in range(min(most, len(self._backlog)))]
+            for encoded in batch:
+                self._waiting[encoded.kind] -= 1
+        items: list[MediaItem] = []
+        for encoded in sorted(batch, key=lambda each: each.kind):
+            items += [*self._handle(encoded), *self._untold()]
+        return [*items, *self._untold()]
+
+    def _untold(self) -> Iterator[TrackFault]:
+        while self._told:
+            yield self._told.popleft()
+
+    def pause(self, paused: bool) -> None:
+        """Drop what waits and let go of the decoders, uncounted, or take frames again; never waits."""
+        with self._lock:
+            self._paused = paused
+            if paused:
+                self._backlog.clear()
+                self._waiting = {"audio": 0, "video": 0}
+                self._decoders = {}
+
+    def close(self) -> None:
+        """Drop the backlog and take nothing any more; never waits."""
+        with self._lock:
+            self._closed = True
+            self._backlog.clear()
+
+    def _make_room(self, kind: TrackKind) -> bool:
+        if self._waiting[kind] < self._config.backlog_packets:
+            return True
+        lost = [e for e in self._backlog if e.kind == kind][: None if kind == "video" else 1]
+        for encoded in lost:
+            self._backlog.remove(encoded)
+        self._waiting[kind] -= len(lost)
+        self.dropped[kind] += len(lost)
+        return kind == "audio"
+
+    def _handle(self, encoded: Encoded) -> list[MediaItem]:
+        kind = encoded.kind
+        items: list[MediaItem] = []
+        try:
+            if self._refused(encoded):
+                return []
+            for item in self._decode(encoded):
+                items.append(item)
+                self._faults.pop(kind, None)
+                self.decoded[kind] += 1
+                self.newest[kind] = encoded.arrival
+        except Exception as error:
+            self.errors += 1
+            if not isinstance(error, av.FFmpegError):
+                self._decoders.pop(kind, None)
+            self._fault(encoded, Reason.DECODER_FAILED, f"the {kind} could not be decoded")
+            self._failed(kind)
+        return items
+
+    def _refused(self, encoded: Encoded) -> bool:
+        size = picture_size(encoded.codec, encoded.data) if encoded.kind == "video" else None
+        if size is None:
+            return self._faults.get(encoded.kind) is Reason.FRAME_TOO_LARGE
+        if size[0] * size[1] > self._config.max_pixels:
+            self._fault(encoded, Reason.FRAME_TOO_LARGE, f"pictures of {size[0]}x{size[1]} are larger than is accepted")
+            return True
+        if self._faults.get(encoded.kind) is Reason.FRAME_TOO_LARGE:
+            self._faults.pop(encoded.kind)
+        return False
+
+    def _decode(self, encoded: Encoded) -> Iterator[MediaItem]:
+        codec, decoder = self._decoders.get(encoded.kind, ("", None))
+        if decoder is None or codec != encoded.codec:
+            decoder = self._factory(encoded.codec, self._config.max_pixels)
+            self._decoders[encoded.kind] = encoded.codec, decoder
+        for frame in decoder.decode(encoded):
+            if isinstance(frame, av.VideoFrame):
+                yield self._picture(frame, encoded)
+            else:
+                yield from self._blocks(frame, encoded)
+
+    def _picture(self, frame: av.VideoFrame, encoded: Encoded) -> VideoFrame:
+        media = encoded.media if frame.pts is None else float(frame.pts * _CLOCK)
+        return picture(frame, self._clock.at("video", media, encoded.arrival))
+
+    def _blocks(self, frame: av.AudioFrame, encoded: Encoded) -> Iterator[AudioBlock]:
+        for media, samples in self._cutter.push(frame):
+            yield AudioBlock(self._clock.at("audio", media, encoded.arrival), samples)
+
+    def _fault(self, encoded: Encoded, reason: Reason, detail: str) -> None:
+        """Tell of a fault once an episode: again only after something was decoded, or when the reason changes."""
+        if self._faults.get(encoded.kind) is not reason:
+            self._faults[encoded.kind] = reason
+            self.tell(TrackFault(encoded.kind, reason, detail, encoded.arrival))

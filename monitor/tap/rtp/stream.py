@@ -1,0 +1,72 @@
+"""Reassembly of one SSRC: packets into frames, what is missing of them, and for how long it has been."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from aiortc.rtcrtpreceiver import NackGenerator
+from aiortc.utils import uint16_gte
+
+from monitor.tap.rtp.jitter import JitterBuffer
+from monitor.tap.rtp.packet import Packet
+from monitor.types import TrackKind
+
+MAX_NACKS = 64
+
+
+class Stream:
+    """Reassembly of one SSRC."""
+
+    def __init__(self, ssrc: int, kind: TrackKind) -> None:
+        self.ssrc = ssrc
+        self.jitter = JitterBuffer(16, ahead=4) if kind == "audio" else JitterBuffer(512)
+        self._nack = NackGenerator() if kind == "video" else None
+        self.arrivals: deque[tuple[int, float]] = deque(maxlen=600)
+        self._hole: tuple[int, float] | None = None
+
+    def gaps(self, packet: Packet) -> bool:
+        """Note a sequence number; whether packets before it turn out to be missing."""
+        nack = self._nack
+        if nack is None:
+            return False
+        if nack.max_seq is not None and packet.sequence_number == nack.max_seq + 1 and not nack.missing:
+            # What nearly every packet is.
+            nack.max_seq = packet.sequence_number
+            return False
+        return nack.add(packet)  # type: ignore[arg-type]
+
+    def arrived(self, timestamp: int, now: float) -> None:
+        """Note when the first packet of a frame came."""
+        if not self.arrivals or self.arrivals[-1][0] != timestamp:
+            self.arrivals.append((timestamp, now))
+
+    def arrival(self, timestamp: int, now: float) -> float:
+        """When the first packet of a frame came; forgets the frames before it."""
+        for index, (seen, at) in enumerate(self.arrivals):
+            if seen == timestamp:
+                for _ in range(index):
+                    self.arrivals.popleft()
+                return at
+        return now
+
+    def missing(self) -> list[int]:
+        """Sequence numbers that are still of use."""
+        head = self.jitter.head
+        if self._nack is None or head is None:
+            return []
+        return sorted(sequence for sequence in self._nack.missing if uint16_gte(sequence, head))[:MAX_NACKS]
+
+    def stands(self, now: float) -> float:
+        """Seconds for which the same packet has been missing at the head of the buffer."""
+        hole = self.jitter.hole()
+        if hole is None:
+            self._hole = None
+            return 0.0
+        if self._hole is None or self._hole[0] != hole:
+            self._hole = hole, now
+        return now - self._hole[1]
+
+    def skip(self) -> None:
+        """Give up the frames that the hole at the head of the buffer breaks."""
+        self._hole = None
+        self.jitter.skip()

@@ -1,0 +1,88 @@
+"""Offsets of lips and voice: the curve over a window, and the path through the past."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitor.detectors.synchrony.offset import Curve, Track, follow, offset_curve
+from monitor.types import ClockState
+from monitor.window.window import Window
+
+
+def spoken(voice_late: int = 0, seconds: float = 12.0, seed: int = 0) -> Window:
+    """Lips and voice that are the same vectors, the voice late by some frames."""
+    vectors = np.random.default_rng(seed).standard_normal((round(25 * seconds), 32)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    yes = np.ones(len(vectors), np.bool_)
+    late = np.roll(vectors, voice_late, axis=0)
+    return Window(seconds, 25, vectors, yes, late, yes, yes, ClockState.MAPPED, 0.01, yes, seconds)
+
+
+def track(window: Window) -> Track:
+    whole, path = follow(window)
+    free = offset_curve(window)
+    assert whole.means == pytest.approx(free.means, abs=1e-9)
+    assert (whole.counts == free.counts).all()
+    return path
+
+
+def curve(*means: float, counts: tuple[int, ...] | None = None) -> Curve:
+    return Curve(np.array(means), np.array(counts or (50,) * len(means)))
+
+
+def test_the_best_offset_is_where_the_voice_fits() -> None:
+    found = offset_curve(spoken(4))
+    assert found.offset == 4
+    assert found.agreement == pytest.approx(1.0, abs=1e-5)
+    assert found.clearness > 0.8
+
+
+def test_offsets_on_few_frames_are_not_kept() -> None:
+    found = curve(0.9, 0.2, 0.1, counts=(10, 50, 50))
+    assert found.kept.tolist() == [False, True, True]
+    assert found.best == 1
+
+
+def test_neighbours_of_the_best_offset_do_not_make_it_unclear() -> None:
+    far = curve(0.1, 0.0, 0.0, 0.0, 0.0, 0.5, 0.6, 0.5, 0.0)
+    assert far.clearness == pytest.approx(0.5)
+    assert curve(0.5, 0.6, 0.5).clearness == 0
+
+
+def test_a_window_keeps_to_the_offset_of_another_curve() -> None:
+    past = curve(0.0, 0.0, 0.5, 0.0, 0.0, 0.0)
+    assert curve(0.1, 0.2, 0.1, 0.3, 0.1, 0.9).near(past) == 3
+    assert curve(0.1, 0.2, 0.1, 0.3, 0.1, 0.9, counts=(50, 1, 1, 1, 50, 50)).near(past) == 5
+
+
+@pytest.mark.parametrize("late", [-10, 0, 7])
+def test_a_constant_offset_is_a_straight_path(late: int) -> None:
+    found = track(spoken(late))
+    assert set(found.offsets) == {late}
+    assert len(found.offsets) >= 18
+    assert found.spread == 0
+
+
+def test_a_jump_shows_in_the_path() -> None:
+    before, after = spoken(0), spoken(6)
+    voice = np.concatenate([before.voice[:150], after.voice[150:]])
+    found = track(replace(before, voice=voice))
+    # Segments that hold some of both are as clear of either or of neither.
+    assert set(found.offsets) == {0, 6}
+    assert list(found.offsets) == sorted(found.offsets)
+    assert 2.5 < found.spread <= 3
+
+
+def test_segments_hold_speech_not_time() -> None:
+    speech = np.arange(300) % 2 == 0
+    assert len(track(replace(spoken(), speech=speech)).offsets) == 9
+
+
+def test_strangers_and_silence_have_no_path() -> None:
+    mine, yours = spoken(), spoken(seed=1)
+    assert track(replace(mine, voice=yours.voice)).offsets == ()
+    silent = track(replace(mine, speech=np.zeros(300, np.bool_)))
+    assert (silent.offsets, silent.spread) == ((), 0.0)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from engines.batching.queue import BatchLoad, Drop
+from monitor.host.metrics import Metrics
+from monitor.types import Reason, Verdict
+
+
+def test_labels_come_from_closed_sets() -> None:
+    metrics = Metrics()
+    for verdict in Verdict:
+        for reason in [*Reason, None]:
+            metrics.hop(str(verdict), reason and str(reason))
+    for n in range(1000):
+        metrics.hop(f"verdict-{n}", f"reason-{n}")
+    value = metrics.registry.get_sample_value
+    assert value("sidewitness_hops_total", {"verdict": "other", "reason": "other"}) == 1000
+    assert value("sidewitness_hops_total", {"verdict": "alert", "reason": ""}) == 1
+    names = [sample.labels for metric in metrics.registry.collect() for sample in metric.samples]
+    assert len([labels for labels in names if "verdict" in labels and "reason" in labels]) < 250
+
+
+def test_two_servers_in_one_process_do_not_share_numbers() -> None:
+    one, other = Metrics(), Metrics()
+    one.refused.inc()
+    assert other.registry.get_sample_value("sidewitness_publications_refused_total") == 0
+
+
+def test_batchers_are_told_where_there_are_any() -> None:
+    metrics, loads = Metrics(), [BatchLoad(3, 256, 0.02, {Drop.DEADLINE: 2}, 10, 40)]
+    assert metrics.registry.get_sample_value("sidewitness_batch_rows_waiting") is None
+    metrics.batching(lambda: loads[-1])
+    value = metrics.registry.get_sample_value
+    assert value("sidewitness_batch_rows_waiting") == 3
+    assert value("sidewitness_batch_wait_p95_seconds") == 0.02
+    assert (value("sidewitness_batches_total"), value("sidewitness_batch_rows_total")) == (10, 40)
+    dropped = {reason: value("sidewitness_batch_requests_dropped_total", {"reason": str(reason)}) for reason in Drop}
+    assert dropped == {Drop.DEADLINE: 2, Drop.QUEUE_FULL: 0, Drop.CLOSED: 0}
+    loads.append(BatchLoad(0))
+    assert value("sidewitness_batch_rows_waiting") == 0

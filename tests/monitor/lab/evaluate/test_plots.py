@@ -1,0 +1,76 @@
+"""The pictures are drawn, also of next to nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from monitor.lab.evaluate.plots import LEAST_CLIPS, draw, draw_methods, draw_mismatch, draw_subjects
+from monitor.lab.metrics.summary import Result, by_method, summarise
+
+NOTHING = [Result("a", "real", "real", "a", None, "silence")]
+
+
+def results(count: int, methods: int = 1) -> list[Result]:
+    random = np.random.default_rng(0)
+    found = [Result(f"{n}", "real", "real", f"{n}", float(random.normal()), None) for n in range(count)]
+    for method in range(methods):
+        scores = random.normal(loc=method, size=count)
+        found += [
+            Result(f"{n}-{method}", "fake", f"method {method}", f"{n}", float(score), None)
+            for n, score in enumerate(scores)
+        ]
+    return found
+
+
+def ink(path: Path) -> int:
+    return int((np.asarray(Image.open(path).convert("L")) < 200).sum())
+
+
+def width(path: Path) -> int:
+    with Image.open(path) as picture:
+        return int(picture.width)
+
+
+def test_both_curves_show_what_can_be_drawn(tmp_path: Path) -> None:
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    empty.mkdir()
+    full.mkdir()
+    nothing = draw({"abstained": NOTHING}, empty)
+    drawn = draw({"synchrony": results(40), "one sided": results(1)[:1]}, full)
+    assert [path.name for path in drawn] == ["roc.png", "det.png"] == [path.name for path in nothing]
+    for bare, curves in zip(nothing, drawn, strict=True):
+        assert ink(curves) > ink(bare) > 0
+
+
+def test_every_method_with_enough_clips_has_a_panel(tmp_path: Path) -> None:
+    alone, two, few = (tmp_path / name for name in ("alone", "two", "few"))
+    sizes = []
+    for folder, made in (
+        (alone, results(20)),
+        (few, [*results(20), *results(LEAST_CLIPS - 1, 2)]),
+        (two, results(20, 2)),
+    ):
+        folder.mkdir()
+        sizes.append(width(draw({"synchrony": made}, folder)[0]))
+    assert sizes[0] < sizes[1] < sizes[2]
+    # Six panels in rows of four.
+    assert ink(draw({"synchrony": results(20, 5)}, two)[1]) > 1000
+
+
+def test_mismatches_are_drawn_by_length(tmp_path: Path) -> None:
+    drawn = draw_mismatch({f"{n} s": {"other": results(20), "shift": results(20)} for n in (2, 5)}, tmp_path)
+    assert [path.name for path in drawn] == ["mismatch-roc.png", "mismatch-det.png"]
+    assert min(ink(path) for path in drawn) > 1000
+
+
+def test_areas_and_subjects_of_several_detectors(tmp_path: Path) -> None:
+    sets = {"synchrony": results(80, 3), "other": results(10, 2), "silent": NOTHING}
+    summaries = {name: {**summarise(found), "methods": by_method(found)} for name, found in sets.items()}
+    full = ink(draw_methods(summaries, tmp_path)), ink(draw_subjects(sets, tmp_path))
+    nothing = {"silent": NOTHING}
+    summary = {"silent": {**summarise(NOTHING), "methods": {}}}
+    assert full[0] > ink(draw_methods(summary, tmp_path)) > 0
+    assert full[1] > ink(draw_subjects(nothing, tmp_path)) > 0

@@ -1,0 +1,78 @@
+"""`evaluate` on a data set as it is published; and which packs score which clips."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from monitor import cli
+from monitor.lab.corpus.manifest import CorpusError, Row
+from monitor.lab.evaluate.run import divide
+from tests.monitor.lab.corpus.datasets.trees import touch, write
+
+CLIPS = {"000": "clips/real/video-retalking__1.mp4", "003": "clips/real/deep_avsr__00024.mp4"}
+
+
+@pytest.mark.data
+def test_faceforensics_as_it_is_published(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, out = tmp_path / "FaceForensics++", tmp_path / "out"
+    for sequence, clip in CLIPS.items():
+        original = root / f"original_sequences/youtube/c23/videos/{sequence}.mp4"
+        original.parent.mkdir(parents=True, exist_ok=True)
+        original.symlink_to(data_dir / clip)
+    # The pictures of one with the sound of the other: a forgery, if there ever was one.
+    forged = root / "manipulated_sequences/Deepfakes/c23/videos/000_003.mp4"
+    forged.parent.mkdir(parents=True)
+    forged.symlink_to(data_dir / CLIPS["003"])
+    (root / "audio").mkdir()
+    (root / "audio/000.mp4").symlink_to(data_dir / CLIPS["000"])
+    write(root / "splits/test.json", '[["000", "003"]]')
+    command = ["evaluate", str(root), "--out", str(out), "--cache", str(tmp_path / "cache"), "--json"]
+    assert cli.run([*command, "--compression", "c23", "--workers", "1"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["dataset"] == "faceforensics"
+    whole = summary["synchrony"]
+    assert (whole["fake"], whole["real"], whole["auc"]) == (1, 2, 1.0)
+    theirs = {(row["system"], row["method"], row["setting"]): row for row in summary["published"]}
+    deepfakes = theirs["SpeechForensics", "Deepfakes", ""]
+    assert (deepfakes["auc"], deepfakes["measured"]["auc"]) == (0.994, 1.0)
+    assert "| Deepfakes | SpeechForensics (synchrony) | 0.994 | 1.000 |" in (out / "published.md").read_text()
+    with (out / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [
+        "original_sequences/youtube/c23/videos/000.mp4",
+        "original_sequences/youtube/c23/videos/003.mp4",
+        "manipulated_sequences/Deepfakes/c23/videos/000_003.mp4",
+    ]
+
+
+def test_a_folder_that_is_no_data_set_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = touch(tmp_path / "clips", ["a/1.mp4", "b/2.mp4"])
+    assert cli.run(["evaluate", str(folder), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "looks like none of the known data sets" in said
+    assert cli.run(["evaluate", str(folder), "--out", str(tmp_path / "out"), "--dataset", "kodf"]) == 2
+    assert "does not look like KoDF: it has no genuine clips" in capsys.readouterr().err
+
+
+def row(name: str, label: str = "real") -> Row:
+    return Row(Path(name), name, label, label, "?")
+
+
+def test_each_fold_is_scored_by_its_packs_and_forgeries_by_the_first(tmp_path: Path) -> None:
+    rows = [row("a"), row("b"), row("c"), row("f", "fake")]
+    split = write(tmp_path / "split.csv", "path,subject,group,fold\na,ann,wild,a\nb,bob,wild,b\nf,eve,wild,a\n")
+    packs = [Path("p"), Path("q")]
+    parts = divide(rows, split, ["a", "b"], packs)
+    assert [(part.packs, [r.name for r in part.rows]) for part in parts] == [(packs[0], ["a", "f"]), (packs[1], ["b"])]
+    assert parts[0].rows[0].subject == "ann"
+    (whole,) = divide(rows, split, [], [])
+    assert [r.name for r in whole.rows] == ["a", "b", "f"]
+    (plain,) = divide(rows, None, [], packs[:1])
+    assert (plain.packs, len(plain.rows)) == (packs[0], 4)
+    with pytest.raises(CorpusError, match="names none of the clips"):
+        divide([row("z")], split, [], [])

@@ -1,0 +1,277 @@
+"""The decode loop on real encoded media, on bombs and on decoders that misbehave."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+import pytest
+
+from monitor.tap.media.clock import CallClock
+from monitor.tap.media.config import TapConfig
+from monitor.tap.media.decode import DecodeLoop, Decoder, Encoded, make_decoder
+from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
+from tests.monitor.tap.clips import sound_frame
+from tests.monitor.tap.media.test_headers import encode, vp8_bomb
+
+
+class Sink:
+    """Keeps what a decode loop gave when it was asked."""
+
+    def __init__(self, decode: DecodeLoop) -> None:
+        self._decode = decode
+        self.items: list[MediaItem] = []
+
+    def wait(self, kind: type[MediaItem], count: int = 1) -> None:
+        self.items += self._decode.take(1000)
+        assert len(self.of(kind)) >= count
+
+    def of(self, kind: type[MediaItem]) -> list[MediaItem]:
+        return [item for item in self.items if isinstance(item, kind)]
+
+    def reasons(self) -> list[Reason]:
+        return [item.reason for item in self.items if isinstance(item, TrackFault)]
+
+
+class Loop(DecodeLoop):
+    """A decode loop that keeps which tracks wanted a key frame."""
+
+    def __init__(self, config: TapConfig, factory: Callable[[str, int], Decoder]) -> None:
+        self.failures: list[TrackKind] = []
+        super().__init__(config, CallClock(), self.failures.append, factory)
+
+
+@contextmanager
+def loop(
+    config: TapConfig | None = None, factory: Callable[[str, int], Decoder] = make_decoder
+) -> Iterator[tuple[Loop, Sink]]:
+    decode = Loop(config or TapConfig(), factory)
+    try:
+        yield decode, Sink(decode)
+    finally:
+        decode.close()
+
+
+def video(data: bytes, media: float = 0.0, codec: str = "VP8") -> Encoded:
+    return Encoded("video", codec, data, media, media)
+
+
+def opus(count: int) -> list[bytes]:
+    context = av.CodecContext.create("libopus", "w")
+    context.sample_rate, context.format, context.layout = 48_000, av.AudioFormat("s16"), "stereo"
+    context.time_base = Fraction(1, 48_000)
+    resampler = av.AudioResampler("s16", "stereo", 48_000)
+    packets = []
+    for n in range(count):
+        frame = sound_frame(n * 0.02, 960)
+        frame.pts, frame.time_base = n * 960, Fraction(1, 48_000)
+        for stereo in resampler.resample(frame):
+            packets += context.encode(stereo)
+    return [bytes(p) for p in packets]
+
+
+@pytest.mark.parametrize(("encoder", "codec"), [("libvpx", "VP8"), ("libx264", "H264")])
+def test_pictures_keep_their_media_time(encoder: str, codec: str) -> None:
+    with loop() as (decode, sink):
+        for n, data in enumerate(encode(encoder, (320, 240), 5, profile="baseline" if codec == "H264" else None)):
+            decode.submit(video(data, 7.0 + n / 25, codec))
+        sink.wait(VideoFrame, 5)
+    stamps = [i.stamp for i in sink.items if isinstance(i, VideoFrame)]
+    assert [s.media for s in stamps] == pytest.approx([7.0 + n / 25 for n in range(5)], abs=1e-4)
+    assert decode.errors == 0
+
+
+def test_sound_becomes_even_blocks_on_its_media_time() -> None:
+    with loop() as (decode, sink):
+        for n, data in enumerate(opus(50)):
+            decode.submit(Encoded("audio", "opus", data, 3.0 + n * 0.02, n * 0.02))
+        sink.wait(AudioBlock, 32)
+    heard = [i for i in sink.items if isinstance(i, AudioBlock)]
+    assert {b.samples.size for b in heard} == {480}
+    assert heard[0].stamp.media == pytest.approx(3.0, abs=0.002)
+    assert heard[-1].stamp.media - heard[0].stamp.media == pytest.approx((len(heard) - 1) * 0.03, abs=1e-3)
+
+
+def test_a_gap_in_the_sound_is_kept_as_a_gap() -> None:
+    with loop() as (decode, sink):
+        for n, data in enumerate(opus(40)):
+            if not 15 <= n < 25:
+                decode.submit(Encoded("audio", "opus", data, n * 0.02, n * 0.02))
+        sink.wait(AudioBlock, 19)
+    media = [i.stamp.media for i in sink.items if isinstance(i, AudioBlock)]
+    steps = [b - a for a, b in pairwise(media)]
+    assert max(steps) == pytest.approx(0.2, abs=0.035)
+    assert sorted(steps)[-2] == pytest.approx(0.03, abs=0.002)
+
+
+def test_a_bomb_is_refused_in_no_time_told_once_and_the_call_goes_on() -> None:
+    good = encode("libvpx", (320, 240), 2)
+    with loop() as (decode, sink):
+        before = time.process_time()
+        for _ in range(20):
+            decode.submit(video(vp8_bomb()))
+        sink.wait(TrackFault)
+        decode.submit(video(good[1], 0.04))
+        decode.submit(video(good[0], 0.08))
+        sink.wait(VideoFrame)
+        spent = time.process_time() - before
+        decode.submit(video(vp8_bomb()))
+        sink.wait(TrackFault, 2)
+    assert sink.reasons() == [Reason.FRAME_TOO_LARGE] * 2
+    assert len(sink.of(VideoFrame)) == 1
+    assert spent < 0.1
+
+
+def test_a_bomb_past_the_peek_is_refused_by_the_decoder() -> None:
+    decoder = make_decoder("VP8", 1920 * 1088)
+    before = time.process_time()
+    with pytest.raises(av.FFmpegError):
+        decoder.decode(video(vp8_bomb(size=100_000)))
+    assert time.process_time() - before < 0.05
+
+
+def test_garbage_is_told_once_an_episode_and_a_key_frame_is_asked_for() -> None:
+    good = encode("libvpx", (320, 240), 1)[0]
+    with loop() as (decode, sink):
+        for _ in range(3):
+            decode.submit(video(b"\x10\x00\x00garbage"))
+        decode.submit(video(good))
+        sink.wait(VideoFrame)
+        decode.submit(video(b"\x10\x00\x00garbage"))
+        sink.wait(TrackFault, 2)
+    assert sink.reasons() == [Reason.DECODER_FAILED] * 2
+    assert decode.errors == 4
+    assert decode.failures[:3] == ["video"] * 3
+
+
+class Broken:
+    """Raises what no decoder should, three times for each codec."""
+
+    count = 0
+
+    def __init__(self, codec: str, max_pixels: int) -> None:
+        self._inner = make_decoder(codec, max_pixels)
+
+    def decode(self, encoded: Encoded) -> list[av.VideoFrame] | list[av.AudioFrame]:
+        Broken.count += 1
+        if Broken.count <= 3:
+            raise ValueError("injected")
+        return self._inner.decode(encoded)
+
+
+def test_any_exception_is_survived_with_a_new_decoder() -> None:
+    good = encode("libvpx", (320, 240), 1)[0]
+    Broken.count = 0
+    with loop(factory=Broken) as (decode, sink):
+        for n in range(5):
+            decode.submit(video(good, n / 25))
+        sink.wait(VideoFrame, 2)
+    assert sink.reasons() == [Reason.DECODER_FAILED]
+    assert decode.errors == 3
+
+
+class Gate:
+    """A decoder that holds its first frame until the test lets it go."""
+
+    entered = threading.Event()
+    open = threading.Event()
+
+    def __init__(self, codec: str, max_pixels: int) -> None:
+        del codec, max_pixels
+
+    def decode(self, encoded: Encoded) -> list[av.VideoFrame]:
+        del encoded
+        Gate.entered.set()
+        Gate.open.wait(10)
+        return []
+
+
+@contextmanager
+def held() -> Iterator[Loop]:
+    """A loop of room for four, with a worker inside its decoder."""
+    Gate.entered.clear()
+    Gate.open.clear()
+    with loop(TapConfig(backlog_packets=4), Gate) as (decode, _):
+        decode.submit(video(b"x"))
+        worker = threading.Thread(target=decode.take, args=(1,))
+        worker.start()
+        assert Gate.entered.wait(10)
+        yield decode
+        Gate.open.set()
+        worker.join(10)
+
+
+def test_a_full_backlog_drops_stale_video_whole_and_the_oldest_sound() -> None:
+    with held() as decode:
+        fits = [decode.submit(video(b"x")) for _ in range(6)]
+        assert fits == [True] * 4 + [False, True]
+        fits = [decode.submit(Encoded("audio", "opus", b"x", 0.0, 0.0)) for _ in range(6)]
+        assert all(fits)
+        assert decode.dropped == {"video": 4, "audio": 2}
+        decode.close()
+        assert decode.submit(video(b"x"))
+    assert decode.dropped == {"video": 4, "audio": 2}
+
+
+def test_a_batch_is_what_has_waited_longest_and_what_is_left_says_since_when() -> None:
+    with loop() as (decode, _):
+        for n, data in enumerate(opus(20)):
+            decode.submit(Encoded("audio", "opus", data, n * 0.02, 5.0 + n * 0.02))
+        first = decode.take(8)
+        assert decode.oldest == pytest.approx(5.16)
+        rest = decode.take(100)
+        assert decode.oldest is None
+    times = [item.stamp.arrival for item in (*first, *rest) if isinstance(item, AudioBlock)]
+    assert times == sorted(times)
+    assert max(item.stamp.arrival for item in first if isinstance(item, AudioBlock)) < 5.16
+
+
+def test_faults_of_others_keep_their_order_and_the_oldest_go() -> None:
+    with loop(TapConfig(backlog_packets=3)) as (decode, _):
+        for n in range(5):
+            decode.tell(TrackFault("audio", Reason.MEDIA_STALLED, "", float(n)))
+        assert [item.arrival for item in decode.take(1) if isinstance(item, TrackFault)] == [2.0, 3.0, 4.0]
+        assert decode.take(1) == []
+
+
+def test_a_paused_loop_takes_nothing_counts_nothing_and_goes_on() -> None:
+    good = encode("libvpx", (320, 240), 3)
+    made: list[str] = []
+
+    def factory(codec: str, max_pixels: int) -> Decoder:
+        made.append(codec)
+        return make_decoder(codec, max_pixels)
+
+    with loop(factory=factory) as (decode, sink):
+        decode.submit(video(good[0]))
+        sink.wait(VideoFrame)
+        decode.pause(True)
+        decode.pause(True)
+        assert all(decode.submit(video(data, 0.04 + n / 25)) for n, data in enumerate(good * 50))
+        decode.pause(False)
+        decode.submit(video(good[0], 9.0))
+        sink.wait(VideoFrame, 2)
+    assert [i.stamp.media for i in sink.of(VideoFrame)] == [0.0, 9.0]  # type: ignore[union-attr]
+    assert decode.dropped == {"video": 0, "audio": 0}
+    assert made == ["VP8", "VP8"]
+
+
+def test_a_pause_drops_what_waits() -> None:
+    with held() as decode:
+        assert all(decode.submit(video(b"x")) for _ in range(4))
+        decode.pause(True)
+        decode.pause(False)
+        assert all(decode.submit(video(b"x")) for _ in range(4))
+    assert decode.dropped["video"] == 0
+
+
+def test_a_loop_that_never_ran_closes() -> None:
+    with loop() as (decode, _):
+        decode.close()
+        decode.close()
+        assert decode.take(10) == []

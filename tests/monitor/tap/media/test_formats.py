@@ -1,0 +1,78 @@
+"""Planes and blocks out of decoded frames."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from monitor.tap.media.formats import AudioCutter, picture
+from monitor.types import ClockState, Stamp
+from tests.monitor.tap.clips import picture_frame
+
+STAMP = Stamp(0.0, 0.0, 0.0, ClockState.MAPPED, 0.0)
+
+
+def tone(first: float, samples: int, rate: int = 48_000, layout: str = "stereo", pts: bool = True) -> av.AudioFrame:
+    channels = 2 if layout == "stereo" else 1
+    wave = np.sin(2 * np.pi * 440 * (first + np.arange(samples) / rate)).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(np.tile(wave, (channels, 1)), format="fltp", layout=layout)
+    frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+    frame.pts = round(first * rate) if pts else None
+    return frame
+
+
+def test_planes_are_views_of_the_decoders_buffers() -> None:
+    frame = picture_frame(0.0, 320, 240)
+    shot = picture(frame, STAMP)
+    assert (shot.width, shot.height, shot.full_range) == (320, 240, False)
+    assert np.shares_memory(shot.y, np.frombuffer(memoryview(frame.planes[0]), np.uint8))
+    with pytest.raises(ValueError, match="read-only"):
+        shot.y[0, 0] = 0
+    del frame
+    assert shot.y[200, 200] == 235
+
+
+def test_odd_sizes_round_the_chroma_up() -> None:
+    shot = picture(av.VideoFrame(321, 241, "yuv420p"), STAMP)
+    assert (shot.y.shape, shot.u.shape, shot.v.shape) == ((241, 321), (121, 161), (121, 161))
+
+
+def test_full_range_of_another_format_becomes_limited() -> None:
+    frame = av.VideoFrame.from_ndarray(np.full((240, 320, 3), 255, np.uint8), format="rgb24")
+    shot = picture(frame, STAMP)
+    assert not shot.full_range
+    assert abs(int(shot.y[100, 100]) - 235) <= 1
+
+
+def test_blocks_follow_the_clock_of_the_frames() -> None:
+    cutter = AudioCutter()
+    found = [b for n in range(25) for b in cutter.push(tone(2.0 + n * 0.02, 960))] + list(cutter.flush())
+    assert {samples.size for _, samples in found[:-1]} == {480}
+    assert [at for at, _ in found] == pytest.approx([2.0 + n * 0.03 for n in range(len(found))], abs=1e-3)
+    sound = np.concatenate([samples for _, samples in found])
+    wanted = np.sin(2 * np.pi * 440 * (2.0 + np.arange(sound.size) / 16_000))
+    assert np.abs(sound[200:-200] - wanted[200:-200]).max() < 0.05
+
+
+def test_a_gap_cuts_a_block_short_and_keeps_the_time() -> None:
+    cutter = AudioCutter()
+    found = [b for at in (0.0, 0.02, 1.0, 1.02) for b in cutter.push(tone(at, 960))]
+    assert any(samples.size < 480 for _, samples in found)
+    assert any(at == pytest.approx(1.0, abs=0.002) for at, _ in found)
+
+
+def test_a_change_of_format_starts_a_new_block() -> None:
+    cutter = AudioCutter()
+    found = [*cutter.push(tone(0.0, 960)), *cutter.push(tone(0.02, 320, 16_000, "mono")), *cutter.flush()]
+    assert sum(samples.size for _, samples in found) == pytest.approx(640, abs=20)
+    assert found[1][0] == pytest.approx(0.02, abs=0.001)
+
+
+def test_frames_without_a_time_follow_on() -> None:
+    cutter = AudioCutter()
+    first = list(cutter.push(tone(0.5, 960, 16_000, "mono")))
+    then = list(cutter.push(tone(0.5, 960, 16_000, "mono", pts=False)))
+    assert [at for at, _ in first + then] == pytest.approx([0.5, 0.53, 0.56, 0.59])

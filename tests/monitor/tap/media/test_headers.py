@@ -1,0 +1,105 @@
+"""Headers of encoded pictures, from real encoders and from garbage."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.tap.media.headers import is_key, picture_size
+from tests.monitor.tap.clips import picture_frame
+
+
+def encode(encoder: str, size: tuple[int, int], count: int = 3, profile: str | None = None) -> list[bytes]:
+    """Encode a few pictures; the first is a key frame."""
+    context = av.CodecContext.create(encoder, "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = *size, "yuv420p"
+    context.time_base = Fraction(1, 25)
+    context.options = (
+        {"deadline": "realtime"} if encoder == "libvpx" else {"preset": "ultrafast", "tune": "zerolatency"}
+    )
+    if profile:
+        context.options = {**context.options, "preset": "medium", "profile": profile}
+    packets = [p for n in range(count) for p in context.encode(picture_frame(n / 25, *size))]
+    return [bytes(p) for p in [*packets, *context.encode(None)]]
+
+
+def vp8_bomb(width: int = 8192, height: int = 8192, size: int = 1000) -> bytes:
+    head = b"\x10\x02\x00\x9d\x01\x2a" + width.to_bytes(2, "little") + height.to_bytes(2, "little")
+    return head + bytes(size)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "codec", "profile"),
+    [
+        ("libvpx", "VP8", None),
+        ("libx264", "H264", "baseline"),
+        ("libx264", "H264", "high"),
+        ("libx264", "H264", "main"),
+    ],
+)
+@pytest.mark.parametrize("size", [(320, 240), (1280, 720)])
+def test_real_pictures(encoder: str, codec: str, profile: str | None, size: tuple[int, int]) -> None:
+    first, *rest = encode(encoder, size, profile=profile)
+    assert is_key(codec, first)
+    assert not any(is_key(codec, data) for data in rest)
+    assert picture_size(codec, first) == size
+    assert picture_size(codec, rest[0]) is None
+
+
+def test_a_bomb_is_measured_before_it_is_decoded() -> None:
+    assert picture_size("VP8", vp8_bomb()) == (8192, 8192)
+
+
+def sps(bits: str) -> bytes:
+    padded = bits + "1" + "0" * (-(len(bits) + 1) % 8)
+    return b"\0\0\0\1\x67" + int(padded, 2).to_bytes(len(padded) // 8, "big")
+
+
+def ue(value: int) -> str:
+    text = bin(value + 1)[2:]
+    return "0" * (len(text) - 1) + text
+
+
+SIZE = ue(1) + "0" + ue(19) + ue(14) + "1"
+HIGH_444 = f"{244:08b}" + "0" * 16 + ue(0) + ue(3) + "0" + ue(0) + ue(0) + "0"
+HIGH = f"{100:08b}" + "0" * 16 + ue(0) + ue(1) + ue(0) + ue(0) + "0"
+
+
+@pytest.mark.parametrize(
+    "bits",
+    [
+        f"{66:08b}" + "0" * 16 + ue(0) + ue(0) + ue(0) + ue(4) + SIZE,
+        f"{66:08b}" + "0" * 16 + ue(0) + ue(0) + ue(1) + "0" + ue(0) + ue(0) + ue(2) + ue(3) + ue(3) + SIZE,
+        f"{66:08b}" + "0" * 16 + ue(0) + ue(0) + ue(2) + SIZE,
+        HIGH_444 + "1" + "1" + ue(1) + ue(18) + "0" * 11 + ue(0) + ue(2) + SIZE,
+        HIGH + "1" + "1" + ue(0) * 16 + "0" * 5 + "1" + ue(0) * 64 + "0" + ue(0) + ue(2) + SIZE,
+        HIGH + "0" + ue(0) + ue(2) + SIZE,
+    ],
+)  # fmt: skip
+def test_parameter_sets_of_every_shape(bits: str) -> None:
+    assert picture_size("H264", sps(bits)) == (320, 240)
+
+
+def test_interlaced_pictures_are_twice_as_high() -> None:
+    bits = f"{66:08b}" + "0" * 16 + ue(0) + ue(0) + ue(2) + ue(1) + "0" + ue(19) + ue(6) + "0"
+    assert picture_size("H264", sps(bits)) == (320, 224)
+
+
+def test_a_parameter_set_that_ends_early_says_nothing() -> None:
+    assert picture_size("H264", b"\0\0\1\x67\x42\x00\x1f") is None
+
+
+@given(
+    st.binary(max_size=600),
+    st.sampled_from(["VP8", "H264"]),
+    st.sampled_from([b"", b"\0\0\1\x67", b"\x10\0\0\x9d\x01\x2a"]),
+)
+def test_garbage_never_raises(data: bytes, codec: str, head: bytes) -> None:
+    size = picture_size(codec, head + data)
+    assert size is None or (size[0] >= 0 and size[1] >= 0)
+    is_key(codec, head + data)

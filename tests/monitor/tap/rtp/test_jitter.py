@@ -1,0 +1,143 @@
+"""Reassembly gives what aiortc's buffer gives, whatever is lost, late or repeated, and never holds more than it may."""
+
+from __future__ import annotations
+
+import pytest
+from aiortc.jitterbuffer import JitterBuffer as Reference
+from aiortc.rtp import RtpPacket
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.tap.rtp.jitter import JitterBuffer
+
+
+class Both:
+    """The same packets through both buffers."""
+
+    def __init__(self, capacity: int, ahead: int) -> None:
+        self.ours = JitterBuffer(capacity, ahead)
+        self.theirs = Reference(capacity, ahead if ahead > 1 else 0, is_video=True)
+        self.frames: list[tuple[int, bytes]] = []
+
+    def add(self, sequence: int, timestamp: int) -> None:
+        data = sequence.to_bytes(2, "big")
+        packet = RtpPacket(sequence_number=sequence, timestamp=timestamp)
+        vars(packet)["_data"] = data
+        broken = self.ours.add(sequence, timestamp, data)
+        wanted, frame = self.theirs.add(packet)
+        assert broken == wanted
+        while frame is not None:
+            assert self.ours.pop() == (frame.timestamp, frame.data)
+            self.frames.append((frame.timestamp, frame.data))
+            frame = self.theirs._remove_frame(sequence)
+        assert self.ours.pop() is None
+        self.compare()
+
+    def compare(self) -> None:
+        assert self.ours.head == self.theirs._origin
+        held = [None if packet is None else (packet.timestamp, packet._data) for packet in self.theirs._packets]  # type: ignore[attr-defined]
+        assert self.ours._slots == held
+        assert self.ours.hole() == (self.hole() or (None,))[0]
+
+    def hole(self) -> tuple[int, int] | None:
+        """The first sequence number without a packet that has some after it, and how many slots lie before those."""
+        packets, origin, first = self.theirs._packets, self.theirs._origin, None
+        if origin is None:
+            return None
+        for count in range(self.theirs.capacity):
+            present = packets[(origin + count) % self.theirs.capacity] is not None
+            if not present and first is None:
+                first = (origin + count) % 65536
+            elif present and first is not None:
+                return first, count
+        return None
+
+    def skip(self) -> None:
+        hole = self.hole()
+        if hole is not None and self.theirs.smart_remove(hole[1]):
+            self.theirs._origin = None
+        self.ours.skip()
+        assert self.ours.head == self.theirs._origin
+        # What was whole behind the hole; aiortc gives it with the next packet that it keeps.
+        while self.theirs._origin is not None and (frame := self.theirs._remove_frame(0)) is not None:
+            assert self.ours.pop() == (frame.timestamp, frame.data)
+        assert self.ours.pop() is None
+        self.compare()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.just(("next", 1)),
+        st.just(("next", 1)),
+        st.just(("next", 1)),
+        st.tuples(st.just("lost"), st.integers(1, 3)),
+        st.tuples(st.just("late"), st.integers(1, 20)),
+        st.tuples(st.just("jump"), st.integers(-300, 300)),
+        st.just(("skip", 0)),
+    ),
+    min_size=1,
+    max_size=120,
+)
+
+
+@given(STEPS, st.sampled_from([(16, 4), (16, 1), (64, 1)]), st.integers(1, 9), st.sampled_from([0, 65500, 30000]))
+def test_it_is_the_buffer_that_aiortc_has(
+    steps: list[tuple[str, int]], size: tuple[int, int], per_frame: int, first: int
+) -> None:
+    both, newest = Both(*size), first
+    for what, count in steps:
+        if what == "skip":
+            both.skip()
+            continue
+        at = newest - count if what == "late" else newest + count
+        newest = newest if what == "late" else at
+        both.add(at % 65536, at // per_frame * 3000 % 2**32)
+
+
+def test_frames_come_whole_and_in_order() -> None:
+    buffer = JitterBuffer(16)
+    for sequence in (65534, 0, 65535, 1, 2):
+        buffer.add(sequence, sequence // 65534, bytes([sequence % 256]))
+    assert buffer.pop() == (1, b"\xfe\xff")
+    assert buffer.pop() is None
+    assert (buffer.head, buffer.hole()) == (0, None)
+
+
+def test_a_hole_that_is_given_up_takes_its_frame_along() -> None:
+    buffer = JitterBuffer(16)
+    for sequence in (0, 2, 3, 4, 5):
+        buffer.add(sequence, sequence // 3, b"%d" % sequence)
+    assert buffer.hole() == 1
+    buffer.skip()
+    assert (buffer.head, buffer.hole(), buffer.pop()) == (3, None, None)
+    buffer.skip()
+    assert buffer.head == 3
+    buffer.add(6, 2, b"6")
+    assert buffer.pop() == (1, b"345")
+
+
+def test_where_nothing_is_whole_behind_a_hole_it_starts_over() -> None:
+    buffer = JitterBuffer(16)
+    buffer.skip()
+    buffer.add(0, 0, b"0")
+    buffer.add(2, 0, b"2")
+    buffer.skip()
+    assert (buffer.head, buffer.hole(), buffer.pop()) == (None, None, None)
+    assert not buffer.add(9, 1, b"9")
+    assert buffer.head == 9
+
+
+def test_what_does_not_fit_takes_the_oldest_frames_along() -> None:
+    buffer = JitterBuffer(16)
+    for sequence in (0, 2, 4, 5, 6, 7):
+        buffer.add(sequence, sequence // 4, b"%d" % sequence)
+    assert buffer.add(18, 4, b"18")
+    assert (buffer.head, buffer.hole()) == (4, 8)
+    assert buffer.add(400, 100, b"400")
+    assert (buffer.head, buffer.hole()) == (400, None)
+
+
+def test_a_capacity_must_divide_the_sequence_numbers() -> None:
+    for capacity in (0, 12):
+        with pytest.raises(ValueError, match="power of 2"):
+            JitterBuffer(capacity)

@@ -91,7 +91,7 @@ def test_exceptions_are_a_type_and_a_place(written: io.StringIO) -> None:
     for line in written.getvalue().splitlines():
         record = json.loads(line)
         assert record["error"] == "ValueError"
-        assert record["at"].startswith("test_log.py:")
+        assert record["at"].startswith("test_logging.py:")
     assert "Ada" not in written.getvalue()
     structlog.stdlib.get_logger("x").error("elsewhere", exc_info=KeyError("Ada"))
     assert last(written)["error"] == "KeyError"

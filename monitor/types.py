@@ -6,6 +6,7 @@ benchmarked alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ ByteArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
 
 TrackKind = Literal["audio", "video"]
+_WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 class ClockState(StrEnum):
@@ -39,7 +41,11 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why nothing could be said, or what a suspicion rests on."""
+    """Why nothing could be said, or what a suspicion rests on.
+
+    The list is open: a detector or a plug-in from elsewhere brings reasons of its own, and a journal may hold those of
+    one that is no longer installed. `Reason("word")` gives a reason for any lower-case word with underscores.
+    """
 
     NO_VIDEO = "no_video"
     NO_AUDIO = "no_audio"
@@ -63,6 +69,15 @@ class Reason(StrEnum):
     FACE_CHANGES_UNNATURALLY = "face_changes_unnaturally"
     MOVES_UNLIKE_ENROLLED = "moves_unlike_enrolled"
     REFERENCE_OUTDATED = "reference_outdated"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Reason | None:
+        if not isinstance(value, str) or not _WORD.fullmatch(value):
+            return None
+        reason = str.__new__(cls, value)
+        reason._name_, reason._value_ = value.upper(), value
+        # Known from now on, so that equal words are one object, as enumerations promise. Kept out of iteration.
+        return cls._value2member_map_.setdefault(value, reason)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +148,7 @@ class Score:
 
     `one_sided` detectors can raise suspicion and never clear it: a low value is not evidence of a genuine person.
     `p_value` is filled by calibration; evidence holds only JSON values. `cause` is what a suspicion of this score rests
-    on, where the detector knows better than its name says.
+    on. While a detector that `withholds` finds somebody unusual, no other detector clears them.
     """
 
     detector: str
@@ -143,6 +158,7 @@ class Score:
     one_sided: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)
     cause: Reason | None = None
+    withholds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

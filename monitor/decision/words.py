@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from monitor.types import Reason, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A reason in words: a few for a card, a sentence beside an inconclusive verdict, and one beside an alert.
+
+    `consequence` says what is typical of an alert for this reason and what looks like it; None where the reason never
+    leads to one.
+    """
+
+    title: str
+    detail: str
+    consequence: str | None = None
+
 
 REASONS: Mapping[Reason, str] = {
     Reason.NO_VIDEO: "No picture arrives.",

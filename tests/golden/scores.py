@@ -80,7 +80,7 @@ def measured() -> dict[str, Any]:
         result |= {"enroll": {}, "claimed": {}}
         for person in PEOPLE:
             enrolled, others = of_person(person)
-            words = ("enroll", person, *enrolled, "--consent-by", "nobody", "--json")
+            words: tuple[str | Path, ...] = ("enroll", person, *enrolled, "--consent-by", "nobody", "--json")
             result["enroll"][person] = json.loads(command(*words, state=folder))
             claims = command("scan", *others, *paths[::8], "--identity", person, "--json", state=folder)
             result["claimed"][person] = _by_clip(claims)

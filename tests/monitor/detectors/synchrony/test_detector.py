@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.detectors.base import Detector
 from monitor.detectors.synchrony.detector import SynchronyDetector
 from monitor.detectors.synchrony.offset import offset_curve
 from monitor.types import BoolArray, ClockState, FloatArray, Reason
@@ -35,7 +34,6 @@ def first(count: int) -> BoolArray:
 
 def test_it_is_a_one_sided_detector() -> None:
     detector = SynchronyDetector()
-    assert isinstance(detector, Detector)
     assert (detector.name, detector.one_sided) == ("synchrony", True)
     assert detector.score(same()).one_sided
     assert detector.score(replace(same(), speech=first(0))).one_sided

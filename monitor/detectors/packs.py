@@ -1,0 +1,62 @@
+"""Where a detector finds its model packs and the tables that lie beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from engines.base import MODELS, Engine, EngineError
+from engines.load import EngineName, load_engine
+
+T = TypeVar("T")
+# Makes an engine of the pack of this name in this folder.
+Load = Callable[[str, EngineName, Path], Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class PackLoader:
+    """The packs of one process: the folder of an operator's own, the installation's where that lacks one.
+
+    `later` makes an engine that only some calls need and may put its compilation off. `voice` is the sha256 of the
+    encoder that fills the windows with voice vectors, None where any will do.
+    """
+
+    folder: Path = MODELS
+    engine: EngineName = "openvino"
+    load: Load = load_engine
+    later: Load = load_engine
+    voice: str | None = None
+
+    def home(self, pack: str) -> Path:
+        """Say in which folder a pack is."""
+        return home(pack, self.folder)
+
+    def has(self, pack: str) -> bool:
+        """Whether a pack is there."""
+        return (self.home(pack) / pack).exists()
+
+    def deferred(self, pack: str) -> Engine:
+        """Load a pack that only some calls need; raises `EngineError`."""
+        return self.later(pack, self.engine, self.home(pack))
+
+    def beside(self, pack: str, file: str, parse: Callable[[bytes], T]) -> T | None:
+        """Read a file beside a pack, None where it is absent; raises `EngineError`."""
+        return read_beside(self.home(pack) / pack / file, parse)
+
+
+def home(pack: str, folder: Path) -> Path:
+    """Say where a pack is: in the folder of an operator's own packs, else in the installation."""
+    return folder if (folder / pack).exists() else MODELS
+
+
+def read_beside(path: Path, parse: Callable[[bytes], T]) -> T | None:
+    """Read a file beside a pack, None where it is absent; raises `EngineError`."""
+    try:
+        return parse(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except Exception as error:
+        # A damaged file raises whatever its parser raises.
+        raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None

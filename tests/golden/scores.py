@@ -85,7 +85,7 @@ def measured() -> dict[str, Any]:
             claims = command("scan", *others, *paths[::8], "--identity", person, "--json", state=folder)
             result["claimed"][person] = _by_clip(claims)
         result |= dict(_evaluated(clips, folder))
-    return _lasting(result)
+    return {way: _lasting(scores) for way, scores in result.items()}
 
 
 def _lasting(value: Any) -> Any:

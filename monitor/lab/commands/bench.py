@@ -85,7 +85,7 @@ def command(
         if compared is not None:
             show_comparison(compared, Console())
     if out is not None:
-        from monitor.lab.bench.picture import draw
+        from monitor.lab.bench.plots import draw
 
         (out / "bench.json").write_text(json.dumps(said, indent=1) + "\n")
         draw(result, out / "bench.png")

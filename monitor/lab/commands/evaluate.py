@@ -82,8 +82,7 @@ def command(
     from monitor.lab.corpus.datasets import Wanted, read_clips
     from monitor.lab.corpus.manifest import workers_here
     from monitor.lab.evaluate.robustness import Stress
-    from monitor.lab.evaluate.run import Plan, assess, divide
-    from monitor.lab.evaluate.trials import Trials
+    from monitor.lab.evaluate.run import Plan, Trials, assess, divide
     from monitor.lab.evaluate.worker_pool import Effort
 
     _check(detector or [], split, fold or [], packs or [])
@@ -118,12 +117,13 @@ def _matched(
 ) -> int:
     """Write matched.csv and matched.json, and print what they come to."""
     from engines.base import MODELS
-    from monitor.lab.commands.train_pairs import build, rows_of, show
+    from monitor.lab.commands.tables import show_paired_forgeries
+    from monitor.lab.studies.face_population import build_from_packs, read_rows
     from monitor.lab.studies.paired_forgeries import compare_people, write
 
-    built, clips = build(rows_of(data, split, forged=True), packs or MODELS, "squared", cache, workers)
+    built, clips = build_from_packs(read_rows(data, split, forged=True), packs or MODELS, "squared", cache, workers)
     told = write(compare_people(clips, built), out)
-    typer.echo(json.dumps(told)) if as_json else show(told)
+    typer.echo(json.dumps(told)) if as_json else show_paired_forgeries(told)
     return 0
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.lab.corpus.manifest import Row
     from monitor.lab.studies.face_population import Built, Clip
     from monitor.types import FloatArray
 
@@ -45,17 +44,21 @@ def command(
     from engines.base import MODELS
     from monitor.detectors.pairwise.pair_features import FEATURES
     from monitor.detectors.pairwise.population import FILE
+    from monitor.lab.commands.tables import show_paired_forgeries
+    from monitor.lab.studies.face_population import build_from_packs, read_rows
     from monitor.lab.studies.paired_forgeries import compare_people, write
     from monitor.session.models import ARTEFACTS
 
     if feature not in FEATURES:
         raise typer.BadParameter(f"unknown feature {feature!r}: there is {', '.join(FEATURES)}", param_hint="--feature")
     target = out or (packs or MODELS) / ARTEFACTS / FILE
-    built, clips = build(rows_of(data, split, forged=matched is not None), packs or MODELS, feature, cache, workers)
+    built, clips = build_from_packs(
+        read_rows(data, split, forged=matched is not None), packs or MODELS, feature, cache, workers
+    )
     target.write_bytes(built.population.to_bytes())
     typer.echo(f"{target}: {len(built.population.scores)} genuine windows of {built.population.people} people")
     if matched is not None:
-        show(write(compare_people(clips, built), matched))
+        show_paired_forgeries(write(compare_people(clips, built), matched))
         _claims(clips, built, matched)
     if matched is not None and compare:
         _compare(clips, matched)
@@ -91,62 +94,3 @@ def _compare(clips: Sequence[Clip], out: Path) -> None:
     (out / "published.json").write_text(json.dumps(told, indent=2) + "\n")
     for name, own in told.items():
         typer.echo(f"{name}: wins {own['wins']} [{own['wins_low']}-{own['wins_high']}], AUC {own['auc']}")
-
-
-def rows_of(data: Path, split: Path | None, forged: bool) -> list[Row]:
-    """Read the clips of a manifest or a folder; forged ones too where asked for. Raises `CorpusError`."""
-    from monitor.lab.corpus.manifest import RESEARCH_SPLIT, apply_split, read_folder, read_manifest
-
-    rows = read_folder(data) if data.is_dir() else read_manifest(data)
-    if split is not None:
-        rows = apply_split(rows, RESEARCH_SPLIT.with_name("matched.csv") if str(split) == "matched" else split)
-    return [row for row in rows if forged or row.label == "real"]
-
-
-def build(
-    rows: Sequence[Row], packs: Path, feature: str, cache: Path, workers: int | None
-) -> tuple[Built, Sequence[Clip]]:
-    """Encode the clips and build the population of the genuine ones; raises `EngineError`."""
-    from engines.load import load_engine
-    from engines.training.pairs import fit_mixture
-    from monitor.detectors.pairwise.pair_features import FEATURES
-    from monitor.face.encoders import FaceEncoders
-    from monitor.lab.progress import clip_progress
-    from monitor.lab.studies.face_population import build_population, encode_clips
-    from monitor.session.models import ARTEFACTS, IDENTITY, home
-
-    artefacts = load_engine(ARTEFACTS, models=home(ARTEFACTS, packs))
-    known = home(IDENTITY, packs)
-    identity = load_engine(IDENTITY, models=known) if (known / IDENTITY / "manifest.json").exists() else None
-    with clip_progress("looking at clips", len(rows)) as tick:
-        parts = [[r for r in rows if r.label == label] for label in ("real", "fake")]
-        real, fake = (
-            encode_clips(part, artefacts, identity, cache, label == "real", tick, workers) if part else []
-            for part, label in zip(parts, ("real", "fake"), strict=True)
-        )
-    kind = next(one for one in FEATURES if one == feature)
-    built = build_population(real, FaceEncoders(artefacts, identity).key, kind, fit_mixture)
-    return built, [*real, *fake]
-
-
-def show(told: dict[str, Any]) -> None:
-    """Print each method's paired wins and AUC by every score, and once more against re-encoded genuine clips."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from monitor.lab.studies.paired_forgeries import SCORES
-
-    for method, scores in told.items():
-        some = scores["pairwise"]
-        table = Table(title=f"{method}: {some['forged_clips']} forged clips of {some['people']} people")
-        for heading in ("score", "paired wins", "95 %", "AUC", "95 %", "re-encoded: wins", "AUC"):
-            table.add_column(heading)
-        for name in SCORES:
-            own, again = scores[name], scores["re-encoded"][name]
-            numbers = [own[n] for n in ("wins", "wins_low", "wins_high", "auc", "auc_low", "auc_high")]
-            wins, low, high, area, least, most, *other = (
-                "-" if n is None else f"{n:.2f}" for n in (*numbers, again["wins"], again["auc"])
-            )
-            table.add_row(name, wins, f"{low}-{high}", area, f"{least}-{most}", *other)
-        Console(width=100).print(table)
-        typer.echo(f"p <= 0.05: {scores['p_at_most_0.05']}")

@@ -32,8 +32,8 @@ from monitor.lab.progress import clip_progress
 WINDOW = 5.0
 KINDS = tuple(kind.kind for kind in SEVEN)
 # Areas that the paper reports on FaceForensics++: clean, and the mean over five levels of each kind.
-PAPER_CLEAN = 0.976
-PAPER = dict(zip(KINDS, (0.974, 0.967, 0.946, 0.808, 0.974, 0.967, 0.942), strict=True))
+PAPER_CLEAN_AUC = 0.976
+PAPER_AUC = dict(zip(KINDS, (0.974, 0.967, 0.946, 0.808, 0.974, 0.967, 0.942), strict=True))
 ROUNDS = 300
 
 Parts = Sequence[tuple[Path, Sequence[Row]]]
@@ -139,7 +139,7 @@ def describe(found: Conditions, rounds: int = ROUNDS, seed: int = 0) -> dict[str
                 "strict_levels": [_number(value) for value in whole.strict[at : at + LEVELS]],
                 "strict_mean": _number(_mean(whole.strict[at : at + LEVELS])),
                 "scored": [_scored(found.get((kind, n), [])) for n in range(1, LEVELS + 1)],
-                "paper_mean": PAPER[kind],
+                "paper_mean": PAPER_AUC[kind],
             }
             for at, kind in zip(range(0, len(PLACES), LEVELS), KINDS, strict=True)
         },

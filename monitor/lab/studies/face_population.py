@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Engine
+from engines.load import load_engine
 from monitor.detectors.pairwise.detector import components, nearest_rung, within_call
 from monitor.detectors.pairwise.measures import (
     GUARD,
@@ -27,7 +28,7 @@ from monitor.detectors.pairwise.measures import (
     measure,
 )
 from monitor.detectors.pairwise.mixture import Mixture
-from monitor.detectors.pairwise.pair_features import Feature, far_pairs, pair_features
+from monitor.detectors.pairwise.pair_features import FEATURES, Feature, far_pairs, pair_features
 from monitor.detectors.pairwise.population import COMPONENTS, Population, PopulationError
 from monitor.detectors.reference import Reference, Rung, Source, build_reference
 from monitor.face.encoders import FaceEncoders, identities
@@ -35,7 +36,9 @@ from monitor.face.shot import FaceShot
 from monitor.face.vectors import FaceVectors
 from monitor.identity.enrolment.condition_ladder import RUNGS, Step
 from monitor.lab.corpus.face_shots import ClipLooks, ladder_key, load_looks
-from monitor.lab.corpus.manifest import Row, workers_here
+from monitor.lab.corpus.manifest import RESEARCH_SPLIT, Row, apply_split, read_folder, read_manifest, workers_here
+from monitor.lab.progress import clip_progress
+from monitor.session.models import ARTEFACTS, IDENTITY, home
 from monitor.tap.media.digest import digest
 from monitor.types import FloatArray
 
@@ -85,6 +88,14 @@ class Trial:
     probe: tuple[Clip, Indices]
     start: Indices | None
     same_recording: bool
+
+
+def read_rows(data: Path, split: Path | None, forged: bool) -> list[Row]:
+    """Read the clips of a manifest or a folder; forged ones too where asked for. Raises `CorpusError`."""
+    rows = read_folder(data) if data.is_dir() else read_manifest(data)
+    if split is not None:
+        rows = apply_split(rows, RESEARCH_SPLIT.with_name("matched.csv") if str(split) == "matched" else split)
+    return [row for row in rows if forged or row.label == "real"]
 
 
 def encode_clips(
@@ -263,6 +274,26 @@ def build_population(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) -
     scores = np.array(rows, np.float64).reshape(-1, len(COMPONENTS))
     whole = replace(whole, scores=scores, person=np.array(person, np.int64))
     return Built(whole, tuple(people), (fitted[0], fitted[1]))
+
+
+def build_from_packs(
+    rows: Sequence[Row], packs: Path, feature: str, cache: Path, workers: int | None
+) -> tuple[Built, Sequence[Clip]]:
+    """Encode the clips and build the population of the genuine ones; raises `EngineError`."""
+    from engines.training.pairs import fit_mixture
+
+    artefacts = load_engine(ARTEFACTS, models=home(ARTEFACTS, packs))
+    known = home(IDENTITY, packs)
+    identity = load_engine(IDENTITY, models=known) if (known / IDENTITY / "manifest.json").exists() else None
+    with clip_progress("looking at clips", len(rows)) as tick:
+        parts = [[r for r in rows if r.label == label] for label in ("real", "fake")]
+        real, fake = (
+            encode_clips(part, artefacts, identity, cache, label == "real", tick, workers) if part else []
+            for part, label in zip(parts, ("real", "fake"), strict=True)
+        )
+    kind = next(one for one in FEATURES if one == feature)
+    built = build_population(real, FaceEncoders(artefacts, identity).key, kind, fit_mixture)
+    return built, [*real, *fake]
 
 
 def genuine(clips: Sequence[Clip], population: Population) -> Iterator[Doubles]:

@@ -1,25 +1,22 @@
-"""Pictures of how well people are told by how they move: by length of speech, by person, and forged beside genuine."""
+"""Plots of how well people are told by how they move: by length of speech, by person, and forged beside genuine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from monitor.lab.plotting import pyplot, save
 from monitor.lab.studies.persona.scores import BOTH, DISTANCE, PLAIN
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 SHOWN = (DISTANCE, "companion", BOTH, PLAIN)
 
 
 def draw_lengths(told: Mapping[str, Any], folder: Path) -> Path:
     """Write lengths.png: mean area over people by seconds of speech, a panel for each group, with intervals."""
-    plt = _pyplot()
-    figure, grid = plt.subplots(1, len(told), figsize=(5 * len(told), 4), sharey=True, layout="constrained")
+    figure, grid = pyplot().subplots(1, len(told), figsize=(5 * len(told), 4), sharey=True, layout="constrained")
     for axes, (group, lengths) in zip(np.atleast_1d(grid), told.items(), strict=True):
         for number, score in enumerate(SHOWN):
             rows = [own[score] for own in lengths.values()]
@@ -35,14 +32,13 @@ def draw_lengths(told: Mapping[str, Any], folder: Path) -> Path:
     axes.set_ylabel("area under the ROC curve, mean over people")
     axes.legend(fontsize=7)
     figure.suptitle("The enrolled person against others with their own voice and movement")
-    return _save(figure, plt, folder / "lengths.png")
+    return save(figure, folder / "lengths.png")
 
 
 def draw_people(told: Mapping[str, Mapping[str, float | None]], folder: Path) -> Path:
     """Write people.png: each person's area, personalised beside without tokens."""
-    plt = _pyplot()
     names = sorted(told, key=lambda name: _float(told[name].get(DISTANCE)))
-    figure, axes = plt.subplots(figsize=(7, 1 + 0.25 * len(names)), layout="constrained")
+    figure, axes = pyplot().subplots(figsize=(7, 1 + 0.25 * len(names)), layout="constrained")
     for score, mark in zip(SHOWN, "osD|", strict=True):
         axes.plot([_float(told[name].get(score)) for name in names], range(len(names)), mark, label=score, alpha=0.8)
     # People are numbered, not named.
@@ -50,13 +46,12 @@ def draw_people(told: Mapping[str, Mapping[str, float | None]], folder: Path) ->
     axes.axvline(0.5, linestyle=":", color="grey")
     axes.set(xlabel="area under the ROC curve", xlim=(0, 1.02))
     axes.legend(fontsize=7)
-    return _save(figure, plt, folder / "people.png")
+    return save(figure, folder / "people.png")
 
 
 def draw_forged(told: Mapping[str, Any], scores: Sequence[str], folder: Path) -> Path:
     """Write forged.png: the share of forged clips farther from the person than the genuine one, by method."""
-    plt = _pyplot()
-    figure, axes = plt.subplots(figsize=(2 + 1.4 * len(told), 4), layout="constrained")
+    figure, axes = pyplot().subplots(figsize=(2 + 1.4 * len(told), 4), layout="constrained")
     wide = 0.8 / len(scores)
     for number, score in enumerate(scores):
         rows = [own[score] for own in told.values()]
@@ -69,23 +64,8 @@ def draw_forged(told: Mapping[str, Any], scores: Sequence[str], folder: Path) ->
     axes.axhline(0.5, linestyle=":", color="grey")
     axes.set(ylabel="forged farther than genuine", ylim=(0, 1.05))
     axes.legend(fontsize=6, ncols=2)
-    return _save(figure, plt, folder / "forged.png")
-
-
-def _save(figure: Any, plt: ModuleType, path: Path) -> Path:
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-    return path
+    return save(figure, folder / "forged.png")
 
 
 def _float(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-def _pyplot() -> ModuleType:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    return plt

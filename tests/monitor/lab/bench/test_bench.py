@@ -47,7 +47,7 @@ from monitor.lab.bench.clip import FPS, PER_SECOND, Stream, choose, generated, p
 from monitor.lab.bench.exposition import Exposition, Histogram
 from monitor.lab.bench.live import Live, Memory
 from monitor.lab.bench.participants import Place
-from monitor.lab.bench.picture import draw
+from monitor.lab.bench.plots import draw
 from monitor.lab.bench.process_usage import (
     Usage,
     busy_ticks,

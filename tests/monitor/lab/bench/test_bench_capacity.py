@@ -24,7 +24,7 @@ from monitor.lab.bench.engine_speed import EngineSpeed, Speeds
 from monitor.lab.bench.exposition import Exposition
 from monitor.lab.bench.overload import Overload, describe, growth
 from monitor.lab.bench.participants import Place
-from monitor.lab.bench.picture import draw
+from monitor.lab.bench.plots import draw
 from monitor.lab.bench.process_usage import Usage
 from monitor.lab.bench.result import Result, capacity_notes, capacity_rows, overload_notes, overload_rows, soak_row
 from monitor.lab.bench.sidecar import Told

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from engines.base import MODELS
 from monitor.cli import app
 from monitor.detectors.pairwise.population import Population
-from monitor.lab.commands.train_pairs import rows_of
 from monitor.lab.studies.paired_forgeries import SCORES
 
 RUN = CliRunner()
@@ -36,14 +35,6 @@ def manifest(data_dir: Path, tmp_path: Path) -> Path:
 def test_unknown_features_are_refused(tmp_path: Path) -> None:
     result = RUN.invoke(app, ["train", "pairs", str(tmp_path), "--feature", "sum"])
     assert result.exit_code == 2
-
-
-@pytest.mark.data
-def test_rows_of_the_shipped_split(data_dir: Path) -> None:
-    rows = rows_of(data_dir / "clips.csv", Path("matched"), forged=True)
-    forged = {row.subject for row in rows if row.label == "fake"}
-    assert forged <= {row.subject for row in rows if row.label == "real"}
-    assert len(rows_of(data_dir / "clips.csv", Path("matched"), forged=False)) < len(rows)
 
 
 @pytest.mark.data

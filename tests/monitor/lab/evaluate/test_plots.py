@@ -7,8 +7,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from monitor.lab.evaluate.plots import LEAST_CLIPS, draw, draw_methods, draw_mismatch, draw_subjects
+from monitor.lab.evaluate.call_replay import CallOutcome
+from monitor.lab.evaluate.plots import (
+    MIN_CURVE_CLIPS,
+    draw,
+    draw_live,
+    draw_methods,
+    draw_mismatch,
+    draw_robustness,
+    draw_subjects,
+)
+from monitor.lab.evaluate.robustness import describe
 from monitor.lab.metrics.summary import Result, by_method, summarise
+from tests.monitor.lab.evaluate.test_robustness import made
 
 NOTHING = [Result("a", "real", "real", "a", None, "silence")]
 
@@ -48,13 +59,13 @@ def test_both_curves_show_what_can_be_drawn(tmp_path: Path) -> None:
 def test_every_method_with_enough_clips_has_a_panel(tmp_path: Path) -> None:
     alone, two, few = (tmp_path / name for name in ("alone", "two", "few"))
     sizes = []
-    for folder, made in (
+    for folder, found in (
         (alone, results(20)),
-        (few, [*results(20), *results(LEAST_CLIPS - 1, 2)]),
+        (few, [*results(20), *results(MIN_CURVE_CLIPS - 1, 2)]),
         (two, results(20, 2)),
     ):
         folder.mkdir()
-        sizes.append(width(draw({"synchrony": made}, folder)[0]))
+        sizes.append(width(draw({"synchrony": found}, folder)[0]))
     assert sizes[0] < sizes[1] < sizes[2]
     # Six panels in rows of four.
     assert ink(draw({"synchrony": results(20, 5)}, two)[1]) > 1000
@@ -74,3 +85,24 @@ def test_areas_and_subjects_of_several_detectors(tmp_path: Path) -> None:
     summary = {"silent": {**summarise(NOTHING), "methods": {}}}
     assert full[0] > ink(draw_methods(summary, tmp_path)) > 0
     assert full[1] > ink(draw_subjects(nothing, tmp_path)) > 0
+
+
+def call(label: str, method: str, subject: str, *opened: float) -> CallOutcome:
+    return CallOutcome(subject, label, method, subject, 60.0, 5.0, 100, 20, opened)
+
+
+def test_robustness_is_a_grid_of_lines(tmp_path: Path) -> None:
+    bare = ink(draw_robustness({}, tmp_path))
+    nothing = ink(draw_robustness({"nothing": describe({})}, tmp_path))
+    path = draw_robustness({"synchrony": describe(made()), "nothing": describe({})}, tmp_path)
+    assert path.name == "robustness.png"
+    assert ink(path) > nothing > 0 < bare
+
+
+def test_times_to_alert_are_steps(tmp_path: Path) -> None:
+    bare = ink(draw_live([], tmp_path))
+    one = draw_live([call("real", "real", "ann"), call("fake", "x", "ann", 20.0)], tmp_path)
+    assert one.name == "live.png"
+    lonely = ink(one)
+    several = [call("real", "real", "ann", 50.0), *(call("fake", m, f"{n}", 9.0 * n) for n, m in enumerate("xxy"))]
+    assert ink(draw_live(several, tmp_path)) > lonely > bare > 0

@@ -14,7 +14,7 @@ from monitor.lab.distortions.perturbations import LEVELS, Blur
 from monitor.lab.evaluate.robustness import (
     CLEAN,
     KINDS,
-    PAPER,
+    PAPER_AUC,
     Conditions,
     Stress,
     chosen,
@@ -56,7 +56,7 @@ def made(people: int = 12) -> Conditions:
 def test_areas_and_their_fall_are_told() -> None:
     told = describe(made())
     assert json.loads(json.dumps(told)) == told
-    assert set(told["kinds"]) == set(KINDS) == set(PAPER)
+    assert set(told["kinds"]) == set(KINDS) == set(PAPER_AUC)
     assert told["kinds"]["blur"]["levels"] == [told["clean"]] * 5
     noise = told["kinds"]["noise"]
     assert noise["levels"] == sorted(noise["levels"], reverse=True)

@@ -11,6 +11,7 @@ from monitor.lab.bench.capacity import Capacity
 from monitor.lab.bench.engine_speed import Speeds
 from monitor.lab.bench.result import Result
 from monitor.lab.bench.tables import number
+from monitor.lab.plotting import pyplot, save
 
 MOST = 2.0
 GOOD, BAD, GREY = "#2f7d5b", "#c0392b", "#999999"
@@ -20,11 +21,6 @@ BARS = {"ok": GOOD, "over": BAD}
 
 def draw(result: Result, path: Path) -> None:
     """Draw what was measured into the PNG `path`: a panel for each part that has numbers."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     panels: list[tuple[float, Callable[[Any], None]]] = []
     rows = [row for row in result.rows if row.budget is not None]
     if rows:
@@ -34,15 +30,14 @@ def draw(result: Result, path: Path) -> None:
     if (speeds := result.speeds) is not None and speeds.rows:
         panels.append((3.8, lambda axes: _speeds(axes, speeds)))
     heights = [height for height, _ in panels] or [1.0]
-    figure, every = plt.subplots(
+    figure, every = pyplot().subplots(
         len(heights), 1, figsize=(9, sum(heights)), height_ratios=heights, layout="constrained", squeeze=False
     )
     figure.suptitle(result.machine["processor"], fontsize=10)
     for (_, panel), axes in zip(panels, every[:, 0], strict=False):
         panel(axes)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save(figure, path)
 
 
 def _budgets(axes: Any, result: Result) -> None:

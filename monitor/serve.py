@@ -242,7 +242,7 @@ def live_parts(settings: Settings, vault: Vault, loaded: Callable[[], Models]) -
     from monitor.decision.decide import DecisionConfig
     from monitor.host.batched_models import Batched
     from monitor.session.session import Session, SessionConfig
-    from monitor.tap.media.config import IceServer, TapConfig, own_addresses
+    from monitor.tap.media.config import IceServer, TapConfig, local_addresses
     from monitor.tap.webrtc import WebRtcPeer
 
     try:
@@ -257,7 +257,7 @@ def live_parts(settings: Settings, vault: Vault, loaded: Callable[[], Models]) -
     tap = TapConfig(
         max_sdp_bytes=settings.max_sdp_bytes,
         # Who listens on loopback only is published to by a browser on this machine.
-        allowed_networks=settings.allowed_networks + (own_addresses() if _is_loopback(settings.host) else ()),
+        allowed_networks=settings.allowed_networks + (local_addresses() if _is_loopback(settings.host) else ()),
         ice_servers=tuple(
             IceServer(each.url, each.username, each.credential.get_secret_value() if each.credential else None)
             for each in settings.ice_servers

@@ -23,6 +23,8 @@ BoolArray = NDArray[np.bool_]
 TrackKind = Literal["audio", "video"]
 _WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
+SAMPLE_RATE_HZ = 16_000
+
 
 class ClockState(StrEnum):
     """Whether a track's capture time is known or only guessed from its arrival."""

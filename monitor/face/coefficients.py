@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.face.expression import HEAD
+from monitor.face.expression import HEAD_SIZE
 from monitor.face.geometry import Pose
 from monitor.types import BoolArray, FloatArray
 from monitor.window.grid import Resampler, Sample
@@ -66,9 +66,12 @@ class Coefficients:
     name: str
 
 
-def beside(clip: Path) -> Path | None:
+def find_coefficients(clip: Path) -> Path | None:
     """Find the file of coefficients that lies beside a clip under its name, if there is one."""
     return next((path for suffix in SUFFIXES if (path := clip.with_suffix(suffix)).is_file()), None)
+
+
+beside = find_coefficients
 
 
 def read_coefficients(path: Path, fps: float | None = None) -> Coefficients:
@@ -105,7 +108,7 @@ def _resampled(times: Doubles, shape: Doubles, head: Doubles, name: str) -> Coef
         for step in resampler.push(float(time), Sample(row, _NO_PICTURE, bool(good)))
     ]
     told, valid = np.stack([step.sample.shape for step in steps]), np.array([step.sample.usable for step in steps])
-    return Coefficients(told[:, :-HEAD], told[:, -HEAD:], valid, name)
+    return Coefficients(told[:, :-HEAD_SIZE], told[:, -HEAD_SIZE:], valid, name)
 
 
 def _flame(data: bytes, fps: float | None) -> tuple[Doubles, Doubles, Doubles]:
@@ -121,7 +124,7 @@ def _flame(data: bytes, fps: float | None) -> tuple[Doubles, Doubles, Doubles]:
     if jaw is None:
         raise CoefficientsError(f"no jaw in it: name the array {' or '.join(_JAW)}, or give pose of six numbers")
     place, camera = (_rows(arrays, names, 3, len(expression)) for names in (_PLACE, ("cam",)))
-    head = np.zeros((len(expression), HEAD))
+    head = np.zeros((len(expression), HEAD_SIZE))
     if turn is not None:
         head[:, :3] = [_angles(_rotation(one)) for one in turn]
     if place is not None:
@@ -163,7 +166,7 @@ def _table(data: bytes, fps: float | None) -> tuple[Doubles, Doubles, Doubles]:
     _check_names(names)
     rows = [{short: _number(raw.get(name)) for short, name in names.items()} for raw in reader]
     shape = np.array([[row.get(name, 0.0) for name in CATEGORIES] for row in rows]).reshape(len(rows), len(CATEGORIES))
-    heads = np.array([_table_head(row) for row in rows]).reshape(len(rows), HEAD)
+    heads = np.array([_table_head(row) for row in rows]).reshape(len(rows), HEAD_SIZE)
     if "time" in names:
         times = np.array([row["time"] for row in rows])
     elif "timestamp_ms" in names:
@@ -195,7 +198,7 @@ def _number(text: str | None) -> float:
 def _table_head(row: Mapping[str, float]) -> Doubles:
     if all(f"m{i}{j}" in row for i in range(3) for j in range(4)):
         return _matrix_head(np.array([[row[f"m{i}{j}"] for j in range(4)] for i in range(3)]))
-    head = np.zeros(HEAD)
+    head = np.zeros(HEAD_SIZE)
     head[:3] = np.radians([row.get(name, 0.0) for name in ("yaw", "pitch", "roll")])
     return head
 
@@ -226,11 +229,11 @@ def _frame(frame: Mapping[str, Any]) -> tuple[dict[str, float], Doubles]:
     faces = frame.get("face_blendshapes", frame.get("faceBlendshapes")) or []
     matrices = frame.get("facial_transformation_matrixes", frame.get("facialTransformationMatrixes")) or []
     if not faces:
-        return {}, np.full(HEAD, np.nan)
+        return {}, np.full(HEAD_SIZE, np.nan)
     first = faces[0]["categories"] if isinstance(faces[0], dict) else faces[0]
     found = {str(one.get("category_name", one.get("categoryName"))): float(one["score"]) for one in first}
     _check_names(found)
-    return found, _matrix_head(_matrix(matrices[0])) if matrices else np.zeros(HEAD)
+    return found, _matrix_head(_matrix(matrices[0])) if matrices else np.zeros(HEAD_SIZE)
 
 
 def _matrix(held: Any) -> Doubles:

@@ -18,7 +18,7 @@ _BLOCK = 8
 _BINS = 4
 
 
-def condition(shot: FaceShot) -> FloatArray:
+def measure_condition(shot: FaceShot) -> FloatArray:
     """Measure a shot, (C,) in the order of `CONDITIONS`.
 
     Size is the binary logarithm of the face's height in pixels of the frame; sharpness (at the mouth) and the share of

@@ -9,7 +9,7 @@ from PIL import Image
 
 from engines.base import Engine
 from monitor.face.aligned import aligned
-from monitor.face.condition import condition
+from monitor.face.condition import measure_condition
 from monitor.face.geometry import fit_pose, rigid_points, speech_shape
 from monitor.face.shot import FaceShot
 from monitor.face.track import FACE_SIZE
@@ -61,7 +61,7 @@ class FaceEncoders:
             identities(shots, self._identity),
             np.array([shot.pose.angles for shot in shots], np.float32),
             np.stack([speech_shape(shot.landmarks, pose) for shot, pose in zip(shots, poses, strict=True)]),
-            np.stack([condition(shot) for shot in shots]),
+            np.stack([measure_condition(shot) for shot in shots]),
             np.stack([shot.landmarks[:, :2] for shot in shots]).astype(np.float16) / np.float16(FACE_SIZE),
         )
 

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from monitor.face.geometry import canonical, fit_pose, rigid_points
 from monitor.types import BoolArray, FloatArray
+from monitor.window.grid import GRID_HZ
 
-HEAD = 6
+HEAD_SIZE = 6
 POINTS = 468
-SHAPE = POINTS * 3
-RATE = 25
+FACE_SHAPE_SIZE = POINTS * 3
+RATE = GRID_HZ
 LANDMARKS = "landmarks"
 ARRAYS = ("mean", "components", "scale", "head")
 
@@ -56,7 +57,7 @@ class ExpressionBasis:
     @property
     def width(self) -> int:
         """How many numbers a motion row has: K + 6."""
-        return self.size + HEAD
+        return self.size + HEAD_SIZE
 
     @property
     def spread(self) -> FloatArray:
@@ -102,14 +103,14 @@ class ExpressionBasis:
 
     def _check(self) -> None:
         k, d = self.components.shape if self.components.ndim == 2 else (0, 0)
-        fits = k > 0 and self.mean.shape == (d,) and self.scale.shape == (k,) and self.head.shape == (2 * HEAD,)
+        fits = k > 0 and self.mean.shape == (d,) and self.scale.shape == (k,) and self.head.shape == (2 * HEAD_SIZE,)
         if not fits or not all(np.isfinite(a).all() for a in (getattr(self, name) for name in ARRAYS)):
             raise BasisError("the arrays of the basis do not fit each other: reinstall the model pack")
         if not ((self.scale > 0).all() and (self.head > 0).all()):
             raise BasisError("the basis has a column that never moves: make it anew from more recordings")
 
 
-def level(landmarks: FloatArray, frame: tuple[float, float] = (0.0, 2.0)) -> tuple[FloatArray, FloatArray]:
+def remove_head_pose(landmarks: FloatArray, frame: tuple[float, float] = (0.0, 2.0)) -> tuple[FloatArray, FloatArray]:
     """Take head pose out of `landmarks` (468, 3): the shape less the canonical face (1404,), and the head (6,).
 
     The fit is of this frame alone: a smoothed pose lags behind a turning head, and the lag would look like expression.
@@ -129,7 +130,7 @@ def level(landmarks: FloatArray, frame: tuple[float, float] = (0.0, 2.0)) -> tup
 
 def motion_row(landmarks: FloatArray, basis: ExpressionBasis, frame: tuple[float, float] = (0.0, 2.0)) -> FloatArray:
     """Motion row (K + 6,) of one face in one frame: what the live path does with every picture."""
-    shape, head = level(landmarks, frame)
+    shape, head = remove_head_pose(landmarks, frame)
     return np.concatenate([basis(shape), head])
 
 
@@ -145,15 +146,15 @@ def with_velocity(motion: FloatArray, valid: BoolArray) -> FloatArray:
 
     It is the difference of the two neighbours; zero where the step or one of them is not valid.
     """
-    head = motion[:, -HEAD:]
+    head = motion[:, -HEAD_SIZE:]
     speed = np.zeros_like(head)
     if len(head) > 2:
         known = valid[:-2] & valid[1:-1] & valid[2:]
-        speed[1:-1] = (head[2:] - head[:-2]) * (RATE / 2) * known[:, None]
+        speed[1:-1] = (head[2:] - head[:-2]) * (GRID_HZ / 2) * known[:, None]
     return np.concatenate([motion, speed], axis=1)
 
 
-def explained(basis: ExpressionBasis, shapes: FloatArray, neutral: FloatArray) -> float:
+def explained_variance(basis: ExpressionBasis, shapes: FloatArray, neutral: FloatArray) -> float:
     """Share of the variance of `shapes` (T, D) about `neutral` (D,) that the basis tells; 1 for what never moves."""
     moved: NDArray[np.float64] = np.asarray(shapes, np.float64) - neutral
     total = float((moved**2).sum())

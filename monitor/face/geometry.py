@@ -18,9 +18,9 @@ from monitor.types import FloatArray
 OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409)
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)
 JAW = (152, 148, 176, 149, 150, 136, 172, 377, 400, 378, 379, 365, 397, 199, 200, 18)
-SPEECH = OUTER_LIPS + INNER_LIPS + JAW
+SPEECH_LANDMARKS = OUTER_LIPS + INNER_LIPS + JAW
 # Points that speaking moves little: brow bridge, nose bridge, eye corners, temples, forehead.
-RIGID = (
+RIGID_LANDMARKS = (
     10,
     109,
     338,
@@ -48,10 +48,10 @@ RIGID = (
     284,
 )
 RIGHT_EYE, LEFT_EYE = 33, 263
-SHAPE_SIZE = len(SPEECH) * 3
+SHAPE_SIZE = len(SPEECH_LANDMARKS) * 3
 
-_SPEECH = np.array(SPEECH)
-_RIGID = np.array(RIGID)
+_SPEECH = np.array(SPEECH_LANDMARKS)
+_RIGID = np.array(RIGID_LANDMARKS)
 
 
 @cache

@@ -23,7 +23,7 @@ from monitor.alerts.wire import Message, state_message
 from monitor.decision.report import HopReport
 from monitor.host.metrics import Metrics
 from monitor.host.shedding import Reading
-from monitor.tap.media.source import Pulled, Source
+from monitor.tap.media.source import PullSource, Source
 from monitor.types import (
     AudioBlock,
     ClockState,
@@ -116,7 +116,7 @@ class Participant:
         self._hop = hop_seconds
         self._clock = clock
         self._tracker = FindingTracker(key)
-        self._pulled = source if isinstance(source, Pulled) else None
+        self._pulled = source if isinstance(source, PullSource) else None
         self._waiting: list[MediaItem] = []
         self._room = asyncio.Event()
         self._full = asyncio.Event()
@@ -376,7 +376,7 @@ class _Step:
     """A job in the pool: a batch through the session; what a `Pulled` source holds is decoded into it first."""
 
     session: SessionLike
-    source: Pulled | None
+    source: PullSource | None
     now: float
     clock: Clock
 

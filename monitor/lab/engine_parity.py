@@ -25,7 +25,7 @@ from monitor.lab.corpus.manifest import CorpusError, read_csv
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.session.clip import ClipJudge
 from monitor.session.models import Models
-from monitor.tap.replay import moment
+from monitor.tap.replay import item_time
 from monitor.types import MediaItem
 
 LIST = Path(__file__).parents[2] / "engines" / "training" / "splits" / "parity.csv"
@@ -131,7 +131,7 @@ def _judged(case: Case, models: Models, known: Mapping[Path, Reference], seconds
 def _first(items: Iterator[MediaItem], seconds: float) -> Iterator[MediaItem]:
     start: float | None = None
     for item in items:
-        at = moment(item)
+        at = item_time(item)
         start = at if start is None else start
         if at - start >= seconds:
             return

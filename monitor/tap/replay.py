@@ -23,9 +23,10 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from monitor.tap.media.config import ClipLimits
-from monitor.tap.media.formats import RATE, AudioCutter, picture
+from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.tap.media.source import SourceError
 from monitor.types import (
+    SAMPLE_RATE_HZ,
     AudioBlock,
     ClockState,
     FloatArray,
@@ -87,7 +88,7 @@ def read_clip(path: Path | str, limits: ClipLimits | None = None) -> Generator[M
         kinds = {kind for kind in _KINDS if _stream(container, kind) is not None}
     tracks = [_Track(clip, kind, bounds).read() if kind in kinds else _missing(kind) for kind in _KINDS]
     found = False
-    for item in heapq.merge(*tracks, key=moment):
+    for item in heapq.merge(*tracks, key=item_time):
         found = found or not isinstance(item, TrackFault) or item.reason is Reason.FRAME_TOO_LARGE
         yield item
     if not found:
@@ -160,8 +161,8 @@ class _Pace:
 
     def ahead(self, item: MediaItem) -> float:
         if self._shift is None:
-            self._shift = time.monotonic() - moment(item)
-        return moment(item) + self._shift - time.monotonic()
+            self._shift = time.monotonic() - item_time(item)
+        return item_time(item) + self._shift - time.monotonic()
 
     def arrived(self, item: MediaItem) -> MediaItem:
         now = time.monotonic()
@@ -257,11 +258,11 @@ class _Track:
         stamp = self._timeline.place(seconds, step)
         if stamp is not None:
             self._now = stamp.capture
-            yield picture(frame, stamp)
+            yield to_video_frame(frame, stamp)
 
     def _blocks(self, blocks: Iterator[tuple[float, FloatArray]]) -> Iterator[MediaItem]:
         for seconds, samples in blocks:
-            stamp = self._timeline.place(seconds, samples.size / RATE)
+            stamp = self._timeline.place(seconds, samples.size / SAMPLE_RATE_HZ)
             if stamp is not None:
                 self._now = stamp.capture
                 yield AudioBlock(stamp, samples)
@@ -326,6 +327,6 @@ def _too_large(width: int, height: int) -> str:
     return f"pictures of {width}x{height} are larger than is read here: scale the clip down"
 
 
-def moment(item: MediaItem) -> float:
+def item_time(item: MediaItem) -> float:
     """When an item was captured, a fault when it was told: what items are ordered by."""
     return item.arrival if isinstance(item, TrackFault) else item.stamp.capture

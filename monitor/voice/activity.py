@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import webrtcvad
 
-from monitor.types import BoolArray, FloatArray
+from monitor.types import SAMPLE_RATE_HZ, BoolArray, FloatArray
 
-RATE = 16_000
 FRAME = 160
 MODE = 2
 HANGOVER = 12
@@ -33,7 +32,7 @@ class VoiceActivity:
             piece = slice(i * FRAME, (i + 1) * FRAME)
             # Digital silence upsets the detector's adaptive noise floor; a few microvolts are no speech.
             loud = float(np.abs(joined[piece]).max()) > QUIET
-            if loud and self._vad.is_speech(pcm[piece].tobytes(), RATE):
+            if loud and self._vad.is_speech(pcm[piece].tobytes(), SAMPLE_RATE_HZ):
                 self._hang = HANGOVER
             flags[i] = self._hang > 0
             self._hang = max(self._hang - 1, 0)

@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.types import FloatArray
-from monitor.voice.logmel import FLOOR, HOP, MELS, RATE, WINDOW, LogMel
+from monitor.types import SAMPLE_RATE_HZ, FloatArray
+from monitor.voice.logmel import FLOOR, HOP, MELS, WINDOW, LogMel
 
 FFT = 512
 FILTERS = 26
@@ -141,7 +141,7 @@ _SILENT_ROW: Mapping[str, tuple[int, float]] = {
 }
 
 
-def silence(kind: str, steps: int) -> FloatArray:
+def silent_steps(kind: str, steps: int) -> FloatArray:
     """Say what a front gives of `steps` grid steps in which nothing sounds, (steps, ...)."""
     front = FRONTS[kind]()
     width, level = _SILENT_ROW[kind]
@@ -159,9 +159,9 @@ def log_filterbank(frames: Doubles) -> tuple[Doubles, Doubles]:
 @cache
 def _filters() -> Doubles:
     """Triangles between whole bins that lie evenly on O'Shaughnessy's mel scale from 0 to 8,000 Hz, (26, 257)."""
-    top = 2595 * np.log10(1 + RATE / 2 / 700)
+    top = 2595 * np.log10(1 + SAMPLE_RATE_HZ / 2 / 700)
     edges = 700 * (10 ** (np.linspace(0, top, FILTERS + 2) / 2595) - 1)
-    bins = np.floor((FFT + 1) * edges / RATE)
+    bins = np.floor((FFT + 1) * edges / SAMPLE_RATE_HZ)
     at = np.arange(FFT // 2 + 1)
     low, middle, high = bins[:-2, None], bins[1:-1, None], bins[2:, None]
     rise, fall = (at - low) / np.maximum(middle - low, 1), (high - at) / np.maximum(high - middle, 1)

@@ -10,9 +10,8 @@ from functools import cache
 
 import numpy as np
 
-from monitor.types import FloatArray
+from monitor.types import SAMPLE_RATE_HZ, FloatArray
 
-RATE = 16_000
 HOP = 160
 WINDOW = 400
 FFT = 512
@@ -24,7 +23,7 @@ FLOOR = 1e-6
 def mel_filters() -> FloatArray:
     """Triangular filters, (257, 80)."""
     edges = _mel_to_hz(np.linspace(_hz_to_mel(20.0), _hz_to_mel(7600.0), MELS + 2))
-    bins = np.linspace(0, RATE / 2, FFT // 2 + 1)[:, None]
+    bins = np.linspace(0, SAMPLE_RATE_HZ / 2, FFT // 2 + 1)[:, None]
     rise = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     weights = np.maximum(0, np.minimum(rise, fall)) * (2 / (edges[2:] - edges[:-2]))

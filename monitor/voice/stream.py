@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.types import AudioBlock, BoolArray, FloatArray
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, BoolArray, FloatArray
 from monitor.voice.activity import VoiceActivity
 from monitor.voice.fronts import FRONTS, SoundFront
-from monitor.voice.logmel import HOP, RATE
-from monitor.window.grid import RATE as GRID_RATE
+from monitor.voice.logmel import HOP
+from monitor.window.grid import GRID_HZ
 
-STEP = RATE // GRID_RATE
+STEP = SAMPLE_RATE_HZ // GRID_HZ
 PER_STEP = STEP // HOP
-JITTER = int(0.03 * RATE)
-MAX_HOLE = 2 * RATE
+JITTER = int(0.03 * SAMPLE_RATE_HZ)
+MAX_HOLE = 2 * SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ class VoiceStream:
 
     def push(self, block: AudioBlock) -> VoiceChunk | None:
         """Give the grid steps that this block completes, or None."""
-        start, samples = round(block.stamp.media * RATE), block.samples
+        start, samples = round(block.stamp.media * SAMPLE_RATE_HZ), block.samples
         real = np.ones(len(samples), np.bool_)
         hole = None if self._expected is None else start - self._expected
         if hole is None or abs(hole) > MAX_HOLE:

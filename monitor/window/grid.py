@@ -15,7 +15,8 @@ import numpy as np
 
 from monitor.types import ByteArray, FloatArray
 
-RATE = 25
+GRID_HZ = 25
+RATE = GRID_HZ
 MAX_GAP = 0.17
 
 
@@ -42,7 +43,7 @@ class Resampler:
     After a silence longer than `max_hole` seconds it starts anew at the next sample instead of filling the hole.
     """
 
-    def __init__(self, rate: int = RATE, max_gap: float = MAX_GAP, max_hole: float = 2.0) -> None:
+    def __init__(self, rate: int = GRID_HZ, max_gap: float = MAX_GAP, max_hole: float = 2.0) -> None:
         self._rate = rate
         self._max_gap = max_gap
         self._max_hole = max_hole

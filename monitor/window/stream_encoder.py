@@ -15,7 +15,7 @@ from monitor.types import BoolArray, FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class EncodedSteps:
     """Vectors (n, D) of grid steps first..first+n and the flag (n,) that came in with each step."""
 
     first: int
@@ -45,7 +45,7 @@ class StreamEncoder:
         self._waiting: dict[str, list[FloatArray]] = {}
         self._flags: list[bool] = []
 
-    def push(self, first: int, inputs: Mapping[str, FloatArray], flags: BoolArray) -> list[Encoded]:
+    def push(self, first: int, inputs: Mapping[str, FloatArray], flags: BoolArray) -> list[EncodedSteps]:
         """Take steps first..first+n, arrays (n, ...) by input name; give what whole chunks yield.
 
         Steps that do not continue the last ones start the stream anew.
@@ -67,7 +67,7 @@ class StreamEncoder:
     def _pending(self) -> int:
         return min((len(steps) for steps in self._waiting.values()), default=0)
 
-    def _run(self) -> Encoded | None:
+    def _run(self) -> EncodedSteps | None:
         chunk = {name: np.stack(steps[: self._chunk])[None] for name, steps in self._waiting.items()}
         self._waiting = {name: steps[self._chunk :] for name, steps in self._waiting.items()}
         if self._state is not None:
@@ -87,4 +87,4 @@ class StreamEncoder:
             return None
         flags = np.array(self._flags[: len(vectors)], np.bool_)
         self._flags = self._flags[len(vectors) :]
-        return Encoded(self._start + at + early, vectors, flags)
+        return EncodedSteps(self._start + at + early, vectors, flags)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from monitor.tap.media.config import TapConfig, own_addresses
+from monitor.tap.media.config import TapConfig, local_addresses
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import AudioBlock, ClockState, VideoFrame
 from tests.e2e.browser import CHROMIUM, chromium, folders, serving
@@ -38,7 +38,7 @@ class Door:
         self.app = Starlette(routes=[Route("/whip", self._answer, methods=["POST"])], middleware=[cors])
 
     async def _answer(self, request: Request) -> Response:
-        config = TapConfig(allowed_networks=own_addresses())
+        config = TapConfig(allowed_networks=local_addresses())
         peer, answer = await WebRtcPeer.answer((await request.body()).decode(), config)
         self.peer.set_result(peer)
         return Response(answer, 201, media_type="application/sdp")

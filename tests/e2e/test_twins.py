@@ -13,9 +13,8 @@ import pytest
 from monitor.session.clip import scan
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session
-from monitor.tap.media.formats import RATE
 from monitor.tap.replay import read_clip
-from monitor.types import AudioBlock, FloatArray, MediaItem, ParticipantKey, Reason, TrackFault, Verdict
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 from tests.e2e.media import marry
 
 # All of fold `a` in engines/training/splits/research.csv.
@@ -51,8 +50,8 @@ def displaced(items: Iterable[MediaItem], late: Callable[[FloatArray], FloatArra
     known = list(items)
     blocks = [item for item in known if isinstance(item, AudioBlock)]
     sound = np.concatenate([block.samples for block in blocks])
-    at = (np.arange(len(sound)) / RATE).astype(np.float32)
-    moved = sound[np.clip(np.rint((at - late(at)) * RATE).astype(int), 0, len(sound) - 1)]
+    at = (np.arange(len(sound)) / SAMPLE_RATE_HZ).astype(np.float32)
+    moved = sound[np.clip(np.rint((at - late(at)) * SAMPLE_RATE_HZ).astype(int), 0, len(sound) - 1)]
     pieces = iter(np.split(moved, np.cumsum([len(block.samples) for block in blocks])[:-1]))
     return [replace(item, samples=next(pieces)) if isinstance(item, AudioBlock) else item for item in known]
 

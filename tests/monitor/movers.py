@@ -21,12 +21,12 @@ from monitor.detectors.persona.detector import PersonaPeople
 from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.reconstruction import Tokens
 from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
-from monitor.face.expression import HEAD, SHAPE, ExpressionBasis
-from monitor.window.grid import RATE
+from monitor.face.expression import FACE_SHAPE_SIZE, HEAD_SIZE, ExpressionBasis
+from monitor.window.grid import GRID_HZ
 from tests.engines import packs
 
 SIZE, VOICE, TOKENS = 4, 128, 2
-WIDTH = SIZE + HEAD
+WIDTH = SIZE + HEAD_SIZE
 
 
 def proportions(person: int) -> FloatArray:
@@ -37,7 +37,7 @@ def proportions(person: int) -> FloatArray:
 def recording(person: int, seconds: float, seed: int = 0) -> tuple[FloatArray, FloatArray]:
     """Motion (T, WIDTH) and voice (T, VOICE) of somebody who speaks all the time; other words with every seed."""
     random = np.random.default_rng(seed)
-    voice = random.standard_normal((round(seconds * RATE), VOICE)).astype(np.float32)
+    voice = random.standard_normal((round(seconds * GRID_HZ), VOICE)).astype(np.float32)
     noise = random.standard_normal((len(voice), WIDTH))
     return (voice[:, :1] * proportions(person) + 0.3 * noise + 5.0).astype(np.float32), voice
 
@@ -52,10 +52,10 @@ def windows(person: int, seconds: float, seed: int = 0) -> list[MotionWindow]:
 def basis() -> ExpressionBasis:
     """A basis in which a few landmarks speak for a coefficient each."""
     return ExpressionBasis(
-        np.zeros(SHAPE, np.float32),
-        np.eye(SIZE, SHAPE, dtype=np.float32),
+        np.zeros(FACE_SHAPE_SIZE, np.float32),
+        np.eye(SIZE, FACE_SHAPE_SIZE, dtype=np.float32),
         np.ones(SIZE, np.float32),
-        np.ones(2 * HEAD, np.float32),
+        np.ones(2 * HEAD_SIZE, np.float32),
     )
 
 
@@ -155,7 +155,7 @@ class Companion:
 
     manifest: Manifest = field(
         default_factory=lambda: _manifest(
-            "motion", {"motion": (STEPS, WIDTH + HEAD), "mask": (STEPS,)}, {"embedding": (WIDTH,)}
+            "motion", {"motion": (STEPS, WIDTH + HEAD_SIZE), "mask": (STEPS,)}, {"embedding": (WIDTH,)}
         )
     )
 
@@ -190,7 +190,7 @@ def write_packs(folder: Path, voice: str) -> None:
     kinds = {
         "persona": ({**WINDOW}, {"error": (STEPS,)}, {"voice": voice, **PLAN}),
         "persona_tokens": ({**WINDOW}, {"loss": (STEPS,)}, {}),
-        "motion": ({"motion": (STEPS, WIDTH + HEAD), "mask": (STEPS,)}, {"embedding": (STEPS,)}, {}),
+        "motion": ({"motion": (STEPS, WIDTH + HEAD_SIZE), "mask": (STEPS,)}, {"embedding": (STEPS,)}, {}),
     }
     for name, (inputs, outputs, about) in kinds.items():
         given, told = (tuple(TensorSpec(*item) for item in specs.items()) for specs in (inputs, outputs))

@@ -15,7 +15,7 @@ from typing import Any
 
 from monitor.host.participant import BATCH
 from monitor.tap.media.config import TapConfig
-from monitor.tap.replay import moment
+from monitor.tap.replay import item_time
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, VideoFrame
 
 
@@ -95,7 +95,7 @@ class Camera:
 
     @property
     def oldest(self) -> float | None:
-        return moment(self.backlog[0]) if self.backlog else None
+        return item_time(self.backlog[0]) if self.backlog else None
 
     def grant(self, most: int) -> list[MediaItem]:
         """Show what the next `take` will give: what is there now, and nothing that comes while it is worked on."""

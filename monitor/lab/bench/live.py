@@ -15,7 +15,7 @@ from monitor.lab.bench.participants import Place, Sender, Tell, publisher, sidec
 from monitor.lab.bench.process_usage import Usage
 from monitor.lab.bench.sidecar import Witness
 from monitor.lab.bench.subscriber import Span, percentile, slope, watched
-from monitor.tap.media.config import own_addresses
+from monitor.tap.media.config import local_addresses
 
 STARTS = 3
 IDLE_SECONDS = 2.0
@@ -72,7 +72,7 @@ class Memory:
 
 def check_network() -> None:
     """Raise `BenchError` where media cannot be sent from one process of this machine to another."""
-    if not own_addresses():
+    if not local_addresses():
         raise BenchError("this machine has no network address but loopback, and media are not sent over that")
 
 

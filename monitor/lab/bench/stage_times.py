@@ -16,8 +16,8 @@ import numpy as np
 from monitor.lab.bench.clip import FPS, HEIGHT, PER_SECOND, WIDTH, Stream
 from monitor.session.models import Models
 from monitor.session.session import Session
-from monitor.tap.media.decode import Encoded, make_decoder
-from monitor.tap.media.formats import AudioCutter, picture
+from monitor.tap.media.decode import EncodedFrame, make_decoder
+from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.types import AudioBlock, ClockState, MediaItem, ParticipantKey, Score, Stamp
 from monitor.window.window import Window
 
@@ -126,10 +126,10 @@ def decoded(stream: Stream, rounds: int, timers: dict[str, Timer]) -> Iterator[A
     """Frames and blocks of the stream in capture order, decoded as the live path does."""
     pictures, sounds, cutter = make_decoder("VP8", WIDTH * HEIGHT), make_decoder("opus", 0), AudioCutter()
 
-    def see(packet: Encoded) -> list[MediaItem]:
-        return [picture(frame, _stamp(packet.media)) for frame in pictures.decode(packet)]  # type: ignore[arg-type]
+    def see(packet: EncodedFrame) -> list[MediaItem]:
+        return [to_video_frame(frame, _stamp(packet.media)) for frame in pictures.decode(packet)]  # type: ignore[arg-type]
 
-    def hear(packet: Encoded) -> list[MediaItem]:
+    def hear(packet: EncodedFrame) -> list[MediaItem]:
         frames: Any = sounds.decode(packet)
         return [AudioBlock(_stamp(at), samples) for frame in frames for at, samples in cutter.push(frame)]
 
@@ -138,16 +138,16 @@ def decoded(stream: Stream, rounds: int, timers: dict[str, Timer]) -> Iterator[A
         yield from watch_video(packet) if packet.kind == "video" else watch_audio(packet)
 
 
-def packets(stream: Stream, rounds: int) -> Iterator[Encoded]:
+def packets(stream: Stream, rounds: int) -> Iterator[EncodedFrame]:
     """Yield the encoded frames of both tracks in capture order, `rounds` times over."""
     frames, blocks = len(stream.video), len(stream.audio)
     due = [(number / FPS, 1, number) for number in range(rounds * frames)]
     due += [(number / PER_SECOND, 0, number) for number in range(rounds * blocks)]
     for at, is_video, number in sorted(due):
         if is_video:
-            yield Encoded("video", "VP8", stream.video[number % frames], at, at)
+            yield EncodedFrame("video", "VP8", stream.video[number % frames], at, at)
         else:
-            yield Encoded("audio", "opus", stream.audio[number % blocks], at, at)
+            yield EncodedFrame("audio", "opus", stream.audio[number % blocks], at, at)
 
 
 def _stamp(at: float) -> Stamp:

@@ -116,7 +116,7 @@ def _train(
 
     from engines.base import load_pack
     from engines.training.packs import draw_history, write_packs
-    from monitor.window.grid import RATE
+    from monitor.window.grid import GRID_HZ
 
     console = Console(stderr=True)
     plain = {clip.name: clip for clip in training}.values()
@@ -131,7 +131,7 @@ def _train(
         "clips": len(plain),
         "versions": len(training),
         "subjects": len({clip.subject for clip in plain}),
-        "minutes": round(sum(len(clip) for clip in plain) / RATE / 60, 1),
+        "minutes": round(sum(len(clip) for clip in plain) / GRID_HZ / 60, 1),
         "sources": ", ".join(sources) or "not named by the manifest",
     }
     if start is not None:

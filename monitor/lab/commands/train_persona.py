@@ -128,7 +128,7 @@ def _train(
     from engines.training.persona import train
     from engines.training.persona_pack import draw_history, write_persona_packs
     from monitor.session.models import BASIS, VOICE, home
-    from monitor.window.grid import RATE
+    from monitor.window.grid import GRID_HZ
 
     console = Console(stderr=True)
     count, names = len(people.training), {clip.person for clip in people.training} - {""}
@@ -140,7 +140,7 @@ def _train(
         "clips": count,
         "people": len(names),
         "clips of unknown people": sum(not clip.person for clip in people.training),
-        "minutes": round(sum(map(len, people.training)) / RATE / 60, 1),
+        "minutes": round(sum(map(len, people.training)) / GRID_HZ / 60, 1),
         "sources": ", ".join(sorted({row.source for row in rows if row.source})) or "not named",
     }
     voice = load_pack(home(VOICE, packs) / VOICE).manifest

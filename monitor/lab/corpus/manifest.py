@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from engines.base import Engine
 from engines.load import load_engine
-from monitor.face.coefficients import beside
+from monitor.face.coefficients import find_coefficients
 from monitor.lab.corpus.speech_features import Change, ClipFeatures, extract
 from monitor.session.input_spec import DEFAULT, Wants
 from monitor.session.models import DETECTOR, LANDMARKS
@@ -94,7 +94,10 @@ def read_folder(folder: Path) -> list[Row]:
     clips = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not clips:
         raise CorpusError(f"{folder} holds no video: name a folder of clips, or a manifest.csv")
-    return [Row(p, str(p.relative_to(folder)), "real", "real", p.parent.name, coefficients=beside(p)) for p in clips]
+    return [
+        Row(p, str(p.relative_to(folder)), "real", "real", p.parent.name, coefficients=find_coefficients(p))
+        for p in clips
+    ]
 
 
 def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:

@@ -22,8 +22,15 @@ from engines.load import load_engine
 from engines.training.clips import TrainingError
 from engines.training.expression_basis import Moved, fit_basis
 from monitor.face.coefficients import CoefficientsError, read_coefficients
-from monitor.face.expression import HEAD, LANDMARKS, SHAPE, ExpressionBasis, level, with_velocity
-from monitor.face.geometry import RIGID
+from monitor.face.expression import (
+    FACE_SHAPE_SIZE,
+    HEAD_SIZE,
+    LANDMARKS,
+    ExpressionBasis,
+    remove_head_pose,
+    with_velocity,
+)
+from monitor.face.geometry import RIGID_LANDMARKS
 from monitor.face.track import FaceTracker, FaceView
 from monitor.lab.corpus.manifest import Row, analysed
 from monitor.lab.corpus.separate_tracks import read_media
@@ -124,7 +131,7 @@ def jitter_of(shape: NDArray[np.floating], valid: BoolArray) -> float:
     known = valid[:-2] & valid[1:-1] & valid[2:]
     if not known.any():
         return float("nan")
-    still = np.asarray(shape, np.float64).reshape(len(shape), -1, 3)[:, list(RIGID), :2]
+    still = np.asarray(shape, np.float64).reshape(len(shape), -1, 3)[:, list(RIGID_LANDMARKS), :2]
     bend = (still[2:] - 2 * still[1:-1] + still[:-2])[known]
     return float(1000 * np.sqrt((bend**2).mean() / 6))
 
@@ -235,7 +242,7 @@ def told_motion(
 def _resample(chosen: Sequence[tuple[FaceView, tuple[int, int]]]) -> Iterator[GridSample]:
     resampler = Resampler()
     for view, frame in chosen:
-        row = np.concatenate(level(view.landmarks, frame))
+        row = np.concatenate(remove_head_pose(view.landmarks, frame))
         yield from resampler.push(view.stamp.media, Sample(row, _NO_PICTURE, view.quality.problem is None))
 
 
@@ -244,13 +251,13 @@ def _assemble(
 ) -> ClipMotion:
     ends = [step.index + 1 for step in steps] + [chunk.first + len(chunk.speech) for chunk in chunks]
     length = max(ends, default=0)
-    rows = np.zeros((length, SHAPE + HEAD), np.float32)
+    rows = np.zeros((length, FACE_SHAPE_SIZE + HEAD_SIZE), np.float32)
     usable = np.zeros(length, np.bool_)
     for step in steps:
         if step.index >= 0:
             rows[step.index], usable[step.index] = step.sample.shape, step.sample.usable
     vectors, heard, speech = _voice(chunks, voice, length)
-    shape, head, valid = rows[:, :SHAPE].astype(np.float16), rows[:, SHAPE:], usable & heard
+    shape, head, valid = rows[:, :FACE_SHAPE_SIZE].astype(np.float16), rows[:, FACE_SHAPE_SIZE:], usable & heard
     return ClipMotion(shape, head, valid, vectors, speech, size, jitter_of(shape, usable), faces)
 
 

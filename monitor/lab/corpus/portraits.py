@@ -26,7 +26,7 @@ from monitor.face.crops import Region, cut_rgb
 from monitor.face.track import FaceTracker, FaceView, face_region
 from monitor.lab.corpus.manifest import SUFFIXES, Row, read_manifest
 from monitor.session.models import DETECTOR, LANDMARKS
-from monitor.tap.media.formats import picture
+from monitor.tap.media.formats import to_video_frame
 from monitor.tap.media.source import SourceError
 from monitor.tap.replay import read_clip
 from monitor.types import ByteArray, ClockState, FloatArray, Stamp, VideoFrame
@@ -169,7 +169,7 @@ def photo(path: Path) -> VideoFrame:
     except (OSError, UnidentifiedImageError):
         raise SourceError(f"{path.name} cannot be read as a picture: leave it out") from None
     even = np.ascontiguousarray(pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2])
-    return picture(av.VideoFrame.from_ndarray(even, "rgb24"), Stamp(0.0, 0.0, 0.0, ClockState.UNKNOWN, 0.0))
+    return to_video_frame(av.VideoFrame.from_ndarray(even, "rgb24"), Stamp(0.0, 0.0, 0.0, ClockState.UNKNOWN, 0.0))
 
 
 def _wide(view: FaceView) -> tuple[Region, FloatArray]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import av
 
-from monitor.tap.media.formats import picture
+from monitor.tap.media.formats import to_video_frame
 from monitor.tap.media.source import SourceError
-from monitor.tap.replay import moment, read_clip
+from monitor.tap.replay import item_time, read_clip
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, TrackKind, VideoFrame
 
 RATE = 25
@@ -31,7 +31,7 @@ def read_pair(clip: Path, sound: Path | None) -> Iterator[MediaItem]:
     """
     seen = read_pictures(clip) if clip.is_dir() else _only(clip, "video")
     heard = _only(sound, "audio") if sound is not None else iter(())
-    yield from heapq.merge(seen, heard, key=moment)
+    yield from heapq.merge(seen, heard, key=item_time)
 
 
 def read_pictures(folder: Path) -> Iterator[VideoFrame]:
@@ -48,7 +48,7 @@ def read_pictures(folder: Path) -> Iterator[VideoFrame]:
             raise SourceError(f"{folder.name}/{file.name} is not a JPEG picture: download the folder again") from None
         for frame in frames:
             if isinstance(frame, av.VideoFrame):
-                yield picture(frame, Stamp(at, at, 1 / RATE, ClockState.MAPPED, at))
+                yield to_video_frame(frame, Stamp(at, at, 1 / RATE, ClockState.MAPPED, at))
 
 
 def _only(path: Path, kind: TrackKind) -> Iterator[MediaItem]:

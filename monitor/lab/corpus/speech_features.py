@@ -19,7 +19,7 @@ from monitor.face.track import FaceTracker, FaceView
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.session.input_spec import DEFAULT, Wants
 from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, MediaItem, VideoFrame
-from monitor.voice.fronts import silence
+from monitor.voice.fronts import silent_steps
 from monitor.voice.stream import VoiceChunk, VoiceStream
 from monitor.window.grid import GridSample, Resampler
 
@@ -140,7 +140,7 @@ def _assemble(
     side = PICTURES[wants.pictures]().size
     mouth = np.zeros((length, side, side), np.uint8)
     face = np.zeros(length, np.bool_)
-    mel = silence(wants.sound, length)
+    mel = silent_steps(wants.sound, length)
     speech = np.zeros(length, np.bool_)
     for step in lips:
         if step.index >= 0:

@@ -17,9 +17,8 @@ import numpy as np
 
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.separate_tracks import read_media
-from monitor.tap.media.formats import RATE
 from monitor.tap.media.source import SourceError
-from monitor.types import AudioBlock, MediaItem, TrackFault, TrackKind, VideoFrame
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, MediaItem, TrackFault, TrackKind, VideoFrame
 
 DUB = "other-voice dub"
 _STEP = 0.04
@@ -137,7 +136,7 @@ class _Place:
             self._shift = self._start - item.stamp.capture
         at, last = item.stamp.capture + self._shift, self._picture
         if isinstance(item, AudioBlock):
-            self.end = max(self.end, at + item.samples.size / RATE)
+            self.end = max(self.end, at + item.samples.size / SAMPLE_RATE_HZ)
         else:
             self.end = max(self.end, at + (_STEP if last is None else at - last))
             self._picture = at

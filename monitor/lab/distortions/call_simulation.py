@@ -20,9 +20,9 @@ from av.audio.codeccontext import AudioCodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
-from monitor.tap.media.formats import RATE, AudioCutter, picture
-from monitor.tap.replay import moment
-from monitor.types import AudioBlock, ByteArray, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
+from monitor.tap.media.formats import AudioCutter, to_video_frame
+from monitor.tap.replay import item_time
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, ByteArray, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
 
 _TICK = Fraction(1, 90_000)
 _OPUS_RATE = 48_000
@@ -102,7 +102,7 @@ class BadCall:
         tracks: list[Iterator[MediaItem]] = [voice_on(line, sound, random)]
         if video is not None:
             tracks.append(video.received())
-        yield from heapq.merge(*tracks, key=moment)
+        yield from heapq.merge(*tracks, key=item_time)
 
 
 class _Pictures:
@@ -164,7 +164,7 @@ class _Pictures:
         stamps = iter(self._stamps)
         for data in [*packets, None]:
             for frame in decoder.decode(Packet(data) if data is not None else None):
-                yield picture(frame, next(stamps))
+                yield to_video_frame(frame, next(stamps))
 
 
 def voice_on(line: Line, blocks: list[AudioBlock], random: np.random.Generator) -> Iterator[AudioBlock]:
@@ -184,7 +184,7 @@ def _room(samples: FloatArray, seconds: float, random: np.random.Generator) -> F
     """Convolve with a made room: the direct sound and a tail that falls by 60 dB in `seconds`."""
     if not seconds:
         return samples
-    length = int(seconds * RATE)
+    length = int(seconds * SAMPLE_RATE_HZ)
     tail = random.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
     tail *= 0.5 / np.sqrt((tail**2).sum())
     tail[0] = 1.0
@@ -237,9 +237,9 @@ def _delay(encoder: AudioCodecContext) -> int:
 
 def _frames(samples: FloatArray) -> Iterator[av.AudioFrame]:
     resampler = av.AudioResampler(format="s16", layout="mono", rate=_OPUS_RATE, frame_size=_OPUS_FRAME)
-    whole = np.concatenate([samples, np.zeros(RATE // 10, np.float32)])
+    whole = np.concatenate([samples, np.zeros(SAMPLE_RATE_HZ // 10, np.float32)])
     frame = av.AudioFrame.from_ndarray((whole * 32767).astype(np.int16)[None], "s16", "mono")
-    frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
+    frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE_HZ, 0, Fraction(1, SAMPLE_RATE_HZ)
     yield from resampler.resample(frame)
     yield from resampler.resample(None)
 

@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.stream import Stream
 from PIL import Image, ImageFilter
 
-from monitor.tap.media.formats import picture
+from monitor.tap.media.formats import to_video_frame
 from monitor.types import ByteArray, MediaItem, VideoFrame
 
 LEVELS = 5
@@ -312,6 +312,6 @@ def _raw(frame: VideoFrame) -> av.VideoFrame:
 
 
 def _like(decoded: av.VideoFrame, sent: VideoFrame) -> VideoFrame:
-    back = picture(decoded, sent.stamp)
+    back = to_video_frame(decoded, sent.stamp)
     y, (rows, columns) = back.y[: sent.height, : sent.width], sent.u.shape
     return VideoFrame(sent.stamp, y, back.u[:rows, :columns], back.v[:rows, :columns], sent.full_range)

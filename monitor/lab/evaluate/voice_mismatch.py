@@ -16,7 +16,7 @@ import numpy as np
 from monitor.detectors.synchrony.detector import SynchronyDetector
 from monitor.lab.metrics.summary import Result
 from monitor.types import BoolArray, ClockState, FloatArray
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 from monitor.window.window import Window
 
 FOREIGN = 20
@@ -51,7 +51,7 @@ def mismatches(clips: Sequence[Encoded], seconds: float, seed: int = 0) -> dict[
             continue
         foreign = [w for c, _, w in cut if c.subject != clip.subject]
         chosen = random.choice(len(foreign), min(FOREIGN, len(foreign)), replace=False)
-        moved = next((s for s in (RATE, -RATE) if 0 <= start + s <= len(clip.face) - len(window.lips)), None)
+        moved = next((s for s in (GRID_HZ, -GRID_HZ) if 0 <= start + s <= len(clip.face) - len(window.lips)), None)
         voices = {
             "other": [foreign[i] for i in chosen],
             "shift": [] if moved is None else [_at(clip, start + moved, len(window.lips))],
@@ -71,7 +71,7 @@ def _forged(detector: SynchronyDetector, lips: Window, voice: Window, clip: Enco
 
 
 def _windows(clip: Encoded, seconds: float) -> Iterator[tuple[int, Window]]:
-    length = round(seconds * RATE)
+    length = round(seconds * GRID_HZ)
     for start in range(0, len(clip.face) - length + 1, length):
         yield start, _at(clip, start, length)
 
@@ -79,8 +79,8 @@ def _windows(clip: Encoded, seconds: float) -> Iterator[tuple[int, Window]]:
 def _at(clip: Encoded, start: int, length: int) -> Window:
     part, every = slice(start, start + length), np.ones(length, np.bool_)
     return Window(
-        end=(start + length) / RATE,
-        rate=RATE,
+        end=(start + length) / GRID_HZ,
+        rate=GRID_HZ,
         lips=clip.lips[part],
         lips_mask=clip.face[part],
         voice=clip.voice[part],
@@ -89,5 +89,5 @@ def _at(clip: Encoded, start: int, length: int) -> Window:
         clock=ClockState.MAPPED,
         uncertainty=0.0,
         pictures=every,
-        age=length / RATE,
+        age=length / GRID_HZ,
     )

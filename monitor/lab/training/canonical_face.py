@@ -18,7 +18,7 @@ import numpy as np
 
 from engines.load import load_engine
 from monitor.face import geometry
-from monitor.face.geometry import LEFT_EYE, RIGHT_EYE, RIGID, similarity
+from monitor.face.geometry import LEFT_EYE, RIGHT_EYE, RIGID_LANDMARKS, similarity
 from monitor.face.track import FaceTracker
 from monitor.lab.corpus.manifest import read_manifest
 from monitor.session.models import DETECTOR, LANDMARKS
@@ -34,7 +34,7 @@ ROUNDS = 20
 
 def mean_face(faces: Sequence[FloatArray], rounds: int = ROUNDS) -> FloatArray:
     """Mean of faces (468, 3) of any place, size and turn: eyes level and one apart, chin straight down."""
-    rigid = list(RIGID)
+    rigid = list(RIGID_LANDMARKS)
     # The most frontal face to begin with: the one whose eyes are equally far away.
     mean = _normal(min(faces, key=lambda face: abs(float(face[RIGHT_EYE, 2] - face[LEFT_EYE, 2])) / _eyes(face)))
     for _ in range(rounds):
@@ -48,7 +48,7 @@ def _eyes(face: FloatArray) -> float:
 
 
 def _normal(face: FloatArray) -> FloatArray:
-    return np.asarray((face - face[list(RIGID)].mean(0)) / _eyes(face), np.float32)
+    return np.asarray((face - face[list(RIGID_LANDMARKS)].mean(0)) / _eyes(face), np.float32)
 
 
 def _upright(face: FloatArray) -> FloatArray:

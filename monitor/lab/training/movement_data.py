@@ -15,10 +15,11 @@ from engines.base import Engine
 from engines.training.motion_clips import MotionClip, join_short
 from engines.training.persona_data import NOBODY, PersonaClip
 from monitor.detectors.persona.companion import MotionPopulation, fit_population
-from monitor.face.expression import RATE, ExpressionBasis, neutral_of, with_velocity
+from monitor.face.expression import ExpressionBasis, neutral_of, with_velocity
 from monitor.lab.corpus.manifest import RESEARCH_SPLIT, CorpusError, Row, workers_here
 from monitor.lab.corpus.motion_features import ClipMotion, learn_basis, load_motions
 from monitor.lab.training.speech_data import training_rows
+from monitor.window.grid import GRID_HZ
 
 # Names of the splits that are shipped, and in them the subjects under whose names several people were put.
 SPLITS = ("persona", "research")
@@ -130,7 +131,7 @@ def motion_population(clips: Sequence[MotionClip], motion: Engine) -> MotionPopu
             rows.append(motion.run({"motion": np.stack(windows), "mask": np.stack(masks)})["embedding"])
             people += [clip.person] * len(first)
             names += [number] * len(first)
-            starts += [float(at) / RATE for at in first]
+            starts += [float(at) / GRID_HZ for at in first]
     size = motion.manifest.outputs[0].shape[0]
     embeddings = np.concatenate([np.zeros((0, size), np.float32), *rows])
     person = np.unique(people, return_inverse=True)[1].astype(np.int64)

@@ -19,7 +19,7 @@ from monitor.lab.corpus.manifest import Row, load_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.session.models import load_speech
 from monitor.types import BoolArray, ClockState, FloatArray, Stamp
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
 
@@ -79,7 +79,7 @@ def windows(
     stamp = Stamp(0.0, 0.0, 0.0, ClockState.MAPPED, 0.0)
     buffer.mark("video", stamp)
     buffer.mark("audio", stamp)
-    step = round(hop * RATE)
+    step = round(hop * GRID_HZ)
     hops = []
     for start in range(0, len(face), step):
         piece = slice(start, start + step)
@@ -109,7 +109,7 @@ def background(
         encoders = load_speech(folder)
         chosen = [row for row in rows if row.fold == fold]
         for row, features in load_features(chosen, cache, workers_here(), done, wants=encoders.wants):
-            if isinstance(features, str) or features.faces > 1 or len(features) < RATE:
+            if isinstance(features, str) or features.faces > 1 or len(features) < GRID_HZ:
                 continue
             for hop in windows(encode_features(features, encoders.lips, encoders.voice), 5.0):
                 for lengths, value, speech in (

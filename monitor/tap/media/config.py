@@ -49,7 +49,7 @@ class TapConfig:
     ice_servers: tuple[IceServer, ...] = ()
 
 
-def own_addresses() -> tuple[Network, ...]:
+def local_addresses() -> tuple[Network, ...]:
     """Give this machine's own addresses, each as a network of one, loopback left out.
 
     A sidecar that listens on loopback only may allow them, so that a browser on the same machine can publish to it.

@@ -19,7 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
-from monitor.tap.media.formats import AudioCutter, picture
+from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.tap.media.headers import picture_size
 from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
 
@@ -29,7 +29,7 @@ _NATIVE = {"VP8": "vp8", "H264": "h264"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class EncodedFrame:
     """One encoded frame: its codec as in SDP, its media time and when its first packet arrived."""
 
     kind: TrackKind
@@ -42,7 +42,7 @@ class Encoded:
 class Decoder(Protocol):
     """Turns one encoded frame into decoded ones; may raise anything."""
 
-    def decode(self, encoded: Encoded) -> list[av.VideoFrame] | list[av.AudioFrame]:
+    def decode(self, encoded: EncodedFrame) -> list[av.VideoFrame] | list[av.AudioFrame]:
         """Decode a frame; the results' pts is media time."""
         ...
 
@@ -55,7 +55,7 @@ class PictureDecoder:
         self._context.thread_count = 1
         self._context.options = {"max_pixels": str(max_pixels), "flags": "low_delay"}
 
-    def decode(self, encoded: Encoded) -> list[av.VideoFrame]:
+    def decode(self, encoded: EncodedFrame) -> list[av.VideoFrame]:
         """Decode one picture; raises `av.FFmpegError`."""
         packet = Packet(encoded.data)
         packet.pts, packet.time_base = round(encoded.media / _CLOCK), _CLOCK
@@ -71,7 +71,7 @@ class OpusDecoder:
         self._context.layout = "stereo"
         self._context.sample_rate = 48_000
 
-    def decode(self, encoded: Encoded) -> list[av.AudioFrame]:
+    def decode(self, encoded: EncodedFrame) -> list[av.AudioFrame]:
         """Decode one packet; raises `av.FFmpegError`."""
         packet = Packet(encoded.data)
         packet.pts, packet.time_base = round(encoded.media / _SAMPLES), _SAMPLES
@@ -98,7 +98,7 @@ class DecodeLoop:
         factory: Callable[[str, int], Decoder] = make_decoder,
     ) -> None:
         self._config, self._clock, self._failed, self._factory = config, clock, failed, factory
-        self._backlog: deque[Encoded] = deque()
+        self._backlog: deque[EncodedFrame] = deque()
         self._waiting: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self._lock = Lock()
         self._closed = False
@@ -118,7 +118,7 @@ class DecodeLoop:
         with self._lock:
             return self._backlog[0].arrival if self._backlog else None
 
-    def submit(self, encoded: Encoded) -> bool:
+    def submit(self, encoded: EncodedFrame) -> bool:
         """Queue a frame; never blocks. False: the backlog was full, and video must begin again with a key frame."""
         with self._lock:
             if self._closed or self._paused:
@@ -175,7 +175,7 @@ class DecodeLoop:
         self.dropped[kind] += len(lost)
         return kind == "audio"
 
-    def _handle(self, encoded: Encoded) -> list[MediaItem]:
+    def _handle(self, encoded: EncodedFrame) -> list[MediaItem]:
         kind = encoded.kind
         items: list[MediaItem] = []
         try:
@@ -194,7 +194,7 @@ class DecodeLoop:
             self._failed(kind)
         return items
 
-    def _refused(self, encoded: Encoded) -> bool:
+    def _refused(self, encoded: EncodedFrame) -> bool:
         size = picture_size(encoded.codec, encoded.data) if encoded.kind == "video" else None
         if size is None:
             return self._faults.get(encoded.kind) is Reason.FRAME_TOO_LARGE
@@ -205,7 +205,7 @@ class DecodeLoop:
             self._faults.pop(encoded.kind)
         return False
 
-    def _decode(self, encoded: Encoded) -> Iterator[MediaItem]:
+    def _decode(self, encoded: EncodedFrame) -> Iterator[MediaItem]:
         codec, decoder = self._decoders.get(encoded.kind, ("", None))
         if decoder is None or codec != encoded.codec:
             decoder = self._factory(encoded.codec, self._config.max_pixels)
@@ -216,15 +216,15 @@ class DecodeLoop:
             else:
                 yield from self._blocks(frame, encoded)
 
-    def _picture(self, frame: av.VideoFrame, encoded: Encoded) -> VideoFrame:
+    def _picture(self, frame: av.VideoFrame, encoded: EncodedFrame) -> VideoFrame:
         media = encoded.media if frame.pts is None else float(frame.pts * _CLOCK)
-        return picture(frame, self._clock.at("video", media, encoded.arrival))
+        return to_video_frame(frame, self._clock.at("video", media, encoded.arrival))
 
-    def _blocks(self, frame: av.AudioFrame, encoded: Encoded) -> Iterator[AudioBlock]:
+    def _blocks(self, frame: av.AudioFrame, encoded: EncodedFrame) -> Iterator[AudioBlock]:
         for media, samples in self._cutter.push(frame):
             yield AudioBlock(self._clock.at("audio", media, encoded.arrival), samples)
 
-    def _fault(self, encoded: Encoded, reason: Reason, detail: str) -> None:
+    def _fault(self, encoded: EncodedFrame, reason: Reason, detail: str) -> None:
         """Tell of a fault once an episode: again only after something was decoded, or when the reason changes."""
         if self._faults.get(encoded.kind) is not reason:
             self._faults[encoded.kind] = reason

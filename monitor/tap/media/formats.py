@@ -14,16 +14,15 @@ from av.audio.resampler import AudioResampler
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange
 
-from monitor.types import ByteArray, FloatArray, Stamp, VideoFrame
+from monitor.types import SAMPLE_RATE_HZ, ByteArray, FloatArray, Stamp, VideoFrame
 
-RATE = 16_000
 BLOCK = 480
 MAX_GAP = 0.02
 
 _PLANAR = {"yuv420p": False, "yuvj420p": True}
 
 
-def picture(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
+def to_video_frame(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
     """Give the planes of `frame`; what is not planar 4:2:0 is converted to limited-range yuv420p first.
 
     Rotation metadata is ignored.
@@ -42,6 +41,10 @@ def picture(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
     return VideoFrame(stamp, y, u, v, full_range)
 
 
+# The old name, for files that are being rewritten.
+picture = to_video_frame
+
+
 def _plane(plane: VideoPlane) -> ByteArray:
     rows: ByteArray = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     view = rows[: plane.height, : plane.width]
@@ -51,7 +54,7 @@ def _plane(plane: VideoPlane) -> ByteArray:
 
 def _resampler() -> AudioResampler:
     # Without the bound FFmpeg adds channels at -3 dB each, and a voice on both comes out 3 dB too loud and over 1.
-    return AudioResampler(format="flt", layout="mono", rate=RATE, options={"rematrix_maxval": "1.0"})
+    return AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ, options={"rematrix_maxval": "1.0"})
 
 
 class AudioCutter:
@@ -88,7 +91,7 @@ class AudioCutter:
 
     def _cut(self, out: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
         samples = np.array(out.to_ndarray()[0], np.float32)
-        due = self._start + self._held / RATE
+        due = self._start + self._held / SAMPLE_RATE_HZ
         at = float(out.pts * out.time_base) if out.pts is not None and out.time_base else due
         if self._held and abs(at - due) > MAX_GAP:
             yield self._start, np.concatenate(self._parts)
@@ -102,7 +105,7 @@ class AudioCutter:
         joined = np.concatenate(self._parts)
         cuts = range(0, joined.size - joined.size % BLOCK + 1, BLOCK)
         for first, last in pairwise(cuts):
-            yield self._start + first / RATE, joined[first:last]
+            yield self._start + first / SAMPLE_RATE_HZ, joined[first:last]
         rest = joined[cuts[-1] :]
-        self._start += cuts[-1] / RATE
+        self._start += cuts[-1] / SAMPLE_RATE_HZ
         self._parts, self._held = ([rest], rest.size) if rest.size else ([], 0)

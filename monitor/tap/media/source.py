@@ -38,7 +38,7 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Pulled(Source, Protocol):
+class PullSource(Source, Protocol):
     """A source that leaves the decoding to whoever judges: no picture then goes from thread to thread.
 
     Its backlog is of encoded frames; iterating it does the same by itself.

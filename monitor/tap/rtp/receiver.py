@@ -23,7 +23,7 @@ from aiortc.stats import RTCStatsReport
 
 from monitor.tap.media.clock import CallClock, ntp_seconds
 from monitor.tap.media.config import TapConfig
-from monitor.tap.media.decode import DecodeLoop, Encoded
+from monitor.tap.media.decode import DecodeLoop, EncodedFrame
 from monitor.tap.media.headers import is_key
 from monitor.tap.media.recent import Recent
 from monitor.tap.rtp import feedback
@@ -241,7 +241,7 @@ class TapReceiver:
             self._needs_key = False
         arrival = stream.arrival(timestamp, now)
         media = self._clock.tracks[self.kind].rtp(timestamp, arrival, stream.ssrc)
-        if not self._decode.submit(Encoded(self.kind, codec.name, data, media, arrival)):
+        if not self._decode.submit(EncodedFrame(self.kind, codec.name, data, media, arrival)):
             self.require_key()
 
     def _tick(self) -> None:

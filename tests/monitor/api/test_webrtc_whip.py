@@ -12,7 +12,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
-from monitor.tap.media.config import TapConfig, own_addresses
+from monitor.tap.media.config import TapConfig, local_addresses
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import AudioBlock, MediaItem, ParticipantKey, VideoFrame
 from tests.monitor.api.server import WHIP, Site, serving
@@ -20,7 +20,7 @@ from tests.monitor.rig import ScriptedSession
 
 PATIENCE = 20.0
 SDP = {"Content-Type": "application/sdp"}
-TAP = TapConfig(allowed_networks=own_addresses())
+TAP = TapConfig(allowed_networks=local_addresses())
 
 
 async def answer(offer: str) -> tuple[WebRtcPeer, str]:

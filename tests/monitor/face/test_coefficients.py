@@ -18,7 +18,7 @@ from monitor.face.coefficients import (
     CATEGORIES,
     FLAME,
     CoefficientsError,
-    beside,
+    find_coefficients,
     read_coefficients,
 )
 from tests.monitor.face.test_geometry import turn
@@ -219,8 +219,8 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_a_file_beside_a_clip_is_found_by_its_name(tmp_path: Path) -> None:
-    assert beside(tmp_path / "a.mp4") is None
+    assert find_coefficients(tmp_path / "a.mp4") is None
     (tmp_path / "a.blendshapes.csv").touch()
-    assert beside(tmp_path / "a.mp4") == tmp_path / "a.blendshapes.csv"
+    assert find_coefficients(tmp_path / "a.mp4") == tmp_path / "a.blendshapes.csv"
     (tmp_path / "a.flame.npz").touch()
-    assert beside(tmp_path / "a.mp4") == tmp_path / "a.flame.npz"
+    assert find_coefficients(tmp_path / "a.mp4") == tmp_path / "a.flame.npz"

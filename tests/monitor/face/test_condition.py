@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from monitor.face.condition import CONDITIONS, condition
+from monitor.face.condition import CONDITIONS, measure_condition
 from monitor.face.geometry import Pose
 from monitor.face.shot import FaceShot
 from monitor.types import ByteArray
@@ -28,7 +28,7 @@ def shot(picture: ByteArray, size: float = 180.0, sharpness: float = 0.2) -> Fac
 
 
 def measured(picture: ByteArray, size: float = 180.0) -> dict[str, float]:
-    return dict(zip(CONDITIONS, condition(shot(picture, size)).tolist(), strict=True))
+    return dict(zip(CONDITIONS, measure_condition(shot(picture, size)).tolist(), strict=True))
 
 
 def blurred(picture: ByteArray, radius: float) -> ByteArray:
@@ -64,5 +64,5 @@ def test_blocks_are_not_looked_for_where_they_cannot_be_seen() -> None:
 
 
 def test_a_flat_picture_is_measured_too() -> None:
-    found = condition(shot(np.zeros((224, 224, 3), np.uint8), size=0.0, sharpness=0.0))
+    found = measure_condition(shot(np.zeros((224, 224, 3), np.uint8), size=0.0, sharpness=0.0))
     assert np.isfinite(found).all()

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from monitor.face.expression import (
-    HEAD,
-    RATE,
-    SHAPE,
+    FACE_SHAPE_SIZE,
+    HEAD_SIZE,
     BasisError,
     ExpressionBasis,
-    explained,
-    level,
+    explained_variance,
     motion_row,
     neutral_of,
+    remove_head_pose,
     with_velocity,
 )
 from monitor.face.geometry import canonical
 from monitor.types import FloatArray
+from monitor.window.grid import GRID_HZ
 from tests.monitor.face.test_geometry import turn
 
 # What turning, scaling and moving may change: of shapes in eye distances, of coefficients in standard deviations.
@@ -32,11 +32,11 @@ SHAPE_TOLERANCE, TOLERANCE = 1e-4, 0.01
 
 
 @cache
-def basis(size: int = 8, width: int = SHAPE, seed: int = 0) -> ExpressionBasis:
+def basis(size: int = 8, width: int = FACE_SHAPE_SIZE, seed: int = 0) -> ExpressionBasis:
     """A basis of random directions, as finely scaled as the smallest components of a real one."""
     random = np.random.default_rng(seed)
     directions = np.linalg.qr(random.normal(size=(width, size)))[0].T
-    mean, head = random.normal(0, 0.01, width), np.full(2 * HEAD, 0.1)
+    mean, head = random.normal(0, 0.01, width), np.full(2 * HEAD_SIZE, 0.1)
     arrays = [mean, directions, np.full(size, 0.02), head]
     mean32, directions32, scale32, head32 = (np.asarray(array, np.float32) for array in arrays)
     return ExpressionBasis(mean32, directions32, scale32, head32)
@@ -61,20 +61,20 @@ def test_turning_scaling_and_moving_leave_the_expression(
 ) -> None:
     still, told = face(seed), basis()
     moved = put(still, turn(yaw, pitch, roll), scale, (x, y))
-    assert np.abs(level(moved)[0] - level(still)[0]).max() < SHAPE_TOLERANCE
-    assert np.abs(motion_row(moved, told)[:-HEAD] - motion_row(still, told)[:-HEAD]).max() < TOLERANCE
+    assert np.abs(remove_head_pose(moved)[0] - remove_head_pose(still)[0]).max() < SHAPE_TOLERANCE
+    assert np.abs(motion_row(moved, told)[:-HEAD_SIZE] - motion_row(still, told)[:-HEAD_SIZE]).max() < TOLERANCE
 
 
 def test_another_expression_is_another() -> None:
     still = face()
     smile = still.copy()
     smile[61, 1] -= 0.05
-    assert np.abs(level(smile)[0] - level(still)[0]).max() > 0.04
+    assert np.abs(remove_head_pose(smile)[0] - remove_head_pose(still)[0]).max() > 0.04
 
 
 def test_the_head_is_told_in_its_own_units() -> None:
     row = motion_row(put(canonical(), turn(20, -10, 5), 100, (740, 460)), basis(), (1280, 720))
-    assert row.shape == (8 + HEAD,)
+    assert row.shape == (8 + HEAD_SIZE,)
     assert row.dtype == np.float32
     assert np.degrees(row[-6:-3]) == pytest.approx([20, -10, 5], abs=0.01)
     assert row[-3:] == pytest.approx([1, 1, np.log(100 / 360)], abs=1e-4)
@@ -88,7 +88,7 @@ def test_the_size_of_the_picture_moves_nobody() -> None:
 
 
 def test_without_a_picture_pixels_are_counted_from_its_corner() -> None:
-    head = level(put(canonical(), turn(0, 0, 0), 50, (100, 150)))[1]
+    head = remove_head_pose(put(canonical(), turn(0, 0, 0), 50, (100, 150)))[1]
     assert head == pytest.approx([0, 0, 0, 2, 3, np.log(50)], abs=1e-4)
 
 
@@ -97,7 +97,7 @@ def test_a_basis_is_read_as_it_was_written() -> None:
     again = ExpressionBasis.from_bytes(told.to_bytes())
     assert again.key == told.key
     assert (again.size, again.width, again.name) == (8, 14, "landmarks")
-    assert np.array_equal(again(level(face())[0]), told(level(face())[0]))
+    assert np.array_equal(again(remove_head_pose(face())[0]), told(remove_head_pose(face())[0]))
     assert basis(seed=1).key != told.key
     assert told.spread == pytest.approx([1] * 8 + [0.1] * 12)
 
@@ -139,21 +139,21 @@ def test_the_neutral_is_the_median_of_what_is_valid() -> None:
 
 
 def test_velocity_is_that_of_the_head_by_the_second() -> None:
-    motion = np.zeros((6, 2 + HEAD), np.float32)
+    motion = np.zeros((6, 2 + HEAD_SIZE), np.float32)
     motion[:, 0] = np.arange(6) ** 2
-    motion[:, -HEAD] = np.arange(6) * 0.1
+    motion[:, -HEAD_SIZE] = np.arange(6) * 0.1
     moved = with_velocity(motion, np.array([True, True, True, True, False, True]))
-    assert moved.shape == (6, 2 + 2 * HEAD)
-    assert np.array_equal(moved[:, : 2 + HEAD], motion)
-    assert moved[:, 2 + HEAD] == pytest.approx([0, 0.1 * RATE, 0.1 * RATE, 0, 0, 0])
-    assert not moved[:, 3 + HEAD :].any()
-    assert not with_velocity(motion[:2], np.ones(2, np.bool_))[:, 2 + HEAD :].any()
+    assert moved.shape == (6, 2 + 2 * HEAD_SIZE)
+    assert np.array_equal(moved[:, : 2 + HEAD_SIZE], motion)
+    assert moved[:, 2 + HEAD_SIZE] == pytest.approx([0, 0.1 * GRID_HZ, 0.1 * GRID_HZ, 0, 0, 0])
+    assert not moved[:, 3 + HEAD_SIZE :].any()
+    assert not with_velocity(motion[:2], np.ones(2, np.bool_))[:, 2 + HEAD_SIZE :].any()
 
 
 def test_the_share_that_a_basis_explains() -> None:
-    told, neutral = basis(), np.full(SHAPE, 0.1, np.float32)
+    told, neutral = basis(), np.full(FACE_SHAPE_SIZE, 0.1, np.float32)
     along = np.outer([1, -2, 3], told.components[0]) + neutral
     across = np.linalg.svd(told.components)[2][-1]
-    assert explained(told, along.astype(np.float32), neutral) == pytest.approx(1)
-    assert explained(told, np.stack([along[0], neutral + across]), neutral) == pytest.approx(0.5)
-    assert explained(told, np.stack([neutral, neutral]), neutral) == 1
+    assert explained_variance(told, along.astype(np.float32), neutral) == pytest.approx(1)
+    assert explained_variance(told, np.stack([along[0], neutral + across]), neutral) == pytest.approx(0.5)
+    assert explained_variance(told, np.stack([neutral, neutral]), neutral) == 1

@@ -12,9 +12,9 @@ from monitor.face.geometry import (
     LEFT_EYE,
     OUTER_LIPS,
     RIGHT_EYE,
-    RIGID,
+    RIGID_LANDMARKS,
     SHAPE_SIZE,
-    SPEECH,
+    SPEECH_LANDMARKS,
     bounding_box,
     canonical,
     fit_pose,
@@ -42,7 +42,9 @@ def turn(yaw: float, pitch: float, roll: float) -> Doubles:
 def speaking(seed: int) -> FloatArray:
     """The canonical face with lips and jaw moved; eye distance 1."""
     face = canonical().copy()
-    face[list(SPEECH)] += np.random.default_rng(seed).normal(0, 0.05, (len(SPEECH), 3)).astype(np.float32)
+    face[list(SPEECH_LANDMARKS)] += (
+        np.random.default_rng(seed).normal(0, 0.05, (len(SPEECH_LANDMARKS), 3)).astype(np.float32)
+    )
     return face
 
 
@@ -50,10 +52,10 @@ def test_the_canonical_face_is_centred_and_of_unit_eye_distance() -> None:
     face = canonical()
     assert face.shape == (468, 3)
     assert face.dtype == np.float32
-    assert np.abs(face[list(RIGID)].mean(0)).max() < 1e-3
+    assert np.abs(face[list(RIGID_LANDMARKS)].mean(0)).max() < 1e-3
     assert np.linalg.norm(face[LEFT_EYE] - face[RIGHT_EYE]) == pytest.approx(1, abs=0.02)
     assert face[list(OUTER_LIPS), 1].mean() > face[LEFT_EYE, 1]
-    assert SHAPE_SIZE == len(SPEECH) * 3 == 168
+    assert SHAPE_SIZE == len(SPEECH_LANDMARKS) * 3 == 168
 
 
 @given(degrees, degrees, degrees, st.floats(20, 500), st.floats(-300, 2000), st.floats(-300, 2000), st.integers(0, 99))

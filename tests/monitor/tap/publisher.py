@@ -14,13 +14,13 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
-from monitor.tap.media.config import TapConfig, own_addresses
+from monitor.tap.media.config import TapConfig, local_addresses
 from monitor.tap.media.decode import Decoder, make_decoder
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import AudioBlock, MediaItem, TrackFault, VideoFrame
 from tests.monitor.tap.clips import SOUND_RATE, picture_frame, sound_frame
 
-LOCAL = TapConfig(allowed_networks=own_addresses())
+LOCAL = TapConfig(allowed_networks=local_addresses())
 SIZE = (320, 240)
 
 

@@ -14,7 +14,7 @@ import av
 import pytest
 
 from monitor.tap.media.config import TapConfig
-from monitor.tap.media.decode import Decoder, Encoded, make_decoder
+from monitor.tap.media.decode import Decoder, EncodedFrame, make_decoder
 from monitor.tap.rtp.sdp import SdpError
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import ClockState, MediaItem, Reason, TrackFault, VideoFrame
@@ -53,7 +53,7 @@ class Failing:
         self._inner = make_decoder(codec, max_pixels)
         self._count = 0
 
-    def decode(self, encoded: Encoded) -> list[av.VideoFrame] | list[av.AudioFrame]:
+    def decode(self, encoded: EncodedFrame) -> list[av.VideoFrame] | list[av.AudioFrame]:
         self._count += 1
         if encoded.kind == "video" and self._count == 10:
             raise ValueError("injected")
@@ -291,7 +291,7 @@ async def test_closing_with_a_backlog_does_not_hold_the_event_loop() -> None:
     async with call(config=replace(LOCAL, backlog_packets=1024), video=False) as live:
         await collect(live.peer, lambda items: len(items) > 3)
         for n in range(600):
-            live.peer._decode.submit(Encoded("video", "VP8", key, n / 25, 0.0))
+            live.peer._decode.submit(EncodedFrame("video", "VP8", key, n / 25, 0.0))
         lag, ticking = 0.0, True
 
         async def tick() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monitor.types import FloatArray
-from monitor.voice.fronts import FRONTS, Fbank104, Mfcc13, Wave640, silence
+from monitor.voice.fronts import FRONTS, Fbank104, Mfcc13, Wave640, silent_steps
 
 
 def speech(seconds: float, seed: int = 0) -> FloatArray:
@@ -83,6 +83,6 @@ def test_silence_has_the_shape_of_sound(kind: str) -> None:
     front = FRONTS[kind]()
     rows = front(speech(1.0))
     steps = front.steps(rows[: 20 * front.per_step].reshape(20, front.per_step, -1))
-    quiet = silence(kind, 20)
+    quiet = silent_steps(kind, 20)
     assert quiet.shape == steps.shape
     assert np.isfinite(quiet).all()

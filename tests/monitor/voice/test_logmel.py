@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.voice.logmel import FLOOR, HOP, MELS, RATE, WINDOW, LogMel, frames, mel_filters
+from monitor.types import SAMPLE_RATE_HZ
+from monitor.voice.logmel import FLOOR, HOP, MELS, WINDOW, LogMel, frames, mel_filters
 from tests.monitor.frames import vowel
 
 
 def tone(hz: float, seconds: float = 0.2) -> np.typing.NDArray[np.float32]:
-    return np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE).astype(np.float32)
+    return np.sin(2 * np.pi * hz * np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ).astype(np.float32)
 
 
 def test_filters_cover_the_voice_and_nothing_else() -> None:
@@ -21,9 +22,9 @@ def test_filters_cover_the_voice_and_nothing_else() -> None:
     assert (filters >= 0).all()
     assert (filters.sum(0) > 0).all()
     assert filters[0].sum() == 0
-    assert filters[np.arange(257) * RATE / 512 > 7600].sum() == 0
+    assert filters[np.arange(257) * SAMPLE_RATE_HZ / 512 > 7600].sum() == 0
     # Slaney's normalisation: every triangle has an area of 1 over Hz.
-    assert filters[:, 40:].sum(0) * (RATE / 512) == pytest.approx(np.ones(40), abs=0.05)
+    assert filters[:, 40:].sum(0) * (SAMPLE_RATE_HZ / 512) == pytest.approx(np.ones(40), abs=0.05)
 
 
 @pytest.mark.parametrize(("hz", "mel"), [(300, 300 / (200 / 3)), (1000, 15), (6400, 42)])

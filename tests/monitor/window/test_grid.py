@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.window.grid import MAX_GAP, RATE, GridSample, Resampler, Sample
+from monitor.window.grid import GRID_HZ, MAX_GAP, GridSample, Resampler, Sample
 
 
 def sample(value: float, usable: bool = True) -> Sample:
@@ -25,9 +25,11 @@ def push(resampler: Resampler, times: list[float]) -> list[GridSample]:
 def test_every_rate_gives_25_a_second_at_the_right_time(fps: float) -> None:
     steps = push(Resampler(), [n / fps for n in range(int(4 * fps))])
     assert [step.index for step in steps] == list(range(len(steps)))
-    assert len(steps) == pytest.approx(4 * RATE, abs=3)
+    assert len(steps) == pytest.approx(4 * GRID_HZ, abs=3)
     assert all(step.sample.usable for step in steps)
-    assert [float(step.sample.shape[0]) for step in steps] == pytest.approx([s.index / RATE for s in steps], abs=1e-5)
+    assert [float(step.sample.shape[0]) for step in steps] == pytest.approx(
+        [s.index / GRID_HZ for s in steps], abs=1e-5
+    )
 
 
 def test_the_mouth_is_the_nearer_frame() -> None:
@@ -90,9 +92,9 @@ def test_every_index_comes_once_in_order_whatever_the_rate(gaps: list[float], st
         for time, use in zip(times, usable, strict=False)
         for step in resampler.push(time, Sample(np.array([time], np.float32), np.zeros((1, 1), np.uint8), use))
     ]
-    first = math.ceil(start * RATE - 1e-6)
+    first = math.ceil(start * GRID_HZ - 1e-6)
     assert [step.index for step in steps] == list(range(first, first + len(steps)))
-    assert first + len(steps) == math.floor(times[-1] * RATE + 1e-6) + 1
+    assert first + len(steps) == math.floor(times[-1] * GRID_HZ + 1e-6) + 1
     for step in steps:
         if step.sample.usable:
-            assert step.sample.shape[0] == pytest.approx(step.index / RATE, abs=1e-4)
+            assert step.sample.shape[0] == pytest.approx(step.index / GRID_HZ, abs=1e-4)

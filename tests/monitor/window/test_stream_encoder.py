@@ -11,7 +11,7 @@ from engines.base import Engine
 from engines.batching.queue import Dropped
 from engines.load import load_engine
 from monitor.types import FloatArray
-from monitor.window.stream_encoder import Encoded, StreamEncoder
+from monitor.window.stream_encoder import EncodedSteps, StreamEncoder
 from tests.engines.refusing import Refusing
 
 STEPS = 60
@@ -36,7 +36,7 @@ def flags(steps: int = STEPS) -> np.typing.NDArray[np.bool_]:
     return np.asarray(np.arange(steps) % 3 == 0, np.bool_)
 
 
-def joined(found: list[Encoded]) -> FloatArray:
+def joined(found: list[EncodedSteps]) -> FloatArray:
     return np.concatenate([one.vectors for one in found])
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
-from monitor.face.expression import RATE, ExpressionBasis, neutral_of
+from monitor.face.expression import ExpressionBasis, neutral_of
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import ClipMotion, jitter_of, load_motions
 from monitor.lab.corpus.speech_features import Change
 from monitor.tap.media.digest import digest
 from monitor.types import BoolArray, FloatArray
+from monitor.window.grid import GRID_HZ
 
 # Steps between windows: to enrol from, and to measure on.
 ENROL_HOP, HOP = 5, 25
@@ -48,7 +49,7 @@ class Footage:
     @property
     def bitrate(self) -> float:
         """Of the file, sound included, in kbit/s."""
-        return self.row.path.stat().st_size * 8e-3 / max(len(self.motion) / RATE, 0.1)
+        return self.row.path.stat().st_size * 8e-3 / max(len(self.motion) / GRID_HZ, 0.1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +74,7 @@ class Part:
     def speech(self) -> float:
         """Seconds in which somebody speaks and a face is seen."""
         own, moved = slice(self.first, self.last), self.footage.motion
-        return float((moved.speech[own] & moved.valid[own]).sum()) / RATE
+        return float((moved.speech[own] & moved.valid[own]).sum()) / GRID_HZ
 
     @property
     def size(self) -> float:
@@ -93,7 +94,7 @@ class Part:
         own, moved = slice(self.first, self.last), self.footage.motion
         parts = moved.valid[own], moved.voice[own], moved.speech[own]
         rows = moved.motion(basis)[own]
-        start = self.first / RATE
+        start = self.first / GRID_HZ
         if len(rows) >= STEPS:
             return windows_of(rows, *parts, hop=hop, start=start)
         return list(_padded(rows - neutral_of(rows, parts[0]), *parts, start)) if len(rows) else []
@@ -103,7 +104,7 @@ def _padded(
     rows: FloatArray, valid: BoolArray, voice: FloatArray, speech: BoolArray, start: float
 ) -> Iterator[MotionWindow]:
     spoken = speech & valid
-    if valid.sum() < SHORT_VALID * RATE or spoken.sum() < SHORT_SPEECH * RATE:
+    if valid.sum() < SHORT_VALID * GRID_HZ or spoken.sum() < SHORT_SPEECH * GRID_HZ:
         return
     missing, shown = STEPS - len(valid), valid[:, None]
     motion, heard = (np.pad(np.where(shown, each, 0), ((0, missing), (0, 0))) for each in (rows, voice))
@@ -232,9 +233,9 @@ def _gathered(
             if window.start < free - 1e-6:
                 # It begins within the piece before.
                 continue
-            fresh = int(np.clip(round((heard - window.start) * RATE), 0, STEPS)) if np.isfinite(heard) else 0
-            spoken += float(window.speech[fresh:].sum()) / RATE
-            heard = window.start + STEPS / RATE
+            fresh = int(np.clip(round((heard - window.start) * GRID_HZ), 0, STEPS)) if np.isfinite(heard) else 0
+            spoken += float(window.speech[fresh:].sum()) / GRID_HZ
+            heard = window.start + STEPS / GRID_HZ
             piece.append((part, number))
             if spoken + 1e-6 >= seconds:
                 yield piece, spoken

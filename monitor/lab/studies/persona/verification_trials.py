@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.face.condition import CONDITIONS, condition
+from monitor.face.condition import CONDITIONS, measure_condition
 from monitor.lab.corpus.face_shots import load_looks
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.studies.face_population import LADDER
@@ -31,7 +31,7 @@ from monitor.lab.studies.persona.recordings import (
     speech_of,
     trials,
 )
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 
 # So much of the film of each impostor is measured.
 OTHER_SECONDS = 40.0
@@ -125,7 +125,7 @@ def _beside(trial: Trial, fake: Footage) -> Part:
 
 
 def _some(own: Sequence[Footage]) -> Iterator[Part]:
-    left = round(OTHER_SECONDS * RATE)
+    left = round(OTHER_SECONDS * GRID_HZ)
     for footage in own:
         if left > 0:
             part = Part(footage, 0, min(len(footage.motion), left))
@@ -163,7 +163,9 @@ def confounds_of(
         for each, (_, looks) in zip(own, load_looks(rows, cache, workers, steps, lambda _count: None), strict=True):
             shots = [] if isinstance(looks, str) else next(iter(looks.rungs.values()), [])
             middle = (
-                np.median([condition(shot) for shot in shots], axis=0) if shots else np.full(len(CONDITIONS), np.nan)
+                np.median([measure_condition(shot) for shot in shots], axis=0)
+                if shots
+                else np.full(len(CONDITIONS), np.nan)
             )
             told[each.key] = {
                 "bitrate": float(np.log2(max(each.bitrate, 1.0))),

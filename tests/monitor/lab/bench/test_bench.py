@@ -65,7 +65,7 @@ from monitor.lab.bench.subscriber import percentile, slope
 from monitor.lab.bench.tables import number, show
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session
-from monitor.tap.media.config import own_addresses
+from monitor.tap.media.config import local_addresses
 from monitor.tap.media.source import SourceError
 from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, ParticipantKey, VideoFrame
@@ -638,7 +638,7 @@ async def test_a_publisher_that_is_refused_says_why(stream: Stream, folder: Path
         nowhere.rss()
 
 
-@pytest.mark.skipif(not own_addresses(), reason="this machine has no network address but loopback")
+@pytest.mark.skipif(not local_addresses(), reason="this machine has no network address but loopback")
 async def test_a_live_call_between_real_processes(
     stream: Stream, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -660,7 +660,7 @@ async def test_a_live_call_between_real_processes(
     assert told[-1] == "a live call"
 
 
-@pytest.mark.skipif(not own_addresses(), reason="this machine has no network address but loopback")
+@pytest.mark.skipif(not local_addresses(), reason="this machine has no network address but loopback")
 async def test_a_sidecar_that_dies_meanwhile_is_told(
     folder: Path, stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

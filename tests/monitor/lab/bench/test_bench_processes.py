@@ -25,12 +25,12 @@ from monitor.lab.bench.clip import Stream, prepare
 from monitor.lab.bench.enrolment import IDENTITY, enrol_here, enrolled
 from monitor.lab.bench.participants import Full, Place, Sidecar
 from monitor.lab.bench.sidecar import Witness
-from monitor.tap.media.config import own_addresses
+from monitor.tap.media.config import local_addresses
 from monitor.types import AudioBlock, VideoFrame
 from tests.monitor.tap.clips import write_clip
 
 PATIENCE = 120.0
-networked = pytest.mark.skipif(not own_addresses(), reason="this machine has no network address but loopback")
+networked = pytest.mark.skipif(not local_addresses(), reason="this machine has no network address but loopback")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from engines.training.persona_recipe import PersonaRecipe
 from monitor import cli
 from monitor.detectors.persona.reconstruction import Plan
 from monitor.detectors.persona.windows import windows_of
-from monitor.face.expression import HEAD
+from monitor.face.expression import HEAD_SIZE
 from monitor.lab.commands.train_persona import line, settings
 from monitor.lab.corpus.manifest import CorpusError, Row
 from monitor.lab.corpus.motion_features import ClipMotion
@@ -81,7 +81,7 @@ def test_the_shipped_split_and_few_clips_of_many_people(data_dir: Path) -> None:
 
 def moved(seconds: float, seed: int = 0, faces: int = 1) -> ClipMotion:
     random, steps = np.random.default_rng(seed), round(25 * seconds)
-    shape, head = random.standard_normal((steps, 9)).astype(np.float16), random.standard_normal((steps, HEAD))
+    shape, head = random.standard_normal((steps, 9)).astype(np.float16), random.standard_normal((steps, HEAD_SIZE))
     every = np.ones(steps, np.bool_)
     voice = np.zeros((steps, 128), np.float32)
     return ClipMotion(shape, head.astype(np.float32), every, voice, every, 100.0, 1.0, faces, "made-up")
@@ -97,7 +97,7 @@ def test_people_who_cannot_be_told_apart_teach_no_tokens(tmp_path: Path) -> None
     assert [clip.person for clip in people.training] == ["ann", ""]
     assert [clip.person for clip in people.held_out] == ["eve"]
     assert [clip.person for clip in people.companion] == ["ann"]
-    assert people.companion_held_out[0].motion.shape == (100, 4 + 2 * HEAD)
+    assert people.companion_held_out[0].motion.shape == (100, 4 + 2 * HEAD_SIZE)
     assert np.abs(np.median(people.training[0].motion, axis=0)).max() < 1e-5
     again = moving_people(found[::-1], "held", 7, (), tmp_path / "basis.npz")
     assert again.basis.key == people.basis.key

@@ -16,7 +16,7 @@ from engines.load import load_engine
 from engines.training.clips import TrainingError
 from monitor.detectors.persona.windows import windows_of
 from monitor.face.coefficients import BLENDSHAPES, CATEGORIES
-from monitor.face.expression import HEAD, SHAPE, BasisError, ExpressionBasis, explained
+from monitor.face.expression import FACE_SHAPE_SIZE, HEAD_SIZE, BasisError, ExpressionBasis, explained_variance
 from monitor.lab.corpus.manifest import Row, read_folder, read_manifest
 from monitor.lab.corpus.motion_features import ClipMotion, jitter_of, kept_motion, learn_basis, load_motions, motion_of
 from monitor.types import AudioBlock, ByteArray, MediaItem, VideoFrame
@@ -99,7 +99,7 @@ def test_a_basis_explains_people_that_it_has_not_seen(clips: dict[str, ClipMotio
     shares = []
     for name in HELD_OUT:
         shapes = clips[name].shape[clips[name].valid].astype(np.float32)
-        shares.append(explained(basis, shapes, np.median(shapes, axis=0)))
+        shares.append(explained_variance(basis, shapes, np.median(shapes, axis=0)))
     assert np.mean(shares) >= 0.95, shares
     assert min(shares) >= 0.9, shares
 
@@ -108,7 +108,7 @@ def test_a_basis_explains_people_that_it_has_not_seen(clips: dict[str, ClipMotio
 def test_what_a_clip_gives(clips: dict[str, ClipMotion], basis: ExpressionBasis) -> None:
     for name, clip in clips.items():
         assert len(clip) == pytest.approx(25 * SECONDS, abs=3), name
-        assert clip.shape.shape == (len(clip), SHAPE)
+        assert clip.shape.shape == (len(clip), FACE_SHAPE_SIZE)
         assert clip.voice.shape == (len(clip), 128)
         assert clip.valid.mean() > 0.8, name
         # One of them says nothing in its first seconds.
@@ -119,7 +119,7 @@ def test_what_a_clip_gives(clips: dict[str, ClipMotion], basis: ExpressionBasis)
         assert motion.dtype == np.float32
         for window in windows_of(motion, clip.valid, clip.voice, clip.speech, 12):
             assert window.motion.shape == (75, basis.width)
-            assert 0.1 < np.abs(window.motion[:, :HEAD]).mean() < 5
+            assert 0.1 < np.abs(window.motion[:, :HEAD_SIZE]).mean() < 5
 
 
 @pytest.mark.data
@@ -140,7 +140,9 @@ def test_a_picture_that_is_moved_smaller_or_turned(
     one, other = (clip.motion(basis)[: len(moved)][valid] for clip in (still, moved))
     assert np.degrees(other[:, -4] - one[:, -4]) == pytest.approx(np.full(len(one), degrees), abs=3)
     assert np.exp(other[:, -1] - one[:, -1]) == pytest.approx(np.full(len(one), scale), rel=0.03)
-    told, again = (basis.scale * (rows[:, :-HEAD] - np.median(rows[:, :-HEAD], axis=0)) for rows in (one, other))
+    told, again = (
+        basis.scale * (rows[:, :-HEAD_SIZE] - np.median(rows[:, :-HEAD_SIZE], axis=0)) for rows in (one, other)
+    )
     assert ((told - again) ** 2).mean() < share * (told**2).mean()
 
 
@@ -163,9 +165,9 @@ def test_a_clip_without_sound_is_nowhere_valid(
     assert not (found.valid | found.speech).any()
 
 
-def made(steps: int = 50, seed: int = 0, name: str = "landmarks", width: int = SHAPE) -> ClipMotion:
+def made(steps: int = 50, seed: int = 0, name: str = "landmarks", width: int = FACE_SHAPE_SIZE) -> ClipMotion:
     random = np.random.default_rng(seed)
-    shape, head = random.normal(0, 0.05, (steps, width)).astype(np.float16), random.normal(0, 0.1, (steps, HEAD))
+    shape, head = random.normal(0, 0.05, (steps, width)).astype(np.float16), random.normal(0, 0.1, (steps, HEAD_SIZE))
     flags = np.ones(steps, np.bool_)
     voice = random.normal(size=(steps, 128)).astype(np.float32)
     return ClipMotion(shape, head.astype(np.float32), flags, voice, flags, 200.0, 1.0, 1, name)
@@ -183,7 +185,7 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
 
 def test_jitter_is_that_of_points_that_lie_still() -> None:
     random = np.random.default_rng(0)
-    still = np.tile(random.normal(0, 0.1, SHAPE), (400, 1))
+    still = np.tile(random.normal(0, 0.1, FACE_SHAPE_SIZE), (400, 1))
     shape = still + random.normal(0, 0.002, still.shape)
     valid = np.ones(400, np.bool_)
     assert jitter_of(shape, valid) == pytest.approx(2, rel=0.05)

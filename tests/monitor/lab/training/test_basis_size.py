@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from monitor.face.coefficients import CATEGORIES
-from monitor.face.expression import HEAD
+from monitor.face.expression import HEAD_SIZE
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import ClipMotion, learn_basis
 from monitor.lab.training.basis_size import main, measure, needed, shaking, shares
@@ -25,7 +25,7 @@ def moving(seed: int, steps: int = 300, noise: float = 0.0) -> ClipMotion:
     phase = random.uniform(0, 7, WAYS) + np.arange(steps)[:, None] / 25
     moves = np.sin(phase * np.arange(1, WAYS + 1) * 1.3) * (WAYS - np.arange(WAYS))
     shape = random.normal(0, 2, WIDTH) + moves @ ways + random.normal(0, noise, (steps, WIDTH))
-    head, flags = random.normal(0, 0.1, (steps, HEAD)).astype(np.float32), np.ones(steps, np.bool_)
+    head, flags = random.normal(0, 0.1, (steps, HEAD_SIZE)).astype(np.float32), np.ones(steps, np.bool_)
     voice = np.zeros((steps, 128), np.float32)
     return ClipMotion(shape.astype(np.float16), head, flags, voice, flags, 200.0, 1.0, 1, "made")
 

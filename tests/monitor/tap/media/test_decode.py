@@ -14,7 +14,7 @@ import pytest
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
-from monitor.tap.media.decode import DecodeLoop, Decoder, Encoded, make_decoder
+from monitor.tap.media.decode import DecodeLoop, Decoder, EncodedFrame, make_decoder
 from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
 from tests.monitor.tap.clips import sound_frame
 from tests.monitor.tap.media.test_headers import encode, vp8_bomb
@@ -57,8 +57,8 @@ def loop(
         decode.close()
 
 
-def video(data: bytes, media: float = 0.0, codec: str = "VP8") -> Encoded:
-    return Encoded("video", codec, data, media, media)
+def video(data: bytes, media: float = 0.0, codec: str = "VP8") -> EncodedFrame:
+    return EncodedFrame("video", codec, data, media, media)
 
 
 def opus(count: int) -> list[bytes]:
@@ -89,7 +89,7 @@ def test_pictures_keep_their_media_time(encoder: str, codec: str) -> None:
 def test_sound_becomes_even_blocks_on_its_media_time() -> None:
     with loop() as (decode, sink):
         for n, data in enumerate(opus(50)):
-            decode.submit(Encoded("audio", "opus", data, 3.0 + n * 0.02, n * 0.02))
+            decode.submit(EncodedFrame("audio", "opus", data, 3.0 + n * 0.02, n * 0.02))
         sink.wait(AudioBlock, 32)
     heard = [i for i in sink.items if isinstance(i, AudioBlock)]
     assert {b.samples.size for b in heard} == {480}
@@ -101,7 +101,7 @@ def test_a_gap_in_the_sound_is_kept_as_a_gap() -> None:
     with loop() as (decode, sink):
         for n, data in enumerate(opus(40)):
             if not 15 <= n < 25:
-                decode.submit(Encoded("audio", "opus", data, n * 0.02, n * 0.02))
+                decode.submit(EncodedFrame("audio", "opus", data, n * 0.02, n * 0.02))
         sink.wait(AudioBlock, 19)
     media = [i.stamp.media for i in sink.items if isinstance(i, AudioBlock)]
     steps = [b - a for a, b in pairwise(media)]
@@ -157,7 +157,7 @@ class Broken:
     def __init__(self, codec: str, max_pixels: int) -> None:
         self._inner = make_decoder(codec, max_pixels)
 
-    def decode(self, encoded: Encoded) -> list[av.VideoFrame] | list[av.AudioFrame]:
+    def decode(self, encoded: EncodedFrame) -> list[av.VideoFrame] | list[av.AudioFrame]:
         Broken.count += 1
         if Broken.count <= 3:
             raise ValueError("injected")
@@ -184,7 +184,7 @@ class Gate:
     def __init__(self, codec: str, max_pixels: int) -> None:
         del codec, max_pixels
 
-    def decode(self, encoded: Encoded) -> list[av.VideoFrame]:
+    def decode(self, encoded: EncodedFrame) -> list[av.VideoFrame]:
         del encoded
         Gate.entered.set()
         Gate.open.wait(10)
@@ -210,7 +210,7 @@ def test_a_full_backlog_drops_stale_video_whole_and_the_oldest_sound() -> None:
     with held() as decode:
         fits = [decode.submit(video(b"x")) for _ in range(6)]
         assert fits == [True] * 4 + [False, True]
-        fits = [decode.submit(Encoded("audio", "opus", b"x", 0.0, 0.0)) for _ in range(6)]
+        fits = [decode.submit(EncodedFrame("audio", "opus", b"x", 0.0, 0.0)) for _ in range(6)]
         assert all(fits)
         assert decode.dropped == {"video": 4, "audio": 2}
         decode.close()
@@ -221,7 +221,7 @@ def test_a_full_backlog_drops_stale_video_whole_and_the_oldest_sound() -> None:
 def test_a_batch_is_what_has_waited_longest_and_what_is_left_says_since_when() -> None:
     with loop() as (decode, _):
         for n, data in enumerate(opus(20)):
-            decode.submit(Encoded("audio", "opus", data, n * 0.02, 5.0 + n * 0.02))
+            decode.submit(EncodedFrame("audio", "opus", data, n * 0.02, 5.0 + n * 0.02))
         first = decode.take(8)
         assert decode.oldest == pytest.approx(5.16)
         rest = decode.take(100)

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from monitor.tap.media.formats import AudioCutter, picture
+from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.types import ClockState, Stamp
 from tests.monitor.tap.clips import picture_frame
 
@@ -26,7 +26,7 @@ def tone(first: float, samples: int, rate: int = 48_000, layout: str = "stereo",
 
 def test_planes_are_views_of_the_decoders_buffers() -> None:
     frame = picture_frame(0.0, 320, 240)
-    shot = picture(frame, STAMP)
+    shot = to_video_frame(frame, STAMP)
     assert (shot.width, shot.height, shot.full_range) == (320, 240, False)
     assert np.shares_memory(shot.y, np.frombuffer(memoryview(frame.planes[0]), np.uint8))
     with pytest.raises(ValueError, match="read-only"):
@@ -36,13 +36,13 @@ def test_planes_are_views_of_the_decoders_buffers() -> None:
 
 
 def test_odd_sizes_round_the_chroma_up() -> None:
-    shot = picture(av.VideoFrame(321, 241, "yuv420p"), STAMP)
+    shot = to_video_frame(av.VideoFrame(321, 241, "yuv420p"), STAMP)
     assert (shot.y.shape, shot.u.shape, shot.v.shape) == ((241, 321), (121, 161), (121, 161))
 
 
 def test_full_range_of_another_format_becomes_limited() -> None:
     frame = av.VideoFrame.from_ndarray(np.full((240, 320, 3), 255, np.uint8), format="rgb24")
-    shot = picture(frame, STAMP)
+    shot = to_video_frame(frame, STAMP)
     assert not shot.full_range
     assert abs(int(shot.y[100, 100]) - 235) <= 1
 

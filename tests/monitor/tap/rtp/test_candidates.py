@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.tap.media.config import TapConfig, own_addresses
+from monitor.tap.media.config import TapConfig, local_addresses
 from monitor.tap.rtp.candidates import admitted, denied, parse_candidate, select
 
 
@@ -86,7 +86,7 @@ def test_mapped_addresses_are_judged_by_what_they_hide() -> None:
 
 
 def test_own_addresses_are_single_and_not_loopback() -> None:
-    for network in own_addresses():
+    for network in local_addresses():
         assert network.num_addresses == 1
         assert not network.network_address.is_loopback
 

@@ -34,7 +34,7 @@ from pylibsrtp import Error, Policy, Session
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
-from monitor.tap.media.decode import DecodeLoop, Encoded
+from monitor.tap.media.decode import DecodeLoop, EncodedFrame
 from monitor.tap.media.recent import Recent
 from monitor.tap.rtp.guards import (
     MAX_DATAGRAMS,
@@ -60,10 +60,10 @@ class Kept(DecodeLoop):
 
     def __init__(self) -> None:
         super().__init__(TapConfig(), CallClock(), lambda kind: None)
-        self.given: list[Encoded] = []
+        self.given: list[EncodedFrame] = []
         self.fits = True
 
-    def submit(self, encoded: Encoded) -> bool:
+    def submit(self, encoded: EncodedFrame) -> bool:
         self.given.append(encoded)
         return self.fits
 

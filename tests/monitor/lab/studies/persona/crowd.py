@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from monitor.face.expression import RATE, SHAPE
+from monitor.face.expression import FACE_SHAPE_SIZE
 from monitor.identity.enrolment.personalise import PersonaliseConfig
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import ClipMotion
 from monitor.lab.studies.persona.measures import Measurer
 from monitor.lab.studies.persona.recordings import Footage
+from monitor.window.grid import GRID_HZ
 from tests.monitor import movers
 
 QUICK = PersonaliseConfig(steps=30, batch=8, rate=0.2, workers=1)
@@ -29,10 +30,10 @@ def clip(
 ) -> Footage:
     """A recording of a person, who says other words with every seed; `moves_as` another one in a forgery."""
     motion, voice = movers.recording(person if moves_as is None else moves_as, seconds, seed)
-    shape = np.zeros((len(motion), SHAPE), np.float16)
+    shape = np.zeros((len(motion), FACE_SHAPE_SIZE), np.float16)
     shape[:, : movers.SIZE] = motion[:, : movers.SIZE]
     every, speech = np.ones(len(motion), np.bool_), np.ones(len(motion), np.bool_)
-    speech[: round(silent * RATE)] = False
+    speech[: round(silent * GRID_HZ)] = False
     moved = ClipMotion(shape, motion[:, movers.SIZE :], every, voice, speech, 100.0 + person, 1.0 + 0.1 * person)
     name = f"{label}-{person}-{seed}"
     row = Row(path, name, label, "real" if label == "real" else method, f"p{person:02}")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from monitor.detectors.persona.windows import STEPS
-from monitor.face.expression import RATE
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.studies.persona.recordings import (
     ENROLLED_SECONDS,
@@ -21,6 +20,7 @@ from monitor.lab.studies.persona.recordings import (
     speech_of,
     trials,
 )
+from monitor.window.grid import GRID_HZ
 from tests.monitor import movers
 from tests.monitor.lab.studies.persona.crowd import clip
 
@@ -113,4 +113,4 @@ def test_the_bitrate_is_that_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes(10_000))
     own = clip(0, 8.0)
     assert Footage(replace(own.row, path=tmp_path / "x"), own.motion, "x").bitrate == pytest.approx(10.0)
-    assert len(own.motion) == 8 * RATE
+    assert len(own.motion) == 8 * GRID_HZ

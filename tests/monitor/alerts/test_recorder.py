@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -104,6 +106,42 @@ async def test_beyond_the_bound_updates_give_way_first(opened: Journal) -> None:
     assert [change.id for _, change in told.findings] == ["a", "b", "c", "d"]
     assert [change.action for _, change in told.findings] == ["opened"] * 4
     await recorder.close()
+
+
+class Held:
+    """A journal whose writer holds the first finding in its hands until the gate opens."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.gate = threading.Event()
+        self.writing = threading.Event()
+
+    def append(self, change: Finding) -> int:
+        self.writing.set()
+        assert self.gate.wait(PATIENCE)
+        return self._journal.append(change)
+
+    def check(self) -> None:
+        self._journal.check()
+
+
+@pytest.mark.parametrize("others", ["opened", "updated"])
+async def test_what_the_writer_holds_never_gives_way(opened: Journal, others: Literal["opened", "updated"]) -> None:
+    """A finding that is being committed is not counted as dropped: each is either committed or dropped."""
+    held, told = Held(opened), Told()
+    recorder = Recorder(held, told, capacity=3)
+    recorder.start()
+    # The least telling of all, were it not in the writer's hands.
+    recorder.put(finding("first", 1, "updated"), 0.0)
+    assert await asyncio.to_thread(held.writing.wait, PATIENCE)
+    for name in ("second", "third", "fourth", "fifth"):
+        recorder.put(finding(name, 1, others), 0.0)
+    assert (len(recorder), recorder.dropped) == (3, 2)
+    held.gate.set()
+    await told.until(lambda: len(told.findings) == 3)
+    assert [change.id for _, change in told.findings] == ["first", "fourth", "fifth"]
+    assert [entry.finding.id for entry in opened.read(0)] == ["first", "fourth", "fifth"]
+    assert await recorder.close() == 0
 
 
 async def test_one_bad_finding_does_not_hold_up_the_others(opened: Journal) -> None:

@@ -46,6 +46,24 @@ class IceServer(BaseModel):
     credential: SecretStr | None = None
 
 
+class SinkSettings(BaseModel):
+    """One alert sink: what every kind has; the options of its kind stand beside them and are checked when it opens.
+
+    `name` (else the kind) is what its place in the journal is remembered by. A sink that is new is sent what is found
+    from `now` on, or everything that is kept, from the `beginning`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str = Field(min_length=1)
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
+    start: Literal["now", "beginning"] = "now"
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show no options: they may be secrets."""
+        return [("kind", self.kind), ("name", self.name), ("start", self.start)]
+
+
 def default_state_dir() -> Path:
     """Return `sidewitness` in the XDG data directory of this user."""
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
@@ -87,6 +105,7 @@ class Settings(BaseSettings):
     retention_sweep_minutes: float = Field(default=60.0, ge=1.0, le=1440.0)
 
     findings_kept: int = Field(default=100_000, ge=1)
+    sinks: tuple[SinkSettings, ...] = ()
     max_subscribers: int = Field(default=64, ge=1, le=4096)
     drain_seconds: float = Field(default=10.0, ge=0.0, le=300.0)
 
@@ -180,7 +199,7 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
     try:
         return Loaded(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        raise ConfigError(_one_line(error)) from None
+        raise ConfigError(describe_error(error)) from None
     except SettingsError as error:
         raise ConfigError(f"{_variable_in(str(error))} is not valid JSON: lists are written as JSON arrays") from None
 
@@ -216,9 +235,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return raw
 
 
-def _one_line(error: ValidationError) -> str:
+def describe_error(error: ValidationError, *within: str | int) -> str:
+    """Return one line that names the setting; `within` is where the model that was validated stands in the settings."""
     first = error.errors(include_input=False, include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or "settings"
+    name = ".".join(str(part) for part in (*within, *first["loc"])) or "settings"
     hint = ""
     if name == "port" and os.environ.get(f"{PREFIX}PORT", "").startswith("tcp://"):
         hint = " (Kubernetes set SIDEWITNESS_PORT: use enableServiceLinks: false)"

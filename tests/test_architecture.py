@@ -23,6 +23,8 @@ PURE = (
     "monitor/decision",
     "monitor/alerts/finding.py",
     "monitor/alerts/push.py",
+    "monitor/alerts/sinks/backoff.py",
+    "monitor/alerts/sinks/batch.py",
     "monitor/identity/vault/audit.py",
     "monitor/identity/vault/consent.py",
     "monitor/identity/vault/keys.py",

@@ -95,7 +95,7 @@ class Journal:
 
     def open(self) -> None:
         """Create or migrate the tables."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             # Alembic reads its options through ConfigParser, where a percent sign is special.
             config = Config(attributes={"connection": connection})
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -109,7 +109,7 @@ class Journal:
         """Commit a finding and return its number; a change that is already there, by (id, step), keeps its number."""
         row = _row(finding)
         try:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 # The update comes first: it takes the write lock, so that the number is ours until the commit.
                 connection.execute(sa.update(heads).values(seq=heads.c.seq + 1))
                 head = _head(connection)
@@ -122,17 +122,17 @@ class Journal:
     def read(self, after: int, limit: int = 100) -> list[Entry]:
         """Return up to `limit` findings with numbers above `after`, oldest first."""
         query = sa.select(findings).where(findings.c.seq > min(after, MAX_SEQ)).order_by(findings.c.seq).limit(limit)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return [_entry(row) for row in connection.execute(query).mappings()]
 
     def head(self) -> Head:
         """Return the newest number and the newest pruned one."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return _head(connection)
 
     def check(self) -> None:
         """Write and commit without changing anything; raises `JournalError` where a finding could not be written."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(sa.update(heads).values(seq=heads.c.seq))
 
     def close(self) -> None:
@@ -149,11 +149,12 @@ class Journal:
 
     def _number_of(self, finding: Finding) -> int:
         query = sa.select(findings.c.seq).where(findings.c.id == finding.id, findings.c.step == finding.step)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return int(connection.execute(query).scalar_one())
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Commit what is done with the connection, or nothing of it; raises `JournalError`, or `IntegrityError`."""
         try:
             with self.engine.begin() as connection:
                 yield connection

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import event
 
-from monitor.alerts.journal import Entry, Head, Journal, JournalError
+from monitor.alerts.journal import MIGRATIONS, Entry, Head, Journal, JournalError
+from monitor.alerts.sinks.cursors import Cursors
 from tests.monitor.alerts.build import finding, journal
 
 
@@ -145,6 +148,20 @@ def test_damaged_row_is_named(opened: Journal) -> None:
         connection.exec_driver_sql("UPDATE findings SET scores = '{'")
     with pytest.raises(JournalError, match="finding 1 is damaged"):
         opened.read(0)
+
+
+def test_journal_of_an_older_version_is_migrated_and_keeps_its_findings(tmp_path: Path) -> None:
+    made = Journal(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+    with made.transaction() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, "0001")
+    made.append(finding("old"))
+    made.open()
+    assert [entry.finding for entry in made.read(0)] == [finding("old")]
+    assert Cursors(made).begin("siem", 1) == 1
+    made.close()
 
 
 def test_journal_of_a_newer_version(opened: Journal) -> None:

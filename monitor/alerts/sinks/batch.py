@@ -1,0 +1,53 @@
+"""What a sink is given next, computed from its cursor and a page of the journal; pure.
+
+Nothing is skipped in silence: where the journal has pruned findings that the sink has not had, a `Gap` takes their
+place, and it is delivered like a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.alerts.journal import Entry, Head
+from monitor.alerts.sinks.base import Gap, Item
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items to deliver, and the cursor once they are accepted."""
+
+    items: tuple[Item, ...]
+    cursor: int
+
+    @property
+    def missed(self) -> int:
+        """How many findings its gaps stand for."""
+        return sum(item.last - item.first + 1 for item in self.items if isinstance(item, Gap))
+
+    @property
+    def findings(self) -> int:
+        """How many findings it holds."""
+        return sum(isinstance(item, Entry) for item in self.items)
+
+
+def resume(cursor: int, head: Head) -> int:
+    """Return where to go on from: `cursor`, or 0 where it points beyond the newest finding.
+
+    Then it is from another journal, and nothing is known of what the sink has had from this one.
+    """
+    return cursor if cursor <= head.seq else 0
+
+
+def next_batch(cursor: int, head: Head, page: Sequence[Entry]) -> Batch:
+    """Return what follows `cursor`; `head` was read before `page`, and `page` after `cursor`."""
+    items: list[Item] = []
+    for entry in page:
+        if entry.seq > cursor + 1:
+            items.append(Gap(cursor + 1, entry.seq - 1))
+        items.append(entry)
+        cursor = entry.seq
+    if not items and cursor < head.pruned:
+        items.append(Gap(cursor + 1, head.pruned))
+        cursor = head.pruned
+    return Batch(tuple(items), cursor)

@@ -1,0 +1,207 @@
+"""Delivers findings from the journal to sinks: a runner for each, so that a slow or dead one holds back nobody.
+
+The journal is the queue. A runner reads what follows its sink's cursor, delivers it in order, and moves the cursor only
+after the sink has accepted; whatever happens in between, a crash included, is delivered again. It sleeps until the
+recorder commits a finding, and while its sink does not accept it comes back after ever longer pauses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from monitor.alerts.journal import Head, Journal, JournalError
+from monitor.alerts.sinks.backoff import retry_delay_seconds
+from monitor.alerts.sinks.base import Gap, SinkError
+from monitor.alerts.sinks.batch import Batch, next_batch, resume
+from monitor.alerts.sinks.cursors import Cursors
+from monitor.alerts.sinks.metrics import SinkMetrics
+from monitor.alerts.sinks.registry import NamedSink
+
+DELIVER_SECONDS = 60.0
+DRAIN_SECONDS = 3.0
+CLOSE_SECONDS = 1.0
+
+
+class Delivery:
+    """The runner of one sink. `cursor` is the newest finding that it has accepted, `error` why it accepts no more."""
+
+    def __init__(
+        self, named: NamedSink, journal: Journal, metrics: SinkMetrics, deliver_seconds: float = DELIVER_SECONDS
+    ) -> None:
+        self.name = named.name
+        self.cursor = 0
+        self.error: str | None = None
+        self._named = named
+        self._journal = journal
+        self._cursors = Cursors(journal)
+        self._deliver_seconds = deliver_seconds
+        self._durable_cursor = 0
+        self._newest = 0
+        self._last_pruned = 0
+        self._failures = 0
+        self._committed = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._delivered = metrics.delivered.labels(self.name)
+        self._failed = metrics.failures.labels(self.name)
+        self._missed = metrics.missed.labels(self.name)
+        self._waiting = metrics.waiting.labels(self.name)
+        self._healthy = metrics.healthy.labels(self.name)
+        self._healthy.set(1)
+
+    async def start(self) -> None:
+        """Find the cursor and begin to deliver; raises `JournalError`."""
+        head = await asyncio.to_thread(self._journal.head)
+        first = head.pruned if self._named.from_beginning else head.seq
+        self._durable_cursor = await asyncio.to_thread(self._cursors.begin, self.name, first)
+        self.cursor = resume(self._durable_cursor, head)
+        if self.cursor != self._durable_cursor:
+            _log().warning("the cursor of a sink is from another journal: it is sent everything", sink=self.name)
+        self.committed(head.seq)
+        self._task = asyncio.create_task(self._run(), name=f"sink {self.name}")
+
+    def committed(self, seq: int) -> None:
+        """Wake up: the journal holds findings up to `seq`."""
+        self._measure(seq)
+        self._committed.set()
+
+    async def close(self, timeout_seconds: float) -> None:
+        """Deliver what waits, for `timeout_seconds` at most; what is left is delivered after the next start."""
+        self._closing.set()
+        self._committed.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=timeout_seconds)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self._named.sink.close(), CLOSE_SECONDS)
+        if self._newest > self.cursor:
+            _log().warning(
+                "findings are left for a sink: they are delivered after the next start",
+                sink=self.name,
+                waiting=self._newest - self.cursor,
+            )
+
+    async def _run(self) -> None:
+        while True:
+            last_try = self._closing.is_set()
+            self._committed.clear()
+            try:
+                more = await self._deliver_next()
+            except Exception as error:
+                self._note_failure(error)
+                if last_try:
+                    return
+                asked = error.retry_after_seconds if isinstance(error, SinkError) else None
+                await self._pause(retry_delay_seconds(self._failures, random.random(), asked))  # noqa: S311
+                continue
+            self._note_success()
+            if not more:
+                if last_try:
+                    return
+                await self._committed.wait()
+
+    async def _deliver_next(self) -> bool:
+        """Deliver one batch and move the cursor; whether there was anything to deliver."""
+        batch = await asyncio.to_thread(self._read)
+        if batch.items:
+            self._note_gaps(batch)
+            async with asyncio.timeout(self._deliver_seconds):
+                await self._named.sink.deliver(batch.items)
+            self.cursor = batch.cursor
+            self._delivered.inc(batch.findings)
+            self._measure(batch.cursor)
+        if self.cursor != self._durable_cursor:
+            # A cursor that could not be written is not a delivery that failed: it is written with the next batch.
+            await asyncio.to_thread(self._cursors.advance, self.name, self.cursor)
+            self._durable_cursor = self.cursor
+        return bool(batch.items)
+
+    def _read(self) -> Batch:
+        # The head first: a page read after it holds everything up to it.
+        head: Head = self._journal.head()
+        return next_batch(self.cursor, head, self._journal.read(self.cursor, self._named.batch_entries))
+
+    def _measure(self, seq: int) -> None:
+        self._newest = max(self._newest, seq)
+        self._waiting.set(self._newest - self.cursor)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+
+    def _note_gaps(self, batch: Batch) -> None:
+        for gap in (item for item in batch.items if isinstance(item, Gap)):
+            # A batch that is tried again has the same gap, or one that has grown.
+            missed = gap.last - max(gap.first - 1, self._last_pruned)
+            if missed > 0:
+                self._last_pruned = gap.last
+                self._missed.inc(missed)
+                _log().error(
+                    "the journal has pruned findings that a sink has not had: raise findings_kept",
+                    sink=self.name,
+                    first=gap.first,
+                    last=gap.last,
+                )
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failures += 1
+        self._failed.inc()
+        self._healthy.set(0)
+        if self.error is None:
+            _log().warning("a sink does not accept findings: they wait in the journal", sink=self.name, why=_why(error))
+        self.error = _why(error)
+
+    def _note_success(self) -> None:
+        if self.error is not None:
+            _log().info("a sink accepts findings again", sink=self.name, waiting=self._newest - self.cursor)
+        self.error, self._failures = None, 0
+        self._healthy.set(1)
+
+
+class Deliveries:
+    """Every sink of the server and its runner."""
+
+    def __init__(self, sinks: Sequence[NamedSink], journal: Journal, registry: CollectorRegistry) -> None:
+        metrics = SinkMetrics(registry)
+        self._runners = [Delivery(named, journal, metrics) for named in sinks]
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter(self._runners)
+
+    async def start(self) -> None:
+        """Begin to deliver, before the first finding is committed; raises `JournalError`."""
+        for runner in self._runners:
+            await runner.start()
+
+    def committed(self, seq: int) -> None:
+        """Wake every sink: a finding was committed as number `seq`."""
+        for runner in self._runners:
+            runner.committed(seq)
+
+    async def close(self, timeout_seconds: float = DRAIN_SECONDS) -> None:
+        """Deliver what waits within the time there is, all sinks at once; close after the recorder."""
+        await asyncio.gather(*(runner.close(timeout_seconds) for runner in self._runners))
+
+
+def _log() -> structlog.stdlib.BoundLogger:
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("sinks")
+    return logger
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, SinkError | JournalError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    # Not its text, which may quote an address with a secret in it.
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"

@@ -1,0 +1,31 @@
+"""What is counted of each sink, for Prometheus; the only label is the name that the operator gave it."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+LABELS = ("sink",)
+
+
+class SinkMetrics:
+    """The instruments of all sinks."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.delivered = Counter(
+            "sidewitness_sink_findings_delivered", "Findings that a sink has accepted.", LABELS, registry=registry
+        )
+        self.failures = Counter(
+            "sidewitness_sink_failures", "Deliveries that a sink did not accept.", LABELS, registry=registry
+        )
+        self.missed = Counter(
+            "sidewitness_sink_findings_missed",
+            "Findings that the journal pruned before a sink had accepted them.",
+            LABELS,
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "sidewitness_sink_findings_waiting", "Findings that a sink has yet to accept.", LABELS, registry=registry
+        )
+        self.healthy = Gauge(
+            "sidewitness_sink_healthy", "1 where the last delivery was accepted, else 0.", LABELS, registry=registry
+        )

@@ -32,13 +32,13 @@ from monitor.api.auth import Token, load_or_make
 from monitor.api.enrolments import Enrolments, Work
 from monitor.api.identities import People, Policy
 from monitor.api.uploads import Uploads
-from monitor.api.whip import Answer
 from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import logging as log
 from monitor.host.cpu_load import StrainMeter
 from monitor.host.host import Host
 from monitor.host.metrics import Metrics
 from monitor.host.participant import SessionFactory
+from monitor.host.publication import Answer
 from monitor.identity.vault.open import open_vault
 from monitor.identity.vault.registry import Identities
 from monitor.identity.vault.sweeper import Sweeper
@@ -103,6 +103,7 @@ class Server(uvicorn.Server):
 class Running:
     """The parts of a server that must be let go."""
 
+    host: Host
     parts: Parts
     app: ASGIApp
 
@@ -110,9 +111,9 @@ class Running:
         """End every participant, write and tell what that closes."""
         parts = self.parts
         if parts.people is not None:
-            await asyncio.gather(parts.people.enrolments.close(), parts.host.drain())
+            await asyncio.gather(parts.people.enrolments.close(), self.host.drain())
         else:
-            await parts.host.drain()
+            await self.host.drain()
         await parts.recorder.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
@@ -137,6 +138,7 @@ def assemble(
     recorder.start()
     host = Host(
         factory,
+        answer,
         recorder,
         hub,
         metrics,
@@ -145,8 +147,8 @@ def assemble(
         settings.session_threads,
         StrainMeter(batched.load if batched is not None else None).read,
     )
-    parts = Parts(host, journal, recorder, hub, metrics, Token(token), answer, people)
-    return Running(parts, build(settings, parts))
+    parts = Parts(host, journal, recorder, hub, metrics, Token(token), people)
+    return Running(host, parts, build(settings, parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,6 +200,12 @@ def test_only_the_receiver_imports_what_is_internal_to_aiortc() -> None:
     assert all(user.startswith("monitor/tap/rtp/") for user in users), users
 
 
+def test_the_surface_knows_who_is_judged_by_the_protocol_only() -> None:
+    known = {module for f in files("monitor/api") for module in imports(f) if module.startswith("monitor.host")}
+    assert "monitor.host.calls" in known
+    assert known <= {"monitor.host.calls", "monitor.host.metrics"}
+
+
 def test_plugins_import_their_base_and_the_documented_toolkit_and_nothing_deeper() -> None:
     allowed = ("monitor.tap.kit", "plugins.base", "plugins.registry")
     deeper = {

@@ -19,7 +19,7 @@ from monitor.api.auth import Token
 from monitor.api.guard import Guard
 from monitor.api.identities import People
 from monitor.config import Settings
-from monitor.host.host import Host
+from monitor.host.calls import Calls
 from monitor.host.metrics import Metrics
 
 DASHBOARD = Path(__file__).parent / "dashboard"
@@ -29,13 +29,12 @@ DASHBOARD = Path(__file__).parent / "dashboard"
 class Parts:
     """What the surface is a surface of; `people` is None where nobody can be enrolled."""
 
-    host: Host
+    calls: Calls
     journal: Journal
     recorder: Recorder
     hub: Hub
     metrics: Metrics
     token: Token
-    answer: whip.Answer
     people: People | None = None
 
 
@@ -44,12 +43,12 @@ def build(settings: Settings, parts: Parts) -> ASGIApp:
     app = FastAPI(title="Sidewitness", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.token = parts.token
     problem.install(app)
-    publications = whip.Publications(parts.host, parts.answer, settings.max_sdp_bytes, settings.ice_servers)
+    publications = whip.Publications(parts.calls, settings.max_sdp_bytes, settings.ice_servers)
     app.include_router(whip.router(publications))
-    app.include_router(rest.router(parts.host, parts.journal))
+    app.include_router(rest.router(parts.calls, parts.journal))
     if parts.people is not None:
         app.include_router(identities.router(parts.people))
-    app.include_router(health.router(parts.host, parts.recorder, parts.hub, parts.metrics))
+    app.include_router(health.router(parts.calls, parts.recorder, parts.hub, parts.metrics))
     alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, settings.max_subscribers)
     app.router.routes.append(alerts.route())
     _pages(app)

@@ -9,11 +9,11 @@ from starlette.responses import Response
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.api.reply import reply
-from monitor.host.host import Host
+from monitor.host.calls import Calls
 from monitor.host.metrics import Metrics
 
 
-def router(host: Host, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRouter:
+def router(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRouter:
     """Return `/healthz`, `/readyz` and `/metrics`."""
     routes = APIRouter()
 
@@ -25,8 +25,8 @@ def router(host: Host, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRou
     async def readyz() -> Response:
         """Answer 200 when publications are taken and findings can be written down."""
         journal = await recorder.probe()
-        ready = journal is None and not host.draining
-        status = "ready" if ready else "draining" if host.draining else "not ready"
+        ready = journal is None and not calls.draining
+        status = "ready" if ready else "draining" if calls.draining else "not ready"
         body = {"status": status, "journal": journal or "ok", "waiting": len(recorder)}
         return reply(body, 200 if ready else 503)
 

@@ -13,22 +13,22 @@ from monitor.alerts.wire import finding_message
 from monitor.api.auth import require_token
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
-from monitor.host.host import Host
+from monitor.host.calls import Calls
 
 MAX_PAGE = 1000
 
 
-def router(host: Host, journal: Journal) -> APIRouter:
+def router(calls: Calls, journal: Journal) -> APIRouter:
     """Return the routes under `/v1` that read."""
     routes = APIRouter(dependencies=[Depends(require_token)])
 
     @routes.get("/v1/calls")
-    async def calls() -> Response:
-        return reply({"calls": host.calls()})
+    async def every_call() -> Response:
+        return reply({"calls": await calls.calls()})
 
     @routes.get("/v1/calls/{call}")
-    async def call(call: str) -> Response:
-        found = host.call(call)
+    async def one_call(call: str) -> Response:
+        found = await calls.call(call)
         if found is None:
             raise Problem(404, "nobody in this call is judged now")
         return reply(found)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from collections.abc import Sequence
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -21,9 +20,7 @@ from monitor.api.auth import require_token
 from monitor.api.names import check_identity, check_name
 from monitor.api.problem import Problem
 from monitor.config import IceServer
-from monitor.host.host import AtCapacity, Host
-from monitor.host.participant import Participant
-from monitor.tap.media.source import Source
+from monitor.host.calls import AtCapacity, Calls, Publication
 from monitor.tap.rtp.sdp import SdpError
 from monitor.types import ParticipantKey
 
@@ -32,57 +29,29 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 ENDPOINT = "/v1/calls/{call}/participants/{participant}/whip"
 SESSION = ENDPOINT + "/{session}"
 BODY_SECONDS = 10.0
-ANSWER_SECONDS = 15.0
-
-
-class Peer(Source, Protocol):
-    """A source that was opened by an SDP offer."""
-
-    @property
-    def etag(self) -> str:
-        """Identifies the ICE session (RFC 9725, 4.3.1)."""
-        ...
-
-    async def add_candidates(self, fragment: str) -> None:
-        """Take trickled candidates; raises `SdpError`."""
-        ...
-
-
-Answer = Callable[[str], Coroutine[Any, Any, tuple[Peer, str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What a session URL stands for."""
-
-    participant: Participant
-    peer: Peer
 
 
 class Publications:
-    """Answers offers and remembers their session URLs for as long as they are live."""
+    """Has offers answered and remembers their session URLs for as long as they are live."""
 
-    def __init__(self, host: Host, answer: Answer, max_sdp_bytes: int, ice_servers: Sequence[IceServer] = ()) -> None:
-        self._host = host
-        self._answer = answer
+    def __init__(self, calls: Calls, max_sdp_bytes: int, ice_servers: Sequence[IceServer] = ()) -> None:
+        self._calls = calls
         self._live: dict[str, Publication] = {}
         self.max_sdp_bytes = max_sdp_bytes
         self.links = [link(server) for server in ice_servers]
 
-    async def publish(self, key: ParticipantKey, offer: str) -> tuple[str, Publication, str]:
-        """Answer an offer; returns the session's name, the publication and the SDP answer."""
-        with self._host.reserve(key):
-            peer, answer = await asyncio.wait_for(self._answer(offer), ANSWER_SECONDS)
-            participant = await self._host.admit(key, peer)
-        self._live = {name: one for name, one in self._live.items() if not one.participant.done.is_set()}
-        name, publication = secrets.token_urlsafe(16), Publication(participant, peer)
+    async def publish(self, key: ParticipantKey, offer: str) -> tuple[str, Publication]:
+        """Have an offer answered; returns the session's name and the publication."""
+        publication = await self._calls.publish(key, offer)
+        self._live = {name: one for name, one in self._live.items() if not one.ended}
+        name = secrets.token_urlsafe(16)
         self._live[name] = publication
-        return name, publication, answer
+        return name, publication
 
     def find(self, call: str, participant: str, session: str) -> Publication:
         """Return a live publication; raises `Problem` 404."""
         found = self._live.get(session)
-        if found is None or found.participant.done.is_set() or _place(found) != (call, participant):
+        if found is None or found.ended or _place(found) != (call, participant):
             raise Problem(404, "there is no such WHIP session: it has ended, publish again")
         return found
 
@@ -111,18 +80,18 @@ def router(publications: Publications) -> APIRouter:
         key = ParticipantKey(check_name("call", call), check_name("participant", participant), check_identity(identity))
         offer = await _body(request, SDP, {"Accept-Post": SDP}, publications.max_sdp_bytes)
         try:
-            session, publication, answer = await publications.publish(key, offer)
+            session, publication = await publications.publish(key, offer)
         except SdpError as error:
             raise Problem(error.status, error.detail, error.title) from None
         except TimeoutError:
             raise Problem(503, "no answer could be made in time: try again", headers={"Retry-After": "5"}) from None
         except AtCapacity as error:
             raise Problem(503, f"{error}: try again later", headers={"Retry-After": str(error.retry_after)}) from None
-        response = Response(answer, 201, media_type=SDP)
+        response = Response(publication.answer, 201, media_type=SDP)
         # Starlette would add a charset, which application/sdp does not define.
         response.headers["Content-Type"] = SDP
         response.headers["Location"] = _location(request, key, session)
-        response.headers["ETag"] = _quoted(publication.peer.etag)
+        response.headers["ETag"] = _quoted(publication.etag)
         response.headers["Accept-Patch"] = FRAGMENT
         for each in publications.links:
             response.headers.append("Link", each)
@@ -132,16 +101,16 @@ def router(publications: Publications) -> APIRouter:
     async def trickle(request: Request, call: str, participant: str, session: str) -> Response:
         publication = publications.find(call, participant, session)
         fragment = await _body(request, FRAGMENT, {"Accept-Patch": FRAGMENT}, publications.max_sdp_bytes)
-        _check_etag(request.headers.get("if-match"), publication.peer.etag)
+        _check_etag(request.headers.get("if-match"), publication.etag)
         try:
-            await publication.peer.add_candidates(fragment)
+            await publication.add_candidates(fragment)
         except SdpError as error:
             raise Problem(error.status, error.detail, error.title) from None
         return Response(status_code=204)
 
     @routes.delete(SESSION, dependencies=guarded)
     async def leave(call: str, participant: str, session: str) -> Response:
-        await publications.find(call, participant, session).participant.end()
+        await publications.find(call, participant, session).end()
         return Response()
 
     return routes
@@ -197,7 +166,7 @@ def _location(request: Request, key: ParticipantKey, session: str) -> str:
 
 
 def _place(publication: Publication) -> tuple[str, str]:
-    return publication.participant.key.call, publication.participant.key.participant
+    return publication.key.call, publication.key.participant
 
 
 def _quoted(etag: str) -> str:

@@ -21,37 +21,33 @@ from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.alerts.wire import Message
 from monitor.host import shedding
+from monitor.host.calls import AtCapacity
 from monitor.host.cpu_load import threads_here
 from monitor.host.metrics import Metrics
 from monitor.host.participant import Clock, Outlets, Participant, SessionFactory
+from monitor.host.publication import Answer, PeerPublication
 from monitor.host.shedding import Change, Place, Strain
 from monitor.tap.media.source import Source
 from monitor.types import ParticipantKey
 
-RETRY_SECONDS = 5
+ANSWER_SECONDS = 15.0
 # A machine that is too slow now is so for longer than it takes somebody to leave.
 OVERLOADED_SECONDS = 15
 OVERSEE_SECONDS = 0.25
 
 
-class AtCapacity(Exception):  # noqa: N818 - a refusal, not a failure
-    """No room: the server is full, too slow for more, or shutting down. `retry_after` is in seconds."""
-
-    def __init__(self, why: str, retry_after: int = RETRY_SECONDS) -> None:
-        super().__init__(why)
-        self.retry_after = retry_after
-
-
 class Host:
     """Admits sources and runs one `Participant` for each; everything runs on one event loop and one pool of threads.
 
-    `workers` threads judge, as many as there are cores unless it says otherwise; more would only take turns. `strain`
-    is read a few times a second, and `pool` takes the place of the threads.
+    The `Calls` of one process. `answer` opens the peer of an offer. `workers` threads judge, as many as there are cores
+    unless it says otherwise; more would only take turns. `strain` is read a few times a second, and `pool` takes the
+    place of the threads.
     """
 
     def __init__(
         self,
         factory: SessionFactory,
+        answer: Answer,
         recorder: Recorder,
         hub: Hub,
         metrics: Metrics,
@@ -63,6 +59,7 @@ class Host:
         pool: Executor | None = None,
     ) -> None:
         self._factory = factory
+        self._answer = answer
         self._metrics = metrics
         self._hop = hop_seconds
         self._capacity = max_participants
@@ -128,20 +125,31 @@ class Host:
         self._oversee()
         return participant
 
+    async def publish(self, key: ParticipantKey, offer: str) -> PeerPublication:
+        """Answer an offer and judge what it brings; raises `AtCapacity`, `SdpError` or `TimeoutError`."""
+        with self.reserve(key):
+            peer, answer = await asyncio.wait_for(self._answer(offer), ANSWER_SECONDS)
+            return PeerPublication(await self.admit(key, peer), peer, answer)
+
+    async def remove(self, call: str, participant: str) -> bool:
+        """Stop judging a participant; False where there is none."""
+        found = self.find(call, participant)
+        if found is not None:
+            await found.end()
+        return found is not None
+
     def find(self, call: str, participant: str) -> Participant | None:
         """Return who is judged under this name, or None."""
         return self._participants.get((call, participant))
 
-    def calls(self) -> list[Message]:
+    async def calls(self) -> list[Message]:
         """Describe every call."""
-        return [
-            described for name in sorted({call for call, _ in self._participants}) if (described := self.call(name))
-        ]
+        names = sorted({call for call, _ in self._participants})
+        return [described for name in names if (described := self._describe(name))]
 
-    def call(self, name: str) -> Message | None:
+    async def call(self, name: str) -> Message | None:
         """Describe one call; None when nobody in it is judged."""
-        members = [self._participants[place] for place in sorted(self._participants) if place[0] == name]
-        return {"call": name, "participants": [member.describe() for member in members]} if members else None
+        return self._describe(name)
 
     async def drain(self) -> None:
         """Admit nobody any more, end everybody, close their findings; then the threads are released."""
@@ -150,6 +158,10 @@ class Host:
             self._overseer.cancel()
         await asyncio.gather(*(participant.end() for participant in list(self._participants.values())))
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _describe(self, name: str) -> Message | None:
+        members = [self._participants[place] for place in sorted(self._participants) if place[0] == name]
+        return {"call": name, "participants": [member.describe() for member in members]} if members else None
 
     def _check_open(self) -> None:
         if self.draining:

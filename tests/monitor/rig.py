@@ -14,6 +14,7 @@ import structlog
 from monitor.decision.decide import Decision, Transition
 from monitor.decision.report import HopReport
 from monitor.host import logging as log
+from monitor.host.publication import Peer
 from monitor.types import AudioBlock, ClockState, MediaItem, ParticipantKey, Reason, Score, Stamp, TrackFault, Verdict
 
 GENUINE, OPEN, UPDATE, CLOSE, CRASH, REFUSE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
@@ -137,3 +138,7 @@ def factory(key: ParticipantKey) -> ScriptedSession:
     if key.participant == "unbuildable":
         raise RuntimeError("no session")
     return ScriptedSession(key)
+
+
+async def no_answer(_offer: str) -> tuple[Peer, str]:
+    raise AssertionError("nobody publishes here")

@@ -17,9 +17,9 @@ from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Journal
 from monitor.api.identities import People
-from monitor.api.whip import Answer
 from monitor.config import Settings
 from monitor.host.participant import SessionFactory
+from monitor.host.publication import Answer
 from monitor.serve import Running, Server, address, assemble, listen, server_config
 from monitor.tap.rtp.sdp import SdpError
 from tests.monitor.alerts.build import ready_journal

@@ -13,7 +13,8 @@ from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.host import logging as log
-from monitor.host.host import AtCapacity, Host
+from monitor.host.calls import AtCapacity, Publication
+from monitor.host.host import Host
 from monitor.host.metrics import Metrics
 from monitor.host.participant import BATCH, RESTARTS, SessionFactory
 from monitor.types import MediaItem, ParticipantKey, Reason, TrackFault
@@ -28,6 +29,7 @@ from tests.monitor.rig import (
     ScriptedSource,
     block,
     factory,
+    no_answer,
     quiet_log,
 )
 
@@ -77,7 +79,7 @@ def bench_with(folder: Path, sessions: SessionFactory, places: int = 2) -> Bench
     hub.state = told  # type: ignore[method-assign]
     recorder = Recorder(opened, committed)
     recorder.start()
-    made = Bench(Host(sessions, recorder, hub, metrics, HOP, places), opened, recorder, metrics)
+    made = Bench(Host(sessions, no_answer, recorder, hub, metrics, HOP, places), opened, recorder, metrics)
     return made
 
 
@@ -98,12 +100,12 @@ EVE = ParticipantKey("other", "eve")
 
 async def test_an_episode_is_told_written_and_shown(bench: Bench) -> None:
     source = await bench.admit(ADA)
-    assert bench.host.call("board") is not None
+    assert await bench.host.call("board") is not None
     source.put(block(OPEN))
     await bench.until(lambda: len(bench.findings) == 1)
     source.put(block(UPDATE))
     await bench.until(lambda: len(bench.findings) == 2)
-    call = bench.host.call("board")
+    call = await bench.host.call("board")
     assert call is not None
     shown = call["participants"][0]
     assert (shown["participant"], shown["identity"], shown["threshold"]) == ("ada", "Ada L", 7200.0)
@@ -126,7 +128,7 @@ async def test_leaving_closes_the_finding_and_says_so(bench: Bench) -> None:
     last = bench.findings[-1].finding
     assert (last.action, last.reason) == ("closed", "ended")
     assert (bench.states[-1]["verdict"], bench.states[-1]["reason"]) == ("inconclusive", "ended")
-    assert bench.host.calls() == []
+    assert await bench.host.calls() == []
 
 
 async def test_capacity_counts_half_open_publications(bench: Bench) -> None:
@@ -134,7 +136,7 @@ async def test_capacity_counts_half_open_publications(bench: Bench) -> None:
     with bench.host.reserve(BOB), pytest.raises(AtCapacity), bench.host.reserve(EVE):
         pass
     await bench.admit(EVE)
-    assert [call["call"] for call in bench.host.calls()] == ["board", "other"]
+    assert [call["call"] for call in await bench.host.calls()] == ["board", "other"]
     assert bench.number("participants") == 2
     assert bench.number("publications_refused_total") == 1
 
@@ -277,6 +279,42 @@ async def test_a_source_that_will_not_end_is_cancelled(bench: Bench, monkeypatch
     assert found is not None
     await found.end()
     assert found.done.is_set()
+
+
+async def test_what_an_offer_brings_is_judged_until_it_is_removed(bench: Bench) -> None:
+    class Peer(ScriptedSource):
+        etag = "ice-1"
+
+        async def add_candidates(self, fragment: str) -> None:
+            fragments.append(fragment)
+
+    async def answer(offer: str) -> tuple[Peer, str]:
+        return Peer(), f"the answer to {offer}"
+
+    fragments: list[str] = []
+    bench.host._answer = answer
+    publication: Publication = await bench.host.publish(ADA, "an offer")
+    assert (publication.key, publication.answer, publication.etag) == (ADA, "the answer to an offer", "ice-1")
+    await publication.add_candidates("a candidate")
+    assert fragments == ["a candidate"]
+    assert not publication.ended
+    assert await bench.host.remove("board", "ada")
+    assert publication.ended
+    assert await bench.host.calls() == []
+    assert not await bench.host.remove("board", "ada")
+
+
+async def test_an_offer_that_is_not_answered_in_time_leaves_its_place(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_offer: str) -> Any:
+        await asyncio.Event().wait()
+
+    bench.host._answer = never
+    monkeypatch.setattr("monitor.host.host.ANSWER_SECONDS", 0.01)
+    for key in (ADA, BOB, EVE):
+        with pytest.raises(TimeoutError):
+            await bench.host.publish(key, "an offer")
 
 
 async def test_names_and_messages_of_errors_stay_out_of_the_log(

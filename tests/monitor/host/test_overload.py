@@ -15,7 +15,8 @@ import pytest
 
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
-from monitor.host.host import AtCapacity, Host
+from monitor.host.calls import AtCapacity
+from monitor.host.host import Host
 from monitor.host.metrics import Metrics
 from monitor.host.participant import Participant, SessionFactory
 from monitor.host.shedding import Strain
@@ -25,7 +26,7 @@ from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, ParticipantKey, VideoFrame
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.frames import block, frame
-from tests.monitor.rig import ScriptedSession, factory, quiet_log
+from tests.monitor.rig import ScriptedSession, factory, no_answer, quiet_log
 from tests.monitor.virtual import Camera, VirtualPool, run, seconds_for
 
 CLIP = "clips/real/LivePortrait__d12.mp4"
@@ -87,7 +88,16 @@ async def site(folder: Path, sessions: SessionFactory, media: Media, places: int
     recorder.start()
     pool, busy = VirtualPool(1, seconds_for(PICTURE, SOUND)), [0.9]
     host = Host(
-        sessions, recorder, hub, metrics, HOP, places, strain=lambda: Strain(busy[0]), clock=loop.time, pool=pool
+        sessions,
+        no_answer,
+        recorder,
+        hub,
+        metrics,
+        HOP,
+        places,
+        strain=lambda: Strain(busy[0]),
+        clock=loop.time,
+        pool=pool,
     )
     try:
         yield Site(host, metrics, media, busy, said)

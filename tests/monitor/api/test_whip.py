@@ -202,7 +202,7 @@ async def test_unforeseen_failure_is_a_bare_500_and_frees_the_place(client: http
 async def test_answer_that_does_not_come_frees_the_place(
     client: httpx.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("monitor.api.whip.ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("monitor.host.host.ANSWER_SECONDS", 0.05)
     site.peers.gate.clear()
     for _ in range(3):
         refused = await client.post(WHIP, content=b"v=0", headers=SDP)

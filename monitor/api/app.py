@@ -39,8 +39,19 @@ class Parts:
 
 
 def build(settings: Settings, parts: Parts) -> ASGIApp:
-    """Return the ASGI application."""
-    app = FastAPI(title="Sidewitness", openapi_url=None, docs_url=None, redoc_url=None)
+    """Return the ASGI application with the guard around it."""
+    return Guard(application(settings, parts), settings.cors_origins)
+
+
+def application(settings: Settings, parts: Parts) -> FastAPI:
+    """Return the application: every route."""
+    app = FastAPI(
+        title="Sidewitness",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.token = parts.token
     problem.install(app)
     publications = whip.Publications(parts.calls, settings.max_sdp_bytes, settings.ice_servers)
@@ -52,22 +63,22 @@ def build(settings: Settings, parts: Parts) -> ASGIApp:
     alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, settings.max_subscribers)
     app.router.routes.append(alerts.route())
     _pages(app)
-    return Guard(app, settings.cors_origins)
+    return app
 
 
 def _pages(app: FastAPI) -> None:
     # No-cache, not no-store: a reload after an update must not mix old and new modules.
     fresh = {"Cache-Control": "no-cache"}
 
-    @app.api_route("/", methods=["GET", "HEAD"])
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def dashboard() -> FileResponse:
         return FileResponse(DASHBOARD / "index.html", headers=fresh)
 
-    @app.api_route("/try", methods=["GET", "HEAD"])
+    @app.api_route("/try", methods=["GET", "HEAD"], include_in_schema=False)
     async def try_it() -> FileResponse:
         return FileResponse(DASHBOARD / "try.html", headers=fresh)
 
-    @app.api_route("/enroll", methods=["GET", "HEAD"])
+    @app.api_route("/enroll", methods=["GET", "HEAD"], include_in_schema=False)
     async def enroll() -> FileResponse:
         return FileResponse(DASHBOARD / "enroll.html", headers=fresh)
 

@@ -6,14 +6,20 @@ import hmac
 import os
 import secrets
 from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 
 from monitor.api.problem import Problem
 from monitor.config import ConfigError
 
 FILE = "token"
 TOKEN_BYTES = 32
+# For the OpenAPI document only: it refuses nobody.
+SCHEME = HTTPBearer(
+    scheme_name="token", auto_error=False, description="The token printed at the start, or SIDEWITNESS_TOKEN."
+)
 
 
 class Token:
@@ -70,7 +76,7 @@ def _read(path: Path) -> str:
     return value
 
 
-async def require_token(request: Request) -> None:
+async def require_token(request: Request, _described: Annotated[Any, Depends(SCHEME)]) -> None:
     """Refuse a request without the bearer token (RFC 6750, 2.1 and 3)."""
     token: Token = request.app.state.token
     scheme, _, value = request.headers.get("authorization", "").partition(" ")

@@ -20,9 +20,11 @@ from starlette.responses import Response
 
 from monitor.api.auth import require_token
 from monitor.api.enrolments import Busy, Enrolments, Job, Order
-from monitor.api.form import FormError
+from monitor.api.form import MAX_CLIPS, FormError
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
+from monitor.api.schemas import identities as shapes
+from monitor.api.schemas.operation import NO_TOKEN, operation
 from monitor.api.uploads import Uploads
 from monitor.identity.vault.consent import NOT_RECORDED, Consent, ConsentError, checked
 from monitor.identity.vault.errors import ApprovalRefused, NotEnrolled, VaultError
@@ -40,7 +42,59 @@ DEFAULT_ACTOR = "api"
 RETRY_SECONDS = 10
 
 T = TypeVar("T")
-Actor = Annotated[str, Header(alias="Sidewitness-Actor")]
+Actor = Annotated[str, Header(alias="Sidewitness-Actor", description="Who acts, for the audit log.")]
+
+VAULT_AWAY = {503: "The vault cannot be asked now: wait `Retry-After` seconds."}
+NO_IDENTITY = {404: "Nobody is enrolled under this name."}
+BAD_ACTOR = {400: "The actor or the name cannot be read."}
+NOT_PENDING = {409: "Nothing waits for approval, or it was enrolled by the same actor."}
+NO_JOB = {404: "There is no such enrolment; finished ones are remembered for an hour."}
+ENDING = {503: "It is ending: wait `Retry-After` seconds."}
+
+LIST_IDENTITIES = operation("Who is enrolled", shapes.Identities, errors=NO_TOKEN | VAULT_AWAY)
+GET_IDENTITY = operation("One identity", shapes.IdentityDetail, errors=NO_TOKEN | NO_IDENTITY | VAULT_AWAY)
+APPROVE = operation(
+    "Approve a pending enrolment",
+    shapes.Decided,
+    errors=NO_TOKEN | BAD_ACTOR | NO_IDENTITY | NOT_PENDING | VAULT_AWAY,
+)
+REJECT = operation(
+    "Reject a pending enrolment",
+    shapes.Decided,
+    errors=NO_TOKEN | BAD_ACTOR | NO_IDENTITY | NOT_PENDING | VAULT_AWAY,
+)
+ERASE = operation("Erase an identity", shapes.Erased, errors=NO_TOKEN | BAD_ACTOR | NO_IDENTITY | VAULT_AWAY)
+ENROL = operation(
+    "Enrol, or enrol again",
+    shapes.Enrolment,
+    status=202,
+    description="The enrolment was queued.",
+    errors=NO_TOKEN
+    | {
+        400: "The name, the actor or the form cannot be read, or the upload broke off.",
+        408: "The upload came too slowly.",
+        413: "Too many clips, or more than `max_upload_mb`.",
+        415: "Not `multipart/form-data`.",
+        422: "No consent, or one that cannot be used.",
+        503: "Too many enrolments, or this name is being enrolled already: wait `Retry-After` seconds.",
+        507: "The disk is full.",
+    },
+    headers={"Location": "The enrolment: ask it how far it is."},
+    body={"multipart/form-data": {"schema": {
+        "type": "object",
+        "required": ["clips"],
+        "properties": {
+            "consent": {
+                "type": "string",
+                "description": "JSON: `by`, `given`; `expires`, `purpose` and `evidence_sha256` may be there. First.",
+            },
+            "clips": {"type": "array", "maxItems": MAX_CLIPS, "items": {"type": "string", "format": "binary"}},
+        },
+    }}},
+)  # fmt: skip
+LIST_ENROLMENTS = operation("Enrolments that wait, run or ended lately", shapes.Enrolments, errors=NO_TOKEN)
+GET_ENROLMENT = operation("One enrolment", shapes.Enrolment, errors=NO_TOKEN | NO_JOB)
+CANCEL = operation("Stop an enrolment and forget it", status=204, errors=NO_TOKEN | NO_JOB | ENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +120,41 @@ class People:
 
 def router(people: People) -> APIRouter:
     """Return the routes of identities and of their enrolments."""
-    routes = APIRouter(dependencies=[Depends(require_token)])
+    routes = APIRouter(dependencies=[Depends(require_token)], tags=["identities"])
+    _add_identities(routes, people)
+    _add_enrolments(routes, people.enrolments)
+    return routes
+
+
+def _add_identities(routes: APIRouter, people: People) -> None:
     vault, enrolments = people.vault, people.enrolments
 
-    @routes.get("/v1/identities")
-    async def every() -> Response:
+    @routes.get("/v1/identities", **LIST_IDENTITIES)
+    async def list_identities() -> Response:
         infos = await _ask(vault.list)
         return reply({"identities": [info.as_json() for info in infos], "policy": _policy(people)})
 
-    @routes.get(PATH)
-    async def one(name: str) -> Response:
+    @routes.get(PATH, **GET_IDENTITY)
+    async def get_identity(name: str) -> Response:
         return reply(await _ask(_describe, people, name))
 
-    @routes.post(PATH + "/approve")
+    @routes.post(PATH + "/approve", **APPROVE)
     async def approve(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
         enrolled = await _ask(vault.approve, name, _checked("actor", actor))
         return reply({"version": enrolled.version, "state": enrolled.state})
 
-    @routes.post(PATH + "/reject")
+    @routes.post(PATH + "/reject", **REJECT)
     async def reject(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
         enrolled = await _ask(vault.reject, name, _checked("actor", actor))
         return reply({"version": enrolled.version, "state": enrolled.state})
 
-    @routes.post(PATH)
+    @routes.post(PATH, **ENROL)
     async def enrol(request: Request, name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
         job = await _submit(people, request, _checked("identity", name), _checked("actor", actor))
         location = f"{request.scope.get('root_path', '')}/v1/enrolments/{quote(job.id)}"
         return reply(job.describe(), 202, {"Location": location})
 
-    @routes.delete(PATH)
+    @routes.delete(PATH, **ERASE)
     async def erase(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
         by = _checked("actor", actor)
         # First: an enrolment that is on its way would bring the erased person back.
@@ -103,21 +163,21 @@ def router(people: People) -> APIRouter:
         receipt = await _ask(vault.erase, name, by)
         return reply({"receipt": receipt.as_json()})
 
-    @routes.get("/v1/enrolments")
-    async def jobs() -> Response:
+
+def _add_enrolments(routes: APIRouter, enrolments: Enrolments) -> None:
+    @routes.get("/v1/enrolments", **LIST_ENROLMENTS)
+    async def list_enrolments() -> Response:
         return reply({"enrolments": [_without_poses(job) for job in enrolments.jobs()]})
 
-    @routes.get(JOB)
-    async def job(job_id: str) -> Response:
+    @routes.get(JOB, **GET_ENROLMENT)
+    async def get_enrolment(job_id: str) -> Response:
         return reply(_find(enrolments, job_id).describe())
 
-    @routes.delete(JOB)
-    async def cancel(job_id: str) -> Response:
+    @routes.delete(JOB, **CANCEL)
+    async def cancel_enrolment(job_id: str) -> Response:
         if not await enrolments.cancel(_find(enrolments, job_id)):
             raise Problem(503, "the enrolment is ending: try again", headers=_retry())
         return Response(status_code=204)
-
-    return routes
 
 
 async def _submit(people: People, request: Request, name: str, actor: str) -> Job:

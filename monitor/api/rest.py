@@ -13,28 +13,36 @@ from monitor.alerts.wire import finding_message
 from monitor.api.auth import require_token
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
+from monitor.api.schemas import calls as shapes
+from monitor.api.schemas.operation import JOURNAL_AWAY, NO_TOKEN, operation
 from monitor.host.calls import Calls
 
 MAX_PAGE = 1000
+LIST_FINDINGS = operation(
+    "Findings, oldest first",
+    shapes.Findings,
+    errors=NO_TOKEN | JOURNAL_AWAY | {422: "`after` or `limit` is out of range."},
+)
 
 
 def router(calls: Calls, journal: Journal) -> APIRouter:
     """Return the routes under `/v1` that read."""
-    routes = APIRouter(dependencies=[Depends(require_token)])
+    routes = APIRouter(dependencies=[Depends(require_token)], tags=["calls"])
+    absent = {404: "Nobody in this call is judged now."}
 
-    @routes.get("/v1/calls")
-    async def every_call() -> Response:
+    @routes.get("/v1/calls", **operation("Who is judged now", shapes.Calls, errors=NO_TOKEN))
+    async def list_calls() -> Response:
         return reply({"calls": await calls.calls()})
 
-    @routes.get("/v1/calls/{call}")
-    async def one_call(call: str) -> Response:
+    @routes.get("/v1/calls/{call}", **operation("Who is judged in a call", shapes.Call, errors=NO_TOKEN | absent))
+    async def get_call(call: str) -> Response:
         found = await calls.call(call)
         if found is None:
             raise Problem(404, "nobody in this call is judged now")
         return reply(found)
 
-    @routes.get("/v1/findings")
-    async def findings(
+    @routes.get("/v1/findings", **LIST_FINDINGS)
+    async def list_findings(
         after: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0, limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100
     ) -> Response:
         head = await asyncio.to_thread(journal.head)

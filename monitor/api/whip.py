@@ -19,6 +19,7 @@ from starlette.responses import Response
 from monitor.api.auth import require_token
 from monitor.api.names import check_identity, check_name
 from monitor.api.problem import Problem
+from monitor.api.schemas.operation import NO_TOKEN, operation
 from monitor.config import IceServer
 from monitor.host.calls import AtCapacity, Calls, Publication
 from monitor.tap.rtp.sdp import SdpError
@@ -29,6 +30,44 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 ENDPOINT = "/v1/calls/{call}/participants/{participant}/whip"
 SESSION = ENDPOINT + "/{session}"
 BODY_SECONDS = 10.0
+
+OFFER_HEADERS = {"Accept-Post": "The media type of an offer.", "Allow": "The methods that are taken."}
+FRAGMENT_HEADERS = {"Accept-Patch": "The media type of candidates.", "Allow": "The methods that are taken."}
+ENDED = {404: "The session has ended: publish again."}
+UNREADABLE = {
+    400: "The body or a name cannot be read.",
+    408: "The body came too slowly.",
+    413: "More than `max_sdp_bytes`.",
+    415: "Another media type.",
+}
+PUBLISH = operation(
+    "Publish a participant",
+    SDP,
+    status=201,
+    description="The SDP answer.",
+    errors=NO_TOKEN
+    | UNREADABLE
+    | {422: "Nothing in the offer can be judged.", 503: "Full, too slow for one more, or shutting down: try again."},
+    headers={
+        "Location": "The session: PATCH candidates to it, DELETE it to leave.",
+        "ETag": "The ICE session, for If-Match.",
+        "Accept-Patch": "The media type of candidates.",
+        "Link": "ICE servers (RFC 9725, 4.6).",
+    },
+    body={SDP: {"schema": {"type": "string", "description": "The SDP offer: at most one audio and one video track."}}},
+)
+TRICKLE = operation(
+    "Add ICE candidates",
+    status=204,
+    errors=NO_TOKEN
+    | UNREADABLE
+    | ENDED
+    | {412: "Another ETag in If-Match.", 422: "An ICE restart: publish again.", 428: "No If-Match."},
+    body={FRAGMENT: {"schema": {"type": "string"}}},
+)
+TRICKLE["openapi_extra"]["parameters"] = [
+    {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
+]
 
 
 class Publications:
@@ -58,22 +97,23 @@ class Publications:
 
 def router(publications: Publications) -> APIRouter:
     """Return the WHIP routes."""
-    routes = APIRouter()
+    routes = APIRouter(tags=["whip"])
     guarded = [Depends(require_token)]
 
-    @routes.options(ENDPOINT)
-    async def options(call: str, participant: str) -> Response:
+    @routes.options(ENDPOINT, **operation("What a publication is sent as", headers=OFFER_HEADERS))
+    async def get_whip_options(call: str, participant: str) -> Response:
         return Response(headers={"Accept-Post": SDP, "Allow": "GET, HEAD, OPTIONS, POST"})
 
-    @routes.options(SESSION)
-    async def session_options(call: str, participant: str, session: str) -> Response:
+    @routes.options(SESSION, **operation("What candidates are sent as", headers=FRAGMENT_HEADERS))
+    async def get_session_options(call: str, participant: str, session: str) -> Response:
         return Response(headers={"Accept-Patch": FRAGMENT, "Allow": "DELETE, OPTIONS, PATCH"})
 
-    @routes.api_route(ENDPOINT, methods=["GET", "HEAD"])
-    async def nothing(call: str, participant: str) -> Response:
+    @routes.head(ENDPOINT, include_in_schema=False)
+    @routes.get(ENDPOINT, **operation("Nothing, as RFC 9725 has it", status=204))
+    async def get_nothing(call: str, participant: str) -> Response:
         return Response(status_code=204)
 
-    @routes.post(ENDPOINT, dependencies=guarded)
+    @routes.post(ENDPOINT, dependencies=guarded, **PUBLISH)
     async def publish(
         request: Request, call: str, participant: str, identity: Annotated[str | None, Query()] = None
     ) -> Response:
@@ -97,7 +137,7 @@ def router(publications: Publications) -> APIRouter:
             response.headers.append("Link", each)
         return response
 
-    @routes.patch(SESSION, dependencies=guarded)
+    @routes.patch(SESSION, dependencies=guarded, **TRICKLE)
     async def trickle(request: Request, call: str, participant: str, session: str) -> Response:
         publication = publications.find(call, participant, session)
         fragment = await _body(request, FRAGMENT, {"Accept-Patch": FRAGMENT}, publications.max_sdp_bytes)
@@ -108,7 +148,7 @@ def router(publications: Publications) -> APIRouter:
             raise Problem(error.status, error.detail, error.title) from None
         return Response(status_code=204)
 
-    @routes.delete(SESSION, dependencies=guarded)
+    @routes.delete(SESSION, dependencies=guarded, **operation("The participant leaves", errors=NO_TOKEN | ENDED))
     async def leave(call: str, participant: str, session: str) -> Response:
         await publications.find(call, participant, session).end()
         return Response()

@@ -18,9 +18,8 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
 
 def finding(episode: str = "e", step: int = 0, action: Literal["opened", "updated", "closed"] = "opened") -> Finding:
     scores = {"synchrony": {"score": -0.1, "p_value": 0.001, "reason": None}}
-    return Finding(
-        episode, step, action, KEY, NOON, "alert", "lips_disagree_with_voice", scores, {"offsets_ms": [0, 40]}
-    )
+    evidence = {"synchrony": {"offsets_ms": [0, 40]}}
+    return Finding(episode, step, action, KEY, NOON, "alert", "lips_disagree_with_voice", scores, evidence)
 
 
 def journal(folder: Path, kept: int = 100_000) -> Journal:

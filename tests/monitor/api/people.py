@@ -64,9 +64,13 @@ class Enroller:
         quality: Message = {
             "face_seconds": 72.4,
             "speech_seconds": 41.0,
+            "movement_seconds": 30.5,
+            "clips": 1,
             "shots": 150,
             "gallery": 64,
+            "face_px": 140.0,
             "yaw": [-18.2, 22.0],
+            "pitch": [-8.0, 6.5],
         }
         quality |= {"rungs": ["as recorded", "poor line"], "one_person_checked": True}
         quality |= {"advice": ["look up and down now and then"]}

@@ -46,9 +46,9 @@ class Desk:
         return dict((await self.client.get(sent.headers["location"])).json())
 
 
-async def desk_with(folder: Path, **policy: Any) -> AsyncIterator[Desk]:
+async def desk_with(folder: Path, findings_kept: int = 100, **policy: Any) -> AsyncIterator[Desk]:
     made = crew(folder, **policy)
-    async with serving(folder, people=made.people) as site, site.client() as client:
+    async with serving(folder, people=made.people, findings_kept=findings_kept) as site, site.client() as client:
         yield Desk(client, made, site)
         made.enroller.gate.set()
     made.people.vault.close()

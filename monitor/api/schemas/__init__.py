@@ -1,0 +1,1 @@
+"""The shapes of what the surface sends and takes, for the published OpenAPI document and JSON Schemas."""

@@ -1,0 +1,72 @@
+"""Calls, findings and health over HTTP."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from monitor.api.schemas.base import EvidencedScore, Judged, Seq, Shape, Time
+from monitor.api.schemas.messages import FindingMessage
+
+
+class Participant(Judged):
+    """Who is judged, and what is said of them now."""
+
+    participant: str
+    identity: str | None
+    """Whom they claim to be; null where nobody is claimed."""
+    since: Time
+    """Since when the verdict is as it is."""
+    scores: dict[str, EvidencedScore]
+    """By detector; empty before the first hop."""
+    statistic: float | None
+    threshold: float | None
+    quality: dict[str, float | None]
+
+
+class Call(Shape):
+    """A call and who is judged in it."""
+
+    call: str
+    participants: list[Participant]
+
+
+class Calls(Shape):
+    """Every call in which somebody is judged now."""
+
+    calls: list[Call]
+
+
+class Findings(Shape):
+    """A page of findings, oldest first."""
+
+    findings: list[FindingMessage]
+    next: Seq
+    """Ask with this as `after` for what follows."""
+    gap: Seq | None = None
+    """Only there where findings up to this number are no longer kept and were asked for."""
+
+
+class Alive(Shape):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Shape):
+    """Whether publications are taken and findings can be written."""
+
+    status: Literal["ready", "draining", "not ready"]
+    journal: str
+    """`ok`, or one line that says why findings cannot be written and what to do."""
+    waiting: int
+    """Findings not yet committed."""
+
+
+class ProblemDetails(Shape):
+    """An error (RFC 9457)."""
+
+    type: Literal["about:blank"]
+    title: str
+    status: int
+    detail: str
+    """What to do."""

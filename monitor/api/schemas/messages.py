@@ -1,0 +1,73 @@
+"""The messages of the WebSocket `/v1/alerts`, subprotocol `sidewitness.alerts.v1`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from monitor.api.schemas.base import DetectorScore, Evidence, EvidencedScore, Judged, Seq, Shape, Time
+
+
+class Subscribe(Shape):
+    """The client's first and only message."""
+
+    type: Literal["subscribe"]
+    token: str
+    after: Seq | None = None
+    """The last `seq` that the client has; null for only what is new."""
+    states: bool = False
+    """Whether to send a `state` at every hop."""
+
+
+class Hello(Shape):
+    """Answers a subscription."""
+
+    type: Literal["hello"]
+    seq: Seq
+    """The newest finding at that moment."""
+
+
+class FindingMessage(Judged):
+    """One change of a suspicious episode; durable, resumable, sent at least once, deduplicable by `seq`."""
+
+    type: Literal["finding"]
+    seq: int = Field(ge=1)
+    """Numbers the change."""
+    id: str
+    """Names the episode."""
+    action: Literal["opened", "updated", "closed"]
+    call: str
+    participant: str
+    identity: str | None
+    """Whom the participant claims to be; null where nobody is claimed."""
+    time: Time
+    scores: dict[str, DetectorScore]
+    """By detector."""
+    evidence: dict[str, Evidence]
+    """By detector."""
+
+
+class StateMessage(Judged):
+    """What one hop decided of a participant; not kept."""
+
+    type: Literal["state"]
+    call: str
+    participant: str
+    time: Time
+    scores: dict[str, EvidencedScore]
+    """By detector."""
+    statistic: float | None
+    """The evidence gathered; null where it is none or infinite."""
+    threshold: float
+    """An alert is raised when the statistic passes it."""
+    quality: dict[str, float | None]
+    """Of the media: size of the face, frames a second, items dropped and so on."""
+
+
+class Gap(Shape):
+    """What the client asked for is no longer kept."""
+
+    type: Literal["gap"]
+    after: Seq
+    """The findings that follow have numbers above this one."""

@@ -1,1 +1,1 @@
-"""Findings: how they begin and end, how they are written down, and how subscribers are told."""
+"""Findings: how they begin and end, how they are committed to the journal, and how they reach subscribers and sinks."""

@@ -19,13 +19,13 @@ from monitor.types import ParticipantKey, Score, Verdict
 
 Action = Literal["opened", "updated", "closed"]
 
-# Evidence that draws faces.
-LOOKS = ("worst_pair",)
+# Evidence that outlines faces.
+FACE_OUTLINES = ("worst_pair",)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One change of an episode, as it is kept and sent; `time` is wall-clock UTC, the mappings hold JSON values."""
+    """One change of an episode, as it is stored and sent; `time` is wall-clock UTC, the mappings hold JSON values."""
 
     id: str
     step: int
@@ -82,18 +82,18 @@ class FindingTracker:
     ) -> Finding:
         if self._id is None:
             self._id, self._step = self._new_id(), 0
-        # What is told live must be what is read back later: JSON values, and milliseconds as `rfc3339` keeps them.
-        kept = time.replace(microsecond=time.microsecond // 1000 * 1000)
+        # What is sent live must equal what is read back later: JSON values, and milliseconds as `rfc3339` writes them.
+        stored_time = time.replace(microsecond=time.microsecond // 1000 * 1000)
         finding = Finding(
             self._id,
             self._step,
             action,
             self._key,
-            kept,
+            stored_time,
             verdict,
             reason,
             plain(scores),
-            plain(without_looks(evidence)),
+            plain(without_outlines(evidence)),
         )
         self._step += 1
         if action == "closed":
@@ -101,25 +101,26 @@ class FindingTracker:
         return finding
 
 
-def without_looks(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the evidence that may be kept: outlines of faces are shown live and never written down.
+def without_outlines(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the evidence that may be stored: outlines of faces are shown live and never written down.
 
     A finding outlives an erased identity, and outlines of its reference come from what was erased.
     """
     return {
-        detector: {key: value for key, value in told.items() if key not in LOOKS} for detector, told in evidence.items()
+        detector: {key: value for key, value in parts.items() if key not in FACE_OUTLINES}
+        for detector, parts in evidence.items()
     }
 
 
 def describe_scores(scores: Iterable[Score], evidence: bool = False) -> dict[str, dict[str, Any]]:
     """Return `{detector: {"score", "p_value", "reason"}}`, with each detector's evidence where it is asked for."""
-    told: dict[str, dict[str, Any]] = {}
+    described: dict[str, dict[str, Any]] = {}
     for score in scores:
-        told[score.detector] = {
+        described[score.detector] = {
             "score": score.value,
             "p_value": score.p_value,
             "reason": score.reason and str(score.reason),
         }
         if evidence:
-            told[score.detector]["evidence"] = dict(score.evidence)
-    return told
+            described[score.detector]["evidence"] = dict(score.evidence)
+    return described

@@ -1,7 +1,7 @@
 """The journal: findings in the order in which they were committed, numbered 1, 2, 3, ... without holes.
 
-`append` returns a sequence number only after the commit is on disk, so whoever is told of a finding can be told
-again after any crash. One row, the head, hands out the numbers inside the same transaction: it serialises
+`append` returns a sequence number only after the commit is on disk, so a finding that was sent can be sent again
+after any crash. One row, the head, hands out the numbers inside the same transaction: it serialises
 writers (several processes, or several machines on PostgreSQL), so commit order is number order and a reader
 that has seen N never misses something below N.
 """
@@ -70,7 +70,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`seq` is the newest committed number (0 when none), `pruned` the newest that is no longer kept."""
+    """`seq` is the newest committed number (0 when none), `pruned` the newest that was pruned."""
 
     seq: int
     pruned: int
@@ -79,7 +79,7 @@ class Head:
 class Journal:
     """A synchronous journal on one database, safe to use from several threads; raises `JournalError` only."""
 
-    def __init__(self, url: str, kept: int = 100_000) -> None:
+    def __init__(self, url: str, max_findings: int = 100_000) -> None:
         try:
             parsed = sa.make_url(url)
             self._sqlite = parsed.get_backend_name() == "sqlite"
@@ -89,7 +89,7 @@ class Journal:
             raise JournalError(
                 f"database_url cannot be used ({type(error).__name__}): check its form and that its driver is installed"
             ) from None
-        self._kept = kept
+        self._max_findings = max_findings
         if self._sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
 
@@ -141,9 +141,9 @@ class Journal:
 
     def _prune(self, connection: sa.Connection, head: Head) -> None:
         # In strides of a tenth, so that most appends delete nothing.
-        if head.seq - head.pruned <= self._kept + self._kept // 10:
+        if head.seq - head.pruned <= self._max_findings + self._max_findings // 10:
             return
-        limit = head.seq - self._kept
+        limit = head.seq - self._max_findings
         connection.execute(sa.delete(findings).where(findings.c.seq <= limit))
         connection.execute(sa.update(heads).values(pruned=limit))
 

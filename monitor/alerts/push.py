@@ -4,7 +4,7 @@ The shell feeds it client messages, journal pages and the passing of the deadlin
 The invariant: a subscriber is sent every finding above its cursor, in order and once per connection, or is told
 of a gap, or is closed. Replay and live meet without a seam because live findings are only *taken* when they
 continue the cursor; anything else is read from the journal, which holds every finding before it is published.
-At most `CAPACITY` messages wait; then the client is too slow.
+At most `CAPACITY_MESSAGES` messages wait; then the client is too slow.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from monitor.alerts.journal import MAX_SEQ, Entry, Head
 from monitor.alerts.plain import encode
 from monitor.alerts.wire import finding_message, gap, hello
 
-CAPACITY = 256
-PAGE = 64
-MAX_MESSAGE = 4096
+CAPACITY_MESSAGES = 256
+PAGE_ENTRIES = 64
+MAX_MESSAGE_BYTES = 4096
 
 
 class Close(Enum):
@@ -55,10 +55,10 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One encoded message; `born` is the monotonic time of the decision behind it, None for replayed ones."""
+    """One encoded message; `decided_at` is the monotonic time of the decision behind it, None for replayed ones."""
 
     text: str
-    born: float | None = None
+    decided_at: float | None = None
 
 
 def _nothing() -> None:
@@ -69,14 +69,14 @@ class Subscriber:
     """The server's end of one subscription. `wake` is called whenever the shell may have something to do."""
 
     def __init__(
-        self, check: Callable[[str], bool], wake: Callable[[], None] = _nothing, capacity: int = CAPACITY
+        self, check: Callable[[str], bool], wake: Callable[[], None] = _nothing, capacity: int = CAPACITY_MESSAGES
     ) -> None:
         self._check = check
         self.wake = wake
         self._capacity = capacity
         self._queue: deque[Outgoing] = deque()
         self._cursor: int | None = None
-        self._known = 0
+        self._newest = 0
         self._states = False
         self.phase = Phase.AWAITING
         self.close: Close | None = None
@@ -108,7 +108,7 @@ class Subscriber:
         if self.phase is not Phase.STARTING:
             return
         self._queue.append(Outgoing(encode(hello(head.seq))))
-        self._known = max(self._known, head.seq)
+        self._newest = max(self._newest, head.seq)
         cursor = head.seq if self._cursor is None else self._cursor
         if cursor < head.pruned or cursor > head.seq:
             # Above the newest: the number is from another journal, so nothing is known of what the client has seen.
@@ -119,14 +119,14 @@ class Subscriber:
         self._settle()
 
     @property
-    def wants(self) -> int | None:
+    def replay_after(self) -> int | None:
         """The number after which to read the journal now; None when none is wanted or the client must drain."""
-        if self.phase is not Phase.REPLAYING or len(self._queue) > PAGE:
+        if self.phase is not Phase.REPLAYING or len(self._queue) > PAGE_ENTRIES:
             return None
         return self._cursor
 
     def replay(self, entries: Sequence[Entry], head: Head) -> None:
-        """Take a page of the journal, read after `wants`, and the head as it was at that reading."""
+        """Take a page of the journal, read after `replay_after`, and the head as it was at that reading."""
         if self.phase is not Phase.REPLAYING or self._cursor is None:
             return
         for entry in entries:
@@ -139,26 +139,26 @@ class Subscriber:
         if not entries and self._cursor < head.pruned:
             self._queue.append(Outgoing(encode(gap(head.pruned))))
             self._cursor = head.pruned
-        self._known = max(self._known, head.seq)
+        self._newest = max(self._newest, head.seq)
         self._settle()
 
-    def finding(self, seq: int, text: str, born: float | None = None) -> None:
+    def finding(self, seq: int, text: str, decided_at: float | None = None) -> None:
         """Take a finding that has just been committed."""
-        self._known = max(self._known, seq)
+        self._newest = max(self._newest, seq)
         if self.phase is not Phase.LIVE or self._cursor is None or seq <= self._cursor:
             return
         if seq == self._cursor + 1:
-            if self._push(Outgoing(text, born)):
+            if self._push(Outgoing(text, decided_at)):
                 self._cursor = seq
         else:
             # Another process has written in between: the journal knows.
             self.phase = Phase.REPLAYING
             self.wake()
 
-    def state(self, text: str, born: float | None = None) -> None:
+    def state(self, text: str, decided_at: float | None = None) -> None:
         """Take a state, wanted or not; states never interrupt a replay."""
         if self._states and self.phase is Phase.LIVE:
-            self._push(Outgoing(text, born))
+            self._push(Outgoing(text, decided_at))
 
     def take(self) -> Outgoing | None:
         """Remove and return the next message to send."""
@@ -168,7 +168,7 @@ class Subscriber:
         return len(self._queue)
 
     def _settle(self) -> None:
-        if self._cursor is not None and self._cursor >= self._known:
+        if self._cursor is not None and self._cursor >= self._newest:
             self.phase = Phase.LIVE
         self.wake()
 
@@ -209,19 +209,19 @@ class Hub:
         """Stop feeding a subscriber; safe to call twice."""
         self._subscribers.discard(subscriber)
 
-    def finding(self, entry: Entry, born: float | None = None) -> None:
+    def finding(self, entry: Entry, decided_at: float | None = None) -> None:
         """Publish a committed finding."""
         if self._subscribers:
             text = encode(finding_message(entry.seq, entry.finding))
             for subscriber in self._subscribers:
-                subscriber.finding(entry.seq, text, born)
+                subscriber.finding(entry.seq, text, decided_at)
 
-    def state(self, message: dict[str, Any], born: float | None = None) -> None:
+    def state(self, message: dict[str, Any], decided_at: float | None = None) -> None:
         """Publish a state."""
         if self._subscribers:
             text = encode(message)
             for subscriber in self._subscribers:
-                subscriber.state(text, born)
+                subscriber.state(text, decided_at)
 
 
 def _is_cursor(value: object) -> bool:
@@ -229,7 +229,7 @@ def _is_cursor(value: object) -> bool:
 
 
 def _parse(data: str | bytes) -> dict[str, Any] | None:
-    if isinstance(data, bytes) or len(data) > MAX_MESSAGE:
+    if isinstance(data, bytes) or len(data) > MAX_MESSAGE_BYTES:
         return None
     try:
         message = json.loads(data)

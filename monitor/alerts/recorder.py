@@ -1,7 +1,7 @@
-"""The one writer between the live path and the journal: a finding is told to subscribers only after it is committed.
+"""The one writer between the live path and the journal: a finding is published only after it is committed.
 
 `put` never blocks and never fails, so a full disk cannot reach a call. While the journal refuses, findings wait
-in memory in order and are tried again; beyond the bound the least telling one (an `updated`, else the oldest)
+in memory in order and are tried again; beyond the bound the least important one (an `updated`, else the oldest)
 gives way and is counted.
 """
 
@@ -21,15 +21,15 @@ import structlog
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import JournalError
 
-CAPACITY = 4096
-BACKOFF = (0.25, 0.5, 1.0, 2.0, 5.0)
+CAPACITY_FINDINGS = 4096
+BACKOFF_SECONDS = (0.25, 0.5, 1.0, 2.0, 5.0)
 PROBE_SECONDS = 5.0
 
 T = TypeVar("T")
 Committed = Callable[[int, Finding, float], None]
 
 
-class Appends(Protocol):
+class FindingJournal(Protocol):
     """What the recorder needs of a journal."""
 
     def append(self, finding: Finding) -> int:
@@ -43,16 +43,16 @@ class Appends(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A finding not yet committed; `born` is the monotonic time of the decision."""
+    """A finding not yet committed; `decided_at` is the monotonic time of the decision."""
 
     finding: Finding
-    born: float
+    decided_at: float
 
 
 class Recorder:
-    """Writes findings in order from one thread; calls `committed(seq, finding, born)` on the event loop after each."""
+    """Writes findings in order from one thread; `committed(seq, finding, decided_at)` is called on the event loop."""
 
-    def __init__(self, journal: Appends, committed: Committed, capacity: int = CAPACITY) -> None:
+    def __init__(self, journal: FindingJournal, committed: Committed, capacity: int = CAPACITY_FINDINGS) -> None:
         self._journal = journal
         self._committed = committed
         self._capacity = capacity
@@ -73,11 +73,11 @@ class Recorder:
         """Begin to write; call once, on the running loop."""
         self._task = asyncio.create_task(self._run(), name="recorder")
 
-    def put(self, finding: Finding, born: float) -> None:
+    def put(self, finding: Finding, decided_at: float) -> None:
         """Take a finding; never blocks."""
         if len(self._waiting) >= self._capacity:
             self._make_room()
-        self._waiting.append(Pending(finding, born))
+        self._waiting.append(Pending(finding, decided_at))
         self._changed.set()
 
     async def probe(self) -> str | None:
@@ -130,13 +130,13 @@ class Recorder:
             structlog.stdlib.get_logger("recorder").info("the journal writes again", waiting=len(self._waiting))
         self.error, self.failures = None, 0
         self._forget(pending)
-        self._committed(seq, pending.finding, pending.born)
+        self._committed(seq, pending.finding, pending.decided_at)
 
     async def _refused(self, error: JournalError) -> None:
         if self.error is None:
             structlog.stdlib.get_logger("recorder").error("findings wait in memory", why=str(error))
         self.error = str(error)
-        delay = BACKOFF[min(self.failures, len(BACKOFF) - 1)]
+        delay = BACKOFF_SECONDS[min(self.failures, len(BACKOFF_SECONDS) - 1)]
         self.failures += 1
         await asyncio.sleep(delay)
 

@@ -19,7 +19,7 @@ def hello(seq: int) -> Message:
 
 
 def gap(after: int) -> Message:
-    """Say that what the client asked for is no longer kept: the findings that follow have numbers above `after`."""
+    """Say that what the client asked for was pruned: the findings that follow have numbers above `after`."""
     return {"type": "gap", "after": after}
 
 

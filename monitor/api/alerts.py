@@ -17,7 +17,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from monitor.alerts.journal import Journal, JournalError
-from monitor.alerts.push import PAGE, Close, Hub, Phase, Subscriber
+from monitor.alerts.push import PAGE_ENTRIES, Close, Hub, Phase, Subscriber
 from monitor.alerts.wire import SUBPROTOCOL
 from monitor.api.auth import Token
 from monitor.host.metrics import Metrics
@@ -25,7 +25,7 @@ from monitor.host.metrics import Metrics
 SUBSCRIBE_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 RETRY_SECONDS = 1.0
-TRY_AGAIN = 1013
+TRY_AGAIN_CODE = 1013
 
 
 class Alerts:
@@ -58,7 +58,7 @@ class Alerts:
         if offered and SUBPROTOCOL not in offered:
             await _close(socket, Close.BAD_MESSAGE.code, f"offer the subprotocol {SUBPROTOCOL}")
         elif self._connected >= self._limit:
-            await _close(socket, TRY_AGAIN, "too many subscribers: try again later")
+            await _close(socket, TRY_AGAIN_CODE, "too many subscribers: try again later")
         else:
             self._connected += 1
             try:
@@ -95,19 +95,19 @@ class Alerts:
             await self._catch_up(subscriber)
             while (message := subscriber.take()) is not None:
                 await socket.send_text(message.text)
-                if message.born is not None:
-                    self._metrics.decision_to_socket.observe(time.monotonic() - message.born)
-            if subscriber.wants is None:
+                if message.decided_at is not None:
+                    self._metrics.decision_to_socket.observe(time.monotonic() - message.decided_at)
+            if subscriber.replay_after is None:
                 await awake.wait()
 
     async def _catch_up(self, subscriber: Subscriber) -> None:
         try:
             if subscriber.phase is Phase.STARTING:
                 subscriber.start(await asyncio.to_thread(self._journal.head))
-            if (after := subscriber.wants) is not None:
+            if (after := subscriber.replay_after) is not None:
                 # The head first: a page read after it holds everything up to it.
                 head = await asyncio.to_thread(self._journal.head)
-                subscriber.replay(await asyncio.to_thread(self._journal.read, after, PAGE), head)
+                subscriber.replay(await asyncio.to_thread(self._journal.read, after, PAGE_ENTRIES), head)
         except JournalError as error:
             structlog.stdlib.get_logger("alerts").warning("a subscriber waits for the journal", why=str(error))
             await asyncio.sleep(RETRY_SECONDS)

@@ -25,15 +25,15 @@ from monitor.api.uploads import Upload
 from monitor.session.warm_later import yield_to_calls
 from monitor.types import rfc3339
 
-CAPACITY = 4
-KEPT = 32
-KEPT_FOR = timedelta(hours=1)
+CAPACITY_JOBS = 4
+REMEMBERED_JOBS = 32
+REMEMBERED_FOR = timedelta(hours=1)
 STOP_SECONDS = 10.0
 BROKE_DOWN = "The enrolment broke down. The sidecar's log says where."
 
 Message = dict[str, Any]
 Progress = Callable[[str, float], None]
-# Enrols a person from clips and seals the reference; returns what is told of it, or raises `Refused`.
+# Enrols a person from clips and seals the reference; returns its description, or raises `Refused`.
 Work = Callable[["Order", Sequence[Path], Progress], Message]
 
 
@@ -93,8 +93,8 @@ class Job:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def describe(self) -> Message:
-        """Return the job as it is told."""
-        told: Message = plain(
+        """Return the job as the surface describes it."""
+        described: Message = plain(
             {
                 "id": self.id,
                 "identity": self.order.name,
@@ -106,13 +106,13 @@ class Job:
                 **self.result,
             }
         )
-        return told
+        return described
 
 
 class Enrolments:
     """The queue; everything but the work itself runs on the event loop."""
 
-    def __init__(self, work: Work, capacity: int = CAPACITY) -> None:
+    def __init__(self, work: Work, capacity: int = CAPACITY_JOBS) -> None:
         self._work = work
         self._capacity = capacity
         self._reserved: dict[str, threading.Event] = {}
@@ -195,8 +195,8 @@ class Enrolments:
 
     def _tidy(self) -> None:
         ended = [job for job in self._jobs.values() if job.state in ENDED]
-        old = datetime.now(UTC) - KEPT_FOR
-        for job in [*ended[:-KEPT], *(job for job in ended if job.since < old)]:
+        old = datetime.now(UTC) - REMEMBERED_FOR
+        for job in [*ended[:-REMEMBERED_JOBS], *(job for job in ended if job.since < old)]:
             self._jobs.pop(job.id, None)
 
     async def _run(self, job: Job) -> None:

@@ -19,7 +19,7 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class Problem(Exception):  # noqa: N818 - named as in RFC 9457
-    """An error to be told to the client; `detail` quotes nothing that the client sent."""
+    """An error for the client; `detail` quotes nothing that the client sent."""
 
     def __init__(self, status: int, detail: str, title: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)

@@ -24,9 +24,9 @@ from monitor.config import ConfigError
 
 IDLE_SECONDS = 30.0
 # However steadily they come, clips hold a place in the queue.
-WHOLE_SECONDS = 3600.0
-WRITE_BYTES = 1 << 20
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UPLOAD_SECONDS = 3600.0
+FLUSH_BYTES = 1 << 20
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # Is given the fields before anything is written, and raises what refuses them.
 Check = Callable[[Mapping[str, str]], None]
@@ -78,18 +78,18 @@ class Uploads:
         except BaseException as error:
             await asyncio.shield(asyncio.to_thread(writer.abandon))
             if isinstance(error, OSError):
-                raise _unwritten(error) from None
+                raise _write_error(error) from None
             raise
         return Upload(writer.folder, tuple(writer.clips))
 
     async def _read(self, reader: FormReader, body: AsyncIterator[bytes], writer: _Writer) -> None:
-        read, end = 0, asyncio.get_running_loop().time() + WHOLE_SECONDS
+        read, end = 0, asyncio.get_running_loop().time() + UPLOAD_SECONDS
         while (chunk := await self._next(body, end)) is not None:
             read += len(chunk)
             if read > self.max_bytes:
                 raise FormError(413, f"an upload may have at most {self.max_bytes} bytes: send shorter clips")
             writer.take(reader.feed(chunk))
-            if writer.waiting >= WRITE_BYTES:
+            if writer.waiting >= FLUSH_BYTES:
                 await asyncio.to_thread(writer.flush)
         reader.close()
         await asyncio.to_thread(writer.flush)
@@ -151,7 +151,7 @@ class _Writer:
             _remove(self.folder)
 
     def _begin(self, name: str) -> None:
-        # A folder for each clip: they may have the same name, and refusals tell it.
+        # A folder for each clip: they may have the same name, and refusals name it.
         place = self.folder / str(len(self.clips) + 1)
         place.mkdir(parents=True)
         path = place / name
@@ -170,7 +170,7 @@ def _remove(folder: Path) -> None:
         )
 
 
-def _unwritten(error: OSError) -> FormError:
-    if error.errno in FULL:
+def _write_error(error: OSError) -> FormError:
+    if error.errno in DISK_FULL_ERRNOS:
         return FormError(507, "there is no room left for uploads on the server's disk")
     return FormError(503, "the upload cannot be written on the server's disk: try again later")

@@ -133,8 +133,8 @@ def router(publications: Publications) -> APIRouter:
         response.headers["Location"] = _location(request, key, session)
         response.headers["ETag"] = _quoted(publication.etag)
         response.headers["Accept-Patch"] = FRAGMENT
-        for each in publications.links:
-            response.headers.append("Link", each)
+        for ice_server in publications.links:
+            response.headers.append("Link", ice_server)
         return response
 
     @routes.patch(SESSION, dependencies=guarded, **TRICKLE)
@@ -165,10 +165,10 @@ def link(server: IceServer) -> str:
     return text
 
 
-async def _body(request: Request, wanted: str, accept: dict[str, str], limit: int) -> str:
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != wanted:
-        raise Problem(415, f"send the body as {wanted}", headers=accept)
+async def _body(request: Request, expected: str, accept: dict[str, str], limit: int) -> str:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != expected:
+        raise Problem(415, f"send the body as {expected}", headers=accept)
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)

@@ -22,8 +22,8 @@ def finding(episode: str = "e", step: int = 0, action: Literal["opened", "update
     return Finding(episode, step, action, KEY, NOON, "alert", "lips_disagree_with_voice", scores, evidence)
 
 
-def journal(folder: Path, kept: int = 100_000) -> Journal:
-    opened = Journal(f"sqlite:///{folder / 'journal.sqlite'}", kept)
+def journal(folder: Path, max_findings: int = 100_000) -> Journal:
+    opened = Journal(f"sqlite:///{folder / 'journal.sqlite'}", max_findings)
     opened.open()
     return opened
 
@@ -35,7 +35,7 @@ def _template() -> bytes:
         return (Path(folder) / "journal.sqlite").read_bytes()
 
 
-def ready_journal(folder: Path, kept: int = 100_000) -> Journal:
+def ready_journal(folder: Path, max_findings: int = 100_000) -> Journal:
     """A journal that need not be migrated: migrating takes longer than most tests."""
     (folder / "journal.sqlite").write_bytes(_template())
-    return Journal(f"sqlite:///{folder / 'journal.sqlite'}", kept)
+    return Journal(f"sqlite:///{folder / 'journal.sqlite'}", max_findings)

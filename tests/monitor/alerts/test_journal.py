@@ -64,7 +64,7 @@ def test_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
 
 
 def test_old_findings_are_pruned_and_numbers_are_never_reused(tmp_path: Path) -> None:
-    made = journal(tmp_path, kept=20)
+    made = journal(tmp_path, max_findings=20)
     for n in range(23):
         made.append(finding(str(n)))
     assert made.head() == Head(23, 3)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.alerts.journal import Entry, Head
 from monitor.alerts.plain import encode
-from monitor.alerts.push import CAPACITY, MAX_MESSAGE, PAGE, Close, Hub, Phase, Subscriber
+from monitor.alerts.push import CAPACITY_MESSAGES, MAX_MESSAGE_BYTES, PAGE_ENTRIES, Close, Hub, Phase, Subscriber
 from monitor.alerts.wire import finding_message
 from tests.monitor.alerts.build import finding
 
@@ -47,10 +47,10 @@ class Store:
 
     def page(self, after: int) -> list[Entry]:
         first = max(after, self.pruned) + 1
-        return [Entry(n, finding(str(n))) for n in range(first, self.seq + 1)][:PAGE]
+        return [Entry(n, finding(str(n))) for n in range(first, self.seq + 1)][:PAGE_ENTRIES]
 
     def feed(self, made: Subscriber) -> None:
-        while (after := made.wants) is not None:
+        while (after := made.replay_after) is not None:
             made.replay(self.page(after), self.head)
 
 
@@ -63,7 +63,7 @@ class Store:
         ("[" * 4000, Close.BAD_MESSAGE),
         (b"{}", Close.BAD_MESSAGE),
         ('{"type": "hello"}', Close.BAD_MESSAGE),
-        (subscribe(pad="x" * MAX_MESSAGE), Close.BAD_MESSAGE),
+        (subscribe(pad="x" * MAX_MESSAGE_BYTES), Close.BAD_MESSAGE),
         (subscribe(after=-1), Close.BAD_MESSAGE),
         (subscribe(after=2**63), Close.BAD_MESSAGE),
         (subscribe(after=True), Close.BAD_MESSAGE),
@@ -130,7 +130,7 @@ def test_resume_is_paged_and_meets_live_without_a_seam() -> None:
     seen: list[object] = []
     while made.phase is not Phase.LIVE or len(made):
         store.feed(made)
-        assert len(made) <= 2 * PAGE + 1
+        assert len(made) <= 2 * PAGE_ENTRIES + 1
         seen += [m["seq"] for m in drain(made) if m["type"] == "finding"]
     live(made, 201)
     live(made, 202)
@@ -142,7 +142,7 @@ def test_another_writers_finding_is_fetched_from_the_journal() -> None:
     made.start(store.head)
     store.seq = 3
     live(made, 3)
-    assert made.wants == 0
+    assert made.replay_after == 0
     store.feed(made)
     assert [m.get("seq") for m in drain(made)] == [0, 1, 2, 3]
 
@@ -178,7 +178,7 @@ def test_everything_pruned_while_replaying() -> None:
 def test_start_belongs_to_the_subscription() -> None:
     made = Subscriber(lambda _: True)
     made.start(Head(3, 0))
-    assert (made.phase, made.wants, len(made)) == (Phase.AWAITING, None, 0)
+    assert (made.phase, made.replay_after, len(made)) == (Phase.AWAITING, None, 0)
 
 
 def test_page_read_before_a_hand_over_is_harmless() -> None:
@@ -198,20 +198,20 @@ def test_too_slow_at_the_257th_waiting_message(kind: str) -> None:
     made = subscriber(states=True)
     made.start(Head(0, 0))
     assert made.take() is not None
-    for n in range(1, CAPACITY + 1):
+    for n in range(1, CAPACITY_MESSAGES + 1):
         live(made, n) if kind == "finding" else made.state("{}")
-    assert (made.close, len(made)) == (None, CAPACITY)
-    live(made, CAPACITY + 1) if kind == "finding" else made.state("{}")
+    assert (made.close, len(made)) == (None, CAPACITY_MESSAGES)
+    live(made, CAPACITY_MESSAGES + 1) if kind == "finding" else made.state("{}")
     assert (made.close, len(made)) == (Close.TOO_SLOW, 0)
 
 
-def test_born_travels_with_live_messages_only() -> None:
+def test_the_time_of_the_decision_travels_with_live_messages_only() -> None:
     made, store = subscriber(after=0, states=True), Store(1)
     made.start(store.head)
     store.feed(made)
     live(made, 2)
     made.state("{}", 3.0)
-    assert [message.born for message in iter(made.take, None) if message] == [None, None, 1.0, 3.0]
+    assert [message.decided_at for message in iter(made.take, None) if message] == [None, None, 1.0, 3.0]
 
 
 def test_hub_encodes_once_and_wakes_its_members() -> None:
@@ -249,7 +249,7 @@ def test_every_finding_once_and_in_order_or_a_gap(after: int | None, before: int
                 live(made, store.seq)
         elif step == "prune":
             store.pruned = store.seq
-        elif step == "read" and (cursor := made.wants) is not None:
+        elif step == "read" and (cursor := made.replay_after) is not None:
             made.replay(store.page(cursor), store.head)
         elif step == "send":
             got += list(drain(made))

@@ -19,7 +19,7 @@ PATIENCE = 10.0
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("monitor.alerts.recorder.BACKOFF", (0.01,))
+    monkeypatch.setattr("monitor.alerts.recorder.BACKOFF_SECONDS", (0.01,))
     with quiet_log():
         yield
 
@@ -38,7 +38,7 @@ class Told:
         self.findings: list[tuple[int, Finding]] = []
         self._changed = asyncio.Event()
 
-    def __call__(self, seq: int, change: Finding, born: float) -> None:
+    def __call__(self, seq: int, change: Finding, decided_at: float) -> None:
         self.findings.append((seq, change))
         self._changed.set()
 
@@ -59,9 +59,9 @@ async def test_told_after_the_commit_and_in_order(opened: Journal) -> None:
     held: list[int] = []
     told = Told()
 
-    def committed(seq: int, change: Finding, born: float) -> None:
+    def committed(seq: int, change: Finding, decided_at: float) -> None:
         held.append(opened.head().seq)
-        told(seq, change, born)
+        told(seq, change, decided_at)
 
     recorder = Recorder(opened, committed)
     recorder.start()

@@ -49,9 +49,9 @@ async def main(folder: Path, token: str) -> None:
     running = assemble(settings, token, factory, answer, journal)  # type: ignore[arg-type]
     publish = running.parts.hub.finding
 
-    def told(entry: Entry, born: float | None = None) -> None:
+    def told(entry: Entry, decided_at: float | None = None) -> None:
         say(str(entry.seq))
-        publish(entry, born)
+        publish(entry, decided_at)
 
     running.parts.hub.finding = told  # type: ignore[method-assign]
     listener = listen("127.0.0.1", 0)

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Entry
-from monitor.alerts.push import CAPACITY
+from monitor.alerts.push import CAPACITY_MESSAGES
 from monitor.serve import AlertsProtocol
 from tests.monitor.alerts.build import finding
 from tests.monitor.api.server import PATIENCE, TOKEN, Site, receive, serving, subscription
@@ -138,7 +138,7 @@ async def flood(site: Site, brisk: ClientConnection) -> None:
     for _ in range(2000):
         hub.state(state)
         assert (await receive(brisk))["type"] == "state"
-        assert hub.waiting <= 2 * CAPACITY
+        assert hub.waiting <= 2 * CAPACITY_MESSAGES
         if value("sidewitness_subscribers_too_slow_total"):
             return
     pytest.fail("a client that reads nothing was never found too slow")

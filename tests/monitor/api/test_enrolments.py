@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from monitor.api.enrolments import KEPT, KEPT_FOR, Busy, Enrolments, Job, Message, Order, Progress, Refused, State
+from monitor.api.enrolments import (
+    REMEMBERED_FOR,
+    REMEMBERED_JOBS,
+    Busy,
+    Enrolments,
+    Job,
+    Message,
+    Order,
+    Progress,
+    Refused,
+    State,
+)
 from monitor.api.uploads import Upload
 
 PATIENCE = 10.0
@@ -206,9 +217,9 @@ async def test_a_queue_that_is_closed_before_a_turn_comes_leaves_no_clips(
 
 async def test_only_so_many_and_only_so_long_are_remembered(desk: Desk) -> None:
     jobs = []
-    for n in range(KEPT + 2):
+    for n in range(REMEMBERED_JOBS + 2):
         jobs.append(desk.submit(str(n)))
         await ended(jobs[-1])
-    assert desk.enrolments.jobs() == jobs[-KEPT:]
-    jobs[-1].since -= KEPT_FOR + timedelta(seconds=1)
+    assert desk.enrolments.jobs() == jobs[-REMEMBERED_JOBS:]
+    jobs[-1].since -= REMEMBERED_FOR + timedelta(seconds=1)
     assert desk.enrolments.find(jobs[-1].id) is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.api.form import FormError
-from monitor.api.uploads import WRITE_BYTES, Uploads
+from monitor.api.uploads import FLUSH_BYTES, Uploads
 from monitor.config import ConfigError
 from tests.monitor.api.test_form import END, KIND, part
 
@@ -26,7 +26,7 @@ def accept(_fields: Mapping[str, str]) -> None:
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> Uploads:
-    made = Uploads(tmp_path / "uploads", 5 * WRITE_BYTES)
+    made = Uploads(tmp_path / "uploads", 5 * FLUSH_BYTES)
     assert made.open() == 0
     return made
 
@@ -37,7 +37,7 @@ def everything(folder: Path) -> list[Path]:
 
 async def test_clips_are_written_privately_and_deleted(uploads: Uploads, tmp_path: Path) -> None:
     seen: list[Mapping[str, str]] = []
-    large = os.urandom(2 * WRITE_BYTES)
+    large = os.urandom(2 * FLUSH_BYTES)
     body = part("consent", b"{}") + part("clips", large, "../a.mp4") + part("clips", b"two", "a.mp4") + END
     pieces = [body[at : at + 65536] for at in range(0, len(body), 65536)]
     upload = await uploads.receive(KIND, stream(*pieces), seen.append)
@@ -64,8 +64,8 @@ async def test_refused_fields_leave_nothing(uploads: Uploads, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("chunks", "status"),
     [
-        ((part("clips", b"x" * WRITE_BYTES, "a.mp4"),), 400),
-        ((part("clips", b"x", "a.mp4")[:-2], *([b"y" * WRITE_BYTES] * 6)), 413),
+        ((part("clips", b"x" * FLUSH_BYTES, "a.mp4"),), 400),
+        ((part("clips", b"x", "a.mp4")[:-2], *([b"y" * FLUSH_BYTES] * 6)), 413),
         ((END,), 400),
     ],
 )
@@ -82,7 +82,7 @@ async def test_refused_clips_leave_nothing(
 async def test_who_sends_too_slowly_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: float, whole: float
 ) -> None:
-    monkeypatch.setattr("monitor.api.uploads.WHOLE_SECONDS", whole)
+    monkeypatch.setattr("monitor.api.uploads.UPLOAD_SECONDS", whole)
     uploads = Uploads(tmp_path / "uploads", 1000, idle_seconds=idle)
     uploads.open()
 
@@ -100,7 +100,7 @@ async def test_a_cancelled_upload_leaves_nothing(uploads: Uploads, tmp_path: Pat
     waiting = asyncio.Event()
 
     async def stalled() -> AsyncIterator[bytes]:
-        yield part("clips", b"x" * WRITE_BYTES, "a.mp4")
+        yield part("clips", b"x" * FLUSH_BYTES, "a.mp4")
         waiting.set()
         await asyncio.Event().wait()
 

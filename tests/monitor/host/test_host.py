@@ -68,11 +68,11 @@ class Bench:
 def bench_with(folder: Path, sessions: SessionFactory, places: int = 2) -> Bench:
     hub, metrics, opened = Hub(), Metrics(), ready_journal(folder)
 
-    def committed(seq: int, finding: Any, born: float) -> None:
+    def committed(seq: int, finding: Any, decided_at: float) -> None:
         made.findings.append(Entry(seq, finding))
         made.said.set()
 
-    def told(message: dict[str, Any], born: float | None = None) -> None:
+    def told(message: dict[str, Any], decided_at: float | None = None) -> None:
         made.states.append(message)
         made.said.set()
 

@@ -80,7 +80,7 @@ async def site(folder: Path, sessions: SessionFactory, media: Media, places: int
     hub, metrics, journal = Hub(), Metrics(), ready_journal(folder)
     said: list[tuple[float, dict[str, Any]]] = []
 
-    def told(message: dict[str, Any], born: float | None = None) -> None:
+    def told(message: dict[str, Any], decided_at: float | None = None) -> None:
         said.append((loop.time(), message))
 
     hub.state = told  # type: ignore[method-assign]

@@ -20,7 +20,7 @@ from tests.monitor.alerts.sinks.build import PATIENCE, DeadSink, MemorySink, nam
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    made = ready_journal(tmp_path, kept=20)
+    made = ready_journal(tmp_path, max_findings=20)
     yield made
     made.close()
 
@@ -92,7 +92,7 @@ async def test_findings_are_delivered_in_order_and_in_bounded_batches(journal: J
 async def test_the_recorder_wakes_it(journal: Journal) -> None:
     sink = MemorySink()
     async with delivering(journal, named(sink)) as deliveries:
-        recorder = Recorder(journal, lambda seq, _finding, _born: deliveries.committed(seq))
+        recorder = Recorder(journal, lambda seq, _finding, _decided_at: deliveries.committed(seq))
         recorder.start()
         for name in "abc":
             recorder.put(finding(name), 0.0)

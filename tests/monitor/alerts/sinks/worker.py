@@ -44,7 +44,7 @@ async def main(folder: Path, order: str = "") -> None:
     deliveries = Deliveries(open_sinks(settings.sinks), journal, CollectorRegistry())
     await deliveries.start()
 
-    def committed(seq: int, _finding: Finding, _born: float) -> None:
+    def committed(seq: int, _finding: Finding, _decided_at: float) -> None:
         os.write(1, f"{seq}\n".encode())
         deliveries.committed(seq)
 

@@ -6,10 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from monitor.alerts.recorder import Recorder
+from monitor.alerts.sinks.cursors import Cursors
+from monitor.alerts.sinks.delivery import Deliveries
 from monitor.alerts.sinks.jsonl import JsonlSink
 from monitor.alerts.sinks.registry import kinds, open_sinks
 from monitor.config import ConfigError, Settings, SinkSettings, load
+from tests.monitor.alerts.build import finding, ready_journal
 
 TOY = '''
 """A sink that counts, as another package would bring it."""
@@ -68,6 +73,25 @@ def test_a_sink_that_another_package_brings(toy: Path) -> None:
     assert (sink.name, sink.batch_entries, sink.from_beginning) == ("toy", 2, True)
     assert type(sink.sink).__module__ == "sidewitness_toy"
     assert sink.sink.options.shout is True  # type: ignore[attr-defined]
+
+
+async def test_findings_reach_a_sink_that_another_package_brings(toy: Path, tmp_path: Path) -> None:
+    """One file and its metadata beside the product: found, opened, delivered to and closed; nothing else is edited."""
+    journal = ready_journal(tmp_path)
+    sinks = open_sinks(chosen({"kind": "toy", "name": "siem"}))
+    deliveries = Deliveries(sinks, journal, CollectorRegistry())
+    await deliveries.start()
+    recorder = Recorder(journal, lambda seq, _finding, _decided_at: deliveries.committed(seq))
+    recorder.start()
+    for name in "abc":
+        recorder.put(finding(name), 0.0)
+    await recorder.close()
+    await deliveries.close()
+    seen = sinks[0].sink.seen  # type: ignore[attr-defined]
+    assert [entry.finding.id for entry in seen[:-1]] == ["a", "b", "c"]
+    assert seen[-1] == "closed"
+    assert Cursors(journal).begin("siem", 0) == 3
+    journal.close()
 
 
 def test_a_kind_of_ours_cannot_be_replaced(toy: Path, tmp_path: Path) -> None:

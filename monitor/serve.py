@@ -1,7 +1,7 @@
 """Start-up and shutdown: builds the parts, serves until told to stop, then lets everybody go in the right order.
 
 At the end publications are refused first, then participants end and their findings close, then the journal has them,
-then subscribers are told, and only then the sockets go.
+then subscribers and sinks are sent them, and only then the sockets go.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -24,9 +24,12 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
+from monitor.alerts.sinks.delivery import Deliveries
+from monitor.alerts.sinks.registry import NamedSink, open_sinks
 from monitor.api.app import Parts, build
 from monitor.api.auth import Token, load_or_make
 from monitor.api.enrolments import Enrolments, Work
@@ -105,19 +108,23 @@ class Running:
 
     host: Host
     parts: Parts
+    deliveries: Deliveries
     app: ASGIApp
 
     async def drain(self) -> None:
-        """End every participant, write and tell what that closes."""
+        """End every participant, write what that closes, and send and deliver it."""
         parts = self.parts
         if parts.people is not None:
             await asyncio.gather(parts.people.enrolments.close(), self.host.drain())
         else:
             await self.host.drain()
         await parts.recorder.close()
+        await asyncio.gather(self._flush(), self.deliveries.close())
+
+    async def _flush(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
-                while parts.hub.waiting:  # noqa: ASYNC110 - sockets drain one by one, a deadline bounds it
+                while self.parts.hub.waiting:  # noqa: ASYNC110 - sockets drain one by one, a deadline bounds it
                     await asyncio.sleep(0.01)
 
 
@@ -129,12 +136,22 @@ def assemble(
     journal: Journal,
     people: People | None = None,
     batched: Batched | None = None,
+    sinks: Sequence[NamedSink] = (),
 ) -> Running:
-    """Wire the parts together, on the running loop; journal, vault and uploads are open already."""
+    """Wire the parts together, on the running loop; journal, vault and uploads are open already.
+
+    Deliveries to sinks are started by the caller.
+    """
     hub, metrics = Hub(), Metrics()
     if batched is not None:
         metrics.batching(batched.load)
-    recorder = Recorder(journal, lambda seq, finding, born: hub.finding(Entry(seq, finding), born))
+    deliveries = Deliveries(sinks, journal, metrics.registry)
+
+    def committed(seq: int, finding: Finding, decided_at: float) -> None:
+        hub.finding(Entry(seq, finding), decided_at)
+        deliveries.committed(seq)
+
+    recorder = Recorder(journal, committed)
     recorder.start()
     host = Host(
         factory,
@@ -148,7 +165,7 @@ def assemble(
         StrainMeter(batched.load if batched is not None else None).read,
     )
     parts = Parts(host, journal, recorder, hub, metrics, Token(token), people)
-    return Running(host, parts, build(settings, parts))
+    return Running(host, parts, deliveries, build(settings, parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +184,14 @@ class Live:
     expect: Callable[[], None] = lambda: None
 
 
-async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready: Callable[[str], None]) -> None:
+async def serve(
+    settings: Settings,
+    token: str,
+    live: Live,
+    vault: Vault,
+    ready: Callable[[str], None],
+    sinks: Sequence[NamedSink] = (),
+) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called with the base URL once connections are accepted.
 
     The vault is open already; here it is swept.
@@ -178,7 +202,8 @@ async def serve(settings: Settings, token: str, live: Live, vault: Vault, ready:
     try:
         await asyncio.to_thread(journal.open)
         people = await asyncio.to_thread(people_of, settings, live, vault)
-        running = assemble(settings, token, live.factory, live.answer, journal, people, live.batched)
+        running = assemble(settings, token, live.factory, live.answer, journal, people, live.batched, sinks)
+        await running.deliveries.start()
 
         async def drain() -> None:
             try:
@@ -308,6 +333,7 @@ def run(settings: Settings, loaded: Callable[[], Models], announce: Announce = s
         structlog.stdlib.get_logger("serve").warning(
             "listening beyond this machine without TLS: put a TLS proxy in front"
         )
+    sinks = open_sinks(settings.sinks)
     vault = open_vault(settings)
     live = live_parts(settings, vault, loaded)
 
@@ -316,7 +342,7 @@ def run(settings: Settings, loaded: Callable[[], Models], announce: Announce = s
             announce(line)
 
     with closing(vault), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, token, live, vault, ready))
+        runner.run(serve(settings, token, live, vault, ready, sinks))
 
 
 def greeting(base: str, token: str | None, settings: Settings) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 import sqlite3
@@ -14,9 +15,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from monitor.config import ConfigError, Settings
-from monitor.serve import address, greeting, listen
+from monitor.config import ConfigError, Settings, SinkSettings
+from monitor.serve import address, greeting, listen, run
 from tests.monitor.api.server import BEARER, TOKEN, WHIP
+from tests.monitor.rig import quiet_log
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 30.0
@@ -56,11 +58,12 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"SIDEWITNESS_{name.upper()}", raising=False)
 
 
-async def test_first_start_to_sigterm(tmp_path: Path) -> None:
+async def test_first_start_to_sigterm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tmp_path / "state"
-    process, lines = await start(state)
-    base, token = lines[0].split(" ")[-1].split("/#token=")
-    assert lines[1].endswith(f"{base}/try#token={token}")
+    monkeypatch.setenv("SIDEWITNESS_SINKS", json.dumps([{"kind": "jsonl", "path": str(tmp_path / "findings.jsonl")}]))
+    process, greeted = await start(state)
+    base, token = greeted[0].split(" ")[-1].split("/#token=")
+    assert greeted[1].endswith(f"{base}/try#token={token}")
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
     assert (state / "token").read_text().strip() == token
     async with httpx.AsyncClient(base_url=base, headers={"Authorization": f"Bearer {token}"}) as client:
@@ -70,6 +73,7 @@ async def test_first_start_to_sigterm(tmp_path: Path) -> None:
         async with asyncio.timeout(PATIENCE):
             while not (await client.get("/v1/findings")).json()["findings"]:
                 pass
+        assert 'sidewitness_sink_healthy{sink="jsonl"} 1.0' in (await client.get("/metrics")).text
         process.send_signal(signal.SIGTERM)
         out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert (process.returncode, out) == (0, b"")
@@ -77,9 +81,19 @@ async def test_first_start_to_sigterm(tmp_path: Path) -> None:
     assert b"Traceback" not in err
     rows = sqlite3.connect(state / "journal.sqlite")
     try:
-        assert list(rows.execute("SELECT action, reason FROM findings ORDER BY seq"))[-1] == ("closed", "ended")
+        committed = list(rows.execute("SELECT seq, action, reason FROM findings ORDER BY seq"))
+        assert committed[-1][1:] == ("closed", "ended")
     finally:
         rows.close()
+    # The sink has everything when the process has ended, what the end itself has closed included.
+    lines = [json.loads(line) for line in (tmp_path / "findings.jsonl").read_text().splitlines()]
+    assert [(line["seq"], line["action"], line["reason"]) for line in lines] == committed
+
+
+def test_a_sink_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, sinks=(SinkSettings(kind="carrier-pigeon"),))
+    with quiet_log(), pytest.raises(ConfigError, match="there is no such sink, choose one of jsonl"):
+        run(settings, lambda: pytest.fail("models were loaded for nothing"))
 
 
 async def test_a_token_from_the_environment_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

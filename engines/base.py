@@ -39,6 +39,10 @@ class InputError(EngineError):
     """An input has the wrong name, shape or type."""
 
 
+class DeviceError(EngineError):
+    """What an engine computes on has failed (a GPU, its driver, its memory); pack and input may be right."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """Name and shape of one float32 tensor without its batch axis; -1 is a free axis, equally long in all inputs."""
@@ -115,6 +119,27 @@ class Engine(Protocol):
 
     def warm_up(self) -> None:
         """Run once on zeros, so that the first real call is not the slow one."""
+        ...
+
+
+class Compiler(Protocol):
+    """What compiles packs for an engine ahead of time and stores the result on this machine."""
+
+    @property
+    def title(self) -> str:
+        """What it compiles for, as a heading for people."""
+        ...
+
+    def about(self) -> dict[str, str]:
+        """Return the same for programs: what it compiles for and with, by name."""
+        ...
+
+    def stored(self, pack: ModelPack) -> bytes | None:
+        """Return what was compiled of this pack before, None where nothing was."""
+        ...
+
+    def build(self, pack: ModelPack, again: bool = False) -> bytes:
+        """Compile unless that was done before, or `again`; raises `EngineError`."""
         ...
 
 

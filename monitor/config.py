@@ -22,7 +22,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from engines.load import EngineName
+from engines.base import EngineError
+from engines.registry import EngineName, engine_names, find_engine
 
 PREFIX = "SIDEWITNESS_"
 CONFIG_VARIABLE = "SIDEWITNESS_CONFIG"
@@ -122,6 +123,19 @@ class Settings(BaseSettings):
             raise ValueError("use printable ASCII characters without spaces")
         return value
 
+    @field_validator("engine")
+    @classmethod
+    def _engine_is_there(cls, value: EngineName) -> EngineName:
+        names = engine_names()
+        if value not in names:
+            *first, last = map(repr, names)
+            raise ValueError(f"Input should be {', '.join(first)} or {last}")
+        try:
+            find_engine(value)
+        except EngineError as error:
+            raise ValueError(str(error)) from None
+        return value
+
     @field_validator("window_seconds")
     @classmethod
     def _window_is_calibrated(cls, value: float) -> float:
@@ -149,7 +163,7 @@ class Settings(BaseSettings):
     @property
     def batches(self) -> bool:
         """Whether participants are computed together: where `auto`, on GPUs only (docs/engines.md has the numbers)."""
-        return self.batching == "on" or (self.batching == "auto" and self.engine.startswith(("tensorrt", "pytorch")))
+        return self.batching == "on" or (self.batching == "auto" and find_engine(self.engine).batched)
 
     @property
     def session_threads(self) -> int | None:

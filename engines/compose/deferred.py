@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 
-from engines.base import MODELS, Arrays, Engine, FloatArray, Manifest, load_pack
-from engines.load import EngineName, load_engine
+from engines.base import Arrays, Engine, FloatArray, Manifest
 
 
 class Deferred:
@@ -46,8 +43,3 @@ class Deferred:
                 if self._engine is None:
                     self._engine = self._build()
         return self._engine
-
-
-def defer_engine(name: str, engine: EngineName = "openvino", models: Path = MODELS) -> Deferred:
-    """Verify the pack `models/name` now and compile it later; raises `EngineError` where it is missing or altered."""
-    return Deferred(load_pack(models / name).manifest, partial(load_engine, name, engine, models))

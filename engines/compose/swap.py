@@ -10,8 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Manifest
-from engines.runtimes.tensorrt.cuda import CudaError
+from engines.base import Arrays, DeviceError, Engine, EngineError, FloatArray, InputError, Manifest
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +18,7 @@ log = logging.getLogger(__name__)
 class SwappingEngine:
     """Runs `serving` until `build` has returned, in a thread of its own, a warm engine; then that one."""
 
-    def __init__(self, serving: Engine, build: Callable[[], Engine], name: str = "tensorrt") -> None:
+    def __init__(self, serving: Engine, build: Callable[[], Engine], name: str) -> None:
         self._serving = self._engine = serving
         self._name = name
         self._failure: EngineError | None = None
@@ -57,7 +56,7 @@ class SwappingEngine:
         except InputError:
             # Longer than it was compiled for, or wrong for either.
             pass
-        except CudaError as error:
+        except DeviceError as error:
             self._give_up(error)
         return self._serving.run(inputs)
 

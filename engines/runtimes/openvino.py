@@ -51,8 +51,8 @@ class OpenVinoEngine:
 
     def __init__(self, pack: ModelPack, bf16: bool = False) -> None:
         self._pack, self._manifest = pack, pack.manifest
-        if bf16 and not has_bf16():
-            raise EngineError("this CPU has no bfloat16: choose the engine openvino")
+        if bf16:
+            probe_bf16()
         low = bf16 and pack.manifest.preprocessing.get("precision") == BF16
         self._config = {**CONFIG, "INFERENCE_PRECISION_HINT": BF16} if low else CONFIG
         self._inputs = [spec.name for spec in pack.manifest.inputs]
@@ -161,6 +161,18 @@ class _Bound:
             np.copyto(self._inputs[name], value)
         self._request.infer(share_outputs=True)
         return {name: value.copy() for name, value in self._outputs.items()}
+
+
+def bf16_engine(pack: ModelPack) -> OpenVinoEngine:
+    """Build the engine openvino-bf16."""
+    return OpenVinoEngine(pack, bf16=True)
+
+
+def probe_bf16() -> str:
+    """Say that this CPU computes in bfloat16; raises `EngineError` where it does not."""
+    if not has_bf16():
+        raise EngineError("this CPU has no bfloat16: choose the engine openvino")
+    return f"this CPU computes in bfloat16 (OpenVINO {openvino.__version__.partition('-')[0]})"
 
 
 def has_bf16() -> bool:

@@ -73,9 +73,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield from packs()
     yield identity()
     yield movement()
-    for name in ("openvino", "onnx"):
-        yield engine(name)
-    yield nvidia()
+    yield from engines()
     yield decoders()
     try:
         settings = load(config)
@@ -191,33 +189,30 @@ def _refused(name: str, error: Exception) -> Check:
     return Check(name, "failed", detail, remedy)
 
 
+def engines() -> Iterator[Check]:
+    """Check every engine there is, those of other packages too."""
+    from engines.registry import engine_names
+
+    for name in engine_names():
+        yield engine(name)
+
+
 def engine(name: str) -> Check:
-    """Check that the engine starts and runs a model."""
+    """Check that an engine can run; one that every installation has must."""
     from engines.base import EngineError
-    from engines.load import load_engine
+    from engines.load import probe_engine
+    from engines.registry import find_engine
 
+    check, required = f"engine {name}", False
     try:
-        load_engine("face_detector", "onnx" if name == "onnx" else "openvino")
+        spec = find_engine(name)
+        required = spec.required
+        return Check(check, "ok", probe_engine(spec))
     except EngineError as error:
-        return Check(f"engine {name}", "failed", str(error), "reinstall sidewitness on a 64-bit Linux with AVX2")
-    return Check(
-        f"engine {name}", "ok", f"runs ({importlib.metadata.version('onnxruntime' if name == 'onnx' else name)})"
-    )
-
-
-def nvidia() -> Check:
-    """Look for TensorRT and a GPU that it can use."""
-    from engines.base import EngineError
-    from engines.runtimes.tensorrt.build import import_tensorrt
-    from engines.runtimes.tensorrt.cuda import open_gpu
-
-    try:
-        version, gpu = import_tensorrt().__version__, open_gpu()
-    except EngineError as error:
+        if required:
+            return Check(check, "failed", str(error), "reinstall sidewitness on a 64-bit Linux with AVX2")
         detail, _, remedy = str(error).rpartition(": ")
-        return Check("engine tensorrt", "optional", f"{detail}; only this engine uses it", remedy)
-    said = f"{gpu.name}, compute capability {'.'.join(map(str, gpu.capability))}, TensorRT {version}"
-    return Check("engine tensorrt", "ok", said)
+        return Check(check, "optional", f"{detail}; only this engine uses it", remedy)
 
 
 def decoders() -> Check:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engines.load import EngineName
+from engines.option import engine_option
+from engines.registry import EngineName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +43,7 @@ def command(
     actor: Annotated[
         str | None, typer.Option(metavar="WHO", help="Who does this, for the audit log (default: this user).")
     ] = None,
-    engine: Annotated[EngineName | None, typer.Option(help="What runs the encoders.")] = None,
+    engine: Annotated[EngineName | None, engine_option("What runs the encoders.")] = None,
     config: Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> int:

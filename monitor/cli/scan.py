@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from engines.load import EngineName
+from engines.option import engine_option
+from engines.registry import EngineName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def command(
         Path | None, typer.Option("--config", help="The YAML file that names the vault, as `serve` has it.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line and nothing else.")] = False,
-    engine: Annotated[EngineName, typer.Option(help="What runs the encoders.")] = "openvino",
+    engine: Annotated[EngineName, engine_option("What runs the encoders.")] = "openvino",
     window: Annotated[Literal["5", "10"], typer.Option(help="Window in seconds.")] = "5",
     packs: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Model packs of other speech encoders; see `engines import`.")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from engines.base import MODELS, Engine, EngineError, load_pack
-from engines.compose.deferred import Deferred, defer_engine
+from engines.compose.deferred import Deferred
 from engines.compose.stack import Stacked
 from engines.compose.windowed import Windowed
-from engines.load import EngineName, load_engine
+from engines.load import defer_engine, load_engine
+from engines.registry import EngineName
 from monitor.decision.calibration import Calibration
 from monitor.detectors.pairwise import population
 from monitor.detectors.pairwise.population import Population, PopulationError

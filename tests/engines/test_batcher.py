@@ -16,7 +16,8 @@ from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Ma
 from engines.batching.batcher import Batcher
 from engines.batching.queue import BatchConfig, Drop, Dropped
 from engines.checks.parity import distance, seeded
-from engines.load import EngineName, load_engine
+from engines.load import load_engine
+from engines.registry import EngineName
 from tests.engines import packs
 
 PATIENT = BatchConfig(max_delay=0.002, patience=30.0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from engines.base import Engine, EngineError, ModelPackError
-from engines.compose.deferred import Deferred, defer_engine
-from engines.load import load_engine
+from engines.compose.deferred import Deferred
+from engines.load import defer_engine, load_engine
 from tests.engines import packs
 
 ONES = {name: np.ones((1, 3, 2), np.float32) for name in ("a", "b")}

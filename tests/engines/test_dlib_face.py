@@ -25,7 +25,8 @@ pytest.importorskip("onnx", reason="building the encoder needs onnx: install the
 from engines.base import MODELS, EngineError, load_pack
 from engines.convert.dlib_face import PACKAGE, SHA256, build, convert, published
 from engines.convert.dlib_format import FormatError, network
-from engines.load import EngineName, load_engine
+from engines.load import load_engine
+from engines.registry import EngineName
 from monitor import cli
 from tests.engines import dlib_file as write
 from tests.golden.identity import faces

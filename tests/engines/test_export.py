@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from engines.base import load_pack, zeros
-from engines.load import EngineName, load_engine
+from engines.load import load_engine
 from engines.nets.heads import SIZE
 from engines.nets.speech import Lips
+from engines.registry import EngineName
 from engines.training import export
 from engines.training.clips import TrainingError
 from tests.engines.towers import untrained

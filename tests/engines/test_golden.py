@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.load import EngineName, load_engine
+from engines.load import load_engine
+from engines.registry import EngineName
 from tests.golden.inputs import detector_images, landmark_images
 
 GOLDEN = Path(__file__).parents[1] / "golden"

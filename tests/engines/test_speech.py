@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from engines.base import load_pack
-from engines.load import EngineName, load_engine
+from engines.load import load_engine
+from engines.registry import EngineName
 from engines.training import speech
 from engines.training.clips import TrainingError
 from engines.training.packs import draw_history, write_packs

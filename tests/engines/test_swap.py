@@ -52,7 +52,7 @@ def test_what_is_there_serves_until_the_other_is_warm(serving: Engine) -> None:
         assert go.wait(PATIENCE)
         return other
 
-    engine = SwappingEngine(serving, build)
+    engine = SwappingEngine(serving, build, "tensorrt")
     assert isinstance(engine, Engine)
     assert engine.manifest is serving.manifest
     assert (value(engine), engine.running, engine.wait(0.0)) == (2.0, serving, False)
@@ -79,7 +79,7 @@ def _raises(error: Exception) -> Callable[[], Engine]:
 def test_a_build_that_fails_leaves_what_serves(
     serving: Engine, caplog: pytest.LogCaptureFixture, error: Exception, said: str
 ) -> None:
-    engine = SwappingEngine(serving, _raises(error))
+    engine = SwappingEngine(serving, _raises(error), "tensorrt")
     assert engine.wait(PATIENCE)
     assert (value(engine), engine.running) == (2.0, serving)
     assert said in str(engine.failure)
@@ -90,7 +90,7 @@ def test_a_gpu_that_fails_is_given_up_and_the_call_is_answered(
     serving: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = Other(serving.manifest, CudaError("the GPU failed: restart"))
-    engine = SwappingEngine(serving, lambda: failing)
+    engine = SwappingEngine(serving, lambda: failing, "tensorrt")
     assert engine.wait(PATIENCE)
     assert engine.running is failing
     assert [value(engine), value(engine)] == [2.0, 2.0]
@@ -107,7 +107,7 @@ def test_several_callers_report_a_failure_once(serving: Engine, caplog: pytest.L
                 meet.wait()
             return super().run(inputs)
 
-    engine = SwappingEngine(serving, lambda: Together(serving.manifest, CudaError("gone")))
+    engine = SwappingEngine(serving, lambda: Together(serving.manifest, CudaError("gone")), "tensorrt")
     assert engine.wait(PATIENCE)
     values: list[float] = []
     threads = [threading.Thread(target=lambda: values.append(value(engine))) for _ in range(4)]
@@ -121,7 +121,7 @@ def test_several_callers_report_a_failure_once(serving: Engine, caplog: pytest.L
 
 def test_what_the_caller_did_wrong_is_the_callers(serving: Engine) -> None:
     wrong = Other(serving.manifest, EngineError("that is no input"))
-    engine = SwappingEngine(serving, lambda: wrong)
+    engine = SwappingEngine(serving, lambda: wrong, "tensorrt")
     assert engine.wait(PATIENCE)
     with pytest.raises(EngineError, match="that is no input"):
         engine.run(ONES)
@@ -130,7 +130,7 @@ def test_what_the_caller_did_wrong_is_the_callers(serving: Engine) -> None:
 
 def test_what_only_one_of_them_takes_is_run_by_that_one(serving: Engine) -> None:
     short = Other(serving.manifest, InputError("at most 32 steps"))
-    engine = SwappingEngine(serving, lambda: short)
+    engine = SwappingEngine(serving, lambda: short, "tensorrt")
     assert engine.wait(PATIENCE)
     assert value(engine) == 2.0
     assert (engine.running, engine.failure) == (short, None)
@@ -139,7 +139,7 @@ def test_what_only_one_of_them_takes_is_run_by_that_one(serving: Engine) -> None
 
 
 def test_no_call_falls_between_two_engines(serving: Engine) -> None:
-    engine = SwappingEngine(serving, lambda: Other(serving.manifest))
+    engine = SwappingEngine(serving, lambda: Other(serving.manifest), "tensorrt")
     seen = [value(engine)]
     while not engine.wait(0.0):
         seen.append(value(engine))

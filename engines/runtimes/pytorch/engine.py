@@ -1,8 +1,8 @@
 """PyTorch: a pack's ONNX graph as a line of torch calls, for GPU machines without TensorRT.
 
 On CUDA every bucket is a CUDA graph over buffers that stay where they are (`engines.runtimes.pytorch.cuda_graphs`).
-Where there is no
-CUDA it runs on the CPU, one thread a call: right, and slower than OpenVINO, which is what such a machine should use.
+Where there is no CUDA it runs on the CPU, one thread a call: right, and slower than OpenVINO, which is what such a
+machine should use.
 """
 
 from __future__ import annotations
@@ -110,6 +110,11 @@ class TorchEngine:
             except Exception as error:
                 reason = type(error).__name__
                 raise InputError(f"{self._manifest.name} does not take these inputs ({reason})") from error
+
+
+def fp16_engine(pack: ModelPack) -> TorchEngine:
+    """Build the engine pytorch-fp16."""
+    return TorchEngine(pack, precision="fp16")
 
 
 class CpuRunner:

@@ -44,6 +44,15 @@ class Builder:
     cache: PlanCache
     buckets: Sequence[int] = BUCKETS
 
+    @property
+    def title(self) -> str:
+        """What it compiles for, as a heading for people."""
+        return f"TensorRT on {self.gpu.name}"
+
+    def about(self) -> dict[str, str]:
+        """Return the GPU's name and the version of TensorRT."""
+        return {"gpu": self.gpu.name, "tensorrt": self.trt.__version__}
+
     def key(self, manifest: Manifest) -> PlanKey:
         """Return everything that the plan of this pack depends on."""
         return PlanKey(
@@ -88,6 +97,12 @@ def import_tensorrt() -> Any:
             f"reached, {CPU}"
         ) from None
     return tensorrt
+
+
+def probe() -> str:
+    """Name the GPU and the versions that the engine would run with; raises `EngineError` where one is missing."""
+    version, gpu = import_tensorrt().__version__, open_gpu()
+    return f"{gpu.name}, compute capability {'.'.join(map(str, gpu.capability))}, TensorRT {version}"
 
 
 def open_builder(folder: Path | None = None) -> Builder:

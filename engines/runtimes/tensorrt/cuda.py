@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from engines.base import EngineError
+from engines.base import DeviceError
 
 CPU = "or choose the engine openvino"
 # CU_STREAM_NON_BLOCKING: no stream of ours waits for the legacy default stream, which is not allowed in a capture.
@@ -23,7 +23,7 @@ NON_BLOCKING = 1
 SLEEPING = 1
 
 
-class CudaError(EngineError):
+class CudaError(DeviceError):
     """The GPU, its driver or its memory refused; the message says what to do."""
 
 

@@ -29,7 +29,7 @@ from engines.base import (
     free_length,
 )
 from engines.runtimes.buckets import pieces
-from engines.runtimes.tensorrt.build import Builder, most_steps, read_plan
+from engines.runtimes.tensorrt.build import Builder, most_steps, open_builder, read_plan
 from engines.runtimes.tensorrt.cuda import CudaError
 from engines.runtimes.tensorrt.lane import Lane
 from engines.runtimes.tensorrt.plan_cache import sized
@@ -78,6 +78,12 @@ class TensorRtEngine:
     def close(self) -> None:
         """Give memory, streams and contexts back; nothing is run any more. Safe to call twice."""
         self._close()
+
+
+def build_engine(pack: ModelPack) -> TensorRtEngine:
+    """Build the engine tensorrt, compiled now unless it was before; raises `EngineError`."""
+    builder = open_builder()
+    return TensorRtEngine(pack, builder, builder.build(pack))
 
 
 class _Lanes:

@@ -9,7 +9,8 @@ from typing import Any
 
 from engines.base import EngineError
 from engines.checks.throughput import BATCHES, SECONDS, measure
-from engines.load import ENGINES, EngineName, load_engine, pack_names
+from engines.load import load_engine, pack_names
+from engines.registry import EngineName, engine_names
 
 # What a default run has time for.
 QUICK_BATCHES, QUICK_SECONDS = (1, 8), 0.1
@@ -48,17 +49,17 @@ class Speeds:
 
 
 def measure_all(
-    engines: Sequence[EngineName] = ENGINES,
+    engines: Sequence[EngineName] | None = None,
     batches: Sequence[int] = BATCHES,
     seconds: float = SECONDS,
     packs: Sequence[str] | None = None,
     tell: Callable[[float], None] = lambda _: None,
 ) -> Speeds:
-    """Time every pack in every engine; an engine that cannot run gives a note in place of rows."""
+    """Time every pack in every engine, by default all there are; one that cannot run gives a note in place of rows."""
     rows: list[EngineSpeed] = []
     notes: list[str] = []
     names = [name for name in pack_names() if name not in LEFT_OUT] if packs is None else packs
-    pairs = list(product(engines, names))
+    pairs = list(product(engine_names() if engines is None else engines, names))
     refused: set[str] = set()
     for number, (engine, pack) in enumerate(pairs):
         tell(number / len(pairs))

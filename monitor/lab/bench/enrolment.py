@@ -13,10 +13,10 @@ import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from engines.base import EngineError
-from engines.load import EngineName
+from engines.registry import EngineName
 from monitor.lab.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def main() -> int:
 
     stream, engine = sys.argv[1:]
     try:
-        found = enrol_here(Path(stream), cast("EngineName", engine))
+        found = enrol_here(Path(stream), engine)
     except EnrolmentRefused as refused:
         raise SystemExit(f"error: {refused.reasons[0]}") from None
     except (EngineError, SourceError) as error:

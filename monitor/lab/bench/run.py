@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engines.load import ENGINES, EngineName, load_engine
+from engines.load import load_engine
+from engines.registry import EngineName
 from monitor.lab.bench import capacity, live, overload
 from monitor.lab.bench import engine_speed as speeds
 from monitor.lab.bench import enrolment as enrolling
@@ -223,7 +224,7 @@ def _speeds(bench: Bench, notes: list[str]) -> speeds.Speeds:
     """Time the encoders: those of the chosen engine at two batches, or everything where it is asked for."""
     tell = bench.telling("engines")
     if bench.options.engines:
-        found = speeds.measure_all(ENGINES, tell=tell)
+        found = speeds.measure_all(tell=tell)
     else:
         chosen = (bench.options.engine,)
         found = speeds.measure_all(chosen, speeds.QUICK_BATCHES, speeds.QUICK_SECONDS, tell=tell)

@@ -12,10 +12,9 @@ import time
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 from engines.base import EngineError
-from engines.load import EngineName
+from engines.registry import EngineName
 from monitor.lab.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
 from monitor.lab.bench.enrolment import enrolled, state_of
 from monitor.lab.bench.participants import Place
@@ -77,7 +76,7 @@ def main() -> int:
     die_with_parent()
     clip, engine, *claimed = sys.argv[1:]
     try:
-        speed = scan_once(Path(clip), cast("EngineName", engine), *claimed)
+        speed = scan_once(Path(clip), engine, *claimed)
     except (SourceError, EngineError) as error:
         raise SystemExit(f"error: {error}") from None
     sys.stdout.write(json.dumps(asdict(speed)))

@@ -28,7 +28,7 @@ from monitor.lab.bench.process_usage import rss_bytes
 from monitor.lab.bench.subscriber import percentile, slopes
 
 if TYPE_CHECKING:
-    from engines.load import EngineName
+    from engines.registry import EngineName
     from monitor.lab.bench.clip import Stream
     from monitor.session.session import Session
     from monitor.types import AudioBlock, VideoFrame

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engines.load import EngineName
+from engines.option import engine_option
+from engines.registry import EngineName
 
 if TYPE_CHECKING:
     from monitor.lab.bench.result import Result
@@ -29,7 +30,7 @@ def command(
     clip: Annotated[
         Path | None, typer.Option(help="A talking face with sound (default: one of SIDEWITNESS_DATA, or a pattern).")
     ] = None,
-    engine: Annotated[EngineName, typer.Option(help="What runs the encoders.")] = "openvino",
+    engine: Annotated[EngineName, engine_option("What runs the encoders.")] = "openvino",
     cores: Annotated[
         int | None, typer.Option(help="Cores that the sidecar may use, the rest is the sender's (default: all).", min=1)
     ] = None,

@@ -1,11 +1,11 @@
-"""`sidewitness engines`: which model packs there are, whether the engines agree on them, and compiling them."""
+"""`sidewitness engines`: which engines and packs there are, whether the engines agree on these, and compiling them."""
 
 from __future__ import annotations
 
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from monitor.lab.commands import engines_build, engines_verify
 from monitor.lab.commands.packs import AsJson, Models, names_in, plain, show
 
 app = typer.Typer(
-    help="List, verify, compile and import model packs.",
+    help="List, verify, compile and import model packs, and list what runs them.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -25,7 +25,7 @@ app.command("float16")(engines_build.float16)
 
 @app.command("list")
 def list_packs(models: Models = None, as_json: AsJson = False) -> None:
-    """List the model packs, hashes checked.
+    """List the engines and the model packs, hashes checked.
 
     \b
     Example:
@@ -49,9 +49,28 @@ def list_packs(models: Models = None, as_json: AsJson = False) -> None:
             }
         )
     if as_json:
-        typer.echo(json.dumps({"packs": plain(rows)}))
+        typer.echo(json.dumps({"engines": plain(_engines()), "packs": plain(rows)}))
     else:
+        show("Engines", ("name", "device", "batched", "built in", "detail"), _engines())
+        typer.echo()
         show("Model packs", ("name", "version", "licence", "inputs", "outputs", "source"), rows)
+
+
+def _engines() -> list[dict[str, Any]]:
+    """Make a row for each engine; no runtime is imported."""
+    from engines.base import EngineError
+    from engines.registry import BUILT_IN, engine_names, find_engine
+
+    rows = []
+    for name in engine_names():
+        row: dict[str, Any] = {"name": name, "device": None, "batched": None, "built in": False, "detail": ""}
+        try:
+            spec = find_engine(name)
+        except EngineError as error:
+            rows.append({**row, "detail": str(error)})
+        else:
+            rows.append({**row, "device": spec.device, "batched": spec.batched, "built in": spec in BUILT_IN})
+    return rows
 
 
 @app.command("import")

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engines.option import engine_option
+from engines.registry import EngineName, find_engine
 from monitor.lab.commands.packs import AsJson, Models, names_in, plain, show
 
 if TYPE_CHECKING:
-    from engines.runtimes.tensorrt.build import Builder
+    from engines.base import Compiler
 
 
 def build(
     models: Models = None,
+    engine: Annotated[EngineName, engine_option("The engine that is compiled for.")] = "tensorrt",
     again: Annotated[bool, typer.Option("--again", help="Compile also what was compiled before.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Compile the model packs for TensorRT on the NVIDIA GPU of this machine.
+    """Compile the model packs ahead of time: for TensorRT, on the NVIDIA GPU of this machine.
 
     `serve` does the same in the background, with OpenVINO in its place meanwhile; what was compiled here before is
     found again. Takes minutes. A compiled engine fits this GPU, driver and version of TensorRT only.
@@ -32,17 +35,17 @@ def build(
     from rich.console import Console
 
     from engines.base import MODELS
-    from engines.runtimes.tensorrt.build import open_builder
+    from engines.load import open_compiler
 
     folder, console, rows = models or MODELS, Console(stderr=True), []
-    names, builder = names_in(folder), open_builder()
+    names, compiler = names_in(folder), open_compiler(find_engine(engine))
     for count, name in enumerate(names, 1):
         with console.status(f"compiling {name} ({count} of {len(names)})"):
-            rows.append(_build(builder, folder / name, again))
+            rows.append(_build(compiler, engine, folder / name, again))
     if as_json:
-        typer.echo(json.dumps({"gpu": builder.gpu.name, "tensorrt": builder.trt.__version__, "packs": plain(rows)}))
+        typer.echo(json.dumps({**compiler.about(), "packs": plain(rows)}))
     else:
-        show(f"TensorRT on {builder.gpu.name}", ("name", "ok", "seconds", "MB", "detail"), rows)
+        show(compiler.title, ("name", "ok", "seconds", "MB", "detail"), rows)
     return 0 if all(row["ok"] for row in rows) else 1
 
 
@@ -72,18 +75,18 @@ def float16(
         typer.echo(str(write_variant(pack, float16_graph(pack), "float16", out)))
 
 
-def _build(builder: Builder, folder: Path, again: bool) -> dict[str, Any]:
+def _build(compiler: Compiler, engine: EngineName, folder: Path, again: bool) -> dict[str, Any]:
     from engines.base import EngineError, load_pack
 
     row = {"name": folder.name, "ok": False, "seconds": None, "MB": None, "detail": ""}
     began = time.monotonic()
     try:
         pack = load_pack(folder)
-        only = pack.manifest.preprocessing.get("engine", "tensorrt")
-        if only != "tensorrt":
-            return {**row, "ok": True, "detail": f"runs in {only} whatever is asked for"}
-        found = None if again else builder.stored(pack)
-        plan = found if found is not None else builder.build(pack, again)
+        required = pack.manifest.preprocessing.get("engine", engine)
+        if required != engine:
+            return {**row, "ok": True, "detail": f"runs in {required} whatever is asked for"}
+        found = None if again else compiler.stored(pack)
+        plan = found if found is not None else compiler.build(pack, again)
     except EngineError as error:
         return {**row, "detail": str(error)}
     done = "compiled before" if found is not None else "compiled"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from engines.load import EngineName
+from engines.option import engine_option
+from engines.registry import EngineName
 from monitor.lab.commands.packs import AsJson, Models, Rows, names_in, plain, show
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ ABSENT = "note: no clip was judged: some packs do not run in this engine"
 
 
 def command(
-    engine: Annotated[EngineName, typer.Option(help="The engine that is held against ONNX Runtime.")] = "openvino",
+    engine: Annotated[EngineName, engine_option("The engine that is held against ONNX Runtime.")] = "openvino",
     clips: Annotated[
         Path | None,
         typer.Option(metavar="DATA", help="Folder of clips to compare scores by, listed in its parity.csv."),

@@ -12,7 +12,7 @@ import pytest
 
 from engines.base import Arrays, Engine, FloatArray, Manifest
 from engines.checks.parity import Judged, score_drift
-from engines.load import EngineName
+from engines.registry import EngineName
 from engines.runtimes.openvino import has_bf16
 from monitor.detectors.reference import Reference
 from monitor.lab.corpus.manifest import CorpusError

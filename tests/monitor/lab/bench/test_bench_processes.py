@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.load import EngineName, pack_names
+from engines.load import pack_names
+from engines.registry import EngineName
 from monitor.identity.enrolment import movement
 from monitor.identity.enrolment.personalise import PersonaliseConfig
 from monitor.lab.bench import capacity, child, clip, overload

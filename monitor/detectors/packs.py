@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from engines.base import MODELS, Engine, EngineError
-from engines.load import EngineName, load_engine
+from engines.load import load_engine
+from engines.registry import EngineName
 
 T = TypeVar("T")
 # Makes an engine of the pack of this name in this folder.

@@ -245,14 +245,14 @@ class WebRtcPeer:
             elif kind not in self._stalled:
                 self._stalled.add(kind)
                 detail = f"no {kind} has been decoded for {self._config.stall_seconds:g} seconds"
-                self._decode.tell(TrackFault(kind, Reason.MEDIA_STALLED, detail, now))
+                self._decode.report(TrackFault(kind, Reason.MEDIA_STALLED, detail, now))
 
     def _check_payloads(self, now: float) -> None:
         for kind, receiver in self._receivers.items():
             if kind not in self._unspoken and receiver.stats.unknown_payload >= _UNKNOWN_PACKETS:
                 self._unspoken.add(kind)
                 detail = f"the {kind} comes in a codec that was not agreed on"
-                self._decode.tell(TrackFault(kind, Reason.UNSUPPORTED_CODEC, detail, now))
+                self._decode.report(TrackFault(kind, Reason.UNSUPPORTED_CODEC, detail, now))
 
     def _failed(self, kind: TrackKind) -> None:
         """Ask for a key frame after a decoder failed; called from the thread that decodes."""

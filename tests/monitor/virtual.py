@@ -97,13 +97,13 @@ class Camera:
     def oldest(self) -> float | None:
         return item_time(self.backlog[0]) if self.backlog else None
 
-    def grant(self, most: int) -> list[MediaItem]:
+    def grant(self, limit: int) -> list[MediaItem]:
         """Show what the next `take` will give: what is there now, and nothing that comes while it is worked on."""
-        self._granted = min(most, len(self.backlog))
+        self._granted = min(limit, len(self.backlog))
         return list(islice(self.backlog, self._granted))
 
-    def take(self, most: int) -> list[MediaItem]:
-        return [self.backlog.popleft() for _ in range(min(most, self._granted, len(self.backlog)))]
+    def take(self, limit: int) -> list[MediaItem]:
+        return [self.backlog.popleft() for _ in range(min(limit, self._granted, len(self.backlog)))]
 
     def pause(self, paused: bool) -> None:
         self.paused = paused

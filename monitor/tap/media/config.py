@@ -29,7 +29,7 @@ class ClipLimits:
 
 @dataclass(frozen=True, slots=True)
 class TapConfig:
-    """Limits of one WebRTC participant.
+    """Limits of one WebRTC participant; durations in seconds, sizes in the unit of their name.
 
     `allowed_networks` are exceptions to the denied ranges (loopback, link-local, private, multicast, metadata):
     candidates inside them are used. `backlog_packets` bounds the encoded frames of a track that wait to be decoded
@@ -50,12 +50,12 @@ class TapConfig:
 
 
 def local_addresses() -> tuple[Network, ...]:
-    """Give this machine's own addresses, each as a network of one, loopback left out.
+    """List the addresses of this machine, each as a network of one, loopback left out.
 
     A sidecar that listens on loopback only may allow them, so that a browser on the same machine can publish to it.
     """
-    found = {ip_address(_literal(ip.ip)) for adapter in get_adapters() for ip in adapter.ips}
-    return tuple(ip_network(address) for address in sorted(found, key=str) if not address.is_loopback)
+    addresses = {ip_address(_literal(ip.ip)) for adapter in get_adapters() for ip in adapter.ips}
+    return tuple(ip_network(address) for address in sorted(addresses, key=str) if not address.is_loopback)
 
 
 def _literal(address: str | tuple[str, int, int]) -> str:

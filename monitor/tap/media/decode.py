@@ -1,4 +1,4 @@
-"""What the network brought waits encoded, in a bounded backlog, for whoever judges it; any decoder is survived.
+"""The decode loop: encoded frames wait in a bounded backlog until the session asks for them; any decoder is survived.
 
 Encoded frames come from the event loop; they are decoded in the thread of the session, a few at a time, and not in a
 thread of their own: handing every picture from thread to thread cost a tenth of a participant.
@@ -23,14 +23,14 @@ from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.tap.media.headers import picture_size
 from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
 
-_CLOCK = Fraction(1, 90_000)
-_SAMPLES = Fraction(1, 48_000)
-_NATIVE = {"VP8": "vp8", "H264": "h264"}
+_VIDEO_TIME_BASE = Fraction(1, 90_000)
+_AUDIO_TIME_BASE = Fraction(1, 48_000)
+_FFMPEG_DECODERS = {"VP8": "vp8", "H264": "h264"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedFrame:
-    """One encoded frame: its codec as in SDP, its media time and when its first packet arrived."""
+    """One encoded frame: its codec as in SDP, its media time in seconds and the monotonic time of its first packet."""
 
     kind: TrackKind
     codec: str
@@ -40,7 +40,7 @@ class EncodedFrame:
 
 
 class Decoder(Protocol):
-    """Turns one encoded frame into decoded ones; may raise anything."""
+    """Decodes the frames of one track in order; may raise anything."""
 
     def decode(self, encoded: EncodedFrame) -> list[av.VideoFrame] | list[av.AudioFrame]:
         """Decode a frame; the results' pts is media time."""
@@ -51,14 +51,14 @@ class PictureDecoder:
     """FFmpeg's own VP8 or H264 decoder, one thread, no more pixels than allowed."""
 
     def __init__(self, codec: str, max_pixels: int) -> None:
-        self._context = cast(VideoCodecContext, av.CodecContext.create(_NATIVE[codec], "r"))
+        self._context = cast(VideoCodecContext, av.CodecContext.create(_FFMPEG_DECODERS[codec], "r"))
         self._context.thread_count = 1
         self._context.options = {"max_pixels": str(max_pixels), "flags": "low_delay"}
 
     def decode(self, encoded: EncodedFrame) -> list[av.VideoFrame]:
         """Decode one picture; raises `av.FFmpegError`."""
         packet = Packet(encoded.data)
-        packet.pts, packet.time_base = round(encoded.media / _CLOCK), _CLOCK
+        packet.pts, packet.time_base = round(encoded.media / _VIDEO_TIME_BASE), _VIDEO_TIME_BASE
         return self._context.decode(packet)
 
 
@@ -74,39 +74,40 @@ class OpusDecoder:
     def decode(self, encoded: EncodedFrame) -> list[av.AudioFrame]:
         """Decode one packet; raises `av.FFmpegError`."""
         packet = Packet(encoded.data)
-        packet.pts, packet.time_base = round(encoded.media / _SAMPLES), _SAMPLES
+        packet.pts, packet.time_base = round(encoded.media / _AUDIO_TIME_BASE), _AUDIO_TIME_BASE
         return self._context.decode(packet)
 
 
 def make_decoder(codec: str, max_pixels: int) -> Decoder:
-    """Give a decoder for a codec name as in SDP: VP8, H264 or opus."""
-    return PictureDecoder(codec, max_pixels) if codec in _NATIVE else OpusDecoder()
+    """Create a decoder for a codec name as in SDP: VP8, H264 or opus; `max_pixels` bounds a picture."""
+    return PictureDecoder(codec, max_pixels) if codec in _FFMPEG_DECODERS else OpusDecoder()
 
 
 class DecodeLoop:
     """Decodes both tracks of a peer when it is asked to, by one thread at a time.
 
-    `failed` is called from that thread when a track needs a key frame. A full video backlog is dropped whole, because
-    the pictures after a gap are of no use; a full audio backlog loses its oldest packet.
+    `on_failure` is called from that thread when a track needs a key frame; `factory` makes a decoder for a codec name
+    and a pixel limit. A full video backlog is dropped whole, because the pictures after a gap are of no use; a full
+    audio backlog loses its oldest packet.
     """
 
     def __init__(
         self,
         config: TapConfig,
         clock: CallClock,
-        failed: Callable[[TrackKind], None],
+        on_failure: Callable[[TrackKind], None],
         factory: Callable[[str, int], Decoder] = make_decoder,
     ) -> None:
-        self._config, self._clock, self._failed, self._factory = config, clock, failed, factory
+        self._config, self._clock, self._on_failure, self._factory = config, clock, on_failure, factory
         self._backlog: deque[EncodedFrame] = deque()
-        self._waiting: dict[TrackKind, int] = {"audio": 0, "video": 0}
+        self._queued: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self._lock = Lock()
         self._closed = False
         self._paused = False
         self._decoders: dict[TrackKind, tuple[str, Decoder]] = {}
         self._cutter = AudioCutter()
         self._faults: dict[TrackKind, Reason] = {}
-        self._told: deque[TrackFault] = deque(maxlen=config.backlog_packets)
+        self._reported: deque[TrackFault] = deque(maxlen=config.backlog_packets)
         self.dropped: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self.errors = 0
         self.decoded: dict[TrackKind, int] = {"audio": 0, "video": 0}
@@ -114,72 +115,72 @@ class DecodeLoop:
 
     @property
     def oldest(self) -> float | None:
-        """When what waits longest arrived, None where nothing waits."""
+        """Arrival of the frame at the head of the backlog in monotonic seconds, None where it is empty."""
         with self._lock:
             return self._backlog[0].arrival if self._backlog else None
 
     def submit(self, encoded: EncodedFrame) -> bool:
-        """Queue a frame; never blocks. False: the backlog was full, and video must begin again with a key frame."""
+        """Queue a frame; never blocks. False where the backlog was full and video must restart at a key frame."""
         with self._lock:
             if self._closed or self._paused:
                 return True
             fits = self._make_room(encoded.kind)
             self._backlog.append(encoded)
-            self._waiting[encoded.kind] += 1
+            self._queued[encoded.kind] += 1
         return fits
 
-    def tell(self, fault: TrackFault) -> None:
-        """Queue a fault that is not of decoding; from any thread. Of many that nobody takes the oldest goes."""
-        self._told.append(fault)
+    def report(self, fault: TrackFault) -> None:
+        """Queue a fault that is not one of decoding, from any thread; of too many, the oldest are dropped."""
+        self._reported.append(fault)
 
-    def take(self, most: int) -> list[MediaItem]:
-        """Decode the `most` frames that have waited longest and give what they yield, and every fault.
+    def take(self, limit: int) -> list[MediaItem]:
+        """Decode up to `limit` frames from the head of the backlog; returns their items and all faults.
 
-        Sound comes first, each track in its order: a decoder finds its tables in the cache when it runs on.
+        Audio comes first, each track in order: a decoder that runs on finds its tables in the processor's cache.
         """
         with self._lock:
-            batch = [self._backlog.popleft() for _ in range(min(most, len(self._backlog)))]
+            batch = [self._backlog.popleft() for _ in range(min(limit, len(self._backlog)))]
             for encoded in batch:
-                self._waiting[encoded.kind] -= 1
+                self._queued[encoded.kind] -= 1
         items: list[MediaItem] = []
-        for encoded in sorted(batch, key=lambda each: each.kind):
-            items += [*self._handle(encoded), *self._untold()]
-        return [*items, *self._untold()]
+        for encoded in sorted(batch, key=lambda frame: frame.kind):
+            items += [*self._handle(encoded), *self._pending_faults()]
+        return [*items, *self._pending_faults()]
 
-    def _untold(self) -> Iterator[TrackFault]:
-        while self._told:
-            yield self._told.popleft()
+    def _pending_faults(self) -> Iterator[TrackFault]:
+        while self._reported:
+            yield self._reported.popleft()
 
     def pause(self, paused: bool) -> None:
-        """Drop what waits and let go of the decoders, uncounted, or take frames again; never waits."""
+        """Drop the backlog and the decoders without counting them, or take frames again; never blocks."""
         with self._lock:
             self._paused = paused
             if paused:
                 self._backlog.clear()
-                self._waiting = {"audio": 0, "video": 0}
+                self._queued = {"audio": 0, "video": 0}
                 self._decoders = {}
 
     def close(self) -> None:
-        """Drop the backlog and take nothing any more; never waits."""
+        """Drop the backlog and accept no more frames; never blocks."""
         with self._lock:
             self._closed = True
             self._backlog.clear()
 
     def _make_room(self, kind: TrackKind) -> bool:
-        if self._waiting[kind] < self._config.backlog_packets:
+        if self._queued[kind] < self._config.backlog_packets:
             return True
-        lost = [e for e in self._backlog if e.kind == kind][: None if kind == "video" else 1]
-        for encoded in lost:
+        dropped = [e for e in self._backlog if e.kind == kind][: None if kind == "video" else 1]
+        for encoded in dropped:
             self._backlog.remove(encoded)
-        self._waiting[kind] -= len(lost)
-        self.dropped[kind] += len(lost)
+        self._queued[kind] -= len(dropped)
+        self.dropped[kind] += len(dropped)
         return kind == "audio"
 
     def _handle(self, encoded: EncodedFrame) -> list[MediaItem]:
         kind = encoded.kind
         items: list[MediaItem] = []
         try:
-            if self._refused(encoded):
+            if self._is_refused(encoded):
                 return []
             for item in self._decode(encoded):
                 items.append(item)
@@ -191,10 +192,10 @@ class DecodeLoop:
             if not isinstance(error, av.FFmpegError):
                 self._decoders.pop(kind, None)
             self._fault(encoded, Reason.DECODER_FAILED, f"the {kind} could not be decoded")
-            self._failed(kind)
+            self._on_failure(kind)
         return items
 
-    def _refused(self, encoded: EncodedFrame) -> bool:
+    def _is_refused(self, encoded: EncodedFrame) -> bool:
         size = picture_size(encoded.codec, encoded.data) if encoded.kind == "video" else None
         if size is None:
             return self._faults.get(encoded.kind) is Reason.FRAME_TOO_LARGE
@@ -217,7 +218,7 @@ class DecodeLoop:
                 yield from self._blocks(frame, encoded)
 
     def _picture(self, frame: av.VideoFrame, encoded: EncodedFrame) -> VideoFrame:
-        media = encoded.media if frame.pts is None else float(frame.pts * _CLOCK)
+        media = encoded.media if frame.pts is None else float(frame.pts * _VIDEO_TIME_BASE)
         return to_video_frame(frame, self._clock.at("video", media, encoded.arrival))
 
     def _blocks(self, frame: av.AudioFrame, encoded: EncodedFrame) -> Iterator[AudioBlock]:
@@ -225,7 +226,7 @@ class DecodeLoop:
             yield AudioBlock(self._clock.at("audio", media, encoded.arrival), samples)
 
     def _fault(self, encoded: EncodedFrame, reason: Reason, detail: str) -> None:
-        """Tell of a fault once an episode: again only after something was decoded, or when the reason changes."""
+        """Report a fault once an episode: again only after something was decoded, or when the reason changes."""
         if self._faults.get(encoded.kind) is not reason:
             self._faults[encoded.kind] = reason
-            self.tell(TrackFault(encoded.kind, reason, detail, encoded.arrival))
+            self.report(TrackFault(encoded.kind, reason, detail, encoded.arrival))

@@ -16,19 +16,20 @@ from av.video.reformatter import ColorRange
 
 from monitor.types import SAMPLE_RATE_HZ, ByteArray, FloatArray, Stamp, VideoFrame
 
-BLOCK = 480
-MAX_GAP = 0.02
+BLOCK_SAMPLES = 480
+MAX_GAP_SECONDS = 0.02
 
-_PLANAR = {"yuv420p": False, "yuvj420p": True}
+# The formats that are taken as they are, and whether they are full range.
+_FULL_RANGE = {"yuv420p": False, "yuvj420p": True}
 
 
 def to_video_frame(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
-    """Give the planes of `frame`; what is not planar 4:2:0 is converted to limited-range yuv420p first.
+    """Convert a decoded picture: its planes without a copy, or of a yuv420p conversion where it is not planar 4:2:0.
 
-    Rotation metadata is ignored.
+    What is converted comes out in limited range. Rotation metadata is ignored.
     """
     full_range = frame.color_range == ColorRange.JPEG
-    if frame.format.name not in _PLANAR:
+    if frame.format.name not in _FULL_RANGE:
         frame = frame.reformat(
             format="yuv420p",
             src_color_range=ColorRange.JPEG if full_range else None,
@@ -36,7 +37,7 @@ def to_video_frame(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
             threads=1,
         )
         full_range = False
-    full_range = full_range or _PLANAR[frame.format.name]
+    full_range = full_range or _FULL_RANGE[frame.format.name]
     y, u, v = (_plane(p) for p in frame.planes)
     return VideoFrame(stamp, y, u, v, full_range)
 
@@ -66,17 +67,17 @@ class AudioCutter:
 
     def __init__(self) -> None:
         self._resampler = _resampler()
-        self._shape: tuple[str, str, int] | None = None
-        self._parts: list[FloatArray] = []
+        self._format: tuple[str, str, int] | None = None
+        self._pieces: list[FloatArray] = []
         self._start = 0.0
-        self._held = 0
+        self._buffered = 0
 
     def push(self, frame: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
         """Yield (seconds of the first sample, float32 (480,)); shorter only where a gap or new format cuts a block."""
-        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if self._shape not in (None, shape):
+        source_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._format not in (None, source_format):
             yield from self.flush()
-        self._shape = shape
+        self._format = source_format
         for out in self._resampler.resample(frame):
             yield from self._cut(out)
 
@@ -84,28 +85,28 @@ class AudioCutter:
         """Yield what is left and start afresh."""
         for out in self._resampler.resample(None):
             yield from self._cut(out)
-        if self._held:
-            yield self._start, np.concatenate(self._parts)
-        self._parts, self._held = [], 0
+        if self._buffered:
+            yield self._start, np.concatenate(self._pieces)
+        self._pieces, self._buffered = [], 0
         self._resampler = _resampler()
 
     def _cut(self, out: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
         samples = np.array(out.to_ndarray()[0], np.float32)
-        due = self._start + self._held / SAMPLE_RATE_HZ
-        at = float(out.pts * out.time_base) if out.pts is not None and out.time_base else due
-        if self._held and abs(at - due) > MAX_GAP:
-            yield self._start, np.concatenate(self._parts)
-            self._parts, self._held = [], 0
-        if not self._held:
-            self._start = at
-        self._parts.append(samples)
-        self._held += samples.size
-        if self._held < BLOCK:
+        expected = self._start + self._buffered / SAMPLE_RATE_HZ
+        start = float(out.pts * out.time_base) if out.pts is not None and out.time_base else expected
+        if self._buffered and abs(start - expected) > MAX_GAP_SECONDS:
+            yield self._start, np.concatenate(self._pieces)
+            self._pieces, self._buffered = [], 0
+        if not self._buffered:
+            self._start = start
+        self._pieces.append(samples)
+        self._buffered += samples.size
+        if self._buffered < BLOCK_SAMPLES:
             return
-        joined = np.concatenate(self._parts)
-        cuts = range(0, joined.size - joined.size % BLOCK + 1, BLOCK)
+        joined = np.concatenate(self._pieces)
+        cuts = range(0, joined.size - joined.size % BLOCK_SAMPLES + 1, BLOCK_SAMPLES)
         for first, last in pairwise(cuts):
             yield self._start + first / SAMPLE_RATE_HZ, joined[first:last]
         rest = joined[cuts[-1] :]
         self._start += cuts[-1] / SAMPLE_RATE_HZ
-        self._parts, self._held = ([rest], rest.size) if rest.size else ([], 0)
+        self._pieces, self._buffered = ([rest], rest.size) if rest.size else ([], 0)

@@ -39,13 +39,13 @@ class Source(Protocol):
 
 @runtime_checkable
 class PullSource(Source, Protocol):
-    """A source that leaves the decoding to whoever judges: no picture then goes from thread to thread.
+    """A source that decodes in the thread of its reader, so that no picture goes from thread to thread.
 
-    Its backlog is of encoded frames; iterating it does the same by itself.
+    Its backlog holds encoded frames. Iterating it asynchronously gives the same items.
     """
 
-    def take(self, most: int) -> list[MediaItem]:
-        """Decode the `most` frames that have waited longest and give what they yield, with every fault; never waits.
+    def take(self, limit: int) -> list[MediaItem]:
+        """Decode up to `limit` frames from the head of the backlog; returns their items and all faults; never blocks.
 
         To be called from any thread, by one at a time.
         """
@@ -53,7 +53,7 @@ class PullSource(Source, Protocol):
 
     @property
     def oldest(self) -> float | None:
-        """When what waits longest arrived, None where nothing waits."""
+        """Arrival of the frame at the head of the backlog in monotonic seconds, None where it is empty."""
         ...
 
     @property

@@ -10,7 +10,7 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc.rtcdtlstransport import RtpRouter
 from aiortc.rtp import RtpPacket
 
-from monitor.tap.media.recent import Recent
+from monitor.tap.media.lru import LruTable
 
 MAX_DATAGRAMS = 2048
 MAX_REMOTE = 32
@@ -30,7 +30,7 @@ class CappedRouter(RtpRouter):
         self.unspoken = unspoken
         self._max_ssrc = max_ssrc
         self._named: set[int] = set()
-        self._learnt: dict[int, Recent[int, None]] = {}
+        self._learnt: dict[int, LruTable[int, None]] = {}
 
     def register_receiver(
         self, receiver: Any, ssrcs: list[int], payload_types: list[int], mid: str | None = None
@@ -47,7 +47,7 @@ class CappedRouter(RtpRouter):
             if known is not None:
                 self.unspoken(known)
         elif packet.ssrc not in self._named:
-            self._learnt.setdefault(id(receiver), Recent(self._max_ssrc, self._forget)).put(packet.ssrc, None)
+            self._learnt.setdefault(id(receiver), LruTable(self._max_ssrc, self._forget)).put(packet.ssrc, None)
         return receiver
 
     def _forget(self, ssrc: int) -> None:
@@ -59,7 +59,7 @@ class CappedSession:
 
     def __init__(self, session: Any, max_streams: int) -> None:
         self._session = session
-        self.streams: Recent[int, None] = Recent(max_streams, self._remove)
+        self.streams: LruTable[int, None] = LruTable(max_streams, self._remove)
 
     def unprotect(self, data: bytes) -> bytes:
         """Decrypt an RTP packet; raises `pylibsrtp.Error`."""

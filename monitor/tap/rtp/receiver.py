@@ -25,7 +25,7 @@ from monitor.tap.media.clock import CallClock, ntp_seconds
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, EncodedFrame
 from monitor.tap.media.headers import is_key
-from monitor.tap.media.recent import Recent
+from monitor.tap.media.lru import LruTable
 from monitor.tap.rtp import feedback
 from monitor.tap.rtp.codec import Codec
 from monitor.tap.rtp.direct import Direct
@@ -76,9 +76,9 @@ class TapReceiver:
         self._codecs: dict[int, Codec] = {}
         self._send_time = 0
         self._rtx: dict[int, int] = {}
-        self._streams: Recent[int, StreamStatistics] = Recent(config.max_ssrc)
-        self._reports: Recent[int, tuple[int, float]] = Recent(config.max_ssrc)
-        self._left: Recent[int, float] = Recent(config.max_ssrc)
+        self._streams: LruTable[int, StreamStatistics] = LruTable(config.max_ssrc)
+        self._reports: LruTable[int, tuple[int, float]] = LruTable(config.max_ssrc)
+        self._left: LruTable[int, float] = LruTable(config.max_ssrc)
         self._stream: Stream | None = None
         self._needs_key = self.kind == "video"
         self._asked = 0.0
@@ -121,7 +121,7 @@ class TapReceiver:
         self._paused = paused
         if not paused:
             self._stream = None
-            self._streams = Recent(self._config.max_ssrc)
+            self._streams = LruTable(self._config.max_ssrc)
             self._estimate = Estimate()
 
     async def getStats(self) -> RTCStatsReport:  # noqa: N802 (aiortc's name)

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.tap.media.clock import ARRIVAL_UNCERTAINTY, CallClock, Report, TrackClock, fit, ntp_seconds
+from monitor.tap.media.clock import (
+    ARRIVAL_UNCERTAINTY_SECONDS,
+    CallClock,
+    SenderReport,
+    TrackClock,
+    fit_line,
+    ntp_seconds,
+)
 from monitor.types import ClockState, TrackKind
 
 WRAP = 1 << 32
@@ -68,7 +75,7 @@ def test_without_reports_the_arrival_is_given_at_its_least_delay() -> None:
     for n, delay in enumerate([0.3, 0.1, 0.4]):
         clock.rtp(n * 90_000, n + delay, 1)
     capture, uncertainty, state = clock.reading(2.0)
-    assert (uncertainty, state) == (ARRIVAL_UNCERTAINTY, ClockState.UNKNOWN)
+    assert (uncertainty, state) == (ARRIVAL_UNCERTAINTY_SECONDS, ClockState.UNKNOWN)
     assert capture == pytest.approx(2.1, abs=0.002)
 
 
@@ -229,8 +236,8 @@ def test_a_single_wild_report_is_ignored_and_a_real_step_is_followed() -> None:
 
 
 def test_a_fit_ignores_a_minority_of_wild_reports() -> None:
-    reports = [Report(float(n), EPOCH + n + (0.2 if n % 4 == 3 else 0.0)) for n in range(24)]
-    line = fit(reports)
+    reports = [SenderReport(float(n), EPOCH + n + (0.2 if n % 4 == 3 else 0.0)) for n in range(24)]
+    line = fit_line(reports)
     assert line.at(10.0) == pytest.approx(EPOCH + 10.0, abs=0.01)
     assert line.spread == pytest.approx(0.2, abs=0.02)
 
@@ -275,7 +282,7 @@ def test_capture_is_unknown_until_both_tracks_are_mapped() -> None:
     stamp = clock.stamp("audio", 0, 1.0, 10)
     clock.sender_report("audio", EPOCH, 0, 1.0, 10)
     stamp = clock.stamp("audio", 960, 1.02, 10)
-    assert (stamp.state, stamp.uncertainty, stamp.arrival) == (ClockState.UNKNOWN, ARRIVAL_UNCERTAINTY, 1.02)
+    assert (stamp.state, stamp.uncertainty, stamp.arrival) == (ClockState.UNKNOWN, ARRIVAL_UNCERTAINTY_SECONDS, 1.02)
     assert stamp.capture == pytest.approx(1.02, abs=1e-4)
     assert senders["video"].delay == 0.05
 

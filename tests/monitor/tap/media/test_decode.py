@@ -234,7 +234,7 @@ def test_a_batch_is_what_has_waited_longest_and_what_is_left_says_since_when() -
 def test_faults_of_others_keep_their_order_and_the_oldest_go() -> None:
     with loop(TapConfig(backlog_packets=3)) as (decode, _):
         for n in range(5):
-            decode.tell(TrackFault("audio", Reason.MEDIA_STALLED, "", float(n)))
+            decode.report(TrackFault("audio", Reason.MEDIA_STALLED, "", float(n)))
         assert [item.arrival for item in decode.take(1) if isinstance(item, TrackFault)] == [2.0, 3.0, 4.0]
         assert decode.take(1) == []
 

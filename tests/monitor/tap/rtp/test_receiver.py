@@ -35,7 +35,7 @@ from pylibsrtp import Error, Policy, Session
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, EncodedFrame
-from monitor.tap.media.recent import Recent
+from monitor.tap.media.lru import LruTable
 from monitor.tap.rtp.guards import (
     MAX_DATAGRAMS,
     MAX_REMOTE,
@@ -341,7 +341,7 @@ async def test_the_tap_is_installed_between_offer_and_answer_only(pc: RTCPeerCon
 
 def test_a_recent_table_forgets_the_least_used() -> None:
     gone: list[int] = []
-    table: Recent[int, str] = Recent(2, gone.append)
+    table: LruTable[int, str] = LruTable(2, gone.append)
     table.put(1, "a")
     table.put(2, "b")
     assert table.get(1) == "a"

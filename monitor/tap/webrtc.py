@@ -1,7 +1,7 @@
-"""One participant over WebRTC: an offer is answered, media comes out with its capture time, faults are told.
+"""One participant over WebRTC: an offer is answered, media come out with their capture times and their faults.
 
-The event loop does packet work only; whoever takes the media decodes them, and closing waits for nothing on the loop.
-Whatever happens to a peer ends in `closed`, once, with its sockets released.
+The event loop does packet work only; the reader's thread decodes, and closing never blocks the loop. Whatever happens
+to a peer ends in `closed`, once, with its sockets released.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, Decoder, make_decoder
 from monitor.tap.rtp.candidates import Candidate, select
-from monitor.tap.rtp.receiver import SourceFilter, TapReceiver, guard_sources, install
-from monitor.tap.rtp.sdp import SPOKEN, Offer, SdpError, check_restart, parse_fragment, parse_offer
+from monitor.tap.rtp.guards import SourceFilter
+from monitor.tap.rtp.install import guard_sources, install
+from monitor.tap.rtp.receiver import TapReceiver
+from monitor.tap.rtp.sdp import Offer, SdpError
+from monitor.tap.rtp.sdp_codecs import SUPPORTED_CODECS
+from monitor.tap.rtp.sdp_parser import check_restart, parse_fragment, parse_offer
 from monitor.types import MediaItem, Reason, TrackFault, TrackKind
 
-_SPOKEN = ("audio/opus", "video/vp8", "video/h264", "video/rtx")
+_MIME_TYPES = ("audio/opus", "video/vp8", "video/h264", "video/rtx")
 _WATCH_SECONDS = 0.25
-# What is read at once by who iterates, and how long that waits for more.
-_BATCH = 16
-_BEAT = 0.02
-_UNKNOWN_PACKETS = 25
+# Asynchronous iteration: how many frames are decoded at once, and how long to wait where there are none.
+_BATCH_FRAMES = 16
+_POLL_SECONDS = 0.02
+_MAX_UNKNOWN_PACKETS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +63,19 @@ class WebRtcPeer:
         self.closed = asyncio.Event()
         self.clock = CallClock()
         self._pc, self._offer, self._config = pc, offer, config
-        self._decode = DecodeLoop(config, self.clock, self._failed, factory)
+        self._decode = DecodeLoop(config, self.clock, self._on_decoder_failure, factory)
         self._loop = asyncio.get_running_loop()
         self._receivers: dict[TrackKind, TapReceiver] = {}
         self._filters: tuple[SourceFilter, ...] = ()
-        self._candidates = 0
-        self._connected: float | None = None
+        self._candidate_count = 0
+        self._connected_at: float | None = None
         self._paused = False
-        self._resumed = float("-inf")
+        self._resumed_at = float("-inf")
         self._stalled: set[TrackKind] = set()
-        self._unspoken: set[TrackKind] = set()
+        self._unsupported: set[TrackKind] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
-        self._ending: asyncio.Task[None] | None = None
+        self._closing_task: asyncio.Task[None] | None = None
 
     @classmethod
     async def answer(
@@ -99,25 +103,25 @@ class WebRtcPeer:
         """
         parsed = parse_fragment(fragment, self._config)
         check_restart(self._offer, parsed)
-        await self._use(select(parsed.candidates, self._config, self._candidates))
+        await self._add(select(parsed.candidates, self._config, self._candidate_count))
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
         """Yield media and faults until the peer is closed."""
         while not self.ended:
-            items = await asyncio.to_thread(self.take, _BATCH)
+            items = await asyncio.to_thread(self.take, _BATCH_FRAMES)
             for item in items:
                 yield item
             if not items:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.closed.wait(), _BEAT)
+                    await asyncio.wait_for(self.closed.wait(), _POLL_SECONDS)
 
-    def take(self, most: int) -> list[MediaItem]:
-        """Decode and give what has waited longest; see `Pulled.take`."""
-        return self._decode.take(most)
+    def take(self, limit: int) -> list[MediaItem]:
+        """Decode frames from the head of the backlog; see `PullSource.take`."""
+        return self._decode.take(limit)
 
     @property
     def oldest(self) -> float | None:
-        """When what waits longest arrived; see `Pulled.oldest`."""
+        """Arrival of the frame at the head of the backlog; see `PullSource.oldest`."""
         return self._decode.oldest
 
     @property
@@ -127,7 +131,7 @@ class WebRtcPeer:
 
     @property
     def dropped(self) -> int:
-        """Encoded frames dropped because whoever takes them was too slow."""
+        """Encoded frames dropped because the reader was too slow."""
         return sum(self._decode.dropped.values())
 
     @property
@@ -136,7 +140,7 @@ class WebRtcPeer:
         return self._pc.connectionState == "connected"
 
     def stats(self) -> TapStats:
-        """Count what has happened so far."""
+        """Return the counters as they stand."""
         receivers = self._receivers
         counted = [r.stats for r in receivers.values()]
         return TapStats(
@@ -154,10 +158,10 @@ class WebRtcPeer:
         )
 
     def pause(self, paused: bool) -> None:
-        """Leave media undecoded and mostly undecrypted; afterwards a key frame is asked for. See `Source.pause`."""
+        """Leave media undecoded and mostly undecrypted; on resuming a key frame is requested. See `Source.pause`."""
         if paused == self._paused:
             return
-        self._paused, self._resumed = paused, time.monotonic()
+        self._paused, self._resumed_at = paused, time.monotonic()
         self._decode.pause(paused)
         for receiver in self._receivers.values():
             receiver.pause(paused)
@@ -166,10 +170,10 @@ class WebRtcPeer:
 
     async def close(self) -> None:
         """End the session; safe to call twice and from anywhere, never blocks the event loop."""
-        # Whoever waits may be cancelled; the sockets and the thread are released all the same.
-        await asyncio.shield(self._begin_end())
+        # The caller may be cancelled while it waits; the sockets are released all the same.
+        await asyncio.shield(self._start_closing())
 
-    async def _end(self) -> None:
+    async def _release(self) -> None:
         self._closing = True
         self._decode.close()
         for task in self._tasks:
@@ -182,27 +186,29 @@ class WebRtcPeer:
     async def _negotiate(self) -> str:
         for section in self._offer.sections:
             transceiver = self._pc.addTransceiver(section.kind, "recvonly")
-            known = RTCRtpReceiver.getCapabilities(section.kind)
-            transceiver.setCodecPreferences([c for c in known.codecs if c.mimeType.lower() in _SPOKEN] if known else [])
+            capabilities = RTCRtpReceiver.getCapabilities(section.kind)
+            transceiver.setCodecPreferences(
+                [c for c in capabilities.codecs if c.mimeType.lower() in _MIME_TYPES] if capabilities else []
+            )
         try:
             await self._pc.setRemoteDescription(Description(self._offer.sdp(), "offer"))
         except Exception:
             # The offer was rewritten from what was understood, so what is refused now is a profile of a known codec.
             raise SdpError(
-                422, "unsupported offer", f"no codec profile of this offer is spoken: offer {SPOKEN}"
+                422, "unsupported offer", f"no codec profile of this offer is spoken: offer {SUPPORTED_CODECS}"
             ) from None
         for receiver in install(self._pc, self._config, self.clock, self._decode):
             self._receivers[receiver.kind] = receiver
         self._pc.on("connectionstatechange", self._state_changed)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         self._filters = guard_sources(self._pc)
-        await self._use(self._offer.candidates)
-        self._spawn(self._watch())
+        await self._add(self._offer.candidates)
+        self._start_task(self._watch())
         return str(self._pc.localDescription.sdp)
 
-    async def _use(self, candidates: tuple[Candidate, ...]) -> None:
+    async def _add(self, candidates: tuple[Candidate, ...]) -> None:
         for candidate in candidates:
-            self._candidates += 1
+            self._candidate_count += 1
             await self._pc.addIceCandidate(
                 RTCIceCandidate(
                     component=candidate.component,
@@ -218,23 +224,23 @@ class WebRtcPeer:
 
     def _state_changed(self) -> None:
         state = self._pc.connectionState
-        if state == "connected" and self._connected is None:
-            self._connected = time.monotonic()
+        if state == "connected" and self._connected_at is None:
+            self._connected_at = time.monotonic()
         elif state in ("failed", "closed"):
-            self._begin_end()
+            self._start_closing()
 
     async def _watch(self) -> None:
-        """Close a peer that does not connect in time; tell of tracks from which nothing comes."""
+        """Close a peer that does not connect in time; report tracks from which nothing comes."""
         deadline = time.monotonic() + self._config.handshake_seconds
         while not self._closing:
             await asyncio.sleep(min(_WATCH_SECONDS, self._config.handshake_seconds))
             now = time.monotonic()
-            if self._connected is not None:
+            if self._connected_at is not None:
                 if not self._paused:
-                    self._check_age(now, max(self._connected, self._resumed))
+                    self._check_age(now, max(self._connected_at, self._resumed_at))
                 self._check_payloads(now)
             elif now >= deadline:
-                self._begin_end()
+                self._start_closing()
                 return
 
     def _check_age(self, now: float, since: float) -> None:
@@ -249,12 +255,12 @@ class WebRtcPeer:
 
     def _check_payloads(self, now: float) -> None:
         for kind, receiver in self._receivers.items():
-            if kind not in self._unspoken and receiver.stats.unknown_payload >= _UNKNOWN_PACKETS:
-                self._unspoken.add(kind)
+            if kind not in self._unsupported and receiver.stats.unknown_payload >= _MAX_UNKNOWN_PACKETS:
+                self._unsupported.add(kind)
                 detail = f"the {kind} comes in a codec that was not agreed on"
                 self._decode.report(TrackFault(kind, Reason.UNSUPPORTED_CODEC, detail, now))
 
-    def _failed(self, kind: TrackKind) -> None:
+    def _on_decoder_failure(self, kind: TrackKind) -> None:
         """Ask for a key frame after a decoder failed; called from the thread that decodes."""
         receiver = self._receivers[kind]
         try:
@@ -262,13 +268,13 @@ class WebRtcPeer:
         except RuntimeError:  # the loop has ended
             return
 
-    def _begin_end(self) -> asyncio.Task[None]:
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end())
-        return self._ending
+    def _start_closing(self) -> asyncio.Task[None]:
+        if self._closing_task is None:
+            self._closing_task = asyncio.create_task(self._release())
+        return self._closing_task
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

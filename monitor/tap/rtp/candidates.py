@@ -35,30 +35,30 @@ class Candidate:
 
 
 def parse_candidate(text: str) -> Candidate | None:
-    """Read the value of a candidate attribute; None when it is not one. Names, such as `.local`, stay names."""
-    found = _CANDIDATE.fullmatch(text)
-    if found is None or int(found["port"]) > 65535 or int(found["priority"]) >= 1 << 32:
+    """Parse the value of a candidate attribute; None when it is not one. Names, such as `.local`, stay names."""
+    match = _CANDIDATE.fullmatch(text)
+    if match is None or int(match["port"]) > 65535 or int(match["priority"]) >= 1 << 32:
         return None
     return Candidate(
-        foundation=found["foundation"],
-        component=int(found["component"]),
-        transport=found["transport"].lower(),
-        priority=int(found["priority"]),
-        host=found["host"],
-        port=int(found["port"]),
-        type=found["type"],
+        foundation=match["foundation"],
+        component=int(match["component"]),
+        transport=match["transport"].lower(),
+        priority=int(match["priority"]),
+        host=match["host"],
+        port=int(match["port"]),
+        type=match["type"],
     )
 
 
-def select(candidates: Iterable[Candidate], config: TapConfig, used: int = 0) -> tuple[Candidate, ...]:
+def select(candidates: Iterable[Candidate], config: TapConfig, in_use: int = 0) -> tuple[Candidate, ...]:
     """Keep the candidates that may be used, each address once, and no more than `max_candidates` with those in use."""
-    kept: dict[tuple[str, int], Candidate] = {}
+    selected: dict[tuple[str, int], Candidate] = {}
     for candidate in candidates:
-        if used + len(kept) >= config.max_candidates:
+        if in_use + len(selected) >= config.max_candidates:
             break
         if admitted(candidate, config):
-            kept.setdefault((candidate.host, candidate.port), candidate)
-    return tuple(kept.values())
+            selected.setdefault((candidate.host, candidate.port), candidate)
+    return tuple(selected.values())
 
 
 def admitted(candidate: Candidate, config: TapConfig) -> bool:

@@ -12,22 +12,22 @@ from aiortc.rtp import RtpPacket
 
 from monitor.tap.media.lru import LruTable
 
-MAX_DATAGRAMS = 2048
-MAX_REMOTE = 32
+MAX_QUEUED_DATAGRAMS = 2048
+MAX_REMOTE_CANDIDATES = 32
 # SRTP guesses the upper half of a packet's index from the last one that it saw (RFC 3711 section 3.3.1): it loses count
 # when 2^15 packets are left out.
-PAUSED_STRIDE = 64
+PAUSED_PACKET_STRIDE = 64
 
 
 class CappedRouter(RtpRouter):
     """aiortc's router with at most `max_ssrc` learnt SSRCs a receiver; those named in SDP stay.
 
-    `unspoken` is told of a receiver whose sender uses a payload type that was not agreed on.
+    `on_unknown_payload` is called with a receiver whose sender uses a payload type that was not agreed on.
     """
 
-    def __init__(self, max_ssrc: int, unspoken: Callable[[Any], None] = lambda receiver: None) -> None:
+    def __init__(self, max_ssrc: int, on_unknown_payload: Callable[[Any], None] = lambda receiver: None) -> None:
         super().__init__()
-        self.unspoken = unspoken
+        self.on_unknown_payload = on_unknown_payload
         self._max_ssrc = max_ssrc
         self._named: set[int] = set()
         self._learnt: dict[int, LruTable[int, None]] = {}
@@ -43,9 +43,9 @@ class CappedRouter(RtpRouter):
         """Route as aiortc does, and forget the SSRC used longest ago when one is learnt too many."""
         receiver = super().route_rtp(packet)
         if receiver is None:
-            known = self.ssrc_table.get(packet.ssrc)
-            if known is not None:
-                self.unspoken(known)
+            sender = self.ssrc_table.get(packet.ssrc)
+            if sender is not None:
+                self.on_unknown_payload(sender)
         elif packet.ssrc not in self._named:
             self._learnt.setdefault(id(receiver), LruTable(self._max_ssrc, self._forget)).put(packet.ssrc, None)
         return receiver
@@ -87,7 +87,7 @@ class SourceFilter:
     def __init__(self, connection: Connection, media: Callable[[bytes], bool] = lambda data: False) -> None:
         self._connection = connection
         self._media = media
-        # Found once, and asked for their state at every datagram.
+        # A cache: looking a pair up in aioice's lists takes too long for every datagram.
         self._pairs: dict[tuple[StunProtocol, tuple[Any, ...]], CandidatePair] = {}
         self.paused = False
         self.refused = 0
@@ -108,26 +108,26 @@ class SourceFilter:
     def admits(self, protocol: StunProtocol, data: bytes, addr: tuple[Any, ...]) -> bool:
         """Whether a datagram may go on; counts what may not."""
         if data and data[0] > 3:
-            known = self._pairs.get((protocol, addr))
-            validated = known is not None and known.state is CandidatePair.State.SUCCEEDED
+            pair = self._pairs.get((protocol, addr))
+            validated = pair is not None and pair.state is CandidatePair.State.SUCCEEDED
         elif is_stun(data):
             return self._admits_check((addr[0], addr[1]))
         else:
             validated = False
-        if self.paused and is_media(data) and int.from_bytes(data[2:4], "big") % PAUSED_STRIDE:
+        if self.paused and is_media(data) and int.from_bytes(data[2:4], "big") % PAUSED_PACKET_STRIDE:
             return False
         if not validated and not self._validated(protocol, addr):
             self.refused += 1
             return False
-        if self._connection._queue.qsize() >= MAX_DATAGRAMS:
+        if self._connection._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
             self.overflowed += 1
             return False
         return True
 
     def _admits_check(self, addr: tuple[str, int]) -> bool:
         """Whether a check may make one more peer-reflexive candidate: aioice keeps all that it learns."""
-        known = self._connection._remote_candidates
-        if len(known) < MAX_REMOTE or any((c._network_host, c.port) == addr for c in known):
+        remote = self._connection._remote_candidates
+        if len(remote) < MAX_REMOTE_CANDIDATES or any((c._network_host, c.port) == addr for c in remote):
             return True
         self.refused += 1
         return False
@@ -139,7 +139,7 @@ class SourceFilter:
                 and pair.remote_addr == (addr[0], addr[1])
                 and pair.state is CandidatePair.State.SUCCEEDED
             ):
-                if len(self._pairs) >= MAX_REMOTE:
+                if len(self._pairs) >= MAX_REMOTE_CANDIDATES:
                     self._pairs.clear()
                 self._pairs[protocol, addr] = pair
                 return True

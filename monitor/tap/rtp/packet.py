@@ -1,4 +1,4 @@
-"""An RTP packet as far as it is needed here, read in one pass. Pure; no input makes it raise."""
+"""An RTP packet as far as it is needed here, parsed in one pass. Pure; no input makes it raise."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ONE_BYTE = 0xBEDE
 
 @dataclass(slots=True)
 class Packet:
-    """One packet (RFC 3550 section 5.1); `extension` and `profile` are those of its header extension, `size` in bytes.
+    """One packet (RFC 3550 section 5.1); `size` is that of payload and padding in bytes.
 
-    `size` is that of payload and padding.
+    `profile` and `extension` are the header extension's 16-bit profile and its data (RFC 3550 section 5.3.1).
     """
 
     payload_type: int
@@ -44,8 +44,8 @@ class Packet:
         return Packet(payload_type, sequence, self.timestamp, ssrc, self.payload[2:], self.size - 2)
 
 
-def read(data: bytes) -> Packet | None:
-    """Read a decrypted packet; None when it is none."""
+def parse(data: bytes) -> Packet | None:
+    """Parse a decrypted RTP packet; None where it is malformed."""
     total = len(data)
     if total < 12:
         return None

@@ -1,8 +1,6 @@
-"""The only package that knows aiortc's and aioice's private names (aiortc 1.16.0, aioice 0.13.0, pinned).
+"""The receiver of one RTP track: packets become frames with arrival times, feedback goes back to the sender.
 
-`install` puts a `TapReceiver` into each transceiver of a peer connection in place of aiortc's receiver, and guards
-around the connection: a source filter, a bounded datagram queue and caps on SSRCs. All of it is per instance; nothing
-global is changed. `tests/monitor/tap/rtp/test_receiver_contract.py` fails when an upgrade moves what is used here.
+It stands where aiortc's receiver stood and uses its private names (`monitor.tap.rtp.install`).
 """
 
 from __future__ import annotations
@@ -12,8 +10,6 @@ import contextlib
 import time
 from dataclasses import dataclass
 
-from aiortc import RTCPeerConnection
-from aiortc.exceptions import InvalidStateError
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack, StreamStatistics
@@ -27,19 +23,16 @@ from monitor.tap.media.decode import DecodeLoop, EncodedFrame
 from monitor.tap.media.headers import is_key
 from monitor.tap.media.lru import LruTable
 from monitor.tap.rtp import feedback
-from monitor.tap.rtp.codec import Codec
-from monitor.tap.rtp.direct import Direct
-from monitor.tap.rtp.estimate import Estimate
-from monitor.tap.rtp.guards import CappedRouter, CappedSession, SourceFilter
+from monitor.tap.rtp.estimate import BandwidthEstimate
 from monitor.tap.rtp.packet import Packet
+from monitor.tap.rtp.payload import PayloadFormat
 from monitor.tap.rtp.stream import Stream
 from monitor.types import TrackKind
 
-_RECEIVER = "_RTCRtpTransceiver__receiver"
-GIVE_UP: dict[TrackKind, float] = {"audio": 0.1, "video": 0.5}
-SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+GIVE_UP_SECONDS: dict[TrackKind, float] = {"audio": 0.1, "video": 0.5}
+ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 REPORT_SECONDS = 1.0
-IGNORE_SECONDS = 1.0
+SUPERSEDED_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -58,10 +51,10 @@ class ReceiverStats:
 
 
 class TapReceiver:
-    """Stands where aiortc's `RTCRtpReceiver` stood: same duties towards transport and transceiver, other innards.
+    """Takes the place of aiortc's `RTCRtpReceiver`, with the same interface towards transport and transceiver.
 
     It gives each frame its true RTP timestamp, SSRC and arrival, feeds sender reports to the clock, repeats NACK and
-    PLI on a timer while a gap stands, and hands frames to a decode loop that never holds the event loop.
+    PLI on a timer while packets are missing, and hands frames to a decode loop that never blocks the event loop.
     """
 
     def __init__(self, transceiver: RTCRtpTransceiver, config: TapConfig, clock: CallClock, decode: DecodeLoop) -> None:
@@ -73,17 +66,17 @@ class TapReceiver:
         self._transport: RTCDtlsTransport = original.transport
         self._rtcp_ssrc: int = transceiver.sender._ssrc
         self._config, self._clock, self._decode = config, clock, decode
-        self._codecs: dict[int, Codec] = {}
-        self._send_time = 0
+        self._codecs: dict[int, PayloadFormat] = {}
+        self._send_time_id = 0
         self._rtx: dict[int, int] = {}
         self._streams: LruTable[int, StreamStatistics] = LruTable(config.max_ssrc)
         self._reports: LruTable[int, tuple[int, float]] = LruTable(config.max_ssrc)
-        self._left: LruTable[int, float] = LruTable(config.max_ssrc)
+        self._superseded: LruTable[int, float] = LruTable(config.max_ssrc)
         self._stream: Stream | None = None
         self._needs_key = self.kind == "video"
-        self._asked = 0.0
-        self._reported = 0.0
-        self._estimate = Estimate()
+        self._pli_time = 0.0
+        self._report_time = 0.0
+        self._estimate = BandwidthEstimate()
         self._sending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -101,7 +94,7 @@ class TapReceiver:
 
     @property
     def ssrcs(self) -> tuple[int, ...]:
-        """SSRCs remembered."""
+        """The SSRCs that statistics are kept of."""
         return tuple(self._streams.entries)
 
     def setTransport(self, transport: RTCDtlsTransport) -> None:  # noqa: N802 (aiortc's name)
@@ -109,36 +102,36 @@ class TapReceiver:
         self._transport = transport
 
     def require_key(self) -> None:
-        """Drop pictures until a key frame comes, and ask for one."""
+        """Drop pictures until a key frame comes, and request one."""
         if self.kind == "video":
             self._needs_key = True
 
     def pause(self, paused: bool) -> None:
         """Take no media and ask for none, or begin anew; sender reports are taken and receiver reports sent throughout.
 
-        What is not taken is not reported as lost: the counting begins anew as well.
+        What is not taken is not reported as lost: the statistics begin anew as well.
         """
         self._paused = paused
         if not paused:
             self._stream = None
             self._streams = LruTable(self._config.max_ssrc)
-            self._estimate = Estimate()
+            self._estimate = BandwidthEstimate()
 
     async def getStats(self) -> RTCStatsReport:  # noqa: N802 (aiortc's name)
-        """Give an empty report: `stats` holds what is counted."""
+        """Give an empty report: `stats` holds the counters."""
         return RTCStatsReport()
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Begin, once ICE and DTLS are through."""
         if self._timer is not None or self._stopped:
             return
-        self._codecs = {c.payloadType: Codec.of(c) for c in parameters.codecs if c.payloadType is not None}
-        self._send_time = next((e.id for e in parameters.headerExtensions if e.uri == SEND_TIME), 0)
+        self._codecs = {c.payloadType: PayloadFormat.of(c) for c in parameters.codecs if c.payloadType is not None}
+        self._send_time_id = next((e.id for e in parameters.headerExtensions if e.uri == ABS_SEND_TIME_URI), 0)
         for encoding in parameters.encodings:
             if encoding.rtx and encoding.rtx.ssrc is not None and encoding.ssrc is not None:
                 self._rtx[encoding.rtx.ssrc] = encoding.ssrc
         self._transport._register_rtp_receiver(self, parameters)
-        self._again()
+        self._schedule_repair()
 
     async def stop(self) -> None:
         """End; waits for nothing."""
@@ -160,7 +153,7 @@ class TapReceiver:
             self._clock.sender_report(self.kind, ntp_seconds(info.ntp_timestamp), info.rtp_timestamp, now, packet.ssrc)
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        """Take what lay in aiortc's queue when the keys were made; everything later comes by `take`."""
+        """Take what was in aiortc's queue when the keys were made; everything later comes through `take`."""
         self.take(
             Packet(
                 packet.payload_type,
@@ -189,41 +182,41 @@ class TapReceiver:
         if codec is None:
             self.stats.unknown_payload += 1
             return
-        if self._send_time:
-            self._tell_bandwidth(packet, now)
+        if self._send_time_id:
+            self._send_bandwidth(packet, now)
         ssrc = packet.ssrc
-        counted = self._streams.get(ssrc) or self._streams.put(ssrc, StreamStatistics(codec.rate))
-        counted.add(packet)  # type: ignore[arg-type]
-        if codec.repairs is not None:
+        statistics = self._streams.get(ssrc) or self._streams.put(ssrc, StreamStatistics(codec.clock_rate))
+        statistics.add(packet)  # type: ignore[arg-type]
+        if codec.apt is not None:
             if ssrc not in self._rtx or len(packet.payload) < 2:
                 return
-            packet = packet.original(codec.repairs, self._rtx[ssrc])
-            codec = self._codecs[codec.repairs]
-        stream = self._current(packet.ssrc, now)
+            packet = packet.original(codec.apt, self._rtx[ssrc])
+            codec = self._codecs[codec.apt]
+        stream = self._select_stream(packet.ssrc, now)
         if stream is not None:
             self._assemble(stream, packet, codec, now)
 
-    def _current(self, ssrc: int, now: float) -> Stream | None:
-        """Give the stream of an SSRC, switching to a new one at once; one that was left is ignored while it goes on."""
+    def _select_stream(self, ssrc: int, now: float) -> Stream | None:
+        """Select the stream of an SSRC, switching to a new one at once; a superseded one is ignored while it lasts."""
         if self._stream is not None and self._stream.ssrc == ssrc:
             return self._stream
-        left = self._left.get(ssrc)
-        if left is not None and now - left < IGNORE_SECONDS:
-            self._left.put(ssrc, now)
+        superseded_at = self._superseded.get(ssrc)
+        if superseded_at is not None and now - superseded_at < SUPERSEDED_SECONDS:
+            self._superseded.put(ssrc, now)
             self.stats.ignored += 1
             return None
         if self._stream is not None:
-            self._left.put(self._stream.ssrc, now)
+            self._superseded.put(self._stream.ssrc, now)
             self.stats.switches += 1
         self._stream = Stream(ssrc, self.kind)
         self.require_key()
         return self._stream
 
-    def _assemble(self, stream: Stream, packet: Packet, codec: Codec, now: float) -> None:
-        if stream.gaps(packet):
+    def _assemble(self, stream: Stream, packet: Packet, codec: PayloadFormat, now: float) -> None:
+        if stream.note_sequence(packet):
             self._send_nack(stream)
         data = codec.depayload(packet.payload) if packet.payload else b""
-        stream.arrived(packet.timestamp, now)
+        stream.note_arrival(packet.timestamp, now)
         if stream.jitter.add(packet.sequence_number, packet.timestamp, data):
             self.require_key()
         while (frame := stream.jitter.pop()) is not None:
@@ -231,7 +224,7 @@ class TapReceiver:
         if self._needs_key:
             self._send_pli(stream, now)
 
-    def _deliver(self, stream: Stream, timestamp: int, data: bytes, codec: Codec, now: float) -> None:
+    def _deliver(self, stream: Stream, timestamp: int, data: bytes, codec: PayloadFormat, now: float) -> None:
         if not data:
             return
         if self._needs_key:
@@ -246,22 +239,22 @@ class TapReceiver:
 
     def _tick(self) -> None:
         # Before the work: whatever happens there, the next one comes.
-        self._again()
+        self._schedule_repair()
         self._repair(time.monotonic())
 
-    def _again(self) -> None:
+    def _schedule_repair(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._config.repair_seconds, self._tick)
 
     def _repair(self, now: float) -> None:
-        """Ask again for what is missing, and give it up when it has been missing for too long."""
-        if now - self._reported >= REPORT_SECONDS:
-            self._reported = now
+        """Request missing packets again, and give them up when they have been missing for too long."""
+        if now - self._report_time >= REPORT_SECONDS:
+            self._report_time = now
             self._send_report(now)
         stream = self._stream
         if stream is None or self._paused:
             return
-        if stream.stands(now) >= GIVE_UP[self.kind]:
-            stream.skip()
+        if stream.hole_age(now) >= GIVE_UP_SECONDS[self.kind]:
+            stream.give_up_hole()
             self.stats.given_up += 1
             self.require_key()
         elif stream.missing():
@@ -270,15 +263,15 @@ class TapReceiver:
             self._send_pli(stream, now)
 
     def _send_nack(self, stream: Stream) -> None:
-        lost = stream.missing()
-        if lost:
+        missing = stream.missing()
+        if missing:
             self.stats.nacks += 1
-            self._send(feedback.nack(self._rtcp_ssrc, stream.ssrc, lost))
+            self._send(feedback.nack(self._rtcp_ssrc, stream.ssrc, missing))
 
     def _send_pli(self, stream: Stream, now: float) -> None:
-        """Ask for a key frame, no more often than `keyframe_seconds`."""
-        if now - self._asked >= self._config.keyframe_seconds:
-            self._asked = now
+        """Request a key frame, no more often than every `keyframe_seconds`."""
+        if now - self._pli_time >= self._config.keyframe_seconds:
+            self._pli_time = now
             self.stats.plis += 1
             self._send(feedback.picture_loss(self._rtcp_ssrc, stream.ssrc))
 
@@ -287,65 +280,19 @@ class TapReceiver:
         if report is not None:
             self._send(report)
 
-    def _tell_bandwidth(self, packet: Packet, now: float) -> None:
-        """Tell the sender what bandwidth there seems to be, from its absolute send times."""
-        sent = packet.send_time(self._send_time)
+    def _send_bandwidth(self, packet: Packet, now: float) -> None:
+        """Send the bandwidth estimated from absolute send times, where it is due."""
+        sent = packet.send_time(self._send_time_id)
         bitrate = self._estimate.add(sent, packet.size, now) if sent is not None else None
         if bitrate is not None:
             self._send(feedback.bandwidth(self._rtcp_ssrc, packet.ssrc, bitrate))
 
     def _send(self, packet: AnyRtcpPacket) -> None:
         """Send when the event loop comes to it; there is at most one for each packet that came, and a few a second."""
-        task = asyncio.get_running_loop().create_task(self._sent(bytes(packet)))
+        task = asyncio.get_running_loop().create_task(self._send_rtcp(bytes(packet)))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _sent(self, data: bytes) -> None:
+    async def _send_rtcp(self, data: bytes) -> None:
         with contextlib.suppress(ConnectionError):
             await self._transport._send_rtp(data)
-
-
-def install(pc: RTCPeerConnection, config: TapConfig, clock: CallClock, decode: DecodeLoop) -> tuple[TapReceiver, ...]:
-    """Replace the receivers of a peer connection and cap its tables; between remote and local description."""
-    if pc.signalingState != "have-remote-offer":
-        raise InvalidStateError("the tap is installed between the offer and the answer")
-    receivers: list[TapReceiver] = []
-    for transceiver in pc.getTransceivers():
-        receiver = TapReceiver(transceiver, config, clock, decode)
-        setattr(transceiver, _RECEIVER, receiver)
-        receivers.append(receiver)
-    for transport in {id(r.transport): r.transport for r in receivers}.values():
-        _cap(transport, config)
-    return tuple(receivers)
-
-
-def guard_sources(pc: RTCPeerConnection) -> tuple[SourceFilter, ...]:
-    """Put source filters before the sockets; after the candidates have been gathered."""
-    filters = []
-    transports = {id(r.transport): r.transport for r in pc.getReceivers()}
-    for transport in transports.values():
-        connection = transport.transport._connection
-        source_filter = SourceFilter(connection, Direct(transport).take)
-        for protocol in connection._protocols:
-            source_filter.guard(protocol)
-        filters.append(source_filter)
-    return tuple(filters)
-
-
-def _count_unspoken(receiver: TapReceiver) -> None:
-    receiver.stats.unknown_payload += 1
-
-
-def _cap(transport: RTCDtlsTransport, config: TapConfig) -> None:
-    transport._rtp_router = CappedRouter(config.max_ssrc, _count_unspoken)
-    set_up = transport._setup_srtp
-
-    def capped() -> None:
-        set_up()
-        if transport._rx_srtp is not None:
-            transport._rx_srtp = CappedSession(transport._rx_srtp, 2 * config.max_ssrc)  # type: ignore[assignment]
-
-    transport._setup_srtp = capped  # type: ignore[method-assign]
-
-
-__all__ = ["ReceiverStats", "SourceFilter", "TapReceiver", "guard_sources", "install"]

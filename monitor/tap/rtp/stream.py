@@ -1,4 +1,4 @@
-"""Reassembly of one SSRC: packets into frames, what is missing of them, and for how long it has been."""
+"""Reassembly of one SSRC: packets into frames, which packets are missing, and for how long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_NACKS = 64
 
 
 class Stream:
-    """Reassembly of one SSRC."""
+    """The jitter buffer of one SSRC, its missing packets and arrivals of frames; times are monotonic seconds."""
 
     def __init__(self, ssrc: int, kind: TrackKind) -> None:
         self.ssrc = ssrc
@@ -24,39 +24,39 @@ class Stream:
         self.arrivals: deque[tuple[int, float]] = deque(maxlen=600)
         self._hole: tuple[int, float] | None = None
 
-    def gaps(self, packet: Packet) -> bool:
-        """Note a sequence number; whether packets before it turn out to be missing."""
+    def note_sequence(self, packet: Packet) -> bool:
+        """Note the sequence number of a packet; returns whether packets before it are now known to be missing."""
         nack = self._nack
         if nack is None:
             return False
         if nack.max_seq is not None and packet.sequence_number == nack.max_seq + 1 and not nack.missing:
-            # What nearly every packet is.
+            # Nearly every packet takes this short cut.
             nack.max_seq = packet.sequence_number
             return False
         return nack.add(packet)  # type: ignore[arg-type]
 
-    def arrived(self, timestamp: int, now: float) -> None:
+    def note_arrival(self, timestamp: int, now: float) -> None:
         """Note when the first packet of a frame came."""
         if not self.arrivals or self.arrivals[-1][0] != timestamp:
             self.arrivals.append((timestamp, now))
 
     def arrival(self, timestamp: int, now: float) -> float:
         """When the first packet of a frame came; forgets the frames before it."""
-        for index, (seen, at) in enumerate(self.arrivals):
-            if seen == timestamp:
+        for index, (frame_timestamp, arrival) in enumerate(self.arrivals):
+            if frame_timestamp == timestamp:
                 for _ in range(index):
                     self.arrivals.popleft()
-                return at
+                return arrival
         return now
 
     def missing(self) -> list[int]:
-        """Sequence numbers that are still of use."""
+        """Missing sequence numbers that are still of use, at most `MAX_NACKS`."""
         head = self.jitter.head
         if self._nack is None or head is None:
             return []
         return sorted(sequence for sequence in self._nack.missing if uint16_gte(sequence, head))[:MAX_NACKS]
 
-    def stands(self, now: float) -> float:
+    def hole_age(self, now: float) -> float:
         """Seconds for which the same packet has been missing at the head of the buffer."""
         hole = self.jitter.hole()
         if hole is None:
@@ -66,7 +66,7 @@ class Stream:
             self._hole = hole, now
         return now - self._hole[1]
 
-    def skip(self) -> None:
+    def give_up_hole(self) -> None:
         """Give up the frames that the hole at the head of the buffer breaks."""
         self._hole = None
         self.jitter.skip()

@@ -267,7 +267,7 @@ async def test_trickled_candidates_are_taken_within_limits_and_restarts_refused(
         head = f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
         await live.peer.add_candidates(head + "\r\n".join(lines) + "\r\na=end-of-candidates\r\n")
         await live.peer.add_candidates(head + lines[-1] + "\r\n")
-        assert live.peer._candidates == LOCAL.max_candidates
+        assert live.peer._candidate_count == LOCAL.max_candidates
         with pytest.raises(SdpError) as refused:
             await live.peer.add_candidates("a=ice-ufrag:other\r\na=ice-pwd:" + "x" * 24 + "\r\n")
         assert refused.value.status == 422

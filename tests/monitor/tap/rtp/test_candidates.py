@@ -75,8 +75,8 @@ def test_allowed_networks_are_exceptions_and_nothing_more() -> None:
 def test_no_more_than_the_limit_counted_with_those_in_use_and_each_once() -> None:
     found = [c for c in (parse_candidate(line(f"93.184.216.{n}")) for n in range(1, 200)) if c is not None]
     assert len(select(found, TapConfig())) == 8
-    assert len(select(found, TapConfig(), used=6)) == 2
-    assert select(found, TapConfig(), used=8) == ()
+    assert len(select(found, TapConfig(), in_use=6)) == 2
+    assert select(found, TapConfig(), in_use=8) == ()
     assert len(select([found[0], found[0]], TapConfig())) == 1
 
 

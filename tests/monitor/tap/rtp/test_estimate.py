@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 from aiortc.rate import RemoteBitrateEstimator
 
-from monitor.tap.rtp.estimate import FALL_SECONDS, TELL_SECONDS, Estimate
+from monitor.tap.rtp.estimate import REMB_FALL_INTERVAL_SECONDS, REMB_INTERVAL_SECONDS, BandwidthEstimate
 
 
 @pytest.mark.parametrize("pace", [0.0, 0.002])
 def test_bursts_are_estimated_as_their_packets_are(pace: float) -> None:
     """Frames of six packets, sent at once or paced; after 15 s a queue builds up on the way."""
-    noise, reference, estimate = random.Random(1), RemoteBitrateEstimator(), Estimate()
+    noise, reference, estimate = random.Random(1), RemoteBitrateEstimator(), BandwidthEstimate()
     wanted: list[tuple[float, int]] = []
     told: list[tuple[float, int]] = []
     for frame in range(900):
@@ -33,14 +33,14 @@ def test_bursts_are_estimated_as_their_packets_are(pace: float) -> None:
         assert 0.9 * min(before) <= bitrate <= 1.1 * max(before), now
     assert told[-1][1] < 0.7 * max(bitrate for _, bitrate in told)
     for (earlier, high), (later, low) in pairwise(told):
-        assert later - earlier >= (FALL_SECONDS if low < high else TELL_SECONDS)
+        assert later - earlier >= (REMB_FALL_INTERVAL_SECONDS if low < high else REMB_INTERVAL_SECONDS)
 
 
 def test_a_fall_is_told_sooner_than_a_rise() -> None:
-    estimate = Estimate()
-    assert estimate._worth_telling(1_000_000, 0.0) == 1_000_000
-    assert estimate._worth_telling(900_000, 0.1) is None
-    assert estimate._worth_telling(980_000, 0.5) is None
-    assert estimate._worth_telling(2_000_000, 0.5) is None
-    assert estimate._worth_telling(900_000, 0.5) == 900_000
-    assert estimate._worth_telling(2_000_000, 1.6) == 2_000_000
+    estimate = BandwidthEstimate()
+    assert estimate._due(1_000_000, 0.0) == 1_000_000
+    assert estimate._due(900_000, 0.1) is None
+    assert estimate._due(980_000, 0.5) is None
+    assert estimate._due(2_000_000, 0.5) is None
+    assert estimate._due(900_000, 0.5) == 900_000
+    assert estimate._due(2_000_000, 1.6) == 2_000_000

@@ -9,16 +9,16 @@ from aiortc.rtp import HeaderExtensionsMap, RtpPacket, unpack_header_extensions,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.tap.rtp.codec import vp8
-from monitor.tap.rtp.packet import Packet, read
-from monitor.tap.rtp.receiver import SEND_TIME
+from monitor.tap.rtp.packet import Packet, parse
+from monitor.tap.rtp.payload import depayload_vp8
+from monitor.tap.rtp.receiver import ABS_SEND_TIME_URI
 
 EXTENSIONS = HeaderExtensionsMap()
 EXTENSIONS.configure(
     RTCRtpParameters(
         headerExtensions=[
             RTCRtpHeaderExtensionParameters(id=1, uri="urn:ietf:params:rtp-hdrext:sdes:mid"),
-            RTCRtpHeaderExtensionParameters(id=2, uri=SEND_TIME),
+            RTCRtpHeaderExtensionParameters(id=2, uri=ABS_SEND_TIME_URI),
         ]
     )
 )
@@ -34,7 +34,7 @@ def theirs(data: bytes) -> RtpPacket | None:
 
 
 def agree(data: bytes) -> None:
-    ours, wanted = read(data), theirs(data)
+    ours, wanted = parse(data), theirs(data)
     assert (ours is None) == (wanted is None)
     if wanted is None or ours is None:
         return
@@ -72,7 +72,7 @@ def test_what_aiortc_writes_is_read(packet: RtpPacket, padding: int, sources: li
     packet.extensions.mid = "0"
     data = packet.serialize(EXTENSIONS)
     agree(data)
-    found = read(data)
+    found = parse(data)
     assert found is not None
     assert found.send_time(2) == sent
     assert found.send_time(3) is None
@@ -100,23 +100,23 @@ def test_a_vp8_descriptor_is_stripped_as_aiortc_strips_it(payload: bytes) -> Non
         wanted = VpxPayloadDescriptor.parse(payload)[1]
     except ValueError:
         with pytest.raises(ValueError, match="cut off"):
-            vp8(payload)
+            depayload_vp8(payload)
     else:
-        assert vp8(payload) == wanted
+        assert depayload_vp8(payload) == wanted
 
 
 @pytest.mark.parametrize("cut", range(24))
 def test_a_packet_that_is_cut_off_is_none(cut: int) -> None:
     whole = bytes.fromhex("91600001 00000002 00000003 00000004 bede0001 22000001".replace(" ", ""))
-    assert (read(whole) or Packet(0, 0, 0, 0, b"", 0)).send_time(2) == 1
+    assert (parse(whole) or Packet(0, 0, 0, 0, b"", 0)).send_time(2) == 1
     agree(whole[:cut])
-    assert read(whole[:cut]) is None
+    assert parse(whole[:cut]) is None
 
 
 def test_a_repeated_packet_is_unwrapped() -> None:
     lost = RtpPacket(payload_type=97, sequence_number=65535, timestamp=7, ssrc=1, payload=b"abc")
     repeat = wrap_rtx(lost, payload_type=98, sequence_number=3, ssrc=2)
-    found = read(repeat.serialize())
+    found = parse(repeat.serialize())
     assert found is not None
     packet, wanted = found.original(97, 1), unwrap_rtx(repeat, payload_type=97, ssrc=1)
     assert (packet.sequence_number, packet.payload, packet.timestamp) == (65535, b"abc", 7)

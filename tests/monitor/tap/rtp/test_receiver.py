@@ -37,16 +37,17 @@ from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, EncodedFrame
 from monitor.tap.media.lru import LruTable
 from monitor.tap.rtp.guards import (
-    MAX_DATAGRAMS,
-    MAX_REMOTE,
-    PAUSED_STRIDE,
+    MAX_QUEUED_DATAGRAMS,
+    MAX_REMOTE_CANDIDATES,
+    PAUSED_PACKET_STRIDE,
     CappedRouter,
     CappedSession,
     SourceFilter,
     is_stun,
 )
+from monitor.tap.rtp.install import _count_unknown_payload, install
 from monitor.tap.rtp.packet import Packet
-from monitor.tap.rtp.receiver import GIVE_UP, SEND_TIME, TapReceiver, _count_unspoken, install
+from monitor.tap.rtp.receiver import ABS_SEND_TIME_URI, GIVE_UP_SECONDS, TapReceiver
 from tests.monitor.tap.media.test_headers import encode
 
 VP8, OPUS = CODECS["video"][0], CODECS["audio"][0]
@@ -97,7 +98,7 @@ async def make(pc: RTCPeerConnection, kind: str = "video", config: TapConfig | N
     receiver.sent = []
     receiver._enabled = True
     encodings = [RTCRtpDecodingParameters(ssrc=1, payloadType=PAYLOAD or 0, rtx=RTCRtpRtxParameters(ssrc=2))]
-    extensions = [RTCRtpHeaderExtensionParameters(id=2, uri=SEND_TIME)]
+    extensions = [RTCRtpHeaderExtensionParameters(id=2, uri=ABS_SEND_TIME_URI)]
     parameters = RTCRtpReceiveParameters(codecs=CODECS[kind], headerExtensions=extensions, encodings=encodings)
     await receiver.receive(parameters)
     await receiver.receive(RTCRtpReceiveParameters(codecs=CODECS[kind]))
@@ -164,7 +165,7 @@ async def test_a_gap_that_stays_is_given_up_and_a_key_frame_asked_for(pc: RTCPee
     await feed(receiver, rtp(0, KEY), rtp(1), *(rtp(n) for n in range(3, 9)))
     now = time.monotonic() + 2
     receiver._repair(now)
-    receiver._repair(now + GIVE_UP["video"] + 0.01)
+    receiver._repair(now + GIVE_UP_SECONDS["video"] + 0.01)
     assert receiver.stats.given_up == 1
     await feed(receiver, rtp(9), rtp(10, KEY), rtp(11), rtp(12))
     assert [e.data for e in decode.given[-2:]] == [KEY, DELTA]
@@ -178,7 +179,7 @@ async def test_a_stalled_sound_buffer_goes_on_after_a_tenth_of_a_second(pc: RTCP
     stuck = len(decode.given)
     now = time.monotonic()
     receiver._repair(now)
-    receiver._repair(now + GIVE_UP["audio"] + 0.01)
+    receiver._repair(now + GIVE_UP_SECONDS["audio"] + 0.01)
     await feed(receiver, *(rtp(n, payload=OPUS.payloadType, step=960) for n in range(12, 16)))
     assert len(decode.given) > stuck + 3
     assert receiver.nacks() == []
@@ -214,12 +215,12 @@ async def test_a_spray_of_ssrcs_leaves_small_tables(pc: RTCPeerConnection) -> No
     assert len(router.ssrc_table) <= 9
     assert 1 in router.ssrc_table
     assert len(receiver.ssrcs) <= 8
-    assert len(receiver._left.entries) <= 8
+    assert len(receiver._superseded.entries) <= 8
 
 
 async def test_packets_of_a_codec_that_was_not_agreed_on_are_counted(pc: RTCPeerConnection) -> None:
     receiver, decode = await make(pc)
-    router = CappedRouter(8, _count_unspoken)
+    router = CappedRouter(8, _count_unknown_payload)
     router.register_receiver(receiver, [1], [PAYLOAD or 0], "0")
     assert router.route_rtp(rtp(0, payload=50)) is None
     assert router.route_rtp(rtp(0, payload=50, ssrc=5)) is None
@@ -388,12 +389,12 @@ async def test_only_validated_sources_may_send_anything_but_stun() -> None:
     assert not source_filter.admits(other, b"\x80media", friend)
     protocol.datagram_received(BINDING, stranger)
     assert received[-1] == (BINDING, stranger)
-    connection._remote_candidates += [candidate(f"203.0.113.{n}") for n in range(MAX_REMOTE)]
+    connection._remote_candidates += [candidate(f"203.0.113.{n}") for n in range(MAX_REMOTE_CANDIDATES)]
     protocol.datagram_received(BINDING, ("203.0.113.3", 5000))
     assert len(received) == 3
     protocol.datagram_received(BINDING, stranger)
     assert len(received) == 3
-    for _ in range(MAX_DATAGRAMS):
+    for _ in range(MAX_QUEUED_DATAGRAMS):
         connection._queue.put_nowait((b"", 1))
     assert not source_filter.admits(protocol, b"\x80media", friend)
     assert source_filter.overflowed == 1
@@ -413,7 +414,7 @@ async def test_a_paused_filter_lets_srtp_keep_count_and_everything_else_through(
     source_filter.paused = True
     friend = ("198.51.100.7", 5000)
     passed = [n for n in range(65536) if source_filter.admits(protocol, srtp(n, 0xE0 if n % 2 else 96), friend)]
-    assert passed == list(range(0, 65536, PAUSED_STRIDE))
+    assert passed == list(range(0, 65536, PAUSED_PACKET_STRIDE))
     sender_report, handshake = srtp(1, 200), bytes([22, 254, 253, 0, 1])
     assert all(source_filter.admits(protocol, data, friend) for data in (sender_report, handshake, BINDING))
     source_filter.paused = False
@@ -430,7 +431,7 @@ def test_srtp_does_not_lose_count_over_a_long_pause() -> None:
         packet = sender.protect(RtpPacket(sequence_number=n % 65536, timestamp=n, ssrc=1).serialize())
         if n == 0:
             deaf.unprotect(packet)
-        if n % PAUSED_STRIDE == 0:
+        if n % PAUSED_PACKET_STRIDE == 0:
             listener.unprotect(packet)
     assert listener.unprotect(packet)
     with pytest.raises(Error):

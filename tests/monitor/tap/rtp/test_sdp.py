@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.tap.media.config import TapConfig
-from monitor.tap.rtp.sdp import Offer, SdpError, check_restart, parse_fragment, parse_offer
+from monitor.tap.rtp.sdp import Offer, SdpError
+from monitor.tap.rtp.sdp_parser import check_restart, parse_fragment, parse_offer
 
 CONFIG = TapConfig()
 UFRAG, PWD = "aB3/", "abcdefghijklmnopqrstuv12"

@@ -1,0 +1,65 @@
+"""Our receivers and guards in an aiortc peer connection, in place of its own.
+
+Only this package knows the private names of aiortc and aioice (aiortc 1.16.0, aioice 0.13.0, pinned). `install` puts a
+`TapReceiver` into each transceiver, and guards around the connection: a source filter, a bounded datagram queue and
+caps on SSRCs. All of it is per instance; nothing global is changed. `tests/monitor/tap/rtp/test_receiver_contract.py`
+fails when an upgrade moves what is used here.
+"""
+
+from __future__ import annotations
+
+from aiortc import RTCPeerConnection
+from aiortc.exceptions import InvalidStateError
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+
+from monitor.tap.media.clock import CallClock
+from monitor.tap.media.config import TapConfig
+from monitor.tap.media.decode import DecodeLoop
+from monitor.tap.rtp.fast_path import FastPath
+from monitor.tap.rtp.guards import CappedRouter, CappedSession, SourceFilter
+from monitor.tap.rtp.receiver import TapReceiver
+
+_RECEIVER = "_RTCRtpTransceiver__receiver"
+
+
+def install(pc: RTCPeerConnection, config: TapConfig, clock: CallClock, decode: DecodeLoop) -> tuple[TapReceiver, ...]:
+    """Replace the receivers of a peer connection and cap its tables; between remote and local description."""
+    if pc.signalingState != "have-remote-offer":
+        raise InvalidStateError("the tap is installed between the offer and the answer")
+    receivers: list[TapReceiver] = []
+    for transceiver in pc.getTransceivers():
+        receiver = TapReceiver(transceiver, config, clock, decode)
+        setattr(transceiver, _RECEIVER, receiver)
+        receivers.append(receiver)
+    for transport in {id(r.transport): r.transport for r in receivers}.values():
+        _cap(transport, config)
+    return tuple(receivers)
+
+
+def guard_sources(pc: RTCPeerConnection) -> tuple[SourceFilter, ...]:
+    """Put source filters before the sockets; after the candidates have been gathered."""
+    filters = []
+    transports = {id(r.transport): r.transport for r in pc.getReceivers()}
+    for transport in transports.values():
+        connection = transport.transport._connection
+        source_filter = SourceFilter(connection, FastPath(transport).take)
+        for protocol in connection._protocols:
+            source_filter.guard(protocol)
+        filters.append(source_filter)
+    return tuple(filters)
+
+
+def _count_unknown_payload(receiver: TapReceiver) -> None:
+    receiver.stats.unknown_payload += 1
+
+
+def _cap(transport: RTCDtlsTransport, config: TapConfig) -> None:
+    transport._rtp_router = CappedRouter(config.max_ssrc, _count_unknown_payload)
+    setup_srtp = transport._setup_srtp
+
+    def capped() -> None:
+        setup_srtp()
+        if transport._rx_srtp is not None:
+            transport._rx_srtp = CappedSession(transport._rx_srtp, 2 * config.max_ssrc)  # type: ignore[assignment]
+
+    transport._setup_srtp = capped  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
-from monitor.api import health, identities, problem, rest, whip
+from monitor.api import health, identities, problem, rest, whip, words
 from monitor.api.alerts import Alerts
 from monitor.api.auth import Token
 from monitor.api.guard import Guard
@@ -57,6 +57,7 @@ def application(settings: Settings, parts: Parts) -> FastAPI:
     publications = whip.Publications(parts.calls, settings.max_sdp_bytes, settings.ice_servers)
     app.include_router(whip.router(publications))
     app.include_router(rest.router(parts.calls, parts.journal))
+    app.include_router(words.router())
     if parts.people is not None:
         app.include_router(identities.router(parts.people))
     app.include_router(health.router(parts.calls, parts.recorder, parts.hub, parts.metrics))

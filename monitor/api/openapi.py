@@ -29,9 +29,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = """Who is judged now, what was found, who is enrolled, how participants are published (WHIP, RFC 9725).
 
-Everything under `/v1` wants the bearer token, but for what WHIP clients ask before they publish. Errors are problem
-JSON (RFC 9457). Answers may gain fields. Findings and states come over the WebSocket `/v1/alerts`: see docs/api.md and
-the schemas beside this document."""
+Everything under `/v1` needs the bearer token, but for `/v1/words` and for what WHIP clients ask before they publish.
+Errors are problem JSON (RFC 9457). Answers may gain fields. Findings and states come over the WebSocket `/v1/alerts`:
+see docs/api.md and the schemas beside this document."""
 MESSAGES: dict[str, type[Shape]] = {
     "subscribe": Subscribe,
     "hello": Hello,

@@ -120,7 +120,8 @@ def _table(verdicts: list[ClipVerdict]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from monitor.decision.words import say
+    from monitor.decision.words import sentence
+    from monitor.detectors.registry import phrases
 
     table = Table("clip", "seconds", "verdict", "lips", "face", "movement", "in words")
     colours = {"alert": "bold red", "suspect": "yellow", "bona_fide": "green", "inconclusive": "dim"}
@@ -134,7 +135,7 @@ def _table(verdicts: list[ClipVerdict]) -> None:
             _told(lips, -1),
             _told(face, 1),
             _told(movement, 1),
-            say(verdict.verdict, verdict.reason),
+            sentence(verdict.verdict, verdict.reason, phrases()),
         )
     Console().print(table)
 

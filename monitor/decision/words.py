@@ -1,4 +1,9 @@
-"""Verdicts and reasons in words for people; the dashboard's `words.js` says the same."""
+"""Verdicts and reasons in words for people: the one place for what no single detector brings.
+
+The wording is one-sided wherever the evidence is: agreement is never presented as a proof, and an abstention says what
+would end it. A detector brings the words for its reasons in its `DetectorInfo`. The dashboard gets them all from
+`GET /v1/words`.
+"""
 
 from __future__ import annotations
 
@@ -13,53 +18,102 @@ class Phrase:
     """A reason in words: a few for a card, a sentence beside an inconclusive verdict, and one beside an alert.
 
     `consequence` says what is typical of an alert for this reason and what looks like it; None where the reason never
-    leads to one.
+    leads to one. `brief` stands beside one detector's score where the title would say too much there.
     """
 
     title: str
     detail: str
     consequence: str | None = None
+    brief: str | None = None
 
 
-REASONS: Mapping[Reason, str] = {
-    Reason.NO_VIDEO: "No picture arrives.",
-    Reason.NO_AUDIO: "No sound arrives.",
-    Reason.NO_FACE: "No face can be seen.",
-    Reason.SEVERAL_FACES: "Several people are in the picture; it is unclear who speaks.",
-    Reason.SILENCE: "Nobody has spoken for long enough.",
-    Reason.TOO_LITTLE_SPEECH: "Too little was said to tell how this person moves when they speak.",
-    Reason.LOW_QUALITY: "The face is too small, turned away, blurred or covered.",
-    Reason.LOW_FRAME_RATE: "Too few pictures a second to read lips.",
-    Reason.WARMING_UP: "Too little has been seen and heard yet.",
-    Reason.NOT_ENROLLED: "Lips and voice agree. That alone does not show a genuine person, "
-    "and nobody is enrolled to compare with.",
-    Reason.NOT_CALIBRATED: "These encoders were not calibrated: nobody knows what genuine people score with them.",
-    Reason.CLOCK_UNKNOWN: "Picture and sound cannot be put on one clock yet.",
-    Reason.OVERLOADED: "This machine cannot keep up.",
-    Reason.UNSUPPORTED_CODEC: "The sender uses a codec that cannot be read.",
-    Reason.FRAME_TOO_LARGE: "The picture is larger than is accepted.",
-    Reason.MEDIA_STALLED: "Picture or sound has stopped.",
-    Reason.DECODER_FAILED: "Picture or sound cannot be decoded.",
-    Reason.LIPS_DISAGREE_WITH_VOICE: "Lips and voice do not belong together.",
-    Reason.IDENTITY_MISMATCH: "The face is not like the enrolled person's own recordings.",
-    Reason.FACE_CHANGES_UNNATURALLY: "The picture of the face has traces of manipulation.",
-    Reason.MOVES_UNLIKE_ENROLLED: "This person does not move as the enrolled person does when they speak.",
-    Reason.REFERENCE_OUTDATED: "The reference was made by other encoders: enrol this person again.",
+# What a verdict says where its reason is missing or not known here.
+VERDICTS: Mapping[Verdict, Phrase] = {
+    Verdict.BONA_FIDE: Phrase(
+        "Fits the enrolled person",
+        "What could be checked agrees with the enrolled recordings. It is a judgement of this moment, not a proof.",
+    ),
+    Verdict.SUSPECT: Phrase(
+        "Something does not fit", "There is evidence for it, but it has not reached the alert level."
+    ),
+    Verdict.ALERT: Phrase(
+        "Evidence of a forgery", "The evidence passed the alert level. Check with the person another way."
+    ),
+    Verdict.INCONCLUSIVE: Phrase("Cannot tell", "There is not enough to judge."),
 }
 
-# What a suspicion rests on; beside an inconclusive verdict it was noticed, and was not enough.
-UNUSUAL = (
-    Reason.LIPS_DISAGREE_WITH_VOICE,
-    Reason.IDENTITY_MISMATCH,
-    Reason.FACE_CHANGES_UNNATURALLY,
-    Reason.MOVES_UNLIKE_ENROLLED,
-)
+# What a participant's last states say; the host gives these two reasons, no decision does.
+ENDED = Reason("ended")
+SESSION_FAILED = Reason("session_failed")
+
+REASONS: Mapping[Reason, Phrase] = {
+    Reason.NO_VIDEO: Phrase("No video", "No pictures arrive. Nothing can be judged until the camera is on."),
+    Reason.NO_AUDIO: Phrase(
+        "No audio", "No sound arrives. Lips cannot be compared with a voice until the microphone is on."
+    ),
+    Reason.NO_FACE: Phrase("No face in view", "Nothing can be judged until a face is visible."),
+    Reason.SEVERAL_FACES: Phrase(
+        "Several faces in view", "It is not clear whose voice this is. Nobody is judged until one face is left."
+    ),
+    Reason.SILENCE: Phrase("Silence", "At least two seconds of speech are needed for a judgement."),
+    Reason.LOW_QUALITY: Phrase("Picture too poor to judge", "The face is too small, blurred, turned away or covered."),
+    Reason.LOW_FRAME_RATE: Phrase("Too few frames", "The video has too few frames a second to show how the lips move."),
+    Reason.WARMING_UP: Phrase("Warming up", "The first seconds of face and speech are being collected."),
+    Reason.NOT_ENROLLED: Phrase(
+        "Lips and voice agree",
+        "That alone does not show a genuine person. Nobody is enrolled here to compare with.",
+        brief="nobody to compare with",
+    ),
+    Reason.NOT_CALIBRATED: Phrase(
+        "Encoders not calibrated",
+        "What genuine people score with these encoders is not known here, so nobody is judged.",
+    ),
+    Reason.CLOCK_UNKNOWN: Phrase(
+        "Timing not known yet",
+        "The sender's clock reports, which put picture and sound on one time line, have not come yet.",
+    ),
+    Reason.OVERLOADED: Phrase("Sidecar overloaded", "This machine cannot keep up, so it does not guess."),
+    Reason.UNSUPPORTED_CODEC: Phrase("Codec not supported", "Publish video as H.264 or VP8 and audio as Opus."),
+    Reason.FRAME_TOO_LARGE: Phrase("Picture too large", "This sidecar accepts no larger video than 1080p."),
+    Reason.MEDIA_STALLED: Phrase(
+        "Media stopped", "No new pictures or sound arrive, though the connection is still open."
+    ),
+    Reason.DECODER_FAILED: Phrase(
+        "Media cannot be decoded", "The stream is damaged. Judging goes on when it recovers."
+    ),
+    Reason.REFERENCE_OUTDATED: Phrase(
+        "Reference outdated",
+        "It was made by other encoders than those that run here. Enrol this person again.",
+    ),
+    SESSION_FAILED: Phrase("Sidecar failed here", "Judging this participant broke down. The sidecar's log says why."),
+    ENDED: Phrase("Left the call", "The media ended. Findings stay in the list."),
+}
+# Follows the detail of what a suspicion rests on, where it was noticed and the verdict is inconclusive all the same.
+UNUSUAL = "That is too little to suspect anything, and too much to say that all is well."
 
 
-def say(verdict: Verdict, reason: Reason | None) -> str:
-    """One sentence for a person."""
-    if verdict is Verdict.BONA_FIDE:
-        return "Matches the enrolled person."
-    if verdict is Verdict.INCONCLUSIVE and reason in UNUSUAL:
-        return f"{REASONS[reason]} It is too little to suspect anything, and too much to say that all is well."
-    return REASONS[reason] if reason else verdict.value
+def describe(verdict: Verdict, reason: Reason | None, of_detectors: Mapping[Reason, Phrase]) -> Phrase:
+    """Return a title and a detail for a verdict with its reason.
+
+    `of_detectors` are the words that detectors bring. A reason that nobody has words for is made readable.
+    """
+    general = VERDICTS[verdict]
+    if verdict is Verdict.BONA_FIDE or reason is None:
+        return general
+    phrase = REASONS.get(reason) or of_detectors.get(reason) or Phrase(readable(reason), general.detail)
+    if verdict is Verdict.ALERT:
+        return Phrase(phrase.title, phrase.consequence or general.detail)
+    if verdict is Verdict.SUSPECT:
+        return Phrase(phrase.title, general.detail)
+    return Phrase(phrase.title, phrase.detail if phrase.consequence is None else f"{phrase.detail} {UNUSUAL}")
+
+
+def sentence(verdict: Verdict, reason: Reason | None, of_detectors: Mapping[Reason, Phrase]) -> str:
+    """Return title and detail as one line of text."""
+    phrase = describe(verdict, reason, of_detectors)
+    return f"{phrase.title}. {phrase.detail}"
+
+
+def readable(word: str) -> str:
+    """Make a word of the API readable: `no_face` becomes `No face`."""
+    return word.replace("_", " ").capitalize()

@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from monitor.api import words
 from monitor.face.geometry import canonical
 from monitor.face.outline import outline
 
@@ -52,10 +53,10 @@ def curve(peak: float, best_ms: float = 40.0) -> JsonObject:
     peaks = [(peak - 0.05) * 2.0 ** -(((offset - best_ms) / 60) ** 2) for offset in offsets]
     agreement = [0.05 + wave + height for wave, height in zip(ripple, peaks, strict=True)]
     # As the detector does where the masks leave an offset too little speech.
-    known = [None, None, *(round(value, 3) for value in agreement[2:])]
+    measured = [None, None, *(round(value, 3) for value in agreement[2:])]
     return {
         "offsets_ms": offsets,
-        "agreement": known,
+        "agreement": measured,
         "best_offset_ms": best_ms,
         "agreement_max": round(max(agreement), 3),
         "speech_seconds": 4.2,
@@ -162,9 +163,11 @@ class Sidecar:
     published: list[tuple[str, str]] = field(default_factory=list)
     claims: list[str | None] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    words: JsonObject = field(default_factory=words.document)
     frames: int = 0
     head: int = 0
     refuse_publish: int | None = None
+    refuse_words: bool = False
     url: str = ""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -204,11 +207,12 @@ class Sidecar:
         await self.hang_up(1001)
         for peer in self.peers.values():
             await peer.close()
-        for kept in (self.calls, self.findings, self.subscriptions, self.published, self.deleted):
-            kept.clear()
+        for log in (self.calls, self.findings, self.subscriptions, self.published, self.deleted):
+            log.clear()
         self.identities.clear()
         self.claims.clear()
         self.peers.clear()
+        self.words, self.refuse_words = words.document(), False
         self.frames, self.head, self.refuse_publish = 0, 0, None
 
 
@@ -236,8 +240,12 @@ class Handlers:
     async def identities(self, request: Request) -> Response:
         """GET /v1/identities."""
         policy = {"consent_required": True, "consent_days": 365, "second_approver": False, "max_upload_bytes": 1000}
-        told = {"identities": self.sidecar.identities, "policy": policy}
-        return JSONResponse(told) if authorised(request) else problem(401, "wrong token")
+        enrolled = {"identities": self.sidecar.identities, "policy": policy}
+        return JSONResponse(enrolled) if authorised(request) else problem(401, "wrong token")
+
+    async def words(self, request: Request) -> Response:
+        """GET /v1/words, which needs no token."""
+        return problem(503, "draining") if self.sidecar.refuse_words else JSONResponse(self.sidecar.words)
 
     async def findings(self, request: Request) -> Response:
         """GET /v1/findings."""
@@ -336,6 +344,7 @@ def build(sidecar: Sidecar) -> ASGIApp:
                 Route("/v1/calls", handlers.calls),
                 Route("/v1/findings", handlers.findings),
                 Route("/v1/identities", handlers.identities),
+                Route("/v1/words", handlers.words),
                 Route(whip, handlers.publish, methods=["POST"]),
                 Route("/v1/sessions/{participant}", handlers.delete, methods=["DELETE"]),
                 WebSocketRoute("/v1/alerts", handlers.alerts),

@@ -1,9 +1,14 @@
 // Publishes by WHIP what a clip plays or, without one, flashes and beeps. Parameters: clip, endpoint, token, late (ms by which the
 // picture is held back).
+export {};
+
 const query = new URLSearchParams(location.search);
 
+/** @typedef {HTMLVideoElement & { captureStream: () => MediaStream }} CapturedVideo the lib of types lacks the method */
+
+/** @param {string} clip address */
 async function played(clip) {
-  const video = document.querySelector("video");
+  const video = /** @type {CapturedVideo} */ (document.querySelector("video"));
   video.src = clip;
   await video.play();
   const stream = video.captureStream();
@@ -18,6 +23,7 @@ async function flashing() {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width: 320, height: 240 });
   const paint = canvas.getContext("2d");
+  if (!paint) throw new Error("this browser does not paint");
   const sound = new AudioContext({ sampleRate: 48000, latencyHint: "interactive" });
   await sound.resume();
   const tone = new OscillatorNode(sound, { frequency: 1000 });
@@ -40,25 +46,37 @@ async function flashing() {
   return new MediaStream([...canvas.captureStream(50).getTracks(), ...out.stream.getTracks()]);
 }
 
-const stream = query.has("clip") ? await played(query.get("clip")) : await flashing();
+/**
+ * @template T
+ * @param {T | null | undefined} value
+ * @returns {T}
+ */
+function present(value) {
+  if (value === null || value === undefined) throw new Error("something is missing");
+  return value;
+}
+
+const clip = query.get("clip");
+const stream = clip ? await played(clip) : await flashing();
+const [sound, film] = [present(stream.getAudioTracks()[0]), present(stream.getVideoTracks()[0])];
 const peer = new RTCPeerConnection();
-peer.addTransceiver(stream.getAudioTracks()[0], { direction: "sendonly", streams: [stream] });
+peer.addTransceiver(sound, { direction: "sendonly", streams: [stream] });
 const late = Number(query.get("late") ?? 0);
 const picture = late ? peer.addTransceiver("video", { direction: "sendonly", streams: [stream] }) : null;
-if (!picture) peer.addTransceiver(stream.getVideoTracks()[0], { direction: "sendonly", streams: [stream] });
+if (!picture) peer.addTransceiver(film, { direction: "sendonly", streams: [stream] });
 await peer.setLocalDescription();
 while (peer.iceGatheringState !== "complete") {
   await new Promise((resolve) => peer.addEventListener("icegatheringstatechange", resolve, { once: true }));
 }
-const answer = await fetch(query.get("endpoint"), {
+const answer = await fetch(present(query.get("endpoint")), {
   method: "POST",
   headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${query.get("token")}` },
-  body: peer.localDescription.sdp,
+  body: present(peer.localDescription).sdp,
 });
 if (answer.status !== 201) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
 await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
 while (peer.connectionState !== "connected") {
   await new Promise((resolve) => peer.addEventListener("connectionstatechange", resolve, { once: true }));
 }
-if (picture) setTimeout(() => picture.sender.replaceTrack(stream.getVideoTracks()[0]), late);
+if (picture) setTimeout(() => picture.sender.replaceTrack(film), late);
 document.title = "connected";

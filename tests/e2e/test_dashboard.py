@@ -13,6 +13,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
+from monitor.decision.words import REASONS, describe, readable
+from monitor.detectors.registry import phrases
 from monitor.face.outline import CURVES
 from monitor.types import Reason, Verdict
 from tests.e2e.browser import ARGUMENTS, CHROMIUM
@@ -540,16 +542,119 @@ async def test_the_protocol_machine_backs_off_and_never_loses_its_place(desk: Vi
     assert (refused["link"]["phase"], refused["seen"][1:]) == ("refused", [[], [], []])
 
 
-async def test_every_verdict_and_reason_has_words_that_prove_nothing(desk: Visit) -> None:
-    await desk.open()
-    reasons = [str(reason) for reason in Reason]
-    assert set(reasons) <= set(await desk.run("words.js", "return Object.keys(m.REASONS)"))
-    assert set(await desk.run("words.js", "return Object.keys(m.VERDICTS)")) == {str(verdict) for verdict in Verdict}
-    cases = [[str(verdict), reason] for verdict in Verdict for reason in [*reasons, None, "of_a_later_version"]]
-    phrases = await desk.run("words.js", "return x.map(([v, r]) => m.phrase(v, r))", cases)
-    assert all(phrase["title"] and phrase["detail"] for phrase in phrases)
-    told = " ".join(f"{phrase['title']} {phrase['detail']}" for phrase in phrases).lower()
-    assert not [word for word in ("is genuine", "is real", "verified", "authentic", "trusted") if word in told]
+async def test_the_page_says_every_verdict_and_reason_in_the_words_of_the_sidecar(desk: Visit) -> None:
+    await desk.live()
+    reasons = [*REASONS, *phrases(), None, Reason("of_a_later_version")]
+    cases = [(verdict, reason) for verdict in Verdict for reason in reasons]
+    shown = await desk.run("words.js", "return x.map(([v, r]) => m.phrase(v, r))", [[v, r] for v, r in cases])
+    expected = [describe(verdict, reason, phrases()) for verdict, reason in cases]
+    assert [(s["title"], s["detail"]) for s in shown] == [(e.title, e.detail) for e in expected]
+    text = " ".join(f"{phrase['title']} {phrase['detail']}" for phrase in shown).lower()
+    assert not [word for word in ("is genuine", "is real", "verified", "authentic", "trusted") if word in text]
+    labels = await desk.run("words.js", "return x.map(m.verdictLabel)", [*Verdict, "of_a_later_version"])
+    assert labels == [readable(verdict) for verdict in Verdict] + ["Of a later version"]
+
+
+@pytest.mark.parametrize("path", ["/", "/try"])
+async def test_without_words_nothing_is_shown_but_what_to_do(desk: Visit, path: str) -> None:
+    desk.sidecar.refuse_words = True
+    await desk.open(path)
+    notice = desk.page.locator("#notice, #problem")
+    await expect(notice).to_contain_text("draining")
+    await expect(notice).to_contain_text("Reload the page")
+    assert desk.sidecar.subscriptions == []
+    desk.sidecar.refuse_words = False
+    await desk.open(path)
+    await desk.page.reload()
+    await desk.page.wait_for_selector(LIVE)
+    assert [c for c in desk.complaints if REFUSED_REQUEST not in c] == []
+
+
+# A detector that the page has no picture for
+
+EARS: JsonObject = {"name": "ears", "label": "ears", "question": "Do the ears belong to the person?"} | {
+    "one_sided": False,
+    "needs_identity": True,
+}
+EVIDENCE: JsonObject = {
+    "distance": 1.23456,
+    "checked": True,
+    "per_ear": {"left": 0.5, "right": None, "note": "<b>hidden</b>"},
+    "recent": [1, 2, 3],
+    "series": list(range(40)),
+}
+
+
+def with_ears(sidecar: Sidecar) -> None:
+    sidecar.words["detectors"].append(EARS)
+    sidecar.words["reasons"]["ears_differ"] = {
+        "title": "Ears unlike the enrolled person's",
+        "brief": None,
+        "details": {"alert": "Typical of a swapped head: check with the person another way."},
+    }
+
+
+async def test_any_detector_gets_a_row_and_a_table(visit: Visit) -> None:
+    with_ears(visit.sidecar)
+    await visit.live()
+    ears = {"score": 2.5, "p_value": 0.004, "reason": None, "evidence": EVIDENCE}
+    await visit.sidecar.say(state("mallory", 0, "alert", "ears_differ", scores={"ears": ears}))
+    card = visit.card("mallory")
+    await expect(card.locator(".title")).to_have_text("Ears unlike the enrolled person's")
+    await expect(card.locator(".detail")).to_have_text("Typical of a swapped head: check with the person another way.")
+    await card.locator("summary").press("Enter")
+    await expect(card.locator(".scores dt")).to_have_text("ears")
+    await expect(card.locator(".scores dt")).to_have_attribute("title", EARS["question"])
+    await expect(card.locator(".scores dd")).to_have_text("seen in 1 of 250 genuine windows")
+    table = card.locator("[data-detector=ears]")
+    await expect(table.locator("figcaption")).to_have_text("ears: Do the ears belong to the person?")
+    rows = [await row.all_inner_texts() for row in [table.locator("th"), table.locator("td")]]
+    assert dict(zip(*rows, strict=True)) == {
+        "Score": "2.5",
+        "p-value": "0.004, seen in 1 of 250 genuine windows",
+        "Distance": "1.235",
+        "Checked": "yes",
+        "Per ear: left": "0.5",
+        "Per ear: right": "–",
+        "Per ear: note": "<b>hidden</b>",
+        "Recent": "1, 2, 3",
+        "Series": "40 entries",
+    }
+    await expect(card.locator("figure:visible")).to_have_count(2)
+    if folder := os.environ.get("SIDEWITNESS_PICTURES"):
+        await card.screenshot(path=Path(folder) / "any_detector.png")
+    silent: JsonObject = {"score": None, "p_value": None, "reason": "silence", "evidence": {}}
+    await visit.sidecar.say(state("mallory", 1, "inconclusive", "silence", scores={"ears": silent}))
+    await expect(table.locator("td")).to_have_text(["none", "Silence"])
+
+
+async def test_any_detector_is_in_a_finding_and_may_find_a_reference_outdated(desk: Visit) -> None:
+    with_ears(desk.sidecar)
+    desk.sidecar.identities.append(identity("Alice"))
+    outdated: JsonObject = {"score": None, "p_value": None, "reason": "reference_outdated", "evidence": {}}
+    shown = state("alice", 0, "inconclusive", "reference_outdated", scores={"ears": outdated})
+    desk.sidecar.list_participant(shown, "Alice")
+    await desk.live()
+    await expect(desk.card("alice").locator(".enrolment[data-kind=outdated]")).to_contain_text("enrol anew")
+    score = {"ears": {"score": 2.5, "p_value": 0.004, "reason": None}}
+    await desk.sidecar.say(finding(1, "opened", 0, reason="ears_differ", scores=score, evidence={"ears": EVIDENCE}))
+    row = desk.page.locator(".finding")
+    await expect(row.locator("summary .title")).to_have_text("Ears unlike the enrolled person's")
+    await row.locator("summary").press("Enter")
+    await expect(row.locator("[data-detector=ears] th")).to_contain_text(["Score", "p-value", "Distance", "Checked"])
+    assert desk.complaints == []
+
+
+async def test_what_nobody_has_words_for_is_readable(desk: Visit) -> None:
+    await desk.live()
+    nose = {"score": 0.5, "p_value": None, "reason": None}
+    await desk.sidecar.say(state("alice", 0, "suspect", "nose_too_long", scores={"nose_length": nose}))
+    card = desk.card("alice")
+    await expect(card.locator(".title")).to_have_text("Nose too long")
+    await expect(card.locator(".detail")).to_contain_text("has not reached the alert level")
+    await expect(card.locator(".scores")).to_contain_text("Nose length")
+    await expect(card.locator(".scores")).to_contain_text("score 0.50")
+    assert desk.complaints == []
 
 
 # Your own camera

@@ -4,8 +4,9 @@
  */
 
 const KEY = "sidewitness.token";
-const PATIENCE = 10_000;
-const MOST_PAGES = 10;
+const TIMEOUT_MS = 10_000;
+const MAX_PAGES = 10;
+const FINDINGS_PER_PAGE = 200;
 
 /** An answer that is not a success, with what the problem document says (RFC 9457). */
 export class ApiError extends Error {
@@ -28,18 +29,18 @@ export function hasToken() {
   return FRAGMENT.test(location.hash);
 }
 
-/** @returns {string | null} the token of `#token=...`, taken out of the address bar, else the one kept for this tab */
+/** @returns {string | null} the token of `#token=...`, taken out of the address bar, else that of this tab */
 export function takeToken() {
   const found = FRAGMENT.exec(location.hash);
   if (!found) return sessionStorage.getItem(KEY);
   history.replaceState(null, "", location.pathname + location.search);
-  const token = readable(found[1]) || null;
+  const token = decoded(found[1] ?? "") || null;
   keepToken(token);
   return token;
 }
 
 /** @param {string} text percent-encoded, or a token that happens to hold a percent sign */
-function readable(text) {
+function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -92,11 +93,13 @@ export async function request(url, token, init = {}) {
   const headers = { ...init.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   let response;
   try {
-    response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...init, headers });
+    response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS), ...init, headers });
   } catch {
     throw new ApiError(0, "The sidecar does not answer. Is it still running?");
   }
-  if (!response.ok) throw failure(response.status, await response.text().catch(() => ""), response.headers.get("Retry-After"));
+  if (!response.ok) {
+    throw failure(response.status, await response.text().catch(() => ""), response.headers.get("Retry-After"));
+  }
   return response;
 }
 
@@ -121,6 +124,14 @@ function parse(text) {
 }
 
 /**
+ * What verdicts, reasons and detectors are called; open to everybody, and asked anew only where it changed.
+ * @returns {Promise<import("./types.js").Words>}
+ */
+export async function getWords() {
+  return (await request(address("v1/words"), null, { cache: "no-cache" })).json();
+}
+
+/**
  * @param {string | null} token
  * @returns {Promise<import("./types.js").ParticipantState[]>} everyone in every call, now
  */
@@ -138,8 +149,10 @@ export async function getParticipants(token) {
  */
 export async function getFindings(token, after) {
   const all = [];
-  for (let page = 0, from = after; page < MOST_PAGES; page += 1) {
-    const { findings, next } = await (await request(address(`v1/findings?after=${from}&limit=200`), token)).json();
+  for (let page = 0, from = after; page < MAX_PAGES; page += 1) {
+    const { findings, next } = await (
+      await request(address(`v1/findings?after=${from}&limit=${FINDINGS_PER_PAGE}`), token)
+    ).json();
     all.push(...findings);
     if (!findings.length || !(next > from)) break;
     from = next;
@@ -165,7 +178,11 @@ export async function getIdentities(token) {
  */
 export async function decide(token, name, act, actor) {
   const url = act === "erase" ? identityAddress(name) : identityAddress(name, `/${act}`);
-  const init = { method: act === "erase" ? "DELETE" : "POST", headers: actorHeader(actor), signal: AbortSignal.timeout(3 * PATIENCE) };
+  const init = {
+    method: act === "erase" ? "DELETE" : "POST",
+    headers: actorHeader(actor),
+    signal: AbortSignal.timeout(3 * TIMEOUT_MS),
+  };
   return (await request(url, token, init)).json();
 }
 
@@ -199,5 +216,8 @@ export async function getEnrolment(token, id) {
  * @param {string} id
  */
 export async function cancelEnrolment(token, id) {
-  await request(address(`v1/enrolments/${encodeURIComponent(id)}`), token, { method: "DELETE", signal: AbortSignal.timeout(2 * PATIENCE) });
+  await request(address(`v1/enrolments/${encodeURIComponent(id)}`), token, {
+    method: "DELETE",
+    signal: AbortSignal.timeout(2 * TIMEOUT_MS),
+  });
 }

@@ -2,20 +2,21 @@
 
 import { getFindings, getIdentities, getParticipants, whipAddress } from "./api.js";
 import { Board } from "./cards.js";
-import { byId, write } from "./dom.js";
+import { byId, detailOf, notify, write } from "./dom.js";
 import { FindingList } from "./findings.js";
-import { connect } from "./link.js";
-import { phrase, verdictWord } from "./words.js";
+import { connect, startWithWords } from "./link.js";
+import { phrase, verdictLabel } from "./words.js";
 
-const REFRESH = 5_000;
-const REGISTER = 30_000;
+const REFRESH_MS = 5_000;
+const ENROLLED_REFRESH_MS = 30_000;
+const TICK_MS = 1_000;
 const { feed, start } = connect();
 const board = new Board(byId("board"));
 const findings = new FindingList(byId("findings"), byId("no-findings"));
-/** Milliseconds from the page's clock to the sidecar's. */
-let skew = 0;
+/** From the page's clock to the sidecar's. */
+let skewMs = 0;
 
-const serverNow = () => Date.now() + skew;
+const serverNow = () => Date.now() + skewMs;
 
 /** @param {string} text */
 function announce(text) {
@@ -34,14 +35,16 @@ function summarise() {
   document.title = findings.open ? `(${findings.open}) Sidewitness` : "Sidewitness";
 }
 
-/** Runs a request of the first picture; a refused token is the socket's matter, anything else a notice. */
-async function attempt(/** @type {() => Promise<void>} */ work) {
+/**
+ * Runs a request; a failure becomes a notice, which the next success takes away.
+ * @param {() => Promise<void>} work
+ */
+async function attempt(work) {
   try {
     await work();
-    byId("notice").hidden = true;
+    notify("notice", "");
   } catch (error) {
-    write(byId("notice"), error instanceof Error ? error.message : String(error));
-    byId("notice").hidden = false;
+    notify("notice", error instanceof Error ? error.message : String(error));
   }
   summarise();
 }
@@ -49,37 +52,40 @@ async function attempt(/** @type {() => Promise<void>} */ work) {
 const refresh = () =>
   attempt(async () => {
     board.sync(await getParticipants(feed.token));
-    await enrolled();
+    await refreshEnrolled();
   });
 
 /** Who is enrolled is asked only while somebody claims to be somebody. */
-async function enrolled() {
-  if (board.cards.some(({ identity }) => identity)) board.enrolled((await getIdentities(feed.token)).identities);
+async function refreshEnrolled() {
+  if (!board.cards.some(({ identity }) => identity)) return;
+  board.showEnrolled((await getIdentities(feed.token)).identities);
 }
 
 // The claimed identity comes with the list only.
 board.addEventListener("joined", (event) => {
-  if (/** @type {CustomEvent} */ (event).detail.identity === undefined) refresh();
+  if (detailOf(event).identity === undefined) refresh();
 });
 
 board.addEventListener("verdict", (event) => {
-  const { participant, call, verdict, reason } = /** @type {CustomEvent} */ (event).detail;
-  announce(`${participant} in call ${call}: ${verdictWord(verdict)}. ${phrase(verdict, reason).title}.`);
+  const { participant, call, verdict, reason } = detailOf(event);
+  announce(`${participant} in call ${call}: ${verdictLabel(verdict)}. ${phrase(verdict, reason).title}.`);
 });
 
 feed.addEventListener("picture", (event) => {
-  const { after } = /** @type {CustomEvent} */ (event).detail;
+  const { after } = detailOf(event);
   findings.clear();
-  attempt(async () => (await getFindings(feed.token, after)).forEach((finding) => findings.apply(finding, serverNow())));
+  attempt(async () => {
+    for (const finding of await getFindings(feed.token, after)) findings.apply(finding, serverNow());
+  });
 });
 
 feed.addEventListener("message", (event) => {
-  const message = /** @type {CustomEvent} */ (event).detail;
+  const message = detailOf(event);
   if (message.type === "hello") refresh();
   if (message.type === "gap") byId("gap").hidden = !message.after;
   if (message.type === "finding") findings.apply(message, serverNow());
   if (message.type === "state") {
-    skew = new Date(message.time).getTime() - Date.now();
+    skewMs = new Date(message.time).getTime() - Date.now();
     board.update(message);
   }
   summarise();
@@ -87,14 +93,14 @@ feed.addEventListener("message", (event) => {
 
 window.setInterval(() => {
   findings.tick(serverNow());
-}, 1_000);
+}, TICK_MS);
 window.setInterval(() => {
   if (feed.link.phase === "live" && board.hasStale()) refresh();
-}, REFRESH);
+}, REFRESH_MS);
 
 window.setInterval(() => {
-  if (feed.link.phase === "live") attempt(enrolled);
-}, REGISTER);
+  if (feed.link.phase === "live") attempt(refreshEnrolled);
+}, ENROLLED_REFRESH_MS);
 
 write(byId("whip-address"), decodeURI(whipAddress("CALL", "PARTICIPANT")));
-start();
+startWithWords(start, "notice");

@@ -3,21 +3,21 @@
  * reader's place survive every update; participants who left stay a little while, marked as such.
  */
 
-import { Curve, findCurve } from "./curve.js";
 import { h, pairs, write } from "./dom.js";
-import { Register } from "./enrolled.js";
+import { Register } from "./enrolment_status.js";
+import { Figures } from "./figures.js";
+import { clock, qualityWords, round } from "./format.js";
 import { icon } from "./icons.js";
-import { Likeness, findLikeness } from "./likeness.js";
-import { Movement, findMovement } from "./movement.js";
 import { Strip } from "./strip.js";
-import { clock, detectorWord, phrase, qualityWords, round, scoreWords, verdictWord } from "./words.js";
+import { detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
 
 /** @typedef {import("./types.js").ParticipantState} ParticipantState */
+/** @typedef {{ element: HTMLElement, grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }} Call */
 
 const ENDED = "ended";
 const OUTDATED = "reference_outdated";
-const STALE_AFTER = 4_000;
-const KEPT_AFTER_LEAVING = 30_000;
+const STALE_AFTER_MS = 4_000;
+const REMOVED_AFTER_MS = 30_000;
 
 /** One participant. */
 export class Card {
@@ -27,9 +27,7 @@ export class Card {
     this.heardAt = 0;
     this.leftAt = 0;
     this.strip = new Strip();
-    this.curve = new Curve();
-    this.likeness = new Likeness();
-    this.movement = new Movement();
+    this.figures = new Figures();
     /** @type {string | null | undefined} undefined while the claim is not known */
     this.identity = undefined;
     this.outdated = false;
@@ -47,9 +45,14 @@ export class Card {
       { class: "card", "aria-label": participant },
       h("header", {}, h("div", {}, h("h3", {}, participant), this.claim, this.enrolment), this.pill),
       h("div", { class: "says" }, this.title, this.detail),
-      h("figure", {}, this.strip.element, h("figcaption", { class: "spread" }, this.evidence, "last 2 min", this.level)),
+      h(
+        "figure",
+        {},
+        this.strip.element,
+        h("figcaption", { class: "spread" }, this.evidence, "last 2 min", this.level),
+      ),
       this.quality,
-      h("details", { class: "more" }, h("summary", {}, "Scores and evidence"), this.scores, this.likeness.element, this.movement.element, this.curve.element),
+      h("details", { class: "more" }, h("summary", {}, "Scores and evidence"), this.scores, this.figures.element),
     );
   }
 
@@ -63,50 +66,50 @@ export class Card {
     const { title, detail } = phrase(state.verdict, state.reason);
     this.heardAt = now;
     this.leftAt = 0;
-    if (changed) this.judge(state);
+    if (changed) this.showVerdict(state);
     // A state message does not repeat the claim; only the sidecar's list says it.
     if (state.identity !== undefined) this.identity = state.identity;
-    if (this.identity !== undefined) write(this.claim, this.identity ? `claims to be ${this.identity}` : "claims no identity");
+    if (this.identity !== undefined) {
+      write(this.claim, this.identity ? `claims to be ${this.identity}` : "claims no identity");
+    }
     write(this.title, title);
     write(this.detail, detail);
-    this.measure(state);
+    this.showEvidence(state);
     pairs(this.quality, qualityWords(state.quality));
-    pairs(this.scores, Object.entries(state.scores ?? {}).map(([name, score]) => [detectorWord(name), scoreWords(score)]));
-    this.curve.show(findCurve(state));
-    this.likeness.show(findLikeness(state));
-    this.movement.show(findMovement(state));
-    // Only the comparisons know; while both abstain for another reason, what they said last still holds.
-    const compared = [state.scores?.pairwise, state.scores?.persona].filter((score) => score !== undefined);
-    const told = compared.some(({ reason }) => reason === OUTDATED);
-    if (compared.length) this.outdated = told || (this.outdated && compared.every(({ score }) => score === null));
+    pairs(this.scores, scoreLines(state.scores));
+    this.figures.show({ scores: state.scores });
+    this.outdated = isOutdated(state, this.outdated);
     delete this.element.dataset.left;
     if (state.reason === ENDED) this.leave(now);
     return changed;
   }
 
   /** @param {Register} register */
-  stand(register) {
-    const { kind, text } = register.standing(this.identity, this.outdated) ?? { kind: "none", text: "" };
+  showEnrolment(register) {
+    const { kind, text } = register.status(this.identity, this.outdated);
     this.enrolment.hidden = !text;
     this.enrolment.dataset.kind = kind;
     write(this.enrolment, text);
   }
 
   /** @param {ParticipantState} state */
-  judge(state) {
+  showVerdict(state) {
     this.verdict = state.verdict;
     this.element.dataset.verdict = state.verdict;
     this.pill.className = `pill ${state.verdict}`;
     this.pill.title = `since ${clock(state.since ?? state.time ?? "")}`;
-    this.pill.replaceChildren(icon(state.verdict), verdictWord(state.verdict));
+    this.pill.replaceChildren(icon(state.verdict), verdictLabel(state.verdict));
   }
 
   /** @param {ParticipantState} state */
-  measure({ time, verdict, statistic, threshold }) {
-    if (typeof statistic !== "number" || typeof threshold !== "number") return write(this.evidence, "No evidence");
+  showEvidence({ time, verdict, statistic, threshold }) {
+    if (typeof statistic !== "number" || typeof threshold !== "number") {
+      write(this.evidence, "No evidence");
+      return;
+    }
     if (time) this.strip.push({ at: new Date(time).getTime() / 1000, statistic, verdict }, threshold);
     write(this.evidence, `Evidence ${round(statistic)}`);
-    return write(this.level, `alert at ${round(threshold)}`);
+    write(this.level, `alert at ${round(threshold)}`);
   }
 
   /** @param {number} now */
@@ -120,8 +123,21 @@ export class Card {
 
   /** @param {number} now */
   isStale(now) {
-    return now - this.heardAt > STALE_AFTER;
+    return now - this.heardAt > STALE_AFTER_MS;
   }
+}
+
+/**
+ * Whether the reference of the claimed identity was made by other encoders. Only detectors that compare with it know;
+ * while all of them abstain for another reason, what they said last still holds.
+ * @param {ParticipantState} state
+ * @param {boolean} before
+ */
+function isOutdated({ scores = {} }, before) {
+  const compared = Object.entries(scores).filter(([name]) => detectorWords(name).needsIdentity);
+  if (!compared.length) return before;
+  if (compared.some(([, { reason }]) => reason === OUTDATED)) return true;
+  return before && compared.every(([, { score }]) => score === null);
 }
 
 /** All calls; dispatches `verdict` with the state whose verdict changed and `joined` with that of a new participant. */
@@ -131,7 +147,7 @@ export class Board extends EventTarget {
     super();
     this.element = element;
     this.register = new Register();
-    /** @type {Map<string, { element: HTMLElement, grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }>} */
+    /** @type {Map<string, Call>} */
     this.calls = new Map();
   }
 
@@ -146,18 +162,19 @@ export class Board extends EventTarget {
    */
   update(state, now = Date.now()) {
     const call = this.calls.get(state.call) ?? this.addCall(state.call);
-    const known = call.cards.get(state.participant);
-    const card = known ?? new Card(state.participant);
-    if (!known) this.addCard(call, state.participant, card);
+    const joined = !call.cards.has(state.participant);
+    const card = call.cards.get(state.participant) ?? new Card(state.participant);
+    if (joined) this.addCard(call, state.participant, card);
     const changed = card.update(state, now);
-    card.stand(this.register);
-    if (!known) this.dispatchEvent(new CustomEvent("joined", { detail: state }));
-    // Somebody who just came and of whom nothing is known yet is no news.
-    if (changed && (known || state.verdict !== "inconclusive")) this.dispatchEvent(new CustomEvent("verdict", { detail: state }));
+    card.showEnrolment(this.register);
+    if (joined) this.dispatchEvent(new CustomEvent("joined", { detail: state }));
+    // Somebody who just came and of whom nothing can be said yet is no news.
+    if (!changed || (joined && state.verdict === "inconclusive")) return;
+    this.dispatchEvent(new CustomEvent("verdict", { detail: state }));
   }
 
   /**
-   * The sidecar's own list: updates who is in it, marks who is not as having left, and lets old cards go.
+   * The sidecar's list: updates who is in it, marks who is not as having left, and lets old cards go.
    * @param {ParticipantState[]} participants
    * @param {number} [now]
    */
@@ -169,15 +186,15 @@ export class Board extends EventTarget {
         // Whoever came while the list was on its way is not in it, and has not left.
         if (present.has(JSON.stringify([name, participant])) || !card.isStale(now)) continue;
         card.leave(now);
-        if (now - card.leftAt > KEPT_AFTER_LEAVING) this.removeCard(name, participant);
+        if (now - card.leftAt > REMOVED_AFTER_MS) this.removeCard(name, participant);
       }
     }
   }
 
   /** @param {import("./types.js").IdentityInfo[]} identities who is enrolled now */
-  enrolled(identities) {
-    this.register.take(identities);
-    for (const card of this.cards) card.stand(this.register);
+  showEnrolled(identities) {
+    this.register.replace(identities);
+    for (const card of this.cards) card.showEnrolment(this.register);
   }
 
   /** @param {number} [now] whether someone has not been heard of for a while, so that the list should be fetched */
@@ -185,7 +202,10 @@ export class Board extends EventTarget {
     return this.cards.some((card) => card.isStale(now));
   }
 
-  /** @param {string} name */
+  /**
+   * @param {string} name
+   * @returns {Call}
+   */
   addCall(name) {
     const count = h("span", { class: "count" });
     const grid = h("div", { class: "grid" });
@@ -197,14 +217,14 @@ export class Board extends EventTarget {
   }
 
   /**
-   * @param {{ grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }} call
+   * @param {Call} call
    * @param {string} participant
    * @param {Card} card
    */
   addCard(call, participant, card) {
     call.cards.set(participant, card);
     this.place(call.grid, card.element, participant, [...call.cards.keys()]);
-    write(call.count, people(call.cards.size));
+    write(call.count, participantsWords(call.cards.size));
   }
 
   /**
@@ -215,7 +235,7 @@ export class Board extends EventTarget {
     const call = this.calls.get(name);
     call?.cards.get(participant)?.element.remove();
     call?.cards.delete(participant);
-    if (call) write(call.count, people(call.cards.size));
+    if (call) write(call.count, participantsWords(call.cards.size));
     if (call?.cards.size !== 0) return;
     call.element.remove();
     this.calls.delete(name);
@@ -235,6 +255,6 @@ export class Board extends EventTarget {
 }
 
 /** @param {number} count */
-function people(count) {
+function participantsWords(count) {
   return count === 1 ? "1 participant" : `${count} participants`;
 }

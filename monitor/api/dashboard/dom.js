@@ -5,9 +5,11 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** @typedef {Object<string, unknown>} Attributes a value of true gives an empty attribute; null, undefined and false none */
+
 /**
  * @param {Element} element
- * @param {Object<string, unknown>} attributes
+ * @param {Attributes} attributes
  * @param {Array<Node | string | null>} children
  */
 function fill(element, attributes, children) {
@@ -20,10 +22,11 @@ function fill(element, attributes, children) {
 
 /**
  * An HTML element.
- * @param {string} tag
- * @param {Object<string, unknown>} [attributes]
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
  * @param {...(Node | string | null)} children
- * @returns {HTMLElement}
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -33,10 +36,11 @@ export function h(tag, attributes = {}, ...children) {
 
 /**
  * An SVG element.
- * @param {string} tag
- * @param {Object<string, unknown>} [attributes]
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
  * @param {...(Node | string | null)} children
- * @returns {SVGElement}
+ * @returns {SVGElementTagNameMap[Tag]}
  */
 export function s(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
@@ -54,18 +58,21 @@ export function write(element, text) {
 }
 
 /**
- * Writes a description list; its elements are replaced only where the names changed.
+ * Writes a description list; its elements are replaced only where their number changed.
  * @param {HTMLElement} list
- * @param {Array<[string, string]>} entries
+ * @param {Array<[string, string, string?]>} entries name, value, and what a pointer on the name is told
  */
 export function pairs(list, entries) {
   if (list.children.length !== entries.length) {
     list.replaceChildren(...entries.map(() => h("div", {}, h("dt"), h("dd"))));
   }
-  entries.forEach(([name, value], index) => {
-    const [term, words] = list.children[index].children;
+  entries.forEach(([name, value, hint = ""], index) => {
+    const [term, description] = list.children[index]?.children ?? [];
+    if (!term || !description) return;
     write(term, name);
-    write(words, value);
+    write(description, value);
+    if (hint) term.setAttribute("title", hint);
+    else term.removeAttribute("title");
   });
 }
 
@@ -81,10 +88,33 @@ export function byId(id) {
 }
 
 /**
+ * Shows a message in a notice of the page, or hides the notice.
+ * @param {string} id
+ * @param {string} text empty hides it
+ */
+export function notify(id, text) {
+  write(byId(id), text);
+  byId(id).hidden = !text;
+}
+
+/**
+ * What a custom event carries. Whoever dispatches it says in its documentation what that is.
+ * @param {Event} event
+ * @returns {any}
+ */
+export function detailOf(event) {
+  return event instanceof CustomEvent ? event.detail : undefined;
+}
+
+/**
  * Calls `draw(width)` whenever the element's width in CSS pixels changes, and once when it is first shown.
  * @param {Element} element
  * @param {(width: number) => void} draw
  */
 export function onWidth(element, draw) {
-  new ResizeObserver(([{ contentRect }]) => contentRect.width > 0 && draw(Math.round(contentRect.width))).observe(element);
+  const observer = new ResizeObserver((entries) => {
+    const width = entries[0]?.contentRect.width ?? 0;
+    if (width > 0) draw(Math.round(width));
+  });
+  observer.observe(element);
 }

@@ -1,14 +1,14 @@
 /** The page that enrols people: clips and a consent go in, progress and a quality report or the reasons against it come out. */
 
 import { ApiError, cancelEnrolment, decide, getEnrolment, getEnrolments, getIdentities } from "./api.js";
-import { byId, h, write } from "./dom.js";
+import { byId, detailOf, h, notify } from "./dom.js";
 import { JobView, isOver } from "./job.js";
 import { connect } from "./link.js";
 import { EraseDialog, People } from "./people.js";
 import { Upload, sha256 } from "./upload.js";
 
-const POLL = 1_000;
-const MEGA = 1024 * 1024;
+const POLL_MS = 1_000;
+const MEBIBYTE = 1024 * 1024;
 const ACTOR = "sidewitness.actor";
 
 const { feed, start } = connect();
@@ -32,10 +32,7 @@ const text = (id) => field(id).value.trim();
 const files = (id) => [...(field(id).files ?? [])];
 
 /** @param {string} words empty hides it */
-function complain(words) {
-  write(byId("problem"), words);
-  byId("problem").hidden = !words;
-}
+const complain = (words) => notify("problem", words);
 
 /** @param {unknown} error */
 function explain(error) {
@@ -78,7 +75,7 @@ function watch(job) {
   watched = isOver(job) ? null : job.id;
   view.show(job);
   lock(watched !== null);
-  if (watched) timer = window.setTimeout(() => attempt(poll), POLL);
+  if (watched) timer = window.setTimeout(() => attempt(poll), POLL_MS);
   else attempt(refresh);
 }
 
@@ -89,7 +86,7 @@ async function poll() {
     watch(await getEnrolment(feed.token, id));
   } catch (error) {
     if (!(error instanceof ApiError) || error.status) lose();
-    else timer = window.setTimeout(() => attempt(poll), POLL);
+    else timer = window.setTimeout(() => attempt(poll), POLL_MS);
     throw error;
   }
 }
@@ -109,7 +106,7 @@ function lock(busy) {
 function objection() {
   const bytes = files("clips").reduce((sum, { size }) => sum + size, 0);
   if (policy && bytes > policy.max_upload_bytes) {
-    return `These clips have ${Math.ceil(bytes / MEGA)} MB together; at most ${Math.floor(policy.max_upload_bytes / MEGA)} are taken.`;
+    return `These clips have ${Math.ceil(bytes / MEBIBYTE)} MB together; at most ${Math.floor(policy.max_upload_bytes / MEBIBYTE)} are taken.`;
   }
   return "";
 }
@@ -131,14 +128,19 @@ async function enrol() {
   const wrong = objection();
   complain(wrong);
   if (wrong) return;
-  if (!feed.token) return feed.useToken(null);
+  if (!feed.token) {
+    feed.useToken(null);
+    return;
+  }
   const order = { name: text("name"), actor: text("actor"), consent: await consent(), clips: files("clips") };
   lock(true);
   view.sending(order.name, 0);
-  const mine = new Upload(feed.token, order, (share) => upload === mine && view.sending(order.name, share));
-  upload = mine;
+  const started = new Upload(feed.token, order, (share) => {
+    if (upload === started) view.sending(order.name, share);
+  });
+  upload = started;
   try {
-    const job = await mine.send();
+    const job = await started.send();
     upload = null;
     watch(job);
   } catch (error) {
@@ -146,17 +148,18 @@ async function enrol() {
     lose();
     throw error;
   }
-  return undefined;
 }
 
 async function cancel() {
-  if (upload) return upload.stop();
+  if (upload) {
+    upload.stop();
+    return;
+  }
   const id = watched;
-  if (!id) return undefined;
+  if (!id) return;
   await cancelEnrolment(feed.token, id);
   window.clearTimeout(timer);
   lose();
-  return undefined;
 }
 
 /** @param {{ name: string, act: import("./people.js").Act }} order */
@@ -164,22 +167,22 @@ async function act({ name, act: what }) {
   complain("");
   if (what === "erase" && !(await dialog.ask(name))) return;
   const answer = await decide(feed.token, name, what, text("actor"));
-  if (what === "erase") receipt(answer.receipt);
+  if (what === "erase") showReceipt(answer.receipt);
   await refresh();
 }
 
-/** @param {Object<string, any>} told */
-function receipt(told) {
+/** @param {{ id: string, erased: string, audit: number, audit_hash: string }} receipt */
+function showReceipt(receipt) {
   byId("receipt").hidden = false;
   byId("receipt").replaceChildren(
     h("b", {}, "Erased. "),
     "Keep this receipt; it names nobody. ",
-    h("code", {}, `${told.id} of ${told.erased}, audit line ${told.audit}, ${told.audit_hash}`),
+    h("code", {}, `${receipt.id} of ${receipt.erased}, audit line ${receipt.audit}, ${receipt.audit_hash}`),
   );
 }
 
 function listClips() {
-  const size = (/** @type {number} */ bytes) => `${Math.max(1, Math.round(bytes / MEGA))} MB`;
+  const size = (/** @type {number} */ bytes) => `${Math.max(1, Math.round(bytes / MEBIBYTE))} MB`;
   byId("chosen").replaceChildren(...files("clips").map((clip) => h("li", {}, `${clip.name}, ${size(clip.size)}`)));
 }
 
@@ -187,12 +190,12 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(enrol);
 });
-people.addEventListener("act", (event) => attempt(() => act(/** @type {CustomEvent} */ (event).detail)));
+people.addEventListener("act", (event) => attempt(() => act(detailOf(event))));
 view.addEventListener("cancel", () => attempt(cancel));
 field("clips").addEventListener("change", listClips);
 field("actor").addEventListener("change", () => sessionStorage.setItem(ACTOR, text("actor")));
 feed.addEventListener("message", (event) => {
-  if (/** @type {CustomEvent} */ (event).detail.type !== "hello") return;
+  if (detailOf(event).type !== "hello") return;
   attempt(refresh);
   attempt(resume);
 });

@@ -36,7 +36,7 @@ export class Feed extends EventTarget {
     const changed = link.phase !== this.link.phase;
     this.link = link;
     const wait = effects.find((effect) => effect.do === "wait");
-    if (changed) this.tell("phase", { phase: link.phase, delay: wait?.milliseconds ?? 0 });
+    if (changed) this.emit("phase", { phase: link.phase, delay: wait?.milliseconds ?? 0 });
     for (const effect of effects) this.perform(effect);
   }
 
@@ -45,9 +45,10 @@ export class Feed extends EventTarget {
     if (effect.do === "connect") this.connect();
     else if (effect.do === "disconnect") this.disconnect();
     else if (effect.do === "send") this.socket?.send(effect.text);
-    else if (effect.do === "wait") this.timer = window.setTimeout(() => this.step({ type: "due" }), effect.milliseconds);
-    else if (effect.do === "deliver") this.tell("message", effect.message);
-    else this.tell(effect.do, effect);
+    else if (effect.do === "wait") {
+      this.timer = window.setTimeout(() => this.step({ type: "due" }), effect.milliseconds);
+    } else if (effect.do === "deliver") this.emit("message", effect.message);
+    else this.emit(effect.do, effect);
   }
 
   connect() {
@@ -55,7 +56,8 @@ export class Feed extends EventTarget {
     const socket = new WebSocket(this.address, SUBPROTOCOL);
     this.socket = socket;
     // Events of a socket that was replaced must not move the state of its successor.
-    const current = (/** @type {import("./socket.js").LinkEvent} */ event) => this.socket === socket && this.step(event);
+    const current = (/** @type {import("./socket.js").LinkEvent} */ event) =>
+      this.socket === socket && this.step(event);
     socket.addEventListener("open", () => current({ type: "opened" }));
     socket.addEventListener("message", ({ data }) => current({ type: "message", text: data }));
     socket.addEventListener("close", ({ code }) => current({ type: "closed", code, chance: Math.random() }));
@@ -72,7 +74,7 @@ export class Feed extends EventTarget {
    * @param {string} type
    * @param {unknown} detail
    */
-  tell(type, detail) {
+  emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

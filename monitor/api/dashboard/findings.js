@@ -3,17 +3,16 @@
  * of order (delivery is at least once, and REST runs beside the socket): a row is always what its messages say in order.
  */
 
-import { Curve, findCurve } from "./curve.js";
 import { h, pairs, write } from "./dom.js";
+import { Figures } from "./figures.js";
+import { clock, duration } from "./format.js";
 import { icon } from "./icons.js";
-import { Likeness, findLikeness } from "./likeness.js";
-import { Movement, findMovement } from "./movement.js";
-import { clock, detectorWord, lasted, phrase, scoreWords } from "./words.js";
+import { phrase, scoreLines } from "./words.js";
 
 /** @typedef {import("./types.js").FindingMessage} FindingMessage */
 
-const MOST_ROWS = 300;
-const MOST_STEPS = 12;
+const MAX_ROWS = 300;
+const MAX_STEPS = 12;
 /** @type {Object<string, string>} */
 const ACTIONS = { opened: "Opened", updated: "Goes on", closed: "Closed" };
 
@@ -21,11 +20,9 @@ const ACTIONS = { opened: "Opened", updated: "Goes on", closed: "Closed" };
 class Row {
   /** @param {FindingMessage} message any of its messages */
   constructor(message) {
-    /** @type {FindingMessage[]} in the order of their sequence numbers, at least one once the row is used */
+    /** @type {[FindingMessage, ...FindingMessage[]]} in the order of their sequence numbers */
     this.messages = [message];
-    this.curve = new Curve();
-    this.likeness = new Likeness();
-    this.movement = new Movement();
+    this.figures = new Figures();
     this.status = h("span", { class: "status" });
     this.title = h("span", { class: "title" });
     this.time = h("span", { class: "time" });
@@ -35,7 +32,7 @@ class Row {
     const who = h("span", { class: "who" }, h("b", {}, message.participant), ` in ${message.call}`);
     const summary = h("summary", {}, this.status, this.title, who, this.time);
     const id = h("p", { class: "id" }, "Finding ", h("code", {}, message.id));
-    const body = h("div", { class: "body" }, this.detail, this.likeness.element, this.movement.element, this.curve.element, this.scores, this.steps, id);
+    const body = h("div", { class: "body" }, this.detail, this.figures.element, this.scores, this.steps, id);
     this.element = h("li", {}, h("details", { class: "finding", "data-id": message.id }, summary, body));
     this.show();
   }
@@ -47,7 +44,7 @@ class Row {
 
   /** @returns {FindingMessage} */
   get last() {
-    return this.messages[this.messages.length - 1];
+    return this.messages.at(-1) ?? this.first;
   }
 
   get isOpen() {
@@ -57,45 +54,47 @@ class Row {
   /** @param {FindingMessage} message */
   apply(message) {
     if (this.messages.some(({ seq }) => seq === message.seq)) return;
-    this.messages = [...this.messages, message].sort((a, b) => a.seq - b.seq);
+    this.messages.push(message);
+    this.messages.sort((a, b) => a.seq - b.seq);
     // The first stays: it says when and why the episode began.
-    if (this.messages.length > MOST_STEPS) this.messages.splice(1, 1);
+    if (this.messages.length > MAX_STEPS) this.messages.splice(1, 1);
     this.show();
   }
 
   show() {
     const suspicious = this.messages.filter(({ action }) => action !== "closed");
-    const told = suspicious.at(-1) ?? this.last;
+    const newest = suspicious.at(-1) ?? this.last;
     const { title, detail } = phrase("alert", suspicious[0]?.reason);
     this.element.dataset.action = this.last.action;
     this.status.className = `status ${this.isOpen ? "alert" : "closed"}`;
     this.status.replaceChildren(icon(this.isOpen ? "alert" : "inconclusive"), this.isOpen ? "Open" : "Closed");
     write(this.title, title);
     write(this.detail, detail);
-    this.score(told);
-    this.curve.show(findCurve(told));
-    this.likeness.show(findLikeness(told));
-    this.movement.show(findMovement(told));
+    this.showScores(newest);
+    this.figures.show(newest);
     this.steps.replaceChildren(...this.messages.map((message) => this.step(message)));
   }
 
   /** @param {FindingMessage} message */
-  score({ scores, identity }) {
-    /** @type {Array<[string, string]>} */
-    const words = Object.entries(scores ?? {}).map(([name, score]) => [detectorWord(name), scoreWords(score)]);
-    pairs(this.scores, identity ? [["Claimed identity", identity], ...words] : words);
+  showScores({ scores, identity }) {
+    const lines = scoreLines(scores);
+    pairs(this.scores, identity ? [["claimed identity", identity], ...lines] : lines);
   }
 
   /** @param {FindingMessage} message */
   step({ time, action, verdict, reason }) {
-    const why = action === "closed" && reason !== this.first.reason ? `: ${phrase(verdict, reason).title.toLowerCase()}` : "";
+    const why =
+      action === "closed" && reason !== this.first.reason ? `: ${phrase(verdict, reason).title.toLowerCase()}` : "";
     return h("li", {}, h("time", { datetime: time }, clock(time)), ` ${ACTIONS[action] ?? action}${why}`);
   }
 
   /** @param {number} now milliseconds on the sidecar's clock */
   tick(now) {
-    const length = lasted(this.first.time, this.isOpen ? now : this.last.time);
-    write(this.time, this.isOpen ? `since ${clock(this.first.time)}, ${length}` : `${clock(this.first.time)}, lasted ${length}`);
+    const length = duration(this.first.time, this.isOpen ? now : this.last.time);
+    write(
+      this.time,
+      this.isOpen ? `since ${clock(this.first.time)}, ${length}` : `${clock(this.first.time)}, lasted ${length}`,
+    );
   }
 }
 
@@ -122,11 +121,11 @@ export class FindingList {
    * @param {number} now milliseconds on the sidecar's clock
    */
   apply(message, now) {
-    const known = this.rows.get(message.id);
-    const row = known ?? new Row(message);
+    const isNew = !this.rows.has(message.id);
+    const row = this.rows.get(message.id) ?? new Row(message);
     const began = row.first.seq;
     row.apply(message);
-    if (!known || row.first.seq < began) this.place(row);
+    if (isNew || row.first.seq < began) this.place(row);
     row.tick(now);
     this.trim();
     this.empty.hidden = true;
@@ -141,9 +140,10 @@ export class FindingList {
   }
 
   trim() {
-    if (this.rows.size <= MOST_ROWS) return;
-    const ended = [...this.rows.values()].filter(({ isOpen }) => !isOpen).sort((a, b) => a.first.seq - b.first.seq);
-    if (ended.length) this.remove(ended[0]);
+    if (this.rows.size <= MAX_ROWS) return;
+    const closed = [...this.rows.values()].filter(({ isOpen }) => !isOpen);
+    const [oldest] = closed.sort((a, b) => a.first.seq - b.first.seq);
+    if (oldest) this.remove(oldest);
   }
 
   /** Forgets everything: what comes next is another journal's, or the first picture. */

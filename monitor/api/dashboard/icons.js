@@ -2,7 +2,6 @@
 
 import { s } from "./dom.js";
 
-/** @type {Object<string, string[]>} */
 const PATHS = {
   bona_fide: ["M8 1.5a6.5 6.5 0 1 0 0 13a6.5 6.5 0 1 0 0-13z", "M5 8.3l2.1 2.1L11.2 6"],
   suspect: ["M8 1.8L15 14H1z", "M8 6.4v3.4", "M8 11.9v.2"],
@@ -15,6 +14,11 @@ const PATHS = {
  * @returns {SVGElement} 16 x 16, drawn in the text's colour
  */
 export function icon(verdict) {
-  const paths = (PATHS[verdict] ?? PATHS.inconclusive).map((d) => s("path", { d }));
-  return s("svg", { class: `icon ${verdict}`, viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, ...paths);
+  const shape = verdict in PATHS ? PATHS[/** @type {keyof PATHS} */ (verdict)] : PATHS.inconclusive;
+  const paths = shape.map((d) => s("path", { d }));
+  return s(
+    "svg",
+    { class: `icon ${verdict}`, viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+    ...paths,
+  );
 }

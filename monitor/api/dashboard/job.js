@@ -5,7 +5,8 @@ import { drawing, isOutline } from "./outline.js";
 
 /** @typedef {import("./types.js").EnrolmentJob} EnrolmentJob */
 
-const POSE = 64;
+const POSE_PX = 64;
+const POSE_MARGIN_PX = 3;
 
 /** @type {Object<string, string>} */
 const TITLES = {
@@ -35,13 +36,16 @@ export function qualityReport(quality) {
   const rows = [
     ["Face seen", seconds(quality.face_seconds)],
     ["Speech heard", seconds(quality.speech_seconds)],
-    ["Moments kept", count(quality.gallery, quality.shots)],
+    ["Moments chosen", count(quality.gallery, quality.shots)],
     ["Face height", typeof quality.face_px === "number" ? `${Math.round(quality.face_px)} px` : null],
     ["Head turned", range(quality.yaw)],
     ["Head tilted", range(quality.pitch)],
     ["Movement learnt from", quality.movement_seconds ? `${seconds(quality.movement_seconds)} of speech` : null],
     ["Call conditions", Array.isArray(quality.rungs) ? quality.rungs.join(", ") : null],
-    ["One person throughout", typeof quality.one_person_checked === "boolean" ? checked(quality.one_person_checked) : null],
+    [
+      "One person throughout",
+      typeof quality.one_person_checked === "boolean" ? checked(quality.one_person_checked) : null,
+    ],
   ];
   return rows.flatMap(([name, words]) => (words === null ? [] : [/** @type {[string, string]} */ ([name, words])]));
 }
@@ -57,23 +61,31 @@ function seconds(value) {
 }
 
 /**
- * @param {unknown} kept
- * @param {unknown} of
+ * @param {unknown} chosen
+ * @param {unknown} all
  */
-function count(kept, of) {
-  return typeof kept === "number" && typeof of === "number" ? `${kept} of ${of} looks` : null;
+function count(chosen, all) {
+  return typeof chosen === "number" && typeof all === "number" ? `${chosen} of ${all} looks` : null;
 }
 
 /** @param {unknown} value */
 function range(value) {
-  if (!Array.isArray(value) || !value.every((each) => Number.isFinite(each))) return null;
-  const [low, high] = value.map((each) => `${Math.round(each)}°`.replace("-", "−"));
+  if (!Array.isArray(value) || !value.every(Number.isFinite)) return null;
+  const [low, high] = value.map((degrees) => `${Math.round(degrees)}°`.replace("-", "−"));
   return `${low} to ${high}`;
 }
 
-/** @param {boolean} was */
-function checked(was) {
-  return was ? "checked" : "could not be checked: no identity encoder is installed";
+/** @param {boolean} isChecked */
+function checked(isChecked) {
+  return isChecked ? "checked" : "could not be checked: no identity encoder is installed";
+}
+
+/** @param {import("./outline.js").Outline} points */
+function pose(points) {
+  const box = { viewBox: `0 0 ${POSE_PX} ${POSE_PX}`, width: POSE_PX, height: POSE_PX };
+  const size = POSE_PX - 2 * POSE_MARGIN_PX;
+  const face = drawing(points, POSE_MARGIN_PX, POSE_MARGIN_PX, size, "enrolled");
+  return s("svg", { class: "pose", ...box, "aria-hidden": "true" }, face);
 }
 
 /** The view; dispatches `cancel`. `element` goes into the page. */
@@ -82,7 +94,7 @@ export class JobView extends EventTarget {
     super();
     this.title = h("h2", {});
     this.stage = h("p", { class: "help", role: "status" });
-    this.bar = /** @type {HTMLProgressElement} */ (h("progress", { max: 1, value: 0, "aria-label": "Progress" }));
+    this.bar = h("progress", { max: 1, value: 0, "aria-label": "Progress" });
     this.cancel = h("button", { class: "button small", type: "button" }, "Stop");
     this.advice = h("p", { class: "figure-title", hidden: true }, "What would make it better");
     this.reasons = h("ul", { class: "reasons" });
@@ -108,7 +120,12 @@ export class JobView extends EventTarget {
    * @param {number} share of the clips that was sent
    */
   sending(name, share) {
-    this.frame("uploading", name, share, share < 1 ? `${Math.floor(share * 100)} %` : "Waiting for the sidecar's answer");
+    this.frame(
+      "uploading",
+      name,
+      share,
+      share < 1 ? `${Math.floor(share * 100)} %` : "Waiting for the sidecar's answer",
+    );
     this.advice.hidden = true;
     this.list([]);
     this.report({}, []);
@@ -159,10 +176,6 @@ export class JobView extends EventTarget {
     pairs(this.quality, qualityReport(quality));
     const outlines = poses.filter(isOutline);
     this.posesFigure.hidden = !outlines.length;
-    this.poses.replaceChildren(
-      ...outlines.map((points) =>
-        s("svg", { class: "pose", viewBox: `0 0 ${POSE} ${POSE}`, width: POSE, height: POSE, "aria-hidden": "true" }, drawing(points, 3, 3, POSE - 6, "kept")),
-      ),
-    );
+    this.poses.replaceChildren(...outlines.map(pose));
   }
 }

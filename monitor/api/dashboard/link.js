@@ -1,12 +1,13 @@
 /**
- * What both pages need of the connection: the feed, the token dialog and the status in the header, wired together. The
+ * What every page needs of the connection: the feed, the token dialog and the status in the header, wired together. The
  * status always says in words whether what is on the page is live.
  */
 
-import { alertsAddress, hasToken, keepToken, takeToken } from "./api.js";
-import { byId, write } from "./dom.js";
+import { alertsAddress, getWords, hasToken, keepToken, takeToken } from "./api.js";
+import { byId, detailOf, notify, write } from "./dom.js";
 import { Feed } from "./feed.js";
 import { TokenDialog } from "./token.js";
+import { useWords } from "./words.js";
 
 /** @type {Object<string, string>} */
 const PHASES = {
@@ -37,7 +38,7 @@ export function connect() {
   const status = byId("connection");
   const button = byId("enter-token");
   feed.addEventListener("phase", (event) => {
-    const { phase, delay } = /** @type {CustomEvent} */ (event).detail;
+    const { phase, delay } = detailOf(event);
     status.dataset.phase = phase;
     document.body.dataset.phase = phase;
     write(status, phaseWords(phase, delay));
@@ -45,9 +46,9 @@ export function connect() {
   });
   feed.addEventListener("ask", (event) => {
     keepToken(null);
-    dialog.ask(/** @type {CustomEvent} */ (event).detail.rejected);
+    dialog.ask(detailOf(event).rejected);
   });
-  dialog.addEventListener("token", (event) => use(/** @type {CustomEvent} */ (event).detail));
+  dialog.addEventListener("token", (event) => use(detailOf(event)));
   button.addEventListener("click", () => dialog.ask(false));
   // A skip link changes the fragment too; only one that carries a token means anything here.
   window.addEventListener("hashchange", () => hasToken() && use(takeToken()));
@@ -58,4 +59,21 @@ export function connect() {
     feed.useToken(token);
   }
   return { feed, start: () => feed.useToken(takeToken()) };
+}
+
+/**
+ * Loads the words and then starts the page. Without words it is not started: half of what it must say would be missing.
+ * @param {() => void} start
+ * @param {string} notice id of the element that says why nothing is shown
+ * @returns {Promise<void>}
+ */
+export async function startWithWords(start, notice) {
+  try {
+    useWords(await getWords());
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    notify(notice, `The words of this page could not be loaded (${cause}). Reload the page.`);
+    return;
+  }
+  start();
 }

@@ -1,5 +1,5 @@
 /**
- * A face as a line drawing from its landmarks: all that is kept, and all that is ever shown, of anybody's face. The points
+ * A face as a line drawing from its landmarks: all that is stored, and all that is ever shown, of anybody's face. The points
  * come in the order of the API: the curves one after another.
  */
 
@@ -26,7 +26,11 @@ const POINTS = CURVES.reduce((sum, [count]) => sum + count, 0);
  * @returns {value is Outline}
  */
 export function isOutline(value) {
-  return Array.isArray(value) && value.length === POINTS && value.every((point) => Array.isArray(point) && point.every(Number.isFinite));
+  return (
+    Array.isArray(value) &&
+    value.length === POINTS &&
+    value.every((point) => Array.isArray(point) && point.every(Number.isFinite))
+  );
 }
 
 /**
@@ -40,11 +44,14 @@ export function isOutline(value) {
 export function drawing(points, x, y, size, kind) {
   const left = Math.min(...points.map(([px]) => px));
   const top = Math.min(...points.map(([, py]) => py));
-  const wide = Math.max(...points.map(([px]) => px)) - left;
-  const tall = Math.max(...points.map(([, py]) => py)) - top;
-  const scale = size / Math.max(wide, tall, 1e-6);
-  const put = (/** @type {[number, number]} */ [px, py]) =>
-    `${(x + (size - wide * scale) / 2 + (px - left) * scale).toFixed(1)} ${(y + (size - tall * scale) / 2 + (py - top) * scale).toFixed(1)}`;
+  const width = Math.max(...points.map(([px]) => px)) - left;
+  const height = Math.max(...points.map(([, py]) => py)) - top;
+  const scale = size / Math.max(width, height, 1e-6);
+  const put = (/** @type {[number, number]} */ [px, py]) => {
+    const across = x + (size - width * scale) / 2 + (px - left) * scale;
+    const down = y + (size - height * scale) / 2 + (py - top) * scale;
+    return `${across.toFixed(1)} ${down.toFixed(1)}`;
+  };
   let from = 0;
   const parts = CURVES.map(([count, closed]) => {
     const curve = points.slice(from, from + count).map(put);

@@ -1,8 +1,8 @@
 /** Everybody who is enrolled, since when and under whose consent, with what can be done about it. */
 
-import { standing } from "./enrolled.js";
 import { h, pairs, write } from "./dom.js";
-import { day } from "./words.js";
+import { enrolmentStatus } from "./enrolment_status.js";
+import { day } from "./format.js";
 
 /** @typedef {import("./types.js").IdentityInfo} IdentityInfo */
 /** @typedef {"approve" | "reject" | "erase"} Act */
@@ -34,11 +34,13 @@ export class People extends EventTarget {
 
   /** @param {IdentityInfo} info */
   row(info) {
-    const { kind, text } = standing(info.name, info, false);
+    const { kind, text } = enrolmentStatus(info.name, info, false);
     const facts = h("dl", { class: "scores" });
     pairs(facts, described(info));
     const waits = info.pending !== null || info.state === "pending_approval";
-    const buttons = ACTS.filter(([act]) => act === "erase" || waits).map(([act, word]) => this.button(info.name, act, word));
+    const buttons = ACTS.filter(([act]) => act === "erase" || waits).map(([act, word]) =>
+      this.button(info.name, act, word),
+    );
     return h(
       "li",
       { class: "card person", "data-name": info.name },
@@ -54,7 +56,11 @@ export class People extends EventTarget {
    * @param {string} word
    */
   button(name, act, word) {
-    const button = h("button", { class: "button small", type: "button", "data-act": act, "aria-label": `${word} ${name}` }, word);
+    const button = h(
+      "button",
+      { class: "button small", type: "button", "data-act": act, "aria-label": `${word} ${name}` },
+      word,
+    );
     button.addEventListener("click", () => this.dispatchEvent(new CustomEvent("act", { detail: { name, act } })));
     return button;
   }
@@ -81,13 +87,9 @@ export class EraseDialog {
     this.text = h("p", {});
     const keep = h("button", { class: "button", type: "button", value: "keep" }, "Keep");
     const erase = h("button", { class: "button primary", type: "button", value: "erase" }, "Erase");
-    this.dialog = /** @type {HTMLDialogElement} */ (
-      h(
-        "dialog",
-        { "aria-labelledby": "erase-title" },
-        h("form", {}, h("h2", { id: "erase-title" }, "Erase this person?"), this.text, h("div", { class: "controls" }, keep, erase)),
-      )
-    );
+    const controls = h("div", { class: "controls" }, keep, erase);
+    const title = h("h2", { id: "erase-title" }, "Erase this person?");
+    this.dialog = h("dialog", { "aria-labelledby": "erase-title" }, h("form", {}, title, this.text, controls));
     keep.addEventListener("click", () => this.dialog.close("keep"));
     erase.addEventListener("click", () => this.dialog.close("erase"));
     document.body.append(this.dialog);

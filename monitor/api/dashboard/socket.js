@@ -27,10 +27,10 @@ export const SUBPROTOCOL = "sidewitness.alerts.v1";
 const BAD_MESSAGE = 4400;
 const BAD_TOKEN = 4401;
 const TOO_SLOW = 4008;
-const FIRST_DELAY = 500;
-const LONGEST_DELAY = 15_000;
-const RESUME_DELAY = 100;
-const FINDINGS_KEPT = 200;
+const FIRST_DELAY_MS = 500;
+const MAX_DELAY_MS = 15_000;
+const RESUME_DELAY_MS = 100;
+const FIRST_FINDINGS = 200;
 
 /** @returns {Link} */
 export function initial() {
@@ -43,7 +43,7 @@ export function initial() {
  * @param {number} chance
  */
 export function backoff(attempts, chance) {
-  const ceiling = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** Math.min(attempts, 10));
+  const ceiling = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempts, 10));
   return Math.round(ceiling * (0.5 + 0.5 * chance));
 }
 
@@ -78,7 +78,9 @@ function subscription(link) {
  * @returns {[Link, Effect[]]}
  */
 function onToken(link, token) {
-  if (!token) return [{ ...link, phase: "asking", token: null }, [{ do: "disconnect" }, { do: "ask", rejected: false }]];
+  if (!token) {
+    return [{ ...link, phase: "asking", token: null }, [{ do: "disconnect" }, { do: "ask", rejected: false }]];
+  }
   return [{ ...link, phase: "connecting", token, attempts: 0 }, [{ do: "disconnect" }, { do: "connect" }]];
 }
 
@@ -115,16 +117,16 @@ function onMessage(link, message) {
 }
 
 /**
- * A head behind our cursor means another journal: start over from what it holds.
+ * A head behind the cursor means another journal: start over from what it holds.
  * @param {Link} link
  * @param {Object<string, any>} message
  * @returns {[Link, Effect[]]}
  */
 function onHello(link, message) {
   const live = { ...link, phase: /** @type {const} */ ("live"), attempts: 0 };
-  const known = link.cursor !== null && link.cursor <= message.seq;
-  if (known) return [live, [{ do: "deliver", message }]];
-  const picture = { do: /** @type {const} */ ("picture"), after: Math.max(0, message.seq - FINDINGS_KEPT) };
+  const resumes = link.cursor !== null && link.cursor <= message.seq;
+  if (resumes) return [live, [{ do: "deliver", message }]];
+  const picture = { do: /** @type {const} */ ("picture"), after: Math.max(0, message.seq - FIRST_FINDINGS) };
   return [{ ...live, cursor: message.seq }, [{ do: "deliver", message }, picture]];
 }
 
@@ -137,6 +139,6 @@ function onClosed(link, { code, chance }) {
   if (link.phase === "asking" || link.phase === "refused") return [link, []];
   if (code === BAD_TOKEN) return [{ ...link, phase: "asking", token: null }, [{ do: "ask", rejected: true }]];
   if (code === BAD_MESSAGE) return [{ ...link, phase: "refused" }, []];
-  const milliseconds = code === TOO_SLOW && link.attempts === 0 ? RESUME_DELAY : backoff(link.attempts, chance);
+  const milliseconds = code === TOO_SLOW && link.attempts === 0 ? RESUME_DELAY_MS : backoff(link.attempts, chance);
   return [{ ...link, phase: "waiting", attempts: link.attempts + 1 }, [{ do: "wait", milliseconds }]];
 }

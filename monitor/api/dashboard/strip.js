@@ -4,20 +4,20 @@
  */
 
 import { onWidth, s } from "./dom.js";
-import { round } from "./words.js";
+import { round } from "./format.js";
 
 /** @typedef {{ at: number, statistic: number, verdict: string }} Point `at` in seconds */
+/** @typedef {[Point, ...Point[]]} Run points without a gap in time */
+/** @typedef {(value: number) => number} Scale from a value to CSS pixels */
 
-export const SPAN = 120;
-const MOST_POINTS = 1200;
-const LONGEST_GAP = 5;
-const FLOOR = 0.1;
-const HEIGHT = 96;
-const RIBBON = 10;
-const TOP = 2;
-const RIGHT = 6;
-/** @type {Object<string, number>} */
-const RIBBON_HEIGHTS = { alert: 10, suspect: 7, bona_fide: 4, inconclusive: 2 };
+export const SPAN_SECONDS = 120;
+const MAX_POINTS = 1200;
+const MAX_GAP_SECONDS = 5;
+const MIN_STATISTIC = 0.1;
+const HEIGHT_PX = 96;
+const TOP_PX = 2;
+const RIGHT_PX = 6;
+const RIBBON_PX = { alert: 10, suspect: 7, bona_fide: 4, inconclusive: 2 };
 
 /**
  * The points still in view, oldest first, with the new one. One that is not newer than the last is ignored, unless it is so
@@ -28,9 +28,9 @@ const RIBBON_HEIGHTS = { alert: 10, suspect: 7, bona_fide: 4, inconclusive: 2 };
  */
 export function extend(points, point) {
   const last = points.at(-1);
-  if (last && point.at <= last.at - LONGEST_GAP) return [point];
+  if (last && point.at <= last.at - MAX_GAP_SECONDS) return [point];
   if (last && point.at <= last.at) return points;
-  return [...points, point].filter(({ at }) => at >= point.at - SPAN).slice(-MOST_POINTS);
+  return [...points, point].filter(({ at }) => at >= point.at - SPAN_SECONDS).slice(-MAX_POINTS);
 }
 
 /**
@@ -40,22 +40,21 @@ export function extend(points, point) {
  * @returns {[number, number]} exponents of ten
  */
 export function decades(points, threshold) {
-  const highest = points.reduce((most, { statistic }) => Math.max(most, statistic), threshold * 30);
-  return [Math.log10(FLOOR), Math.ceil(Math.log10(Math.min(highest, Number.MAX_VALUE)))];
+  const highest = points.reduce((max, { statistic }) => Math.max(max, statistic), threshold * 30);
+  return [Math.log10(MIN_STATISTIC), Math.ceil(Math.log10(Math.min(highest, Number.MAX_VALUE)))];
 }
 
 /**
- * Runs of points without a gap in time.
  * @param {Point[]} points
- * @returns {Point[][]}
+ * @returns {Run[]}
  */
 export function runs(points) {
-  /** @type {Point[][]} */
+  /** @type {Run[]} */
   const found = [];
   for (const point of points) {
     const run = found.at(-1);
     const last = run?.at(-1);
-    if (run && last && point.at - last.at <= LONGEST_GAP) run.push(point);
+    if (run && last && point.at - last.at <= MAX_GAP_SECONDS) run.push(point);
     else found.push([point]);
   }
   return found;
@@ -68,7 +67,7 @@ export class Strip {
     this.points = [];
     this.threshold = 0;
     this.width = 0;
-    this.element = s("svg", { class: "strip", role: "img", height: HEIGHT, width: "100%" });
+    this.element = s("svg", { class: "strip", role: "img", height: HEIGHT_PX, width: "100%" });
     onWidth(this.element, (width) => {
       this.width = width;
       this.draw();
@@ -86,27 +85,31 @@ export class Strip {
   }
 
   draw() {
-    if (!this.width || !this.points.length || !(this.threshold > 0)) return;
+    const newest = this.points.at(-1);
+    if (!this.width || !newest || !(this.threshold > 0)) return;
     const [low, high] = decades(this.points, this.threshold);
-    const end = this.points[this.points.length - 1].at;
-    const floor = HEIGHT - RIBBON - 6;
-    const x = (/** @type {number} */ at) => (this.width - RIGHT) * (1 - (end - at) / SPAN);
-    const y = (/** @type {number} */ value) =>
-      floor - ((Math.log10(Math.min(Math.max(value, FLOOR), 10 ** high)) - low) / (high - low)) * (floor - TOP);
-    this.element.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
-    this.element.setAttribute("aria-label", this.describe());
+    const floor = HEIGHT_PX - RIBBON_PX.alert - 6;
+    /** @type {Scale} */
+    const x = (at) => (this.width - RIGHT_PX) * (1 - (newest.at - at) / SPAN_SECONDS);
+    /** @type {Scale} */
+    const y = (value) => {
+      const exponent = Math.log10(Math.min(Math.max(value, MIN_STATISTIC), 10 ** high));
+      return floor - ((exponent - low) / (high - low)) * (floor - TOP_PX);
+    };
+    this.element.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT_PX}`);
+    this.element.setAttribute("aria-label", this.describe(newest.statistic));
     this.element.replaceChildren(
       ...this.frame(low, floor, y),
       ...runs(this.points).flatMap((run) => trace(run, floor, x, y)),
       ...ribbon(this.points, x),
-      dot(this.points[this.points.length - 1], x, y),
+      dot(newest, x, y),
     );
   }
 
   /**
    * @param {number} low
    * @param {number} floor
-   * @param {(value: number) => number} y
+   * @param {Scale} y
    */
   frame(low, floor, y) {
     const level = y(this.threshold);
@@ -123,23 +126,24 @@ export class Strip {
     ];
   }
 
-  describe() {
-    const peak = this.points.reduce((most, { statistic }) => Math.max(most, statistic), 0);
-    const now = this.points[this.points.length - 1].statistic;
-    return `Evidence over the last two minutes: now ${round(now)}, highest ${round(peak)}, alert at ${round(this.threshold)}.`;
+  /** @param {number} now the newest statistic */
+  describe(now) {
+    const peak = this.points.reduce((max, { statistic }) => Math.max(max, statistic), 0);
+    const values = `now ${round(now)}, highest ${round(peak)}, alert at ${round(this.threshold)}`;
+    return `Evidence over the last two minutes: ${values}.`;
   }
 }
 
 /**
- * @param {Point[]} run
+ * @param {Run} run
  * @param {number} floor
- * @param {(at: number) => number} x
- * @param {(value: number) => number} y
+ * @param {Scale} x
+ * @param {Scale} y
  */
 function trace(run, floor, x, y) {
   const line = run.map(({ at, statistic }) => `${x(at).toFixed(1)} ${y(statistic).toFixed(1)}`).join("L");
   const from = x(run[0].at).toFixed(1);
-  const to = x(run[run.length - 1].at).toFixed(1);
+  const to = x((run.at(-1) ?? run[0]).at).toFixed(1);
   return [
     s("path", { class: "area", d: `M${from} ${floor}L${line}L${to} ${floor}Z` }),
     s("path", { class: "line", d: `M${line}` }),
@@ -148,22 +152,27 @@ function trace(run, floor, x, y) {
 
 /**
  * @param {Point[]} points
- * @param {(at: number) => number} x
+ * @param {Scale} x
  */
 function ribbon(points, x) {
   return runs(points).flatMap((run) =>
     stretches(run).map(([first, last]) => {
-      const height = RIBBON_HEIGHTS[first.verdict] ?? RIBBON_HEIGHTS.inconclusive;
+      const height = ribbonHeight(first.verdict);
       const left = x(first.at);
       const width = Math.max(1.5, x(last.at) - left);
-      return s("rect", { class: `ribbon ${first.verdict}`, x: left, y: HEIGHT - height, width, height });
+      return s("rect", { class: `ribbon ${first.verdict}`, x: left, y: HEIGHT_PX - height, width, height });
     }),
   );
 }
 
+/** @param {string} verdict */
+function ribbonHeight(verdict) {
+  return verdict in RIBBON_PX ? RIBBON_PX[/** @type {keyof RIBBON_PX} */ (verdict)] : RIBBON_PX.inconclusive;
+}
+
 /**
  * First and last point of each stretch of one verdict; a stretch reaches to the beginning of the next.
- * @param {Point[]} run
+ * @param {Run} run
  * @returns {Array<[Point, Point]>}
  */
 function stretches(run) {
@@ -179,8 +188,8 @@ function stretches(run) {
 
 /**
  * @param {Point} point
- * @param {(at: number) => number} x
- * @param {(value: number) => number} y
+ * @param {Scale} x
+ * @param {Scale} y
  */
 function dot(point, x, y) {
   return s("circle", { class: `now ${point.verdict}`, cx: x(point.at), cy: y(point.statistic), r: 3.5 });

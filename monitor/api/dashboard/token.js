@@ -1,4 +1,4 @@
-/** Asking for the token: a dialog that is the same on both pages and names where the token comes from. */
+/** Asking for the token: a dialog that is the same on every page and names where the token comes from. */
 
 import { h, write } from "./dom.js";
 
@@ -7,22 +7,20 @@ export class TokenDialog extends EventTarget {
   constructor() {
     super();
     this.message = h("p", { id: "token-message", role: "alert" });
-    this.input = /** @type {HTMLInputElement} */ (
-      h("input", {
-        id: "token",
-        type: "password",
-        autocomplete: "off",
-        spellcheck: "false",
-        required: true,
-        "aria-describedby": "token-message token-help",
-      })
-    );
+    this.input = h("input", {
+      id: "token",
+      type: "password",
+      autocomplete: "off",
+      spellcheck: "false",
+      required: true,
+      "aria-describedby": "token-message token-help",
+    });
     const help = h(
       "p",
       { id: "token-help", class: "help" },
       "The sidecar prints it when it starts, unless ",
       h("code", {}, "SIDEWITNESS_TOKEN"),
-      " sets one. It is kept in this tab only.",
+      " sets one. It is remembered in this tab only.",
     );
     const form = h(
       "form",
@@ -34,7 +32,7 @@ export class TokenDialog extends EventTarget {
       help,
       h("button", { class: "button primary", type: "submit" }, "Connect"),
     );
-    this.dialog = /** @type {HTMLDialogElement} */ (h("dialog", { "aria-labelledby": "token-title" }, form));
+    this.dialog = h("dialog", { "aria-labelledby": "token-title" }, form);
     form.addEventListener("submit", (event) => this.submit(event));
     document.body.append(this.dialog);
   }

@@ -1,15 +1,18 @@
-/** The page that publishes your own camera and shows what subscribers are told about you. */
+/** The page that publishes your camera and shows what subscribers get about you. */
 
 import { ApiError, getIdentities, whipAddress } from "./api.js";
 import { Board } from "./cards.js";
-import { byId, write } from "./dom.js";
+import { byId, detailOf, notify, write } from "./dom.js";
 import { FindingList } from "./findings.js";
-import { connect } from "./link.js";
+import { hex } from "./format.js";
+import { connect, startWithWords } from "./link.js";
 import { Publication } from "./whip.js";
-import { phrase, verdictWord } from "./words.js";
+import { phrase, verdictLabel } from "./words.js";
 
 const CALL = "try";
-const CONNECTING = 15_000;
+const CONNECTING_MS = 15_000;
+const TICK_MS = 1_000;
+const RETRY_SECONDS = 10;
 const MEDIA = {
   // Clean-up in the browser would change the voice that the lips are compared with.
   audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
@@ -17,7 +20,8 @@ const MEDIA = {
 };
 /** @type {Object<string, string>} */
 const MEDIA_ERRORS = {
-  NotAllowedError: "Camera or microphone was not allowed. Allow both for this page in the address bar, then start again.",
+  NotAllowedError:
+    "Camera or microphone was not allowed. Allow both for this page in the address bar, then start again.",
   NotFoundError: "No camera or no microphone was found. Connect both, then start again.",
   NotReadableError: "Camera or microphone is in use by another program. Close it there, then start again.",
   OverconstrainedError: "This camera cannot deliver a picture that fits. Try another one.",
@@ -26,7 +30,7 @@ const INSECURE = "Browsers give the camera only to https pages or to localhost. 
 const ENDED = "The connection to the sidecar ended. Start again to publish anew.";
 const UNREACHABLE = "Media do not reach the sidecar. A firewall may block UDP between this browser and the sidecar.";
 
-const name = `you-${[...crypto.getRandomValues(new Uint8Array(2))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+const name = `you-${hex(crypto.getRandomValues(new Uint8Array(2)))}`;
 const { feed, start: startFeed } = connect();
 const board = new Board(byId("board"));
 const findings = new FindingList(byId("findings"), byId("no-findings"));
@@ -36,10 +40,11 @@ const preview = /** @type {HTMLVideoElement} */ (byId("preview"));
 let stream = null;
 /** @type {Publication | null} */
 let publication = null;
-let deadline = 0;
-/** @type {string} who the one before the camera claims to be, while it is on */
+let deadlineTimer = 0;
+/** Who the one before the camera claims to be, while it is on. */
 let claimed = "";
-let skew = 0;
+/** From the page's clock to the sidecar's. */
+let skewMs = 0;
 
 /**
  * @param {"off" | "starting" | "on"} phase
@@ -55,48 +60,51 @@ function show(phase, text) {
 }
 
 /** @param {string} text empty hides it */
-function complain(text) {
-  write(byId("problem"), text);
-  byId("problem").hidden = !text;
-}
+const complain = (text) => notify("problem", text);
 
 /** @param {unknown} error */
 function explain(error) {
-  if (error instanceof DOMException && error.name in MEDIA_ERRORS) return MEDIA_ERRORS[error.name];
+  const media = error instanceof DOMException ? MEDIA_ERRORS[error.name] : undefined;
+  if (media) return media;
   if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
   if (error.status === 401) return "The sidecar refused the token. Enter it again, then start again.";
-  if (error.status === 503) return `The sidecar is full. Start again in ${error.retryAfter ?? 10} seconds.`;
+  if (error.status === 503) return `The sidecar is full. Start again in ${error.retryAfter ?? RETRY_SECONDS} seconds.`;
   return error.status ? `The sidecar refused the camera (${error.status}): ${error.message}` : error.message;
 }
 
 async function startCamera() {
-  complain("");
-  if (!navigator.mediaDevices) return complain(INSECURE);
-  if (!feed.token) return feed.useToken(null);
+  complain(navigator.mediaDevices ? "" : INSECURE);
+  if (!navigator.mediaDevices) return;
+  if (!feed.token) {
+    feed.useToken(null);
+    return;
+  }
   claimed = identity.value.trim();
-  const mine = new Publication(whipAddress(CALL, name, claimed), feed.token);
-  publication = mine;
-  if (claimed) enrolled();
+  const started = new Publication(whipAddress(CALL, name, claimed), feed.token);
+  publication = started;
+  if (claimed) refreshEnrolled();
   show("starting", "Waiting for camera and microphone");
   try {
     const media = await navigator.mediaDevices.getUserMedia(MEDIA);
-    if (publication !== mine) return release(media);
+    if (publication !== started) {
+      release(media);
+      return;
+    }
     use(media);
     show("starting", "Connecting");
-    mine.addEventListener("state", (event) => onConnection(/** @type {CustomEvent} */ (event).detail));
-    deadline = window.setTimeout(() => fail(UNREACHABLE), CONNECTING);
-    await mine.start(media);
+    started.addEventListener("state", (event) => onConnection(detailOf(event)));
+    deadlineTimer = window.setTimeout(() => fail(UNREACHABLE), CONNECTING_MS);
+    await started.start(media);
   } catch (error) {
-    // Whoever pressed stop in the meantime wants to hear of no error.
-    if (publication === mine) refuse(error);
+    // Whoever pressed stop in the meantime is not interested in an error.
+    if (publication === started) refuse(error);
   }
-  return undefined;
 }
 
 /** Whether the claimed one is enrolled is shown on the card; without an answer the card says nothing of it. */
-async function enrolled() {
+async function refreshEnrolled() {
   try {
-    board.enrolled((await getIdentities(feed.token)).identities);
+    board.showEnrolled((await getIdentities(feed.token)).identities);
   } catch (error) {
     complain(explain(error));
   }
@@ -107,7 +115,9 @@ function use(media) {
   stream = media;
   preview.srcObject = media;
   for (const track of media.getVideoTracks()) track.contentHint = "motion";
-  for (const track of media.getTracks()) track.addEventListener("ended", () => fail("The camera or microphone was taken away."));
+  for (const track of media.getTracks()) {
+    track.addEventListener("ended", () => fail("The camera or microphone was taken away."));
+  }
 }
 
 /** @param {MediaStream | null} media */
@@ -124,7 +134,7 @@ function refuse(error) {
 /** @param {RTCPeerConnectionState} state */
 function onConnection(state) {
   if (state === "connected") {
-    window.clearTimeout(deadline);
+    window.clearTimeout(deadlineTimer);
     show("on", "Publishing. Speak for a few seconds.");
   }
   if (state === "disconnected") show("on", "Connection interrupted, waiting for it to return");
@@ -138,7 +148,7 @@ function fail(text) {
 }
 
 function stopCamera() {
-  window.clearTimeout(deadline);
+  window.clearTimeout(deadlineTimer);
   release(stream);
   stream = null;
   preview.srcObject = null;
@@ -152,24 +162,24 @@ function stopCamera() {
 const isMe = ({ call, participant }) => call === CALL && participant === name;
 
 feed.addEventListener("message", (event) => {
-  const message = /** @type {CustomEvent} */ (event).detail;
+  const message = detailOf(event);
   if (!("participant" in message) || !isMe(message)) return;
   if (message.type === "state" && publication) {
-    skew = new Date(message.time).getTime() - Date.now();
+    skewMs = new Date(message.time).getTime() - Date.now();
     board.update({ ...message, identity: claimed || null });
     byId("no-calls").hidden = true;
   }
   // The browser notices a session that the sidecar ended only after half a minute; subscribers are told at once.
   if (message.type === "state" && message.reason === "ended" && document.body.dataset.camera === "on") fail(ENDED);
   if (message.type === "finding") {
-    findings.apply(message, Date.now() + skew);
+    findings.apply(message, Date.now() + skewMs);
     byId("findings-title").hidden = false;
   }
 });
 
 board.addEventListener("verdict", (event) => {
-  const { verdict, reason } = /** @type {CustomEvent} */ (event).detail;
-  write(byId("announcer"), `You: ${verdictWord(verdict)}. ${phrase(verdict, reason).title}.`);
+  const { verdict, reason } = detailOf(event);
+  write(byId("announcer"), `You: ${verdictLabel(verdict)}. ${phrase(verdict, reason).title}.`);
 });
 
 byId("start").addEventListener("click", startCamera);
@@ -178,7 +188,7 @@ byId("stop").addEventListener("click", () => {
   byId("start").focus();
 });
 window.addEventListener("pagehide", () => publication?.stop());
-window.setInterval(() => findings.tick(Date.now() + skew), 1_000);
+window.setInterval(() => findings.tick(Date.now() + skewMs), TICK_MS);
 write(byId("name"), name);
 show("off", "");
-startFeed();
+startWithWords(startFeed, "problem");

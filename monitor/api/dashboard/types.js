@@ -1,9 +1,30 @@
 /**
  * The shapes that travel between the sidecar and these pages: exactly the public API's, nothing added.
  *
+ * @typedef {object} Phrase
+ * @property {string} title a few words
+ * @property {string} detail a sentence or two
+ *
+ * @typedef {object} ReasonWords
+ * @property {string} title
+ * @property {string | null} brief stands beside one detector's score where the title would say too much there
+ * @property {Object<string, string>} details by verdict
+ *
+ * @typedef {object} DetectorInfo
+ * @property {string} name
+ * @property {string} label one word
+ * @property {string} question what it asks
+ * @property {boolean} one_sided whether a low score clears nobody
+ * @property {boolean} needs_identity whether it compares with the reference of the claimed identity
+ *
+ * @typedef {object} Words GET /v1/words
+ * @property {Object<string, Phrase & { label: string }>} verdicts
+ * @property {Object<string, ReasonWords>} reasons
+ * @property {DetectorInfo[]} detectors in the order to show them in
+ *
  * @typedef {"bona_fide" | "suspect" | "alert" | "inconclusive"} Verdict
  *
- * @typedef {object} CurveEvidence
+ * @typedef {object} SynchronyEvidence
  * @property {number[]} offsets_ms shifts between lips and voice that were tried, in milliseconds
  * @property {Array<number | null>} agreement mean agreement at each shift, a cosine in [-1, 1]; null where too little was left
  * @property {number} [best_offset_ms]
@@ -14,7 +35,7 @@
  * @property {number | null} score higher is more suspicious
  * @property {number | null} p_value
  * @property {string | null} reason why there is no score
- * @property {Object<string, unknown>} [evidence]
+ * @property {unknown} [evidence] the detector's JSON
  *
  * @typedef {object} ParticipantState one participant now; a `state` message, or an entry of GET /v1/calls with its call added
  * @property {string} call

@@ -1,6 +1,7 @@
 /** Sending clips to be enrolled: one form with the consent first, so that the sidecar can refuse before anything large moves. */
 
 import { ApiError, actorHeader, failure, identityAddress } from "./api.js";
+import { hex } from "./format.js";
 
 /** @typedef {{ by: string, given: string, expires?: string, purpose?: string, evidence_sha256?: string }} Consent */
 /** @typedef {{ name: string, actor: string, consent: Consent | null, clips: File[] }} Order */
@@ -31,7 +32,9 @@ export class Upload {
         if (request.status === 202) resolve(JSON.parse(request.responseText));
         else reject(failure(request.status, request.responseText, request.getResponseHeader("Retry-After")));
       });
-      request.addEventListener("error", () => reject(new ApiError(0, "The upload broke off. Is the sidecar still running?")));
+      request.addEventListener("error", () =>
+        reject(new ApiError(0, "The upload broke off. Is the sidecar still running?")),
+      );
       request.addEventListener("abort", () => reject(new ApiError(0, "The upload was stopped.")));
       request.send(this.form);
     });
@@ -48,5 +51,5 @@ export class Upload {
  */
 export async function sha256(file) {
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex(bytes);
 }

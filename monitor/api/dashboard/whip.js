@@ -5,7 +5,7 @@
 
 import { request } from "./api.js";
 
-const GATHERING = 1_000;
+const GATHERING_MS = 1_000;
 const CODECS = { audio: ["audio/opus"], video: ["video/VP8", "video/H264", "video/rtx"] };
 
 /** @typedef {{ url: string | null, etag: string | null }} Resource */
@@ -50,7 +50,10 @@ export class Publication extends EventTarget {
     const location = response.headers.get("Location");
     this.resource = { url: location && new URL(location, this.endpoint).href, etag: response.headers.get("ETag") };
     const answer = await response.text();
-    if (this.stopped) return this.remove();
+    if (this.stopped) {
+      await this.remove();
+      return;
+    }
     await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
     await this.flush();
   }
@@ -86,14 +89,15 @@ export class Publication extends EventTarget {
 }
 
 /**
- * Leaves the codecs that the sidecar speaks, in the browser's own order.
+ * Leaves the codecs that the sidecar speaks, in the browser's order.
  * @param {RTCRtpTransceiver} transceiver
  * @param {"audio" | "video"} kind
  */
 function prefer(transceiver, kind) {
-  const known = RTCRtpSender.getCapabilities(kind)?.codecs ?? [];
-  const wanted = known.filter(({ mimeType }) => CODECS[kind].some((name) => name.toLowerCase() === mimeType.toLowerCase()));
-  if (wanted.length) transceiver.setCodecPreferences(wanted);
+  const codecs = RTCRtpSender.getCapabilities(kind)?.codecs ?? [];
+  const names = CODECS[kind].map((name) => name.toLowerCase());
+  const spoken = codecs.filter(({ mimeType }) => names.includes(mimeType.toLowerCase()));
+  if (spoken.length) transceiver.setCodecPreferences(spoken);
 }
 
 /**
@@ -105,7 +109,7 @@ function gathered(peer) {
   return new Promise((resolve) => {
     const check = () => peer.iceGatheringState === "complete" && resolve();
     peer.addEventListener("icegatheringstatechange", check);
-    window.setTimeout(resolve, GATHERING);
+    window.setTimeout(resolve, GATHERING_MS);
     check();
   });
 }
@@ -128,5 +132,8 @@ export function fragment(sdp, candidates) {
   const section = [line(/^m=.*$/m), line(/^a=mid:.*$/m)];
   const head = [line(/^a=group:BUNDLE.*$/m), line(/^a=ice-ufrag:.*$/m), line(/^a=ice-pwd:.*$/m)];
   const lines = candidates.map(({ candidate }) => `a=${candidate}`);
-  return [...head, ...section, ...lines].filter(Boolean).map((text) => `${text.trim()}\r\n`).join("");
+  return [...head, ...section, ...lines]
+    .filter(Boolean)
+    .map((text) => `${text.trim()}\r\n`)
+    .join("");
 }

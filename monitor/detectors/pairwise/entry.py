@@ -14,13 +14,13 @@ INFO = DetectorInfo(
     phrases={
         Reason.IDENTITY_MISMATCH: Phrase(
             "Not like the enrolled person",
-            "The face is farther from the enrolled recordings than usual, too little to suspect anything.",
+            "The face is farther from the enrolled recordings than usual.",
             "Typical of a swapped face, or of another person. A much changed look or an unusual camera can do it too: "
             "check with the person another way.",
         ),
         Reason.FACE_CHANGES_UNNATURALLY: Phrase(
             "Face may be worked on",
-            "The picture of the face has more traces of manipulation than usual, too little to suspect anything.",
+            "The picture of the face has more traces of manipulation than usual.",
             "Typical of a swapped or re-rendered face. Beauty filters and virtual make-up look the same: have them "
             "turned off, and check with the person another way.",
         ),

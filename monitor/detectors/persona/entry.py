@@ -14,7 +14,7 @@ INFO = DetectorInfo(
     phrases={
         Reason.MOVES_UNLIKE_ENROLLED: Phrase(
             "Moves unlike the enrolled person",
-            "Face and head move less like the enrolled recordings than usual, too little to suspect anything.",
+            "Face and head move less like the enrolled recordings than usual.",
             "Typical of a face that another person drives, or of another person. Reading aloud, illness or a very "
             "different mood can do it too: check with the person another way.",
         ),

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decision.words import REASONS
+from monitor.decision.words import describe
+from monitor.detectors.registry import phrases
 from monitor.identity.enrolment.duplicate_clips import same_recording
 from monitor.types import FloatArray, Verdict
 
@@ -52,8 +53,7 @@ def _of_clip(clip: Recording, config: EnrolConfig) -> list[str]:
     if spans.turned > MOSTLY * spans.seen:
         found.append(f"the face in {name} is turned away or covered: record it facing the camera")
     if clip.verdict.verdict in (Verdict.SUSPECT, Verdict.ALERT):
-        reason = clip.verdict.reason
-        why = REASONS[reason].rstrip(".").lower() if reason else "it looks forged"
+        why = describe(clip.verdict.verdict, clip.verdict.reason, phrases()).title.lower()
         found.append(f"{name} is itself suspicious ({why}): enrol from recordings whose origin you know")
     return found
 

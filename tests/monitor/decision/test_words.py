@@ -1,81 +1,111 @@
-"""Every verdict and reason can be said, and the dashboard knows the same ones."""
+"""Every verdict and reason can be said, and nothing that is said calls agreement a proof."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-import monitor
-from monitor.decision.words import REASONS, say
+from monitor.decision.words import (
+    ENDED,
+    REASONS,
+    SESSION_FAILED,
+    UNUSUAL,
+    VERDICTS,
+    Phrase,
+    describe,
+    readable,
+    sentence,
+)
+from monitor.detectors.registry import infos, phrases
+from monitor.host import participant
 from monitor.types import Reason, Verdict
 
-PAGE = Path(monitor.__file__).parent / "api" / "dashboard" / "words.js"
-# What the dashboard says of a participant, not of a judgement.
-OF_THE_PAGE = {"session_failed", "ended"}
-
-
-def entries(name: str) -> dict[str, str]:
-    """The keys of one object of words.js, and the text up to the next key."""
-    body = re.search(rf"export const {name} = {{\n(.*?)^}};", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    assert body is not None
-    parts = re.split(r"^  (\w+):", body[1], flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
-def test_every_reason_is_a_sentence() -> None:
-    assert set(REASONS) == set(Reason)
-    assert len(set(REASONS.values())) == len(REASONS)
-    for words in REASONS.values():
-        assert re.fullmatch(r"[A-Z].{10,140}\.", words)
-
-
-def test_the_dashboard_has_words_for_the_same_reasons_and_verdicts() -> None:
-    assert set(entries("REASONS")) - OF_THE_PAGE == {reason.value for reason in Reason}
-    assert set(entries("VERDICTS")) == {verdict.value for verdict in Verdict}
-
-
-@pytest.mark.parametrize(
-    ("reason", "shared"),
-    [
-        (Reason.NO_VIDEO, "picture"),
-        (Reason.NO_AUDIO, "sound"),
-        (Reason.NO_FACE, "face"),
-        (Reason.SEVERAL_FACES, "several|who speaks|whose voice"),
-        (Reason.SILENCE, "spoken|speech"),
-        (Reason.LOW_QUALITY, "too small"),
-        (Reason.LOW_FRAME_RATE, "lips"),
-        (Reason.NOT_ENROLLED, "alone does not show a genuine person"),
-        (Reason.CLOCK_UNKNOWN, "one clock|one time line"),
-        (Reason.OVERLOADED, "machine cannot keep up"),
-        (Reason.UNSUPPORTED_CODEC, "codec"),
-        (Reason.FRAME_TOO_LARGE, "large"),
-        (Reason.DECODER_FAILED, "cannot be decoded"),
-        (Reason.LIPS_DISAGREE_WITH_VOICE, "lips and voice"),
-        (Reason.IDENTITY_MISMATCH, "enrolled person"),
-        (Reason.FACE_CHANGES_UNNATURALLY, "traces of manipulation"),
-        (Reason.REFERENCE_OUTDATED, "other encoders"),
-    ],
+WORDS = {**phrases(), **REASONS}
+PROOFS = re.compile(
+    r"\b(is|are) (genuine|real|authentic)|\b(verified|authentic|trusted|proven|certain)\b", re.IGNORECASE
 )
-def test_both_say_the_same(reason: Reason, shared: str) -> None:
-    for words in (REASONS[reason], entries("REASONS")[reason.value]):
-        assert re.search(shared, words, re.IGNORECASE)
+
+
+def test_every_reason_has_words_of_one_source() -> None:
+    assert set(Reason) <= set(WORDS)
+    assert set(WORDS) - set(Reason) == {ENDED, SESSION_FAILED}
+    assert set(REASONS) & set(phrases()) == set()
+    brought = [reason for info in infos() for reason in info.phrases]
+    assert len(brought) == len(set(brought))
+
+
+def test_what_the_host_says_of_a_participant_has_words() -> None:
+    assert (ENDED, SESSION_FAILED) == (participant.ENDED, participant.FAILED)
+
+
+@pytest.mark.parametrize("phrase", [*WORDS.values(), *VERDICTS.values()], ids=lambda phrase: phrase.title)
+def test_a_phrase_is_a_short_title_and_sentences(phrase: Phrase) -> None:
+    assert re.fullmatch(r"[A-Z][^.]{3,40}", phrase.title)
+    for text in filter(None, (phrase.detail, phrase.consequence)):
+        assert re.fullmatch(r"[A-Z].{10,210}\.", text)
+    assert phrase.brief is None or re.fullmatch(r"[a-z][a-z ]{3,30}", phrase.brief)
+
+
+def test_titles_tell_reasons_apart() -> None:
+    titles = [phrase.title for phrase in (*WORDS.values(), *VERDICTS.values())]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize("reason", [*WORDS, None, Reason("of_a_later_version")])
+def test_nothing_that_is_said_proves_anything(verdict: Verdict, reason: Reason | None) -> None:
+    words = sentence(verdict, reason, phrases())
+    assert re.fullmatch(r"[A-Z][^.]+\. .{10,}\.", words)
+    assert PROOFS.search(words) is None
 
 
 def test_agreement_is_never_called_a_proof() -> None:
-    words = say(Verdict.INCONCLUSIVE, Reason.NOT_ENROLLED)
-    assert "does not show a genuine person" in words
+    assert "does not show a genuine person" in sentence(Verdict.INCONCLUSIVE, Reason.NOT_ENROLLED, phrases())
+    assert sentence(Verdict.BONA_FIDE, None, phrases()).endswith("not a proof.")
+    # A reason never turns the words of a cleared participant into anything else.
+    assert describe(Verdict.BONA_FIDE, Reason.SILENCE, phrases()) == VERDICTS[Verdict.BONA_FIDE]
 
 
-def test_a_verdict_is_said_by_its_reason() -> None:
-    assert say(Verdict.ALERT, Reason.LIPS_DISAGREE_WITH_VOICE) == "Lips and voice do not belong together."
-    assert say(Verdict.BONA_FIDE, None) == "Matches the enrolled person."
-    assert say(Verdict.SUSPECT, None) == "suspect"
+CAUSES = [reason for reason, phrase in WORDS.items() if phrase.consequence]
 
 
-def test_what_is_unusual_is_neither_a_suspicion_nor_cleared() -> None:
-    words = say(Verdict.INCONCLUSIVE, Reason.IDENTITY_MISMATCH)
-    assert words.startswith(REASONS[Reason.IDENTITY_MISMATCH])
-    assert "too little to suspect" in words
-    assert say(Verdict.SUSPECT, Reason.IDENTITY_MISMATCH) == REASONS[Reason.IDENTITY_MISMATCH]
+def test_what_each_detector_blames_has_a_consequence() -> None:
+    assert {info.cause for info in infos()} <= set(CAUSES)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_what_a_suspicion_rests_on_is_said_by_the_verdict(cause: Reason) -> None:
+    phrase = WORDS[cause]
+    unusual, suspect, alert = (
+        describe(verdict, cause, phrases()) for verdict in (Verdict.INCONCLUSIVE, Verdict.SUSPECT, Verdict.ALERT)
+    )
+    assert unusual.title == suspect.title == alert.title == phrase.title
+    assert unusual.detail == f"{phrase.detail} {UNUSUAL}"
+    assert suspect.detail == VERDICTS[Verdict.SUSPECT].detail
+    assert alert.detail == phrase.consequence
+    # An alert is no proof either: the person decides, who may know more.
+    assert "check with the person another way" in alert.detail
+
+
+def test_an_abstention_is_said_by_its_reason() -> None:
+    silence = REASONS[Reason.SILENCE]
+    assert describe(Verdict.INCONCLUSIVE, Reason.SILENCE, phrases()) == Phrase(silence.title, silence.detail)
+    assert sentence(Verdict.INCONCLUSIVE, None, phrases()) == "Cannot tell. There is not enough to judge."
+
+
+def test_a_detector_from_elsewhere_brings_its_words_and_cannot_change_ours() -> None:
+    smiles = Reason("smiles_too_little")
+    brought = {
+        smiles: Phrase("Smiles too little", "Fewer smiles than usual."),
+        Reason.SILENCE: Phrase("Calm", "All is well."),
+    }
+    assert describe(Verdict.ALERT, smiles, brought) == Phrase("Smiles too little", VERDICTS[Verdict.ALERT].detail)
+    assert describe(Verdict.INCONCLUSIVE, Reason.SILENCE, brought).title == "Silence"
+
+
+def test_a_reason_that_nobody_has_words_for_is_made_readable() -> None:
+    unknown = Reason("ears_do_not_move")
+    assert describe(Verdict.ALERT, unknown, {}).title == "Ears do not move"
+    assert describe(Verdict.INCONCLUSIVE, unknown, {}) == Phrase("Ears do not move", "There is not enough to judge.")
+    assert readable("bona_fide") == "Bona fide"

@@ -58,8 +58,8 @@ def test_a_passer_by_is_forgiven() -> None:
 @pytest.mark.parametrize(
     ("verdict", "reason", "why"),
     [
-        (Verdict.SUSPECT, Reason.LIPS_DISAGREE_WITH_VOICE, "lips and voice do not belong together"),
-        (Verdict.ALERT, None, "it looks forged"),
+        (Verdict.SUSPECT, Reason.LIPS_DISAGREE_WITH_VOICE, "lips and voice do not fit"),
+        (Verdict.ALERT, None, "evidence of a forgery"),
     ],
 )
 def test_what_the_other_detectors_say(verdict: Verdict, reason: Reason | None, why: str) -> None:

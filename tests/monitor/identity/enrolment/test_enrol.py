@@ -108,7 +108,7 @@ def test_a_suspicious_clip(models: Models, data_dir: Path, speaker: list[Path], 
     dubbed = tmp_path / "dubbed.mp4"
     marry(real / "MimicTalk__Trump_10s.mp4", real / "Linly-Talker__WDA_AlexandriaOcasioCortez_000.mp4", 10, dubbed)
     (found,) = reasons([dubbed], models, replace(LOW, min_face_seconds=1.0))
-    assert found.startswith("dubbed.mp4 is itself suspicious (lips and voice do not belong together):")
+    assert found.startswith("dubbed.mp4 is itself suspicious (lips and voice do not fit):")
 
 
 def test_the_same_file_twice(models: Models, speaker: list[Path], tmp_path: Path) -> None:

@@ -1,17 +1,18 @@
-/** What is known of claimed identities: one list of who is enrolled, looked up by name, as words for a card. */
+/** Whether claimed identities are enrolled: one list, looked up by name, as words for a card. */
 
-import { day } from "./words.js";
+import { day } from "./format.js";
 
 /** @typedef {import("./types.js").IdentityInfo} IdentityInfo */
-/** @typedef {{ kind: "none" | "absent" | "enrolled" | "pending" | "expired" | "outdated", text: string }} Standing */
+/** @typedef {"none" | "absent" | "enrolled" | "pending" | "expired" | "outdated"} StatusKind */
+/** @typedef {{ kind: StatusKind, text: string }} EnrolmentStatus */
 
 /**
  * @param {string | null | undefined} identity the claim
  * @param {IdentityInfo | undefined} info
  * @param {boolean} outdated whether the comparison says so
- * @returns {Standing}
+ * @returns {EnrolmentStatus}
  */
-export function standing(identity, info, outdated) {
+export function enrolmentStatus(identity, info, outdated) {
   if (!identity) return { kind: "none", text: "" };
   if (!info) return { kind: "absent", text: "not enrolled" };
   if (info.state === "pending_approval") return { kind: "pending", text: "enrolment waits for approval" };
@@ -21,24 +22,25 @@ export function standing(identity, info, outdated) {
   return { kind: "enrolled", text: info.pending ? `${since}, a newer one waits for approval` : since };
 }
 
-/** Everybody who is enrolled, by name; null as long as nobody has said. */
+/** Everybody who is enrolled, by name. */
 export class Register {
   constructor() {
-    /** @type {Map<string, IdentityInfo> | null} */
-    this.people = null;
+    /** @type {Map<string, IdentityInfo> | null} null until the first list */
+    this.identities = null;
   }
 
   /** @param {IdentityInfo[]} identities */
-  take(identities) {
-    this.people = new Map(identities.map((info) => [info.name, info]));
+  replace(identities) {
+    this.identities = new Map(identities.map((info) => [info.name, info]));
   }
 
   /**
    * @param {string | null | undefined} identity
    * @param {boolean} outdated
-   * @returns {Standing | null} null while it is not known who is enrolled
+   * @returns {EnrolmentStatus} without words while it is not known who is enrolled
    */
-  standing(identity, outdated) {
-    return this.people && standing(identity, this.people.get(identity ?? ""), outdated);
+  status(identity, outdated) {
+    if (!this.identities) return { kind: "none", text: "" };
+    return enrolmentStatus(identity, this.identities.get(identity ?? ""), outdated);
   }
 }

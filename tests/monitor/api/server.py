@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Journal
+from monitor.alerts.sinks.registry import NamedSink
 from monitor.api.identities import People
 from monitor.config import Settings
 from monitor.host.participant import SessionFactory
@@ -109,13 +110,15 @@ async def serving(
     sessions: SessionFactory = factory,
     answer: Answer | None = None,
     people: People | None = None,
+    sinks: Sequence[NamedSink] = (),
     **overrides: Any,
 ) -> AsyncIterator[Site]:
     settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, **overrides})
     journal = ready_journal(folder, settings.findings_kept)
     peers = Peers()
     peers.gate.set()
-    running = assemble(settings, TOKEN, sessions, answer or peers.answer, journal, people)
+    running = assemble(settings, TOKEN, sessions, answer or peers.answer, journal, people, sinks=sinks)
+    await running.deliveries.start()
     listener: socket.socket = listen("127.0.0.1", 0)
     ready = asyncio.Event()
     server = Server(server_config(settings, running.app), ready.set, running.drain)

@@ -15,10 +15,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from monitor.alerts.journal import Entry
 from monitor.config import ConfigError, Settings, SinkSettings
 from monitor.serve import address, greeting, listen, run
-from tests.monitor.api.server import BEARER, TOKEN, WHIP
-from tests.monitor.rig import quiet_log
+from tests.monitor.alerts.sinks.build import MemorySink, named
+from tests.monitor.api.server import BEARER, TOKEN, WHIP, serving
+from tests.monitor.rig import OPEN, block, quiet_log
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 30.0
@@ -88,6 +90,19 @@ async def test_first_start_to_sigterm(tmp_path: Path, monkeypatch: pytest.Monkey
     # The sink has everything when the process has ended, what the end itself has closed included.
     lines = [json.loads(line) for line in (tmp_path / "findings.jsonl").read_text().splitlines()]
     assert [(line["seq"], line["action"], line["reason"]) for line in lines] == committed
+
+
+async def test_what_the_end_closes_is_delivered_before_sinks_are_closed(tmp_path: Path) -> None:
+    sink = MemorySink()
+    with quiet_log():
+        async with serving(tmp_path, sinks=[named(sink)]) as site, site.client() as client:
+            published = await client.post(WHIP, content=b"v=0", headers={"Content-Type": "application/sdp"})
+            assert published.status_code == 201
+            site.peers.made[0].put(block(OPEN))
+            await sink.until(lambda: len(sink.items) == 1)
+            await site.stop()
+            assert [entry.finding.action for entry in sink.items if isinstance(entry, Entry)] == ["opened", "closed"]
+            assert sink.closed
 
 
 def test_a_sink_that_cannot_be_is_one_line(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from engines.errors import SidewitnessError
 from monitor.alerts.journal import Entry
 from monitor.alerts.wire import Message, finding_message, gap
 
@@ -30,7 +31,7 @@ class Gap:
 Item = Entry | Gap
 
 
-class SinkError(Exception):
+class SinkError(SidewitnessError):
     """The sink does not accept now; the message is one line without secrets.
 
     `retry_after_seconds` is what the other side asked for, if anything.

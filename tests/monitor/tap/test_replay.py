@@ -11,9 +11,10 @@ import av
 import numpy as np
 import pytest
 
+from monitor.tap.clip_track import Timeline
 from monitor.tap.media.config import ClipLimits
 from monitor.tap.media.source import SourceError
-from monitor.tap.replay import ReplaySource, _Timeline, probe_clip, read_clip
+from monitor.tap.replay import ReplaySource, probe_clip, read_clip
 from monitor.types import AudioBlock, ClockState, MediaItem, Reason, TrackFault, VideoFrame
 from tests.monitor.tap.clips import write_clip
 
@@ -252,14 +253,14 @@ async def test_a_source_raises_what_the_reader_raises(tmp_path: Path) -> None:
 
 
 def test_times_that_are_missing_or_step_back_keep_the_timeline() -> None:
-    line = _Timeline()
+    line = Timeline()
     asked: list[float | None] = [None, 5.0, None, 4.9, 5.2, 1.0, 1.04]
     placed = [line.place(at, 0.04) for at in asked]
     assert [p.media if p else None for p in placed] == pytest.approx([0.0, 5.0, 5.04, None, 5.2, 5.24, 5.28])
 
 
 async def test_a_picture_too_late_is_dropped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.tap.replay._MAX_LAG", -10.0)
+    monkeypatch.setattr("monitor.tap.replay._MAX_LAG_SECONDS", -10.0)
     source = ReplaySource(write_clip(tmp_path / "a.mp4", seconds=0.4), realtime=True)
     frames, blocks, _ = split([item async for item in source])
     assert (frames, source.dropped) == ([], 10)

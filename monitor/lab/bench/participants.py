@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from monitor.lab.bench.child import BenchError, environment, last_line, on, spawn, stop
 from monitor.lab.bench.enrolment import state_of
 from monitor.lab.bench.exposition import Exposition
@@ -62,14 +64,14 @@ class Sidecar:
         """Read processor times; raises `BenchError` when the process has ended."""
         try:
             return Usage.read(self.process.pid, time.monotonic())
-        except OSError:
+        except psutil.Error:
             raise BenchError(_GONE) from None
 
     def rss(self) -> int:
         """Read the resident bytes; raises `BenchError` when the process has ended."""
         try:
             return rss_bytes(self.process.pid)
-        except (OSError, IndexError):
+        except psutil.Error:
             raise BenchError(_GONE) from None
 
     async def numbers(self) -> Exposition:
@@ -126,7 +128,7 @@ class Sender:
         """Processor time so far; 0 when it has ended."""
         try:
             return cpu_seconds(self.process.pid)
-        except OSError:
+        except psutil.Error:
             return 0.0
 
     def go(self) -> None:

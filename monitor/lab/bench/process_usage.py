@@ -1,4 +1,4 @@
-"""What Linux says of a process and of the machine: processor time, memory, names (proc(5))."""
+"""What a process and the machine use: processor time and memory, read with psutil; and what the machine is."""
 
 from __future__ import annotations
 
@@ -9,33 +9,35 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PROC = Path("/proc")
-TICK = 1 / os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
+import psutil
+
+CPUINFO = Path("/proc/cpuinfo")
 PACKAGES = ("sidewitness", "openvino", "onnxruntime", "aiortc", "av", "numpy", "uvloop")
 
 
-def stat_ticks(text: str) -> int:
-    """User and system ticks in the text of a `stat` file; a name may hold blanks and brackets."""
-    fields = text.rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def cpu_seconds(pid: int) -> float:
+    """Read the processor seconds of a process since it began; raises `psutil.Error` when it has ended."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
-def busy_ticks(text: str) -> int:
-    """Ticks that all processors worked for somebody, from the text of /proc/stat; idle and waiting are left out."""
-    user, nice, system, _idle, _waiting, interrupts, soft = (int(n) for n in text.split(None, 8)[1:8])
-    return user + nice + system + interrupts + soft
+def main_thread_seconds(pid: int) -> float:
+    """Read the processor seconds of a process's main thread; raises `psutil.Error` when it has ended."""
+    main = next((thread for thread in psutil.Process(pid).threads() if thread.id == pid), None)
+    if main is None:
+        raise psutil.NoSuchProcess(pid)
+    return main.user_time + main.system_time
 
 
-def cpu_seconds(pid: int, thread: int | None = None) -> float:
-    """Processor seconds of a process since it began, or of one of its threads."""
-    path = PROC / str(pid) if thread is None else PROC / str(pid) / "task" / str(thread)
-    return stat_ticks((path / "stat").read_text()) * TICK
+def machine_seconds() -> float:
+    """Read the seconds that all processors have worked for somebody; idle, waiting and stolen time is left out."""
+    times = psutil.cpu_times()
+    return times.user + times.nice + times.system + times.irq + times.softirq
 
 
 def rss_bytes(pid: int) -> int:
-    """Resident memory of a process."""
-    return int((PROC / str(pid) / "statm").read_text().split()[1]) * PAGE
+    """Read the resident memory of a process; raises `psutil.Error` when it has ended."""
+    return psutil.Process(pid).memory_info().rss
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,8 @@ class Usage:
 
     @classmethod
     def read(cls, pid: int, now: float) -> Usage:
-        """Read the counters of a process; its event loop runs in its main thread."""
-        machine = busy_ticks((PROC / "stat").read_text()) * TICK
-        return cls(now, cpu_seconds(pid), cpu_seconds(pid, pid), machine)
+        """Read the counters of a process, whose event loop runs in its main thread; raises `psutil.Error`."""
+        return cls(now, cpu_seconds(pid), main_thread_seconds(pid), machine_seconds())
 
     def since(self, before: Usage) -> Usage:
         """Give the difference to an earlier reading, `at` being the seconds between them."""
@@ -64,7 +65,7 @@ class Usage:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, memory, Python and the versions that matter."""
+    """Describe processor, cores that this process may use, memory, Python and the versions that matter."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -72,9 +73,9 @@ def describe_machine() -> dict[str, Any]:
         except PackageNotFoundError:
             versions[name] = "not installed"
     return {
-        "processor": processor((PROC / "cpuinfo").read_text()),
+        "processor": processor_name(CPUINFO.read_text()),
         "cores": len(os.sched_getaffinity(0)),
-        "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * PAGE / 1e9, 1),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "versions": versions,
@@ -82,7 +83,7 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def processor(text: str) -> str:
-    """Give the model's name in /proc/cpuinfo; ARM machines tell none."""
-    names = (line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name"))
+def processor_name(cpuinfo: str) -> str:
+    """Find the model's name in the text of /proc/cpuinfo; ARM machines give none there."""
+    names = (line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name"))
     return next(names, platform.machine())

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from monitor.decision.edetector import SECONDS_PER_HOUR
 from monitor.lab.evaluate.call_replay import CallOutcome
+from monitor.lab.metrics.intervals import poisson_interval
 from monitor.session.session import SessionConfig
 
 
@@ -35,15 +36,6 @@ def summarise_calls(outcomes: Sequence[CallOutcome], config: SessionConfig | Non
         "forged": {**_common(forged), **_delays(forged)},
         "methods": {m: _described([o for o in forged if o.method == m]) for m in methods},
     }
-
-
-def poisson_interval(count: int, exposure: float, level: float = 0.95) -> tuple[float, float]:
-    """Exact (Garwood) interval of a rate from `count` events in `exposure`; infinite where there was no exposure."""
-    if exposure <= 0:
-        return 0.0, math.inf
-    tail = (1 - level) / 2
-    low = 0.0 if count == 0 else _solve(lambda mean: 1 - _at_most(count - 1, mean) - tail, count)
-    return low / exposure, _solve(lambda mean: tail - _at_most(count, mean), count) / exposure
 
 
 def percentile(times: Sequence[float | None], share: float) -> float | None:
@@ -99,18 +91,3 @@ def _delays(calls: Sequence[CallOutcome]) -> dict[str, Any]:
         "time_to_alert_p95_of_alerted": percentile(seen, 0.95),
         "times": sorted(seen),
     }
-
-
-def _at_most(count: int, mean: float) -> float:
-    """P(X <= count) of a Poisson variable."""
-    logs = [k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1)]
-    return min(sum(math.exp(value) for value in logs), 1.0)
-
-
-def _solve(rising: Callable[[float], float], count: int) -> float:
-    """Find by halving the mean at which a rising function of it is 0."""
-    low, high = 0.0, 2.0 * count + 20.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
-    return (low + high) / 2

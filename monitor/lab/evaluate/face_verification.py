@@ -25,7 +25,15 @@ from monitor.identity.enrolment.condition_ladder import RUNGS, Moment, make_rung
 from monitor.lab.corpus.manifest import CorpusError
 from monitor.lab.corpus.portraits import photo
 from monitor.lab.metrics.det_curve import draw_det
-from monitor.lab.metrics.verification import Pairs, distances, draw_pairs, eer_interval, every_pair, rounded, verify
+from monitor.lab.metrics.verification import (
+    Pairs,
+    distances,
+    draw_pairs,
+    eer_interval,
+    every_pair,
+    rounded_summary,
+    verify,
+)
 from monitor.lab.progress import clip_progress
 from monitor.session.models import DETECTOR, IDENTITY, LANDMARKS, home
 from monitor.tap.media.source import SourceError
@@ -110,9 +118,9 @@ def measure(manifest: Path, out: Path, source: str = "", folder: Path = MODELS) 
         "people": len({each.subject for each in photos}),
         "refused": dict(encoded.refused),
         "seed": SEED,
-        "pairs": rounded(told),
-        "every_pair": rounded(verify(exhaustive, every)),
-        "rungs": {name: rounded(row) for name, row in _by_rung(encoded, every)},
+        "pairs": rounded_summary(told),
+        "every_pair": rounded_summary(verify(exhaustive, every)),
+        "rungs": {name: rounded_summary(row) for name, row in _by_rung(encoded, every)},
     }
     out.mkdir(parents=True, exist_ok=True)
     _write_pairs(out / "pairs.csv", encoded.photos, pairs, found)

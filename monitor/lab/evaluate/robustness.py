@@ -26,6 +26,8 @@ from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.registry import DETECTORS
 from monitor.lab.evaluate.voice_mismatch import Encoded, mismatches
 from monitor.lab.evaluate.worker_pool import Effort, Tick, encode_jobs, score_clips
+from monitor.lab.metrics.intervals import bootstrap_interval, resample
+from monitor.lab.metrics.numbers import rounded
 from monitor.lab.metrics.summary import Result
 from monitor.lab.progress import clip_progress
 
@@ -34,7 +36,7 @@ KINDS = tuple(kind.kind for kind in SEVEN)
 # Areas that the paper reports on FaceForensics++: clean, and the mean over five levels of each kind.
 PAPER_CLEAN_AUC = 0.976
 PAPER_AUC = dict(zip(KINDS, (0.974, 0.967, 0.946, 0.808, 0.974, 0.967, 0.942), strict=True))
-ROUNDS = 300
+BOOTSTRAP_ROUNDS = 300
 
 Parts = Sequence[tuple[Path, Sequence[Row]]]
 # Results by condition: (kind, level), and ("", 0) for the clean clips.
@@ -110,7 +112,7 @@ def chosen(rows: Sequence[Row], stress: Stress) -> set[str]:
     return {row.name for turn, count in zip(turns, half, strict=True) for row in turn[:count]}
 
 
-def describe(found: Conditions, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Any]:
+def describe(found: Conditions, rounds: int = BOOTSTRAP_ROUNDS, seed: int = 0) -> dict[str, Any]:
     """Sum up one task: areas, their means, and the fall of the mean in points with its 95 % interval; JSON values.
 
     Areas are those of what could be judged; a condition that leaves nothing is `unmeasured` and in no mean. As the hard
@@ -121,11 +123,10 @@ def describe(found: Conditions, rounds: int = ROUNDS, seed: int = 0) -> dict[str
     subjects = sorted({r.subject for results in found.values() for r in results})
     table = {where: _by_subject(results, subjects) for where, results in found.items()}
     whole = _areas(table, np.arange(len(subjects)))
-    random = np.random.default_rng(seed)
-    drawn = [_areas(table, random.integers(0, len(subjects), len(subjects))) for _ in range(rounds if subjects else 0)]
+    drawn = [_areas(table, picked) for picked in resample(len(subjects), rounds, seed)]
     measured = [(kind, n) for kind, n in PLACES if (kind, n) in found]
     return {
-        "clean": _number(whole.clean),
+        "clean": rounded(whole.clean),
         **_fall(whole.clean, whole.judged, [(one.clean, one.judged) for one in drawn]),
         "strict": _fall(whole.clean, whole.strict, [(one.clean, one.strict) for one in drawn]),
         "unmeasured": [f"{kind} {n}" for kind, n in measured if np.isnan(whole.judged[PLACES.index((kind, n))])],
@@ -134,10 +135,10 @@ def describe(found: Conditions, rounds: int = ROUNDS, seed: int = 0) -> dict[str
         "subjects": len(subjects),
         "kinds": {
             kind: {
-                "levels": [_number(value) for value in whole.judged[at : at + LEVELS]],
-                "mean": _number(_mean(whole.judged[at : at + LEVELS])),
-                "strict_levels": [_number(value) for value in whole.strict[at : at + LEVELS]],
-                "strict_mean": _number(_mean(whole.strict[at : at + LEVELS])),
+                "levels": [rounded(value) for value in whole.judged[at : at + LEVELS]],
+                "mean": rounded(_mean(whole.judged[at : at + LEVELS])),
+                "strict_levels": [rounded(value) for value in whole.strict[at : at + LEVELS]],
+                "strict_mean": rounded(_mean(whole.strict[at : at + LEVELS])),
                 "scored": [_scored(found.get((kind, n), [])) for n in range(1, LEVELS + 1)],
                 "paper_mean": PAPER_AUC[kind],
             }
@@ -170,13 +171,12 @@ def _areas(table: Mapping[tuple[str, int], list[tuple[Floats, Floats]]], picked:
 
 def _fall(clean: float, areas: Floats, drawn: Sequence[tuple[float, Floats]]) -> dict[str, Any]:
     falls = np.array([100 * (base - _mean(values)) for base, values in drawn], np.float64)
-    falls = falls[np.isfinite(falls)]
-    low, high = np.quantile(falls, [0.025, 0.975]) if len(falls) else (np.nan, np.nan)
+    low, high = bootstrap_interval(falls[np.isfinite(falls)])
     return {
-        "mean": _number(_mean(areas)),
-        "fall_points": _number(100 * (clean - _mean(areas)), 2),
-        "fall_low": _number(float(low), 2),
-        "fall_high": _number(float(high), 2),
+        "mean": rounded(_mean(areas)),
+        "fall_points": rounded(100 * (clean - _mean(areas)), 2),
+        "fall_low": rounded(low, 2),
+        "fall_high": rounded(high, 2),
     }
 
 
@@ -231,7 +231,3 @@ def _scored(results: Iterable[Result]) -> int:
 
 def _count(results: Iterable[Result], label: str) -> int:
     return sum(r.label == label and r.score is not None for r in results)
-
-
-def _number(value: float, digits: int = 4) -> float | None:
-    return round(value, digits) if np.isfinite(value) else None

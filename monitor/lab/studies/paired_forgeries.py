@@ -24,6 +24,7 @@ from monitor.detectors.pairwise.population import Population
 from monitor.detectors.reference import Reference
 from monitor.face.condition import CONDITIONS
 from monitor.face.vectors import FaceVectors
+from monitor.lab.metrics.intervals import wilson
 from monitor.lab.metrics.summary import Result, summarise
 from monitor.lab.studies.face_population import Built, Clip, Indices, Trial, by_person, enrolled, trials, windows
 
@@ -174,16 +175,6 @@ def paired(probes: Sequence[Probe], score: str) -> list[float]:
             if np.isfinite([own, probe.scores[score]]).all():
                 wins[probe.clip].append(float(np.sign(probe.scores[score] - own)) / 2 + 0.5)
     return [float(np.mean(own)) for own in wins.values()]
-
-
-def wilson(wins: float, count: int) -> tuple[float, float]:
-    """Interval of 95 % of a share (Wilson 1927)."""
-    if not count:
-        return 0.0, 1.0
-    z, share = 1.96, wins / count
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return float(max(centre - reach, 0)), float(min(centre + reach, 1))
 
 
 def summary(probes: Sequence[Probe], score: str) -> dict[str, Any]:

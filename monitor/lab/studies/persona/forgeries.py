@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from monitor.lab.metrics.intervals import mean_interval
+from monitor.lab.metrics.numbers import rounded
 from monitor.lab.studies.paired_forgeries import Probe, method_of, paired, summary
-from monitor.lab.studies.persona.report import interval
+from monitor.lab.studies.persona.report import MEAN_ROUNDS
 from monitor.lab.studies.persona.scores import DISTANCE, SCORES, Crowd, Scorer
 from monitor.lab.studies.persona.verification_trials import CONFOUNDS, Confounds
 
@@ -46,12 +48,8 @@ def report(probes: Sequence[Probe]) -> dict[str, Any]:
 def _told(probes: Sequence[Probe], name: str) -> dict[str, Any]:
     people = sorted({p.person for p in probes})
     wins = [paired([p for p in probes if p.person == person], name) for person in people]
-    low, high = interval([sum(own) / len(own) for own in wins if own])
-    return summary(probes, name) | {"people_low": _number(low), "people_high": _number(high)}
-
-
-def _number(value: float) -> float | None:
-    return round(value, 4) if value == value else None
+    low, high = mean_interval([sum(own) / len(own) for own in wins if own], MEAN_ROUNDS)
+    return summary(probes, name) | {"people_low": rounded(low), "people_high": rounded(high)}
 
 
 def markdown(told: dict[str, Any]) -> str:

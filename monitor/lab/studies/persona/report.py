@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.metrics import auc, eer
+from monitor.lab.metrics.intervals import bootstrap_interval, mean_interval, resample
+from monitor.lab.metrics.numbers import rounded
 from monitor.lab.studies.persona.scores import Row
 
-ROUNDS, POOLED_ROUNDS = 2000, 300
+# Rounds of the bootstrap, of a mean over people and of an AUC over everybody.
+MEAN_ROUNDS, POOLED_ROUNDS = 2000, 300
 
 Doubles = NDArray[np.float64]
 # Of each person the genuine and the impostors' scores of each enrolment.
@@ -43,37 +46,24 @@ def by_person(found: Sides) -> dict[str, float]:
     return {name: float(np.mean([auc(others, own) for own, others in pairs])) for name, pairs in found.items()}
 
 
-def interval(values: Sequence[float] | Doubles, rounds: int = ROUNDS, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean of values of people, people drawn with replacement."""
-    known = np.asarray(values, np.float64)
-    if len(known) < 2:
-        return float("nan"), float("nan")
-    drawn = np.random.default_rng(seed).integers(0, len(known), (rounds, len(known)))
-    low, high = np.quantile(known[drawn].mean(1), [0.025, 0.975])
-    return float(low), float(high)
-
-
 def area(rows: Sequence[Row], score: str) -> dict[str, Any]:
     """Mean and pooled area of a score with intervals, the error rate, and counts of people and pieces."""
     found = sides(rows, score)
     areas = np.array(list(by_person(found).values()))
     pooled = _pooled([found[name] for name in found])
-    low, high = interval(areas)
-    random = np.random.default_rng(0)
+    low, high = mean_interval(areas, MEAN_ROUNDS)
     names = list(found)
-    drawn = [
-        _pooled([found[names[n]] for n in random.integers(0, len(names), len(names))])
-        for _ in range(POOLED_ROUNDS if len(names) > 1 else 0)
-    ]
-    ends = np.quantile([one[0] for one in drawn], [0.025, 0.975]) if drawn else np.full(2, np.nan)
+    rounds = POOLED_ROUNDS if len(names) > 1 else 0
+    drawn_aucs = [_pooled([found[names[n]] for n in drawn])[0] for drawn in resample(len(names), rounds)]
+    pooled_low, pooled_high = bootstrap_interval(drawn_aucs)
     return {
-        "auc": _number(float(areas.mean()) if len(areas) else float("nan")),
-        "auc_low": _number(low),
-        "auc_high": _number(high),
-        "pooled": _number(pooled[0]),
-        "pooled_low": _number(float(ends[0])),
-        "pooled_high": _number(float(ends[1])),
-        "eer": _number(pooled[1]),
+        "auc": rounded(float(areas.mean()) if len(areas) else float("nan")),
+        "auc_low": rounded(low),
+        "auc_high": rounded(high),
+        "pooled": rounded(pooled[0]),
+        "pooled_low": rounded(pooled_low),
+        "pooled_high": rounded(pooled_high),
+        "eer": rounded(pooled[1]),
         "people": len(names),
         "genuine": sum(len(own) for pairs in found.values() for own, _ in pairs),
         "impostor": sum(len(others) for pairs in found.values() for _, others in pairs),
@@ -93,11 +83,11 @@ def difference(rows: Sequence[Row], score: str, than: str, before: Sequence[Row]
     """
     one, other = by_person(sides(rows, score)), by_person(sides(before if before is not None else rows, than))
     gains = np.array([one[name] - other[name] for name in one if name in other])
-    low, high = interval(gains)
+    low, high = mean_interval(gains, MEAN_ROUNDS)
     return {
-        "gain": _number(float(gains.mean()) if len(gains) else float("nan")),
-        "gain_low": _number(low),
-        "gain_high": _number(high),
+        "gain": rounded(float(gains.mean()) if len(gains) else float("nan")),
+        "gain_low": rounded(low),
+        "gain_high": rounded(high),
         "people": len(gains),
         "better": int((gains > 0).sum()),
         "worse": int((gains < 0).sum()),
@@ -126,9 +116,5 @@ def _people(rows: Sequence[Row], scores: Sequence[str]) -> dict[str, dict[str, f
     told: defaultdict[str, dict[str, float | None]] = defaultdict(dict)
     for score in scores:
         for name, value in by_person(sides(rows, score)).items():
-            told[name][score] = _number(value)
+            told[name][score] = rounded(value)
     return dict(told)
-
-
-def _number(value: float) -> float | None:
-    return round(value, 4) if np.isfinite(value) else None

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from prometheus_client import generate_latest
 from rich.console import Console
@@ -20,11 +21,10 @@ from rich.console import Console
 from monitor import cli
 from monitor.host.metrics import AGE as AGE_BOUNDS
 from monitor.host.metrics import Metrics
-from monitor.lab.bench import child, live, run
+from monitor.lab.bench import child, live, process_usage, run
 from monitor.lab.bench import engine_speed as speeds
 from monitor.lab.bench import enrolment as enrolling
 from monitor.lab.bench import participants as parties
-from monitor.lab.bench import process_usage as procfs
 from monitor.lab.bench import scan_speed as scanning
 from monitor.lab.bench import stage_times as stages
 from monitor.lab.bench import subscriber as watching
@@ -50,12 +50,12 @@ from monitor.lab.bench.participants import Place
 from monitor.lab.bench.plots import draw
 from monitor.lab.bench.process_usage import (
     Usage,
-    busy_ticks,
     cpu_seconds,
     describe_machine,
-    processor,
+    machine_seconds,
+    main_thread_seconds,
+    processor_name,
     rss_bytes,
-    stat_ticks,
 )
 from monitor.lab.bench.result import Result, live_notes, live_rows, missing_live_rows, scan_row, stage_rows
 from monitor.lab.bench.scan_speed import ScanSpeed
@@ -72,9 +72,6 @@ from monitor.types import AudioBlock, ParticipantKey, VideoFrame
 from tests.monitor.tap.clips import write_clip
 
 PATIENCE = 60.0
-
-STAT = "4242 (odd (name) x) S 1 4242 4242 0 -1 4194560 100 0 0 0 {user} {system} 7 9 20 0 3 0 100 1000 50"
-PROC_STAT = "cpu  100 20 30 4000 50 6 7 8 9 10\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
 
 
 # Budgets
@@ -114,17 +111,20 @@ def test_a_row_says_how_it_stands() -> None:
     assert str(Budget(10.0, at_least=True)) == ">= 10"
 
 
-# /proc and /metrics
+# Processes and /metrics
 
 
-def test_processor_time_is_read_whatever_the_process_is_called() -> None:
-    assert stat_ticks(STAT.format(user=150, system=25)) == 175
-    assert busy_ticks(PROC_STAT) == 100 + 20 + 30 + 6 + 7
+def test_processor_time_is_what_the_kernel_counts() -> None:
+    before = sum(os.times()[:2])
+    used = cpu_seconds(os.getpid())
+    assert before <= used + 0.02
+    assert used <= sum(os.times()[:2]) + 0.02
+    assert machine_seconds() >= used
 
 
 def test_this_process_can_be_read() -> None:
     pid = os.getpid()
-    assert 0 < cpu_seconds(pid, pid) <= cpu_seconds(pid)
+    assert 0 < main_thread_seconds(pid) <= cpu_seconds(pid)
     assert rss_bytes(pid) > 1e6
     assert Usage.read(pid, 5.0).since(Usage.read(pid, 3.0)).at == 2.0
     machine = describe_machine()
@@ -132,14 +132,22 @@ def test_this_process_can_be_read() -> None:
     assert machine["versions"]["openvino"][0].isdigit()
 
 
+def test_a_process_that_has_ended_cannot_be_read() -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
+        ended.wait()
+    for read in (cpu_seconds, main_thread_seconds, rss_bytes):
+        with pytest.raises(psutil.Error):
+            read(ended.pid)
+
+
 def test_a_package_that_is_absent_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(procfs, "PACKAGES", ("surely-not-here",))
+    monkeypatch.setattr(process_usage, "PACKAGES", ("surely-not-here",))
     assert describe_machine()["versions"] == {"surely-not-here": "not installed"}
 
 
 def test_a_processor_without_a_name_is_told_by_its_architecture() -> None:
-    assert processor("processor : 0\nmodel name\t: Fast One\nmodel name\t: Other\n") == "Fast One"
-    assert processor("processor : 0\nBogoMIPS : 50\n") != ""
+    assert processor_name("processor : 0\nmodel name\t: Fast One\nmodel name\t: Other\n") == "Fast One"
+    assert processor_name("processor : 0\nBogoMIPS : 50\n") != ""
 
 
 def test_histograms_are_read_back_over_a_span() -> None:
@@ -684,7 +692,7 @@ async def test_a_sidecar_that_dies_meanwhile_is_told(
 
 
 async def test_a_machine_with_loopback_only_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "own_addresses", tuple)
+    monkeypatch.setattr(live, "local_addresses", tuple)
     with pytest.raises(BenchError, match="no network address but loopback"):
         await live.measure(tmp_path / "stream.webm", Place(tmp_path), 1, 1.0)
 

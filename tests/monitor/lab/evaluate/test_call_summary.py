@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from monitor.lab.evaluate.call_replay import CallOutcome
-from monitor.lab.evaluate.call_summary import percentile, poisson_interval, summarise_calls
+from monitor.lab.evaluate.call_summary import percentile, summarise_calls
 
 
 def outcome(label: str, subject: str, *opened: float, seconds: float = 360.0, method: str = "x") -> CallOutcome:
@@ -41,25 +39,6 @@ def test_nothing_is_summed_up_as_nothing() -> None:
     assert told["forged"]["alerted_share"] is None
     assert told["forged"]["abstained_share"] is None
     assert json.loads(json.dumps(told)) == told
-
-
-@pytest.mark.parametrize(
-    ("count", "low", "high"), [(0, 0.0, 3.6889), (1, 0.0253, 5.5716), (10, 4.7954, 18.3904), (100, 81.3639, 121.6271)]
-)
-def test_the_interval_of_a_rate_is_the_exact_one(count: int, low: float, high: float) -> None:
-    # Garwood 1936; tabulated for instance in Ulm, American Journal of Epidemiology 1990.
-    assert poisson_interval(count, 1.0) == pytest.approx((low, high), abs=1e-3)
-    assert poisson_interval(count, 2.0) == pytest.approx((low / 2, high / 2), abs=1e-3)
-
-
-def test_without_exposure_a_rate_may_be_anything() -> None:
-    assert poisson_interval(0, 0.0) == (0.0, float("inf"))
-
-
-@given(st.integers(0, 60), st.floats(0.01, 1000))
-def test_an_interval_holds_its_rate(count: int, exposure: float) -> None:
-    low, high = poisson_interval(count, exposure)
-    assert low <= count / exposure <= high
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from engines.metrics import auc, curve, eer, tpr_at
 from monitor.lab.metrics.error_rates import apcer_at_bpcer, bpcer_at_apcer
-from monitor.lab.metrics.summary import Result, bootstrap, by_method, by_subject, of_interest, summarise, worst_method
+from monitor.lab.metrics.summary import (
+    Result,
+    auc_interval,
+    by_method,
+    by_subject,
+    of_interest,
+    summarise,
+    worst_method,
+)
 
 Floats = NDArray[np.float64]
 
@@ -95,20 +103,20 @@ def people(count: int, seed: int = 0) -> list[Result]:
 
 def test_the_interval_holds_the_area_and_narrows_with_subjects() -> None:
     few, many = people(8), people(80)
-    low, high = bootstrap(many, rounds=200)
+    low, high = auc_interval(many, rounds=200)
     whole = summarise(many)["auc"]
     assert 0 < low < whole < high < 1
-    wide_low, wide_high = bootstrap(few, rounds=200)
+    wide_low, wide_high = auc_interval(few, rounds=200)
     assert wide_high - wide_low > high - low
-    assert bootstrap(many, rounds=200) == (low, high)
+    assert auc_interval(many, rounds=200) == (low, high)
 
 
 def test_clips_of_one_subject_are_drawn_together() -> None:
     # A thousand clips of one person are one draw: the interval cannot tell them apart.
     one = [result("fake", "a", 1.0), result("real", "a", 0.0), *people(3)]
     copies = [result("fake", "a", 1.0)] * 50 + [result("real", "a", 0.0)] * 50 + people(3)
-    assert bootstrap(copies, rounds=100)[1] >= bootstrap(one, rounds=100)[0]
-    single = bootstrap([result("fake", "a", s) for s in (0.0, 1.0)] + [result("real", "a", 0.5)] * 9, rounds=50)
+    assert auc_interval(copies, rounds=100)[1] >= auc_interval(one, rounds=100)[0]
+    single = auc_interval([result("fake", "a", s) for s in (0.0, 1.0)] + [result("real", "a", 0.5)] * 9, rounds=50)
     assert single == (0.5, 0.5)
 
 

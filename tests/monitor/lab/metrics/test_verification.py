@@ -17,9 +17,8 @@ from monitor.lab.metrics.verification import (
     eer_threshold,
     every_pair,
     fnmr_at,
-    rounded,
+    rounded_summary,
     verify,
-    wilson,
 )
 
 PEOPLE = [f"person {n // 2}" for n in range(20)]
@@ -125,14 +124,6 @@ def test_an_interval_of_nothing_is_no_number() -> None:
     assert all(math.isnan(end) for end in eer_interval(np.array([0.1]), pairs, ["a", "a"], rounds=5))
 
 
-def test_wilsons_interval() -> None:
-    low, high = wilson(2, 400)
-    assert low == pytest.approx(0.00137, abs=1e-5)
-    assert high == pytest.approx(0.01804, abs=1e-5)
-    assert wilson(0, 10)[0] == 0
-    assert wilson(10, 10)[1] == pytest.approx(1)
-
-
 def test_numbers_are_cut_for_people() -> None:
     told = {"a": 0.123456, "b": math.inf, "c": {"d": math.nan, "e": 3}, "f": True}
-    assert rounded(told) == {"a": 0.1235, "b": None, "c": {"d": None, "e": 3}, "f": True}
+    assert rounded_summary(told) == {"a": 0.1235, "b": None, "c": {"d": None, "e": 3}, "f": True}

@@ -31,7 +31,6 @@ from monitor.lab.studies.paired_forgeries import (
     paired,
     published,
     report,
-    wilson,
     write,
 )
 from monitor.types import FloatArray
@@ -185,11 +184,7 @@ def test_nothing_to_tell_is_told_as_nothing() -> None:
     assert told["m"]["p_at_most_0.05"] == {"real": None, "fake": None, "re-encoded": None}
 
 
-def test_intervals_hold_the_share() -> None:
-    assert wilson(0, 0) == (0.0, 1.0)
-    for wins, count in ((0, 5), (5, 5), (3.5, 7)):
-        low, high = wilson(wins, count)
-        assert 0 <= low <= wins / count <= high <= 1
+def test_methods_are_named_without_their_source() -> None:
     assert method_of("cropped panel (column order from index.html): Wav2Lip") == "Wav2Lip"
     assert method_of("FF++ Deepfakes") == "FF++ Deepfakes"
     assert isinstance(looks(3), FaceVectors)

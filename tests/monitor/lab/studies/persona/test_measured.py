@@ -15,7 +15,7 @@ from monitor.lab.studies.persona.forgeries import ALL, markdown, probes_of, repo
 from monitor.lab.studies.persona.measures import GAP, WITHOUT, Measurer
 from monitor.lab.studies.persona.plots import draw_forged, draw_lengths, draw_people
 from monitor.lab.studies.persona.recordings import Part, trials
-from monitor.lab.studies.persona.report import area, by_person, described, difference, interval, sides
+from monitor.lab.studies.persona.report import area, by_person, described, difference, sides
 from monitor.lab.studies.persona.scores import (
     BOTH,
     DISTANCE,
@@ -146,7 +146,6 @@ def test_without_the_companion_the_rest_is_told(tmp_path: Path) -> None:
     found = list(rows_of(crowd, {}, lengths=(3.0,)))
     assert area(found, "companion") == area([], DISTANCE)
     assert area(found, BOTH)["auc"] == pytest.approx(area(found, DISTANCE)["auc"], abs=0.01)
-    assert interval([1.0]) != interval([1.0])
 
 
 def test_small_calls_are_compared_with_the_same_enrolments(faced: list[Faced], crowd: Crowd, by: Measurer) -> None:

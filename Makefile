@@ -1,4 +1,4 @@
-# make run    start the sidecar           make check  ruff and mypy
+# make run    start the sidecar           make check  ruff, mypy, JavaScript
 # make test   check, then every test      make bench  the measured budgets
 # make identity  the encoder that compares faces (run and test do it by themselves)
 SHELL := /bin/bash
@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test check bench browser identity
+.PHONY: help run test check check-js bench browser identity
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -32,10 +32,14 @@ test: check browser identity
 	$(BIN)/python -m pytest $(COMPUTES:%=--ignore=%) $(OTHERS) $(CALLS) || failed=$$?; \
 	wait $$computes || failed=$$?; cat .cache/computes.log; exit $$failed
 
-check: .venv/.test
+check: .venv/.test check-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Skips, saying why, where there is no node.
+check-js:
+	@bash .ci/js/check
 
 bench: .venv/.runtime
 	$(BIN)/sidewitness bench

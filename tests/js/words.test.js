@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  detectorWords,
+  phrase,
+  scoreLines,
+  scoreWords,
+  useWords,
+  verdictLabel,
+} from "../../monitor/api/dashboard/words.js";
+
+useWords({
+  verdicts: {
+    alert: { label: "Alert", title: "Evidence of a forgery", detail: "Check." },
+    bona_fide: { label: "Bona fide", title: "Fits", detail: "Not a proof." },
+    inconclusive: { label: "Inconclusive", title: "Cannot tell", detail: "Not enough." },
+  },
+  reasons: {
+    silence: { title: "Silence", brief: null, details: { inconclusive: "Nobody speaks." } },
+    not_enrolled: {
+      title: "Lips and voice agree",
+      brief: "nobody to compare with",
+      details: { inconclusive: "Alone." },
+    },
+  },
+  detectors: [{ name: "lip_sync", label: "lips", question: "Do they fit?", one_sided: true, needs_identity: true }],
+});
+
+const score = (more = {}) => ({ score: null, p_value: null, reason: null, ...more });
+
+test("a reason is said beside each verdict that has words for it", () => {
+  assert.deepEqual(phrase("inconclusive", "silence"), { title: "Silence", detail: "Nobody speaks." });
+  assert.deepEqual(phrase("alert", "silence"), { title: "Silence", detail: "Check." });
+});
+
+test("who is cleared is never said by a reason", () => {
+  assert.equal(phrase("bona_fide", "silence").title, "Fits");
+  assert.equal(phrase("inconclusive", null).title, "Cannot tell");
+});
+
+test("what nobody has words for is readable", () => {
+  assert.deepEqual(phrase("alert", "ears_differ"), { title: "Ears differ", detail: "Check." });
+  assert.equal(phrase("of_later", null).title, "Cannot tell");
+  assert.equal(verdictLabel("of_later"), "Of later");
+  assert.deepEqual(detectorWords("ear_shape"), { label: "Ear shape", question: "", needsIdentity: false });
+});
+
+test("a score is said by its reason, its rarity, its value or not at all", () => {
+  assert.equal(scoreWords(score({ reason: "not_enrolled", p_value: 0.5 })), "nobody to compare with");
+  assert.equal(scoreWords(score({ reason: "silence" })), "Silence");
+  assert.equal(scoreWords(score({ reason: "ears_hidden" })), "Ears hidden");
+  assert.equal(scoreWords(score({ score: 2, p_value: 0.004 })), "seen in 1 of 250 genuine windows");
+  assert.equal(scoreWords(score({ score: 2 })), "score 2.00");
+  assert.equal(scoreWords(score()), "no score");
+});
+
+test("every score is a line with its detector's label and question", () => {
+  assert.deepEqual(scoreLines({ lip_sync: score({ p_value: 0.5 }), ears: score() }), [
+    ["lips", "nothing unusual", "Do they fit?"],
+    ["Ears", "no score", ""],
+  ]);
+  assert.deepEqual(scoreLines(undefined), []);
+});

@@ -17,6 +17,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import SidewitnessError
+
 FloatArray = NDArray[np.float32]
 Arrays = Mapping[str, FloatArray]
 Shapes = Mapping[str, Sequence[int]]
@@ -27,7 +29,7 @@ SCHEMA = 1
 CHUNK = 5
 
 
-class EngineError(Exception):
+class EngineError(SidewitnessError):
     """An engine or a model pack cannot be used; the message is one line that says what to do."""
 
 

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from engines.base import EngineError
+from engines.errors import SidewitnessError
 from engines.registry import EngineName, engine_names, find_engine
 
 PREFIX = "SIDEWITNESS_"
@@ -33,8 +34,10 @@ STRONG_TOKEN = 16
 WINDOWS = (5.0, 10.0)
 
 
-class ConfigError(Exception):
+class ConfigError(SidewitnessError):
     """The configuration cannot be used; the message is one line that says what to do."""
+
+    exit_status = 2
 
 
 class IceServer(BaseModel):

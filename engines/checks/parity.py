@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.base import Arrays, Engine, FloatArray, Manifest, example_length
+from engines.errors import SidewitnessError
 from engines.metrics import auc
 
 TOLERANCE = 1e-3
@@ -53,7 +54,7 @@ def distance(want: FloatArray, got: FloatArray) -> float:
     return float(np.abs(want - got).max() / max(1.0, float(np.abs(want).max())))
 
 
-class DriftError(ValueError):
+class DriftError(SidewitnessError):
     """Two runs cannot be compared; the message is one line."""
 
 

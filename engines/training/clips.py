@@ -9,11 +9,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import SidewitnessError
+
 FloatArray = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 
-class TrainingError(ValueError):
+class TrainingError(SidewitnessError):
     """Clips or a checkpoint cannot be trained on; the message is one line that says what to do."""
 
 

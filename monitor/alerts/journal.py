@@ -22,6 +22,7 @@ from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from engines.errors import SidewitnessError
 from monitor.alerts.finding import Finding
 from monitor.alerts.plain import encode
 from monitor.types import ParticipantKey, parse_rfc3339, rfc3339
@@ -56,7 +57,7 @@ heads = sa.Table(
 )
 
 
-class JournalError(Exception):
+class JournalError(SidewitnessError):
     """The journal cannot be read or written now; the message is one line that says what to do."""
 
 

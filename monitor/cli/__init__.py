@@ -18,6 +18,7 @@ import typer
 # Read when numpy is imported. Who judges several at once has threads of their own: more of them would take turns.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from engines.errors import SidewitnessError
 from monitor.cli import doctor, enroll, identities, scan, serve
 from monitor.lab.commands import bench, engines, evaluate, train
 
@@ -25,31 +26,6 @@ DONE: Final = 0
 FAILED: Final = 1
 BAD_USAGE: Final = 2
 INTERRUPTED: Final = 130
-
-# Errors whose text is already one line that says what to do. Named, not imported: their modules are heavy, and an error
-# of a module that was never loaded cannot have been raised.
-EXPECTED: Final = (
-    ("engines.base", "EngineError"),
-    ("engines.training.clips", "TrainingError"),
-    ("monitor.alerts.journal", "JournalError"),
-    ("monitor.config", "ConfigError"),
-    ("monitor.lab.corpus.manifest", "CorpusError"),
-    ("monitor.decision.calibration", "CalibrationError"),
-    ("monitor.detectors.persona.companion", "MotionError"),
-    ("monitor.detectors.persona.detector", "PersonaError"),
-    ("monitor.detectors.pairwise.population", "PopulationError"),
-    ("monitor.detectors.persona.reconstruction", "TokensError"),
-    ("monitor.face.coefficients", "CoefficientsError"),
-    ("monitor.face.expression", "BasisError"),
-    ("monitor.identity.vault.consent", "ConsentError"),
-    ("monitor.identity.vault.errors", "VaultError"),
-    ("monitor.detectors.reference", "TemplateError"),
-    ("monitor.tap.media.source", "SourceError"),
-    ("monitor.lab.evaluate.worker_pool", "WorkerError"),
-)
-
-# Those of them that say the command was told the wrong thing.
-MISUSE: Final = ("ConfigError", "ConsentError", "CorpusError")
 
 # Every usage error derives from this one; typer exports only some of them by name.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -106,16 +82,14 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if sys.flags.dev_mode:
             raise
-        return _complain(describe(error), BAD_USAGE if type(error).__name__ in MISUSE else FAILED)
+        return _complain(describe(error), error.exit_status if isinstance(error, SidewitnessError) else FAILED)
     return status if isinstance(status, int) else DONE
 
 
 def describe(error: Exception) -> str:
     """One line that says what went wrong and, where that is known, what to do."""
-    for module, name in EXPECTED:
-        loaded = sys.modules.get(module)
-        if loaded is not None and isinstance(error, getattr(loaded, name)):
-            return str(error)
+    if isinstance(error, SidewitnessError):
+        return str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"

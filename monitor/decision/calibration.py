@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engines.errors import SidewitnessError
 from monitor.types import Reason, Score
 
 SCHEMA = 1
@@ -30,7 +31,7 @@ LEAST_FAVOURABLE = 0.1
 Doubles = NDArray[np.float64]
 
 
-class CalibrationError(ValueError):
+class CalibrationError(SidewitnessError, ValueError):
     """Calibration data cannot be used; the message is one line that says what to do."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import SidewitnessError
 from monitor.detectors.pairwise.measures import Norm, leave_one_out, natural, shrunk
 from monitor.detectors.pairwise.mixture import Mixture
 from monitor.detectors.pairwise.population import Population
@@ -27,7 +28,7 @@ READABLE = (1, 2)
 _PERSONA = "persona_"
 
 
-class TemplateError(Exception):
+class TemplateError(SidewitnessError):
     """A reference cannot be built or read; the message is one line that says what to do."""
 
 

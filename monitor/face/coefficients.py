@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import SidewitnessError
 from monitor.face.expression import HEAD_SIZE
 from monitor.face.geometry import Pose
 from monitor.types import BoolArray, FloatArray
@@ -52,7 +53,7 @@ _NO_PICTURE = np.zeros((0, 0), np.uint8)
 Doubles = NDArray[np.float64]
 
 
-class CoefficientsError(ValueError):
+class CoefficientsError(SidewitnessError):
     """A file of coefficients cannot be read; the message is one line that says what to do."""
 
 

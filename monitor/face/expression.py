@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import SidewitnessError
 from monitor.face.geometry import canonical, fit_pose, rigid_points
 from monitor.types import BoolArray, FloatArray
 from monitor.window.grid import GRID_HZ
@@ -30,7 +31,7 @@ LANDMARKS = "landmarks"
 ARRAYS = ("mean", "components", "scale", "head")
 
 
-class BasisError(ValueError):
+class BasisError(SidewitnessError):
     """A basis of expressions cannot be used; the message is one line that says what to do."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import SidewitnessError
 from monitor.decision.calibration import Calibration, CalibrationError
 from monitor.detectors.pairwise.measures import MEASURES
 from monitor.detectors.pairwise.mixture import Mixture
@@ -35,7 +36,7 @@ NUMBERS = ("location", "scale", "shift", "session", "condition", "scores")
 Doubles = NDArray[np.float64]
 
 
-class PopulationError(Exception):
+class PopulationError(SidewitnessError):
     """The population of a pack cannot be used; the message is one line that says what to do."""
 
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import SidewitnessError
 from monitor.types import FloatArray
 
 SCHEMA = 1
@@ -39,7 +40,7 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class MotionError(ValueError):
+class MotionError(SidewitnessError):
     """Arrays of the companion cannot be used; the message is one line that says what to do."""
 
 

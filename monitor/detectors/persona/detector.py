@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import SidewitnessError
 from monitor.decision.calibration import Calibration, CalibrationError, Table
 from monitor.detectors.persona.companion import MotionReference
 from monitor.detectors.persona.windows import LEAST_SPEECH, STEPS
@@ -41,7 +42,7 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class PersonaError(ValueError):
+class PersonaError(SidewitnessError):
     """What is known of people, or of one, cannot be used; the message is one line that says what to do."""
 
 

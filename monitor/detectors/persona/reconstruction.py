@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from engines.errors import SidewitnessError
 from monitor.types import BoolArray, FloatArray
 
 # The file beside the pack that holds `Tokens`.
@@ -21,7 +22,7 @@ FILE = "tokens.npz"
 _LEAST_ERROR = 1e-9
 
 
-class TokensError(Exception):
+class TokensError(SidewitnessError):
     """The file of tokens cannot be used; the message is one line that says what to do."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import EngineError
+from engines.errors import SidewitnessError
 from monitor.detectors.pairwise.population import Population
 from monitor.detectors.persona.detector import PersonaReference
 from monitor.detectors.reference import Reference, Rung, Source, build_reference
@@ -44,7 +45,7 @@ LEARNT = 0.7
 WITNESSES = 4
 
 
-class EnrolmentRefused(Exception):  # noqa: N818 - a refusal, not a failure
+class EnrolmentRefused(SidewitnessError):  # noqa: N818 - a refusal, not a failure
     """The clips do not make a reference; `reasons` are one line each and say what to do."""
 
     def __init__(self, reasons: Sequence[str]) -> None:

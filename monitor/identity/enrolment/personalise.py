@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Engine
+from engines.errors import SidewitnessError
 from monitor.detectors.persona.reconstruction import Moving, Plan, Tokens, batch, distances
 from monitor.types import FloatArray
 from monitor.window.grid import RATE
@@ -28,7 +29,7 @@ HALVES = 2
 _ROWS = 64
 
 
-class PersonaliseError(Exception):
+class PersonaliseError(SidewitnessError):
     """A person's recordings are not enough to be personalised on; the message is one line that says what to do."""
 
 

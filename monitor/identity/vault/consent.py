@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from engines.errors import SidewitnessError
+
 PURPOSE = "protection against impersonation in calls"
 FIELDS = ("by", "given", "expires", "purpose", "evidence", "evidence_sha256")
 MAX_TEXT = 512
@@ -20,8 +22,10 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 NOT_RECORDED = "not recorded"
 
 
-class ConsentError(Exception):
+class ConsentError(SidewitnessError):
     """There is no consent that can be used; the message is one line that says what to do and repeats no value."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from engines.errors import SidewitnessError
 
-class VaultError(Exception):
+
+class VaultError(SidewitnessError):
     """The vault cannot do this now."""
 
 

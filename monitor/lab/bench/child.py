@@ -13,13 +13,15 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Collection
 from pathlib import Path
 
+from engines.errors import SidewitnessError
+
 _PR_SET_PDEATHSIG = 1
 PATIENCE = 15.0
 PARENT = "BENCH_PARENT_PID"
 CORES = "BENCH_CORES"
 
 
-class BenchError(Exception):
+class BenchError(SidewitnessError):
     """A part of the benchmark cannot run; the message is one line that says why."""
 
 

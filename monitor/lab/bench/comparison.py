@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from engines.errors import SidewitnessError
+
 Change = Literal["better", "worse", "same", ""]
 
 # Two runs of the same code on a quiet machine differ by so much.
@@ -18,8 +20,10 @@ MORE: Final = frozenset({"x real time", "participants", "per s", "%"})
 NEITHER: Final = frozenset({"people"})
 
 
-class CompareError(Exception):
+class CompareError(SidewitnessError):
     """The old benchmark cannot be read; the message is one line that says what to do."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True, slots=True)

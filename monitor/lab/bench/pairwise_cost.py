@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engines.errors import SidewitnessError
 from monitor.detectors.reference import Reference, Rung, Source, build_reference
 from monitor.face.track import FaceView
 from monitor.identity.enrolment.condition_ladder import Moment, make_rungs, moment_of
@@ -23,7 +24,7 @@ from monitor.types import AudioBlock, ParticipantKey, VideoFrame
 LEAST_MOMENTS = 10
 
 
-class CannotCompare(Exception):  # noqa: N818 - a measurement left out, not a failure
+class CannotCompare(SidewitnessError):  # noqa: N818 - a measurement left out, not a failure
     """Nothing can be measured; the message says why."""
 
 

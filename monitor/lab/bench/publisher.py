@@ -29,6 +29,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 from av.packet import Packet
 
+from engines.errors import SidewitnessError
 from monitor.lab.bench.child import die_with_parent, keep_to_cores
 from monitor.lab.bench.clip import FPS, PER_SECOND, Stream, load
 
@@ -38,7 +39,7 @@ CALL = "bench"
 FULL = 503
 
 
-class RefusedError(Exception):
+class RefusedError(SidewitnessError):
     """The sidecar did not take a publication, or the media did not connect; `full` says that it had no room."""
 
     def __init__(self, why: str, full: bool = False) -> None:

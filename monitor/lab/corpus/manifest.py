@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engines.base import Engine
+from engines.errors import SidewitnessError
 from engines.load import load_engine
 from monitor.face.coefficients import find_coefficients
 from monitor.lab.corpus.speech_features import Change, ClipFeatures, extract
@@ -33,8 +34,10 @@ T = TypeVar("T")
 SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".m4v"}
 
 
-class CorpusError(Exception):
+class CorpusError(SidewitnessError):
     """A manifest or a split cannot be used; the message is one line that says what to do."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
+from engines.errors import SidewitnessError
 from monitor.lab.corpus.manifest import FEATURES, Row, kept_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import ClipDetector, Job
@@ -36,7 +37,7 @@ THREADS = "OMP_NUM_THREADS"
 Tick = Callable[[str | None], None]
 
 
-class WorkerError(Exception):
+class WorkerError(SidewitnessError):
     """The processes that score cannot go on; the message is one line that says what to do."""
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol, runtime_checkable
 
+from engines.errors import SidewitnessError
 from monitor.types import MediaItem
 
 
-class SourceError(Exception):
+class SourceError(SidewitnessError):
     """A source cannot be opened or read; the message is one line that says what to do."""
 
 

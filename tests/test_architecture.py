@@ -205,6 +205,19 @@ def test_the_surface_knows_who_is_judged_by_the_protocol_only() -> None:
     assert known <= {"monitor.host.calls", "monitor.host.metrics"}
 
 
+def test_who_embeds_the_sidecar_reaches_no_http() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "monitor/host/sidecar.py", ROOT / "monitor/host/judging.py"]
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            waiting += list(ours(file))
+    assert len(seen) > 50
+    assert [f for f in seen if f.is_relative_to(ROOT / "monitor/api")] == []
+    assert not {"fastapi", "starlette", "uvicorn"} & {name.split(".")[0] for f in seen for name in imports(f)}
+
+
 def test_plugins_import_their_base_and_the_documented_toolkit_and_nothing_deeper() -> None:
     allowed = ("monitor.tap.kit", "plugins.base", "plugins.registry")
     deeper = {

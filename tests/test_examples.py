@@ -18,17 +18,19 @@ from examples import subscriber
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("SIDEWITNESS_")}
+def run(name: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("SIDEWITNESS_")} | settings
     command = [sys.executable, str(EXAMPLES / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean)
 
 
-@pytest.mark.parametrize("name", ["subscriber.py", "publish_file.py"])
-def test_an_example_helps(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "option"), [("subscriber.py", "--token"), ("publish_file.py", "--token"), ("embed.py", "--identity")]
+)
+def test_an_example_helps(name: str, option: str) -> None:
     done = run(name, "--help")
     assert done.returncode == 0
-    assert "--token" in done.stdout
+    assert option in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,7 @@ def test_an_example_helps(name: str) -> None:
         (["subscriber.py"], "no token: set SIDEWITNESS_TOKEN"),
         (["publish_file.py", "absent.mp4"], "no token: set SIDEWITNESS_TOKEN"),
         (["publish_file.py", "absent.mp4", "--token", "x"], "absent.mp4 is no file"),
+        (["embed.py", "absent.mp4"], "absent.mp4 is no file"),
         (["publish_file.py", __file__, "--token", "x", "--url", "file:///etc"], "must start with http"),
     ],
 )
@@ -45,6 +48,20 @@ def test_an_example_says_what_it_needs(arguments: list[str], message: str) -> No
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.data
+def test_a_clip_is_judged_inside_another_program(tmp_path: Path, data_dir: Path) -> None:
+    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
+    done = run("embed.py", str(clip), SIDEWITNESS_STATE_DIR=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {(message["call"], message["participant"]) for message in messages} == {("example", "participant")}
+    states = [message for message in messages if message["type"] == "state"]
+    assert any(state["scores"].get("synchrony", {}).get("score") is not None for state in states)
+    assert states[-1]["reason"] == "ended"
+    # A genuine person.
+    assert [message["action"] for message in messages if message["type"] == "finding"] == []
 
 
 class Server:

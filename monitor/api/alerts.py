@@ -16,15 +16,15 @@ import structlog
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from monitor.alerts.journal import Journal, JournalError
-from monitor.alerts.push import PAGE_ENTRIES, Close, Hub, Phase, Subscriber
+from monitor.alerts.catch_up import catch_up
+from monitor.alerts.journal import Journal
+from monitor.alerts.push import Close, Hub, Subscriber
 from monitor.alerts.wire import SUBPROTOCOL
 from monitor.api.auth import Token
 from monitor.host.metrics import Metrics
 
 SUBSCRIBE_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
-RETRY_SECONDS = 1.0
 TRY_AGAIN_CODE = 1013
 
 
@@ -92,26 +92,13 @@ class Alerts:
     async def _send(self, socket: WebSocket, subscriber: Subscriber, awake: asyncio.Event) -> None:
         while True:
             awake.clear()
-            await self._catch_up(subscriber)
+            await catch_up(subscriber, self._journal)
             while (message := subscriber.take()) is not None:
                 await socket.send_text(message.text)
                 if message.decided_at is not None:
                     self._metrics.decision_to_socket.observe(time.monotonic() - message.decided_at)
             if subscriber.replay_after is None:
                 await awake.wait()
-
-    async def _catch_up(self, subscriber: Subscriber) -> None:
-        try:
-            if subscriber.phase is Phase.STARTING:
-                subscriber.start(await asyncio.to_thread(self._journal.head))
-            if (after := subscriber.replay_after) is not None:
-                # The head first: a page read after it holds everything up to it.
-                head = await asyncio.to_thread(self._journal.head)
-                subscriber.replay(await asyncio.to_thread(self._journal.read, after, PAGE_ENTRIES), head)
-        except JournalError as error:
-            structlog.stdlib.get_logger("alerts").warning("a subscriber waits for the journal", why=str(error))
-            await asyncio.sleep(RETRY_SECONDS)
-            subscriber.wake()
 
 
 async def _receive(socket: WebSocket, subscriber: Subscriber) -> None:

@@ -17,11 +17,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from monitor.api.auth import require_token
-from monitor.api.names import check_identity, check_name
 from monitor.api.problem import Problem
 from monitor.api.schemas.operation import NO_TOKEN, operation
 from monitor.config import IceServer
-from monitor.host.calls import AtCapacity, Calls, Publication
+from monitor.host.calls import AtCapacity, Calls, InvalidName, Publication, participant_key
 from monitor.tap.rtp.sdp import SdpError
 from monitor.types import ParticipantKey
 
@@ -117,7 +116,10 @@ def router(publications: Publications) -> APIRouter:
     async def publish(
         request: Request, call: str, participant: str, identity: Annotated[str | None, Query()] = None
     ) -> Response:
-        key = ParticipantKey(check_name("call", call), check_name("participant", participant), check_identity(identity))
+        try:
+            key = participant_key(call, participant, identity)
+        except InvalidName as error:
+            raise Problem(400, str(error)) from None
         offer = await _body(request, SDP, {"Accept-Post": SDP}, publications.max_sdp_bytes)
         try:
             session, publication = await publications.publish(key, offer)

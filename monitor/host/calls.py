@@ -6,15 +6,23 @@ the media will arrive, and is answered there.
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
+from engines.errors import SidewitnessError
 from monitor.alerts.wire import Message
 from monitor.types import ParticipantKey
 
 RETRY_SECONDS = 5
+MAX_NAME_LENGTH = 128
+NAME = re.compile(r"\w[\w.~:@+\-]{0,127}")
 
 
-class AtCapacity(Exception):  # noqa: N818 - a refusal, not a failure
+class InvalidName(SidewitnessError):  # noqa: N818 - a refusal, not a failure
+    """A call, participant or identity cannot be called so; the message says which, and what names may hold."""
+
+
+class AtCapacity(SidewitnessError):  # noqa: N818 - a refusal, not a failure
     """No room: the server is full, too slow for more, or shutting down. `retry_after` is in seconds."""
 
     def __init__(self, why: str, retry_after: int = RETRY_SECONDS) -> None:
@@ -22,13 +30,47 @@ class AtCapacity(Exception):  # noqa: N818 - a refusal, not a failure
         self.retry_after = retry_after
 
 
-class Publication(Protocol):
-    """A participant whose media come in answer to an SDP offer, for as long as they do."""
+def participant_key(call: str, participant: str, identity: str | None = None) -> ParticipantKey:
+    """Return the key of a participant; raises `InvalidName`. Names are opaque: nothing is normalised.
+
+    An empty `identity` is none.
+    """
+    for kind, name in (("call", call), ("participant", participant)):
+        if not NAME.fullmatch(name):
+            raise InvalidName(
+                f"the {kind} must be 1 to {MAX_NAME_LENGTH} letters, digits or . _ ~ : @ + -, starting with a letter"
+            )
+    if identity and (len(identity) > MAX_NAME_LENGTH or not identity.isprintable() or identity != identity.strip()):
+        raise InvalidName(
+            f"the identity must be 1 to {MAX_NAME_LENGTH} printable characters without spaces around them"
+        )
+    return ParticipantKey(call, participant, identity or None)
+
+
+class Admission(Protocol):
+    """A participant who was admitted and is judged, until they leave, are removed or are replaced."""
 
     @property
     def key(self) -> ParticipantKey:
         """Who is judged."""
         ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether they are judged no more."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when they are judged no more, with their findings closed."""
+        ...
+
+    async def end(self) -> None:
+        """Let the participant leave; returns when their findings are closed. Safe to call twice."""
+        ...
+
+
+class Publication(Admission, Protocol):
+    """A participant whose media come in answer to an SDP offer."""
 
     @property
     def answer(self) -> str:
@@ -40,17 +82,8 @@ class Publication(Protocol):
         """Identifies the ICE session (RFC 9725, 4.3.1)."""
         ...
 
-    @property
-    def ended(self) -> bool:
-        """Whether the participant has left, or published anew."""
-        ...
-
     async def add_candidates(self, fragment: str) -> None:
         """Take trickled candidates; raises `SdpError`."""
-        ...
-
-    async def end(self) -> None:
-        """Let the participant leave; returns when their findings are closed. Safe to call twice."""
         ...
 
 

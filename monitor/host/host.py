@@ -125,6 +125,15 @@ class Host:
         self._oversee()
         return participant
 
+    async def judge(self, key: ParticipantKey, source: Source) -> Participant:
+        """Judge a source that is open already; closes it and raises `AtCapacity` where there is no room."""
+        try:
+            with self.reserve(key):
+                return await self.admit(key, source)
+        except AtCapacity:
+            await source.close()
+            raise
+
     async def publish(self, key: ParticipantKey, offer: str) -> PeerPublication:
         """Answer an offer and judge what it brings; raises `AtCapacity`, `SdpError` or `TimeoutError`."""
         with self.reserve(key):

@@ -144,6 +144,15 @@ class Participant:
                 self._task.cancel()
             await self.done.wait()
 
+    @property
+    def ended(self) -> bool:
+        """Whether the last word has been given out."""
+        return self.done.is_set()
+
+    async def wait(self) -> None:
+        """Wait for the last word."""
+        await self.done.wait()
+
     def pause(self, paused: bool) -> None:
         """Stop looking, and say so at every hop, or look again; safe to call twice."""
         if paused != self.paused:

@@ -49,7 +49,11 @@ class PeerPublication:
     @property
     def ended(self) -> bool:
         """Whether the participant has left."""
-        return self.participant.done.is_set()
+        return self.participant.ended
+
+    async def wait(self) -> None:
+        """Return when the participant has left."""
+        await self.participant.wait()
 
     async def add_candidates(self, fragment: str) -> None:
         """Take trickled candidates; raises `SdpError`."""

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import structlog
@@ -14,7 +15,9 @@ import structlog
 from monitor.decision.decide import Decision, Transition
 from monitor.decision.report import HopReport
 from monitor.host import logging as log
-from monitor.host.publication import Peer
+from monitor.host.judging import Judging
+from monitor.host.participant import SessionFactory
+from monitor.host.publication import Answer, Peer
 from monitor.types import AudioBlock, ClockState, MediaItem, ParticipantKey, Reason, Score, Stamp, TrackFault, Verdict
 
 GENUINE, OPEN, UPDATE, CLOSE, CRASH, REFUSE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
@@ -142,3 +145,9 @@ def factory(key: ParticipantKey) -> ScriptedSession:
 
 async def no_answer(_offer: str) -> tuple[Peer, str]:
     raise AssertionError("nobody publishes here")
+
+
+def scripted(sessions: SessionFactory = factory, answer: Answer = no_answer) -> Judging:
+    """Judging by scripted sessions, without models."""
+    no_models: Any = None
+    return Judging(sessions, answer, no_models)

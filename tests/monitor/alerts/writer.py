@@ -15,20 +15,18 @@ from pathlib import Path
 from uuid import uuid4
 
 from monitor.alerts.finding import Finding
-from monitor.alerts.journal import Entry, Journal
+from monitor.alerts.journal import Entry
 from monitor.alerts.recorder import Recorder
+from monitor.api.server import Server, address, listen, server_config
 from monitor.config import Settings
-from monitor.serve import Server, address, assemble, listen, server_config
+from monitor.host.sidecar import Sidecar, assemble
+from monitor.serve import Surface
 from monitor.types import ParticipantKey
-from tests.monitor.rig import ScriptedSource, factory
+from tests.monitor.rig import scripted
 
 
 def say(line: str) -> None:
     os.write(1, f"{line}\n".encode())
-
-
-async def answer(_offer: str) -> tuple[ScriptedSource, str]:  # pragma: no cover - nobody publishes here
-    raise RuntimeError("nobody publishes here")
 
 
 async def produce(recorder: Recorder) -> None:
@@ -44,21 +42,21 @@ async def produce(recorder: Recorder) -> None:
 
 async def main(folder: Path, token: str) -> None:
     settings = Settings(state_dir=folder, port=0)
-    journal = Journal(settings.journal_url)
-    journal.open()
-    running = assemble(settings, token, factory, answer, journal)  # type: ignore[arg-type]
-    publish = running.parts.hub.finding
+    components = assemble(settings, scripted())
+    publish = components.hub.finding
 
     def told(entry: Entry, decided_at: float | None = None) -> None:
         say(str(entry.seq))
         publish(entry, decided_at)
 
-    running.parts.hub.finding = told  # type: ignore[method-assign]
+    components.hub.finding = told  # type: ignore[method-assign]
     listener = listen("127.0.0.1", 0)
-    server = Server(server_config(settings, running.app), lambda: say(address(listener)), running.drain)
-    producer = asyncio.create_task(produce(running.parts.recorder))
-    await server.serve([listener])
-    producer.cancel()
+    async with Sidecar(settings, components) as sidecar:
+        surface = Surface(sidecar, settings, token)
+        server = Server(server_config(settings, surface.app), lambda: say(address(listener)), surface.drain)
+        producer = asyncio.create_task(produce(components.recorder))
+        await server.serve([listener])
+        producer.cancel()
 
 
 if __name__ == "__main__":

@@ -18,13 +18,15 @@ from websockets.typing import Subprotocol
 from monitor.alerts.journal import Journal
 from monitor.alerts.sinks.registry import NamedSink
 from monitor.api.identities import People
+from monitor.api.server import Server, address, listen, server_config
 from monitor.config import Settings
 from monitor.host.participant import SessionFactory
 from monitor.host.publication import Answer
-from monitor.serve import Running, Server, address, assemble, listen, server_config
+from monitor.host.sidecar import Components, Sidecar, assemble
+from monitor.serve import Surface
 from monitor.tap.rtp.sdp import SdpError
 from tests.monitor.alerts.build import ready_journal
-from tests.monitor.rig import ScriptedSource, factory
+from tests.monitor.rig import ScriptedSource, factory, scripted
 
 TOKEN = "a-token-for-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -71,7 +73,8 @@ class Site:
     """A running server and what the tests reach inside it."""
 
     base: str
-    running: Running
+    components: Components
+    surface: Surface
     journal: Journal
     peers: Peers
     server: Server
@@ -114,21 +117,21 @@ async def serving(
     **overrides: Any,
 ) -> AsyncIterator[Site]:
     settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, **overrides})
-    journal = ready_journal(folder, settings.findings_kept)
+    ready_journal(folder, settings.findings_kept).close()
     peers = Peers()
     peers.gate.set()
-    running = assemble(settings, TOKEN, sessions, answer or peers.answer, journal, people, sinks=sinks)
-    await running.deliveries.start()
+    components = assemble(settings, scripted(sessions, answer or peers.answer), sinks=sinks)
     listener: socket.socket = listen("127.0.0.1", 0)
     ready = asyncio.Event()
-    server = Server(server_config(settings, running.app), ready.set, running.drain)
-    task = asyncio.create_task(server.serve([listener]))
-    await asyncio.wait_for(ready.wait(), PATIENCE)
-    site = Site(address(listener), running, journal, peers, server, task)
-    try:
-        yield site
-    finally:
-        if not task.done():
-            await site.stop()
-        journal.close()
-        listener.close()
+    async with Sidecar(settings, components) as sidecar:
+        surface = Surface(sidecar, settings, TOKEN, people)
+        server = Server(server_config(settings, surface.app), ready.set, surface.drain)
+        task = asyncio.create_task(server.serve([listener]))
+        await asyncio.wait_for(ready.wait(), PATIENCE)
+        site = Site(address(listener), components, surface, components.journal, peers, server, task)
+        try:
+            yield site
+        finally:
+            if not task.done():
+                await site.stop()
+            listener.close()

@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Entry
 from monitor.alerts.push import CAPACITY_MESSAGES
-from monitor.serve import AlertsProtocol
+from monitor.api.server import AlertsProtocol
 from tests.monitor.alerts.build import finding
 from tests.monitor.api.server import PATIENCE, TOKEN, Site, receive, serving, subscription
 
@@ -29,7 +29,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 def commit(site: Site, name: str) -> None:
     """Append as another process would, then publish as this one does."""
     change = finding(name)
-    site.running.parts.hub.finding(Entry(site.journal.append(change), change))
+    site.components.hub.finding(Entry(site.journal.append(change), change))
 
 
 async def close_code(socket: ClientConnection) -> int:
@@ -133,7 +133,7 @@ async def stalled_client(site: Site) -> AsyncIterator[ClientConnection]:
 
 async def flood(site: Site, brisk: ClientConnection) -> None:
     """Publish big states until somebody is too slow; the brisk subscriber keeps up all the while."""
-    hub, value = site.running.parts.hub, site.running.parts.metrics.registry.get_sample_value
+    hub, value = site.components.hub, site.components.metrics.registry.get_sample_value
     state = {"type": "state", "pad": "x" * 8192}
     for _ in range(2000):
         hub.state(state)
@@ -166,7 +166,7 @@ async def test_a_client_that_never_reads_again_does_not_keep_its_connection(
         lost.set()
 
     monkeypatch.setattr(AlertsProtocol, "connection_lost", noticed)
-    monkeypatch.setattr("monitor.serve.ABORT_SECONDS", 0.05)
+    monkeypatch.setattr("monitor.api.server.ABORT_SECONDS", 0.05)
     monkeypatch.setattr("monitor.api.alerts.CLOSE_SECONDS", 0.05)
     async with stalled_client(site) as stalled, site.subscribe(states=True) as brisk:
         await receive(brisk)
@@ -180,9 +180,9 @@ async def test_latency_is_measured(site: Site) -> None:
     loop = asyncio.get_running_loop()
     async with site.subscribe(states=True) as socket:
         await receive(socket)
-        site.running.parts.hub.state({"type": "state"}, loop.time())
+        site.components.hub.state({"type": "state"}, loop.time())
         await receive(socket)
         commit(site, "a")
         await receive(socket)
-    value = site.running.parts.metrics.registry.get_sample_value
+    value = site.components.metrics.registry.get_sample_value
     assert value("sidewitness_decision_to_socket_seconds_count") == 1

@@ -61,7 +61,7 @@ def test_the_published_files_are_what_the_command_writes(tmp_path: Path, capsys:
 
 
 async def test_a_running_server_is_the_published_document(desk: Desk) -> None:
-    running = application(Settings(), desk.site.running.parts)
+    running = application(Settings(), desk.site.surface.parts)
     assert document(running) == read("openapi.json"), RENEW
     routes = list(api_routes(running.routes))
     pages = {route.path for route in routes if not route.include_in_schema and "GET" in (route.methods or ())}

@@ -79,7 +79,7 @@ async def test_health_and_readiness(client: httpx.AsyncClient, site: Site) -> No
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "journal": "ok", "waiting": 0})
-    site.running.host.draining = True
+    site.components.host.draining = True
     draining = await client.get("/readyz")
     assert (draining.status_code, draining.json()["status"]) == (503, "draining")
 

@@ -16,8 +16,9 @@ import pytest
 from pydantic import SecretStr
 
 from monitor.alerts.journal import Entry
+from monitor.api.server import address, listen
 from monitor.config import ConfigError, Settings, SinkSettings
-from monitor.serve import address, greeting, listen, run
+from monitor.serve import greeting, run
 from tests.monitor.alerts.sinks.build import MemorySink, named
 from tests.monitor.api.server import BEARER, TOKEN, WHIP, serving
 from tests.monitor.rig import OPEN, block, quiet_log
@@ -27,9 +28,10 @@ PATIENCE = 30.0
 PROGRAM = """
 import sys
 from pathlib import Path
+import monitor.host.judging
 import monitor.serve
 from monitor.config import load
-from tests.monitor.rig import OPEN, ScriptedSource, block, factory
+from tests.monitor.rig import OPEN, ScriptedSource, block, scripted
 
 class Peer(ScriptedSource):
     etag = "e"
@@ -39,7 +41,7 @@ async def answer(offer):
     peer.put(block(OPEN))
     return peer, "v=0"
 
-monitor.serve.live_parts = lambda *_: monitor.serve.Live(factory, answer, lambda *_: {})
+monitor.host.judging.judging = lambda *_: scripted(answer=answer)
 monitor.serve.run(load(state_dir=Path(sys.argv[1]), port=0), lambda: None)
 """
 

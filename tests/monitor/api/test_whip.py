@@ -226,7 +226,7 @@ async def test_capacity_counts_offers_that_are_being_answered(client: httpx.Asyn
 async def test_a_machine_that_is_too_slow_takes_nobody_new(client: httpx.AsyncClient, site: Site) -> None:
     """And whoever publishes again does not get round it."""
     await publish(client)
-    host = site.running.host
+    host = site.components.host
     host._shedding = replace(host._shedding, shed=frozenset({("board", "p1")}), shed_at=float("inf"))
     refused = await client.post("/v1/calls/board/participants/p2/whip", content=b"v=0 offer", headers=SDP)
     assert "too slow for one more now" in check_problem(refused, 503)["detail"]

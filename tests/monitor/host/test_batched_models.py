@@ -17,7 +17,7 @@ from engines.batching.queue import BatchConfig
 from monitor.config import Settings
 from monitor.decision.report import HopReport
 from monitor.host.batched_models import Batched
-from monitor.serve import live_parts
+from monitor.host.judging import judging
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session
 from monitor.tap.replay import read_clip
@@ -148,11 +148,11 @@ def test_detectors_of_a_claim_that_get_no_answer_say_so(models: Models, data_dir
 
 def test_the_server_computes_participants_together_where_that_is_asked(models: Models, tmp_path: Path) -> None:
     with closing(vault_in(tmp_path)) as vault:
-        alone = live_parts(Settings(state_dir=tmp_path, batching="off"), vault, lambda: models)
-        live = live_parts(Settings(state_dir=tmp_path, batching="on"), vault, lambda: models)
+        alone = judging(Settings(state_dir=tmp_path, batching="off"), vault, models)
+        live = judging(Settings(state_dir=tmp_path, batching="on"), vault, models)
         assert alone.batched is None
         assert live.batched is not None
-        sessions = [live.factory(ParticipantKey("call", name)) for name in ("ann", "bob")]
+        sessions = [live.session(ParticipantKey("call", name)) for name in ("ann", "bob")]
         for item in mixed(pictures(0.5), sound(0.5)):
             for session in sessions:
                 session.push(item)

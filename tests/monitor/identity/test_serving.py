@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from monitor.config import Settings
+from monitor.host.judging import judging
 from monitor.identity.vault.keyfile import load_keys
 from monitor.identity.vault.vault import Vault
-from monitor.serve import live_parts
 from monitor.session.models import Models
 from tests.monitor.api.test_serve import start
 from tests.monitor.identity.build import BOB, CLERK, JANE, consent, template
@@ -59,9 +59,9 @@ def test_what_the_enrolled_need_is_compiled_before_the_first_of_them_comes(tmp_p
     models = Models(unused, unused, unused, unused, unused, later=later)
     with closing(Vault(settings.vault_url, load_keys(settings))) as vault:
         vault.open()
-        live = live_parts(settings, vault, lambda: models)
-        live.expect()
+        live = judging(settings, vault, models)
+        live.warm_up()
         assert not later.asked
         vault.store(JANE, template(), consent(None), CLERK)
-        live.expect()
+        live.warm_up()
     assert later.asked

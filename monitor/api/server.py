@@ -1,0 +1,101 @@
+"""The HTTP server: uvicorn, bounded in everything, with our own way of stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from monitor.config import ConfigError, Settings
+
+MAX_WEBSOCKET_MESSAGE_BYTES = 16384
+PING_SECONDS = 20.0
+ABORT_SECONDS = 10.0
+MAX_CONNECTIONS = 1024
+
+
+class AlertsProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, but a client that stopped reading cannot keep its connection and buffer after the close."""
+
+    async def run_asgi(self) -> None:
+        """Serve the connection, then give its peer a few seconds to take what is left."""
+        await super().run_asgi()
+        self.loop.call_later(ABORT_SECONDS, self.transport.abort)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with our own way of starting to stop."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], drain: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._drain = drain
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain while the sockets still work."""
+        await self._drain()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT and end with status 0; uvicorn's own way would end by the signal."""
+        loop = asyncio.get_running_loop()
+        handled = (signal.SIGTERM, signal.SIGINT)
+        for number in handled:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+
+def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    """Return uvicorn's configuration: no access log (it holds names), no proxy headers, bounded everything."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="none",
+        ws=AlertsProtocol,
+        ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=2,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket; raises `ConfigError` where the address cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        # Not the error's own text: it repeats the address in the form of the C library.
+        why = error.strerror if not isinstance(error, socket.gaierror) else "no such address"
+        raise ConfigError(f"cannot listen on {host} port {port} ({why}): choose another --host or --port") from None
+
+
+def address(listener: socket.socket) -> str:
+    """Return the base URL of a bound socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

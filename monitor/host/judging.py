@@ -1,0 +1,92 @@
+"""How participants are judged here, from the settings and the models: a session each, a WebRTC peer for an offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engines.base import MODELS
+from monitor.config import ConfigError, Settings
+from monitor.decision.decide import DecisionConfig
+from monitor.host.batched_models import Batched
+from monitor.host.participant import SessionFactory
+from monitor.host.publication import Answer
+from monitor.identity.vault.registry import Identities
+from monitor.identity.vault.vault import Vault
+from monitor.session.models import Models, load_models
+from monitor.session.session import Session, SessionConfig
+from monitor.tap.media.config import IceServer, TapConfig, local_addresses
+from monitor.tap.webrtc import WebRtcPeer
+from monitor.types import ParticipantKey
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What begins a session for a participant, and what opens the peer of an SDP offer.
+
+    `batched` computes participants together, where that is wanted. `face_key` names the face encoders, if there are
+    any. `warm_up` makes ready for whom the vault holds; it blocks, and is called in a thread.
+    """
+
+    session: SessionFactory
+    answer: Answer
+    models: Models
+    batched: Batched | None = None
+    face_key: str | None = None
+    warm_up: Callable[[], None] = lambda: None
+
+
+def load(settings: Settings) -> Models:
+    """Load the models that the settings name; what only a claimed identity needs is compiled later."""
+    return load_models(settings.engine, settings.packs or MODELS, defer=True)
+
+
+def judging(settings: Settings, vault: Vault, models: Models) -> Judging:
+    """Say how participants are judged; raises `ConfigError`."""
+    identities = Identities(vault)
+    batched = Batched(models) if settings.batches else None
+    config = session_config(settings)
+
+    def session(key: ParticipantKey) -> Session:
+        reference = identities.lookup(key.identity) if key.identity is not None else None
+        return Session(key, batched.models() if batched else models, config, reference)
+
+    def warm_up() -> None:
+        if vault.list():
+            models.later.prepare()
+
+    face_key = models.faces.key if models.faces else None
+    return Judging(session, webrtc_answer(settings), models, batched, face_key, warm_up)
+
+
+def session_config(settings: Settings) -> SessionConfig:
+    """Return the window, hop and false alarm rate of every session; raises `ConfigError`."""
+    try:
+        return SessionConfig(
+            DecisionConfig(
+                false_alerts_per_hour=settings.false_alerts_per_hour,
+                window_seconds=settings.window_seconds,
+                hop_seconds=settings.hop_seconds,
+            )
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def webrtc_answer(settings: Settings) -> Answer:
+    """Return what answers WebRTC offers within the limits that the settings give."""
+    # Who listens on loopback only is published to by a browser on this machine.
+    local = local_addresses() if settings.is_loopback else ()
+    tap = TapConfig(
+        max_sdp_bytes=settings.max_sdp_bytes,
+        allowed_networks=settings.allowed_networks + local,
+        ice_servers=tuple(
+            IceServer(server.url, server.username, server.credential.get_secret_value() if server.credential else None)
+            for server in settings.ice_servers
+        ),
+    )
+
+    async def answer(offer: str) -> tuple[WebRtcPeer, str]:
+        return await WebRtcPeer.answer(offer, tap)
+
+    return answer

@@ -1,0 +1,218 @@
+"""The sidecar without its HTTP surface: built in one function, run as a context, and embedded by platforms as it is.
+
+At the end nobody is admitted any more, then participants end and their findings close, then the journal has them, then
+sinks and readers are sent them, and only then what they need is released.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from monitor.alerts.finding import Finding
+from monitor.alerts.journal import Entry, Journal
+from monitor.alerts.push import Hub
+from monitor.alerts.recorder import Recorder
+from monitor.alerts.sinks.delivery import Deliveries
+from monitor.alerts.sinks.registry import NamedSink, open_sinks
+from monitor.alerts.wire import Message
+from monitor.config import Settings
+from monitor.host.calls import Admission, participant_key
+from monitor.host.cpu_load import StrainMeter
+from monitor.host.feed import Feed
+from monitor.host.host import Host
+from monitor.host.metrics import Metrics
+from monitor.identity.vault.open import open_vault
+from monitor.identity.vault.sweeper import Sweeper
+from monitor.identity.vault.vault import Vault
+from monitor.tap.media.source import Source
+
+if TYPE_CHECKING:
+    from monitor.host.judging import Judging
+    from monitor.session.models import Models
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """What a sidecar is made of; `vault` is None where nobody can be enrolled."""
+
+    judging: Judging
+    metrics: Metrics
+    journal: Journal
+    hub: Hub
+    deliveries: Deliveries
+    recorder: Recorder
+    host: Host
+    vault: Vault | None = None
+
+
+def build(settings: Settings, models: Callable[[], Models] | None = None) -> Sidecar:
+    """Make a sidecar, with everything opened that can fail and nothing running; enter it to run it.
+
+    Blocks until the models are there; `models` waits for them where another thread is loading them. Raises
+    `ConfigError`, `VaultError` or `EngineError`.
+    """
+    # Here and not above: whoever brings another way of judging needs neither engines nor WebRTC.
+    from monitor.host.judging import judging, load
+
+    sinks = open_sinks(settings.sinks)
+    vault = open_vault(settings)
+    try:
+        how = judging(settings, vault, models() if models is not None else load(settings))
+        return Sidecar(settings, assemble(settings, how, vault, sinks))
+    except BaseException:
+        vault.close()
+        raise
+
+
+def assemble(
+    settings: Settings, judging: Judging, vault: Vault | None = None, sinks: Sequence[NamedSink] = ()
+) -> Components:
+    """Connect whoever judges to the journal, and the journal to whoever is told."""
+    batch_load = judging.batched.load if judging.batched is not None else None
+    metrics = Metrics()
+    if batch_load is not None:
+        metrics.batching(batch_load)
+    journal = Journal(settings.journal_url, settings.findings_kept)
+    hub = Hub()
+    deliveries = Deliveries(sinks, journal, metrics.registry)
+
+    def committed(seq: int, finding: Finding, decided_at: float) -> None:
+        hub.finding(Entry(seq, finding), decided_at)
+        deliveries.committed(seq)
+
+    recorder = Recorder(journal, committed)
+    host = Host(
+        judging.session,
+        judging.answer,
+        recorder,
+        hub,
+        metrics,
+        settings.hop_seconds,
+        settings.max_participants,
+        settings.session_threads,
+        StrainMeter(batch_load).read,
+    )
+    return Components(judging, metrics, journal, hub, deliveries, recorder, host, vault)
+
+
+class Sidecar:
+    """Judges participants while its context is open.
+
+    `Sidecar(settings)` builds itself as it is entered, in a thread; `build` makes one that is built already.
+    """
+
+    def __init__(self, settings: Settings, components: Components | None = None) -> None:
+        self._settings = settings
+        self._components = components
+        self._sweeper: Sweeper | None = None
+        self._feeds: weakref.WeakSet[Feed] = weakref.WeakSet()
+        self._drained = False
+
+    @property
+    def components(self) -> Components:
+        """What it is made of, for whoever puts a surface on it."""
+        if self._components is None:
+            raise RuntimeError("the sidecar does not run yet: use `async with Sidecar(settings) as sidecar`")
+        return self._components
+
+    async def __aenter__(self) -> Self:
+        """Begin; raises `ConfigError`, `VaultError`, `EngineError` or `JournalError`."""
+        if self._components is None:
+            self._components = (await asyncio.to_thread(build, self._settings)).components
+        parts = self._components
+        try:
+            await asyncio.to_thread(parts.journal.open)
+            parts.recorder.start()
+            await parts.deliveries.start()
+        except BaseException:
+            await self._release()
+            raise
+        if parts.vault is not None:
+            self._sweeper = Sweeper(parts.vault, self._settings.retention_sweep_minutes * 60.0)
+            self._sweeper.start()
+        asyncio.get_running_loop().run_in_executor(None, parts.judging.warm_up)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let everybody go and release everything."""
+        try:
+            if not self._drained:
+                await self.within_drain_seconds(self.drain())
+        finally:
+            await self._release()
+
+    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Admission:
+        """Judge a source as a participant of a call until it ends, or until they are removed.
+
+        `identity` is the protected person that they claim to be. Whoever has the same name in the call is replaced.
+        Raises `InvalidName`, or `AtCapacity` where there is no room now; the source is then closed.
+        """
+        try:
+            key = participant_key(call, participant, identity)
+        except BaseException:
+            await source.close()
+            raise
+        return await self.components.host.judge(key, source)
+
+    async def remove(self, call: str, participant: str) -> bool:
+        """Stop judging a participant; False where there is none. Returns when their findings are closed."""
+        return await self.components.host.remove(call, participant)
+
+    async def calls(self) -> list[Message]:
+        """Describe every call and who is judged in it, as `GET /v1/calls` does."""
+        return await self.components.host.calls()
+
+    def alerts(self, after: int | None = None, states: bool = False) -> AsyncIterator[Message]:
+        """Give the messages that subscribers of `/v1/alerts` are sent, until the sidecar has ended.
+
+        `after` is the sequence number of the last finding seen, None for those from now on. With `states` what is
+        decided at every hop comes too.
+        """
+        feed = Feed(self.components.hub, self.components.journal, after, states)
+        self._feeds.add(feed)
+        return feed
+
+    async def drain(self) -> None:
+        """Admit nobody, end everybody, and write and deliver what that closes; done once, however often it is asked."""
+        if self._drained:
+            return
+        self._drained = True
+        parts = self.components
+        await parts.host.drain()
+        await parts.recorder.close()
+        await parts.deliveries.close()
+        for feed in list(self._feeds):
+            feed.end()
+
+    async def within_drain_seconds(self, work: Awaitable[None]) -> None:
+        """Wait for some of the end, no longer than the settings allow."""
+        seconds = self._settings.drain_seconds
+        try:
+            await asyncio.wait_for(work, seconds)
+        except TimeoutError:
+            structlog.stdlib.get_logger("serve").warning("not everything could be let go in time", seconds=seconds)
+
+    def close(self) -> None:
+        """Release what building it took; for a sidecar that is not entered, safe to call twice."""
+        if self._components is not None:
+            if self._components.judging.batched is not None:
+                self._components.judging.batched.close()
+            self._components.journal.close()
+            if self._components.vault is not None:
+                self._components.vault.close()
+
+    async def _release(self) -> None:
+        for feed in list(self._feeds):
+            feed.end()
+        if self._sweeper is not None:
+            await self._sweeper.close()
+        await asyncio.to_thread(self.close)

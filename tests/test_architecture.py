@@ -163,6 +163,17 @@ def test_every_folder_says_in_a_sentence_what_it_is_for() -> None:
     assert without == []
 
 
+def test_the_vault_knows_nothing_of_enrolment_sessions_or_the_laboratory() -> None:
+    above = ("monitor/identity/enrolment", "monitor/session", LAB)
+    users = {
+        f"{f.name}: {other.relative_to(ROOT)}"
+        for f in files("monitor/identity/vault")
+        for other in ours(f)
+        if str(other.relative_to(ROOT)).startswith(above)
+    }
+    assert users == set()
+
+
 def test_engines_know_nothing_of_calls() -> None:
     assert {
         f.name for f in files("engines") if any(n.split(".")[0] in ("monitor", "plugins") for n in imports(f))

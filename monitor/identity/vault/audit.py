@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from monitor.identity.vault.sealing import associated
+from monitor.identity.vault.sealing import associated_data
 
 Action = Literal["created", "enrolled", "approved", "rejected", "consent_expired", "erased", "key_rotated"]
 Sign = Callable[[bytes], bytes]
@@ -31,23 +32,39 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line. `identity` is a random number or empty, `actor` is sealed, `detail` is JSON: nobody is named."""
+class AuditEntry:
+    """One line of the audit log. `identity` is a random number or empty, `detail` is JSON: nobody is named.
+
+    `sealed_actor` is what is stored and hashed; `actor` is filled in by whoever holds the master key.
+    """
 
     seq: int
     time: str
     action: str
     identity: str
-    actor: bytes
+    sealed_actor: bytes
     detail: str
     previous: bytes
     hash: bytes
     signature: bytes
+    actor: str = ""
 
     def content(self) -> bytes:
         """Return what is hashed: all of the line, and the hash of the one before."""
-        fields = (self.seq, self.time, self.action, self.identity, self.actor, self.detail, self.previous)
-        return associated("audit line", *fields)
+        fields = (self.seq, self.time, self.action, self.identity, self.sealed_actor, self.detail, self.previous)
+        return associated_data("audit line", *fields)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the opened line as JSON values; `hash` in hexadecimal digits."""
+        return {
+            "seq": self.seq,
+            "time": self.time,
+            "action": self.action,
+            "identity": self.identity,
+            "actor": self.actor,
+            "detail": json.loads(self.detail),
+            "hash": self.hash.hex(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,56 +81,56 @@ class AuditReport:
     why: str = ""
 
 
-def write(
-    head: Head, sign: Sign, *, time: str, action: Action, identity: str, actor: bytes, detail: str
-) -> tuple[Line, Head]:
-    """Return the next line, and the head after it."""
-    bare = Line(head.seq + 1, time, action, identity, actor, detail, head.hash, b"", b"")
-    digest = hashlib.sha256(bare.content()).digest()
-    line = Line(bare.seq, time, action, identity, actor, detail, head.hash, digest, sign(_line_mark(digest)))
-    return line, head_of(bare.seq, digest, sign)
+def chain_entry(
+    head: Head, sign: Sign, *, time: str, action: Action, identity: str, sealed_actor: bytes, detail: str
+) -> tuple[AuditEntry, Head]:
+    """Return the next line after `head`, hashed and signed, and the head after it."""
+    unhashed = AuditEntry(head.seq + 1, time, action, identity, sealed_actor, detail, head.hash, b"", b"")
+    digest = hashlib.sha256(unhashed.content()).digest()
+    entry = replace(unhashed, hash=digest, signature=sign(_signed_content(digest)))
+    return entry, sign_head(entry.seq, digest, sign)
 
 
-def head_of(seq: int, digest: bytes, sign: Sign) -> Head:
-    """Return the signed head."""
-    return Head(seq, digest, sign(associated("audit head", seq, digest)))
+def sign_head(seq: int, digest: bytes, sign: Sign) -> Head:
+    """Return the signed head of a chain of `seq` lines, the last of which hashes to `digest`."""
+    return Head(seq, digest, sign(associated_data("audit head", seq, digest)))
 
 
-def verify(lines: Iterable[Line], head: Head | None, sign: Sign | None) -> AuditReport:
+def verify(entries: Iterable[AuditEntry], head: Head | None, sign: Sign | None) -> AuditReport:
     """Check lines in order of their numbers against the head; without `sign` the hashes only."""
     previous, seq = GENESIS, 0
-    for line in lines:
-        why = _fault(line, seq, previous, sign)
+    for entry in entries:
+        why = _entry_fault(entry, seq, previous, sign)
         if why:
             return AuditReport(seq, previous.hex(), sign is not None, seq + 1, why)
-        previous, seq = line.hash, line.seq
-    why = _end(seq, previous, head, sign)
+        previous, seq = entry.hash, entry.seq
+    why = _head_fault(seq, previous, head, sign)
     return AuditReport(seq, previous.hex(), sign is not None, seq + 1 if why else None, why)
 
 
-def _fault(line: Line, seq: int, previous: bytes, sign: Sign | None) -> str:
-    if line.seq != seq + 1:
+def _entry_fault(entry: AuditEntry, seq: int, previous: bytes, sign: Sign | None) -> str:
+    if entry.seq != seq + 1:
         return f"line {seq + 1} is missing"
-    if line.previous != previous:
-        return f"line {line.seq} does not follow from the one before"
-    if hashlib.sha256(line.content()).digest() != line.hash:
-        return f"line {line.seq} was changed"
-    if sign is not None and not hmac.compare_digest(sign(_line_mark(line.hash)), line.signature):
-        return f"line {line.seq} was not written by this vault"
+    if entry.previous != previous:
+        return f"line {entry.seq} does not follow from the one before"
+    if hashlib.sha256(entry.content()).digest() != entry.hash:
+        return f"line {entry.seq} was changed"
+    if sign is not None and not hmac.compare_digest(sign(_signed_content(entry.hash)), entry.signature):
+        return f"line {entry.seq} was not written by this vault"
     return ""
 
 
-def _end(seq: int, previous: bytes, head: Head | None, sign: Sign | None) -> str:
+def _head_fault(seq: int, previous: bytes, head: Head | None, sign: Sign | None) -> str:
     if head is None:
         return "the head of the log is missing"
     if head.seq != seq:
         return f"the log should have {head.seq} lines and has {seq}"
     if head.hash != previous:
         return "the head does not belong to the last line"
-    if sign is not None and head_of(seq, previous, sign) != head:
+    if sign is not None and sign_head(seq, previous, sign) != head:
         return "the head was not written by this vault"
     return ""
 
 
-def _line_mark(digest: bytes) -> bytes:
-    return associated("audit signature", digest)
+def _signed_content(digest: bytes) -> bytes:
+    return associated_data("audit signature", digest)

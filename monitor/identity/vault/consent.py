@@ -16,9 +16,9 @@ from engines.errors import SidewitnessError
 
 PURPOSE = "protection against impersonation in calls"
 FIELDS = ("by", "given", "expires", "purpose", "evidence", "evidence_sha256")
-MAX_TEXT = 512
+MAX_TEXT_CHARS = 512
 MAX_FILE_BYTES = 65536
-SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 NOT_RECORDED = "not recorded"
 
 
@@ -61,13 +61,19 @@ class Consent:
         unknown = sorted(str(key) for key in raw if key not in FIELDS)
         if unknown:
             raise ConsentError(f"the consent has a field that is none of {', '.join(FIELDS)}: remove it")
-        given = _day(raw, "given")
+        given = _parse_day(raw, "given")
         if given is None:
             raise ConsentError("the consent does not say when it was given: add `given: YYYY-MM-DD`")
         evidence = raw.get("evidence_sha256")
-        if evidence is not None and not (isinstance(evidence, str) and SHA256.fullmatch(evidence)):
+        if evidence is not None and not (isinstance(evidence, str) and SHA256_HEX.fullmatch(evidence)):
             raise ConsentError("the consent's evidence_sha256 must be 64 hexadecimal digits: run sha256sum on the file")
-        return cls(_text(raw, "by", None), given, _day(raw, "expires"), _text(raw, "purpose", PURPOSE), evidence)
+        return cls(
+            _parse_text(raw, "by", None),
+            given,
+            _parse_day(raw, "expires"),
+            _parse_text(raw, "purpose", PURPOSE),
+            evidence,
+        )
 
 
 def read_consent(path: Path) -> Consent:
@@ -77,7 +83,7 @@ def read_consent(path: Path) -> Consent:
     which is hashed) or `evidence_sha256` may be there.
     """
     try:
-        data = _bounded(path)
+        data = _read_bounded(path)
         raw = yaml.safe_load(data.decode())
     except (yaml.YAMLError, UnicodeDecodeError, ValueError):
         # ValueError: a day such as 2026-02-30 is refused by the reader itself.
@@ -128,7 +134,7 @@ def checked(consent: Consent, *, days: int, today: date) -> Consent:
     return consent
 
 
-def _bounded(path: Path) -> bytes:
+def _read_bounded(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -147,14 +153,14 @@ def _sha256(path: Path) -> str:
         raise ConsentError(f"the consent's evidence cannot be read ({error.strerror}): correct its path") from None
 
 
-def _text(raw: Mapping[str, Any], field: str, default: str | None) -> str:
+def _parse_text(raw: Mapping[str, Any], field: str, default: str | None) -> str:
     value = raw.get(field, default)
-    if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT or not value.isprintable():
-        raise ConsentError(f"the consent's `{field}` must be 1 to {MAX_TEXT} printable characters")
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_TEXT_CHARS or not value.isprintable():
+        raise ConsentError(f"the consent's `{field}` must be 1 to {MAX_TEXT_CHARS} printable characters")
     return value.strip()
 
 
-def _day(raw: Mapping[str, Any], field: str) -> date | None:
+def _parse_day(raw: Mapping[str, Any], field: str) -> date | None:
     value = raw.get(field)
     if isinstance(value, str):
         try:

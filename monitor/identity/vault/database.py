@@ -123,7 +123,7 @@ class Database:
         return not busy
 
 
-def destroyed(connection: sa.Connection) -> None:
+def require_cleaning(connection: sa.Connection) -> None:
     """Note, in the transaction that destroys something, that the files must be cleaned."""
     connection.execute(sa.update(cleanings).values(due=cleanings.c.due + 1))
 

@@ -18,8 +18,10 @@ from monitor.config import Settings
 from monitor.identity.vault.errors import KeysError
 from monitor.identity.vault.keys import KeyService, LocalKeys, MasterKeys, decode_keys, encode_key, new_key
 
-FILE = "vault.key"
-HEADING = "# Master key of the vault. Keep a copy of this file apart from the database, and show it to nobody.\n"
+KEY_FILE_NAME = "vault.key"
+KEY_FILE_HEADING = (
+    "# Master key of the vault. Keep a copy of this file apart from the database, and show it to nobody.\n"
+)
 
 
 class FileKeys:
@@ -37,7 +39,7 @@ class FileKeys:
         """The id of the first key; makes the file where there is none."""
         with contextlib.suppress(FileExistsError):
             if not self.path.exists():
-                _make(self.path, [new_key()])
+                _create(self.path, [new_key()])
         return self._keys().current
 
     def wrap(self, key_id: str, key: bytes, context: bytes) -> bytes:
@@ -54,7 +56,7 @@ class FileKeys:
 
         Where a rotation was begun and not ended, no further key is made: it goes on. Two at once are refused.
         """
-        with _alone(self.path):
+        with _rotation_lock(self.path):
             keys = read_keys(self.path)
             if len(keys) == 1:
                 _replace(self.path, [new_key(), *keys])
@@ -72,10 +74,10 @@ class FileKeys:
 def key_service(settings: Settings) -> KeyService:
     """Return where the settings say that master keys are kept; raises `KeysError`."""
     if settings.vault_kms is not None:
-        return _hook(settings.vault_kms)
+        return _load_key_service(settings.vault_kms)
     if settings.vault_key is not None:
         return LocalKeys(decode_keys(settings.vault_key.get_secret_value()))
-    return FileKeys(settings.vault_key_file or settings.state_dir / FILE)
+    return FileKeys(settings.vault_key_file or settings.state_dir / KEY_FILE_NAME)
 
 
 def load_keys(settings: Settings) -> MasterKeys:
@@ -96,7 +98,7 @@ def read_keys(path: Path) -> Sequence[bytes]:
         return decode_keys(file.read())
 
 
-def _hook(name: str) -> KeyService:
+def _load_key_service(name: str) -> KeyService:
     module, _, attribute = name.partition(":")
     try:
         factory: Callable[[], KeyService] = getattr(importlib.import_module(module), attribute)
@@ -109,7 +111,7 @@ def _hook(name: str) -> KeyService:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _rotation_lock(path: Path) -> Iterator[None]:
     try:
         file = path.with_name(path.name + ".lock").open("w")
     except OSError as error:
@@ -124,13 +126,13 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _make(path: Path, keys: Sequence[bytes]) -> None:
-    beside = _write(path, keys)
+def _create(path: Path, keys: Sequence[bytes]) -> None:
+    temporary = _write(path, keys)
     try:
         # A link, not a rename: of two processes that start at once, one makes the key and the other reads it.
-        os.link(beside, path)
+        os.link(temporary, path)
     finally:
-        beside.unlink()
+        temporary.unlink()
     _sync(path.parent)
 
 
@@ -144,7 +146,7 @@ def _write(path: Path, keys: Sequence[bytes]) -> Path:
     try:
         descriptor, name = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
         with os.fdopen(descriptor, "w") as file:
-            file.write(HEADING + "".join(encode_key(key) + "\n" for key in keys))
+            file.write(KEY_FILE_HEADING + "".join(encode_key(key) + "\n" for key in keys))
             file.flush()
             os.fsync(descriptor)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The master key, which wraps the data keys and seals nothing else: from a file, the environment, or a service.
+"""Master keys: they wrap the data keys and seal nothing else; from a file, the environment, or a key service.
 
 Every wrapped key carries the id of the master key that wrapped it, so a rotation can stop anywhere and go on. Wrapping
 is AES-256-GCM (NIST SP 800-38D) with a random nonce; its associated data names the master key and what the wrapped key
@@ -19,18 +19,18 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from monitor.identity.vault.errors import KeysError
+from monitor.identity.vault.sealing import NONCE_BYTES
 
 KEY_BYTES = 32
-NONCE_BYTES = 12
 DOMAIN = b"sidewitness wrapped key 1\0"
-MAX_ID = 200
-FORM = f"a master key must be {KEY_BYTES} bytes in Base64: make one with `openssl rand -base64 32`"
+MAX_KEY_ID_CHARS = 200
+KEY_FORMAT_ADVICE = f"a master key must be {KEY_BYTES} bytes in Base64: make one with `openssl rand -base64 32`"
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapped:
+class WrappedKey:
     """A key under a master key; `key_id` says which."""
 
     key_id: str
@@ -66,7 +66,7 @@ class LocalKeys:
 
     def __init__(self, keys: Sequence[bytes], reload: Callable[[], Sequence[bytes]] | None = None) -> None:
         self._reload = reload
-        self._take(keys)
+        self._set_keys(keys)
 
     def __repr__(self) -> str:
         return "LocalKeys(...)"
@@ -91,16 +91,14 @@ class LocalKeys:
 
     def _key(self, key_id: str) -> bytes:
         if key_id not in self._keys and self._reload is not None:
-            self._take(self._reload())
+            self._set_keys(self._reload())
         if key_id not in self._keys:
             raise KeysError("the master key is not the one that sealed this vault: restore vault.key or the old key")
         return self._keys[key_id]
 
-    def _take(self, keys: Sequence[bytes]) -> None:
+    def _set_keys(self, keys: Sequence[bytes]) -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
-            raise KeysError(
-                f"a master key must be {KEY_BYTES} bytes in Base64: make one with `openssl rand -base64 32`"
-            )
+            raise KeysError(KEY_FORMAT_ADVICE)
         self._keys = {key_id_of(key): bytes(key) for key in keys}
         self._current = key_id_of(keys[0])
 
@@ -122,26 +120,26 @@ class MasterKeys:
     @property
     def current(self) -> str:
         """The id of the master key that should be in use; raises `KeysError`."""
-        key_id = self._ask(lambda: self._service.current)
-        if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_ID:
+        key_id = self._call(lambda: self._service.current)
+        if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARS:
             raise KeysError("the key service names no master key: correct what `vault_kms` names")
         return key_id
 
-    def wrap(self, key: bytes, context: bytes, key_id: str | None = None) -> Wrapped:
+    def wrap(self, key: bytes, context: bytes, key_id: str | None = None) -> WrappedKey:
         """Wrap `key` with the master key `key_id`, else the current one; raises `KeysError`."""
         chosen = key_id or self.current
-        return Wrapped(chosen, self._ask(lambda: self._service.wrap(chosen, key, context)))
+        return WrappedKey(chosen, self._call(lambda: self._service.wrap(chosen, key, context)))
 
-    def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+    def unwrap(self, wrapped: WrappedKey, context: bytes) -> bytes:
         """Return the key; raises `KeysError` where it was changed, moved, or wrapped by a master key not known here."""
-        key = self._ask(lambda: self._service.unwrap(wrapped.key_id, wrapped.blob, context))
+        key = self._call(lambda: self._service.unwrap(wrapped.key_id, wrapped.blob, context))
         if len(key) != KEY_BYTES:
             raise KeysError("the key service gave a key of the wrong length: correct what `vault_kms` names")
         return key
 
-    def _ask(self, question: Callable[[], T]) -> T:
+    def _call(self, operation: Callable[[], ResultT]) -> ResultT:
         try:
-            return question()
+            return operation()
         except KeysError:
             raise
         except Exception as error:
@@ -155,7 +153,7 @@ def new_key() -> bytes:
 
 
 def key_id_of(key: bytes) -> str:
-    """Return what a local master key is called: tells nothing of its 256 random bits."""
+    """Return the id of a local master key: a hash, which reveals nothing of its 256 random bits."""
     return "local-" + hashlib.sha256(b"sidewitness master key\0" + key).hexdigest()[:16]
 
 
@@ -172,7 +170,7 @@ def decode_keys(text: str) -> list[bytes]:
     except (binascii.Error, ValueError):
         keys = []
     if not keys or any(len(key) != KEY_BYTES for key in keys):
-        raise KeysError(FORM)
+        raise KeysError(KEY_FORMAT_ADVICE)
     return keys
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.identity.vault.audit import Action, AuditReport, Head, Line, Sign, verify, write
+from monitor.identity.vault.audit import Action, AuditEntry, AuditReport, Head, Sign, chain_entry, verify
 from monitor.identity.vault.errors import VaultError
-from monitor.identity.vault.records import AuditEntry
-from monitor.identity.vault.sealing import Names
+from monitor.identity.vault.sealing import FieldCipher
 from monitor.identity.vault.tables import audit, audit_heads
 
-COLUMNS = tuple(field.name for field in fields(Line))
-PAGE = 500
+# Fields of an entry by the column that holds them.
+FIELDS = {column.name: "sealed_actor" if column.name == "actor" else column.name for column in audit.c}
+PAGE_LINES = 500
 
 
 def lock(connection: sa.Connection) -> None:
@@ -27,23 +27,25 @@ def lock(connection: sa.Connection) -> None:
 
 def append(
     connection: sa.Connection,
-    names: Names,
+    cipher: FieldCipher,
     time: str,
     action: Action,
     actor: str,
     identity: str = "",
     detail: Mapping[str, Any] | None = None,
-) -> Line:
+) -> AuditEntry:
     """Write a line, in the transaction of what it tells of; the lock is held already."""
     head = _head(connection)
     if head is None:
         raise VaultError("the head of the audit log is missing: restore a backup of the vault")
-    sealed = names.seal(actor, "actor", head.seq + 1)
-    told = json.dumps(detail or {}, sort_keys=True)
-    line, after = write(head, names.sign, time=time, action=action, identity=identity, actor=sealed, detail=told)
-    connection.execute(sa.insert(audit).values({name: getattr(line, name) for name in COLUMNS}))
+    sealed_actor = cipher.seal(actor, "actor", head.seq + 1)
+    detail_json = json.dumps(detail or {}, sort_keys=True)
+    entry, after = chain_entry(
+        head, cipher.sign, time=time, action=action, identity=identity, sealed_actor=sealed_actor, detail=detail_json
+    )
+    connection.execute(sa.insert(audit).values({column: getattr(entry, field) for column, field in FIELDS.items()}))
     connection.execute(sa.update(audit_heads).values(seq=after.seq, hash=after.hash, signature=after.signature))
-    return line
+    return entry
 
 
 def check(connection: sa.Connection, sign: Sign | None) -> AuditReport:
@@ -51,31 +53,23 @@ def check(connection: sa.Connection, sign: Sign | None) -> AuditReport:
     return verify(read(connection), _head(connection), sign)
 
 
-def read(connection: sa.Connection, after: int = 0) -> Iterator[Line]:
+def read(connection: sa.Connection, after: int = 0) -> Iterator[AuditEntry]:
     """Give the lines with numbers above `after`, oldest first."""
     while True:
-        query = sa.select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(PAGE)
+        query = sa.select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(PAGE_LINES)
         rows = connection.execute(query).mappings().all()
         if not rows:
             return
         for row in rows:
-            yield Line(**{name: row[name] for name in COLUMNS})
+            yield AuditEntry(**{field: row[column] for column, field in FIELDS.items()})
         after = rows[-1]["seq"]
 
 
-def entries(connection: sa.Connection, names: Names, after: int, limit: int) -> list[AuditEntry]:
-    """Return lines with their actors opened."""
+def entries(connection: sa.Connection, cipher: FieldCipher, after: int, limit: int) -> list[AuditEntry]:
+    """Return up to `limit` lines with numbers above `after`, their actors opened."""
     return [
-        AuditEntry(
-            line.seq,
-            line.time,
-            line.action,
-            line.identity,
-            names.unseal(line.actor, "actor", line.seq),
-            json.loads(line.detail),
-            line.hash.hex(),
-        )
-        for line in islice(read(connection, after), limit)
+        replace(entry, actor=cipher.unseal(entry.sealed_actor, "actor", entry.seq))
+        for entry in islice(read(connection, after), limit)
     ]
 
 

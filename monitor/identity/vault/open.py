@@ -41,6 +41,6 @@ def rotate(settings: Settings, vault: Vault, actor: str) -> int:
     with service.rotating():
         keys = MasterKeys(service)
         count = vault.rotate(keys, actor)
-        if vault.masters() != {keys.current}:
+        if vault.master_key_ids() != {keys.current}:
             raise KeysError("the rotation did not end: run it again; both keys are kept until then")
         return count

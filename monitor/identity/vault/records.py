@@ -1,21 +1,20 @@
-"""What the vault tells of identities: plain frozen values without a template in them."""
+"""What the vault reports of identities: plain frozen values without a template in them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from monitor.identity.vault.consent import Consent
 from monitor.identity.vault.errors import VaultError
 
-MAX_NAME = 128
+MAX_NAME_CHARS = 128
 
 # Of an identity. An erased one is not listed: its receipt is.
 IdentityState = Literal["active", "pending_approval", "expired"]
 # Of one enrolment. Only `pending_approval` and `active` still hold a template.
 VersionState = Literal["pending_approval", "active", "superseded", "rejected", "expired"]
-LIVE: tuple[VersionState, ...] = ("pending_approval", "active")
+LIVE_STATES: tuple[VersionState, ...] = ("pending_approval", "active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +89,8 @@ class Receipt:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One line of the audit log, for people who hold the master key; `detail` never names anybody."""
-
-    seq: int
-    time: str
-    action: str
-    identity: str
-    actor: str
-    detail: Mapping[str, Any]
-    hash: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
-
-
 def check_name(kind: str, name: str) -> str:
     """Return `name` if it may name an identity or an actor, unchanged; raises `VaultError`."""
-    if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
-        raise VaultError(f"the {kind} must be 1 to {MAX_NAME} printable characters without spaces around them")
+    if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable() or name != name.strip():
+        raise VaultError(f"the {kind} must be 1 to {MAX_NAME_CHARS} printable characters without spaces around them")
     return name

@@ -11,38 +11,40 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.identity.vault import ledger
-from monitor.identity.vault.database import Database, destroyed
-from monitor.identity.vault.keys import MasterKeys, Wrapped
-from monitor.identity.vault.sealing import NAMES_PLACE, Names, key_place
+from monitor.identity.vault.database import Database, require_cleaning
+from monitor.identity.vault.keys import MasterKeys, WrappedKey
+from monitor.identity.vault.sealing import NAMES_KEY_CONTEXT, FieldCipher, data_key_context
 from monitor.identity.vault.tables import names_keys, versions
 
-BATCH = 32
+BATCH_KEYS = 32
 
 
-def rotate(database: Database, keys: MasterKeys, names: Names, time: str, actor: str) -> int:
+def rotate(database: Database, keys: MasterKeys, cipher: FieldCipher, time: str, actor: str) -> int:
     """Wrap every key with the current master key and clean the files; return how many that were."""
     target = keys.current
     count = _rotate_names(database, keys, target)
     while batch := _batch(database, target):
         # Outside the transaction, because a key service may take its time.
-        wrapped = [(row, _rewrap(keys, row, key_place(row.identity, row.version, row.schema), target)) for row in batch]
+        wrapped = [
+            (row, _rewrap(keys, row, data_key_context(row.identity, row.version, row.schema), target)) for row in batch
+        ]
         with database.transaction() as connection:
             ledger.lock(connection)
             for row, new in wrapped:
-                place = versions.c.identity == row.identity, versions.c.version == row.version
+                context = versions.c.identity == row.identity, versions.c.version == row.version
                 # Nothing is brought back that was destroyed meanwhile.
-                change = sa.update(versions).where(*place, versions.c.key_id == row.key_id)
+                change = sa.update(versions).where(*context, versions.c.key_id == row.key_id)
                 count += connection.execute(change.values(key_id=new.key_id, wrapped=new.blob)).rowcount
-            destroyed(connection)
+            require_cleaning(connection)
     if count:
         with database.transaction() as connection:
             ledger.lock(connection)
-            ledger.append(connection, names, time, "key_rotated", actor, "", {"key": target, "wrapped": count})
+            ledger.append(connection, cipher, time, "key_rotated", actor, "", {"key": target, "wrapped": count})
     database.clean()
     return count
 
 
-def masters(connection: sa.Connection) -> set[str]:
+def master_key_ids(connection: sa.Connection) -> set[str]:
     """Return the ids of the master keys that something is wrapped with."""
     found = connection.execute(sa.select(versions.c.key_id).where(versions.c.key_id.is_not(None)).distinct()).scalars()
     return {*found, *connection.execute(sa.select(names_keys.c.key_id)).scalars()}
@@ -53,20 +55,20 @@ def _rotate_names(database: Database, keys: MasterKeys, target: str) -> int:
         row = connection.execute(sa.select(names_keys)).one()
     if row.key_id == target:
         return 0
-    new = _rewrap(keys, row, NAMES_PLACE, target)
+    new = _rewrap(keys, row, NAMES_KEY_CONTEXT, target)
     with database.transaction() as connection:
         ledger.lock(connection)
         change = sa.update(names_keys).where(names_keys.c.key_id == row.key_id)
-        destroyed(connection)
+        require_cleaning(connection)
         return connection.execute(change.values(key_id=new.key_id, wrapped=new.blob)).rowcount
 
 
 def _batch(database: Database, target: str) -> list[Any]:
     columns = (versions.c.identity, versions.c.version, versions.c.schema, versions.c.key_id, versions.c.wrapped)
-    query = sa.select(*columns).where(versions.c.key_id.is_not(None), versions.c.key_id != target).limit(BATCH)
+    query = sa.select(*columns).where(versions.c.key_id.is_not(None), versions.c.key_id != target).limit(BATCH_KEYS)
     with database.transaction() as connection:
         return list(connection.execute(query).all())
 
 
-def _rewrap(keys: MasterKeys, row: Any, place: bytes, target: str) -> Wrapped:
-    return keys.wrap(keys.unwrap(Wrapped(row.key_id, row.wrapped), place), place, target)
+def _rewrap(keys: MasterKeys, row: Any, context: bytes, target: str) -> WrappedKey:
+    return keys.wrap(keys.unwrap(WrappedKey(row.key_id, row.wrapped), context), context, target)

@@ -1,4 +1,4 @@
-"""Rows of the vault's tables as what is told of them; each sealed field is opened in the place where it belongs."""
+"""Rows of the vault's tables as records; each sealed field is opened under the row that it belongs to."""
 
 from __future__ import annotations
 
@@ -7,34 +7,30 @@ from datetime import date
 from typing import Any
 
 from monitor.identity.vault.consent import Consent
-from monitor.identity.vault.records import LIVE, IdentityInfo, IdentityState, Receipt, VersionInfo
-from monitor.identity.vault.sealing import Names
-from monitor.identity.vault.tables import versions
-
-# Without the template, which may be megabytes.
-TOLD = tuple(column for column in versions.c if column.name not in ("wrapped", "sealed"))
+from monitor.identity.vault.records import LIVE_STATES, IdentityInfo, IdentityState, Receipt, VersionInfo
+from monitor.identity.vault.sealing import FieldCipher
 
 
-def record(names: Names, row: Any) -> Any:
+def record(cipher: FieldCipher, row: Any) -> Any:
     """Return who enrolled, when, and under which consent."""
-    return names.unseal(row.record, "record", row.identity, row.version)
+    return cipher.unseal(row.record, "record", row.identity, row.version)
 
 
-def consent(names: Names, row: Any) -> Consent:
+def consent(cipher: FieldCipher, row: Any) -> Consent:
     """Return the consent under which this version was enrolled."""
-    return Consent.from_json(record(names, row)["consent"])
+    return Consent.from_json(record(cipher, row)["consent"])
 
 
-def approval(names: Names, row: Any) -> Any:
+def approval(cipher: FieldCipher, row: Any) -> Any:
     """Return who approved and when; raises `VaultError` for a version that is active though nobody did."""
     if row.approval is None and row.state != "active":
         return {}
-    return names.unseal(row.approval or b"", "approval", row.identity, row.version)
+    return cipher.unseal(row.approval or b"", "approval", row.identity, row.version)
 
 
-def version_info(names: Names, row: Any) -> VersionInfo:
-    """Return what is told of one enrolment."""
-    written, approved = record(names, row), approval(names, row)
+def version_info(cipher: FieldCipher, row: Any) -> VersionInfo:
+    """Return the record of one enrolment."""
+    written, approved = record(cipher, row), approval(cipher, row)
     return VersionInfo(
         version=row.version,
         state=row.state,
@@ -47,26 +43,26 @@ def version_info(names: Names, row: Any) -> VersionInfo:
     )
 
 
-def identity_info(names: Names, rows: Sequence[Any], today: date) -> IdentityInfo:
-    """Return what is told of an identity, from all its versions, newest first; one of them is live."""
+def identity_info(cipher: FieldCipher, rows: Sequence[Any], today: date) -> IdentityInfo:
+    """Return the record of an identity from all its versions, newest first; one of them is live."""
     active = next((row for row in rows if row.state == "active"), None)
     pending = next((row for row in rows if row.state == "pending_approval"), None)
     row = active or pending or rows[0]
-    info = version_info(names, row)
+    info = version_info(cipher, row)
     state: IdentityState = "expired"
-    if row.state in LIVE and info.consent.holds(today):
+    if row.state in LIVE_STATES and info.consent.holds(today):
         state = row.state
-    name = names.unseal(row.name, "name", row.identity)
+    name = cipher.unseal(row.name, "name", row.identity)
     return IdentityInfo(row.identity, name, state, info, pending.version if pending else None, len(rows))
 
 
-def receipt(names: Names, row: Any, cleaned: bool) -> Receipt:
+def receipt(cipher: FieldCipher, row: Any, cleaned: bool) -> Receipt:
     """Return a receipt; its row is joined with the hash of its line in the audit log."""
     return Receipt(
         id=row.id,
         identity=row.identity,
         erased=row.erased,
-        erased_by=names.unseal(row.actor, "receipt", row.id),
+        erased_by=cipher.unseal(row.actor, "receipt", row.id),
         cause=row.cause,
         versions=row.versions,
         destroyed=row.destroyed,

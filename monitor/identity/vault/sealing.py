@@ -1,7 +1,7 @@
-"""What is written into the vault's database: sealed bytes, bound to where they belong. Pure.
+"""Sealing: what is written into the vault's database is encrypted and bound to the row that it belongs to. Pure.
 
-Everything is AES-256-GCM with a random 96-bit nonce for each sealing. The associated data say what it is, under which
-schema, of which identity and version, so bytes that are moved to another row do not open.
+Everything is AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce for each sealing. The associated data
+(the context) name what it is, its schema, identity and version, so bytes that are moved to another row do not open.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ NONCE_BYTES = 12
 MAX_TEMPLATE_BYTES = 64 << 20
 
 
-def associated(kind: str, *parts: str | int | bytes) -> bytes:
-    """Return associated data in which no two lists of parts are the same: each part has its length before it."""
+def associated_data(kind: str, *parts: str | int | bytes) -> bytes:
+    """Encode `kind` and `parts` unambiguously: each has its length before it, so no two lists give the same bytes."""
     encoded = [kind.encode(), *(part if isinstance(part, bytes) else str(part).encode() for part in parts)]
     return b"sidewitness vault\0" + b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
 
 
-def template_place(identity: str, version: int, name: str, schema: int = SCHEMA) -> bytes:
-    """Return what a template is bound to: the name that a participant claims, schema and version."""
-    return associated("template", schema, identity, version, name)
+def template_context(identity: str, version: int, name: str, schema: int = SCHEMA) -> bytes:
+    """Return the associated data of a template: identity, version, schema, and the name that a participant claims."""
+    return associated_data("template", schema, identity, version, name)
 
 
-def key_place(identity: str, version: int, schema: int = SCHEMA) -> bytes:
-    """Return what the wrapped data key of a template is bound to."""
-    return associated("data key", schema, identity, version)
+def data_key_context(identity: str, version: int, schema: int = SCHEMA) -> bytes:
+    """Return the associated data of a template's wrapped data key."""
+    return associated_data("data key", schema, identity, version)
 
 
-NAMES_PLACE = associated("names key", SCHEMA)
+NAMES_KEY_CONTEXT = associated_data("names key", SCHEMA)
 
 
-def seal(key: bytes, data: bytes, place: bytes) -> bytes:
-    """Return nonce and ciphertext of `data`, bound to `place`."""
+def seal(key: bytes, data: bytes, context: bytes) -> bytes:
+    """Return nonce and ciphertext of `data`, bound to `context`."""
     nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, data, place)
+    return nonce + AESGCM(key).encrypt(nonce, data, context)
 
 
-def unseal(key: bytes, sealed: bytes, place: bytes) -> bytes:
+def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
     """Return what was sealed; raises `VaultError` where key, bytes or place are not those of the sealing."""
     try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
     except (InvalidTag, ValueError):
         raise VaultError(
             "an entry of the vault was changed or moved: restore a backup, or erase and enrol anew"
         ) from None
 
 
-class Names:
-    """What keeps names, actors and consents out of sight: three keys from one, which the master key wraps.
+class FieldCipher:
+    """Seals names, actors and consents with three keys derived (HKDF, RFC 5869) from one, which the master key wraps.
 
     An identity is found by a keyed hash of its name; who holds the database file alone cannot test a guessed name.
     """
@@ -69,19 +69,19 @@ class Names:
         self._tag, self._text, self._audit = (_derived(root, use) for use in ("tag", "text", "audit"))
 
     def __repr__(self) -> str:
-        return "Names(...)"
+        return "FieldCipher(...)"
 
     def tag(self, name: str) -> bytes:
         """Return the keyed hash (32 bytes) under which a name is found."""
         return hmac.digest(self._tag, name.encode(), "sha256")
 
-    def seal(self, value: Any, kind: str, *place: str | int) -> bytes:
-        """Seal JSON values, bound to their kind and place."""
-        return seal(self._text, json.dumps(value, ensure_ascii=False).encode(), associated(kind, SCHEMA, *place))
+    def seal(self, value: Any, kind: str, *context: str | int) -> bytes:
+        """Seal JSON values, bound to their kind and to the row that `context` names."""
+        return seal(self._text, json.dumps(value, ensure_ascii=False).encode(), associated_data(kind, SCHEMA, *context))
 
-    def unseal(self, sealed: bytes, kind: str, *place: str | int) -> Any:
+    def unseal(self, sealed: bytes, kind: str, *context: str | int) -> Any:
         """Return the JSON values; raises `VaultError` where they were changed or moved."""
-        return json.loads(unseal(self._text, sealed, associated(kind, SCHEMA, *place)))
+        return json.loads(unseal(self._text, sealed, associated_data(kind, SCHEMA, *context)))
 
     def sign(self, data: bytes) -> bytes:
         """Return a keyed hash (32 bytes) that only a holder of the master key can make."""

@@ -1,9 +1,9 @@
 """The vault: sealed templates of enrolled people under their names, in one database.
 
 Each template has a data key of its own, wrapped by the master key; names, actors and consents are sealed too and a name
-is found by its keyed hash, so the database alone tells nobody who is enrolled. Every change is one transaction that
-also writes a line of the audit log. The vault knows nothing of what a template is, and there is no way to search it by
-one: a caller names whom it asks for.
+is found by its keyed hash, so the database alone does not reveal who is enrolled. Every change is one transaction that
+also writes a line of the audit log. To the vault a template is bytes, and there is no way to search by one: a caller
+asks by name.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
-from monitor.identity.vault import ledger, rotation
-from monitor.identity.vault import rows as reading
-from monitor.identity.vault.audit import Action, AuditReport, Line
+from monitor.identity.vault import ledger, queries, rotation, rows
+from monitor.identity.vault.audit import Action, AuditEntry, AuditReport
 from monitor.identity.vault.consent import Consent
-from monitor.identity.vault.database import Database, destroyed
+from monitor.identity.vault.database import Database, require_cleaning
 from monitor.identity.vault.errors import ApprovalRefused, KeysError, NotEnrolled, VaultError
-from monitor.identity.vault.keys import MasterKeys, Wrapped, new_key
+from monitor.identity.vault.keys import MasterKeys, WrappedKey, new_key
 from monitor.identity.vault.records import (
-    LIVE,
-    AuditEntry,
+    LIVE_STATES,
     Enrolled,
     IdentityInfo,
     Receipt,
@@ -36,15 +33,15 @@ from monitor.identity.vault.records import (
 )
 from monitor.identity.vault.sealing import (
     MAX_TEMPLATE_BYTES,
-    NAMES_PLACE,
+    NAMES_KEY_CONTEXT,
     SCHEMA,
-    Names,
-    key_place,
+    FieldCipher,
+    data_key_context,
     seal,
-    template_place,
+    template_context,
     unseal,
 )
-from monitor.identity.vault.tables import audit, identities, names_keys, receipts, versions
+from monitor.identity.vault.tables import identities, names_keys, receipts, versions
 from monitor.types import rfc3339
 
 __all__ = (
@@ -52,14 +49,16 @@ __all__ = (
     "VersionInfo",
 )  # fmt: skip
 
+# Actors in the audit log that are not people.
 SWEEPER = "retention sweeper"
 VAULT = "vault"
-ATTEMPTS = 5
-GONE = {"key_id": None, "wrapped": None, "sealed": None, "bytes": 0}
+STORE_ATTEMPTS = 5
+# What a destroyed version no longer has.
+DESTROYED = {"key_id": None, "wrapped": None, "sealed": None, "bytes": 0}
 
 
 def utc_now() -> datetime:
-    """Return the time."""
+    """Return the present in UTC."""
     return datetime.now(UTC)
 
 
@@ -73,7 +72,7 @@ class Vault:
         self._keys = keys
         self._second_approver = second_approver
         self._now = now
-        self._names_held: Names | None = None
+        self._opened_cipher: FieldCipher | None = None
 
     def open(self) -> None:
         """Create or migrate the tables, see that the master key is the right one, and finish an erasure cut short."""
@@ -82,10 +81,10 @@ class Vault:
             ledger.lock(connection)
             if connection.execute(sa.select(names_keys.c.one)).first() is None:
                 root = new_key()
-                wrapped = self._keys.wrap(root, NAMES_PLACE)
+                wrapped = self._keys.wrap(root, NAMES_KEY_CONTEXT)
                 row = {"one": 1, "key_id": wrapped.key_id, "wrapped": wrapped.blob}
                 connection.execute(sa.insert(names_keys).values(row))
-                ledger.append(connection, Names(root), rfc3339(self._now()), "created", VAULT)
+                ledger.append(connection, FieldCipher(root), rfc3339(self._now()), "created", VAULT)
         self.unlock()
         self.database.clean()
 
@@ -95,7 +94,7 @@ class Vault:
             row = connection.execute(sa.select(names_keys)).one_or_none()
         if row is None:
             raise KeysError("the vault has no names key: restore a backup of its database")
-        self._names_held = Names(self._keys.unwrap(Wrapped(row.key_id, row.wrapped), NAMES_PLACE))
+        self._opened_cipher = FieldCipher(self._keys.unwrap(WrappedKey(row.key_id, row.wrapped), NAMES_KEY_CONTEXT))
 
     def close(self) -> None:
         """Release the connections; the vault can be used again afterwards."""
@@ -112,7 +111,7 @@ class Vault:
             raise VaultError("the consent has expired: obtain a new one")
         if not 0 < len(template) <= MAX_TEMPLATE_BYTES:
             raise VaultError(f"a template must have 1 to {MAX_TEMPLATE_BYTES >> 20} MiB: enrol with fewer clips")
-        for _attempt in range(ATTEMPTS):
+        for _attempt in range(STORE_ATTEMPTS):
             if enrolled := self._store(name, template, consent, actor):
                 if enrolled.version > 1:
                     self.database.clean()
@@ -124,41 +123,41 @@ class Vault:
         row = self._active(name, tuple(versions.c))
         if row is None:
             return None
-        place = key_place(row.identity, row.version, row.schema)
-        data_key = self._keys.unwrap(Wrapped(row.key_id, row.wrapped), place)
-        return unseal(data_key, row.sealed, template_place(row.identity, row.version, name, row.schema))
+        context = data_key_context(row.identity, row.version, row.schema)
+        data_key = self._keys.unwrap(WrappedKey(row.key_id, row.wrapped), context)
+        return unseal(data_key, row.sealed, template_context(row.identity, row.version, name, row.schema))
 
     def current(self, name: str) -> Enrolled | None:
         """Return which enrolment `load` would give, without opening it (cheap: what a cache asks before each use)."""
-        row = self._active(name, reading.TOLD)
+        row = self._active(name, queries.SUMMARY_COLUMNS)
         return None if row is None else Enrolled(row.identity, row.version, "active")
 
     def show(self, name: str) -> IdentityInfo | None:
         """Return an identity as it stands, None when not enrolled."""
-        return next(iter(self._infos(identities.c.tag == self._names.tag(name))), None)
+        return next(iter(self._identities(identities.c.tag == self._cipher.tag(name))), None)
 
     def list(self) -> Sequence[IdentityInfo]:
         """Return every identity, by name."""
-        return sorted(self._infos(sa.true()), key=lambda info: info.name)
+        return sorted(self._identities(sa.true()), key=lambda info: info.name)
 
     def history(self, name: str) -> Sequence[VersionInfo]:
         """Return every enrolment of an identity, newest first; raises `NotEnrolled`."""
         with self.database.transaction() as connection:
-            return [reading.version_info(self._names, row) for row in self._versions(connection, name)]
+            return [rows.version_info(self._cipher, row) for row in self._version_rows(connection, name)]
 
     def approve(self, name: str, actor: str) -> Enrolled:
         """Make the pending enrolment active; raises `NotEnrolled`, `ApprovalRefused` (same actor, nothing pending)."""
         check_name("actor", actor)
         with self.database.transaction() as connection:
-            rows, pending = self._pending(connection, name)
-            record = reading.record(self._names, pending)
-            if _same(actor, record["enrolled_by"]):
+            present, pending = self._pending(connection, name)
+            record = rows.record(self._cipher, pending)
+            if _same_actor(actor, record["enrolled_by"]):
                 raise ApprovalRefused("whoever enrolled cannot approve as well: let somebody else do it")
-            if not reading.consent(self._names, pending).holds(self._now().date()):
+            if not rows.consent(self._cipher, pending).holds(self._now().date()):
                 raise ApprovalRefused("the consent has expired meanwhile: enrol anew with a new one")
-            self._destroy(connection, [row for row in rows if row.state == "active"], "superseded")
+            self._destroy(connection, [row for row in present if row.state == "active"], "superseded")
             approval = self._approval(pending.identity, pending.version, actor)
-            connection.execute(_only(pending).values(state="active", approval=approval))
+            connection.execute(_update(pending).values(state="active", approval=approval))
             self._write(connection, "approved", actor, pending.identity, version=pending.version)
         self.database.clean()
         return Enrolled(pending.identity, pending.version, "active")
@@ -167,9 +166,9 @@ class Vault:
         """Destroy the pending enrolment, and the identity if that was all; raises `NotEnrolled`, `ApprovalRefused`."""
         check_name("actor", actor)
         with self.database.transaction() as connection:
-            rows, pending = self._pending(connection, name)
+            present, pending = self._pending(connection, name)
             self._write(connection, "rejected", actor, pending.identity, version=pending.version)
-            if any(row.state == "active" for row in rows):
+            if any(row.state == "active" for row in present):
                 self._destroy(connection, [pending], "rejected")
             else:
                 self._erase(connection, pending.identity, actor, "rejected")
@@ -181,7 +180,7 @@ class Vault:
         check_name("actor", actor)
         with self.database.transaction() as connection:
             ledger.lock(connection)
-            query = sa.select(identities.c.id).where(identities.c.tag == self._names.tag(name))
+            query = sa.select(identities.c.id).where(identities.c.tag == self._cipher.tag(name))
             identity = connection.execute(query).scalar_one_or_none()
             if identity is None:
                 raise NotEnrolled
@@ -190,14 +189,16 @@ class Vault:
         return self._receipts(receipts.c.id == receipt)[0]
 
     def receipts(self, name: str | None = None) -> Sequence[Receipt]:
-        """Return the receipts of what was erased, newest first; of one name where that is asked."""
-        return self._receipts(sa.true() if name is None else receipts.c.tag == self._names.tag(name))
+        """Return the receipts of what was erased, newest first; only those of `name` where it is given."""
+        return self._receipts(sa.true() if name is None else receipts.c.tag == self._cipher.tag(name))
 
     def sweep(self, now: datetime | None = None) -> int:
         """Destroy what has no consent any more, and clean the files; return how many enrolments that were."""
         today = (now or self._now()).astimezone(UTC).date()
         with self.database.transaction() as connection:
-            found = connection.execute(sa.select(versions.c.identity).where(versions.c.state.in_(LIVE)).distinct())
+            found = connection.execute(
+                sa.select(versions.c.identity).where(versions.c.state.in_(LIVE_STATES)).distinct()
+            )
             people = found.scalars().all()
         count, damaged = 0, None
         for identity in people:
@@ -218,59 +219,61 @@ class Vault:
         """
         check_name("actor", actor)
         keys = keys or self._keys
-        count = rotation.rotate(self.database, keys, self._names, rfc3339(self._now()), actor)
+        count = rotation.rotate(self.database, keys, self._cipher, rfc3339(self._now()), actor)
         self._keys = keys
         return count
 
-    def masters(self) -> set[str]:
+    def master_key_ids(self) -> set[str]:
         """Return the ids of the master keys that are still needed: one, but within a rotation."""
         with self.database.transaction() as connection:
-            return rotation.masters(connection)
+            return rotation.master_key_ids(connection)
 
     def audit(self, after: int = 0, limit: int = 100) -> Sequence[AuditEntry]:
         """Return up to `limit` lines of the audit log with numbers above `after`, oldest first."""
         with self.database.transaction() as connection:
-            return ledger.entries(connection, self._names, after, limit)
+            return ledger.entries(connection, self._cipher, after, limit)
 
     def verify_audit(self) -> AuditReport:
         """Check the whole audit log; before `open` or `unlock` its hashes only."""
         with self.database.transaction() as connection:
-            return ledger.check(connection, self._names_held.sign if self._names_held else None)
+            return ledger.check(connection, self._opened_cipher.sign if self._opened_cipher else None)
 
     @property
-    def _names(self) -> Names:
-        if self._names_held is None:
+    def _cipher(self) -> FieldCipher:
+        if self._opened_cipher is None:
             raise VaultError("the vault is not open: call `open` first")
-        return self._names_held
+        return self._opened_cipher
 
     def _store(self, name: str, template: bytes, consent: Consent, actor: str) -> Enrolled | None:
-        """Store once; None where somebody else changed what this rests on meanwhile."""
+        """Store once; None where another process changed the identity or the master key meanwhile."""
+        tag = self._cipher.tag(name)
         with self.database.transaction() as connection:
-            rests = self._next(connection, name)
-        known, version, master = rests
-        identity = known or uuid4().hex
+            planned = queries.next_version(connection, tag)
+        existing, version, master = planned
+        identity = existing or uuid4().hex
         # Outside the transaction, because a key service may take its time.
         data_key = new_key()
-        wrapped = self._keys.wrap(data_key, key_place(identity, version), master)
-        sealed = seal(data_key, template, template_place(identity, version, name))
+        wrapped = self._keys.wrap(data_key, data_key_context(identity, version), master)
+        sealed = seal(data_key, template, template_context(identity, version, name))
+        state: VersionState = "pending_approval" if self._second_approver else "active"
+        record = {"consent": consent.as_json(), "enrolled": rfc3339(self._now()), "enrolled_by": actor}
         with self.database.transaction() as connection:
             ledger.lock(connection)
-            if self._next(connection, name) != rests:
+            if queries.next_version(connection, tag) != planned:
                 return None
-            if known is None:
-                row = {"id": identity, "tag": self._names.tag(name), "name": self._names.seal(name, "name", identity)}
+            if existing is None:
+                row = {"id": identity, "tag": tag, "name": self._cipher.seal(name, "name", identity)}
                 connection.execute(sa.insert(identities).values(row))
-            state: VersionState = "pending_approval" if self._second_approver else "active"
-            replaced = LIVE if state == "active" else ("pending_approval",)
-            rows = self._versions(connection, name) if known else []
-            self._destroy(connection, [row for row in rows if row.state in replaced], "superseded")
-            record = {"consent": consent.as_json(), "enrolled": rfc3339(self._now()), "enrolled_by": actor}
+            else:
+                replaced = LIVE_STATES if state == "active" else ("pending_approval",)
+                previous = [row for row in self._version_rows(connection, name) if row.state in replaced]
+                self._destroy(connection, previous, "superseded")
             new = {
                 "identity": identity,
                 "version": version,
                 "state": state,
                 "schema": SCHEMA,
-                "record": self._names.seal(record, "record", identity, version),
+                "record": self._cipher.seal(record, "record", identity, version),
                 "approval": self._approval(identity, version, actor) if state == "active" else None,
                 "bytes": len(template),
                 "key_id": wrapped.key_id,
@@ -281,110 +284,99 @@ class Vault:
             self._write(connection, "enrolled", actor, identity, version=version, state=state)
         return Enrolled(identity, version, state)
 
-    def _next(self, connection: sa.Connection, name: str) -> tuple[str | None, int, str]:
-        """Return the identity of this name, the number its next version gets, and the master key that is in use."""
-        master = connection.execute(sa.select(names_keys.c.key_id)).scalar_one()
-        query = sa.select(identities.c.id, sa.func.max(versions.c.version)).select_from(identities).outerjoin(versions)
-        row = connection.execute(
-            query.where(identities.c.tag == self._names.tag(name)).group_by(identities.c.id)
-        ).first()
-        return (row[0], (row[1] or 0) + 1, master) if row else (None, 1, master)
-
     def _active(self, name: str, columns: Sequence[sa.Column[Any]]) -> Any:
         """Return the row that calls are compared with, its consent and approval checked, or None."""
-        query = sa.select(*columns).join(identities).order_by(versions.c.version.desc()).limit(1)
-        query = query.where(identities.c.tag == self._names.tag(name), versions.c.state == "active")
         with self.database.transaction() as connection:
-            row = connection.execute(query).first()
-        if row is None or not reading.consent(self._names, row).holds(self._now().date()):
+            row = queries.active_row(connection, self._cipher.tag(name), columns)
+        if row is None or not rows.consent(self._cipher, row).holds(self._now().date()):
             return None
-        reading.approval(self._names, row)
+        rows.approval(self._cipher, row)
         return row
 
-    def _infos(self, where: sa.ColumnElement[bool]) -> Sequence[IdentityInfo]:
-        query = sa.select(*reading.TOLD, identities.c.name).join(identities).where(where)
+    def _identities(self, where: sa.ColumnElement[bool]) -> Sequence[IdentityInfo]:
         with self.database.transaction() as connection:
-            rows = connection.execute(query.order_by(identities.c.id, versions.c.version.desc())).all()
+            groups = queries.identity_rows(connection, where)
         today = self._now().date()
-        people = groupby(rows, lambda row: row.identity)
-        return [reading.identity_info(self._names, tuple(group), today) for _, group in people]
+        return [rows.identity_info(self._cipher, group, today) for group in groups]
 
-    def _versions(self, connection: sa.Connection, name: str) -> Sequence[Any]:
-        query = sa.select(*reading.TOLD).join(identities).where(identities.c.tag == self._names.tag(name))
-        rows = connection.execute(query.order_by(versions.c.version.desc())).all()
-        if not rows:
+    def _receipts(self, where: sa.ColumnElement[bool]) -> Sequence[Receipt]:
+        cleaned = self.database.is_clean()
+        with self.database.transaction() as connection:
+            found = queries.receipt_rows(connection, where)
+        return [rows.receipt(self._cipher, row, cleaned) for row in found]
+
+    def _version_rows(self, connection: sa.Connection, name: str) -> Sequence[Any]:
+        found = queries.version_rows(connection, self._cipher.tag(name))
+        if not found:
             raise NotEnrolled
-        return rows
+        return found
 
     def _pending(self, connection: sa.Connection, name: str) -> tuple[Sequence[Any], Any]:
+        """Return all versions of an identity and the one that waits for approval, under the vault's lock."""
         ledger.lock(connection)
-        rows = self._versions(connection, name)
-        pending = next((row for row in rows if row.state == "pending_approval"), None)
+        found = self._version_rows(connection, name)
+        pending = next((row for row in found if row.state == "pending_approval"), None)
         if pending is None:
             raise ApprovalRefused("no enrolment of that name waits for approval: see `sidewitness identities list`")
-        return rows, pending
+        return found, pending
 
     def _approval(self, identity: str, version: int, actor: str) -> bytes:
         approval = {"approved": rfc3339(self._now()), "approved_by": actor}
-        return self._names.seal(approval, "approval", identity, version)
+        return self._cipher.seal(approval, "approval", identity, version)
 
-    def _destroy(self, connection: sa.Connection, rows: Sequence[Any], state: VersionState) -> None:
-        for row in rows:
-            connection.execute(_only(row).values(state=state, **GONE))
-            destroyed(connection)
+    def _destroy(self, connection: sa.Connection, destroyed: Sequence[Any], state: VersionState) -> None:
+        """Destroy the data keys and templates of these version rows, which go into `state`."""
+        for row in destroyed:
+            connection.execute(_update(row).values(state=state, **DESTROYED))
+            require_cleaning(connection)
 
     def _erase(self, connection: sa.Connection, identity: str, actor: str, cause: str) -> str:
+        """Destroy everything of an identity and write its receipt; returns the receipt's id."""
         tag = connection.execute(sa.select(identities.c.tag).where(identities.c.id == identity)).scalar_one()
-        held = sa.select(sa.func.count(), sa.func.count(versions.c.wrapped)).where(versions.c.identity == identity)
-        every, sealed = connection.execute(held).one()
+        counts = sa.select(sa.func.count(), sa.func.count(versions.c.wrapped)).where(versions.c.identity == identity)
+        version_count, sealed_count = connection.execute(counts).one()
         connection.execute(sa.delete(versions).where(versions.c.identity == identity))
         connection.execute(sa.delete(identities).where(identities.c.id == identity))
-        destroyed(connection)
+        require_cleaning(connection)
         receipt = uuid4().hex
-        line = self._write(connection, "erased", actor, identity, cause=cause, destroyed=sealed, receipt=receipt)
+        entry = self._write(connection, "erased", actor, identity, cause=cause, destroyed=sealed_count, receipt=receipt)
         row = {
             "id": receipt,
             "identity": identity,
             "tag": tag,
-            "erased": line.time,
-            "actor": self._names.seal(actor, "receipt", receipt),
+            "erased": entry.time,
+            "actor": self._cipher.seal(actor, "receipt", receipt),
             "cause": cause,
-            "versions": every,
-            "destroyed": sealed,
-            "audit": line.seq,
+            "versions": version_count,
+            "destroyed": sealed_count,
+            "audit": entry.seq,
         }
         connection.execute(sa.insert(receipts).values(row))
         return receipt
 
     def _sweep(self, identity: str, today: date) -> int:
+        """Destroy the enrolments of one identity whose consent has ended; returns how many those were."""
         with self.database.transaction() as connection:
             ledger.lock(connection)
-            live = versions.c.identity == identity, versions.c.state.in_(LIVE)
-            rows = connection.execute(sa.select(*reading.TOLD).where(*live)).all()
-            ended = [row for row in rows if not reading.consent(self._names, row).holds(today)]
+            live = versions.c.identity == identity, versions.c.state.in_(LIVE_STATES)
+            present = connection.execute(sa.select(*queries.SUMMARY_COLUMNS).where(*live)).all()
+            ended = [row for row in present if not rows.consent(self._cipher, row).holds(today)]
             for row in ended:
                 self._write(connection, "consent_expired", SWEEPER, identity, version=row.version)
-            if ended and len(ended) == len(rows):
+            if ended and len(ended) == len(present):
                 self._erase(connection, identity, SWEEPER, "consent_expired")
             else:
                 self._destroy(connection, ended, "expired")
         return len(ended)
 
-    def _receipts(self, where: sa.ColumnElement[bool]) -> Sequence[Receipt]:
-        cleaned = self.database.is_clean()
-        query = sa.select(receipts, audit.c.hash).outerjoin(audit, audit.c.seq == receipts.c.audit).where(where)
-        with self.database.transaction() as connection:
-            found = connection.execute(query.order_by(receipts.c.audit.desc())).all()
-        return [reading.receipt(self._names, row, cleaned) for row in found]
-
-    def _write(self, connection: sa.Connection, action: Action, actor: str, identity: str, **detail: Any) -> Line:
-        return ledger.append(connection, self._names, rfc3339(self._now()), action, actor, identity, detail)
+    def _write(self, connection: sa.Connection, action: Action, actor: str, identity: str, **detail: Any) -> AuditEntry:
+        return ledger.append(connection, self._cipher, rfc3339(self._now()), action, actor, identity, detail)
 
 
-def _only(row: Any) -> sa.Update:
+def _update(row: Any) -> sa.Update:
     return sa.update(versions).where(versions.c.identity == row.identity, versions.c.version == row.version)
 
 
-def _same(one: str, other: str) -> bool:
+def _same_actor(one: str, other: str) -> bool:
     """Whether two actors are written the same way, but for case and forms of the same letters."""
     return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()

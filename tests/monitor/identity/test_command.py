@@ -169,7 +169,7 @@ def doctor(capsys: pytest.CaptureFixture[str], status: int = 0) -> dict[str, str
 
 
 def test_doctor_verifies_the_audit_log(tmp_path: Path, enrolled: Vault, capsys: pytest.CaptureFixture[str]) -> None:
-    assert f"4 lines hold, head {enrolled.audit()[-1].hash}" in doctor(capsys)["detail"]
+    assert f"4 lines hold, head {enrolled.audit()[-1].hash.hex()}" in doctor(capsys)["detail"]
     tamper(tmp_path, "UPDATE vault_audit SET action = 'enrolled' WHERE seq = 3")
     check = doctor(capsys, 1)
     assert check["detail"] == "breaks at line 3: line 3 was changed"

@@ -52,5 +52,5 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         assert vault.verify_audit().broken is None
         assert vault.database.is_clean()
         rotate(settings, vault, "test")
-        assert len(vault.masters()) == 1
+        assert len(vault.master_key_ids()) == 1
         vault.close()

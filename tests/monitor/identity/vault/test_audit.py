@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.identity.vault.audit import GENESIS, Head, Line, head_of, verify, write
-from monitor.identity.vault.sealing import Names
+from monitor.identity.vault.audit import GENESIS, AuditEntry, Head, chain_entry, sign_head, verify
+from monitor.identity.vault.sealing import FieldCipher
 from tests.monitor.identity.build import NEW_KEY, OLD_KEY
 
-SIGN, OTHER = Names(OLD_KEY).sign, Names(NEW_KEY).sign
+SIGN, OTHER = FieldCipher(OLD_KEY).sign, FieldCipher(NEW_KEY).sign
 
 
-def chain(length: int, sign: object = SIGN) -> tuple[list[Line], Head]:
+def chain(length: int, sign: object = SIGN) -> tuple[list[AuditEntry], Head]:
     lines, head = [], Head(0, GENESIS, b"")
     for number in range(length):
-        line, head = write(
+        line, head = chain_entry(
             head,
             sign,  # type: ignore[arg-type]
             time=f"2026-03-01T12:00:{number:02}.000Z",
             action="enrolled",
             identity="a",
-            actor=b"x",
+            sealed_actor=b"x",
             detail="{}",
         )
         lines.append(line)
@@ -42,7 +42,7 @@ def test_what_was_written_holds() -> None:
 
 @given(
     st.integers(0, 4),
-    st.sampled_from(["time", "action", "identity", "actor", "detail", "previous", "hash", "signature"]),
+    st.sampled_from(["time", "action", "identity", "sealed_actor", "detail", "previous", "hash", "signature"]),
     st.booleans(),
 )
 def test_a_changed_field_breaks_at_its_line(at: int, field: str, signed: bool) -> None:
@@ -79,7 +79,7 @@ def test_an_end_that_is_cut_off_shows() -> None:
 
 def test_an_end_that_is_cut_off_with_its_head_shows_with_the_key() -> None:
     lines, _head = chain(5)
-    forged = head_of(3, lines[2].hash, OTHER)
+    forged = sign_head(3, lines[2].hash, OTHER)
     assert verify(lines[:3], forged, None).broken is None
     assert verify(lines[:3], forged, SIGN).why == "the head was not written by this vault"
     # The line's own signature is no head's signature.

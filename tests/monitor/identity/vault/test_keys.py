@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.identity.vault.errors import KeysError
-from monitor.identity.vault.keys import LocalKeys, MasterKeys, Wrapped, decode_keys, encode_key, key_id_of, new_key
+from monitor.identity.vault.keys import LocalKeys, MasterKeys, WrappedKey, decode_keys, encode_key, key_id_of, new_key
 from tests.monitor.identity.build import NEW_KEY, OLD_KEY
 
 
@@ -33,7 +33,7 @@ def test_a_changed_byte_does_not_open(at: int, by: int) -> None:
     blob = bytearray(keys.wrap(NEW_KEY, b"here").blob)
     blob[at] ^= by
     with pytest.raises(KeysError, match="changed or belongs elsewhere"):
-        keys.unwrap(Wrapped(keys.current, bytes(blob)), b"here")
+        keys.unwrap(WrappedKey(keys.current, bytes(blob)), b"here")
 
 
 def test_moved_cut_or_under_another_name_does_not_open() -> None:
@@ -41,9 +41,9 @@ def test_moved_cut_or_under_another_name_does_not_open() -> None:
     wrapped = keys.wrap(new_key(), b"here")
     for moved, place in (
         (wrapped, b"there"),
-        (Wrapped(wrapped.key_id, wrapped.blob[:20]), b"here"),
-        (Wrapped(wrapped.key_id, b""), b"here"),
-        (Wrapped(key_id_of(NEW_KEY), wrapped.blob), b"here"),
+        (WrappedKey(wrapped.key_id, wrapped.blob[:20]), b"here"),
+        (WrappedKey(wrapped.key_id, b""), b"here"),
+        (WrappedKey(key_id_of(NEW_KEY), wrapped.blob), b"here"),
     ):
         with pytest.raises(KeysError, match="changed or belongs elsewhere"):
             keys.unwrap(moved, place)
@@ -94,7 +94,7 @@ def test_what_a_key_service_says_is_not_repeated() -> None:
         MasterKeys(Broken()).wrap(new_key(), b"")
     assert "hunter2" not in str(caught.value)
     with pytest.raises(KeysError, match="wrong length"):
-        MasterKeys(Broken()).unwrap(Wrapped("k", b""), b"")
+        MasterKeys(Broken()).unwrap(WrappedKey("k", b""), b"")
 
 
 @pytest.mark.parametrize("current", [None, "", "k" * 201, 7])

@@ -42,7 +42,7 @@ def test_everything_opens_with_the_new_key_and_nothing_with_the_old(tmp_path: Pa
     held = people(opened)
     before = [blob for (blob,) in rows(tmp_path, WRAPPED)]
     assert opened.rotate(MasterKeys.local(*BOTH), CLERK) == len(held) + 1
-    assert opened.masters() == {key_id_of(NEW_KEY)}
+    assert opened.master_key_ids() == {key_id_of(NEW_KEY)}
     assert {name: opened.load(name) for name in held} == held
     # A backup that is older than the rotation needs the old key; these files have nothing that it opens.
     assert not any(found_in(raw_files(tmp_path), before))
@@ -75,7 +75,7 @@ class Dies(LocalKeys):
 
 @pytest.mark.parametrize("after", range(5))
 def test_it_goes_on_wherever_it_was_stopped(tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rotation, "BATCH", 1)
+    monkeypatch.setattr(rotation, "BATCH_KEYS", 1)
     opened = vault(tmp_path)
     held = people(opened, 4)
     with pytest.raises(KeysError):
@@ -83,12 +83,12 @@ def test_it_goes_on_wherever_it_was_stopped(tmp_path: Path, after: int, monkeypa
     opened.close()
     expected = {key_id_of(OLD_KEY)} | ({key_id_of(NEW_KEY)} if after else set())
     both = vault(tmp_path, MasterKeys.local(*BOTH))
-    assert both.masters() == expected
+    assert both.master_key_ids() == expected
     assert {name: both.load(name) for name in held} == held
     # What is enrolled in the middle of it is wrapped with the key that the vault is at.
     both.store(JANE, template(9), consent(), CLERK)
     assert both.rotate(actor=CLERK) > 0
-    assert both.masters() == {key_id_of(NEW_KEY)}
+    assert both.master_key_ids() == {key_id_of(NEW_KEY)}
     assert both.load(JANE) == template(9)
     assert {name: both.load(name) for name in held} == held
     both.close()
@@ -100,7 +100,7 @@ def test_what_is_erased_meanwhile_stays_erased(tmp_path: Path, monkeypatch: pyte
     rewrap = rotation._rewrap
 
     def meanwhile(*arguments: object) -> object:
-        if elsewhere.show("person 1") is not None and opened.masters() != {key_id_of(OLD_KEY)}:
+        if elsewhere.show("person 1") is not None and opened.master_key_ids() != {key_id_of(OLD_KEY)}:
             elsewhere.erase("person 1", CLERK)
         return rewrap(*arguments)  # type: ignore[arg-type]
 
@@ -125,7 +125,7 @@ def test_an_enrolment_that_meets_a_rotation_uses_the_new_key(tmp_path: Path) -> 
     opened._keys.wrap = meanwhile  # type: ignore[method-assign, assignment]
     opened.store(JANE, template(), consent(), CLERK)
     assert rotated == [1]
-    assert opened.masters() == {key_id_of(NEW_KEY)}
+    assert opened.master_key_ids() == {key_id_of(NEW_KEY)}
     assert elsewhere.load(JANE) == template()
     opened.close()
     elsewhere.close()
@@ -142,7 +142,7 @@ def test_with_a_key_file_while_a_server_runs(tmp_path: Path) -> None:
     assert server.load(JANE) == template()
     server.store(BOB, template(1), consent(), CLERK)
     assert here.load(BOB) == template(1)
-    assert here.masters() == {key_id_of(new)}
+    assert here.master_key_ids() == {key_id_of(new)}
     server.close()
     here.close()
 
@@ -150,7 +150,7 @@ def test_with_a_key_file_while_a_server_runs(tmp_path: Path) -> None:
 def test_both_keys_are_kept_while_one_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(state_dir=tmp_path)
     opened = open_vault(settings)
-    monkeypatch.setattr(Vault, "masters", lambda _: {"old", "new"})
+    monkeypatch.setattr(Vault, "master_key_ids", lambda _: {"old", "new"})
     with pytest.raises(KeysError, match="run it again"):
         rotate(settings, opened, CLERK)
     assert len(read_keys(tmp_path / "vault.key")) == 2
@@ -171,7 +171,7 @@ def test_with_keys_of_the_environment(tmp_path: Path) -> None:
     opened = open_vault(both)
     # A server with both keys goes on with the old one until the rotation.
     opened.store(BOB, template(1), consent(), CLERK)
-    assert opened.masters() == {key_id_of(OLD_KEY)}
+    assert opened.master_key_ids() == {key_id_of(OLD_KEY)}
     assert rotate(both, opened, CLERK) == 3
     opened.close()
     opened = open_vault(Settings(state_dir=tmp_path, vault_key=encode_key(NEW_KEY)))
@@ -218,9 +218,9 @@ def test_with_a_key_service(tmp_path: Path) -> None:
     held = people(opened)
     SERVICE.named = "arn:key/2"
     opened.store(JANE, template(9), consent(), CLERK)
-    assert opened.masters() == {"arn:key/1"}
+    assert opened.master_key_ids() == {"arn:key/1"}
     assert rotate(settings, opened, CLERK) == len(held) + 2
-    assert opened.masters() == {"arn:key/2"}
+    assert opened.master_key_ids() == {"arn:key/2"}
     assert {name: opened.load(name) for name in held} == held
     SERVICE.kept.clear()
     with pytest.raises(KeysError, match=r"key service failed \(KeyError\)"):

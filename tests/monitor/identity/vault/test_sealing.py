@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.identity.vault.errors import VaultError
-from monitor.identity.vault.sealing import Names, associated, key_place, seal, template_place, unseal
+from monitor.identity.vault.sealing import (
+    FieldCipher,
+    associated_data,
+    data_key_context,
+    seal,
+    template_context,
+    unseal,
+)
 from tests.monitor.identity.build import NEW_KEY, OLD_KEY
 
 PARTS = st.lists(st.text(max_size=6) | st.binary(max_size=6) | st.integers(0, 99), max_size=4)
@@ -17,19 +24,19 @@ def encoded(parts: list[str | bytes | int]) -> list[bytes]:
 
 @given(PARTS, PARTS)
 def test_no_two_places_are_the_same(one: list[str | bytes | int], other: list[str | bytes | int]) -> None:
-    assert (associated("a", *one) == associated("a", *other)) == (encoded(one) == encoded(other))
+    assert (associated_data("a", *one) == associated_data("a", *other)) == (encoded(one) == encoded(other))
 
 
 def test_places_hold_what_they_should() -> None:
     places = {
-        template_place("a", 1, "Jane"),
-        template_place("b", 1, "Jane"),
-        template_place("a", 2, "Jane"),
-        template_place("a", 1, "Jane "),
-        template_place("a", 1, "Jane", schema=2),
-        key_place("a", 1),
-        key_place("a", 2),
-        key_place("a", 1, schema=2),
+        template_context("a", 1, "Jane"),
+        template_context("b", 1, "Jane"),
+        template_context("a", 2, "Jane"),
+        template_context("a", 1, "Jane "),
+        template_context("a", 1, "Jane", schema=2),
+        data_key_context("a", 1),
+        data_key_context("a", 2),
+        data_key_context("a", 1, schema=2),
     }
     assert len(places) == 8
 
@@ -63,7 +70,7 @@ def test_another_key_place_or_length_does_not_open() -> None:
 
 
 def test_names_are_found_by_whoever_holds_the_key_only() -> None:
-    names, again, others = Names(OLD_KEY), Names(OLD_KEY), Names(NEW_KEY)
+    names, again, others = FieldCipher(OLD_KEY), FieldCipher(OLD_KEY), FieldCipher(NEW_KEY)
     assert names.tag("Jane") == again.tag("Jane") != others.tag("Jane")
     assert names.tag("Jane") != names.tag("jane")
     assert len({names.tag("x"), names.sign(b"x")}) == 2
@@ -74,4 +81,4 @@ def test_names_are_found_by_whoever_holds_the_key_only() -> None:
             names.unseal(sealed, *place)
     with pytest.raises(VaultError):
         others.unseal(sealed, "record", "a", 1)
-    assert repr(names) == "Names(...)"
+    assert repr(names) == "FieldCipher(...)"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from monitor.identity.vault import queries
 from monitor.identity.vault.errors import ApprovalRefused, KeysError, NotEnrolled, VaultError
 from monitor.identity.vault.keys import MasterKeys
 from monitor.identity.vault.records import Enrolled
@@ -278,7 +279,7 @@ def test_the_audit_log_tells_what_was_done_and_by_whom(opened: Vault) -> None:
     receipt = opened.erase(JANE, CHIEF)
     assert actions(opened) == [("created", "vault"), ("enrolled", CLERK), ("enrolled", CHIEF), ("erased", CHIEF)]
     last = opened.audit(after=3)[0]
-    assert (last.seq, last.identity, last.hash) == (receipt.audit, one.id, receipt.audit_hash)
+    assert (last.seq, last.identity, last.hash.hex()) == (receipt.audit, one.id, receipt.audit_hash)
     assert last.as_json()["detail"] == {"cause": "asked", "destroyed": 1, "receipt": receipt.id}
     assert [entry.seq for entry in opened.audit(limit=2)] == [1, 2]
     assert opened.verify_audit().lines == 4
@@ -435,7 +436,7 @@ def test_many_threads_at_once(tmp_path: Path, clock: Clock) -> None:
 
 def test_whoever_is_always_late_is_told(opened: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = iter(range(100))
-    monkeypatch.setattr(Vault, "_next", lambda *_: (None, next(numbers), opened._keys.current))
+    monkeypatch.setattr(queries, "next_version", lambda *_: (None, next(numbers), opened._keys.current))
     with pytest.raises(VaultError, match="try again"):
         opened.store(JANE, template(), consent(), CLERK)
 

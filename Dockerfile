@@ -3,14 +3,15 @@ FROM python:3.12-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/sidewitness
 COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY .ci/constraints.txt /tmp/constraints.txt
 COPY monitor monitor
 COPY engines engines
 COPY plugins plugins
-RUN /opt/sidewitness/bin/pip install --no-cache-dir --disable-pip-version-check . \
+RUN /opt/sidewitness/bin/pip install --no-cache-dir --disable-pip-version-check -c /tmp/constraints.txt . \
     && /opt/sidewitness/bin/pip uninstall --yes --quiet pip
 # The identity encoder, from public-domain weights; what builds it stays behind.
 RUN python -m venv /tmp/identity \
-    && /tmp/identity/bin/pip install --no-cache-dir --disable-pip-version-check '.[identity]' \
+    && /tmp/identity/bin/pip install --no-cache-dir --disable-pip-version-check -c /tmp/constraints.txt '.[identity]' \
     && /tmp/identity/bin/sidewitness engines import dlib-face --accept-licence \
         --out "$(cd / && /opt/sidewitness/bin/python -c 'from engines.base import MODELS; print(MODELS)')"
 

@@ -1,6 +1,13 @@
-# make run    start the sidecar           make check  ruff, mypy, JavaScript
-# make test   check, then every test      make bench  the measured budgets
-# make identity  the encoder that compares faces (run and test do it by themselves)
+# make run              start the sidecar
+# make quick            the tests that need no media, no browser and no training
+# make check            ruff, mypy, JavaScript
+# make coverage         the pure core, every branch of it
+# make test             all of these, and every other test
+# make bench            the measured budgets
+# make identity         the encoder that compares faces (run and test do it by themselves)
+# make check-pythons    check and the pure core on every supported Python that is here
+# make constraints      renew .ci/constraints.txt (UPGRADE=--upgrade takes the newest versions)
+# make release-check    whether this can be released, down to a wheel in an empty environment
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,11 +15,12 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+CONSTRAINTS := .ci/constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test check check-js bench browser identity
+.PHONY: help run test quick check check-js coverage check-pythons bench browser identity constraints release-check
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -24,18 +32,44 @@ run: .venv/.runtime identity
 # clock of a real call comes last, when the other has long ended.
 COMPUTES := tests/engines tests/monitor/identity tests/monitor/lab/studies/persona
 CALLS := tests/e2e
-OTHERS := tests/golden tests/monitor $(wildcard tests/test_*.py)
+OTHERS := $(filter-out $(CALLS) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
+# The tests of the pure core run once, where their branches are counted.
+PURE = $(shell $(BIN)/python -m tests.pure tests)
+
+quick: .venv/.test
+	$(BIN)/python -m pytest -q -m "not data and not browser" $$($(BIN)/python -m tests.groups quick)
+
+# What counts the branches of the pure core: its tests once, then the report that fails under 100 %.
+COVER = COVERAGE_FILE=.cache/coverage $(BIN)/python -m coverage
+CORE = $(COVER) run --source=monitor -m pytest -q -p no:cacheprovider $(PURE) && $(COVER) report \
+	--include="$$($(BIN)/python -m tests.pure sources)" --show-missing --skip-covered --fail-under=100
+
+coverage: .venv/.test
+	@mkdir -p .cache
+	$(CORE)
 
 test: check browser identity
 	@mkdir -p .cache
-	@$(BIN)/python -m pytest -p no:cacheprovider $(COMPUTES) > .cache/computes.log 2>&1 & computes=$$!; failed=0; \
-	$(BIN)/python -m pytest $(COMPUTES:%=--ignore=%) $(OTHERS) $(CALLS) || failed=$$?; \
+	@{ failed=0; { $(CORE); } || failed=1; $(BIN)/python -m pytest -p no:cacheprovider $(PURE:%=--ignore=%) $(COMPUTES) || failed=1; \
+		exit $$failed; } > .cache/computes.log 2>&1 & computes=$$!; failed=0; \
+	$(BIN)/python -m pytest $(PURE:%=--ignore=%) $(COMPUTES:%=--ignore=%) $(OTHERS) $(CALLS) || failed=$$?; \
 	wait $$computes || failed=$$?; cat .cache/computes.log; exit $$failed
 
 check: .venv/.test check-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy .ci/constraints.py .ci/release_check.py
+
+check-pythons: .venv/.test
+	.ci/check-pythons
+
+constraints: | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
+	$(BIN)/python .ci/constraints.py $(UPGRADE)
+
+release-check: .venv/.dev
+	$(BIN)/python .ci/release_check.py
 
 # Skips, saying why, where there is no node.
 check-js:
@@ -51,15 +85,20 @@ bench: .venv/.runtime
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
 	$(PYTHON) -m venv .venv
 
-.venv/.runtime: pyproject.toml | .venv/bin/python
+.venv/.runtime: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing the runtime into .venv (once)"
 	$(PIP) -e .
 	@touch $@
 
 # torch is pinned in the train extra; the training tests need it.
-.venv/.test: pyproject.toml | .venv/bin/python
+.venv/.test: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing the test and training extras into .venv (once)"
 	$(PIP) -e '.[test,train]'
+	@touch .venv/.runtime $@
+
+.venv/.dev: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing the maintainer's tools into .venv (once)"
+	$(PIP) -e '.[dev]'
 	@touch .venv/.runtime $@
 
 # The identity encoder is built here from public-domain weights; without it everything runs but comparing identities.

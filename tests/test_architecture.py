@@ -9,31 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PURE = (
-    "monitor/tap/media/clock.py",
-    "monitor/window/window.py",
-    "monitor/window/grid.py",
-    "monitor/face/expression.py",
-    "monitor/types.py",
-    "monitor/lab/metrics",
-    "monitor/host/shedding.py",
-    "monitor/tap/rtp/sdp.py",
-    "monitor/tap/rtp/sdp_codecs.py",
-    "monitor/tap/rtp/sdp_lines.py",
-    "monitor/tap/rtp/sdp_parser.py",
-    "monitor/detectors",
-    "monitor/decision",
-    "monitor/alerts/finding.py",
-    "monitor/alerts/push.py",
-    "monitor/alerts/sinks/backoff.py",
-    "monitor/alerts/sinks/batch.py",
-    "monitor/identity/vault/audit.py",
-    "monitor/identity/vault/consent.py",
-    "monitor/identity/vault/keys.py",
-    "monitor/identity/vault/records.py",
-    "monitor/identity/vault/sealing.py",
-)
+from tests.pure import PURE, ROOT
+
 SHELLS = {"asyncio", "av", "torch", "aiortc", "aioice", "fastapi", "starlette", "sqlalchemy"}
 PACKAGES = ("monitor", "engines", "plugins")
 # The roof: it alone may know every room. Everything else in the root of a package is its floor.

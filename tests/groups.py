@@ -1,0 +1,97 @@
+"""Which tests `make quick` runs: those that need no media, no browser, no training and no process under load.
+
+A folder belongs to one of the two groups as a whole; single files of a quick folder can be slow. Tests that ask for the
+research clips are left out wherever they lie. `python -m tests.groups quick` prints the files for pytest.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+QUICK = (
+    "tests",
+    "tests/engines",
+    "tests/monitor",
+    "tests/monitor/alerts",
+    "tests/monitor/alerts/sinks",
+    "tests/monitor/cli",
+    "tests/monitor/decision",
+    "tests/monitor/detectors",
+    "tests/monitor/detectors/pairwise",
+    "tests/monitor/detectors/persona",
+    "tests/monitor/detectors/synchrony",
+    "tests/monitor/face",
+    "tests/monitor/host",
+    "tests/monitor/identity/vault",
+    "tests/monitor/lab",
+    "tests/monitor/lab/corpus",
+    "tests/monitor/lab/corpus/datasets",
+    "tests/monitor/lab/distortions",
+    "tests/monitor/lab/metrics",
+    "tests/monitor/tap/media",
+    "tests/monitor/tap/rtp",
+    "tests/monitor/voice",
+    "tests/monitor/window",
+)
+# Folders and single files, with what makes them slow.
+SLOW = {
+    "tests/e2e": "a browser and real calls",
+    "tests/golden": "media",
+    "tests/monitor/api": "a server and calls",
+    "tests/monitor/identity": "media, processes that are killed",
+    "tests/monitor/identity/enrolment": "media",
+    "tests/monitor/lab/bench": "processes under load",
+    "tests/monitor/lab/commands": "training",
+    "tests/monitor/lab/evaluate": "media, worker processes",
+    "tests/monitor/lab/studies": "media",
+    "tests/monitor/lab/studies/persona": "media",
+    "tests/monitor/lab/training": "training",
+    "tests/monitor/session": "media",
+    "tests/monitor/tap": "media, real calls",
+    "tests/monitor/alerts/test_kill.py": "processes that are killed",
+    "tests/monitor/alerts/sinks/test_kill.py": "processes that are killed",
+    "tests/monitor/window/test_stream_encoder.py": "training",
+    "tests/test_examples.py": "a server",
+} | {
+    f"tests/engines/test_{name}.py": "training"
+    for name in (
+        "agreement",
+        "augment",
+        "avhubert",
+        "backbone",
+        "braven",
+        "export",
+        "heads",
+        "import",
+        "lrasd",
+        "masked",
+        "motion",
+        "nets",
+        "onnx_ops",
+        "pairs",
+        "persona_net",
+        "persona_training",
+        "pseudo",
+        "pytorch",
+        "speech",
+        "validate",
+        "warm",
+    )
+}
+
+
+def folders() -> set[str]:
+    """Every folder that holds tests."""
+    return {str(path.parent.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def quick_files() -> list[str]:
+    """The test files of the quick folders, less the slow ones."""
+    files = (str(path.relative_to(ROOT)) for folder in QUICK for path in sorted((ROOT / folder).glob("test_*.py")))
+    return [name for name in files if name not in SLOW]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(" ".join({"quick": quick_files}[sys.argv[1]]()) + "\n")

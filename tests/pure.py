@@ -1,0 +1,56 @@
+"""The pure core: the files that know no shell, and the tests that run every branch of them.
+
+The one list of it: `tests/test_architecture.py` holds its imports against it, `make coverage` its branches.
+`python -m tests.pure sources` and `python -m tests.pure tests` print what coverage and pytest are given.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PURE = (
+    "monitor/types.py",
+    "monitor/tap/media/clock.py",
+    "monitor/tap/rtp/sdp.py",
+    "monitor/tap/rtp/sdp_codecs.py",
+    "monitor/tap/rtp/sdp_lines.py",
+    "monitor/tap/rtp/sdp_parser.py",
+    "monitor/window/grid.py",
+    "monitor/window/window.py",
+    "monitor/face/expression.py",
+    "monitor/detectors",
+    "monitor/decision",
+    "monitor/host/shedding.py",
+    "monitor/alerts/finding.py",
+    "monitor/alerts/push.py",
+    "monitor/alerts/sinks/backoff.py",
+    "monitor/alerts/sinks/batch.py",
+    "monitor/identity/vault/audit.py",
+    "monitor/identity/vault/consent.py",
+    "monitor/identity/vault/keys.py",
+    "monitor/identity/vault/records.py",
+    "monitor/identity/vault/sealing.py",
+    "monitor/lab/metrics",
+)
+
+
+def mirror(source: str) -> Path:
+    """Where the tests of a file or folder lie by the rule of the house."""
+    path = Path("tests") / source
+    return path.with_name(f"test_{path.name}") if path.suffix else path
+
+
+def sources() -> list[str]:
+    """The files of the core as patterns of coverage."""
+    return [name if name.endswith(".py") else f"{name}/*" for name in PURE]
+
+
+def tests() -> list[str]:
+    """The test files and folders of the core. Records and types have none: every test of a neighbour runs them."""
+    return [str(path) for path in map(mirror, PURE) if (ROOT / path).exists()]
+
+
+if __name__ == "__main__":
+    sys.stdout.write({"sources": ",".join(sources()), "tests": " ".join(tests())}[sys.argv[1]] + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 
@@ -34,13 +33,3 @@ def test_the_licence_files_are_there() -> None:
 @pytest.mark.parametrize("name", pack_names())
 def test_every_pack_has_a_card(name: str) -> None:
     assert (ROOT / "engines" / "models" / name / "card.md").read_text().startswith("# ")
-
-
-def test_the_documents_link_to_what_exists() -> None:
-    missing = [
-        f"{document.name}: {target}"
-        for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text())
-        if not (document.parent / target).exists()
-    ]
-    assert missing == []

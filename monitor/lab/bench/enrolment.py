@@ -46,12 +46,12 @@ async def enrol_stream(stream: Path, folder: Path, engine: str) -> Enrolled:
     errors, env = folder / "enrolment.log", environment(SIDEWITNESS_STATE_DIR=str(state_of(folder)))
     child = await spawn("monitor.lab.bench.enrolment", str(stream), engine, errors=errors, env=env)
     try:
-        output, _ = await child.communicate()
+        said, _ = await child.communicate()
     finally:
         await stop(child)
     if child.returncode != 0:
         raise BenchError(last_line(errors))
-    return Enrolled(**json.loads(output))
+    return Enrolled(**json.loads(said))
 
 
 def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
@@ -64,10 +64,10 @@ def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
     from monitor.session.models import load_models
 
     settings, models = load(), load_models(engine)
-    config = EnrolConfig(
+    asked = EnrolConfig(
         FACE_SECONDS, SPEECH_SECONDS, require_identity=models.faces is not None and models.faces.identifies
     )
-    made = enrol([stream], models, config)
+    made = enrol([stream], models, asked)
     today = datetime.now(UTC).date()
     consent = resolve(None, "the benchmark", required=True, days=settings.consent_days, today=today)
     vault = open_vault(settings)
@@ -95,12 +95,12 @@ def main() -> int:
 
     stream, engine = sys.argv[1:]
     try:
-        enrolled_person = enrol_here(Path(stream), engine)
+        found = enrol_here(Path(stream), engine)
     except EnrolmentRefused as refused:
         raise SystemExit(f"error: {refused.reasons[0]}") from None
     except (EngineError, SourceError) as error:
         raise SystemExit(f"error: {error}") from None
-    sys.stdout.write(json.dumps(asdict(enrolled_person)))
+    sys.stdout.write(json.dumps(asdict(found)))
     return 0
 
 

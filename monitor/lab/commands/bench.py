@@ -15,7 +15,7 @@ from engines.option import engine_option
 from engines.registry import EngineName
 
 if TYPE_CHECKING:
-    from monitor.lab.bench.result import BenchResult
+    from monitor.lab.bench.result import Result
     from monitor.lab.bench.run import Options
 
 
@@ -106,7 +106,7 @@ def _read(path: Path) -> Any:
     return old
 
 
-def _measure(options: Options) -> BenchResult:
+def _measure(options: Options) -> Result:
     from tempfile import TemporaryDirectory
 
     from rich.console import Console

@@ -1,7 +1,7 @@
-"""The face laid onto a mean face, as the identity encoder was trained to see it: 150 x 150, eyes level.
+"""Face chips: the face aligned to a mean face, as the identity encoder was trained to see it, 150 x 150, eyes level.
 
-The mean face is that of dlib's `get_face_chip_details` with a padding of a quarter: the corners of the eyes and the
-base of the nose have fixed places, and a similarity, never a stretch, brings the picture there.
+The mean face is that of dlib's `get_face_chip_details` with a padding of a quarter: a least-squares similarity brings
+the corners of the eyes and the base of the nose to fixed places, without stretching the picture.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from monitor.face.geometry import similarity
+from monitor.face.geometry import similarity_2d
 from monitor.face.shot import FaceShot
 from monitor.types import ByteArray, FloatArray
 
-CHIP = 150
-PADDING = 0.25
-# MediaPipe's numbers for dlib's five points, and where those lie on its mean face, in units of the face's side.
-POINTS = (263, 362, 33, 133, 2)
+CHIP_PX = 150
+PADDING_RATIO = 0.25
+# MediaPipe's landmarks at dlib's five points, and where those lie on its mean face, in units of the face's side.
+CHIP_LANDMARKS = (263, 362, 33, 133, 2)
 MEAN_FACE = (
     (0.8595674595992, 0.2134981538014),
     (0.6460604764104, 0.2289674387677),
@@ -29,24 +29,23 @@ MEAN_FACE = (
 )
 
 
-def aligned(shot: FaceShot) -> ByteArray:
+def align_shot(shot: FaceShot) -> ByteArray:
     """Cut the chip (150, 150, 3) uint8 RGB out of the shot; what lies outside its picture is black."""
     return align(shot.picture, shot.landmarks)
 
 
 def chips(shots: Sequence[FaceShot]) -> FloatArray:
     """Cut at least one chip as the identity encoder takes them: (N, 3, 150, 150) float32, RGB in 0..255."""
-    batch = np.stack([aligned(shot) for shot in shots]).transpose(0, 3, 1, 2)
+    batch = np.stack([align_shot(shot) for shot in shots]).transpose(0, 3, 1, 2)
     return np.ascontiguousarray(batch, np.float32)
 
 
 def align(picture: ByteArray, landmarks: FloatArray) -> ByteArray:
     """Cut the chip out of any picture (H, W, 3) RGB with landmarks (468, 2+) in its pixels."""
-    target = (np.asarray(MEAN_FACE, np.float32) + PADDING) / (1 + 2 * PADDING) * CHIP
-    flat = np.zeros((len(POINTS), 1), np.float32)
-    pose = similarity(np.hstack([target, flat]), np.hstack([landmarks[list(POINTS), :2], flat]))
-    turned = math.atan2(float(pose.rotation[1, 0]), float(pose.rotation[0, 0]))
-    cos, sin = math.cos(turned) * pose.scale, math.sin(turned) * pose.scale
+    target = (np.asarray(MEAN_FACE, np.float32) + PADDING_RATIO) / (1 + 2 * PADDING_RATIO) * CHIP_PX
+    pose = similarity_2d(target, landmarks[list(CHIP_LANDMARKS), :2])
+    angle = pose.roll
+    cos, sin = math.cos(angle) * pose.scale, math.sin(angle) * pose.scale
     x, y = float(pose.shift[0]), float(pose.shift[1])
     image = Image.fromarray(picture)
     # A strong reduction would alias: shrink first by a whole factor, which Pillow averages.
@@ -54,4 +53,4 @@ def align(picture: ByteArray, landmarks: FloatArray) -> ByteArray:
     if shrink > 1:
         image = image.reduce(shrink)
     matrix = (cos / shrink, -sin / shrink, x / shrink, sin / shrink, cos / shrink, y / shrink)
-    return np.asarray(image.transform((CHIP, CHIP), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
+    return np.asarray(image.transform((CHIP_PX, CHIP_PX), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))

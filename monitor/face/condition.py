@@ -1,7 +1,7 @@
-"""What a picture of a face went through before it came here: size, blur, lost detail, block edges, light. Pure.
+"""The imaging condition of a face: size, blur, lost detail, block edges, light. Pure.
 
-Scores of faces move with these more than with most forgeries (`docs/detection.md`), so what is compared is compared in
-like conditions. Everything is read off the crop that the encoders see; nothing is asked of the sender.
+Scores of faces depend on these more than on most forgeries (`docs/detection.md`), so faces are compared under like
+conditions. Everything is measured on the crop that the encoders see; nothing is asked of the sender.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from monitor.face.shot import FaceShot
 from monitor.types import FloatArray
 
 CONDITIONS = ("size", "sharpness", "fine", "middle", "blocks", "light", "contrast")
-_LEAST = 1e-3
-_BLOCK = 8
-_BINS = 4
+_MIN_VALUE = 1e-3
+_CODEC_BLOCK_PX = 8
+_MIN_PERIOD_PX = 4
 
 
 def measure_condition(shot: FaceShot) -> FloatArray:
@@ -35,10 +35,10 @@ def measure_condition(shot: FaceShot) -> FloatArray:
     return np.array(
         [
             np.log2(max(shot.size, 1.0)),
-            np.log(max(shot.sharpness, _LEAST)),
-            np.log(max(fine / max(spread, 1.0), _LEAST)),
-            np.log(max(middle / max(spread, 1.0), _LEAST)),
-            _blocks(inner, _BLOCK * zoom),
+            np.log(max(shot.sharpness, _MIN_VALUE)),
+            np.log(max(fine / max(spread, 1.0), _MIN_VALUE)),
+            np.log(max(middle / max(spread, 1.0), _MIN_VALUE)),
+            _blocks(inner, _CODEC_BLOCK_PX * zoom),
             float(inner.mean()) / 255,
             spread / 255,
         ],
@@ -47,7 +47,7 @@ def measure_condition(shot: FaceShot) -> FloatArray:
 
 
 def _detail(luma: FloatArray) -> tuple[float, float]:
-    """Mean size of what is lost by averaging 2 x 2, and of what is lost besides by averaging 4 x 4."""
+    """Mean absolute detail lost by averaging 2 x 2, and further lost by averaging 4 x 4."""
     half = _shrink(luma)
     quarter = _shrink(half)
     fine = float(np.abs(luma - np.kron(half, np.ones((2, 2), np.float32))).mean())
@@ -60,18 +60,18 @@ def _shrink(luma: FloatArray) -> FloatArray:
 
 
 def _blocks(luma: FloatArray, period: float) -> float:
-    """Find how strongly gradients repeat every `period` pixels: the amplitude of that rhythm over their mean."""
-    if not _BINS <= period <= luma.shape[0] / 3:
+    """How strongly gradients repeat every `period` pixels: the amplitude of that frequency over their mean."""
+    if not _MIN_PERIOD_PX <= period <= luma.shape[0] / 3:
         return 0.0
     across = np.abs(np.diff(luma, 2, axis=1)).mean(0)
     down = np.abs(np.diff(luma, 2, axis=0)).mean(1)
-    return float((_rhythm(across, period) + _rhythm(down, period)) / 2)
+    return float((_periodicity(across, period) + _periodicity(down, period)) / 2)
 
 
-def _rhythm(profile: NDArray[np.floating], period: float) -> float:
-    at = np.arange(len(profile))
-    # A window of whole periods, so that the mean leaks nothing into the rhythm.
+def _periodicity(profile: NDArray[np.floating], period: float) -> float:
+    positions = np.arange(len(profile))
+    # A window of whole periods, so that the mean does not leak into the frequency.
     count = int(int(len(profile) / period) * period)
     part = profile[:count] - profile[:count].mean()
-    wave = np.exp(-2j * np.pi * at[:count] / period)
-    return float(2 * abs((part * wave).mean()) / max(float(profile.mean()), _LEAST))
+    wave = np.exp(-2j * np.pi * positions[:count] / period)
+    return float(2 * abs((part * wave).mean()) / max(float(profile.mean()), _MIN_VALUE))

@@ -14,10 +14,10 @@ from PIL import Image
 
 from monitor.types import ByteArray, FloatArray, VideoFrame
 
-# BT.601 limited range: what VP8 carries always and H.264 calls carry nearly always at these sizes.
+# BT.601 limited range: VP8 has no other, and H.264 calls hardly ever use another at these sizes.
 _LUMA_SCALE = np.float32(1 / 219)
 # Chroma of no colour: with it, what lies outside the picture is black and not green.
-_GREY = 128
+_NEUTRAL_CHROMA = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Region:
     angle: float = 0.0
 
     def to_picture(self, points: FloatArray) -> FloatArray:
-        """Points (N, 2+) given in units of the side (0..1) to pixels; a third column is scaled by the side."""
+        """Map points (N, 2+) in units of the side (0..1) to pixels; a third column is scaled by the side."""
         out = np.array(points, np.float32)
         cos, sin = math.cos(self.angle) * self.side, math.sin(self.angle) * self.side
         u, v = points[:, 0] - 0.5, points[:, 1] - 0.5
@@ -41,7 +41,7 @@ class Region:
 
 
 def cut(plane: ByteArray, region: Region, size: int, fill: int = 0) -> ByteArray:
-    """Resample the region of one plane bilinearly to (size, size) uint8; outside the picture is `fill`."""
+    """Resample the region of one plane (H, W) bilinearly to (size, size) uint8; outside the picture is `fill`."""
     reach = region.side * 0.75 + 2
     x0, y0 = max(int(region.x - reach), 0), max(int(region.y - reach), 0)
     x1, y1 = min(int(region.x + reach) + 1, plane.shape[1]), min(int(region.y + reach) + 1, plane.shape[0])
@@ -70,7 +70,11 @@ def luma(piece: ByteArray, full_range: bool) -> FloatArray:
 def cut_rgb(frame: VideoFrame, region: Region, size: int) -> ByteArray:
     """Cut the region in colour, (size, size, 3) uint8 RGB: BT.601, only the crop is converted; black outside."""
     half = Region(region.x / 2, region.y / 2, region.side / 2, region.angle)
-    planes = [cut(frame.y, region, size), cut(frame.u, half, size, _GREY), cut(frame.v, half, size, _GREY)]
+    planes = [
+        cut(frame.y, region, size),
+        cut(frame.u, half, size, _NEUTRAL_CHROMA),
+        cut(frame.v, half, size, _NEUTRAL_CHROMA),
+    ]
     y, u, v = (plane.astype(np.float32) for plane in planes)
     if not frame.full_range:
         y, u, v = (y - 16) * (255 / 219), (u - 128) * (255 / 224), (v - 128) * (255 / 224)

@@ -18,7 +18,7 @@ from monitor.face.crops import Region, cut, luma
 from monitor.face.geometry import overlap
 from monitor.types import FloatArray, VideoFrame
 
-SIZE = 128
+INPUT_PX = 128
 _KEYPOINTS = 6
 
 
@@ -32,7 +32,7 @@ class Detection:
 
     @property
     def region(self) -> Region:
-        """The square that the landmark model wants: 1.5 times the longer side, turned so that the eyes are level."""
+        """The square that the landmark model takes: 1.5 times the longer side, rotated so that the eyes are level."""
         right, left = self.keypoints[0], self.keypoints[1]
         angle = float(np.arctan2(left[1] - right[1], left[0] - right[0]))
         side = 1.5 * float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
@@ -44,38 +44,38 @@ def anchors() -> FloatArray:
     """Centres of the 896 anchors in units of the input side, (896, 2): strides 8, 16, 16, 16, two anchors a layer."""
     centres = []
     for cells, count in ((16, 2), (8, 6)):
-        line = (np.arange(cells, dtype=np.float32) + 0.5) / cells
-        grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+        centres_1d = (np.arange(cells, dtype=np.float32) + 0.5) / cells
+        grid = np.stack(np.meshgrid(centres_1d, centres_1d), axis=-1).reshape(-1, 2)
         centres.append(np.repeat(grid, count, axis=0))
     return np.concatenate(centres)
 
 
 def decode(boxes: FloatArray, logits: FloatArray, region: Region, threshold: float = 0.5) -> list[Detection]:
-    """Raw outputs (896, 16) and (896, 1) of the detector to detections in the picture, best first, overlaps merged."""
+    """Decode outputs (896, 16) and (896, 1) of the detector to detections in pixels, best first, overlaps merged."""
     scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 80)))
     keep = np.flatnonzero(scores >= threshold)
     keep = keep[np.argsort(-scores[keep])]
-    found = []
+    detections = []
     for index in keep:
-        raw = boxes[index] / SIZE
+        raw = boxes[index] / INPUT_PX
         centre = raw[:2] + anchors()[index]
         corners = np.stack([centre - raw[2:4] / 2, centre + raw[2:4] / 2])
         points = region.to_picture(raw[4:].reshape(_KEYPOINTS, 2) + anchors()[index])
-        found.append(Detection(region.to_picture(corners).reshape(-1), points, float(scores[index])))
-    return suppress(found)
+        detections.append(Detection(region.to_picture(corners).reshape(-1), points, float(scores[index])))
+    return suppress(detections)
 
 
-def suppress(found: list[Detection], limit: float = 0.3) -> list[Detection]:
-    """Greedy non-maximum suppression; `found` is taken best first."""
-    kept: list[Detection] = []
-    for one in sorted(found, key=lambda d: -d.score):
-        if all(overlap(one.box, other.box) < limit for other in kept):
-            kept.append(one)
-    return kept
+def suppress(detections: list[Detection], limit: float = 0.3) -> list[Detection]:
+    """Greedy non-maximum suppression at an overlap (IoU) of `limit`, best first."""
+    selected: list[Detection] = []
+    for candidate in sorted(detections, key=lambda d: -d.score):
+        if all(overlap(candidate.box, other.box) < limit for other in selected):
+            selected.append(candidate)
+    return selected
 
 
 def squares(width: int, height: int, side: int) -> list[Region]:
-    """Half-overlapping squares that cover the picture, the middle ones first."""
+    """Half-overlapping squares of `side` pixels that cover the picture, the middle ones first."""
     centres = [Region(x, y, side) for y in _centres(height, side) for x in _centres(width, side)]
     return sorted(centres, key=lambda r: abs(r.x - width / 2) / width + abs(r.y - height / 2) / height)
 
@@ -88,7 +88,7 @@ def _centres(length: int, side: int) -> list[float]:
 
 
 class SearchPlan:
-    """Where to look next: the whole picture, then squares of its height, a half and a third of it, round and round."""
+    """An endless sequence of squares to search: the whole picture, then squares of its height, a half and a third."""
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
@@ -109,7 +109,7 @@ class SearchPlan:
         short, long = sorted((self._width, self._height))
         yield Region(self._width / 2, self._height / 2, long)
         for side in (short, short // 2, short // 3):
-            if side >= SIZE or side == short:
+            if side >= INPUT_PX or side == short:
                 yield from squares(self._width, self._height, side)
 
 
@@ -121,6 +121,6 @@ class FaceDetector:
 
     def __call__(self, frame: VideoFrame, region: Region) -> list[Detection]:
         """Faces in `region`, best first. A detection cut by the square's edge is left to a neighbouring square."""
-        piece = luma(cut(frame.y, region, SIZE), frame.full_range) * 2 - 1
-        out = self._engine.run({"image": np.broadcast_to(piece[None, :, :, None], (1, SIZE, SIZE, 3))})
+        piece = luma(cut(frame.y, region, INPUT_PX), frame.full_range) * 2 - 1
+        out = self._engine.run({"image": np.broadcast_to(piece[None, :, :, None], (1, INPUT_PX, INPUT_PX, 3))})
         return decode(out["boxes"][0], out["logits"][0], region)

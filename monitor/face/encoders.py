@@ -1,4 +1,4 @@
-"""The two encoders of faces at the edge: shots in, plain arrays out; what comes after is pure."""
+"""The two face encoders run on shots: plain arrays come out, and everything after is pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from engines.base import Engine
-from monitor.face.aligned import aligned
+from monitor.face.aligned import chips
 from monitor.face.condition import measure_condition
 from monitor.face.geometry import fit_pose, rigid_points, speech_shape
 from monitor.face.shot import FaceShot
@@ -16,7 +16,7 @@ from monitor.face.track import FACE_SIZE
 from monitor.face.vectors import FaceVectors
 from monitor.types import ByteArray, FloatArray
 
-BATCH = 16
+BATCH_SHOTS = 16
 
 
 class FaceEncoders:
@@ -43,21 +43,21 @@ class FaceEncoders:
         return self._size
 
     def through(self, wrap: Callable[[Engine], Engine]) -> FaceEncoders:
-        """Give the same encoders with each engine wrapped."""
+        """Return the same encoders with each engine wrapped."""
         return FaceEncoders(wrap(self._artefacts), wrap(self._identity) if self._identity else None)
 
     def __call__(self, shots: Sequence[FaceShot]) -> FaceVectors:
         """Encode at least one shot, in batches; raises `EngineError`."""
-        parts = [self._encode(shots[at : at + BATCH]) for at in range(0, len(shots), BATCH)]
+        parts = [self._encode(shots[at : at + BATCH_SHOTS]) for at in range(0, len(shots), BATCH_SHOTS)]
         return FaceVectors.join(parts)
 
     def _encode(self, shots: Sequence[FaceShot]) -> FaceVectors:
-        seen = self._artefacts.run({"face": faces([shot.picture for shot in shots], self._size)})
+        outputs = self._artefacts.run({"face": faces([shot.picture for shot in shots], self._size)})
         poses = [fit_pose(rigid_points(shot.landmarks)) for shot in shots]
         return FaceVectors(
             np.array([shot.time for shot in shots], np.float64),
-            seen["embedding"],
-            seen["logit"].reshape(-1),
+            outputs["embedding"],
+            outputs["logit"].reshape(-1),
             identities(shots, self._identity),
             np.array([shot.pose.angles for shot in shots], np.float32),
             np.stack([speech_shape(shot.landmarks, pose) for shot, pose in zip(shots, poses, strict=True)]),
@@ -67,15 +67,14 @@ class FaceEncoders:
 
 
 def identities(shots: Sequence[FaceShot], engine: Engine | None) -> FloatArray:
-    """Encode who is seen, (N, I); no columns without an engine."""
+    """Compute identity embeddings (N, I) of shots; I = 0 without an engine."""
     if engine is None:
         return np.zeros((len(shots), 0), np.float32)
-    chips = np.stack([aligned(shot) for shot in shots]).astype(np.float32)
-    return engine.run({"face": np.ascontiguousarray(chips.transpose(0, 3, 1, 2))})["embedding"]
+    return engine.run({"face": chips(shots)})["embedding"]
 
 
 def faces(pictures: Sequence[ByteArray], size: int) -> FloatArray:
-    """Bring pictures (224, 224, 3) uint8 RGB to what the backbone wants: (N, 3, size, size) in -1..1."""
+    """Resize pictures (224, 224, 3) uint8 RGB for the backbone: (N, 3, size, size) in -1..1."""
     sized = [_resize(picture, size) for picture in pictures]
     batch = np.stack(sized).astype(np.float32).transpose(0, 3, 1, 2)
     return np.ascontiguousarray((batch / 255 - 0.5) / 0.5, np.float32)

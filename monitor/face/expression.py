@@ -1,10 +1,9 @@
-"""How a face is moved, apart from whose it is and how the head is turned: one row of numbers a frame. Pure.
+"""Facial expression apart from identity and head pose: one motion row a frame. Pure.
 
-A **motion** row holds K coefficients of expression, in units of one standard deviation, and then the head: yaw, pitch
-and roll in radians, x and y in eye distances from the middle of the picture, and the logarithm of the size. The rigid
-fit takes head pose out exactly; what is left of the person and of the camera is taken out by `neutral_of`, the
-recording's own median, which whoever uses the rows subtracts. Other kinds of coefficients
-(`monitor.face.coefficients`) go the same way: they are shapes of another width.
+A **motion** row holds K expression coefficients, in standard deviations, and then the head: yaw, pitch and roll in
+radians, x and y in eye distances from the centre of the picture, and the natural logarithm of the size. A rigid fit
+removes head pose; what is left of person and camera is removed by subtracting `neutral_of`, the recording's median.
+Other kinds of coefficients (`monitor.face.coefficients`) are treated alike: they are shapes of another width.
 """
 
 from __future__ import annotations
@@ -19,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import SidewitnessError
-from monitor.face.geometry import canonical, fit_pose, rigid_points
+from monitor.face.geometry import LANDMARK_COUNT, canonical, fit_pose, rigid_points
 from monitor.types import BoolArray, FloatArray
 from monitor.window.grid import GRID_HZ
 
 HEAD_SIZE = 6
-POINTS = 468
-FACE_SHAPE_SIZE = POINTS * 3
+FACE_SHAPE_SIZE = LANDMARK_COUNT * 3
 RATE = GRID_HZ
 LANDMARKS = "landmarks"
-ARRAYS = ("mean", "components", "scale", "head")
+ARRAY_NAMES = ("mean", "components", "scale", "head")
 
 
 class BasisError(SidewitnessError):
@@ -37,11 +35,11 @@ class BasisError(SidewitnessError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExpressionBasis:
-    """What expressions are told in: K orthonormal directions in the space of shapes.
+    """A linear basis of expressions: K orthonormal components in the space of shapes (D,).
 
     `mean` (D,), `components` (K, D), `scale` (K,) the standard deviation of each coefficient within recordings, and
-    `head` (12,) that of the head and of its velocity, for models that want all columns alike (the contract had none).
-    `name` says what the shapes are: "landmarks" (D = 1404) or the kind of coefficients read from files.
+    `head` (12,) that of the head pose and of its velocity, by which models normalise their inputs. `name` is the kind
+    of shapes: "landmarks" (D = 1404) or the kind of coefficients read from files.
     """
 
     mean: FloatArray
@@ -52,12 +50,12 @@ class ExpressionBasis:
 
     @property
     def size(self) -> int:
-        """How many coefficients there are: K."""
+        """Number of coefficients: K."""
         return len(self.components)
 
     @property
     def width(self) -> int:
-        """How many numbers a motion row has: K + 6."""
+        """Width of a motion row: K + 6."""
         return self.size + HEAD_SIZE
 
     @property
@@ -67,26 +65,26 @@ class ExpressionBasis:
 
     @property
     def key(self) -> str:
-        """Digest of the basis, 12 hexadecimal digits: what rows made with it depend on."""
-        whole = hashlib.sha256(self.name.encode())
-        for name in ARRAYS:
-            whole.update(np.ascontiguousarray(getattr(self, name), np.float32).tobytes())
-        return whole.hexdigest()[:12]
+        """Digest of the basis, 12 hexadecimal digits: rows are comparable where it is equal."""
+        digest = hashlib.sha256(self.name.encode())
+        for name in ARRAY_NAMES:
+            digest.update(np.ascontiguousarray(getattr(self, name), np.float32).tobytes())
+        return digest.hexdigest()[:12]
 
     def __call__(self, shapes: NDArray[np.floating]) -> FloatArray:
-        """Coefficients (..., K) of levelled shapes (..., D); raises `BasisError` when they are of another width."""
+        """Project shapes without head pose (..., D) to coefficients (..., K); raises `BasisError` for another width."""
         if shapes.shape[-1] != len(self.mean):
             raise BasisError(
                 f"shapes of {shapes.shape[-1]} numbers do not fit a basis of {len(self.mean)} ({self.name}): "
                 "use the basis that was made from such shapes"
             )
-        told = (np.asarray(shapes, np.float32) - self.mean) @ self.components.T / self.scale
-        return np.asarray(told, np.float32)
+        coefficients = (np.asarray(shapes, np.float32) - self.mean) @ self.components.T / self.scale
+        return np.asarray(coefficients, np.float32)
 
     def to_bytes(self) -> bytes:
         """Write as .npz without pickled objects."""
         file = io.BytesIO()
-        arrays = {name: np.asarray(getattr(self, name), np.float32) for name in ARRAYS}
+        arrays = {name: np.asarray(getattr(self, name), np.float32) for name in ARRAY_NAMES}
         np.savez(file, allow_pickle=False, name=np.array(self.name), **arrays)
         return file.getvalue()
 
@@ -94,9 +92,9 @@ class ExpressionBasis:
     def from_bytes(cls, data: bytes) -> ExpressionBasis:
         """Read what `to_bytes` wrote; raises `BasisError`."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as held:
-                mean, components, scale, head = (np.asarray(held[name], np.float32) for name in ARRAYS)
-                basis = cls(mean, components, scale, head, str(held["name"]))
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                mean, components, scale, head = (np.asarray(arrays[name], np.float32) for name in ARRAY_NAMES)
+                basis = cls(mean, components, scale, head, str(arrays["name"]))
         except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise BasisError(f"not a basis of expressions ({type(error).__name__}): reinstall the model pack") from None
         basis._check()
@@ -105,59 +103,58 @@ class ExpressionBasis:
     def _check(self) -> None:
         k, d = self.components.shape if self.components.ndim == 2 else (0, 0)
         fits = k > 0 and self.mean.shape == (d,) and self.scale.shape == (k,) and self.head.shape == (2 * HEAD_SIZE,)
-        if not fits or not all(np.isfinite(a).all() for a in (getattr(self, name) for name in ARRAYS)):
+        if not fits or not all(np.isfinite(a).all() for a in (getattr(self, name) for name in ARRAY_NAMES)):
             raise BasisError("the arrays of the basis do not fit each other: reinstall the model pack")
         if not ((self.scale > 0).all() and (self.head > 0).all()):
             raise BasisError("the basis has a column that never moves: make it anew from more recordings")
 
 
 def remove_head_pose(landmarks: FloatArray, frame: tuple[float, float] = (0.0, 2.0)) -> tuple[FloatArray, FloatArray]:
-    """Take head pose out of `landmarks` (468, 3): the shape less the canonical face (1404,), and the head (6,).
+    """Split `landmarks` (468, 3) into the shape without head pose, less the canonical face (1404,), and the head (6,).
 
     The fit is of this frame alone: a smoothed pose lags behind a turning head, and the lag would look like expression.
-    `frame` is the picture's width and height: place is told from its middle and size by its height, so that a call
-    that changes its resolution moves nobody (the contract had no such argument; the default leaves pixels as they
-    are).
+    `frame` is the picture's width and height in pixels: position is measured from its centre and size relative to its
+    height, so that a change of resolution moves nobody. The default leaves pixels as they are.
     """
     pose = fit_pose(rigid_points(landmarks))
     shape = (pose.normalise(landmarks) - canonical()).reshape(-1)
     width, height = frame
-    middle = np.array([width / 2, height / 2 if width else 0.0])
-    place = (pose.shift[:2] - middle) / pose.scale
+    centre = np.array([width / 2, height / 2 if width else 0.0])
+    place = (pose.shift[:2] - centre) / pose.scale
     yaw, pitch, roll = np.radians(pose.angles)
     head = np.array([yaw, pitch, roll, *place, np.log(2 * pose.scale / height)], np.float32)
     return shape, head
 
 
 def motion_row(landmarks: FloatArray, basis: ExpressionBasis, frame: tuple[float, float] = (0.0, 2.0)) -> FloatArray:
-    """Motion row (K + 6,) of one face in one frame: what the live path does with every picture."""
+    """Compute the motion row (K + 6,) of one face in one frame of `frame` = (width, height) pixels."""
     shape, head = remove_head_pose(landmarks, frame)
     return np.concatenate([basis(shape), head])
 
 
 def neutral_of(motion: FloatArray, valid: BoolArray) -> FloatArray:
-    """Median (M,) of the valid rows of `motion` (T, M); of all rows when none is valid."""
+    """Compute the median (M,) of the valid rows of `motion` (T, M); of all rows when none is valid."""
     rows = motion[valid] if valid.any() else motion
-    middle: FloatArray = np.median(rows, axis=0).astype(np.float32)
-    return middle
+    centre: FloatArray = np.median(rows, axis=0).astype(np.float32)
+    return centre
 
 
 def with_velocity(motion: FloatArray, valid: BoolArray) -> FloatArray:
-    """Put the head's velocity, in units a second, beside `motion` (T, M): (T, M + 6).
+    """Append the head's velocity, in units a second, to `motion` (T, M): (T, M + 6).
 
-    It is the difference of the two neighbours; zero where the step or one of them is not valid.
+    It is the central difference; zero where the step or one of its neighbours is not valid.
     """
     head = motion[:, -HEAD_SIZE:]
-    speed = np.zeros_like(head)
+    velocity = np.zeros_like(head)
     if len(head) > 2:
-        known = valid[:-2] & valid[1:-1] & valid[2:]
-        speed[1:-1] = (head[2:] - head[:-2]) * (GRID_HZ / 2) * known[:, None]
-    return np.concatenate([motion, speed], axis=1)
+        usable = valid[:-2] & valid[1:-1] & valid[2:]
+        velocity[1:-1] = (head[2:] - head[:-2]) * (GRID_HZ / 2) * usable[:, None]
+    return np.concatenate([motion, velocity], axis=1)
 
 
 def explained_variance(basis: ExpressionBasis, shapes: FloatArray, neutral: FloatArray) -> float:
-    """Share of the variance of `shapes` (T, D) about `neutral` (D,) that the basis tells; 1 for what never moves."""
-    moved: NDArray[np.float64] = np.asarray(shapes, np.float64) - neutral
-    total = float((moved**2).sum())
-    told = moved @ basis.components.T.astype(np.float64)
-    return float((told**2).sum()) / total if total > 0 else 1.0
+    """Share of the variance of `shapes` (T, D) about `neutral` (D,) that the basis explains; 1 where nothing moves."""
+    deviations: NDArray[np.float64] = np.asarray(shapes, np.float64) - neutral
+    total = float((deviations**2).sum())
+    coefficients = deviations @ basis.components.T.astype(np.float64)
+    return float((coefficients**2).sum()) / total if total > 0 else 1.0

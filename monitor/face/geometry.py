@@ -1,4 +1,4 @@
-"""Geometry of the 468-point face: rigid fits, head pose, and the landmarks that speak.
+"""Geometry of the 468-point face: rigid fits, head pose, and the landmarks of speech.
 
 Everything here is a pure function of arrays. Landmarks are float32 of shape (468, 3) in pixels (x right, y down, z away
 from the camera, on the scale of x), in MediaPipe's numbering.
@@ -6,6 +6,7 @@ from the camera, on the scale of x), in MediaPipe's numbering.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from monitor.types import FloatArray
 
+LANDMARK_COUNT = 468
 OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409)
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415)
 JAW = (152, 148, 176, 149, 150, 136, 172, 377, 400, 378, 379, 365, 397, 199, 200, 18)
@@ -81,6 +83,11 @@ class Pose:
         roll = float(np.degrees(np.arctan2(r[1, 0], r[0, 0])))
         return yaw, pitch, roll
 
+    @property
+    def roll(self) -> float:
+        """Rotation in the picture plane in radians, x towards y."""
+        return math.atan2(float(self.rotation[1, 0]), float(self.rotation[0, 0]))
+
     def project(self, points: FloatArray) -> FloatArray:
         """Canonical points (N, 3) to the picture (N, 3)."""
         picture: NDArray[np.float64] = self.scale * points @ self.rotation.T + self.shift
@@ -113,10 +120,16 @@ def similarity(source: FloatArray, target: FloatArray) -> Pose:
     return _fit(_centred(source), _centred(target))
 
 
+def similarity_2d(source: FloatArray, target: FloatArray) -> Pose:
+    """Least-squares similarity in the picture plane from `source` to `target`, both (N, 2); only its roll turns."""
+    zeros = np.zeros((len(source), 1), np.float32)
+    return similarity(np.hstack([source, zeros]), np.hstack([target, zeros]))
+
+
 def _fit(a: _Centred, b: _Centred) -> Pose:
     u, singular, vt = np.linalg.svd(b.points.T @ a.points / len(a.points))
     stretch = float(singular[0] + singular[1])
-    if _turns_over(u) != _turns_over(vt):
+    if _is_reflection(u) != _is_reflection(vt):
         u[:, 2] *= -1
         stretch -= float(singular[2])
     else:
@@ -126,7 +139,7 @@ def _fit(a: _Centred, b: _Centred) -> Pose:
     return Pose(scale, rotation.astype(np.float32), (b.mean - scale * (rotation @ a.mean)).astype(np.float32))
 
 
-def _turns_over(orthogonal: NDArray[np.float64]) -> bool:
+def _is_reflection(orthogonal: NDArray[np.float64]) -> bool:
     """Whether an orthogonal (3, 3) mirrors; by hand, which is a tenth of what a general determinant takes."""
     (a, b, c), (d, e, f), (g, h, i) = orthogonal.tolist()
     return bool(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < 0)

@@ -8,11 +8,10 @@ import numpy as np
 
 from engines.base import Engine
 from monitor.face.crops import Region, cut, luma
-from monitor.face.geometry import LEFT_EYE, RIGHT_EYE, bounding_box
+from monitor.face.geometry import LANDMARK_COUNT, LEFT_EYE, RIGHT_EYE, bounding_box
 from monitor.types import FloatArray, VideoFrame
 
-SIZE = 192
-COUNT = 468
+INPUT_PX = 192
 
 
 class FaceLandmarks:
@@ -22,19 +21,19 @@ class FaceLandmarks:
         self._engine = engine
 
     def __call__(self, frame: VideoFrame, region: Region) -> tuple[FloatArray, float]:
-        """Landmarks (468, 3) in pixels and the probability in [0, 1] that a face is there.
+        """Return landmarks (468, 3) in pixels and the probability in [0, 1] that a face is there.
 
         The model was trained in colour; luma three times over moves its landmarks by under 1 % of the distance between
         the eyes (`tests/monitor/face/test_luma.py`) and spares the conversion.
         """
-        piece = luma(cut(frame.y, region, SIZE), frame.full_range)
-        out = self._engine.run({"image": np.broadcast_to(piece[None, :, :, None], (1, SIZE, SIZE, 3))})
-        points = region.to_picture(out["landmarks"][0].reshape(COUNT, 3) / SIZE)
+        piece = luma(cut(frame.y, region, INPUT_PX), frame.full_range)
+        out = self._engine.run({"image": np.broadcast_to(piece[None, :, :, None], (1, INPUT_PX, INPUT_PX, 3))})
+        points = region.to_picture(out["landmarks"][0].reshape(LANDMARK_COUNT, 3) / INPUT_PX)
         return points, 1 / (1 + math.exp(min(-float(out["presence"].reshape(-1)[0]), 80.0)))
 
 
 def region_of(landmarks: FloatArray) -> Region:
-    """Where to look for this face in the next frame: 1.5 times its longer side, eyes level."""
+    """Compute the region to look for this face in the next frame: 1.5 times its longer side, eyes level."""
     (right_x, right_y), (left_x, left_y) = landmarks[RIGHT_EYE, :2].tolist(), landmarks[LEFT_EYE, :2].tolist()
     x0, y0, x1, y1 = bounding_box(landmarks).tolist()
     side = 1.5 * max(x1 - x0, y1 - y0)

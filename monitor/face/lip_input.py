@@ -1,4 +1,4 @@
-"""A view of a face as the lip encoder takes it."""
+"""The input of the lip encoder, from a view of a face."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from monitor.window.grid import Sample
 
 
 def sample_of(view: FaceView, picture: ByteArray | None = None) -> Sample:
-    """Take of one view, and of another picture cut for it, what the lip encoder wants."""
+    """Make the lip encoder's sample of a view; `picture`, cut for another encoder, replaces the view's own mouth."""
     return Sample(view.shape, view.mouth if picture is None else picture, view.quality.problem is None)
 
 
 def unit(mouth: ByteArray) -> FloatArray:
-    """Map mouth pictures to [0, 1], as the lip encoder wants them."""
+    """Scale mouth pictures, uint8, to float32 in [0, 1]."""
     return mouth.astype(np.float32) * np.float32(1 / 255)

@@ -1,6 +1,6 @@
-"""The face as a line drawing: the landmarks that a person recognises a face's shape by, as curves.
+"""The outline of a face: the landmarks of its eyes, brows, lips, nose and oval as curves.
 
-What pages and reports show of a face is this and nothing more: no picture is kept of anybody. The order of points is
+Pages and reports show of a face this and nothing more: no picture of anybody is stored. The order of points is
 part of the API (`worst_pair`, `poses`): the pages draw it knowing only the curves' lengths.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from monitor.face.geometry import INNER_LIPS, OUTER_LIPS
 
-DIGITS = 4
+COORDINATE_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ CURVES = (
 )
 OUTLINE = tuple(point for curve in CURVES for point in curve.points)
 
-_OUTLINE = np.array(OUTLINE)
+_OUTLINE_INDEX = np.array(OUTLINE)
 
 
 def outline(landmarks: NDArray[np.floating]) -> list[list[float]]:
     """Return the outline of landmarks (468, 2 or more) in 0..1 as JSON values: [x, y] for each of `OUTLINE`."""
-    points: list[list[float]] = landmarks[_OUTLINE, :2].astype(np.float64).round(DIGITS).tolist()
+    points: list[list[float]] = landmarks[_OUTLINE_INDEX, :2].astype(np.float64).round(COORDINATE_DIGITS).tolist()
     return points

@@ -1,4 +1,4 @@
-"""Is this view of a face good enough to judge: size, sharpness, pose, presence. Pure."""
+"""Whether a view of a face is good enough to judge: size, sharpness, pose, presence. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from monitor.types import Reason
 
 MIN_FACE_PX = 48.0
 MIN_SHARPNESS = 0.02
-MAX_YAW = 55.0
-MAX_PITCH = 40.0
+MAX_YAW_DEGREES = 55.0
+MAX_PITCH_DEGREES = 40.0
 MIN_PRESENCE = 0.5
 
 
@@ -29,7 +29,7 @@ class FaceQuality:
         """Why this view is not used, or None."""
         if self.presence < MIN_PRESENCE:
             return Reason.NO_FACE
-        turned = abs(self.yaw) > MAX_YAW or abs(self.pitch) > MAX_PITCH
-        if turned or self.size < MIN_FACE_PX or self.sharpness < MIN_SHARPNESS:
+        is_turned = abs(self.yaw) > MAX_YAW_DEGREES or abs(self.pitch) > MAX_PITCH_DEGREES
+        if is_turned or self.size < MIN_FACE_PX or self.sharpness < MIN_SHARPNESS:
             return Reason.LOW_QUALITY
         return None

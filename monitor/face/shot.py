@@ -1,4 +1,4 @@
-"""One look at a face, as everything that compares faces sees it: the crop, the landmarks in it, and its conditions."""
+"""A face shot: the crop of a face at one moment with its landmarks, pose and sharpness, for comparing faces."""
 
 from __future__ import annotations
 

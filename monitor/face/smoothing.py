@@ -8,7 +8,11 @@ from monitor.types import FloatArray
 
 
 class OneEuro:
-    """Filters arrays of one shape in time; `scale` is the size of the thing filtered: speed is in its own units."""
+    """Filters arrays of one shape in time.
+
+    `min_cutoff` and `derivative_cutoff` are in Hz; `beta` raises the cutoff by so many Hz for each unit of speed, which
+    is measured in multiples of `scale` a second.
+    """
 
     def __init__(self, min_cutoff: float = 1.0, beta: float = 8.0, derivative_cutoff: float = 1.0) -> None:
         self._min_cutoff = min_cutoff

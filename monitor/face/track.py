@@ -20,18 +20,19 @@ from monitor.face.smoothing import OneEuro
 from monitor.types import ByteArray, FloatArray, Stamp, VideoFrame
 
 MAX_TRACKS = 3
+# Sides of the crops in pixels, and of what they show: in eye distances, and in sides of the landmarks' box.
 MOUTH_SIZE = 36
 FACE_SIZE = 224
-MOUTH_SIDE = 1.0  # in eye distances
+MOUTH_SIDE = 1.0
 FACE_ENLARGE = 1.3
-FACE_INTERVAL = 0.5
-RESCAN_INTERVAL = 1.0
+FACE_INTERVAL_SECONDS = 0.5
+RESCAN_INTERVAL_SECONDS = 1.0
 TILES_PER_FRAME = 6
-KEEP_PRESENCE = 0.5
+MIN_TRACK_PRESENCE = 0.5
 
 
 def face_region(box: FloatArray, enlarge: float = FACE_ENLARGE) -> Region:
-    """Give the square round a face's box (x0, y0, x1, y1), `enlarge` times its longer side."""
+    """Return the square round a face's box (x0, y0, x1, y1), `enlarge` times its longer side."""
     x0, y0, x1, y1 = (float(n) for n in box)
     return Region((x0 + x1) / 2, (y0 + y1) / 2, enlarge * max(x1 - x0, y1 - y0))
 
@@ -70,7 +71,7 @@ class _Track:
 
 
 class FaceTracker:
-    """Feed it the frames of one participant in order; it gives the faces seen, in colour unless `faces` is false."""
+    """Tracks the faces of one participant, whose frames are fed in order; cuts face crops unless `faces` is false."""
 
     def __init__(self, detector: Engine, landmarks: Engine, faces: bool = True) -> None:
         self._detect = FaceDetector(detector)
@@ -83,53 +84,53 @@ class FaceTracker:
         self._rescan_due = -np.inf
 
     def __call__(self, frame: VideoFrame) -> list[FaceView]:
-        """Give the faces of this frame, the largest first."""
+        """Return the views of the faces in this frame, the largest first."""
         if (frame.width, frame.height) != self._size:
             self._resize(frame.width, frame.height)
         now = frame.stamp.media
         if not self._tracks:
             self._search(frame, TILES_PER_FRAME)
-            self._rescan_due = now + RESCAN_INTERVAL
+            self._rescan_due = now + RESCAN_INTERVAL_SECONDS
         elif now >= self._rescan_due and len(self._tracks) < MAX_TRACKS:
-            self._rescan_due = now + RESCAN_INTERVAL
+            self._rescan_due = now + RESCAN_INTERVAL_SECONDS
             whole = Region(frame.width / 2, frame.height / 2, max(frame.width, frame.height))
             self._admit(self._detect(frame, whole))
         views = [view for track in list(self._tracks) if (view := self._follow(track, frame)) is not None]
-        views = self._without_twins(views)
+        views = self._without_duplicates(views)
         return sorted(views, key=lambda view: -view.quality.size)
 
     def _resize(self, width: int, height: int) -> None:
         # Calls change their resolution with the network: the same picture in another size keeps its faces.
-        across, down = width / max(self._size[0], 1), height / max(self._size[1], 1)
-        if abs(across / down - 1) > 0.02:
+        scale_x, scale_y = width / max(self._size[0], 1), height / max(self._size[1], 1)
+        if abs(scale_x / scale_y - 1) > 0.02:
             self._tracks.clear()
         for track in self._tracks:
             old = track.region
-            track.region = Region(old.x * across, old.y * down, old.side * down, old.angle)
-            track.box = track.box * np.float32(down)
+            track.region = Region(old.x * scale_x, old.y * scale_y, old.side * scale_y, old.angle)
+            track.box = track.box * np.float32(scale_y)
             track.smooth = OneEuro()
         self._size = (width, height)
         self._plan = SearchPlan(width, height)
 
     def _search(self, frame: VideoFrame, budget: int) -> None:
         for _ in range(budget):
-            found = self._detect(frame, next(self._plan))
-            if found:
-                self._admit(found)
+            detections = self._detect(frame, next(self._plan))
+            if detections:
+                self._admit(detections)
                 self._plan = SearchPlan(*self._size)
                 return
 
-    def _admit(self, found: list[Detection]) -> None:
-        for one in found:
+    def _admit(self, detections: list[Detection]) -> None:
+        for detection in detections:
             if len(self._tracks) >= MAX_TRACKS:
                 return
-            if all(overlap(one.box, track.box) < 0.2 for track in self._tracks):
-                self._tracks.append(_Track(self._next_number, one.region, box=one.box))
+            if all(overlap(detection.box, track.box) < 0.2 for track in self._tracks):
+                self._tracks.append(_Track(self._next_number, detection.region, box=detection.box))
                 self._next_number += 1
 
     def _follow(self, track: _Track, frame: VideoFrame) -> FaceView | None:
         landmarks, presence = self._landmarks(frame, track.region)
-        if presence < KEEP_PRESENCE:
+        if presence < MIN_TRACK_PRESENCE:
             track.misses += 1
             if track.misses > 1:
                 self._tracks.remove(track)
@@ -149,17 +150,17 @@ class FaceTracker:
         )
         face = None
         if self._faces and now >= track.face_due:
-            track.face_due = now + FACE_INTERVAL
+            track.face_due = now + FACE_INTERVAL_SECONDS
             face = cut_rgb(frame, face_region(track.box), FACE_SIZE)
         quality = FaceQuality(size, sharpness(mouth), yaw, pitch, roll, presence)
         return FaceView(track.number, frame.stamp, landmarks, pose, speech_shape(landmarks, pose), mouth, quality, face)
 
-    def _without_twins(self, views: list[FaceView]) -> list[FaceView]:
-        kept: list[FaceView] = []
+    def _without_duplicates(self, views: list[FaceView]) -> list[FaceView]:
+        distinct: list[FaceView] = []
         for view in sorted(views, key=lambda v: v.track):
-            if any(overlap(view.box, other.box) > 0.5 for other in kept):
+            if any(overlap(view.box, other.box) > 0.5 for other in distinct):
                 # Two tracks slid onto one face: the older one keeps it.
                 self._tracks = [track for track in self._tracks if track.number != view.track]
             else:
-                kept.append(view)
-        return kept
+                distinct.append(view)
+        return distinct

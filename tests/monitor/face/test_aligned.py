@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monitor.face.aligned import CHIP, MEAN_FACE, PADDING, POINTS, align, aligned, chips
+from monitor.face.aligned import CHIP_LANDMARKS, CHIP_PX, MEAN_FACE, PADDING_RATIO, align, align_shot, chips
 from monitor.face.geometry import canonical, fit_pose, rigid_points
 from monitor.face.shot import FaceShot
 from monitor.types import ByteArray, FloatArray
 from tests.engines.test_dlib_face import GOLDEN
 from tests.golden import identity
 
-TARGET = (np.array(MEAN_FACE) + PADDING) / (1 + 2 * PADDING) * CHIP
+TARGET = (np.array(MEAN_FACE) + PADDING_RATIO) / (1 + 2 * PADDING_RATIO) * CHIP_PX
 
 
 def marks(points: FloatArray) -> FloatArray:
     """468 landmarks of which five are known."""
     landmarks = np.zeros((468, 3), np.float32)
-    landmarks[list(POINTS), :2] = points
+    landmarks[list(CHIP_LANDMARKS), :2] = points
     return landmarks
 
 
@@ -48,9 +48,9 @@ def dotted(points: FloatArray, size: int) -> ByteArray:
 @pytest.mark.parametrize(("size", "turn", "scale"), [(150, 0.0, 1.0), (224, 0.4, 1.3), (600, -0.5, 3.6)])
 def test_the_points_land_on_the_mean_face(size: int, turn: float, scale: float) -> None:
     cos, sin = scale * np.cos(turn), scale * np.sin(turn)
-    points = (TARGET - CHIP / 2) @ np.array([[cos, sin], [-sin, cos]]) + size / 2
+    points = (TARGET - CHIP_PX / 2) @ np.array([[cos, sin], [-sin, cos]]) + size / 2
     chip = align(dotted(points.astype(np.float32), size), marks(points.astype(np.float32)))
-    assert chip.shape == (CHIP, CHIP, 3)
+    assert chip.shape == (CHIP_PX, CHIP_PX, 3)
     assert chip.dtype == np.uint8
     for x, y in TARGET:
         assert chip[int(y), int(x), 0] > 120
@@ -78,8 +78,8 @@ def test_chips_are_the_batch_that_the_encoder_takes() -> None:
     picture = np.stack([gradient, gradient.T, np.full_like(gradient, 7)], axis=-1)
     shot = FaceShot(0.0, picture, landmarks, fit_pose(rigid_points(landmarks)), 100.0, 0.1)
     batch = chips([shot, shot])
-    assert batch.shape == (2, 3, CHIP, CHIP)
+    assert batch.shape == (2, 3, CHIP_PX, CHIP_PX)
     assert batch.dtype == np.float32
     assert batch.flags.c_contiguous
-    np.testing.assert_array_equal(batch[1].transpose(1, 2, 0), aligned(shot))
+    np.testing.assert_array_equal(batch[1].transpose(1, 2, 0), align_shot(shot))
     assert batch[0, 2].max() == 7

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from monitor.face.coefficients import (
+    BLENDSHAPE_NAMES,
     BLENDSHAPES,
-    CATEGORIES,
     FLAME,
     CoefficientsError,
     find_coefficients,
@@ -43,9 +43,9 @@ def flame(path: Path, drop: tuple[str, ...] = (), **more: Any) -> Path:
 def result(count: int, web: bool = False, matrix: Any = None, **more: Any) -> dict[str, Any]:
     """One result of the face_landmarker as its Python or its web interface spells it."""
     if web:
-        one = [{"categoryName": name, "score": count / 100} for name in CATEGORIES]
+        one = [{"categoryName": name, "score": count / 100} for name in BLENDSHAPE_NAMES]
         return {"faceBlendshapes": [{"categories": one}], "facialTransformationMatrixes": [matrix], **more}
-    one = [{"category_name": name, "score": count / 100} for name in CATEGORIES]
+    one = [{"category_name": name, "score": count / 100} for name in BLENDSHAPE_NAMES]
     return {"face_blendshapes": [one], "facial_transformation_matrixes": [] if matrix is None else [matrix], **more}
 
 
@@ -162,7 +162,7 @@ def test_results_without_a_face_and_without_a_head(tmp_path: Path) -> None:
 
 
 def test_blendshapes_of_a_table(tmp_path: Path) -> None:
-    names = CATEGORIES[1:]
+    names = BLENDSHAPE_NAMES[1:]
     turned = standing(20)
     whole = {f"m{i}{j}": turned[i, j] for i in range(3) for j in range(4)}
     rows = [{"timestamp_ms": 40 * n, **dict.fromkeys(names, n / 100), **whole} for n in range(9)]
@@ -194,13 +194,17 @@ def test_blendshapes_of_a_table(tmp_path: Path) -> None:
         ("a.json", json.dumps([result(0, time=0)]).encode(), "times do not advance"),
         ("a.json", json.dumps([{"face_blendshapes": [[]], "time": 0}]).encode(), "no browDownLeft in it and 50 more"),
         ("a.csv", b"time,jawOpen\n0,1\n", "no browDownLeft in it and 49 more"),
-        ("a.csv", (",".join(CATEGORIES) + "\n" + ",".join(["0"] * 52)).encode(), "no times in it"),
-        ("a.csv", ("time," + ",".join(CATEGORIES) + "\n").encode(), "times do not advance"),
-        ("a.csv", ("time," + ",".join(CATEGORIES) + "\n" + ",".join(["x"] * 53)).encode(), "cannot be read"),
-        ("a.csv", ("time," + ",".join(CATEGORIES) + "\n" + ("nan" + ",0" * 52 + "\n") * 2).encode(), "do not advance"),
+        ("a.csv", (",".join(BLENDSHAPE_NAMES) + "\n" + ",".join(["0"] * 52)).encode(), "no times in it"),
+        ("a.csv", ("time," + ",".join(BLENDSHAPE_NAMES) + "\n").encode(), "times do not advance"),
+        ("a.csv", ("time," + ",".join(BLENDSHAPE_NAMES) + "\n" + ",".join(["x"] * 53)).encode(), "cannot be read"),
         (
             "a.csv",
-            ("time," + ",".join(CATEGORIES) + "\n0" + ",0" * 52 + "\n40" + ",0" * 52).encode(),
+            ("time," + ",".join(BLENDSHAPE_NAMES) + "\n" + ("nan" + ",0" * 52 + "\n") * 2).encode(),
+            "do not advance",
+        ),
+        (
+            "a.csv",
+            ("time," + ",".join(BLENDSHAPE_NAMES) + "\n0" + ",0" * 52 + "\n40" + ",0" * 52).encode(),
             "give times in seconds",
         ),
         ("a.csv", b"\xff\xfe\x00", "cannot be read"),

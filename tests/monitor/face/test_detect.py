@@ -9,7 +9,7 @@ import pytest
 
 from engines.base import Engine
 from monitor.face.crops import Region
-from monitor.face.detect import SIZE, Detection, FaceDetector, SearchPlan, anchors, decode, squares, suppress
+from monitor.face.detect import INPUT_PX, Detection, FaceDetector, SearchPlan, anchors, decode, squares, suppress
 from monitor.types import FloatArray
 from tests.monitor.frames import frame
 
@@ -19,18 +19,18 @@ def outputs() -> tuple[FloatArray, FloatArray]:
 
 
 def test_anchors_are_cell_centres_of_two_grids() -> None:
-    found = anchors()
-    assert found.shape == (896, 2)
-    assert found[0] == pytest.approx([0.5 / 16, 0.5 / 16])
-    assert found[2] == pytest.approx([1.5 / 16, 0.5 / 16])
-    assert found[-1] == pytest.approx([7.5 / 8, 7.5 / 8])
+    detections = anchors()
+    assert detections.shape == (896, 2)
+    assert detections[0] == pytest.approx([0.5 / 16, 0.5 / 16])
+    assert detections[2] == pytest.approx([1.5 / 16, 0.5 / 16])
+    assert detections[-1] == pytest.approx([7.5 / 8, 7.5 / 8])
 
 
 def test_a_detection_lands_where_its_region_lies() -> None:
     boxes, logits = outputs()
     at = int(np.argmin(np.abs(anchors() - 0.53).sum(1)))
-    boxes[at, 2:4] = SIZE / 4
-    boxes[at, 4:8] = [-SIZE / 16, 0, SIZE / 16, 0]
+    boxes[at, 2:4] = INPUT_PX / 4
+    boxes[at, 4:8] = [-INPUT_PX / 16, 0, INPUT_PX / 16, 0]
     logits[at] = 4
     region = Region(400, 300, 200)
     (face,) = decode(boxes, logits, region)
@@ -59,8 +59,8 @@ def face(x: float, score: float) -> Detection:
 
 
 def test_of_overlapping_faces_the_surest_stays() -> None:
-    kept = suppress([face(1, 0.6), face(0, 0.9), face(40, 0.7)])
-    assert [one.score for one in kept] == [0.9, 0.7]
+    selected = suppress([face(1, 0.6), face(0, 0.9), face(40, 0.7)])
+    assert [candidate.score for candidate in selected] == [0.9, 0.7]
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_squares_leave_no_place_out(width: int, height: int, side: int) -> None:
 
 
 def test_the_middle_is_searched_first() -> None:
-    found = squares(1280, 720, 240)
-    assert abs(found[0].x - 640) <= 120
-    assert abs(found[0].y - 360) <= 120
+    detections = squares(1280, 720, 240)
+    assert abs(detections[0].x - 640) <= 120
+    assert abs(detections[0].y - 360) <= 120
 
 
 def test_a_search_starts_whole_gets_finer_and_never_ends() -> None:

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from engines.base import Engine
-from monitor.face.encoder_crops import MEAN_FACE, MOUTH, PICTURES, STABLE, Face112, Mouth36, Mouth88, mouth_region
+from monitor.face.encoder_crops import (
+    MEAN_FACE_PX,
+    MOUTH_LANDMARKS,
+    PICTURES,
+    STABLE_LANDMARKS,
+    Face112,
+    Mouth36,
+    Mouth88,
+    mouth_region,
+)
 from monitor.face.geometry import canonical
 from monitor.face.quality import FaceQuality
 from monitor.face.track import FaceTracker, FaceView
@@ -27,7 +36,7 @@ def moved(points: FloatArray, scale: float, angle: float, shift: tuple[float, fl
 
 @pytest.mark.parametrize(("scale", "angle"), [(1.0, 0.0), (0.5, 0.3), (2.2, -0.2)])
 def test_the_mouth_is_88_pixels_of_the_mean_face(scale: float, angle: float) -> None:
-    mean = np.array(MEAN_FACE, np.float32)
+    mean = np.array(MEAN_FACE_PX, np.float32)
     mouth = np.array([[119.3, 157.8], [139.3, 157.8]], np.float32)
     region = mouth_region(moved(mean, scale, angle, (40, 30)), moved(mouth, scale, angle, (40, 30)))
     middle = moved(np.array([[129.3, 157.8]], np.float32), scale, angle, (40, 30))[0]
@@ -63,7 +72,7 @@ def test_the_mouth_follows_a_moving_head_and_smooths_what_trembles() -> None:
     cut, middles = Mouth88(), []
     for n in range(20):
         points = face(x=150 + n)
-        points[list(STABLE), 0] += (-1) ** n * np.array([3, -3, 2, -2, 1], np.float32)
+        points[list(STABLE_LANDMARKS), 0] += (-1) ** n * np.array([3, -3, 2, -2, 1], np.float32)
         middles.append(float(cut(*view(points, n / 25, column))[44, 40:48].mean()))
     steps = np.diff(middles)
     # One pixel a frame is half a level of luma: the head's own way, without the landmarks' trembling.
@@ -98,10 +107,10 @@ def test_a_real_mouth_lies_where_the_mean_face_has_it(data_dir: Path, detector: 
     for item in read_clip(data_dir / CLIP):
         if isinstance(item, VideoFrame) and len(found) < 40:
             for seen in tracker(item)[:1]:
-                flat = np.zeros((len(STABLE), 1), np.float32)
-                source = np.hstack([seen.landmarks[list(STABLE), :2], flat])
-                pose = similarity(source, np.hstack([np.array(MEAN_FACE, np.float32), flat]))
-                mouth = seen.landmarks[list(MOUTH), :2].mean(0)
+                flat = np.zeros((len(STABLE_LANDMARKS), 1), np.float32)
+                source = np.hstack([seen.landmarks[list(STABLE_LANDMARKS), :2], flat])
+                pose = similarity(source, np.hstack([np.array(MEAN_FACE_PX, np.float32), flat]))
+                mouth = seen.landmarks[list(MOUTH_LANDMARKS), :2].mean(0)
                 found.append(pose.scale * pose.rotation[:2, :2] @ mouth + pose.shift[:2])
     # The published alignment has it at (129.3, 157.8); people differ by some pixels.
     assert np.median(found, 0) == pytest.approx((129.3, 157.8), abs=8)

@@ -7,7 +7,7 @@ import numpy as np
 
 from engines.base import Manifest, TensorSpec
 from monitor.face.condition import CONDITIONS
-from monitor.face.encoders import BATCH, FaceEncoders, faces
+from monitor.face.encoders import BATCH_SHOTS, FaceEncoders, faces
 from monitor.face.geometry import Pose, canonical
 from monitor.face.shot import FaceShot
 from monitor.types import FloatArray
@@ -48,16 +48,16 @@ def shot(time: float, value: int = 128) -> FaceShot:
 
 def test_shots_become_rows_in_their_order() -> None:
     artefacts, identity = Averages(160, "embedding"), Averages(150, "embedding", "b" * 64)
-    vectors = FaceEncoders(artefacts, identity)([shot(float(n), 10 + n) for n in range(BATCH + 3)])
-    assert len(vectors) == BATCH + 3
-    assert vectors.time.tolist() == list(range(BATCH + 3))
-    assert artefacts.batches == identity.batches == [BATCH, 3]
+    vectors = FaceEncoders(artefacts, identity)([shot(float(n), 10 + n) for n in range(BATCH_SHOTS + 3)])
+    assert len(vectors) == BATCH_SHOTS + 3
+    assert vectors.time.tolist() == list(range(BATCH_SHOTS + 3))
+    assert artefacts.batches == identity.batches == [BATCH_SHOTS, 3]
     assert (np.diff(vectors.logit) > 0).all()
-    assert vectors.artefacts.shape == (BATCH + 3, 3)
-    assert vectors.identity.shape == (BATCH + 3, 3)
-    assert vectors.condition.shape == (BATCH + 3, len(CONDITIONS))
-    assert vectors.expression.shape == (BATCH + 3, 168)
-    assert vectors.landmarks.shape == (BATCH + 3, 468, 2)
+    assert vectors.artefacts.shape == (BATCH_SHOTS + 3, 3)
+    assert vectors.identity.shape == (BATCH_SHOTS + 3, 3)
+    assert vectors.condition.shape == (BATCH_SHOTS + 3, len(CONDITIONS))
+    assert vectors.expression.shape == (BATCH_SHOTS + 3, 168)
+    assert vectors.landmarks.shape == (BATCH_SHOTS + 3, 468, 2)
     assert 0 <= vectors.landmarks.min() <= vectors.landmarks.max() <= 1
     assert np.allclose(vectors.expression, 0, atol=1e-3)
     assert abs(vectors.angles[0, 0] - 20) < 1

@@ -10,8 +10,8 @@ import pytest
 
 from engines.base import Engine
 from monitor.face.crops import cut_rgb
-from monitor.face.geometry import LEFT_EYE, RIGHT_EYE
-from monitor.face.landmarks import COUNT, SIZE, FaceLandmarks, region_of
+from monitor.face.geometry import LANDMARK_COUNT, LEFT_EYE, RIGHT_EYE
+from monitor.face.landmarks import INPUT_PX, FaceLandmarks, region_of
 from monitor.face.track import FaceTracker
 from monitor.tap.replay import read_clip
 from monitor.types import VideoFrame
@@ -37,8 +37,8 @@ def test_luma_moves_landmarks_by_under_a_hundredth_of_the_eye_distance(
             if views and number % 10 == 9:
                 region = region_of(views[0].landmarks)
                 grey, _ = find(frame, region)
-                image = cut_rgb(frame, region, SIZE).astype(np.float32)[None] * np.float32(1 / 255)
-                raw = landmarks.run({"image": image})["landmarks"][0].reshape(COUNT, 3) / SIZE
+                image = cut_rgb(frame, region, INPUT_PX).astype(np.float32)[None] * np.float32(1 / 255)
+                raw = landmarks.run({"image": image})["landmarks"][0].reshape(LANDMARK_COUNT, 3) / INPUT_PX
                 colour = region.to_picture(raw)
                 eyes = np.linalg.norm(colour[LEFT_EYE, :2] - colour[RIGHT_EYE, :2])
                 moved.append(float(np.linalg.norm((grey - colour)[:, :2], axis=1).mean() / eyes))

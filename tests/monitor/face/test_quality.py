@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.face.quality import MAX_PITCH, MAX_YAW, MIN_FACE_PX, MIN_PRESENCE, MIN_SHARPNESS, FaceQuality
+from monitor.face.quality import (
+    MAX_PITCH_DEGREES,
+    MAX_YAW_DEGREES,
+    MIN_FACE_PX,
+    MIN_PRESENCE,
+    MIN_SHARPNESS,
+    FaceQuality,
+)
 from monitor.types import Reason
 
 GOOD = FaceQuality(size=120, sharpness=0.3, yaw=0, pitch=0, roll=0, presence=1)
@@ -14,7 +21,7 @@ GOOD = FaceQuality(size=120, sharpness=0.3, yaw=0, pitch=0, roll=0, presence=1)
 
 def test_a_good_view_has_no_problem() -> None:
     assert GOOD.problem is None
-    least = FaceQuality(MIN_FACE_PX, MIN_SHARPNESS, -MAX_YAW, MAX_PITCH, 170, MIN_PRESENCE)
+    least = FaceQuality(MIN_FACE_PX, MIN_SHARPNESS, -MAX_YAW_DEGREES, MAX_PITCH_DEGREES, 170, MIN_PRESENCE)
     assert least.problem is None
 
 

@@ -15,7 +15,7 @@ from engines.base import Engine
 from engines.load import load_engine
 from engines.training.clips import TrainingError
 from monitor.detectors.persona.windows import windows_of
-from monitor.face.coefficients import BLENDSHAPES, CATEGORIES
+from monitor.face.coefficients import BLENDSHAPE_NAMES, BLENDSHAPES
 from monitor.face.expression import FACE_SHAPE_SIZE, HEAD_SIZE, BasisError, ExpressionBasis, explained_variance
 from monitor.lab.corpus.manifest import Row, read_folder, read_manifest
 from monitor.lab.corpus.motion_features import ClipMotion, jitter_of, kept_motion, learn_basis, load_motions, motion_of
@@ -230,7 +230,7 @@ def test_coefficients_stand_in_for_landmarks(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     write_clip(tmp_path / "a" / "1.mp4", seconds=2.0)
     frames = [
-        {"time": n / 25, "face_blendshapes": [[{"category_name": name, "score": n / 100} for name in CATEGORIES]]}
+        {"time": n / 25, "face_blendshapes": [[{"category_name": name, "score": n / 100} for name in BLENDSHAPE_NAMES]]}
         for n in range(40)
     ]
     (tmp_path / "a" / "1.blendshapes.json").write_text(json.dumps(frames))

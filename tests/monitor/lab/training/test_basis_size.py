@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.face.coefficients import CATEGORIES
+from monitor.face.coefficients import BLENDSHAPE_NAMES
 from monitor.face.expression import HEAD_SIZE
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import ClipMotion, learn_basis
@@ -69,7 +69,10 @@ def test_a_line_for_each_fold(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for name in "ab":
         write_clip(tmp_path / f"{name}.mp4", seconds=2.0)
         told = [
-            {"time": n / 25, "face_blendshapes": [[{"category_name": c, "score": random.random()} for c in CATEGORIES]]}
+            {
+                "time": n / 25,
+                "face_blendshapes": [[{"category_name": c, "score": random.random()} for c in BLENDSHAPE_NAMES]],
+            }
             for n in range(50)
         ]
         (tmp_path / f"{name}.json").write_text(json.dumps(told))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,28 +155,39 @@ def _export(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         save_graph(module, example, axes, outputs, path)
-        widths = _check(module, path, example, outputs)
+        # Another batch and length besides, with other numbers.
+        shorter = {key: value[:1] if key == "state" else value[1:, 1:] for key, value in example.items()}
+        vectors = check_graph(module, path, (example, shorter), outputs)
         model = path.read_bytes()
     inputs = tuple(
         TensorSpec(key, (-1, *timed[key]) if key in timed else tuple(value.shape[1:])) for key, value in example.items()
     )
+    widths = [int(tensor.shape[-1]) for tensor in vectors]
     sizes = [(-1, width) if key != "state_out" else (width,) for key, width in zip(outputs, widths, strict=True)]
     return Graph(model, inputs, tuple(TensorSpec(key, shape) for key, shape in zip(outputs, sizes, strict=True)))
 
 
 @torch.no_grad()
-def _check(module: nn.Module, path: Path, example: Mapping[str, Tensor], outputs: tuple[str, ...]) -> list[int]:
-    """Compare with torch on the example and on a shorter one with other numbers; the last axis of each output."""
+def check_graph(
+    module: nn.Module,
+    path: Path,
+    batches: Iterable[Mapping[str, Tensor]],
+    outputs: Sequence[str],
+    smallest_range: float = 1.0,
+) -> tuple[Tensor, ...]:
+    """Compare an exported graph with torch on every batch and return torch's outputs of the last one.
+
+    The difference may be `TOLERANCE` of an output's largest number, or of `smallest_range` where all are smaller.
+    Raises `EngineError`.
+    """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    shorter = {key: value[:1] if key == "state" else value[1:, 1:] for key, value in example.items()}
-    widths = []
-    for arrays in (example, shorter):
-        want = module(*arrays.values())
-        want = want if isinstance(want, tuple) else (want,)
-        got = session.run(list(outputs), {key: value.numpy() for key, value in arrays.items()})
-        for mine, theirs in zip(got, want, strict=True):
-            worst = float(np.abs(np.asarray(mine) - theirs.numpy()).max())
-            if not worst <= TOLERANCE * max(1.0, float(theirs.abs().max())):
+    expected: tuple[Tensor, ...] = ()
+    for inputs in batches:
+        given = module(*inputs.values())
+        expected = given if isinstance(given, tuple) else (given,)
+        got = session.run(list(outputs), {name: value.contiguous().numpy() for name, value in inputs.items()})
+        for exported, reference in zip(got, expected, strict=True):
+            worst = float(np.abs(np.asarray(exported) - reference.numpy()).max())
+            if not worst <= TOLERANCE * max(smallest_range, float(reference.abs().max())):
                 raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
-        widths = [int(tensor.shape[-1]) for tensor in want]
-    return widths
+    return expected

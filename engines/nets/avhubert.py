@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from engines.nets.memory import Memory, state_size
+from engines.nets.memory import Memory, StreamNet, state_size
 from engines.nets.resnet import MouthNet
 
 MOUTH = 88
@@ -50,7 +50,7 @@ def sizes_of(tensors: Mapping[str, Tensor]) -> Sizes:
     return Sizes(width, layers, inner, kernel.shape[2], width // kernel.shape[1])
 
 
-class AvHubertLips(nn.Module):
+class AvHubertLips(StreamNet):
     """Grey mouths (B, T, 88, 88) in [0, 1] to (B, T, width), late by `reach` when streamed."""
 
     reach = MouthNet.reach
@@ -59,18 +59,10 @@ class AvHubertLips(nn.Module):
         super().__init__()
         self.resnet = MouthNet(nn.PReLU)
         self.proj = nn.Linear(512, width)
-        self.state_size = state_size(self._run, torch.zeros(1, 1, MOUTH, MOUTH))
+        self.state_size = state_size(self.encode, torch.zeros(1, 1, MOUTH, MOUTH))
 
-    def forward(self, mouth: Tensor) -> Tensor:
-        """Encode a whole clip."""
-        return self._run(mouth, Memory())
-
-    def step(self, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode the next frames of a stream; also the new state."""
-        memory = Memory(state)
-        return self._run(mouth, memory), memory.state()
-
-    def _run(self, mouth: Tensor, memory: Memory) -> Tensor:
+    def encode(self, mouth: Tensor, memory: Memory) -> Tensor:
+        """Pass mouths, with what the memory says was around them."""
         x: Tensor = self.proj(self.resnet((mouth - MEAN) / DEVIATION, memory))
         return x
 

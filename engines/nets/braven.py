@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engines.nets.memory import Memory, state_size
+from engines.nets.memory import Memory, StreamNet, state_size
 from engines.nets.resnet import STEP, MouthNet, SoundNet, swish
 
 MOUTH = 88
@@ -49,7 +49,7 @@ def sizes_of(tensors: Mapping[str, Tensor]) -> Sizes:
     )
 
 
-class BravenLips(nn.Module):
+class BravenLips(StreamNet):
     """Grey mouths (B, T, 88, 88) in [0, 1] to (B, T, 512), late by `reach` when streamed."""
 
     reach = MouthNet.reach
@@ -57,23 +57,15 @@ class BravenLips(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.frontend = MouthNet(swish)
-        self.state_size = state_size(self._run, torch.zeros(1, 1, MOUTH, MOUTH))
+        self.state_size = state_size(self.encode, torch.zeros(1, 1, MOUTH, MOUTH))
 
-    def forward(self, mouth: Tensor) -> Tensor:
-        """Encode a whole clip."""
-        return self._run(mouth, Memory())
-
-    def step(self, mouth: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode the next frames of a stream; also the new state."""
-        memory = Memory(state)
-        return self._run(mouth, memory), memory.state()
-
-    def _run(self, mouth: Tensor, memory: Memory) -> Tensor:
+    def encode(self, mouth: Tensor, memory: Memory) -> Tensor:
+        """Pass mouths, with what the memory says was around them."""
         x: Tensor = self.frontend((mouth - MEAN) / DEVIATION, memory)
         return x
 
 
-class BravenVoice(nn.Module):
+class BravenVoice(StreamNet):
     """Samples (B, T, 640) in [-1, 1] to (B, T, 512), late by `reach` when streamed."""
 
     reach = SoundNet.reach
@@ -83,15 +75,10 @@ class BravenVoice(nn.Module):
         self.frontend = SoundNet(swish)
         self.state_size = 2 * self.reach * STEP
 
-    def forward(self, wave: Tensor) -> Tensor:
-        """Encode a whole clip."""
-        x: Tensor = self.frontend(wave, Memory())
+    def encode(self, wave: Tensor, memory: Memory) -> Tensor:
+        """Pass samples, with what the memory says was around them."""
+        x: Tensor = self.frontend(wave, memory)
         return x
-
-    def step(self, wave: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode the next steps of a stream; also the new state."""
-        memory = Memory(state)
-        return self.frontend(wave, memory), memory.state()
 
 
 class BravenContext(nn.Module):

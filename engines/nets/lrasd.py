@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engines.nets.memory import Memory, state_size
+from engines.nets.memory import Memory, StreamNet, state_size
 
 FACE = 112
 MFCC = 13
@@ -21,7 +21,7 @@ MEAN, DEVIATION = 0.4161, 0.1688
 _WIDTHS = ((1, 32), (32, 64), (64, 128))
 
 
-class LrAsdFace(nn.Module):
+class LrAsdFace(StreamNet):
     """Grey faces (B, T, 112, 112) in [0, 1] to (B, T, 128), late by `reach` when streamed."""
 
     reach = 9
@@ -29,18 +29,10 @@ class LrAsdFace(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.block1, self.block2, self.block3 = (_FaceBlock(*w, down=w[0] == 1) for w in _WIDTHS)
-        self.state_size = state_size(self._run, torch.zeros(1, 1, FACE, FACE))
+        self.state_size = state_size(self.encode, torch.zeros(1, 1, FACE, FACE))
 
-    def forward(self, face: Tensor) -> Tensor:
-        """Encode a whole clip."""
-        return self._run(face, Memory())
-
-    def step(self, face: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode the next frames of a stream; also the new state."""
-        memory = Memory(state)
-        return self._run(face, memory), memory.state()
-
-    def _run(self, face: Tensor, memory: Memory) -> Tensor:
+    def encode(self, face: Tensor, memory: Memory) -> Tensor:
+        """Pass faces, with what the memory says was around them."""
         x = (face[:, None] - MEAN) / DEVIATION
         x = _smaller(self.block1(x, memory))
         x = _smaller(self.block2(x, memory))
@@ -73,7 +65,7 @@ def _smaller(x: Tensor) -> Tensor:
     return nn.functional.max_pool3d(x, (1, 3, 3), (1, 2, 2), (0, 1, 1))
 
 
-class LrAsdVoice(nn.Module):
+class LrAsdVoice(StreamNet):
     """MFCCs (B, T, 4, 13), four frames a step, to (B, T, 128), late by `reach` when streamed.
 
     Two poolings halve the rate from 100 to 25 a second. Before each of them a stream waits one frame more than the
@@ -85,18 +77,10 @@ class LrAsdVoice(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.block1, self.block2, self.block3 = (_VoiceBlock(*w) for w in _WIDTHS)
-        self.state_size = state_size(self._run, torch.zeros(1, 1, PER_STEP, MFCC))
+        self.state_size = state_size(self.encode, torch.zeros(1, 1, PER_STEP, MFCC))
 
-    def forward(self, mfcc: Tensor) -> Tensor:
-        """Encode a whole clip."""
-        return self._run(mfcc, Memory())
-
-    def step(self, mfcc: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode the next frames of a stream; also the new state."""
-        memory = Memory(state)
-        return self._run(mfcc, memory), memory.state()
-
-    def _run(self, mfcc: Tensor, memory: Memory) -> Tensor:
+    def encode(self, mfcc: Tensor, memory: Memory) -> Tensor:
+        """Pass MFCCs, with what the memory says was around them."""
         x = mfcc.flatten(1, 2).transpose(1, 2)[:, None]
         x = _half(memory.late(self.block1(x, memory), 3), memory)
         x = _half(memory.late(self.block2(x, memory), 3), memory)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Memory:
@@ -20,7 +20,7 @@ class Memory:
         self._state = state
         self._measuring = measuring
         self._at = 0
-        self._kept: list[Tensor] = []
+        self._saved: list[Tensor] = []
 
     @property
     def size(self) -> int:
@@ -29,7 +29,7 @@ class Memory:
 
     def state(self) -> Tensor:
         """Give what the next frames of the stream will need, (B, N)."""
-        return torch.cat(self._kept, 1)
+        return torch.cat(self._saved, 1)
 
     def around(self, x: Tensor, frames: int, axis: int) -> Tensor:
         """Frames `x` with `frames` others: half of them on either side of a clip, all of them before a stream's."""
@@ -62,8 +62,25 @@ class Memory:
             past = self._state[:, self._at : self._at + size].reshape(past.shape)
         self._at += size
         joined = torch.cat([past, x], axis)
-        self._kept.append(joined.narrow(axis, joined.shape[axis] - frames, frames).flatten(1))
+        self._saved.append(joined.narrow(axis, joined.shape[axis] - frames, frames).flatten(1))
         return joined
+
+
+class StreamNet(nn.Module):
+    """A network of which `encode` is given: it runs over a clip, and over a stream late by its reach."""
+
+    def encode(self, x: Tensor, memory: Memory) -> Tensor:
+        """Pass frames (B, T, ...), with what the memory says was around them."""
+        raise TypeError(f"{type(self).__name__} is no network of its own")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode a whole clip."""
+        return self.encode(x, Memory())
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode the next frames of a stream; also the new state."""
+        memory = Memory(state)
+        return self.encode(x, memory), memory.state()
 
 
 def _zeros(x: Tensor, frames: int, axis: int) -> Tensor:
@@ -74,7 +91,7 @@ def _zeros(x: Tensor, frames: int, axis: int) -> Tensor:
 
 @torch.no_grad()
 def state_size(run: Callable[[Tensor, Memory], Tensor], example: Tensor) -> int:
-    """Numbers of state a batch row that `run` keeps, found by a pass over `example`, one batch row of a stream."""
+    """Numbers of state a batch row that `run` saves, found by a pass over `example`, one batch row of a stream."""
     memory = Memory(measuring=True)
     run(example, memory)
     return memory.size

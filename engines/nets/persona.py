@@ -8,7 +8,7 @@ call; the adapter tokens are read by every block as further keys and values, so 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -23,14 +23,13 @@ _BLOCKED = -1e4
 
 
 @dataclass(frozen=True, slots=True)
-class PersonaShape:
-    """What a network looks like: `features` M a step, `tokens` P of `token_size` d; `patch` frames are one place.
+class PersonaSize:
+    """What a network looks like, whatever it sees: `tokens` P of `token_size` d; `patch` frames are one place.
 
     `target` is what the last layer speaks of: "v" (the noisy window is passed on in proportion to what is known of it)
     or "x0" (the clean window itself). `pooled` lets the mean of the tokens into the modulation of every block too.
     """
 
-    features: int
     width: int = 128
     depth: int = 4
     heads: int = 4
@@ -48,6 +47,13 @@ class PersonaShape:
             raise ValueError(f"the patch must divide {STEPS}, and the heads the width: {self.patch}, {self.heads}")
         if self.target not in TARGETS:
             raise ValueError(f"unknown target {self.target!r}: there is {', '.join(TARGETS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaShape(PersonaSize):
+    """What a network looks like that sees `features` M a step."""
+
+    features: int = field(kw_only=True)
 
 
 def schedule(timestep: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,13 +7,11 @@ blend, and where in the picture the blend is. What is measured and shipped is th
 from __future__ import annotations
 
 import copy
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -23,14 +21,15 @@ from engines.metrics import auc
 from engines.nets.efficientnet import EfficientNetB4
 from engines.nets.mobilenet import MobileNetV2
 from engines.training.blends import BlendStream, Trial, loader, prepare, trial
+from engines.training.checkpoint import Layout, restore, save
 from engines.training.clips import TrainingError
 from engines.training.faces import Face
 from engines.training.pseudo import SCHEMES, SHARES
+from engines.training.run import NetRun, Report, append_log, done_share, unfinished
 from engines.training.sam import SharpnessAware
 from engines.training.steps import follow, set_rate
 
 TRUNKS: Mapping[str, Callable[[], nn.Module]] = {"mobilenetv2": MobileNetV2, "efficientnet-b4": EfficientNetB4}
-Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +83,7 @@ class Backbone(nn.Module):
         return features, self.answer(features)[:, 0], self.where(dense)[:, 0]
 
 
-@dataclass(slots=True, eq=False)
-class FaceRun:
-    """A run in progress: the latest weights, their running mean, and what was measured."""
-
-    net: Backbone
-    mean: Backbone
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    spent: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
+FaceRun: TypeAlias = NetRun[Backbone]
 
 
 def begin(recipe: FaceRecipe, start: Callable[[Backbone], None] | None = None) -> FaceRun:
@@ -151,7 +141,7 @@ def train(
     run = begin(recipe, start)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
-        restore(run, checkpoint)
+        restore(run, checkpoint, Layout())
     trials = _trials(held_out, recipe)
     stream = BlendStream(training, recipe.size, recipe.batch, recipe.stills, recipe.clean, recipe.seed + run.step)
     batches = iter(loader(stream, recipe.workers))
@@ -159,9 +149,9 @@ def train(
     measured = run.spent
     clock = time.monotonic()
     run.net.train()
-    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
+    while unfinished(run, recipe):
         real, fake, mask = next(batches)
-        done = min(1.0, max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps))
+        done = done_share(run, recipe)
         set_rate(run.optimiser, recipe.rate, run.step, done)
         if recipe.frozen and done >= recipe.freeze_at and isinstance(run.net.trunk, MobileNetV2):
             run.net.trunk.freeze(recipe.frozen)
@@ -175,10 +165,10 @@ def train(
         if run.spent - measured >= recipe.measure_every:
             measured = run.spent
             _measure(run, trials, recipe, folder, report)
-            save(run, recipe, checkpoint)
+            save(run, recipe, checkpoint, Layout())
             clock = time.monotonic()
     _measure(run, trials, recipe, folder, report)
-    save(run, recipe, checkpoint)
+    save(run, recipe, checkpoint, Layout())
     return run
 
 
@@ -211,8 +201,7 @@ def _measure(run: FaceRun, trials: Mapping[str, Trial], recipe: FaceRecipe, fold
     for name, one in trials.items():
         row[name] = separation(one, lambda pictures: answers(run.mean, pictures)[1])
     run.history.append(row)
-    with (folder / "log.jsonl").open("a") as log:
-        log.write(json.dumps(row) + "\n")
+    append_log(folder / "log.jsonl", row)
     report({"measured": row})
 
 
@@ -238,23 +227,3 @@ def separation(one: Trial, score: Callable[[Any], Any]) -> dict[str, float]:
     row["within_pair"] = float(np.dot(list(order.values()), SHARES))
     row |= {f"within_pair_{scheme}": order[scheme] for scheme in SCHEMES}
     return {key: round(value, 4) for key, value in row.items()}
-
-
-def save(run: FaceRun, recipe: FaceRecipe, path: Path) -> None:
-    """Write all that a resumed run needs, whole or not at all."""
-    part = path.with_suffix(".part")
-    modules = {name: getattr(run, name).state_dict() for name in ("net", "mean", "optimiser")}
-    facts = {"step": run.step, "spent": run.spent, "history": run.history, "recipe": asdict(recipe)}
-    torch.save(modules | facts, part)
-    part.replace(path)
-
-
-def restore(run: FaceRun, path: Path) -> None:
-    """Go on from what `save` wrote; raises `TrainingError` for anything else."""
-    try:
-        saved = torch.load(path, weights_only=True)
-        for name in ("net", "mean", "optimiser"):
-            getattr(run, name).load_state_dict(saved[name])
-        run.step, run.spent, run.history = saved["step"], saved["spent"], saved["history"]
-    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, UnpicklingError):
-        raise TrainingError(f"{path} is not a checkpoint of this recipe: move it away to start anew") from None

@@ -1,38 +1,57 @@
-"""A run on disk: written whole or not at all, read without executing anything in it."""
+"""Checkpoints of training runs: written whole or not at all, read without executing anything in them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from engines.training.clips import TrainingError
-from engines.training.run import Recipe, Run
 
-_MODULES = ("lips", "voice", "context", "mean_lips", "mean_voice", "optimiser")
-_FACTS = ("step", "spent", "aligned", "offsets", "history", "best")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
-def save(run: Run, recipe: Recipe, path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a checkpoint holds of a run, by the names of the run's attributes.
+
+    `modules` have a `state_dict`, `parameters` are single tensors, `values` are plain. `data` are plain values too, in
+    which a run must agree with its checkpoint: those that depend on what it is trained on.
+    """
+
+    modules: tuple[str, ...] = ("net", "mean", "optimiser")
+    values: tuple[str, ...] = ("step", "spent", "history")
+    parameters: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+
+
+def save(run: object, recipe: DataclassInstance, path: Path, layout: Layout) -> None:
     """Write everything that a resumed run needs."""
-    saved = {name: getattr(run, name).state_dict() for name in _MODULES}
-    saved |= {name: getattr(run, name) for name in _FACTS}
-    saved |= {"temperature": run.temperature.detach(), "recipe": asdict(recipe)}
+    saved: dict[str, Any] = {name: getattr(run, name).state_dict() for name in layout.modules}
+    saved |= {name: getattr(run, name).detach() for name in layout.parameters}
+    saved |= {name: getattr(run, name) for name in (*layout.data, *layout.values)}
     part = path.with_suffix(".part")
-    torch.save(saved, part)
+    torch.save(saved | {"recipe": asdict(recipe)}, part)
     part.replace(path)
 
 
-def restore(run: Run, path: Path) -> None:
-    """Go on from what `save` wrote; raises `TrainingError` for anything else."""
+def restore(run: object, path: Path, layout: Layout, device: torch.device | None = None) -> None:
+    """Continue from what `save` wrote; raises `TrainingError` for anything else, and for a run on other data."""
     try:
-        saved = torch.load(path, weights_only=True, map_location=run.device)
-        for name in _MODULES:
-            getattr(run, name).load_state_dict(saved[name])
-        run.temperature.data = saved["temperature"]
-        for name in _FACTS:
+        saved: Mapping[str, Any] = torch.load(path, weights_only=True, map_location=device)
+        same_data = all(saved[name] == getattr(run, name) for name in layout.data)
+        modules = {name: saved[name] for name in layout.modules if same_data}
+        for name in layout.modules:
+            getattr(run, name).load_state_dict(modules[name])
+        for name in layout.parameters:
+            getattr(run, name).data = saved[name]
+        for name in layout.values:
             setattr(run, name, saved[name])
     except (EOFError, KeyError, RuntimeError, TypeError, ValueError, UnpicklingError):
-        raise TrainingError(f"{path} is not a checkpoint of this recipe: move it away to start anew") from None
+        kind = "this recipe and data" if layout.data else "this recipe"
+        raise TrainingError(f"{path} is not a checkpoint of {kind}: move it away to start anew") from None

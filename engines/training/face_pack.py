@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from engines.base import EngineError, TensorSpec
-from engines.convert.export import TOLERANCE, save_graph
+from engines.base import TensorSpec
+from engines.convert.card_lines import bullets
+from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
 from engines.training.backbone import Backbone, answers, separation
 from engines.training.blends import trial
 from engines.training.faces import Face
+from engines.training.plots import history_plot
 from engines.training.reencoded import false_positives
 
 NAME, VERSION, LICENCE = "face_artefacts", "1", "Apache-2.0"
@@ -89,10 +89,11 @@ def write_face_pack(
         save_graph(
             module, example, {"face": {0: torch.export.Dim("batch", min=1, max=256)}}, ("embedding", "logit"), path
         )
-        width = _check(module, path, example["face"])
+        batches = (example, {"face": example["face"][1:].flip(3)})
+        features, _ = check_graph(module, path, batches, ("embedding", "logit"))
         model = path.read_bytes()
     start = f"Began with {recipe['start']}." if recipe.get("start") else "Began with random weights."
-    items = (_items(data), _items(recipe), _table(metrics))
+    items = (bullets(data), bullets(recipe), _table(metrics))
     card = CARD.format(start=start, data=items[0], recipe=items[1], metrics=items[2])
     about = {
         "name": NAME,
@@ -105,26 +106,9 @@ def write_face_pack(
         "metrics": dict(metrics),
     }
     inputs = (TensorSpec("face", (3, size, size)),)
-    outputs = (TensorSpec("embedding", (width,)), TensorSpec("logit", (1,)))
+    outputs = (TensorSpec("embedding", (features.shape[1],)), TensorSpec("logit", (1,)))
     write_pack(folder / NAME, model, inputs, outputs, about, card)
     return folder / NAME
-
-
-@torch.no_grad()
-def _check(module: nn.Module, path: Path, faces: Tensor) -> int:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    for batch in (faces, faces[1:].flip(3)):
-        want = module(batch)
-        got = session.run(["embedding", "logit"], {"face": batch.contiguous().numpy()})
-        for mine, theirs in zip(got, want, strict=True):
-            worst = float(np.abs(np.asarray(mine) - theirs.numpy()).max())
-            if not worst <= TOLERANCE * max(1.0, float(theirs.abs().max())):
-                raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
-    return int(want[0].shape[1])
-
-
-def _items(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {key}: {value}" for key, value in values.items())
 
 
 def _table(metrics: Mapping[str, Any]) -> str:
@@ -143,19 +127,12 @@ def _table(metrics: Mapping[str, Any]) -> str:
 
 def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Area under the curve against training time, clean and degraded, as a picture."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for family, style in zip(FAMILIES, ("-o", "--s"), strict=True):
-        rows = [row for row in history if family in row]
-        for key in ("auc", "auc_whole", "auc_eyes", "auc_lower", "auc_jawline"):
-            label = f"{family}, {key.removeprefix('auc_').replace('auc', 'all')}"
-            axes.plot([row["minutes"] for row in rows], [row[family][key] for row in rows], style, label=label, ms=3)
-    axes.set(xlabel="minutes of training", ylabel="AUC on held-out people", ylim=(0.5, 1.0))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="x-small", ncols=2)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with history_plot(path) as (panel,):
+        for family, style in zip(FAMILIES, ("-o", "--s"), strict=True):
+            rows = [row for row in history if family in row]
+            minutes = [row["minutes"] for row in rows]
+            for key in ("auc", "auc_whole", "auc_eyes", "auc_lower", "auc_jawline"):
+                label = f"{family}, {key.removeprefix('auc_').replace('auc', 'all')}"
+                panel.plot(minutes, [row[family][key] for row in rows], style, label=label, ms=3)
+        panel.set(ylabel="AUC on held-out people", ylim=(0.5, 1.0))
+        panel.legend(fontsize="x-small", ncols=2)

@@ -6,8 +6,8 @@ The encoders' outputs are computed once, so a step costs only the heads. Genuine
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.base import load_pack
+from engines.convert.card_lines import bullets
 from engines.convert.export import export_stream
 from engines.convert.pack import write_pack
 from engines.nets.heads import Head
-from engines.training.agreement import best_agreement, clip_loss, frame_loss, time_loss
+from engines.training.agreement import clip_loss, frame_loss, time_loss
 from engines.training.clips import TrainingError, chances
-from engines.training.steps import follow, optimiser_of, set_rate, subject_offsets
+from engines.training.run import Report
+from engines.training.speech_recipe import TwoTowerRecipe
+from engines.training.steps import follow, optimiser_of, set_rate, source_offsets
 from engines.training.validate import Separation, separated
 
 FloatArray = NDArray[np.float32]
-Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,26 +47,11 @@ class Vectors:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadRecipe:
-    """Everything that shapes a run; see `engines.training.run.Recipe`. `noise` is in deviations of the inputs."""
+class HeadRecipe(TwoTowerRecipe):
+    """Everything that shapes a run of the heads: `noise` is in deviations of the inputs, `hidden` a share of them."""
 
-    minutes: float = 10.0
-    batch: int = 48
-    length: int = 30
-    slack: int = 6
-    rate: float = 1.5e-3
-    decay: float = 0.05
     noise: float = 0.2
     hidden: float = 0.1
-    clip_weight: float = 0.5
-    frame_weight: float = 0.3
-    reach: int = 10
-    align_at: float = 0.3
-    average: float = 0.995
-    windows: tuple[float, ...] = (2.0, 5.0)
-    seed: int = 0
-    max_steps: int = 10**9
-    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +79,8 @@ def train_heads(training: Sequence[Vectors], held_out: Sequence[Vectors], recipe
     began, step, done, aligned = time.monotonic(), 0, 0.0, False
     while done < 1:
         if done > recipe.align_at and not aligned:
-            sampler.late, aligned = _offsets(chosen, mean), True
+            encoded = ((clip, *_encode(clip, mean)) for clip in chosen)
+            sampler.late, aligned = source_offsets(encoded), True
         set_rate(optimiser, recipe.rate, step, done)
         loss = _loss(latest, temperature, sampler.batch(), recipe, done)
         optimiser.zero_grad()
@@ -195,15 +183,6 @@ def _encode(clip: Vectors, heads: torch.nn.ModuleList) -> tuple[Tensor, Tensor]:
     return heads[0](torch.from_numpy(clip.lips)[None])[0], heads[1](torch.from_numpy(clip.voice)[None])[0]
 
 
-def _offsets(clips: Sequence[Vectors], heads: torch.nn.ModuleList) -> dict[str, int]:
-    found: dict[str, list[tuple[int, int]]] = {}
-    for clip in clips:
-        seen, heard = _encode(clip, heads)
-        _, offset = best_agreement(seen[None], heard[None], torch.from_numpy(clip.good)[None], 15)
-        found.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
-    return subject_offsets(found)
-
-
 @torch.no_grad()
 def _centre(heads: torch.nn.ModuleList, clips: Sequence[Vectors], most: int = 300) -> None:
     """Set what both heads take out of their vectors: the mean over the speech of up to `most` clips."""
@@ -255,15 +234,11 @@ def write_heads(heads: Heads, packs: Path, names: Sequence[tuple[str, str]], abo
             "metrics": {"held_out": measured},
         }
         card = CARD.format(
-            name=name, front=front, licence=below.licence, recipe=_lines(about), measured=_lines_of(measured)
+            name=name, front=front, licence=below.licence, recipe=bullets(about), measured=_lines_of(measured)
         )
         write_pack(packs / name, graph.model, graph.inputs, graph.outputs, manifest, card)
         folders.append(packs / name)
     return folders
-
-
-def _lines(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {key}: {value}" for key, value in values.items())
 
 
 def _lines_of(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -7,14 +7,12 @@ a set time, writes a checkpoint at every measurement and resumes from it.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -23,11 +21,11 @@ from torch import Tensor
 
 from engines.metrics import auc
 from engines.nets.motion import SIZE, MotionNet
-from engines.training.clips import TrainingError
+from engines.training.checkpoint import Layout, restore, save
 from engines.training.motion_clips import RATE, FloatArray, MotionClip, MotionSampler, Worsening
+from engines.training.run import NetRun, Report, append_log, done_share, unfinished
 from engines.training.steps import follow, optimiser_of, set_rate
 
-Report = Callable[[dict[str, Any]], None]
 Doubles = NDArray[np.float64]
 
 CHECKPOINT, LOG = "motion.pt", "motion.jsonl"
@@ -64,16 +62,7 @@ class MotionRecipe:
     worsening: Worsening = field(default_factory=Worsening)
 
 
-@dataclass(slots=True, eq=False)
-class MotionRun:
-    """A run in progress; `mean` follows `net` slowly and is what is measured and shipped."""
-
-    net: MotionNet
-    mean: MotionNet
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    spent: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
+MotionRun: TypeAlias = NetRun[MotionNet]
 
 
 def train(
@@ -94,12 +83,12 @@ def train(
     sampler = MotionSampler(training, recipe.worsening, mirror, recipe.seed)
     run = _start(sampler, recipe)
     if resume and (folder / CHECKPOINT).exists():
-        _restore(run, folder / CHECKPOINT)
+        restore(run, folder / CHECKPOINT, Layout())
         sampler = MotionSampler(training, recipe.worsening, mirror, recipe.seed + run.step)
     measured, loss = run.spent, None
-    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
+    while unfinished(run, recipe):
         began = time.monotonic()
-        done = max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps)
+        done = done_share(run, recipe)
         loss = _step(run, sampler, recipe, done)
         run.spent += time.monotonic() - began
         report({"step": run.step, "done": done, "loss": loss})
@@ -235,25 +224,6 @@ def _measure(
     entry["held_out"] = separation(run.mean, held_out, seed=recipe.seed)
     run.history.append(entry)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOG).open("a") as log:
-        log.write(json.dumps(entry) + "\n")
-    _save(run, recipe, folder / CHECKPOINT)
+    append_log(folder / LOG, entry)
+    save(run, recipe, folder / CHECKPOINT, Layout())
     report({"step": run.step, "measured": entry})
-
-
-def _save(run: MotionRun, recipe: MotionRecipe, path: Path) -> None:
-    saved = {name: getattr(run, name).state_dict() for name in ("net", "mean", "optimiser")}
-    saved |= {name: getattr(run, name) for name in ("step", "spent", "history")}
-    part = path.with_suffix(".part")
-    torch.save(saved | {"recipe": asdict(recipe)}, part)
-    part.replace(path)
-
-
-def _restore(run: MotionRun, path: Path) -> None:
-    try:
-        saved = torch.load(path, weights_only=True)
-        for name in ("net", "mean", "optimiser"):
-            getattr(run, name).load_state_dict(saved[name])
-        run.step, run.spent, run.history = int(saved["step"]), float(saved["spent"]), list(saved["history"])
-    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, UnpicklingError):
-        raise TrainingError(f"{path} is not a checkpoint of this recipe: move it away to start anew") from None

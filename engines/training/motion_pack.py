@@ -8,12 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
 import torch
 
-from engines.base import EngineError, TensorSpec
-from engines.convert.export import TOLERANCE, save_graph
+from engines.base import TensorSpec
+from engines.convert.card_lines import bullets
+from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
 from engines.nets.motion import MotionNet
 from engines.training.motion import MotionRecipe, MotionRun
@@ -59,7 +58,7 @@ def write_motion_pack(
         batch = torch.export.Dim("batch", min=1, max=1024)
         example = _example(net, 2)
         save_graph(net, example, {key: {0: batch} for key in example}, ("embedding",), path)
-        _check(net, path)
+        check_graph(net, path, (_example(net, count) for count in (1, 3)), ("embedding",))
         model = path.read_bytes()
     metrics = {"steps": run.step, "minutes": round(run.spent / 60, 1), **(run.history[-1] if run.history else {})}
     shape = asdict(recipe)
@@ -73,7 +72,7 @@ def write_motion_pack(
         "data": dict(data),
         "metrics": metrics,
     }
-    card = CARD.format(data=_items(data), recipe=_items(shape), metrics=_items(metrics))
+    card = CARD.format(data=bullets(data), recipe=bullets(shape), metrics=bullets(metrics))
     inputs = (TensorSpec("motion", (STEPS, len(net.scale))), TensorSpec("mask", (STEPS,)))
     write_pack(folder / NAME, model, inputs, (TensorSpec("embedding", (net.size,)),), about, card)
     return folder / NAME
@@ -84,18 +83,3 @@ def _example(net: MotionNet, batch: int) -> dict[str, torch.Tensor]:
     mask = (torch.rand(batch, STEPS, generator=random) > 0.1).float()
     motion = torch.randn(batch, STEPS, len(net.scale), generator=random) / net.scale * mask[..., None]
     return {"motion": motion, "mask": mask}
-
-
-@torch.no_grad()
-def _check(net: MotionNet, path: Path) -> None:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    for batch in (1, 3):
-        example = _example(net, batch)
-        got = session.run(["embedding"], {key: value.numpy() for key, value in example.items()})[0]
-        worst = float(np.abs(np.asarray(got) - net(**example).numpy()).max())
-        if not worst <= TOLERANCE:
-            raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
-
-
-def _items(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {key}: {value}" for key, value in values.items())

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engines.convert.card_lines import bullets
 from engines.nets.speech import LipsEnsemble, VoiceEnsemble
 from engines.training.clips import Clip
 from engines.training.export import About, export_lips, export_voice
-from engines.training.run import Run
+from engines.training.plots import history_plot
+from engines.training.speech_recipe import SpeechRun
 from engines.training.validate import LipTower, VoiceTower, separation
 
 VERSION = "2"
@@ -46,7 +48,7 @@ measured.
 
 
 def write_packs(
-    runs: Sequence[Run],
+    runs: Sequence[SpeechRun],
     held_out: Sequence[Clip],
     folder: Path,
     recipes: Sequence[Mapping[str, Any]],
@@ -73,7 +75,7 @@ def write_packs(
         ("speech_lips", "Lip landmarks and mouth pictures to 25 vectors a second in the space of speech."),
         ("speech_voice", "Log-mel frames of a voice to 25 vectors a second in the space of speech."),
     ):
-        card = CARD.format(name=name, what=what, data=_items(data), recipe=_items(recipe), metrics=_metrics(rows))
+        card = CARD.format(name=name, what=what, data=bullets(data), recipe=bullets(recipe), metrics=_metrics(rows))
         about = About(VERSION, LICENCE, SOURCE, recipe, data, metrics, card)
         target = folder / name
         if name == "speech_lips":
@@ -89,7 +91,7 @@ def _one(key: str, recipes: Sequence[Mapping[str, Any]]) -> Any:
     return values[0] if all(value == values[0] for value in values) else values
 
 
-def _towers(runs: Sequence[Run]) -> tuple[LipTower, VoiceTower]:
+def _towers(runs: Sequence[SpeechRun]) -> tuple[LipTower, VoiceTower]:
     if len(runs) == 1:
         return runs[0].mean_lips.cpu(), runs[0].mean_voice.cpu()
     return LipsEnsemble([run.mean_lips.cpu() for run in runs]), VoiceEnsemble([run.mean_voice.cpu() for run in runs])
@@ -100,26 +102,14 @@ def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     rows = [(entry["minutes"], row) for entry in history for row in entry["held_out"]]
     if not rows:
         return
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for seconds in sorted({row["seconds"] for _, row in rows}):
-        for key, style in (("auc_other", "-o"), ("auc_shift", "--s")):
-            points = [(at, row[key]) for at, row in rows if row["seconds"] == seconds and row[key] is not None]
-            label = f"{seconds:g} s, {key.removeprefix('auc_')}"
-            axes.plot([at for at, _ in points], [area for _, area in points], style, label=label, markersize=4)
-    axes.set(xlabel="minutes of training", ylabel="AUC on held-out speakers", ylim=(0.5, 1.0))
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def _items(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {key}: {value}" for key, value in values.items())
+    with history_plot(path) as (panel,):
+        for seconds in sorted({row["seconds"] for _, row in rows}):
+            for key, style in (("auc_other", "-o"), ("auc_shift", "--s")):
+                points = [(at, row[key]) for at, row in rows if row["seconds"] == seconds and row[key] is not None]
+                label = f"{seconds:g} s, {key.removeprefix('auc_')}"
+                panel.plot([at for at, _ in points], [area for _, area in points], style, label=label, markersize=4)
+        panel.set(ylabel="AUC on held-out speakers", ylim=(0.5, 1.0))
+        panel.legend()
 
 
 def _metrics(rows: Sequence[Mapping[str, float | None]]) -> str:

@@ -8,12 +8,10 @@ with. What is measured and shipped is the running mean of the weights.
 from __future__ import annotations
 
 import copy
-import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -21,33 +19,30 @@ import torch
 from torch import Tensor, nn
 
 from engines.nets.persona import window_loss
-from engines.training.clips import TrainingError
+from engines.training.checkpoint import Layout, restore, save
 from engines.training.persona_data import PersonaClip, WindowPool, Windows, people_of, set_aside
 from engines.training.persona_measure import Trials, measure
-from engines.training.persona_recipe import Peopled, PersonaRecipe
+from engines.training.persona_recipe import PeopleModel, PersonaRecipe
+from engines.training.run import NetRun, Report, append_log, done_share, unfinished
 from engines.training.steps import follow, set_rate
 
-Report = Callable[[dict[str, Any]], None]
+LAYOUT = Layout(
+    modules=("net", "mean", "best", "optimiser"), values=("step", "spent", "lowest", "history"), data=("people",)
+)
 
 
 @dataclass(slots=True, eq=False)
-class PersonaRun:
-    """A run in progress: the latest weights, their running mean, the best mean so far, and what was measured.
+class PersonaRun(NetRun[PeopleModel]):
+    """A run in progress, with the mean that denoised held-out people best so far, and its `lowest` error.
 
     `people` are the names behind the table's rows from 1.
     """
 
-    net: Peopled
-    mean: Peopled
-    best: Peopled
-    optimiser: torch.optim.Optimizer
-    people: list[str]
-    step: int = 0
-    spent: float = 0.0
+    best: PeopleModel = field(kw_only=True)
+    people: list[str] = field(kw_only=True)
     lowest: float = float("inf")
-    history: list[dict[str, Any]] = field(default_factory=list)
 
-    def shipped(self, recipe: PersonaRecipe) -> Peopled:
+    def shipped(self, recipe: PersonaRecipe) -> PeopleModel:
         """Choose what the pack is made of: the running mean where held-out people were denoised best, or the last."""
         return self.best if recipe.keep_best and np.isfinite(self.lowest) else self.mean
 
@@ -56,7 +51,7 @@ def begin(pool: WindowPool, people: Sequence[str], recipe: PersonaRecipe, weight
     """Make a fresh run; `weight` (M,) is how much each feature counts, all alike by default."""
     torch.manual_seed(recipe.seed)
     scale = torch.from_numpy(pool.scale)
-    net = Peopled(recipe.shape(len(scale)), len(people), scale, weight)
+    net = PeopleModel(recipe.shape(len(scale)), len(people), scale, weight)
     table = [net.table.weight]
     flat = [p for p in net.model.parameters() if p.ndim < 2]
     deep = [p for p in net.model.parameters() if p.ndim > 1]
@@ -66,10 +61,10 @@ def begin(pool: WindowPool, people: Sequence[str], recipe: PersonaRecipe, weight
         {"params": table, "weight_decay": 0.0},
     ]
     optimiser = torch.optim.AdamW(groups, lr=recipe.rate)
-    return PersonaRun(net, copy.deepcopy(net), copy.deepcopy(net), optimiser, list(people))
+    return PersonaRun(net, copy.deepcopy(net), optimiser, best=copy.deepcopy(net), people=list(people))
 
 
-def losses(net: Peopled, windows: Windows, recipe: PersonaRecipe, random: torch.Generator) -> Tensor:
+def losses(net: PeopleModel, windows: Windows, recipe: PersonaRecipe, random: torch.Generator) -> Tensor:
     """Loss of a batch: denoising, the order of tokens where asked for, and the tokens held together."""
     count = len(windows)
     motion, voice = windows.motion, windows.voice
@@ -94,14 +89,14 @@ def losses(net: Peopled, windows: Windows, recipe: PersonaRecipe, random: torch.
 
 
 def _errors(
-    net: Peopled, motion: Tensor, voice: Tensor, mask: Tensor, person: Tensor, at: Tensor, noise: Tensor
+    net: PeopleModel, motion: Tensor, voice: Tensor, mask: Tensor, person: Tensor, at: Tensor, noise: Tensor
 ) -> Tensor:
     error, _ = net.model(motion, voice, mask, net.tokens(person), at, noise)
     return window_loss(error, mask)
 
 
 def _order(
-    net: Peopled, windows: Windows, motion: Tensor, voice: Tensor, at: Tensor, noise: Tensor, known: Tensor
+    net: PeopleModel, windows: Windows, motion: Tensor, voice: Tensor, at: Tensor, noise: Tensor, known: Tensor
 ) -> Tensor:
     """How far a window's own tokens fail to denoise it better than those of the next window's person, in part of it."""
     own = windows.person[known]
@@ -137,12 +132,12 @@ def train(
     run = begin(pool, people, recipe, weight)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
-        restore(run, checkpoint)
+        restore(run, checkpoint, LAYOUT)
     trials = Trials.of(aside, held_out, people, recipe)
     draws, noises = np.random.default_rng(recipe.seed + run.step), torch.Generator().manual_seed(recipe.seed + run.step)
     measured, clock = run.spent, time.monotonic()
-    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps:
-        done = min(1.0, max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps))
+    while unfinished(run, recipe):
+        done = done_share(run, recipe)
         loss = _step(run, pool.draw(recipe.batch, draws), recipe, noises, done)
         now = time.monotonic()
         run.spent, clock = run.spent + now - clock, now
@@ -151,10 +146,10 @@ def train(
         if run.spent - measured >= recipe.measure_every:
             measured = run.spent
             _measure(run, trials, recipe, folder, report, recipe.fit_steps)
-            save(run, recipe, checkpoint)
+            save(run, recipe, checkpoint, LAYOUT)
             clock = time.monotonic()
     _measure(run, trials, recipe, folder, report, recipe.fit_steps or 100)
-    save(run, recipe, checkpoint)
+    save(run, recipe, checkpoint, LAYOUT)
     return run
 
 
@@ -182,28 +177,5 @@ def _measure(
         run.lowest = held["error"]
         run.best.load_state_dict(run.mean.state_dict())
     run.history.append(row)
-    with (folder / "log.jsonl").open("a") as log:
-        log.write(json.dumps(row) + "\n")
+    append_log(folder / "log.jsonl", row)
     report({"measured": row})
-
-
-def save(run: PersonaRun, recipe: PersonaRecipe, path: Path) -> None:
-    """Write all that a resumed run needs, whole or not at all."""
-    part = path.with_suffix(".part")
-    modules = {name: getattr(run, name).state_dict() for name in ("net", "mean", "best", "optimiser")}
-    facts = {name: getattr(run, name) for name in ("people", "step", "spent", "lowest", "history")}
-    torch.save(modules | facts | {"recipe": asdict(recipe)}, part)
-    part.replace(path)
-
-
-def restore(run: PersonaRun, path: Path) -> None:
-    """Go on from what `save` wrote; raises `TrainingError` for anything else, or a run of other people."""
-    try:
-        saved = torch.load(path, weights_only=True)
-        modules = {name: saved[name] for name in ("net", "mean", "best", "optimiser") if saved["people"] == run.people}
-        for name in ("net", "mean", "best", "optimiser"):
-            getattr(run, name).load_state_dict(modules[name])
-        for name in ("step", "spent", "lowest", "history"):
-            setattr(run, name, saved[name])
-    except (EOFError, KeyError, RuntimeError, TypeError, ValueError, UnpicklingError):
-        raise TrainingError(f"{path} is not a checkpoint of this recipe and data: move it away to start anew") from None

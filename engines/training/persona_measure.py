@@ -18,7 +18,7 @@ from torch import Tensor
 from engines.metrics import auc
 from engines.nets.persona import window_loss
 from engines.training.persona_data import PersonaClip, WindowPool, Windows, people_of
-from engines.training.persona_recipe import Peopled, PersonaRecipe
+from engines.training.persona_recipe import PeopleModel, PersonaRecipe
 
 HOP = 25
 MOST = 400
@@ -61,7 +61,7 @@ def plan_of(recipe: PersonaRecipe, features: int, steps: int) -> tuple[Tensor, T
 
 
 @torch.no_grad()
-def errors(net: Peopled, windows: Windows, tokens: Tensor, recipe: PersonaRecipe) -> Tensor:
+def errors(net: PeopleModel, windows: Windows, tokens: Tensor, recipe: PersonaRecipe) -> Tensor:
     """Errors (N, S) of windows at each timestep, with tokens (N, P, d)."""
     net.eval()
     times, noises = plan_of(recipe, windows.motion.shape[2], windows.motion.shape[1])
@@ -90,7 +90,7 @@ def gap(own: Tensor, plain: Tensor) -> np.ndarray[Any, Any]:
     return found
 
 
-def measure(net: Peopled, trials: Trials, recipe: PersonaRecipe, fit_steps: int = 0) -> dict[str, Any]:
+def measure(net: PeopleModel, trials: Trials, recipe: PersonaRecipe, fit_steps: int = 0) -> dict[str, Any]:
     """Errors as numbers for a log: {"known": {...}, "held_out": {...}}, what there is of them."""
     row: dict[str, Any] = {}
     if trials.known is not None:
@@ -100,7 +100,7 @@ def measure(net: Peopled, trials: Trials, recipe: PersonaRecipe, fit_steps: int 
     return row
 
 
-def _known(net: Peopled, windows: Windows, recipe: PersonaRecipe) -> dict[str, float]:
+def _known(net: PeopleModel, windows: Windows, recipe: PersonaRecipe) -> dict[str, float]:
     nobody = torch.zeros_like(windows.person)
     plain = errors(net, windows, net.tokens(nobody), recipe)
     own = errors(net, windows, net.tokens(windows.person), recipe)
@@ -114,7 +114,7 @@ def _known(net: Peopled, windows: Windows, recipe: PersonaRecipe) -> dict[str, f
     return {key: round(value, 5) for key, value in row.items()}
 
 
-def _held_out(net: Peopled, windows: Windows, recipe: PersonaRecipe, fit_steps: int) -> dict[str, float]:
+def _held_out(net: PeopleModel, windows: Windows, recipe: PersonaRecipe, fit_steps: int) -> dict[str, float]:
     plain = errors(net, windows, net.null.expand(len(windows), -1, -1), recipe)
     silent = Windows(windows.motion, torch.zeros_like(windows.voice), windows.mask, windows.person)
     deaf = errors(net, silent, net.null.expand(len(windows), -1, -1), recipe)
@@ -143,7 +143,7 @@ def halves_of(person: Tensor, least: int = 6) -> tuple[Tensor, Tensor] | None:
 
 
 def fit_tokens(
-    net: Peopled, windows: Windows, count: int, recipe: PersonaRecipe, steps: int, rate: float = 0.03
+    net: PeopleModel, windows: Windows, count: int, recipe: PersonaRecipe, steps: int, rate: float = 0.03
 ) -> Tensor:
     """Fit tokens (count, P, d) of people to their windows, all at once, with the model frozen."""
     net.eval()
@@ -163,7 +163,7 @@ def fit_tokens(
 
 
 def _personal(
-    net: Peopled, windows: Windows, plain: Tensor, halves: tuple[Tensor, Tensor], recipe: PersonaRecipe, steps: int
+    net: PeopleModel, windows: Windows, plain: Tensor, halves: tuple[Tensor, Tensor], recipe: PersonaRecipe, steps: int
 ) -> dict[str, float]:
     fitted, judged = halves
     people = torch.unique(windows.person[judged])

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from engines.base import EngineError, TensorSpec
-from engines.convert.export import TOLERANCE, save_graph
+from engines.base import TensorSpec
+from engines.convert.card_lines import bullets
+from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
 from engines.nets.persona import STEPS, VOICE, Reconstruction
 from engines.nets.persona_gradient import TokenGradient
-from engines.training.persona_recipe import Peopled, PersonaRecipe
+from engines.training.persona_recipe import PeopleModel, PersonaRecipe
+from engines.training.plots import history_plot
 
 NAME, FIT = "persona", "persona_tokens"
 VERSION, LICENCE, RATE = "1", "Apache-2.0", 25
@@ -66,7 +67,7 @@ WHAT = {
 
 
 def write_persona_packs(
-    net: Peopled,
+    net: PeopleModel,
     folder: Path,
     recipe: PersonaRecipe,
     about: Mapping[str, Mapping[str, Any]],
@@ -130,7 +131,7 @@ def _plan(model: Reconstruction, recipe: PersonaRecipe) -> dict[str, Any]:
 
 
 def _card(name: str, told: Mapping[str, Mapping[str, Any]]) -> str:
-    items = {key: _items(_flat(told[key])) if key == "metrics" else _items(told[key]) for key in told}
+    items = {key: bullets(_flat(told[key])) if key == "metrics" else bullets(told[key]) for key in told}
     return CARD.format(name=name, what=WHAT[name], **items)
 
 
@@ -159,23 +160,11 @@ def _graph(module: nn.Module, model: Reconstruction, outputs: Sequence[str]) -> 
         batch = torch.export.Dim("batch", min=1, max=MOST)
         inputs = example(model, 2)
         save_graph(module, inputs, {key: {0: batch} for key in inputs}, outputs, path)
-        _check(module, model, path, outputs)
+        check_graph(module, path, (example(model, count) for count in (2, 5)), outputs, smallest_range=1e-3)
         return path.read_bytes()
 
 
-@torch.no_grad()
-def _check(module: nn.Module, model: Reconstruction, path: Path, outputs: Sequence[str]) -> None:
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    for count in (2, 5):
-        inputs = example(model, count)
-        got = session.run(list(outputs), {key: value.numpy() for key, value in inputs.items()})
-        for mine, theirs in zip(got, module(*inputs.values()), strict=True):
-            worst = float(np.abs(np.asarray(mine) - theirs.numpy()).max())
-            if not worst <= TOLERANCE * max(1e-3, float(theirs.abs().max())):
-                raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")
-
-
-def _tokens(net: Peopled) -> bytes:
+def _tokens(net: PeopleModel) -> bytes:
     # As `monitor.detectors.persona.reconstruction.Tokens` reads it, which this package does not know.
     out = io.BytesIO()
     np.savez(out, null=net.null.numpy(), start=net.start.numpy())
@@ -192,10 +181,6 @@ def _flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _items(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"- {key}: {value}" for key, value in values.items())
-
-
 def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw errors and areas against training time; nothing where nothing was measured."""
     lines = {
@@ -205,23 +190,14 @@ def draw_history(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     }
     if not any(lines.values()):
         return
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for (kind, key), points in lines.items():
-        if points:
-            area = key.endswith("auc")
-            style = "-o" if kind == "known" else "--s"
-            across, up = [at for at, _ in points], [value for _, value in points]
-            panels[int(area)].plot(across, up, style, ms=3, label=f"{kind} {key}".replace("_", " "))
-    panels[0].set(xlabel="minutes of training", ylabel="error of denoising")
-    panels[1].set(xlabel="minutes of training", ylabel="AUC, own windows against others'", ylim=(0.4, 1.0))
-    for panel in panels:
-        panel.grid(alpha=0.3)
-        if panel.lines:
-            panel.legend(fontsize="x-small")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with history_plot(path, panels=2) as panels:
+        for (kind, key), points in lines.items():
+            if points:
+                panel, style = panels[int(key.endswith("auc"))], "-o" if kind == "known" else "--s"
+                label = f"{kind} {key}".replace("_", " ")
+                panel.plot([at for at, _ in points], [value for _, value in points], style, ms=3, label=label)
+        panels[0].set(ylabel="error of denoising")
+        panels[1].set(ylabel="AUC, own windows against others'", ylim=(0.4, 1.0))
+        for panel in panels:
+            if panel.lines:
+                panel.legend(fontsize="x-small")

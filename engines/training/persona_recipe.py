@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from torch import Tensor, nn
 
-from engines.nets.persona import PersonaShape, Reconstruction
+from engines.nets.persona import PersonaShape, PersonaSize, Reconstruction
 
 
 @dataclass(frozen=True, slots=True)
-class PersonaRecipe:
-    """Everything that shapes a run.
+class PersonaRecipe(PersonaSize):
+    """Everything that shapes a run: the size of the network, and how it is trained.
 
     `drop` is how often the tokens of nobody stand in for a person's, `drop_voice` how often the voice is left out.
     Timesteps are drawn from `low` to `high`; `timesteps` are those of the distance, each with `noises` noises.
@@ -21,15 +21,8 @@ class PersonaRecipe:
     in 100). `loss` is that of the "target", or of the clean window "x0".
     """
 
-    width: int = 128
-    depth: int = 4
-    heads: int = 4
-    patch: int = 3
-    expand: int = 3
     tokens: int = 16
     token_size: int = 128
-    target: str = "v"
-    pooled: bool = True
     dropout: float = 0.2
     drop: float = 0.5
     drop_voice: float = 0.5
@@ -59,11 +52,10 @@ class PersonaRecipe:
 
     def shape(self, features: int) -> PersonaShape:
         """Say what the network looks like for `features` a step."""
-        names = ("width", "depth", "heads", "patch", "expand", "tokens", "token_size", "target", "pooled", "dropout")
-        return PersonaShape(features, **{name: getattr(self, name) for name in names})
+        return PersonaShape(**{size.name: getattr(self, size.name) for size in fields(PersonaSize)}, features=features)
 
 
-class Peopled(nn.Module):
+class PeopleModel(nn.Module):
     """The model with the tokens of everyone who is known; number 0 is nobody."""
 
     def __init__(self, shape: PersonaShape, people: int, scale: Tensor, weight: Tensor | None = None) -> None:

@@ -1,64 +1,68 @@
-"""What shapes a training run, and a run in progress."""
+"""What training runs of any recipe share: their state, how far they are, and what they report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from engines.nets.speech import Lips, Voice
-from engines.training.masked import UNITS, Context
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that shapes a run. `weights` are the shares of the groups of clips in a batch.
-
-    `masked_weight` is that of masked prediction; 0 leaves it out, as it has not helped yet (decision 13). With a
-    `patience` the run stops after so many measurements without a gain on held-out speakers and gives the best towers
-    measured; 0 runs to the end. `device` is a torch device, `auto` the GPU where there is one.
-    """
-
-    minutes: float = 45.0
-    batch: int = 48
-    length: int = 30
-    slack: int = 6
-    rate: float = 1.5e-3
-    decay: float = 0.05
-    clip_weight: float = 0.5
-    frame_weight: float = 0.3
-    masked_weight: float = 0.0
-    units: int = UNITS
-    reach: int = 10
-    align_at: float = 0.3
-    average: float = 0.995
-    measure_every: float = 300.0
-    patience: int = 0
-    windows: tuple[float, ...] = (2.0, 5.0)
-    seed: int = 0
-    max_steps: int = 10**9
-    device: str = "auto"
-    weights: Mapping[str, float] = field(default_factory=dict)
+Net = TypeVar("Net", bound=nn.Module)
+# Takes {"step", "done", "loss"} now and then, and the row of a measurement.
+Report = Callable[[dict[str, Any]], None]
 
 
 @dataclass(slots=True, eq=False)
-class Run:
-    """A training run in progress. `best` holds the mean towers of the best measurement, for a run with patience."""
+class NetRun(Generic[Net]):
+    """A run in progress: the latest weights, and their running mean, which is what is measured and shipped.
 
-    lips: Lips
-    voice: Voice
-    context: Context
-    temperature: torch.nn.Parameter
-    mean_lips: Lips
-    mean_voice: Voice
+    `spent` are seconds of training, `history` the rows of its measurements.
+    """
+
+    net: Net
+    mean: Net
     optimiser: torch.optim.Optimizer
-    device: torch.device
     step: int = 0
     spent: float = 0.0
-    aligned: bool = False
-    offsets: dict[str, int] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
-    best: tuple[dict[str, Tensor], dict[str, Tensor]] | None = None
+
+
+class Progress(Protocol):
+    """How far a run is."""
+
+    step: int
+    spent: float
+
+
+class Budget(Protocol):
+    """How far a recipe goes, whichever comes first."""
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of training, measurements not counted."""
+        ...
+
+    @property
+    def max_steps(self) -> int:
+        """Steps of the optimiser."""
+        ...
+
+
+def unfinished(run: Progress, recipe: Budget) -> bool:
+    """Whether neither the minutes nor the steps of the recipe are used up."""
+    return run.spent < recipe.minutes * 60 and run.step < recipe.max_steps
+
+
+def done_share(run: Progress, recipe: Budget) -> float:
+    """How much of an unfinished run is done, 0..1."""
+    return min(1.0, max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps))
+
+
+def append_log(path: Path, row: Mapping[str, Any]) -> None:
+    """Add the row of a measurement to a log of JSON lines."""
+    with path.open("a") as log:
+        log.write(json.dumps(row) + "\n")

@@ -9,9 +9,8 @@ wrong alignment. On a GPU it computes in bfloat16 as on a CPU.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -21,28 +20,33 @@ import torch
 from torch import Tensor
 
 from engines.nets.speech import STEP_MELS, Lips, Voice
-from engines.training.agreement import best_agreement, clip_loss, frame_loss, time_loss
+from engines.training.agreement import clip_loss, frame_loss, time_loss
 from engines.training.augment import augment_lips, augment_voice
-from engines.training.checkpoint import restore, save
+from engines.training.checkpoint import Layout, restore, save
 from engines.training.clips import Batch, Clip, Sampler
 from engines.training.masked import Context, at_lips, hide, label, masked_loss, sound_units
-from engines.training.run import Recipe, Run
-from engines.training.steps import follow, optimiser_of, set_rate, subject_offsets
+from engines.training.run import Report, append_log, done_share, unfinished
+from engines.training.speech_recipe import SpeechRecipe, SpeechRun
+from engines.training.steps import follow, optimiser_of, set_rate, source_offsets
 from engines.training.validate import encode, separation
 from engines.training.warm import start_from
 
-Report = Callable[[dict[str, Any]], None]
+LAYOUT = Layout(
+    modules=("lips", "voice", "context", "mean_lips", "mean_voice", "optimiser"),
+    values=("step", "spent", "aligned", "offsets", "history", "best"),
+    parameters=("temperature",),
+)
 
 
 def train(
     training: Sequence[Clip],
     held_out: Sequence[Clip],
-    recipe: Recipe,
+    recipe: SpeechRecipe,
     folder: Path,
     report: Report,
     resume: bool = True,
     start: Path | None = None,
-) -> Run:
+) -> SpeechRun:
     """Train in `folder` (checkpoint.pt, log.jsonl); raises `TrainingError` when data or checkpoint cannot serve.
 
     Clips of one name are versions of one recording; the first is the recording itself. With `start`, a folder of model
@@ -56,16 +60,16 @@ def train(
         run.mean_lips, run.mean_voice = deepcopy(run.lips), deepcopy(run.voice)
     checkpoint = folder / "checkpoint.pt"
     if resume and checkpoint.exists():
-        restore(run, checkpoint)
+        restore(run, checkpoint, LAYOUT, run.device)
     plain = list({clip.name: clip for clip in reversed(training)}.values())[::-1]
     sampler = _sampler(training, plain, run, recipe)
     noise = torch.Generator().manual_seed(recipe.seed + run.step)
     measured, loss = run.spent, None
-    while run.spent < recipe.minutes * 60 and run.step < recipe.max_steps and not _settled(run, recipe):
+    while unfinished(run, recipe) and not _settled(run, recipe):
         began = time.monotonic()
-        done = max(run.spent / (recipe.minutes * 60), run.step / recipe.max_steps)
+        done = done_share(run, recipe)
         if done > recipe.align_at and not run.aligned:
-            run.offsets, run.aligned = source_offsets(plain, run.mean_lips, run.mean_voice), True
+            run.offsets, run.aligned = clip_offsets(plain, run.mean_lips, run.mean_voice), True
             sampler.align(run.offsets)
         loss = _step(run, sampler.batch(recipe.batch), noise, recipe, done)
         run.spent += time.monotonic() - began
@@ -80,7 +84,7 @@ def train(
     return run
 
 
-def _sampler(training: Sequence[Clip], plain: Sequence[Clip], run: Run, recipe: Recipe) -> Sampler:
+def _sampler(training: Sequence[Clip], plain: Sequence[Clip], run: SpeechRun, recipe: SpeechRecipe) -> Sampler:
     sampler = Sampler(training, recipe.length, recipe.slack, recipe.seed + run.step, dict(recipe.weights))
     sampler.align(run.offsets)
     if recipe.masked_weight:
@@ -98,7 +102,7 @@ def gains(history: Sequence[Mapping[str, Any]]) -> list[float]:
     ]
 
 
-def _settled(run: Run, recipe: Recipe) -> bool:
+def _settled(run: SpeechRun, recipe: SpeechRecipe) -> bool:
     """Whether patience has run out: the best measurement lies that many measurements back."""
     found = np.array(gains(run.history))
     if not recipe.patience or not np.isfinite(found).any():
@@ -106,7 +110,7 @@ def _settled(run: Run, recipe: Recipe) -> bool:
     return len(found) - 1 - int(np.nanargmax(found)) >= recipe.patience
 
 
-def _start(training: Sequence[Clip], recipe: Recipe) -> Run:
+def _start(training: Sequence[Clip], recipe: SpeechRecipe) -> SpeechRun:
     device = torch.device(recipe.device if recipe.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     lips, voice = Lips(), Voice()
     shapes = np.concatenate([clip.shape[clip.good] for clip in training])
@@ -118,10 +122,10 @@ def _start(training: Sequence[Clip], recipe: Recipe) -> Run:
     temperature = torch.nn.Parameter(torch.tensor([-2.6, -2.6], device=device))
     learnt = [p for p in (*lips.parameters(), *voice.parameters(), *context.parameters()) if p.requires_grad]
     optimiser = optimiser_of(learnt, temperature, recipe.rate, recipe.decay)
-    return Run(lips, voice, context, temperature, deepcopy(lips), deepcopy(voice), optimiser, device)
+    return SpeechRun(lips, voice, context, temperature, deepcopy(lips), deepcopy(voice), optimiser, device)
 
 
-def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: float) -> float:
+def _step(run: SpeechRun, batch: Batch, noise: torch.Generator, recipe: SpeechRecipe, done: float) -> float:
     set_rate(run.optimiser, recipe.rate, run.step, done)
     run.lips.train()
     run.voice.train()
@@ -136,7 +140,7 @@ def _step(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: 
     return loss.item()
 
 
-def _loss(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: float) -> Tensor:
+def _loss(run: SpeechRun, batch: Batch, noise: torch.Generator, recipe: SpeechRecipe, done: float) -> Tensor:
     shape, mouth = augment_lips(torch.from_numpy(batch.shape), torch.from_numpy(batch.mouth), noise)
     mel = augment_voice(torch.from_numpy(batch.mel), noise)
     lag, good, units = (torch.from_numpy(array).to(run.device) for array in (batch.lag, batch.good, batch.units))
@@ -166,19 +170,12 @@ def _loss(run: Run, batch: Batch, noise: torch.Generator, recipe: Recipe, done: 
     return loss
 
 
-def source_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice, least: int = 50, limit: int = 8) -> dict[str, int]:
-    """By how many steps the voice of each subject's recordings runs late: the median over its clips of the best offset.
-
-    Subjects with fewer than `least` usable steps, and offsets beyond `limit`, are left at 0: that is no muxing error.
-    """
+def clip_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice) -> dict[str, int]:
+    """By how many steps each subject's voice runs late in these clips, as the towers see it; see `source_offsets`."""
     lips.eval()
     voice.eval()
-    found: dict[str, list[tuple[int, int]]] = {}
-    for clip in clips:
-        seen, heard = encode(clip, lips, voice)
-        _, offset = best_agreement(seen[None].cpu(), heard[None].cpu(), torch.from_numpy(clip.good)[None], 15)
-        found.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
-    return subject_offsets(found, least, limit)
+    encoded = ((clip, *encode(clip, lips, voice)) for clip in clips)
+    return source_offsets((clip, seen.cpu(), heard.cpu()) for clip, seen, heard in encoded)
 
 
 @torch.no_grad()
@@ -202,10 +199,10 @@ def centre(lips: Lips, voice: Voice, clips: Sequence[Clip], most: int = 300) -> 
 
 
 def _measure(
-    run: Run,
+    run: SpeechRun,
     plain: Sequence[Clip],
     held_out: Sequence[Clip],
-    recipe: Recipe,
+    recipe: SpeechRecipe,
     folder: Path,
     loss: float | None,
     report: Report,
@@ -219,7 +216,6 @@ def _measure(
     found = np.array(gains(run.history))
     if np.isfinite(found[-1]) and found[-1] == np.nanmax(found):
         run.best = (deepcopy(run.mean_lips.state_dict()), deepcopy(run.mean_voice.state_dict()))
-    with (folder / "log.jsonl").open("a") as log:
-        log.write(json.dumps(entry) + "\n")
-    save(run, recipe, folder / "checkpoint.pt")
+    append_log(folder / "log.jsonl", entry)
+    save(run, recipe, folder / "checkpoint.pt", LAYOUT)
     report({"step": run.step, "measured": entry})

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engines.training.agreement import best_agreement
+
+# Offsets that are searched, and those beyond which it is no muxing error: steps of 25 Hz, either way.
+SEARCHED_STEPS, LARGEST_OFFSET_STEPS = 15, 8
+# Usable steps without which a source's offset says nothing.
+USABLE_STEPS = 50
+
+
+class Spoken(Protocol):
+    """What a measurement must know of a clip besides its vectors."""
+
+    @property
+    def subject(self) -> str:
+        """Who speaks."""
+        ...
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Where lips and speech count, (T,)."""
+        ...
 
 
 def optimiser_of(
@@ -34,15 +57,20 @@ def follow(mean: nn.Module, latest: nn.Module, most: float, step: int) -> None:
             slow.copy_(fast)
 
 
-def subject_offsets(found: Mapping[str, Sequence[tuple[int, int]]], least: int = 50, limit: int = 8) -> dict[str, int]:
-    """By how many steps each subject's voice runs late: the median of its clips' (best offset, usable steps).
+def source_offsets(encoded: Iterable[tuple[Spoken, Tensor, Tensor]]) -> dict[str, int]:
+    """By how many steps the voice of each subject's recordings runs late: the median over its clips of the best offset.
 
-    Subjects with fewer than `least` usable steps, and offsets beyond `limit`, are left at 0: that is no muxing error.
+    Clips come with their vectors of lips and voice, (T, D) each. Subjects with too few usable steps, and offsets too
+    large to be a muxing error, are left at 0.
     """
+    by_subject: dict[str, list[tuple[int, int]]] = {}
+    for clip, lips, voice in encoded:
+        _, offset = best_agreement(lips[None], voice[None], torch.from_numpy(clip.good)[None], SEARCHED_STEPS)
+        by_subject.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
     result = {}
-    for subject, pairs in found.items():
-        if sum(size for _, size in pairs) >= least:
+    for subject, pairs in by_subject.items():
+        if sum(usable for _, usable in pairs) >= USABLE_STEPS:
             median = int(np.median(np.repeat(*np.array(pairs).T)))
-            if 0 < abs(median) <= limit:
+            if 0 < abs(median) <= LARGEST_OFFSET_STEPS:
                 result[subject] = median
     return result

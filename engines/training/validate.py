@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from engines.metrics import auc, eer
 from engines.nets.speech import Lips, LipsEnsemble, Voice, VoiceEnsemble
 from engines.training.agreement import best_agreement
 from engines.training.clips import Clip
+from engines.training.steps import Spoken
 
 Floats = NDArray[np.float64]
 LipTower = Lips | LipsEnsemble
@@ -79,20 +79,6 @@ def separation(
         seen, heard = encode(clip, lips, voice)
         encoded.append((clip, seen.cpu(), heard.cpu()))
     return separated(encoded, seconds, seed)
-
-
-class Spoken(Protocol):
-    """What a measurement must know of a clip besides its vectors."""
-
-    @property
-    def subject(self) -> str:
-        """Who speaks."""
-        ...
-
-    @property
-    def good(self) -> NDArray[np.bool_]:
-        """Where lips and speech count, (T,)."""
-        ...
 
 
 def separated(

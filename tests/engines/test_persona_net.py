@@ -12,9 +12,8 @@ from engines.base import MODELS, EngineError
 from engines.load import load_engine
 from engines.nets.persona import FARTHEST, STEPS, VOICE, PersonaShape, Reconstruction, schedule, window_loss
 from engines.nets.persona_gradient import TokenGradient, weight_of
-from engines.training import persona_pack
 from engines.training.persona_pack import draw_history, example, write_persona_packs
-from engines.training.persona_recipe import Peopled, PersonaRecipe
+from engines.training.persona_recipe import PeopleModel, PersonaRecipe
 
 SMALL: dict[str, Any] = {"width": 16, "depth": 2, "heads": 2, "tokens": 3, "token_size": 8}
 
@@ -42,20 +41,20 @@ def test_the_schedule_keeps_the_variance() -> None:
 
 
 def test_before_it_has_learnt_it_keeps_what_is_known_of_the_window() -> None:
-    made = Reconstruction(PersonaShape(5, **SMALL)).eval()
+    made = Reconstruction(PersonaShape(features=5, **SMALL)).eval()
     inputs = example(made, 2) | {"timestep": torch.zeros(2, 1), "mask": torch.ones(2, STEPS)}
     error, denoised = run(made, inputs)
     assert error.shape == (2, STEPS)
     assert torch.allclose(denoised, inputs["motion"], atol=1e-6)
     inputs["timestep"] = torch.ones(2, 1)
     assert run(made, inputs)[1].abs().max() < 1e-5
-    other = Reconstruction(PersonaShape(5, target="x0", **SMALL)).eval()
+    other = Reconstruction(PersonaShape(features=5, target="x0", **SMALL)).eval()
     assert not run(other, inputs)[1].any()
 
 
 @pytest.mark.parametrize("options", [{}, {"target": "x0", "pooled": False, "patch": 5}])
 def test_what_is_masked_has_no_say(options: dict[str, Any]) -> None:
-    made = model(PersonaShape(5, **{**SMALL, **options}))
+    made = model(PersonaShape(features=5, **{**SMALL, **options}))
     inputs = example(made, 3)
     error, denoised = run(made, inputs)
     hidden = inputs["mask"] == 0
@@ -69,7 +68,7 @@ def test_what_is_masked_has_no_say(options: dict[str, Any]) -> None:
 
 
 def test_tokens_voice_and_timestep_have_a_say() -> None:
-    made = model(PersonaShape(5, **SMALL))
+    made = model(PersonaShape(features=5, **SMALL))
     inputs = example(made, 2)
     error = run(made, inputs)[0]
     for name in ("tokens", "voice", "timestep"):
@@ -77,7 +76,7 @@ def test_tokens_voice_and_timestep_have_a_say() -> None:
 
 
 def test_a_tracker_that_slips_for_a_moment_is_no_more_than_far() -> None:
-    made = model(PersonaShape(5, **SMALL))
+    made = model(PersonaShape(features=5, **SMALL))
     inputs = example(made, 1)
     far, farther = (inputs["motion"].clone() for _ in range(2))
     far[0, 40], farther[0, 40] = FARTHEST * made.scale, 1000 * made.scale
@@ -87,12 +86,12 @@ def test_a_tracker_that_slips_for_a_moment_is_no_more_than_far() -> None:
 @pytest.mark.parametrize("wrong", [{"patch": 4}, {"heads": 3}, {"target": "noise"}])
 def test_shapes_that_do_not_divide_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"divide|unknown target"):
-        PersonaShape(5, **{**SMALL, **wrong})
+        PersonaShape(features=5, **{**SMALL, **wrong})
 
 
 @pytest.mark.parametrize("options", [{}, {"target": "x0", "pooled": False, "patch": 5}])
 def test_the_written_out_gradient_is_that_of_autograd(options: dict[str, Any]) -> None:
-    made = model(PersonaShape(5, **{**SMALL, **options})).double()
+    made = model(PersonaShape(features=5, **{**SMALL, **options})).double()
     inputs = {key: value.double() for key, value in example(made, 3).items()}
     inputs["tokens"].requires_grad_(True)
     error, _ = run(made, inputs)
@@ -109,15 +108,15 @@ def test_only_layers_have_weights() -> None:
         weight_of(nn.GELU())
 
 
-def peopled() -> Peopled:
+def peopled() -> PeopleModel:
     recipe = PersonaRecipe(**SMALL, timesteps=(0.3, 0.7))
-    net = Peopled(recipe.shape(5), 2, torch.rand(5) + 0.5)
+    net = PeopleModel(recipe.shape(5), 2, torch.rand(5) + 0.5)
     net.model.load_state_dict(model(recipe.shape(5)).state_dict())
     return net
 
 
 @pytest.fixture(scope="module")
-def packs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Peopled]:
+def packs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PeopleModel]:
     folder, net = tmp_path_factory.mktemp("packs"), peopled()
     about: dict[str, dict[str, Any]] = {
         "preprocessing": {"voice": "v", "basis": "b"},
@@ -131,7 +130,7 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Peopled]:
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
-def test_every_engine_gives_what_torch_gives(packs: tuple[Path, Peopled], engine: Any) -> None:
+def test_every_engine_gives_what_torch_gives(packs: tuple[Path, PeopleModel], engine: Any) -> None:
     folder, net = packs
     measure, fit = (load_engine(name, engine, folder) for name in ("persona", "persona_tokens"))
     inputs = example(net.model, 7)
@@ -147,13 +146,13 @@ def test_every_engine_gives_what_torch_gives(packs: tuple[Path, Peopled], engine
     assert found["gradient"].shape == (7, 3, 8)
 
 
-def test_a_pack_does_not_tell_on_whose_machine_it_was_made(packs: tuple[Path, Peopled]) -> None:
+def test_a_pack_does_not_tell_on_whose_machine_it_was_made(packs: tuple[Path, PeopleModel]) -> None:
     here = str(Path(__file__).parents[2]).encode()
     assert not any(here in path.read_bytes() for path in packs[0].rglob("model.onnx"))
     assert not any(here in (MODELS / name / "model.onnx").read_bytes() for name in ("persona", "persona_tokens"))
 
 
-def test_a_pack_says_what_its_distance_is_taken_at(packs: tuple[Path, Peopled]) -> None:
+def test_a_pack_says_what_its_distance_is_taken_at(packs: tuple[Path, PeopleModel]) -> None:
     folder, net = packs
     told = load_engine("persona", "onnx", folder).manifest
     assert told.preprocessing == {
@@ -176,7 +175,7 @@ def test_a_pack_says_what_its_distance_is_taken_at(packs: tuple[Path, Peopled]) 
 
 
 def test_a_graph_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(persona_pack, "TOLERANCE", -1.0)
+    monkeypatch.setattr("engines.convert.export.TOLERANCE", -1.0)
     with pytest.raises(EngineError, match="differs from torch"):
         write_persona_packs(peopled(), tmp_path, PersonaRecipe(**SMALL), {})
     assert not list(tmp_path.iterdir())

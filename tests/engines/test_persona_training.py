@@ -14,7 +14,7 @@ from engines.training.clips import TrainingError
 from engines.training.persona import begin, losses, train
 from engines.training.persona_data import NOBODY, PersonaClip, WindowPool, people_of, set_aside
 from engines.training.persona_measure import Trials, errors, gap, halves_of, measure, plan_of
-from engines.training.persona_recipe import Peopled, PersonaRecipe
+from engines.training.persona_recipe import PeopleModel, PersonaRecipe
 from monitor.detectors.persona.reconstruction import Plan
 from tests.engines.moving_people import FEATURES, clip
 
@@ -191,7 +191,7 @@ def test_the_gap_is_a_ratio() -> None:
 
 
 def test_errors_are_the_same_however_many_windows_there_are() -> None:
-    net = Peopled(SMALL.shape(FEATURES), 1, torch.ones(FEATURES))
+    net = PeopleModel(SMALL.shape(FEATURES), 1, torch.ones(FEATURES))
     pool = WindowPool(people(1), ["p1"])
     windows = pool.at(np.arange(150))
     found = errors(net, windows, net.tokens(windows.person), SMALL)

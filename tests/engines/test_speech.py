@@ -20,29 +20,31 @@ from engines.registry import EngineName
 from engines.training import speech
 from engines.training.clips import TrainingError
 from engines.training.packs import draw_history, write_packs
-from engines.training.run import Recipe, Run
-from engines.training.speech import centre, gains, source_offsets, train
+from engines.training.speech import centre, clip_offsets, gains, train
+from engines.training.speech_recipe import SpeechRecipe, SpeechRun
 from engines.training.validate import encode, separation
 from tests.engines.towers import clip, untrained
 
-TINY = Recipe(minutes=60.0, batch=4, length=20, max_steps=3, windows=(2.0,), align_at=0.3, masked_weight=0.3)
+TINY = SpeechRecipe(minutes=60.0, batch=4, length=20, max_steps=3, windows=(2.0,), align_at=0.3, masked_weight=0.3)
 CLIPS = [clip(f"p{n}", n, steps=60) for n in range(6)]
 HELD_OUT = [clip(f"q{n}", 90 + n, steps=60) for n in range(2)]
 
 
-def run(folder: Path, recipe: Recipe = TINY, **more: Any) -> tuple[Run, list[dict[str, Any]]]:
+def run(folder: Path, recipe: SpeechRecipe = TINY, **more: Any) -> tuple[SpeechRun, list[dict[str, Any]]]:
     news: list[dict[str, Any]] = []
     folder.mkdir(exist_ok=True)
     return train(CLIPS, HELD_OUT, recipe, folder, news.append, **more), news
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run, list[dict[str, Any]]]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SpeechRun, list[dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("run")
     return folder, *run(folder)
 
 
-def test_a_run_reports_its_steps_and_writes_what_it_measured(done: tuple[Path, Run, list[dict[str, Any]]]) -> None:
+def test_a_run_reports_its_steps_and_writes_what_it_measured(
+    done: tuple[Path, SpeechRun, list[dict[str, Any]]],
+) -> None:
     folder, made, news = done
     assert [item["step"] for item in news] == [1, 2, 3, 3]
     assert all(np.isfinite(item["loss"]) for item in news[:3])
@@ -55,7 +57,7 @@ def test_a_run_reports_its_steps_and_writes_what_it_measured(done: tuple[Path, R
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoint.pt", "log.jsonl"]
 
 
-def test_a_run_resumes_where_it_stopped(done: tuple[Path, Run, list[dict[str, Any]]], tmp_path: Path) -> None:
+def test_a_run_resumes_where_it_stopped(done: tuple[Path, SpeechRun, list[dict[str, Any]]], tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes((done[0] / "checkpoint.pt").read_bytes())
     resumed, news = run(tmp_path, replace(TINY, max_steps=5))
     assert [item["step"] for item in news] == [4, 5, 5]
@@ -67,13 +69,15 @@ def test_a_run_resumes_where_it_stopped(done: tuple[Path, Run, list[dict[str, An
         assert bool((one == other).all())
 
 
-def test_a_run_can_start_anew_and_starts_the_same(done: tuple[Path, Run, list[dict[str, Any]]], tmp_path: Path) -> None:
+def test_a_run_can_start_anew_and_starts_the_same(
+    done: tuple[Path, SpeechRun, list[dict[str, Any]]], tmp_path: Path
+) -> None:
     (tmp_path / "checkpoint.pt").write_bytes((done[0] / "checkpoint.pt").read_bytes())
     _, news = run(tmp_path, resume=False)
     assert [item["loss"] for item in news[:3]] == pytest.approx([item["loss"] for item in done[2][:3]], rel=0.02)
 
 
-def test_the_shipped_towers_follow_the_trained_ones_slowly(done: tuple[Path, Run, list[dict[str, Any]]]) -> None:
+def test_the_shipped_towers_follow_the_trained_ones_slowly(done: tuple[Path, SpeechRun, list[dict[str, Any]]]) -> None:
     made = done[1]
     both = zip(made.mean_lips.parameters(), made.lips.parameters(), strict=True)
     pairs = [(mean, latest) for mean, latest in both if latest.requires_grad]
@@ -106,7 +110,7 @@ def test_measurements_come_in_between(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ["openvino", "onnx"])
 def test_packs_load_in_both_engines(
-    done: tuple[Path, Run, list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory, engine: EngineName
+    done: tuple[Path, SpeechRun, list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory, engine: EngineName
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "made-packs"
     if not folder.exists():
@@ -129,7 +133,9 @@ def test_without_masked_prediction_nothing_is_hidden(tmp_path: Path) -> None:
     assert all(bool((one == other).all()) for one, other in same)
 
 
-def test_masked_prediction_teaches_the_towers_too(done: tuple[Path, Run, list[dict[str, Any]]], tmp_path: Path) -> None:
+def test_masked_prediction_teaches_the_towers_too(
+    done: tuple[Path, SpeechRun, list[dict[str, Any]]], tmp_path: Path
+) -> None:
     fresh = run(tmp_path, replace(TINY, max_steps=0))[0]
     pairs = zip(done[1].context.parameters(), fresh.context.parameters(), strict=True)
     assert any(bool((one != other).any()) for one, other in pairs)
@@ -155,7 +161,7 @@ def test_a_run_stops_when_held_out_speakers_gain_no_more(
 ) -> None:
     start = speech._start
 
-    def experienced(training: Any, recipe: Recipe) -> Run:
+    def experienced(training: Any, recipe: SpeechRecipe) -> SpeechRun:
         made = start(training, recipe)
         made.history.extend(measured(*areas))
         return made
@@ -175,7 +181,7 @@ def test_a_run_with_patience_gives_the_best_towers_it_measured(tmp_path: Path) -
 
 
 def test_history_becomes_a_picture_where_there_is_one(
-    done: tuple[Path, Run, list[dict[str, Any]]], tmp_path: Path
+    done: tuple[Path, SpeechRun, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     draw_history([{"minutes": 1.0, "held_out": []}], tmp_path / "none.png")
     draw_history(done[1].history, tmp_path / "some.png")
@@ -209,7 +215,7 @@ def test_the_centre_is_the_mean_of_what_is_spoken() -> None:
 
 def test_offsets_of_sources_are_small_and_of_known_subjects() -> None:
     lips, voice = untrained()
-    found = source_offsets([clip("a", 1, 80), clip("b", 2, 80), clip("c", 3, 30)], lips, voice)
+    found = clip_offsets([clip("a", 1, 80), clip("b", 2, 80), clip("c", 3, 30)], lips, voice)
     assert set(found) <= {"a", "b"}
     assert all(0 < abs(offset) <= 8 for offset in found.values())
-    assert source_offsets([], lips, voice) == {}
+    assert clip_offsets([], lips, voice) == {}

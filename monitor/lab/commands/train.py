@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from engines.training.clips import Clip
-    from engines.training.run import Recipe, Run
+    from engines.training.speech_recipe import SpeechRecipe, SpeechRun
     from monitor.lab.corpus.manifest import Row
 
 app = typer.Typer(
@@ -77,14 +77,14 @@ def speech(
         return 1
     from dataclasses import replace
 
-    from engines.training.run import Recipe
+    from engines.training.speech_recipe import SpeechRecipe
     from monitor.lab.training.speech_data import RESEARCH_WEIGHTS, training_rows
 
     rows = training_rows(data, split, hold_out, dataset)
     training, held_out = _clips(rows, hold_out, cache, calls)
     known = {clip.group for clip in training}
     weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in known}
-    recipe = Recipe(minutes=minutes, patience=patience, device=device, weights=weights)
+    recipe = SpeechRecipe(minutes=minutes, patience=patience, device=device, weights=weights)
     if start is not None:
         recipe = replace(recipe, rate=recipe.rate / 3)
     if smoke:
@@ -93,7 +93,7 @@ def speech(
     return _train(training, held_out, out, _of_members(recipe, members, masked or []), start, sources)
 
 
-def _of_members(recipe: Recipe, members: int, masked: Sequence[float]) -> list[Recipe]:
+def _of_members(recipe: SpeechRecipe, members: int, masked: Sequence[float]) -> list[SpeechRecipe]:
     """Give each member its own seed, and the weights of masked prediction in turn."""
     from dataclasses import replace
 
@@ -106,7 +106,7 @@ def _train(
     training: Sequence[Clip],
     held_out: Sequence[Clip],
     out: Path,
-    recipes: Sequence[Recipe],
+    recipes: Sequence[SpeechRecipe],
     start: Path | None,
     sources: Sequence[str],
 ) -> int:
@@ -144,11 +144,11 @@ def _train(
 def _member(
     training: Sequence[Clip],
     held_out: Sequence[Clip],
-    recipe: Recipe,
+    recipe: SpeechRecipe,
     folder: Path,
     start: Path | None,
     console: Console,
-) -> Run:
+) -> SpeechRun:
     from rich.progress import Progress
 
     from engines.training.speech import train

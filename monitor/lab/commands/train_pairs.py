@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.lab.studies.face_population import Built, Clip
+    from monitor.lab.studies.face_population import FaceClip, FittedPopulation
     from monitor.types import FloatArray
 
 
@@ -65,7 +65,7 @@ def command(
     return 0
 
 
-def _claims(clips: Sequence[Clip], built: Built, out: Path) -> None:
+def _claims(clips: Sequence[FaceClip], built: FittedPopulation, out: Path) -> None:
     """Write claims.json, and print a line: what other people under a person's name score."""
     import json
 
@@ -79,7 +79,7 @@ def _claims(clips: Sequence[Clip], built: Built, out: Path) -> None:
     )
 
 
-def _compare(clips: Sequence[Clip], out: Path) -> None:
+def _compare(clips: Sequence[FaceClip], out: Path) -> None:
     """Write published.json, and print a line for each model and feature."""
     import json
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from engines.base import Engine
 from engines.errors import SidewitnessError
@@ -31,6 +32,18 @@ RESEARCH_SPLIT = Path(__file__).parents[3] / "engines" / "training" / "splits" /
 # Raised whenever the features of a clip would change.
 FEATURES = 1
 T = TypeVar("T")
+
+
+class OfClip(Protocol):
+    """Anything that was made of one clip of a manifest."""
+
+    @property
+    def row(self) -> Row:
+        """The clip's row."""
+        ...
+
+
+C = TypeVar("C", bound=OfClip)
 SUFFIXES = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".m4v"}
 
 
@@ -118,6 +131,15 @@ def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
     if not chosen:
         raise CorpusError(f"{split.name} names none of the clips: its paths must be those of the manifest")
     return chosen
+
+
+def group_by_subject(clips: Iterable[C], label: Literal["real", "fake"]) -> dict[str, list[C]]:
+    """Group what was made of genuine clips, or of forged ones, by the subjects in the order of their names."""
+    groups: defaultdict[str, list[C]] = defaultdict(list)
+    for clip in clips:
+        if clip.row.label == label:
+            groups[clip.row.subject].append(clip)
+    return dict(sorted(groups.items()))
 
 
 def load_features(

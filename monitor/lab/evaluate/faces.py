@@ -27,7 +27,7 @@ from monitor.lab.corpus.face_shots import MOST, moments_of
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
-from monitor.lab.studies.paired_forgeries import published
+from monitor.lab.studies.paired_forgeries import difffake_score
 from monitor.session.input_spec import DEFAULT, Wants
 from monitor.session.models import ARTEFACTS, DETECTOR, IDENTITY, LANDMARKS, home, load_face_encoders, load_population
 from monitor.tap.replay import read_clip
@@ -107,7 +107,11 @@ class DiffFakeScorer(_Faces):
     def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
         """Score one clip; see `Scorer`."""
         looks = self.looks(job)
-        return Outcome(None, Reason.LOW_QUALITY.value) if looks is None else Outcome(published(looks, self.population))
+        return (
+            Outcome(None, Reason.LOW_QUALITY.value)
+            if looks is None
+            else Outcome(difffake_score(looks, self.population))
+        )
 
 
 class PairwiseScorer(_Faces):

@@ -25,7 +25,7 @@ from monitor.lab.corpus.motion_features import ClipMotion, kept_motion, motion_o
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
 from monitor.lab.evaluate.clip_detector import SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
-from monitor.lab.studies.persona.recordings import ENROL_HOP, Footage, Part
+from monitor.lab.studies.persona.recordings import ENROL_HOP_STEPS, Footage, Part
 from monitor.session.input_spec import DEFAULT, Wants
 from monitor.session.models import DETECTOR, LANDMARKS, MOTION, PERSONA, VOICE, home, load_people, load_persona
 from monitor.tap.media.digest import digest
@@ -118,7 +118,7 @@ class PersonaScorer:
 
     def _enrol(self, clips: Sequence[tuple[Path, Path | None]]) -> PersonaReference | None:
         """Learn the person of clips, without the questions that an enrolment asks; None where they speak too little."""
-        about = [self._engines.key, ENROL_HOP, asdict(PersonaliseConfig()), [digest(*clip) for clip in clips]]
+        about = [self._engines.key, ENROL_HOP_STEPS, asdict(PersonaliseConfig()), [digest(*clip) for clip in clips]]
         kept = self._cache / "persons" / f"{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]}.npz"
         if kept.exists():
             with np.load(kept, allow_pickle=False) as held:
@@ -128,7 +128,7 @@ class PersonaScorer:
             Row(path, path.name, "real", "real", "", sound=sound, coefficients=beside(path)) for path, sound in clips
         ]
         watched = [part for part in map(self._watch, rows) if part.footage.motion.name == self._engines.basis.name]
-        parts = [self._windows(part, ENROL_HOP) for part in watched]
+        parts = [self._windows(part, ENROL_HOP_STEPS) for part in watched]
         found = learn(parts, self._engines, self._people)
         kept.parent.mkdir(parents=True, exist_ok=True)
         whole = kept.with_suffix(f".{os.getpid()}.part.npz")

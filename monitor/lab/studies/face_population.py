@@ -6,7 +6,6 @@ invariant: what is probed is never enrolled, and no person is scored by a pair m
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +35,15 @@ from monitor.face.shot import FaceShot
 from monitor.face.vectors import FaceVectors
 from monitor.identity.enrolment.condition_ladder import RUNGS, Step
 from monitor.lab.corpus.face_shots import ClipLooks, ladder_key, load_looks
-from monitor.lab.corpus.manifest import RESEARCH_SPLIT, Row, apply_split, read_folder, read_manifest, workers_here
+from monitor.lab.corpus.manifest import (
+    RESEARCH_SPLIT,
+    Row,
+    apply_split,
+    group_by_subject,
+    read_folder,
+    read_manifest,
+    workers_here,
+)
 from monitor.lab.progress import clip_progress
 from monitor.session.models import ARTEFACTS, IDENTITY, home
 from monitor.tap.media.digest import digest
@@ -45,22 +52,22 @@ from monitor.types import FloatArray
 # People are measured as recorded and on a poor line: the rungs between tell nothing new and cost as much.
 LADDER = (RUNGS[0], RUNGS[3])
 # Rows of a gallery, as an enrolment keeps them.
-GALLERY = 64
-PAIRS_OF_A_CLIP = 60
+GALLERY_ROWS = 64
+PAIRS_PER_CLIP = 60
 # Windows drawn of each clip on each rung: against the rest of the clip, and against the person's other clips.
-DRAWN, DRAWN_ACROSS = 6, 2
+WINDOWS_WITHIN_CLIP, WINDOWS_ACROSS_CLIPS = 6, 2
 _MADE = "1970-01-01T00:00:00Z"
 
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.int64]
 # Half of them must say what is natural.
-LEAST_PEOPLE = 2
+MIN_PEOPLE = 2
 # From features (N, D), and what to divide them by, (D,) or None, to the arrays of a mixture.
 Fit = Callable[[FloatArray, FloatArray | None], Mapping[str, Doubles]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class FaceClip:
     """One encoded clip: its looks on each rung, by name, the first as recorded; `bitrate` in kbit/s."""
 
     row: Row
@@ -77,15 +84,15 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class FaceTrial:
     """One division of a person's genuine clips: pieces (clip, rows) that are enrolled, and the piece that is probed.
 
     `start` is another piece of the probed clip, where there is enough of it; `same_recording` says that there is one
     clip only.
     """
 
-    enrolled: tuple[tuple[Clip, Indices], ...]
-    probe: tuple[Clip, Indices]
+    enrolled: tuple[tuple[FaceClip, Indices], ...]
+    probe: tuple[FaceClip, Indices]
     start: Indices | None
     same_recording: bool
 
@@ -106,87 +113,78 @@ def encode_clips(
     ladder: bool,
     tick: Callable[[str | None], None],
     workers: int | None = None,
-) -> list[Clip]:
+) -> list[FaceClip]:
     """Encode what is seen in each clip; clips with too little of a face are left out and told to `tick`.
 
     Identity vectors are kept beside the looks: their encoder changes seldom and costs the most.
     """
-    encode, found = FaceEncoders(artefacts, None), []
+    encode, clips = FaceEncoders(artefacts, None), []
     for row, looks in load_looks(
         rows, cache, workers or workers_here(), LADDER[: 2 if ladder else 1], lambda _count: None
     ):
         if isinstance(looks, str) or len(looks) < LEAST:
             tick(looks if isinstance(looks, str) else f"{row.name}: too little of a face")
             continue
-        found.append(Clip(row, _rungs(row, looks, encode, identity, cache), looks.bitrate))
+        clips.append(FaceClip(row, _rungs(row, looks, encode, identity, cache), looks.bitrate))
         tick(None)
-    return found
+    return clips
 
 
 def _rungs(
     row: Row, looks: ClipLooks, encode: FaceEncoders, identity: Engine | None, cache: Path
 ) -> dict[str, FaceVectors]:
     """Encode the looks on each rung."""
-    content, found = digest(row.path), {}
+    digest_of_clip, vectors_by_rung = digest(row.path), {}
     for step, shots in zip(LADDER, looks.rungs.values(), strict=False):
         vectors = encode(shots)
         if identity is not None:
-            vectors = replace(vectors, identity=known_identities(content, step, shots, identity, cache))
-        found[step.name] = vectors
-    return found
+            vectors = replace(vectors, identity=cached_identities(digest_of_clip, step, shots, identity, cache))
+        vectors_by_rung[step.name] = vectors
+    return vectors_by_rung
 
 
-def known_identities(content: str, step: Step, shots: Sequence[FaceShot], identity: Engine, cache: Path) -> FloatArray:
+def cached_identities(content: str, step: Step, shots: Sequence[FaceShot], identity: Engine, cache: Path) -> FloatArray:
     """Give the identity vectors of a clip's looks on a rung, kept beside them."""
-    kept = cache / f"{content}-{ladder_key([step])}.{identity.manifest.sha256[:16]}.npy"
-    if not kept.exists():
-        parts = [identities(shots[at : at + WINDOW], identity) for at in range(0, len(shots), WINDOW)]
-        np.save(kept, np.concatenate(parts))
-    found: FloatArray = np.load(kept, allow_pickle=False)
+    path = cache / f"{content}-{ladder_key([step])}.{identity.manifest.sha256[:16]}.npy"
+    if not path.exists():
+        vectors = [identities(shots[at : at + WINDOW], identity) for at in range(0, len(shots), WINDOW)]
+        np.save(path, np.concatenate(vectors))
+    found: FloatArray = np.load(path, allow_pickle=False)
     return found
 
 
-def by_person(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
-    """Genuine clips by person, in the order of their names."""
-    groups: defaultdict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        if clip.row.label == "real":
-            groups[clip.row.subject].append(clip)
-    return dict(sorted(groups.items()))
-
-
-def trials(clips: Sequence[Clip]) -> list[Trial]:
+def trials(clips: Sequence[FaceClip]) -> list[FaceTrial]:
     """Divide one person's clips: each against the others; the only one, half against half."""
     if len(clips) == 1:
         clip = clips[0]
         halves = np.array_split(np.arange(len(clip)), 2)
         if min(map(len, halves)) < LEAST:
             return []
-        return [Trial(((clip, a),), (clip, b), a, True) for a, b in (halves, halves[::-1])]
-    found = []
+        return [FaceTrial(((clip, a),), (clip, b), a, True) for a, b in (halves, halves[::-1])]
+    divisions = []
     for clip in clips:
-        others = tuple((other, np.arange(len(other))) for other in clips if other is not clip)
-        if sum(len(rows) for _, rows in others) < LEAST:
+        other_clips = tuple((other, np.arange(len(other))) for other in clips if other is not clip)
+        if sum(len(rows) for _, rows in other_clips) < LEAST:
             continue
         halves = np.array_split(np.arange(len(clip)), 2)
         if min(map(len, halves)) < LEAST:
-            found.append(Trial(others, (clip, np.arange(len(clip))), None, False))
+            divisions.append(FaceTrial(other_clips, (clip, np.arange(len(clip))), None, False))
         else:
-            found += [Trial(others, (clip, b), a, False) for a, b in (halves, halves[::-1])]
-    return found
+            divisions += [FaceTrial(other_clips, (clip, b), a, False) for a, b in (halves, halves[::-1])]
+    return divisions
 
 
-def enrolled(trial: Trial, population: Population, ladder: bool = True) -> Reference:
+def enrolled(trial: FaceTrial, population: Population, ladder: bool = True) -> Reference:
     """Make the reference of a trial; without `ladder` it knows the gallery as recorded only."""
     clip = np.concatenate([np.full(len(rows), n) for n, (_, rows) in enumerate(trial.enrolled)])
-    kept = np.unique(np.linspace(0, len(clip) - 1, min(GALLERY, len(clip))).astype(int))
+    gallery = np.unique(np.linspace(0, len(clip) - 1, min(GALLERY_ROWS, len(clip))).astype(int))
     names = list(trial.enrolled[0][0].rungs)[: None if ladder else 1]
     rungs = [
-        Rung(name, FaceVectors.join([c.rungs[name].take(rows) for c, rows in trial.enrolled]).take(kept))
+        Rung(name, FaceVectors.join([c.rungs[name].take(rows) for c, rows in trial.enrolled]).take(gallery))
         for name in names
     ]
     sources = [Source("", "", 0.0, 0, 0, len(rows)) for _, rows in trial.enrolled]
-    return build_reference(_MADE, population.key, sources, clip[kept], rungs, population, trial.same_recording)
+    return build_reference(_MADE, population.key, sources, clip[gallery], rungs, population, trial.same_recording)
 
 
 def windows(rows: Indices) -> list[Indices]:
@@ -202,41 +200,41 @@ def judge(live: FaceVectors, start: FaceVectors | None, reference: Reference, po
     return np.array([*components(raw, reference.norms[rung]), np.nan if change is None else change])
 
 
-def published_pairs(clips: Sequence[Clip], kind: Feature) -> FloatArray:
+def difffake_pairs(clips: Sequence[FaceClip], kind: Feature) -> FloatArray:
     """Pair features of each clip with itself on every rung, looks far apart in pose and expression: (N, D)."""
-    found = []
+    features = []
     for clip in clips:
         for vectors in clip.rungs.values():
-            first, second = far_pairs(vectors, PAIRS_OF_A_CLIP // len(clip.rungs) + 1)
-            found.append(pair_features(vectors.artefacts[first], vectors.artefacts[second], kind))
-    return np.concatenate(found)
+            first, second = far_pairs(vectors, PAIRS_PER_CLIP // len(clip.rungs) + 1)
+            features.append(pair_features(vectors.artefacts[first], vectors.artefacts[second], kind))
+    return np.concatenate(features)
 
 
-def natural_differences(people: Iterable[Sequence[Clip]], seed: int = 0) -> FloatArray:
+def genuine_differences(people: Iterable[Sequence[FaceClip]], seed: int = 0) -> FloatArray:
     """Differences of windows of genuine clips from the rest of the clip and from the person's others: (N, D)."""
-    random, found = np.random.default_rng(seed), []
-    for own in people:
-        for clip in own:
+    random, differences = np.random.default_rng(seed), []
+    for clips_of_person in people:
+        for clip in clips_of_person:
             for name, vectors in clip.rungs.items():
-                found += [difference(vectors.take(a), vectors.take(b)) for a, b in _drawn(len(clip), random)]
-                others = [other.rungs[name] for other in own if other is not clip]
+                differences += [difference(vectors.take(a), vectors.take(b)) for a, b in _drawn(len(clip), random)]
+                others = [other.rungs[name] for other in clips_of_person if other is not clip]
                 if others:
-                    rest = FaceVectors.join(others)
-                    rows = [np.sort(random.permutation(len(clip))[:WINDOW]) for _ in range(DRAWN_ACROSS)]
-                    found += [difference(vectors.take(window), rest) for window in rows]
-    return np.concatenate(found)
+                    other_vectors = FaceVectors.join(others)
+                    rows = [np.sort(random.permutation(len(clip))[:WINDOW]) for _ in range(WINDOWS_ACROSS_CLIPS)]
+                    differences += [difference(vectors.take(window), other_vectors) for window in rows]
+    return np.concatenate(differences)
 
 
 def _drawn(count: int, random: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
-    for first in random.integers(0, max(count - LEAST, 0) + 1, DRAWN):
-        window = np.arange(first, min(first + WINDOW, count))
-        rest = np.setdiff1d(np.arange(count), np.arange(first - GUARD, first + WINDOW + GUARD))
-        if min(len(window), len(rest)) >= LEAST:
-            yield window, rest
+    for first in random.integers(0, max(count - LEAST, 0) + 1, WINDOWS_WITHIN_CLIP):
+        window_rows = np.arange(first, min(first + WINDOW, count))
+        other_rows = np.setdiff1d(np.arange(count), np.arange(first - GUARD, first + WINDOW + GUARD))
+        if min(len(window_rows), len(other_rows)) >= LEAST:
+            yield window_rows, other_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Built:
+class FittedPopulation:
     """A population, the names of its people in order, and the two that each half of them is measured by.
 
     `sides[n % 2]` measures person n: it was fitted to the other half.
@@ -248,114 +246,128 @@ class Built:
 
     def measured_by(self, person: str) -> Population:
         """Give what a person of the population is measured by: fitted to others, with the others' genuine scores."""
-        number = self.people.index(person)
-        others = self.population.person != number
+        index = self.people.index(person)
+        others = self.population.person != index
         scores, people = self.population.scores[others], self.population.person[others]
-        return replace(self.sides[number % 2], scores=scores, person=people)
+        return replace(self.sides[index % 2], scores=scores, person=people)
 
 
-def build_population(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) -> Built:
+def build_population(clips: Sequence[FaceClip], key: str, kind: Feature, fit: Fit) -> FittedPopulation:
     """Make the population of genuine clips; half of the people are scored by what was fitted to the other half.
 
     Raises `PopulationError` where the clips show too little.
     """
-    people = by_person(clips)
-    if len(people) < LEAST_PEOPLE:
-        raise PopulationError(f"{len(people)} people are too few: give genuine clips of at least {LEAST_PEOPLE}")
-    halves = [{name: own for n, (name, own) in enumerate(people.items()) if n % 2 == side} for side in (0, 1)]
-    fitted = [_without_scores([c for own in halves[1 - side].values() for c in own], key, kind, fit) for side in (0, 1)]
-    rows: list[Doubles] = []
+    people = group_by_subject(clips, "real")
+    if len(people) < MIN_PEOPLE:
+        raise PopulationError(f"{len(people)} people are too few: give genuine clips of at least {MIN_PEOPLE}")
+    halves = [
+        {name: clips_of_person for n, (name, clips_of_person) in enumerate(people.items()) if n % 2 == side}
+        for side in (0, 1)
+    ]
+    fitted = [
+        _without_scores([c for clips_of_person in halves[1 - side].values() for c in clips_of_person], key, kind, fit)
+        for side in (0, 1)
+    ]
+    scores_of_probes: list[Doubles] = []
     person: list[int] = []
-    for number, own in enumerate(people.values()):
-        scored = list(genuine(own, fitted[number % 2]))
-        rows += scored
-        person += [number] * len(scored)
-    whole = _without_scores([c for own in people.values() for c in own], key, kind, fit)
-    scores = np.array(rows, np.float64).reshape(-1, len(COMPONENTS))
+    for number, clips_of_person in enumerate(people.values()):
+        probe_scores = list(genuine(clips_of_person, fitted[number % 2]))
+        scores_of_probes += probe_scores
+        person += [number] * len(probe_scores)
+    whole = _without_scores([c for clips_of_person in people.values() for c in clips_of_person], key, kind, fit)
+    scores = np.array(scores_of_probes, np.float64).reshape(-1, len(COMPONENTS))
     whole = replace(whole, scores=scores, person=np.array(person, np.int64))
-    return Built(whole, tuple(people), (fitted[0], fitted[1]))
+    return FittedPopulation(whole, tuple(people), (fitted[0], fitted[1]))
 
 
 def build_from_packs(
     rows: Sequence[Row], packs: Path, feature: str, cache: Path, workers: int | None
-) -> tuple[Built, Sequence[Clip]]:
+) -> tuple[FittedPopulation, Sequence[FaceClip]]:
     """Encode the clips and build the population of the genuine ones; raises `EngineError`."""
     from engines.training.pairs import fit_mixture
 
     artefacts = load_engine(ARTEFACTS, models=home(ARTEFACTS, packs))
-    known = home(IDENTITY, packs)
-    identity = load_engine(IDENTITY, models=known) if (known / IDENTITY / "manifest.json").exists() else None
+    identity_folder = home(IDENTITY, packs)
+    identity = (
+        load_engine(IDENTITY, models=identity_folder)
+        if (identity_folder / IDENTITY / "manifest.json").exists()
+        else None
+    )
     with clip_progress("looking at clips", len(rows)) as tick:
         parts = [[r for r in rows if r.label == label] for label in ("real", "fake")]
         real, fake = (
             encode_clips(part, artefacts, identity, cache, label == "real", tick, workers) if part else []
             for part, label in zip(parts, ("real", "fake"), strict=True)
         )
-    kind = next(one for one in FEATURES if one == feature)
-    built = build_population(real, FaceEncoders(artefacts, identity).key, kind, fit_mixture)
+    pair_feature = next(one for one in FEATURES if one == feature)
+    built = build_population(real, FaceEncoders(artefacts, identity).key, pair_feature, fit_mixture)
     return built, [*real, *fake]
 
 
-def genuine(clips: Sequence[Clip], population: Population) -> Iterator[Doubles]:
+def genuine(clips: Sequence[FaceClip], population: Population) -> Iterator[Doubles]:
     """Components of one person's genuine probes, on every rung."""
     for trial in trials(clips):
         reference = enrolled(trial, population)
-        clip, rows = trial.probe
+        clip, probe_rows = trial.probe
         for vectors in clip.rungs.values():
             start = vectors.take(trial.start) if trial.start is not None else None
-            for window in windows(rows):
-                yield judge(vectors.take(window), start, reference, population)
+            for window_rows in windows(probe_rows):
+                yield judge(vectors.take(window_rows), start, reference, population)
 
 
-def _without_scores(clips: Sequence[Clip], key: str, kind: Feature, fit: Fit) -> Population:
-    people = by_person(clips)
-    looks = np.concatenate([v.artefacts for clip in clips for v in clip.rungs.values()])
-    apart = np.asarray(looks.std(0) + np.float32(1e-6), np.float32)
-    mixture = Mixture.of(fit(natural_differences(people.values()), apart))
-    within = [_left_out([[clip] for clip in own], mixture) for own in people.values()]
-    across = [_left_out([own] if len(own) > 1 else [], mixture) for own in people.values()]
+def _without_scores(clips: Sequence[FaceClip], key: str, kind: Feature, fit: Fit) -> Population:
+    people = group_by_subject(clips, "real")
+    artefact_vectors = np.concatenate([v.artefacts for clip in clips for v in clip.rungs.values()])
+    spread_of_vectors = np.asarray(artefact_vectors.std(0) + np.float32(1e-6), np.float32)
+    mixture = Mixture.of(fit(genuine_differences(people.values()), spread_of_vectors))
+    within = [_left_out([[clip] for clip in clips_of_person], mixture) for clips_of_person in people.values()]
+    across = [
+        _left_out([clips_of_person] if len(clips_of_person) > 1 else [], mixture) for clips_of_person in people.values()
+    ]
     location, scale = _usual(within)
-    elsewhere, spread = _usual(across)
+    location_across, scale_across = _usual(across)
     # Where every clip is too short to be divided, other recordings tell what one would have.
-    location, scale = (np.where(np.isfinite(a), a, b) for a, b in ((location, elsewhere), (scale, spread)))
+    location, scale = (np.where(np.isfinite(a), a, b) for a, b in ((location, location_across), (scale, scale_across)))
     if not np.isfinite(location[PAIRS]):
         raise PopulationError("the genuine clips show too little of each person: give longer or more clips of people")
-    known = np.isfinite(elsewhere) & np.isfinite(spread)
+    measured_across = np.isfinite(location_across) & np.isfinite(scale_across)
     conditions = np.concatenate([v.condition for clip in clips for v in clip.rungs.values()])
     return Population(
         key=key,
         kind=kind,
         mixture=mixture,
-        published=Mixture.of(fit(published_pairs(clips, kind), None)),
+        published=Mixture.of(fit(difffake_pairs(clips, kind), None)),
         location=location,
         scale=scale,
-        shift=np.where(known, np.maximum(elsewhere - location, 0), 0),
-        session=np.where(known, np.sqrt(np.maximum(spread**2 - scale**2, 0)), 0),
+        shift=np.where(measured_across, np.maximum(location_across - location, 0), 0),
+        session=np.where(measured_across, np.sqrt(np.maximum(scale_across**2 - scale**2, 0)), 0),
         condition=np.maximum(conditions.std(0).astype(np.float64), 1e-3),
         scores=np.zeros((0, 3)),
         person=np.zeros(0, np.int64),
     )
 
 
-def _left_out(groups: Sequence[Sequence[Clip]], mixture: Mixture) -> Doubles:
+def _left_out(groups: Sequence[Sequence[FaceClip]], mixture: Mixture) -> Doubles:
     """Measure windows of each group of clips against the rest of the group, on every rung: (B, M)."""
-    found = [np.zeros((0, len(MEASURES)))]
+    measures = [np.zeros((0, len(MEASURES)))]
     for group in groups:
         clip = np.concatenate([np.full(len(c), n) for n, c in enumerate(group)])
         for name in group[0].rungs:
             gallery = FaceVectors.join([c.rungs[name] for c in group])
-            found.append(leave_one_out(gallery, clip, mixture)[0])
-    return np.concatenate(found)
+            measures.append(leave_one_out(gallery, clip, mixture)[0])
+    return np.concatenate(measures)
 
 
 def _usual(people: Sequence[Doubles]) -> tuple[Doubles, Doubles]:
     """Mean over people of their mean, and how far a window of anybody lies from it; NaN where nobody gave two."""
-    able = [[column[np.isfinite(column)] for column in own.T] for own in people]
-    centres = [[c.mean() if len(c) > 1 else np.nan for c in own] for own in able]
-    spreads = [[c.var() if len(c) > 1 else np.nan for c in own] for own in able]
-    centre = _mean(centres)
-    between = _mean([[(c - m) ** 2 for c, m in zip(own, centre, strict=True)] for own in centres])
-    return centre, np.maximum(np.sqrt(_mean(spreads) + between), 1e-6)
+    finite = [[column[np.isfinite(column)] for column in windows_of_person.T] for windows_of_person in people]
+    centres = [[c.mean() if len(c) > 1 else np.nan for c in windows_of_person] for windows_of_person in finite]
+    spreads = [[c.var() if len(c) > 1 else np.nan for c in windows_of_person] for windows_of_person in finite]
+    location = _mean(centres)
+    between = _mean(
+        [[(c - m) ** 2 for c, m in zip(windows_of_person, location, strict=True)] for windows_of_person in centres]
+    )
+    return location, np.maximum(np.sqrt(_mean(spreads) + between), 1e-6)
 
 
 def _mean(rows: Sequence[Sequence[float]]) -> Doubles:

@@ -10,12 +10,21 @@ import numpy as np
 
 from engines.metrics import auc, eer
 from monitor.decision.evalues import power
-from monitor.lab.studies.face_population import Built, Clip, Trial, by_person, enrolled, genuine, judge, windows
+from monitor.lab.corpus.manifest import group_by_subject
+from monitor.lab.studies.face_population import (
+    FaceClip,
+    FaceTrial,
+    FittedPopulation,
+    enrolled,
+    genuine,
+    judge,
+    windows,
+)
 
 # What of the components is counted: identity and artefact.
-COUNTED = (0, 1)
-OTHERS = 5
-ALLOWED = 0.05
+COUNTED_COMPONENTS = (0, 1)
+IMPOSTORS_PER_PERSON = 5
+P_VALUE_LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +47,30 @@ class Claims:
         return {key: round(value, 4) for key, value in asdict(self).items()}
 
 
-def claims(clips: Sequence[Clip], built: Built, others: int = OTHERS, seed: int = 0) -> Claims:
-    """Let each enrolled person be claimed by `others` drawn ones, each for one window on every rung."""
-    people = by_person(clips)
+def claims(
+    clips: Sequence[FaceClip], fitted: FittedPopulation, impostors_per_person: int = IMPOSTORS_PER_PERSON, seed: int = 0
+) -> Claims:
+    """Let each enrolled person be claimed by `impostors_per_person` drawn ones, each for one window on every rung."""
+    people = group_by_subject(clips, "real")
     random = np.random.default_rng(seed)
-    false, real, p_values, bets = [], [], [], []
-    for name in built.people:
-        population = built.measured_by(name)
-        own = tuple((clip, np.arange(len(clip))) for clip in people[name])
-        reference = enrolled(Trial(own, own[0], None, False), population)
-        real += [population.value(parts, COUNTED) for parts in genuine(people[name], population)]
-        strangers = [other for other in built.people if other != name]
-        for other in random.choice(strangers, min(others, len(strangers)), replace=False):
-            clip = people[str(other)][0]
+    impostor_scores, genuine_scores, p_values, e_values = [], [], [], []
+    for name in fitted.people:
+        population = fitted.measured_by(name)
+        genuine_pieces = tuple((clip, np.arange(len(clip))) for clip in people[name])
+        reference = enrolled(FaceTrial(genuine_pieces, genuine_pieces[0], None, False), population)
+        genuine_scores += [population.value(parts, COUNTED_COMPONENTS) for parts in genuine(people[name], population)]
+        strangers = [stranger for stranger in fitted.people if stranger != name]
+        for stranger in random.choice(strangers, min(impostors_per_person, len(strangers)), replace=False):
+            clip = people[str(stranger)][0]
             window = next(iter(windows(np.arange(len(clip)))), None)
             if window is None:
                 continue
             for vectors in clip.rungs.values():
                 parts = judge(vectors.take(window), None, reference, population)
-                false.append(population.value(parts, COUNTED))
-                p_values.append(population.p_value(parts, COUNTED, once=True) or 1.0)
-                bets.append(power(population.p_value(parts, COUNTED) or 1.0, 0.5))
-    scores = np.asarray(false), np.asarray(real)
-    found = [float(p_value <= ALLOWED) for p_value in p_values]
-    means = (float(np.mean(each)) if each else float("nan") for each in (found, bets))
-    return Claims(len(false), len(real), len(people), auc(*scores), eer(*scores), *means)
+                impostor_scores.append(population.value(parts, COUNTED_COMPONENTS))
+                p_values.append(population.p_value(parts, COUNTED_COMPONENTS, once=True) or 1.0)
+                e_values.append(power(population.p_value(parts, COUNTED_COMPONENTS) or 1.0, 0.5))
+    scores = np.asarray(impostor_scores), np.asarray(genuine_scores)
+    below_level = [float(p_value <= P_VALUE_LEVEL) for p_value in p_values]
+    means = (float(np.mean(values)) if values else float("nan") for values in (below_level, e_values))
+    return Claims(len(impostor_scores), len(genuine_scores), len(people), auc(*scores), eer(*scores), *means)

@@ -24,9 +24,18 @@ from monitor.detectors.pairwise.population import Population
 from monitor.detectors.reference import Reference
 from monitor.face.condition import CONDITIONS
 from monitor.face.vectors import FaceVectors
+from monitor.lab.corpus.manifest import group_by_subject
 from monitor.lab.metrics.intervals import wilson
 from monitor.lab.metrics.summary import Result, summarise
-from monitor.lab.studies.face_population import Built, Clip, Indices, Trial, by_person, enrolled, trials, windows
+from monitor.lab.studies.face_population import (
+    FaceClip,
+    FaceTrial,
+    FittedPopulation,
+    Indices,
+    enrolled,
+    trials,
+    windows,
+)
 
 # What DiffFake takes of one clip.
 PUBLISHED_PAIRS = 30
@@ -57,7 +66,7 @@ class Probe:
     p_value: float | None
 
 
-def published(vectors: FaceVectors, population: Population, seed: int = 0) -> float:
+def difffake_score(vectors: FaceVectors, population: Population, seed: int = 0) -> float:
     """Score a clip by itself as DiffFake does: minus the mean log-likelihood of 30 random pairs of its looks."""
     first, second = np.triu_indices(len(vectors), 1)
     picked = np.random.default_rng(seed).permutation(len(first))[:PUBLISHED_PAIRS]
@@ -65,68 +74,65 @@ def published(vectors: FaceVectors, population: Population, seed: int = 0) -> fl
     return -float(population.published.log_likelihood(pair_features(a, b, population.kind)).mean())
 
 
-def compare_people(clips: Sequence[Clip], built: Built, ladder: bool = True) -> list[Probe]:
+def compare_people(clips: Sequence[FaceClip], fitted: FittedPopulation, ladder: bool = True) -> list[Probe]:
     """Probe every person of whom there are forged clips: forged and genuine against each enrolment.
 
     A person with one genuine clip is enrolled from half of it: of a forged clip then the other half is probed, as of
     the genuine one. With `ladder` the gallery is known on every rung.
     """
-    forged: defaultdict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        if clip.row.label == "fake":
-            forged[clip.row.subject].append(clip)
-    found = []
-    for person, own in by_person(clips).items():
+    forged = group_by_subject(clips, "fake")
+    probes = []
+    for person, genuine_clips in group_by_subject(clips, "real").items():
         if person not in forged:
             continue
-        population = built.measured_by(person)
-        for number, trial in enumerate(trials(own)):
+        population = fitted.measured_by(person)
+        for number, trial in enumerate(trials(genuine_clips)):
             reference = enrolled(trial, population, ladder)
             pieces = _pieces(trial, forged[person])
-            found += [_probe(piece, trial, number, reference, population) for piece in pieces]
-    return found
+            probes += [_probe(piece, trial, number, reference, population) for piece in pieces]
+    return probes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
     """Rows of a clip on one rung, and other rows of it as the start of the call."""
 
-    clip: Clip
+    clip: FaceClip
     rung: str
     rows: Indices
     start: FaceVectors | None
     before: FaceVectors | None
 
 
-def _pieces(trial: Trial, forged: Sequence[Clip]) -> Iterable[_Piece]:
+def _pieces(trial: FaceTrial, forged: Sequence[FaceClip]) -> Iterable[_Piece]:
     clip, rows = trial.probe
     before = None if trial.start is None else clip.recorded.take(trial.start)
     for rung, vectors in clip.rungs.items():
         start = None if trial.start is None else vectors.take(trial.start)
         yield _Piece(clip, rung, rows, start, start)
     for fake in forged:
-        rung, whole = next(iter(fake.rungs)), np.arange(len(fake))
+        rung, every_row = next(iter(fake.rungs)), np.arange(len(fake))
         if trial.start is None:
-            yield _Piece(fake, rung, whole, None, None)
+            yield _Piece(fake, rung, every_row, None, None)
             continue
         # The same half as of the genuine clip, so that what is said and how the head moves is the same where it can be.
-        late = rows[0] > 0
-        halves = np.array_split(whole, 2)
-        start = fake.recorded.take(halves[0 if late else 1])
-        yield _Piece(fake, rung, halves[1 if late else 0], start, before)
+        second_half = rows[0] > 0
+        halves = np.array_split(every_row, 2)
+        start = fake.recorded.take(halves[0 if second_half else 1])
+        yield _Piece(fake, rung, halves[1 if second_half else 0], start, before)
 
 
-def _probe(piece: _Piece, trial: Trial, number: int, reference: Reference, population: Population) -> Probe:
+def _probe(piece: _Piece, trial: FaceTrial, number: int, reference: Reference, population: Population) -> Probe:
     clip, rows = piece.clip, piece.rows
     vectors = clip.rungs[piece.rung]
-    found = []
+    window_scores = []
     for window in windows(rows) or [rows]:
         live = vectors.take(window)
-        taken = within_call(live, piece.before, population)
-        told = _scores(live, piece.start, reference, population)
-        found.append(told | {"taken over": np.nan if taken is None else taken})
-    scores = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
-    scores["difffake"] = published(vectors.take(rows), population)
+        takeover = within_call(live, piece.before, population)
+        scores_of_window = _scores(live, piece.start, reference, population)
+        window_scores.append(scores_of_window | {"taken over": np.nan if takeover is None else takeover})
+    scores = {name: float(np.mean([row[name] for row in window_scores])) for name in window_scores[0]}
+    scores["difffake"] = difffake_score(vectors.take(rows), population)
     scores["bitrate"] = clip.bitrate - float(np.mean([c.bitrate for c, _ in trial.enrolled]))
     parts = np.array([scores[name] for name in DETECTOR[1:]])
     counted = counted_of(parts)
@@ -171,29 +177,29 @@ def paired(probes: Sequence[Probe], score: str) -> list[float]:
             genuine[probe.person, probe.trial].append(probe.scores[score])
     wins: defaultdict[str, list[float]] = defaultdict(list)
     for probe in probes:
-        for own in genuine[probe.person, probe.trial] if probe.label == "fake" else ():
-            if np.isfinite([own, probe.scores[score]]).all():
-                wins[probe.clip].append(float(np.sign(probe.scores[score] - own)) / 2 + 0.5)
-    return [float(np.mean(own)) for own in wins.values()]
+        for genuine_score in genuine[probe.person, probe.trial] if probe.label == "fake" else ():
+            if np.isfinite([genuine_score, probe.scores[score]]).all():
+                wins[probe.clip].append(float(np.sign(probe.scores[score] - genuine_score)) / 2 + 0.5)
+    return [float(np.mean(shares)) for shares in wins.values()]
 
 
 def summary(probes: Sequence[Probe], score: str) -> dict[str, Any]:
     """Tell paired wins and AUC of one score with intervals; genuine probes are those of the same people."""
-    own = paired(probes, score)
-    low, high = wilson(sum(own), len(own))
+    wins = paired(probes, score)
+    low, high = wilson(sum(wins), len(wins))
     results = [
         Result(p.clip, p.label, p.method, p.person, p.scores[score], None)
         for p in probes
         if np.isfinite(p.scores[score])
     ]
-    area = summarise(results)
+    areas = summarise(results)
     return {
-        "wins": round(float(np.mean(own)), 4) if own else None,
+        "wins": round(float(np.mean(wins)), 4) if wins else None,
         "wins_low": round(low, 4),
         "wins_high": round(high, 4),
-        "forged_clips": len(own),
+        "forged_clips": len(wins),
         "people": len({p.person for p in probes if p.label == "fake"}),
-        **{name: area[name] for name in ("auc", "auc_low", "auc_high")},
+        **{name: areas[name] for name in ("auc", "auc_low", "auc_high")},
     }
 
 
@@ -204,30 +210,36 @@ def report(probes: Sequence[Probe]) -> dict[str, Any]:
     does to a picture falls to chance or below there.
     """
     forged = [p for p in probes if p.label == "fake"]
-    first = next((p.rung for p in probes if p.label == "real"), "")
-    told = {}
+    recorded_rung = next((p.rung for p in probes if p.label == "real"), "")
+    report_by_method = {}
     for method in ("all", *sorted({p.method for p in forged})):
-        own = [p for p in forged if method in ("all", p.method)]
-        people = {p.person for p in own}
-        real = [p for p in probes if p.label == "real" and p.person in people]
-        as_recorded, again = ([p for p in real if (p.rung == first) is same] for same in (True, False))
-        told[method] = {score: summary([*own, *as_recorded], score) for score in SCORES} | {
-            "re-encoded": {score: summary([*own, *again], score) for score in SCORES},
-            "p_at_most_0.05": _small([*own, *as_recorded]) | {"re-encoded": _small(again)["real"]},
+        forged_probes = [p for p in forged if method in ("all", p.method)]
+        people = {p.person for p in forged_probes}
+        genuine_probes = [p for p in probes if p.label == "real" and p.person in people]
+        as_recorded, re_encoded = (
+            [p for p in genuine_probes if (p.rung == recorded_rung) is same] for same in (True, False)
+        )
+        report_by_method[method] = {score: summary([*forged_probes, *as_recorded], score) for score in SCORES} | {
+            "re-encoded": {score: summary([*forged_probes, *re_encoded], score) for score in SCORES},
+            "p_at_most_0.05": _small([*forged_probes, *as_recorded]) | {"re-encoded": _small(re_encoded)["real"]},
         }
-    return told
+    return report_by_method
 
 
 def _small(probes: Sequence[Probe], level: float = 0.05) -> dict[str, Any]:
-    told = {}
+    shares = {}
     for label in ("real", "fake"):
-        by: defaultdict[str, list[bool]] = defaultdict(list)
+        flags_by_person: defaultdict[str, list[bool]] = defaultdict(list)
         for probe in probes:
             if probe.label == label and probe.p_value is not None:
-                by[probe.person].append(probe.p_value <= level)
+                flags_by_person[probe.person].append(probe.p_value <= level)
         # Each person weighs the same.
-        told[label] = round(float(np.mean([np.mean(own) for own in by.values()])), 4) if by else None
-    return told
+        shares[label] = (
+            round(float(np.mean([np.mean(flags) for flags in flags_by_person.values()])), 4)
+            if flags_by_person
+            else None
+        )
+    return shares
 
 
 def write(probes: Sequence[Probe], folder: Path) -> dict[str, Any]:
@@ -239,33 +251,33 @@ def write(probes: Sequence[Probe], folder: Path) -> dict[str, Any]:
         for p in probes:
             scores = [f"{p.scores[name]:.4f}" for name in SCORES]
             table.writerow([p.clip, p.label, p.method, p.person, p.trial, p.rung, p.p_value, *scores])
-    told = report(probes)
-    (folder / "matched.json").write_text(json.dumps(told, indent=2) + "\n")
-    (folder / "matched.md").write_text(markdown(told))
-    return told
+    summary = report(probes)
+    (folder / "matched.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (folder / "matched.md").write_text(markdown(summary))
+    return summary
 
 
 COLUMNS = ("pairwise", "identity", "artefact", "taken over", "difffake", "bitrate", "sharpness", "fine", "size")
 
 
-def markdown(told: Mapping[str, Any]) -> str:
+def markdown(report: Mapping[str, Any]) -> str:
     """Lay a report out as a table: paired wins / AUC, the detector's with intervals and once more re-encoded."""
     lines = [
         f"| method | forged clips / people | {' | '.join(COLUMNS)} | pairwise, identity, artefact: re-encoded |",
         "|---" * (len(COLUMNS) + 3) + "|",
     ]
-    for method, own in told.items():
-        cells = [_cell(own[name], intervals=name == "pairwise") for name in COLUMNS]
-        again = ", ".join(_cell(own["re-encoded"][name]) for name in COLUMNS[:3])
-        count = f"{own['pairwise']['forged_clips']} / {own['pairwise']['people']}"
-        lines.append(f"| {method} | {count} | {' | '.join(cells)} | {again} |")
+    for method, scores in report.items():
+        cells = [_cell(scores[name], intervals=name == "pairwise") for name in COLUMNS]
+        re_encoded = ", ".join(_cell(scores["re-encoded"][name]) for name in COLUMNS[:3])
+        count = f"{scores['pairwise']['forged_clips']} / {scores['pairwise']['people']}"
+        lines.append(f"| {method} | {count} | {' | '.join(cells)} | {re_encoded} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(own: Mapping[str, Any], intervals: bool = False) -> str:
+def _cell(row: Mapping[str, Any], intervals: bool = False) -> str:
     parts = []
     for name in ("wins", "auc"):
-        value = "-" if own[name] is None else f"{own[name]:.2f}"
-        ends = [own[f"{name}_{end}"] for end in ("low", "high")]
+        value = "-" if row[name] is None else f"{row[name]:.2f}"
+        ends = [row[f"{name}_{end}"] for end in ("low", "high")]
         parts.append(value + (f" [{ends[0]:.2f}-{ends[1]:.2f}]" if intervals and None not in ends else ""))
     return " / ".join(parts)

@@ -23,11 +23,11 @@ from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.windows import MotionWindow
 from monitor.identity.enrolment.movement import learn, thin
 from monitor.identity.enrolment.personalise import PersonaliseConfig
-from monitor.lab.studies.persona.recordings import ENROL_HOP, HOP, Part, Trial
+from monitor.lab.studies.persona.recordings import ENROL_HOP_STEPS, HOP_STEPS, MotionTrial, Part
 from monitor.types import FloatArray
 
 # Raised whenever the same clips and packs would give other numbers.
-MEASURED = 1
+CACHE_VERSION = 1
 # The distance, logarithms of the error with and without tokens, and how far the companion finds a window.
 COLUMNS = ("gap", "with", "without", "companion")
 GAP, WITH, WITHOUT, COMPANION = range(len(COLUMNS))
@@ -61,26 +61,32 @@ class Measurer:
     @property
     def alone(self) -> PersonaEngines:
         """The model without its companion, which takes milliseconds and is asked anew each time."""
-        known = self.engines
-        return PersonaEngines(known.persona, known.basis, known.tokens, fit=known.fit)
+        engines = self.engines
+        return PersonaEngines(engines.persona, engines.basis, engines.tokens, fit=engines.fit)
 
-    def windows(self, part: Part, hop: int = HOP) -> list[MotionWindow]:
+    def windows(self, part: Part, hop: int = HOP_STEPS) -> list[MotionWindow]:
         """Windows of a part, cut once."""
-        known = part.key, hop
-        if known not in self._windows:
-            self._windows[known] = part.windows(self.engines.basis, hop)
-        return self._windows[known]
+        key = part.key, hop
+        if key not in self._windows:
+            self._windows[key] = part.windows(self.engines.basis, hop)
+        return self._windows[key]
 
-    def enrol(self, trial: Trial, progress: Progress) -> Enrolled | None:
+    def enrol(self, trial: MotionTrial, progress: Progress) -> Enrolled | None:
         """Learn the enrolled side of a trial; None where that is too little. Raises `EngineError`."""
-        alone = self.alone
-        about = [MEASURED, alone.key, ENROL_HOP, asdict(self.config), [part.key for part in trial.enrolled]]
-        key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
-        kept = self.folder / f"{key}.npz"
-        if not kept.exists():
-            self._learn(trial, kept, alone, progress)
-        with np.load(kept, allow_pickle=False) as held:
-            arrays = dict(held)
+        persona_only = self.alone
+        settings = [
+            CACHE_VERSION,
+            persona_only.key,
+            ENROL_HOP_STEPS,
+            asdict(self.config),
+            [part.key for part in trial.enrolled],
+        ]
+        key = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
+        path = self.folder / f"{key}.npz"
+        if not path.exists():
+            self._learn(trial, path, persona_only, progress)
+        with np.load(path, allow_pickle=False) as data:
+            arrays = dict(data)
         if "tokens" not in arrays:
             return None
         reference = replace(PersonaReference.of(arrays), motion=self._companion(trial))
@@ -89,44 +95,52 @@ class Measurer:
     def measure(self, enrolled: Enrolled, part: Part) -> Doubles:
         """Numbers (N, 4) of the windows of a part, in the order of `COLUMNS`; NaN without the companion."""
         windows = self.windows(part)
-        name = hashlib.sha256(f"{part.key} {HOP}".encode()).hexdigest()[:16]
-        kept = self.folder / f"{enrolled.key}-{name}.npz"
-        if not kept.exists():
+        name = hashlib.sha256(f"{part.key} {HOP_STEPS}".encode()).hexdigest()[:16]
+        path = self.folder / f"{enrolled.key}-{name}.npz"
+        if not path.exists():
             values = np.full((len(windows), len(COLUMNS)), np.nan)
             if windows:
-                found = self.engines.distances(windows, enrolled.reference.tokens)
-                values[:, GAP], values[:, WITH], values[:, WITHOUT] = found.gap, np.log(found.own), np.log(found.plain)
-            self._write(kept, {"values": values})
-        with np.load(kept, allow_pickle=False) as held:
-            known: Doubles = held["values"]
+                distances = self.engines.distances(windows, enrolled.reference.tokens)
+                values[:, GAP], values[:, WITH], values[:, WITHOUT] = (
+                    distances.gap,
+                    np.log(distances.own),
+                    np.log(distances.plain),
+                )
+            self._write(path, {"values": values})
+        with np.load(path, allow_pickle=False) as data:
+            values_of_windows: Doubles = data["values"]
         if enrolled.reference.motion is not None and windows:
-            known[:, COMPANION] = enrolled.reference.motion.distances(self._embedded(part, HOP))
-        return known
+            values_of_windows[:, COMPANION] = enrolled.reference.motion.distances(self._embedded(part, HOP_STEPS))
+        return values_of_windows
 
-    def _learn(self, trial: Trial, kept: Path, alone: PersonaEngines, progress: Progress) -> None:
-        parts = [self.windows(part, ENROL_HOP) for part in trial.enrolled]
-        reference = learn(parts, alone, _nobody(alone.key), progress, self.config)
+    def _learn(self, trial: MotionTrial, path: Path, persona_only: PersonaEngines, progress: Progress) -> None:
+        parts = [self.windows(part, ENROL_HOP_STEPS) for part in trial.enrolled]
+        reference = learn(parts, persona_only, _nobody(persona_only.key), progress, self.config)
         if reference is None:
-            self._write(kept, {})
+            self._write(path, {})
             return
-        plain = np.log(alone.distances(thin(parts)[0], reference.tokens).plain.astype(np.float64))
-        self._write(kept, reference.arrays() | {"plain": plain})
+        plain = np.log(persona_only.distances(thin(parts)[0], reference.tokens).plain.astype(np.float64))
+        self._write(path, reference.arrays() | {"plain": plain})
 
-    def _companion(self, trial: Trial) -> MotionReference | None:
+    def _companion(self, trial: MotionTrial) -> MotionReference | None:
         """Make the companion's reference of the same windows; None without that pack."""
         if self.engines.population is None or not self.engines.has_companion:
             return None
-        parts = [self.windows(part, ENROL_HOP) for part in trial.enrolled]
-        clip = np.repeat(np.arange(len(parts)), [len(own) for own in parts]).astype(np.int64)
-        start = np.array([window.start for own in parts for window in own], np.float64)
-        embeddings = [self._embedded(part, ENROL_HOP) for part, own in zip(trial.enrolled, parts, strict=True) if own]
+        parts = [self.windows(part, ENROL_HOP_STEPS) for part in trial.enrolled]
+        clip = np.repeat(np.arange(len(parts)), [len(part_windows) for part_windows in parts]).astype(np.int64)
+        start = np.array([window.start for part_windows in parts for window in part_windows], np.float64)
+        embeddings = [
+            self._embedded(part, ENROL_HOP_STEPS)
+            for part, part_windows in zip(trial.enrolled, parts, strict=True)
+            if part_windows
+        ]
         return enrol_motion(np.concatenate(embeddings), clip, start, self.engines.population)
 
     def _embedded(self, part: Part, hop: int) -> FloatArray:
-        known = part.key, hop
-        if known not in self._embeddings:
-            self._embeddings[known] = self.engines.embed(self.windows(part, hop))
-        return self._embeddings[known]
+        key = part.key, hop
+        if key not in self._embeddings:
+            self._embeddings[key] = self.engines.embed(self.windows(part, hop))
+        return self._embeddings[key]
 
     def _write(self, path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         """Write whole or not at all."""

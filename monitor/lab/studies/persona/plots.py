@@ -14,17 +14,17 @@ from monitor.lab.studies.persona.scores import BOTH, DISTANCE, PLAIN
 SHOWN = (DISTANCE, "companion", BOTH, PLAIN)
 
 
-def draw_lengths(told: Mapping[str, Any], folder: Path) -> Path:
+def draw_lengths(groups: Mapping[str, Any], folder: Path) -> Path:
     """Write lengths.png: mean area over people by seconds of speech, a panel for each group, with intervals."""
-    figure, grid = pyplot().subplots(1, len(told), figsize=(5 * len(told), 4), sharey=True, layout="constrained")
-    for axes, (group, lengths) in zip(np.atleast_1d(grid), told.items(), strict=True):
+    figure, grid = pyplot().subplots(1, len(groups), figsize=(5 * len(groups), 4), sharey=True, layout="constrained")
+    for axes, (group, lengths) in zip(np.atleast_1d(grid), groups.items(), strict=True):
         for number, score in enumerate(SHOWN):
-            rows = [own[score] for own in lengths.values()]
-            at = np.arange(len(rows)) + 0.06 * (number - 1.5)
-            middle = np.array([_float(row["auc"]) for row in rows])
-            ends = np.array([[_float(row["auc_low"]), _float(row["auc_high"])] for row in rows]).reshape(-1, 2)
-            axes.errorbar(at, middle, np.abs(ends.T - middle), fmt="o-", capsize=3, label=score, markersize=4)
-        labels = [f"{length}\n{own[DISTANCE]['people']} people" for length, own in lengths.items()]
+            rows = [scores[score] for scores in lengths.values()]
+            xs = np.arange(len(rows)) + 0.06 * (number - 1.5)
+            aucs = np.array([_float(row["auc"]) for row in rows])
+            intervals = np.array([[_float(row["auc_low"]), _float(row["auc_high"])] for row in rows]).reshape(-1, 2)
+            axes.errorbar(xs, aucs, np.abs(intervals.T - aucs), fmt="o-", capsize=3, label=score, markersize=4)
+        labels = [f"{length}\n{scores[DISTANCE]['people']} people" for length, scores in lengths.items()]
         axes.set_xticks(range(len(labels)), labels)
         axes.axhline(0.5, linestyle=":", color="grey")
         axes.set_title(group)
@@ -35,12 +35,12 @@ def draw_lengths(told: Mapping[str, Any], folder: Path) -> Path:
     return save(figure, folder / "lengths.png")
 
 
-def draw_people(told: Mapping[str, Mapping[str, float | None]], folder: Path) -> Path:
+def draw_people(areas: Mapping[str, Mapping[str, float | None]], folder: Path) -> Path:
     """Write people.png: each person's area, personalised beside without tokens."""
-    names = sorted(told, key=lambda name: _float(told[name].get(DISTANCE)))
+    names = sorted(areas, key=lambda name: _float(areas[name].get(DISTANCE)))
     figure, axes = pyplot().subplots(figsize=(7, 1 + 0.25 * len(names)), layout="constrained")
     for score, mark in zip(SHOWN, "osD|", strict=True):
-        axes.plot([_float(told[name].get(score)) for name in names], range(len(names)), mark, label=score, alpha=0.8)
+        axes.plot([_float(areas[name].get(score)) for name in names], range(len(names)), mark, label=score, alpha=0.8)
     # People are numbered, not named.
     axes.set_yticks(range(len(names)), [f"person {n + 1}" for n in range(len(names))], fontsize=7)
     axes.axvline(0.5, linestyle=":", color="grey")
@@ -49,17 +49,20 @@ def draw_people(told: Mapping[str, Mapping[str, float | None]], folder: Path) ->
     return save(figure, folder / "people.png")
 
 
-def draw_forged(told: Mapping[str, Any], scores: Sequence[str], folder: Path) -> Path:
+def draw_forged(summary: Mapping[str, Any], scores: Sequence[str], folder: Path) -> Path:
     """Write forged.png: the share of forged clips farther from the person than the genuine one, by method."""
-    figure, axes = pyplot().subplots(figsize=(2 + 1.4 * len(told), 4), layout="constrained")
-    wide = 0.8 / len(scores)
+    figure, axes = pyplot().subplots(figsize=(2 + 1.4 * len(summary), 4), layout="constrained")
+    bar_width = 0.8 / len(scores)
     for number, score in enumerate(scores):
-        rows = [own[score] for own in told.values()]
-        middle = np.array([_float(row["wins"]) for row in rows])
-        ends = np.array([[row["wins_low"], row["wins_high"]] for row in rows], np.float64).reshape(-1, 2)
-        at = np.arange(len(rows)) + wide * (number - (len(scores) - 1) / 2)
-        axes.bar(at, middle, wide, yerr=np.abs(ends.T - middle), label=score, error_kw={"lw": 0.8})
-    labels = [f"{method}\n{own[DISTANCE]['forged_clips']} of {own[DISTANCE]['people']}" for method, own in told.items()]
+        rows = [scores[score] for scores in summary.values()]
+        shares = np.array([_float(row["wins"]) for row in rows])
+        intervals = np.array([[row["wins_low"], row["wins_high"]] for row in rows], np.float64).reshape(-1, 2)
+        xs = np.arange(len(rows)) + bar_width * (number - (len(scores) - 1) / 2)
+        axes.bar(xs, shares, bar_width, yerr=np.abs(intervals.T - shares), label=score, error_kw={"lw": 0.8})
+    labels = [
+        f"{method}\n{scores[DISTANCE]['forged_clips']} of {scores[DISTANCE]['people']}"
+        for method, scores in summary.items()
+    ]
     axes.set_xticks(range(len(labels)), labels, fontsize=7)
     axes.axhline(0.5, linestyle=":", color="grey")
     axes.set(ylabel="forged farther than genuine", ylim=(0, 1.05))

@@ -24,16 +24,16 @@ from monitor.types import BoolArray, FloatArray
 from monitor.window.grid import GRID_HZ
 
 # Steps between windows: to enrol from, and to measure on.
-ENROL_HOP, HOP = 5, 25
+ENROL_HOP_STEPS, HOP_STEPS = 5, 25
 # Of a person with many short clips so much is enrolled at most, and so many clips are read.
 ENROLLED_SECONDS = 120.0
-MOST_CLIPS = 60
+MAX_CLIPS = 60
 # Who gives less on either side is not enrolled.
-LEAST_SECONDS = 4.0
+MIN_SECONDS = 4.0
 # Who counts as a person of interest, by seconds of speech.
-OF_INTEREST = 15.0
+OF_INTEREST_SECONDS = 15.0
 # Clips too short for a window are padded; then so much of a face and of speech is enough.
-SHORT_VALID, SHORT_SPEECH = 1.6, 0.4
+SHORT_VALID_SECONDS, SHORT_SPEECH_SECONDS = 1.6, 0.4
 
 Tick = Callable[[str | None], None]
 
@@ -73,27 +73,27 @@ class Part:
     @property
     def speech(self) -> float:
         """Seconds in which somebody speaks and a face is seen."""
-        own, moved = slice(self.first, self.last), self.footage.motion
-        return float((moved.speech[own] & moved.valid[own]).sum()) / GRID_HZ
+        steps, motion = slice(self.first, self.last), self.footage.motion
+        return float((motion.speech[steps] & motion.valid[steps]).sum()) / GRID_HZ
 
     @property
     def size(self) -> float:
         """Logarithm of the face's size beside the picture's height, its median."""
-        own = self.footage.motion.valid[self.first : self.last]
-        sizes = self.footage.motion.head[self.first : self.last, -1][own]
+        valid = self.footage.motion.valid[self.first : self.last]
+        sizes = self.footage.motion.head[self.first : self.last, -1][valid]
         return float(np.median(sizes)) if len(sizes) else float("nan")
 
     @property
     def jitter(self) -> float:
         """Logarithm of how much the landmarks shake."""
-        own, moved = slice(self.first, self.last), self.footage.motion
-        return float(np.log(max(jitter_of(moved.shape[own], moved.valid[own]), 1e-3)))
+        steps, motion = slice(self.first, self.last), self.footage.motion
+        return float(np.log(max(jitter_of(motion.shape[steps], motion.valid[steps]), 1e-3)))
 
     def windows(self, basis: ExpressionBasis, hop: int) -> list[MotionWindow]:
         """Cut its windows, told from its own neutral; one, padded, of a recording that is shorter than a window."""
-        own, moved = slice(self.first, self.last), self.footage.motion
-        parts = moved.valid[own], moved.voice[own], moved.speech[own]
-        rows = moved.motion(basis)[own]
+        steps, motion = slice(self.first, self.last), self.footage.motion
+        parts = motion.valid[steps], motion.voice[steps], motion.speech[steps]
+        rows = motion.motion(basis)[steps]
         start = self.first / GRID_HZ
         if len(rows) >= STEPS:
             return windows_of(rows, *parts, hop=hop, start=start)
@@ -103,17 +103,17 @@ class Part:
 def _padded(
     rows: FloatArray, valid: BoolArray, voice: FloatArray, speech: BoolArray, start: float
 ) -> Iterator[MotionWindow]:
-    spoken = speech & valid
-    if valid.sum() < SHORT_VALID * GRID_HZ or spoken.sum() < SHORT_SPEECH * GRID_HZ:
+    speech_steps = speech & valid
+    if valid.sum() < SHORT_VALID_SECONDS * GRID_HZ or speech_steps.sum() < SHORT_SPEECH_SECONDS * GRID_HZ:
         return
     missing, shown = STEPS - len(valid), valid[:, None]
-    motion, heard = (np.pad(np.where(shown, each, 0), ((0, missing), (0, 0))) for each in (rows, voice))
-    mask, said = (np.pad(each, (0, missing)) for each in (valid, spoken))
-    yield MotionWindow(motion.astype(np.float32), heard.astype(np.float32), mask, said, start)
+    motion, voice_rows = (np.pad(np.where(shown, values, 0), ((0, missing), (0, 0))) for values in (rows, voice))
+    mask, speech_mask = (np.pad(values, (0, missing)) for values in (valid, speech_steps))
+    yield MotionWindow(motion.astype(np.float32), voice_rows.astype(np.float32), mask, speech_mask, start)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class MotionTrial:
     """One division of a person's genuine footage: what is enrolled and what is probed."""
 
     person: str
@@ -131,60 +131,51 @@ def load_footage(
     rows: Sequence[Row], cache: Path, workers: int, tick: Tick, change: Change | None = None
 ) -> list[Footage]:
     """Analyse clips, or find them analysed; those without one speaking face are left out and told to `tick`."""
-    found = []
+    footage = []
     for row, motion in load_motions(rows, cache, workers, lambda _count: None, change):
         if isinstance(motion, str) or motion.faces > 1 or not (motion.valid & motion.speech).any():
             tick(motion if isinstance(motion, str) else f"{row.name}: not one speaking face")
             continue
         key = digest(row.path, row.sound) + (f".{change.name}" if change else "")
-        found.append(Footage(row, motion, key))
+        footage.append(Footage(row, motion, key))
         tick(None)
-    return found
+    return footage
 
 
-def chosen_rows(rows: Sequence[Row], most: int = MOST_CLIPS) -> list[Row]:
+def chosen_rows(rows: Sequence[Row], max_clips: int = MAX_CLIPS) -> list[Row]:
     """Keep at most so many genuine clips of a person, evenly spread in their order, and every forged one."""
     groups: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row.label == "real":
             groups[row.subject].append(row)
-    kept = {
-        own[n].name
-        for own in groups.values()
-        for n in np.unique(np.linspace(0, len(own) - 1, min(most, len(own))).astype(int))
+    chosen = {
+        clips[n].name
+        for clips in groups.values()
+        for n in np.unique(np.linspace(0, len(clips) - 1, min(max_clips, len(clips))).astype(int))
     }
-    return [row for row in rows if row.label != "real" or row.name in kept]
+    return [row for row in rows if row.label != "real" or row.name in chosen]
 
 
 def _spread(count: int, most: int) -> list[int]:
     return sorted({int(n) for n in np.linspace(0, count - 1, min(most, count))})
 
 
-def by_person(footage: Sequence[Footage]) -> dict[str, list[Footage]]:
-    """Genuine footage by person, in the order of their names."""
-    groups: defaultdict[str, list[Footage]] = defaultdict(list)
-    for each in footage:
-        if each.row.label == "real":
-            groups[each.row.subject].append(each)
-    return dict(sorted(groups.items()))
-
-
-def speech_of(own: Sequence[Footage]) -> float:
+def speech_of(recordings: Sequence[Footage]) -> float:
     """Seconds of speech in all of it."""
-    return sum(Part.whole(each).speech for each in own)
+    return sum(Part.whole(recording).speech for recording in recordings)
 
 
-def trials(person: str, own: Sequence[Footage], both: bool = True) -> list[Trial]:
+def trials(person: str, recordings: Sequence[Footage], both: bool = True) -> list[MotionTrial]:
     """Divide a person's footage in two, each enrolled once and probed once; nothing of who has too little.
 
     Several recordings are dealt to the two sides by their speech, the longest first. Without `both` only the first side
     is enrolled.
     """
-    sides = _halves(own[0]) if len(own) == 1 else _dealt(own)
-    if min(sum(part.speech for part in side) for side in sides) < LEAST_SECONDS:
+    sides = _halves(recordings[0]) if len(recordings) == 1 else _dealt(recordings)
+    if min(sum(part.speech for part in side) for side in sides) < MIN_SECONDS:
         return []
     ways = (sides, sides[::-1]) if both else (sides,)
-    return [Trial(person, number, tuple(_limited(a)), tuple(b)) for number, (a, b) in enumerate(ways)]
+    return [MotionTrial(person, number, tuple(_limited(a)), tuple(b)) for number, (a, b) in enumerate(ways)]
 
 
 def _halves(footage: Footage) -> list[list[Part]]:
@@ -192,13 +183,13 @@ def _halves(footage: Footage) -> list[list[Part]]:
     return [[Part(footage, 0, middle)], [Part(footage, middle, len(footage.motion))]]
 
 
-def _dealt(own: Sequence[Footage]) -> list[list[Part]]:
+def _dealt(recordings: Sequence[Footage]) -> list[list[Part]]:
     sides: list[list[Part]] = [[], []]
-    order = sorted(range(len(own)), key=lambda n: (-Part.whole(own[n]).speech, n))
+    order = sorted(range(len(recordings)), key=lambda n: (-Part.whole(recordings[n]).speech, n))
     for n in order:
         totals = [sum(part.speech for part in side) for side in sides]
-        sides[int(totals[1] < totals[0])].append(Part.whole(own[n]))
-    place = {each.key: n for n, each in enumerate(own)}
+        sides[int(totals[1] < totals[0])].append(Part.whole(recordings[n]))
+    place = {recording.key: n for n, recording in enumerate(recordings)}
     return [sorted(side, key=lambda part: place[part.footage.key]) for side in sides]
 
 
@@ -215,11 +206,11 @@ def pieces(windows: Sequence[Sequence[MotionWindow]], seconds: float) -> list[li
 
     Windows are in the order of time within a part; a piece may go on in the next part.
     """
-    found: list[list[tuple[int, int]]] = []
+    complete: list[list[tuple[int, int]]] = []
     for piece, spoken in _gathered(windows, seconds):
         if spoken + 1e-6 >= seconds:
-            found.append(piece)
-    return found
+            complete.append(piece)
+    return complete
 
 
 def _gathered(
@@ -227,18 +218,22 @@ def _gathered(
 ) -> Iterator[tuple[list[tuple[int, int]], float]]:
     piece: list[tuple[int, int]] = []
     spoken = 0.0
-    for part, own in enumerate(windows):
-        heard, free = -np.inf, -np.inf
-        for number, window in enumerate(own):
-            if window.start < free - 1e-6:
+    for part, part_windows in enumerate(windows):
+        end_of_speech_seconds, end_of_piece_seconds = -np.inf, -np.inf
+        for number, window in enumerate(part_windows):
+            if window.start < end_of_piece_seconds - 1e-6:
                 # It begins within the piece before.
                 continue
-            fresh = int(np.clip(round((heard - window.start) * GRID_HZ), 0, STEPS)) if np.isfinite(heard) else 0
-            spoken += float(window.speech[fresh:].sum()) / GRID_HZ
-            heard = window.start + STEPS / GRID_HZ
+            new_step = (
+                int(np.clip(round((end_of_speech_seconds - window.start) * GRID_HZ), 0, STEPS))
+                if np.isfinite(end_of_speech_seconds)
+                else 0
+            )
+            spoken += float(window.speech[new_step:].sum()) / GRID_HZ
+            end_of_speech_seconds = window.start + STEPS / GRID_HZ
             piece.append((part, number))
             if spoken + 1e-6 >= seconds:
                 yield piece, spoken
-                piece, spoken, free = [], 0.0, heard
+                piece, spoken, end_of_piece_seconds = [], 0.0, end_of_speech_seconds
     if piece:
         yield piece, spoken

@@ -11,13 +11,12 @@ import pytest
 from monitor.detectors.pairwise.measures import LEAST, WINDOW
 from monitor.detectors.pairwise.population import PopulationError
 from monitor.face.vectors import FaceVectors
-from monitor.lab.corpus.manifest import Row
+from monitor.lab.corpus.manifest import Row, group_by_subject
 from monitor.lab.studies.face_population import (
     LADDER,
-    Built,
-    Clip,
+    FaceClip,
+    FittedPopulation,
     build_population,
-    by_person,
     enrolled,
     genuine,
     trials,
@@ -27,9 +26,9 @@ from monitor.lab.studies.paired_forgeries import (
     SCORES,
     Probe,
     compare_people,
+    difffake_score,
     method_of,
     paired,
-    published,
     report,
     write,
 )
@@ -39,14 +38,14 @@ from tests.monitor.people import IDENTITY, KEY, SIZE, looks, population
 PEOPLE = 12
 
 
-def clip(person: int, number: int = 0, label: str = "real", shots: int = 24, odd: float = 0.0) -> Clip:
+def clip(person: int, number: int = 0, label: str = "real", shots: int = 24, odd: float = 0.0) -> FaceClip:
     row = Row(Path("x"), f"{label}-{person}-{number}", label, f"panel: {label}", f"p{person:02}")
     seed = 100 * person + 10 * number + (label == "fake")
     rungs = {
         step.name: looks(shots, person, seed + n, odd=odd, blur=-2.0 * n)
         for n, step in enumerate(LADDER[: 1 if label == "fake" else 2])
     }
-    return Clip(row, rungs, 300.0 + (label == "fake"))
+    return FaceClip(row, rungs, 300.0 + (label == "fake"))
 
 
 def fit(x: FloatArray, spread: FloatArray | None) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
@@ -64,19 +63,19 @@ def fit(x: FloatArray, spread: FloatArray | None) -> dict[str, np.ndarray[tuple[
 
 
 @pytest.fixture(scope="module")
-def clips() -> list[Clip]:
+def clips() -> list[FaceClip]:
     """Twelve people, half of them with two clips; forged clips of four."""
     real = [clip(p, n) for p in range(PEOPLE) for n in range(1 + p % 2)]
     return [*real, *(clip(p, 7, "fake", odd=2.0) for p in range(4))]
 
 
 @pytest.fixture(scope="module")
-def built(clips: list[Clip]) -> Built:
+def built(clips: list[FaceClip]) -> FittedPopulation:
     return build_population([c for c in clips if c.row.label == "real"], KEY, "squared", fit)
 
 
-def test_what_is_probed_is_never_enrolled(clips: list[Clip]) -> None:
-    for own in by_person(clips).values():
+def test_what_is_probed_is_never_enrolled(clips: list[FaceClip]) -> None:
+    for own in group_by_subject(clips, "real").values():
         found = trials(own)
         assert found
         for trial in found:
@@ -100,7 +99,7 @@ def test_little_is_not_divided() -> None:
     assert sum(len(part) for part in windows(np.arange(3 * WINDOW))) == 3 * WINDOW
 
 
-def test_a_population_of_people(built: Built) -> None:
+def test_a_population_of_people(built: FittedPopulation) -> None:
     assert built.population.people == PEOPLE
     assert built.people == tuple(f"p{p:02}" for p in range(PEOPLE))
     assert np.isfinite(built.population.scores[:, :2]).all()
@@ -117,7 +116,7 @@ def test_short_clips_of_few_people_make_a_population_or_are_refused() -> None:
         build_population([clip(0)], KEY, "squared", fit)
 
 
-def test_nobody_is_measured_by_themselves(built: Built) -> None:
+def test_nobody_is_measured_by_themselves(built: FittedPopulation) -> None:
     for number, name in enumerate(built.people):
         own = built.measured_by(name)
         assert own.people == PEOPLE - 1
@@ -125,19 +124,21 @@ def test_nobody_is_measured_by_themselves(built: Built) -> None:
         assert own.mixture is built.sides[number % 2].mixture
 
 
-def test_genuine_probes_are_scored_on_every_rung(clips: list[Clip], built: Built) -> None:
-    alone = by_person(clips)["p00"]
+def test_genuine_probes_are_scored_on_every_rung(clips: list[FaceClip], built: FittedPopulation) -> None:
+    alone = group_by_subject(clips, "real")["p00"]
     assert len(list(genuine(alone, built.sides[0]))) == 2 * len(LADDER)
 
 
-def test_a_long_gallery_is_thinned(built: Built) -> None:
+def test_a_long_gallery_is_thinned(built: FittedPopulation) -> None:
     trial = trials([clip(0, shots=150), clip(0, 1)])[2]
     reference = enrolled(trial, built.sides[0])
     assert len(reference.clip) == 64
     assert len(enrolled(trial, built.sides[0], ladder=False).rungs) == 1
 
 
-def test_forged_clips_are_told_beside_genuine_ones(clips: list[Clip], built: Built, tmp_path: Path) -> None:
+def test_forged_clips_are_told_beside_genuine_ones(
+    clips: list[FaceClip], built: FittedPopulation, tmp_path: Path
+) -> None:
     probes = compare_people(clips, built)
     assert {p.person for p in probes} == {f"p{p:02}" for p in range(4)}
     told = write(probes, tmp_path)
@@ -160,8 +161,8 @@ def test_the_published_score_sees_one_clip_only() -> None:
     people = population()
     calm, odd = looks(12), looks(12)
     odd = replace(odd, artefacts=np.where(np.arange(12)[:, None] % 2, odd.artefacts, odd.artefacts[:, ::-1]))
-    assert published(calm, people) != published(odd, people)
-    assert published(calm, people) == published(replace(calm, identity=calm.identity[:, :0]), people)
+    assert difffake_score(calm, people) != difffake_score(odd, people)
+    assert difffake_score(calm, people) == difffake_score(replace(calm, identity=calm.identity[:, :0]), people)
     assert SIZE > IDENTITY
 
 

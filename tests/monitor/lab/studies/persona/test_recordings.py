@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from monitor.detectors.persona.windows import STEPS
-from monitor.lab.corpus.manifest import Row
+from monitor.lab.corpus.manifest import Row, group_by_subject
 from monitor.lab.studies.persona.recordings import (
     ENROLLED_SECONDS,
-    HOP,
+    HOP_STEPS,
     Footage,
     Part,
-    by_person,
     chosen_rows,
     load_footage,
     pieces,
@@ -57,7 +56,7 @@ def test_who_says_little_is_not_enrolled_and_who_says_much_not_by_all_of_it() ->
 
 def test_windows_are_told_from_the_neutral_of_their_part() -> None:
     part = Part(clip(0, 20.0), 250, 500)
-    windows = part.windows(movers.basis(), HOP)
+    windows = part.windows(movers.basis(), HOP_STEPS)
     assert [window.start for window in windows] == [10.0 + n for n in range(8)]
     assert abs(float(np.median(np.concatenate([w.motion for w in windows])))) < 0.3
     assert part.speech == 10
@@ -65,19 +64,19 @@ def test_windows_are_told_from_the_neutral_of_their_part() -> None:
 
 def test_a_clip_shorter_than_a_window_is_padded_where_enough_is_in_it() -> None:
     short = Part.whole(clip(0, 2.0, silent=1.0))
-    (window,) = short.windows(movers.basis(), HOP)
+    (window,) = short.windows(movers.basis(), HOP_STEPS)
     assert window.motion.shape == (STEPS, movers.WIDTH)
     assert window.mask.sum() == 50
     assert window.speech.sum() == 25
     assert not window.motion[50:].any()
-    assert Part.whole(clip(0, 1.2)).windows(movers.basis(), HOP) == []
-    assert Part.whole(clip(0, 2.0, silent=1.8)).windows(movers.basis(), HOP) == []
-    assert Part(clip(0, 2.0), 0, 0).windows(movers.basis(), HOP) == []
+    assert Part.whole(clip(0, 1.2)).windows(movers.basis(), HOP_STEPS) == []
+    assert Part.whole(clip(0, 2.0, silent=1.8)).windows(movers.basis(), HOP_STEPS) == []
+    assert Part(clip(0, 2.0), 0, 0).windows(movers.basis(), HOP_STEPS) == []
 
 
 def test_pieces_hold_so_much_speech_and_do_not_overlap() -> None:
     parts = [Part.whole(clip(0, seconds, seed)) for seed, seconds in enumerate((12.0, 4.0, 3.0))]
-    windows = [part.windows(movers.basis(), HOP) for part in parts]
+    windows = [part.windows(movers.basis(), HOP_STEPS) for part in parts]
     found = pieces(windows, 5.0)
     assert [[(p, windows[p][n].start) for p, n in piece] for piece in found] == [
         [(0, 0.0), (0, 1.0), (0, 2.0)],
@@ -87,14 +86,14 @@ def test_pieces_hold_so_much_speech_and_do_not_overlap() -> None:
     assert pieces(windows, 30.0) == []
     assert pieces([], 1.0) == []
     # Silence fills no piece.
-    quiet = [Part.whole(clip(0, 12.0, silent=6.0)).windows(movers.basis(), HOP)]
+    quiet = [Part.whole(clip(0, 12.0, silent=6.0)).windows(movers.basis(), HOP_STEPS)]
     assert len(pieces(quiet, 5.0)) == 1
 
 
 def test_people_by_name_and_clips_evenly_chosen() -> None:
     rows = [Row(Path(f"{n}"), f"{n:02}", "fake" if n > 8 else "real", "m", "ann") for n in range(11)]
     assert [row.name for row in chosen_rows(rows, 3)] == ["00", "04", "08", "09", "10"]
-    own = by_person([clip(1, 5.0), clip(0, 5.0), clip(0, 6.0, 1), clip(0, 9.0, label="fake")])
+    own = group_by_subject([clip(1, 5.0), clip(0, 5.0), clip(0, 6.0, 1), clip(0, 9.0, label="fake")], "real")
     assert {name: len(each) for name, each in own.items()} == {"p00": 2, "p01": 1}
     assert speech_of(own["p00"]) == 11
 

@@ -48,7 +48,7 @@ def sources() -> list[str]:
 
 
 def tests() -> list[str]:
-    """The test files and folders of the core. Records and types have none: every test of a neighbour runs them."""
+    """The test files and folders of the core. The parts of the SDP have none: its own test runs them."""
     return [str(path) for path in map(mirror, PURE) if (ROOT / path).exists()]
 
 

@@ -122,6 +122,12 @@ def test_apply_fills_in_p_values_and_keeps_abstentions(ten: Calibration) -> None
     assert (short.value, short.p_value, short.reason) == (None, None, Reason.LOW_QUALITY)
 
 
+def test_without_any_table_a_score_stays_and_has_no_p_value() -> None:
+    score = Score("synchrony", 0.4, one_sided=True)
+    applied = Calibration(()).apply(score, 5.0)
+    assert (applied.value, applied.p_value, applied.reason) == (0.4, None, Reason.NOT_CALIBRATED)
+
+
 def test_json_round_trip_keeps_p_values_and_no_names(ten: Calibration) -> None:
     text = json.dumps(ten.to_json())
     assert "p0" not in text

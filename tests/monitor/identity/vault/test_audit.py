@@ -40,6 +40,14 @@ def test_what_was_written_holds() -> None:
     assert [line.seq for line in lines] == [1, 2, 3, 4, 5]
 
 
+def test_as_json_a_line_shows_its_actor_and_neither_seal_nor_signature() -> None:
+    line = replace(chain(1)[0][0], actor="Operator", detail='{"version": 1}')
+    shown = line.as_json()
+    assert (shown["seq"], shown["actor"], shown["hash"]) == (1, "Operator", line.hash.hex())
+    assert shown["detail"] == {"version": 1}
+    assert shown.keys() == {"seq", "time", "action", "identity", "actor", "detail", "hash"}
+
+
 @given(
     st.integers(0, 4),
     st.sampled_from(["time", "action", "identity", "sealed_actor", "detail", "previous", "hash", "signature"]),

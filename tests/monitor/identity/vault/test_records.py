@@ -1,0 +1,42 @@
+"""What the vault gives out of identities, as JSON that a program reads."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from monitor.identity.vault.consent import PURPOSE, Consent
+from monitor.identity.vault.errors import VaultError
+from monitor.identity.vault.records import MAX_NAME_CHARS, IdentityInfo, Receipt, VersionInfo, check_name
+
+CONSENT = Consent("Jane Doe", date(2026, 3, 1), None, PURPOSE, None)
+VERSION = VersionInfo(2, "active", "2026-03-01T12:00:00Z", "Operator", None, None, CONSENT, 4096)
+
+
+def test_an_identity_is_json_down_to_its_consent() -> None:
+    info = IdentityInfo("a1", "Jane Doe", "active", VERSION, pending=3, versions=3)
+    shown = json.loads(json.dumps(info.as_json()))
+    assert (shown["name"], shown["state"], shown["pending"], shown["versions"]) == ("Jane Doe", "active", 3, 3)
+    assert (shown["version"]["version"], shown["version"]["bytes"]) == (2, 4096)
+    assert shown["version"]["consent"] == CONSENT.as_json()
+    assert shown["version"]["consent"]["given"] == "2026-03-01"
+
+
+def test_a_receipt_names_nobody() -> None:
+    receipt = Receipt("r1", "a1", "2026-03-02T09:00:00Z", "Operator", "asked", 3, 1, 12, "0f", cleaned=True)
+    shown = json.loads(json.dumps(receipt.as_json()))
+    assert shown["identity"] == "a1"
+    assert "name" not in shown
+
+
+@pytest.mark.parametrize("name", ["Jane Doe", "x", "é" * MAX_NAME_CHARS])
+def test_a_name_is_returned_unchanged(name: str) -> None:
+    assert check_name("name", name) == name
+
+
+@pytest.mark.parametrize("name", ["", " Jane", "Jane ", "Ja\nne", "x" * (MAX_NAME_CHARS + 1)])
+def test_a_name_that_cannot_be_shown_is_refused(name: str) -> None:
+    with pytest.raises(VaultError, match="the actor must be 1 to 128 printable characters"):
+        check_name("actor", name)

@@ -68,6 +68,18 @@ class SinkSettings(BaseModel):
         return [("kind", self.kind), ("name", self.name), ("start", self.start)]
 
 
+class SourceSettings(BaseModel):
+    """One way into calls: the plug-in; its options stand beside it and are checked when it is opened."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    plugin: str = Field(min_length=1)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show no options: they may be secrets."""
+        return [("plugin", self.plugin)]
+
+
 def default_state_dir() -> Path:
     """Return `sidewitness` in the XDG data directory of this user."""
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
@@ -110,6 +122,7 @@ class Settings(BaseSettings):
 
     findings_kept: int = Field(default=100_000, ge=1)
     sinks: tuple[SinkSettings, ...] = ()
+    sources: tuple[SourceSettings, ...] = ()
     max_subscribers: int = Field(default=64, ge=1, le=4096)
     drain_seconds: float = Field(default=10.0, ge=0.0, le=300.0)
 

@@ -1,1 +1,1 @@
-"""Ways into a call beside WHIP and files; each plug-in imports `monitor.tap.media.source` and nothing deeper."""
+"""Ways into calls, one file each: what a plug-in is, those that there are, and those that come with the product."""

@@ -34,6 +34,7 @@ QUICK = (
     "tests/monitor/tap/rtp",
     "tests/monitor/voice",
     "tests/monitor/window",
+    "tests/plugins",
 )
 # Folders and single files, with what makes them slow.
 SLOW = {

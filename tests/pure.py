@@ -23,6 +23,7 @@ PURE = (
     "monitor/detectors",
     "monitor/decision",
     "monitor/host/shedding.py",
+    "monitor/host/supervision.py",
     "monitor/alerts/finding.py",
     "monitor/alerts/push.py",
     "monitor/alerts/sinks/backoff.py",

@@ -50,6 +50,12 @@ class Metrics:
         self.decision_to_socket = self._histogram(
             "decision_to_socket_seconds", "From a decision to its message being written to a subscriber.", LATENCY
         )
+        self.sources = Gauge(
+            "sidewitness_sources",
+            "Configured ways into calls, by phase.",
+            ("phase",),
+            registry=self.registry,
+        )
         self._hops = Counter("sidewitness_hops", "Hops decided.", ("verdict", "reason"), registry=self.registry)
 
     def hop(self, verdict: str, reason: str | None) -> None:

@@ -27,7 +27,9 @@ from monitor.host.calls import Admission, participant_key
 from monitor.host.cpu_load import StrainMeter
 from monitor.host.feed import Feed
 from monitor.host.host import Host
+from monitor.host.ingest import Ingest
 from monitor.host.metrics import Metrics
+from monitor.host.sources import ConfiguredSource, configured_sources
 from monitor.identity.vault.open import open_vault
 from monitor.identity.vault.sweeper import Sweeper
 from monitor.identity.vault.vault import Vault
@@ -49,6 +51,7 @@ class Components:
     deliveries: Deliveries
     recorder: Recorder
     host: Host
+    ingest: Ingest
     vault: Vault | None = None
 
 
@@ -61,20 +64,24 @@ def build(settings: Settings, models: Callable[[], Models] | None = None) -> Sid
     # Here and not above: whoever brings another way of judging needs neither engines nor WebRTC.
     from monitor.host.judging import judging, load
 
-    sinks = open_sinks(settings.sinks)
+    sources, sinks = configured_sources(settings.sources), open_sinks(settings.sinks)
     vault = open_vault(settings)
     try:
         how = judging(settings, vault, models() if models is not None else load(settings))
-        return Sidecar(settings, assemble(settings, how, vault, sinks))
+        return Sidecar(settings, assemble(settings, how, vault, sinks, sources))
     except BaseException:
         vault.close()
         raise
 
 
 def assemble(
-    settings: Settings, judging: Judging, vault: Vault | None = None, sinks: Sequence[NamedSink] = ()
+    settings: Settings,
+    judging: Judging,
+    vault: Vault | None = None,
+    sinks: Sequence[NamedSink] = (),
+    sources: Sequence[ConfiguredSource] = (),
 ) -> Components:
-    """Connect whoever judges to the journal, and the journal to whoever is told."""
+    """Connect the ways in to whoever judges, these to the journal, and the journal to whoever is told."""
     batch_load = judging.batched.load if judging.batched is not None else None
     metrics = Metrics()
     if batch_load is not None:
@@ -99,7 +106,8 @@ def assemble(
         settings.session_threads,
         StrainMeter(batch_load).read,
     )
-    return Components(judging, metrics, journal, hub, deliveries, recorder, host, vault)
+    ingest = Ingest(sources, host, metrics)
+    return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, vault)
 
 
 class Sidecar:
@@ -138,6 +146,7 @@ class Sidecar:
             self._sweeper = Sweeper(parts.vault, self._settings.retention_sweep_minutes * 60.0)
             self._sweeper.start()
         asyncio.get_running_loop().run_in_executor(None, parts.judging.warm_up)
+        parts.ingest.start()
         return self
 
     async def __aexit__(
@@ -187,7 +196,7 @@ class Sidecar:
             return
         self._drained = True
         parts = self.components
-        await parts.host.drain()
+        await asyncio.gather(parts.host.drain(), parts.ingest.close())
         await parts.recorder.close()
         await parts.deliveries.close()
         for feed in list(self._feeds):

@@ -1,0 +1,198 @@
+"""Runs the sources: each in a task of its own, opened again after a while whenever it fails, so that it harms nobody.
+
+Whoever a source has brought is ended with it. At the end every source is cancelled and has a few seconds to leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from monitor.alerts.wire import Message
+from monitor.host.calls import Admission, AtCapacity, InvalidName, participant_key
+from monitor.host.metrics import Metrics
+from monitor.host.sources import ConfiguredSource
+from monitor.host.supervision import SourcePhase, Supervision, retry_delay_seconds
+from monitor.tap.media.source import Source, SourceError
+from monitor.types import ParticipantKey
+from plugins.base import NoRoom, Unavailable
+
+CLOSE_SECONDS = 3.0
+
+
+class Judges(Protocol):
+    """What a source needs of the host."""
+
+    async def judge(self, key: ParticipantKey, source: Source) -> Admission:
+        """Judge a source; closes it and raises `AtCapacity` where there is no room."""
+        ...
+
+
+class Ingest:
+    """Every source of the sidecar and its runner."""
+
+    def __init__(
+        self,
+        sources: Sequence[ConfiguredSource],
+        host: Judges,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._metrics = metrics
+        self._runners = [SourceRunner(source, host, self._measure, clock, sleep, jitter) for source in sources]
+        self._measure()
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        for runner in self._runners:
+            runner.start()
+
+    def describe(self) -> list[Message]:
+        """Describe every source: its plug-in, its phase and since when, failures, and how many it has brought."""
+        return [runner.describe() for runner in self._runners]
+
+    async def close(self) -> None:
+        """End every source and whom it has brought, all at once."""
+        await asyncio.gather(*(runner.close() for runner in self._runners))
+
+    def _measure(self) -> None:
+        counts = Counter(runner.status.phase for runner in self._runners)
+        for phase in SourcePhase:
+            self._metrics.sources.labels(str(phase)).set(counts[phase])
+
+
+class SourceRunner:
+    """Opens one source and runs it, again and again until it says that it has ended; it is its plug-in's `Intake`."""
+
+    def __init__(
+        self,
+        source: ConfiguredSource,
+        host: Judges,
+        changed: Callable[[], None],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        jitter: Callable[[], float],
+    ) -> None:
+        self.status = Supervision(since=clock())
+        self._source, self._host, self._changed = source, host, changed
+        self._clock, self._jitter = clock, jitter
+        self._sleep = sleep
+        self._admissions: set[Admission] = set()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._task = asyncio.create_task(self._run(), name=f"source {self._source.number}")
+
+    async def close(self) -> None:
+        """Cancel the plug-in, wait a while for it to leave, and end whom it has brought."""
+        self._closing = True
+        if self._task is not None:
+            self._task.cancel()
+            _, late = await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+            if late:
+                self._log().warning("a source does not end: it is left behind")
+        await self._end_everybody()
+
+    def describe(self) -> Message:
+        """Describe the source, without its options."""
+        return {
+            "source": self._source.number,
+            "plugin": self._source.spec.name,
+            "phase": str(self.status.phase),
+            "seconds": round(self._clock() - self.status.since, 3),
+            "failures": self.status.failures,
+            "why": self.status.why,
+            "participants": sum(not admission.ended for admission in self._admissions),
+        }
+
+    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Admission:
+        """Have a participant judged; see `plugins.base.Intake.admit`."""
+        if self._closing:
+            await source.close()
+            raise NoRoom("the sidecar is shutting down")
+        try:
+            admission = await self._host.judge(participant_key(call, participant, identity), source)
+        except AtCapacity as refusal:
+            raise NoRoom(str(refusal), float(refusal.retry_after)) from None
+        except InvalidName as refusal:
+            await source.close()
+            raise SourceError(str(refusal)) from None
+        self._admissions = {other for other in self._admissions if not other.ended} | {admission}
+        return admission
+
+    def connected(self) -> None:
+        """Take note that the plug-in has joined the other side."""
+        self._set(self.status.connected(self._clock()))
+
+    def waiting(self, why: str) -> None:
+        """Take note that the plug-in has nothing to bring yet."""
+        self._set(self.status.waiting(self._clock(), why))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on behalf of the plug-in."""
+        await self._sleep(seconds)
+
+    async def _run(self) -> None:
+        while True:
+            self._set(self.status.begin(self._clock()))
+            failure = await self._attempt()
+            if failure is None:
+                self._set(self.status.ended(self._clock()))
+                return
+            await self._sleep(self._note_failure(failure))
+
+    async def _attempt(self) -> BaseException | None:
+        """Run the plug-in once and end whom it has brought; return what it has raised, if anything."""
+        try:
+            await self._source.spec.open(self._source.options).run(self)
+        except (Exception, asyncio.CancelledError) as error:
+            if self._closing:
+                raise
+            # One that cancels itself has failed like any other.
+            return error
+        finally:
+            await self._end_everybody()
+        return None
+
+    async def _end_everybody(self) -> None:
+        await asyncio.gather(*(admission.end() for admission in self._admissions), return_exceptions=True)
+        self._admissions = set()
+
+    def _note_failure(self, error: BaseException) -> float:
+        # Of what is not ours only the type: its text may quote names and secrets.
+        why = str(error) if isinstance(error, SourceError) else f"{type(error).__name__} in the plug-in"
+        is_new = (why, self.status.failures > 0) != (self.status.why, True)
+        status = self.status.failed(self._clock(), why)
+        asked = error.retry_after_seconds if isinstance(error, Unavailable) else None
+        delay = retry_delay_seconds(status.failures, self._jitter(), asked)
+        self._set(status)
+        if is_new:
+            self._log().warning("a source failed: it is tried again", retry_seconds=round(delay, 1), exc_info=error)
+        return delay
+
+    def _set(self, status: Supervision) -> None:
+        before, self.status = self.status, status
+        if status.phase is not before.phase:
+            self._changed()
+        # A source that is tried again and again says so once.
+        if status is not before and status.phase not in (SourcePhase.CONNECTING, SourcePhase.RETRYING):
+            self._log().info("a source changed")
+
+    def _log(self) -> structlog.stdlib.BoundLogger:
+        logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("ingest")
+        return logger.bind(
+            source=self._source.number,
+            plugin=self._source.spec.name,
+            phase=str(self.status.phase),
+            failures=self.status.failures,
+        )

@@ -1,0 +1,116 @@
+"""What a plug-in is: a way into calls, which brings their participants to be judged.
+
+To add one, write one file with a `Plugin`, its `PluginOptions` and a `PluginSpec`, and name the spec in
+`registry.BUILT_IN` or, from another package, in the entry-point group `sidewitness.plugins`. Starting, trying again,
+limits, draining, health, metrics and the log are the sidecar's; a plug-in only connects and brings participants. It
+imports this module and `monitor.tap.kit`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from monitor.tap.kit import Source, SourceError
+
+MAX_NAME_LENGTH = 128
+
+
+class PluginError(SourceError):
+    """A plug-in cannot be loaded; the message is one line that says what to do."""
+
+
+class Unavailable(SourceError):  # noqa: N818 - of the other side, not a failure of ours
+    """The other side cannot be joined now; the message is one line without names and secrets.
+
+    `retry_after_seconds` is what it asked for, if anything: it is not tried sooner.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NoRoom(Unavailable):
+    """The sidecar judges as many as it can; the participant is not judged, and may be offered again after a while."""
+
+
+class PluginOptions(BaseModel):
+    """Base of the options of a plug-in, as they stand in the setting `sources` beside `plugin`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Admitted(Protocol):
+    """A participant who is judged, until their source ends, `end` is called or somebody takes their place."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether they are judged no more."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when they are judged no more."""
+        ...
+
+    async def end(self) -> None:
+        """Let them leave; safe to call twice."""
+        ...
+
+
+class Intake(Protocol):
+    """The sidecar, as a plug-in sees it while it runs. To be used on the event loop that runs the plug-in."""
+
+    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Admitted:
+        """Have a participant judged; `identity` is the protected person that they claim to be.
+
+        Raises `NoRoom`, or `SourceError` for a name that cannot be one (`name_from` makes one that can); the source is
+        then closed. Whoever is still here when the plug-in ends, however it does, is ended by the sidecar.
+        """
+        ...
+
+    def connected(self) -> None:
+        """Say that the other side is joined: what went wrong before is over."""
+        ...
+
+    def waiting(self, why: str) -> None:
+        """Say that all is well but there is nothing to bring yet; `why` is one line without names and secrets."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait. Use this for every wait of a plug-in's own, so that its tests need no time."""
+        ...
+
+
+class Plugin(Protocol):
+    """One attempt to be in a call, or in many: made by `PluginSpec.open`, run once."""
+
+    async def run(self, intake: Intake) -> None:
+        """Join, admit participants as they come and end them as they go; return when there will be no more.
+
+        Whatever it raises, the sidecar opens another one after a while and runs that: after ever longer pauses that
+        begin anew when `connected` has held for a minute. `Unavailable` says what is wrong; of any other exception only
+        the type is told. At the end of the sidecar it is cancelled and has a few seconds to leave.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSpec:
+    """One way into calls: its name in the configuration, its options, and what opens it.
+
+    `open` does nothing that can fail because the other side is away: that is for `Plugin.run`.
+    """
+
+    name: str
+    options: type[PluginOptions]
+    open: Callable[[Any], Plugin]
+
+
+def name_from(text: str) -> str:
+    """Make a participant's or call's name of any text: what cannot be in one becomes an underscore."""
+    return re.sub(r"[^\w.~:@+\-]", "_", re.sub(r"^\W+", "", text))[:MAX_NAME_LENGTH] or "_"

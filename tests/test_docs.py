@@ -185,3 +185,11 @@ def test_what_is_not_there_is_found() -> None:
     assert mistakes("identities list|lost") != []
     assert mistakes("identities list|show") == []
     assert braces("a/{b,c}.py") == ["a/b.py", "a/c.py"]
+
+
+@pytest.mark.parametrize("document", [d for d in CURRENT if ".github" not in d.parts], ids=name_of)
+def test_lines_of_prose_fit_on_a_screen(document: Path) -> None:
+    """Code, tables, headings, pictures and single long words may be longer."""
+    prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", document.read_text()))
+    lines = [line for line in prose.splitlines() if not line.startswith(("|", "#", "!", "<"))]
+    assert [line for line in lines if len(line) > 120 and len(max(line.split(), key=len)) < 80] == []

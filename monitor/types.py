@@ -1,7 +1,7 @@
-"""What travels between the stages: frozen values, each carrying the time at which the sender captured it.
+"""The values that travel between the stages: frozen, media with the time at which the sender captured them.
 
-Every stage of `monitor.session.session` takes and gives these and nothing else, so a stage can be tested, replayed and
-benchmarked alone.
+The stages of `monitor.session.session` exchange these and nothing else, so each can be tested, replayed and benchmarked
+alone.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ BoolArray = NDArray[np.bool_]
 TrackKind = Literal["audio", "video"]
 _WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
+# Of every `AudioBlock`; decoders resample to it and the voice's front ends take it.
 SAMPLE_RATE_HZ = 16_000
 
 
 class ClockState(StrEnum):
-    """Whether a track's capture time is known or only guessed from its arrival."""
+    """Whether a track's capture time is known, or only estimated from its arrival."""
 
     MAPPED = "mapped"
     UNKNOWN = "unknown"
 
 
 class Verdict(StrEnum):
-    """What is said of a participant; `INCONCLUSIVE` always comes with a `Reason`."""
+    """The verdict on a participant; `INCONCLUSIVE` always comes with a `Reason`."""
 
     BONA_FIDE = "bona_fide"
     SUSPECT = "suspect"
@@ -84,7 +85,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When something was captured.
+    """When something was captured; all times in seconds.
 
     `media` is seconds on the track's own continuous timeline (unwrapped RTP time or file pts; never steps back,
     survives SSRC switches). `capture` is seconds on the sender's clock, shared by the tracks of one participant.
@@ -133,7 +134,7 @@ class AudioBlock:
 
 @dataclass(frozen=True, slots=True)
 class TrackFault:
-    """Something is wrong with a track; the stream goes on. `detail` is one plain sentence without names or SDP."""
+    """A fault of a track, whose stream goes on. `detail` is one plain sentence without names or SDP."""
 
     track: TrackKind
     reason: Reason
@@ -165,7 +166,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantKey:
-    """Who is judged: the participant of a call and the identity that they claim, if any."""
+    """A participant of a call and the identity that they claim, if any."""
 
     call: str
     participant: str
@@ -173,10 +174,10 @@ class ParticipantKey:
 
 
 def rfc3339(time: datetime) -> str:
-    """RFC 3339 UTC with milliseconds, for example `2026-03-01T12:00:00.250Z`."""
+    """Render a time in RFC 3339, UTC with milliseconds, for example `2026-03-01T12:00:00.250Z`."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Return the aware UTC time that `rfc3339` wrote."""
+    """Parse the time that `rfc3339` wrote; aware, in UTC."""
     return datetime.fromisoformat(text)

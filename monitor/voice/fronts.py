@@ -1,4 +1,4 @@
-"""Features of sound that encoders from elsewhere were trained on, streaming: the same numbers in any pieces.
+"""Audio front ends of published encoders, streaming: the same features however the audio is split.
 
 `fbank104` is AV-HuBERT's: 26 log filterbank energies at 100 Hz, four frames stacked, each stack normalised. `mfcc13` is
 that of TalkNet, Light-ASD and LR-ASD: 13 cepstral coefficients at 100 Hz. Both follow python_speech_features, which
@@ -16,40 +16,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.types import SAMPLE_RATE_HZ, FloatArray
-from monitor.voice.logmel import FLOOR, HOP, MELS, WINDOW, LogMel
+from monitor.voice.logmel import HOP_SAMPLES, MEL_BANDS, POWER_FLOOR, WINDOW_SAMPLES, LogMel
 
-FFT = 512
-FILTERS = 26
-CEPSTRA = 13
+FFT_SIZE = 512
+FILTER_BANDS = 26
+CEPSTRAL_COEFFICIENTS = 13
 LIFTER = 22
 PRE_EMPHASIS = 0.97
 FULL_SCALE = 32768.0
-STEP = 640
+STEP_SAMPLES = 640
 
-Doubles = NDArray[np.float64]
+Float64Array = NDArray[np.float64]
 
 
 class SoundFront(Protocol):
-    """Turns the samples of one stream into rows, `per_step` of them for each grid step of 40 ms."""
+    """An audio front end: turns the samples of one stream into rows, `per_step` for each grid step of 40 ms."""
 
     per_step: int
 
     def __call__(self, samples: FloatArray) -> FloatArray:
-        """Give the rows that the new samples complete, (n, width)."""
+        """Return the rows that the new samples complete, (n, width)."""
         ...
 
     def steps(self, rows: FloatArray) -> FloatArray:
-        """Shape the rows of whole grid steps (n, per_step, width) as the encoder takes them: (n, ...)."""
+        """Convert the rows of whole grid steps (n, per_step, width) to the encoder's input: (n, ...)."""
         ...
 
 
 class Mel80(LogMel):
-    """What the shipped encoder takes: 80 log-mel bands, four frames a step."""
+    """The front end of the shipped encoder: 80 log-mel bands, four frames a step."""
 
     per_step = 4
 
     def steps(self, rows: FloatArray) -> FloatArray:
-        """Give the rows as they are."""
+        """Return the rows as they are, (n, 4, 80)."""
         return rows
 
 
@@ -59,22 +59,22 @@ class _Frames:
     per_step = 4
 
     def __init__(self) -> None:
-        self._tail: Doubles = np.zeros(0)
+        self._tail: Float64Array = np.zeros(0)
         self._last = 0.0
-        self._began = False
+        self._has_started = False
 
-    def _cut(self, samples: FloatArray) -> Doubles:
-        """Give the new whole frames, (n, 400)."""
-        loud = samples.astype(np.float64) * FULL_SCALE
-        if len(loud):
-            before = np.concatenate([[self._last if self._began else 0.0], loud[:-1]])
-            self._began, self._last = True, float(loud[-1])
-            self._tail = np.concatenate([self._tail, loud - PRE_EMPHASIS * before])
-        count = max((len(self._tail) - WINDOW) // HOP + 1, 0)
+    def _cut(self, samples: FloatArray) -> Float64Array:
+        """Return the new whole frames, (n, 400)."""
+        scaled = samples.astype(np.float64) * FULL_SCALE
+        if len(scaled):
+            previous = np.concatenate([[self._last if self._has_started else 0.0], scaled[:-1]])
+            self._has_started, self._last = True, float(scaled[-1])
+            self._tail = np.concatenate([self._tail, scaled - PRE_EMPHASIS * previous])
+        count = max((len(self._tail) - WINDOW_SAMPLES) // HOP_SAMPLES + 1, 0)
         if count == 0:
-            return np.zeros((0, WINDOW))
-        frames = np.lib.stride_tricks.sliding_window_view(self._tail, WINDOW)[::HOP][:count]
-        self._tail = self._tail[count * HOP :]
+            return np.zeros((0, WINDOW_SAMPLES))
+        frames = np.lib.stride_tricks.sliding_window_view(self._tail, WINDOW_SAMPLES)[::HOP_SAMPLES][:count]
+        self._tail = self._tail[count * HOP_SAMPLES :]
         return np.asarray(frames, np.float64)
 
 
@@ -87,7 +87,7 @@ class Fbank104(_Frames):
 
     def steps(self, rows: FloatArray) -> FloatArray:
         """Stack and normalise: (n, 4, 26) to (n, 104)."""
-        flat = rows.reshape(len(rows), 4 * FILTERS).astype(np.float64)
+        flat = rows.reshape(len(rows), 4 * FILTER_BANDS).astype(np.float64)
         centred = flat - flat.mean(1, keepdims=True)
         return np.asarray(centred / np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5), np.float32)
 
@@ -103,7 +103,7 @@ class Mfcc13(_Frames):
         return np.asarray(cepstra, np.float32)
 
     def steps(self, rows: FloatArray) -> FloatArray:
-        """Give the rows as they are, (n, 4, 13)."""
+        """Return the rows as they are, (n, 4, 13)."""
         return rows
 
 
@@ -118,9 +118,9 @@ class Wave640:
     def __call__(self, samples: FloatArray) -> FloatArray:
         """Whole steps of samples, (n, 640)."""
         joined = np.concatenate([self._tail, samples])
-        count = len(joined) // STEP
-        self._tail = joined[count * STEP :]
-        return joined[: count * STEP].reshape(count, STEP)
+        count = len(joined) // STEP_SAMPLES
+        self._tail = joined[count * STEP_SAMPLES :]
+        return joined[: count * STEP_SAMPLES].reshape(count, STEP_SAMPLES)
 
     def steps(self, rows: FloatArray) -> FloatArray:
         """Drop the axis of one: (n, 1, 640) to (n, 640)."""
@@ -133,50 +133,53 @@ FRONTS: Mapping[str, Callable[[], SoundFront]] = {
     "mfcc13": Mfcc13,
     "wave640": Wave640,
 }
-_SILENT_ROW: Mapping[str, tuple[int, float]] = {
-    "mel80": (MELS, float(np.log(FLOOR))),
-    "fbank104": (FILTERS, float(np.log(np.finfo(np.float64).eps))),
-    "mfcc13": (CEPSTRA, 0.0),
-    "wave640": (STEP, 0.0),
+_SILENT_ROWS: Mapping[str, tuple[int, float]] = {
+    "mel80": (MEL_BANDS, float(np.log(POWER_FLOOR))),
+    "fbank104": (FILTER_BANDS, float(np.log(np.finfo(np.float64).eps))),
+    "mfcc13": (CEPSTRAL_COEFFICIENTS, 0.0),
+    "wave640": (STEP_SAMPLES, 0.0),
 }
 
 
 def silent_steps(kind: str, steps: int) -> FloatArray:
-    """Say what a front gives of `steps` grid steps in which nothing sounds, (steps, ...)."""
+    """Return the features of `steps` grid steps of digital silence from the front end `kind`, (steps, ...)."""
     front = FRONTS[kind]()
-    width, level = _SILENT_ROW[kind]
+    width, level = _SILENT_ROWS[kind]
     return front.steps(np.full((steps, front.per_step, width), level, np.float32))
 
 
-def log_filterbank(frames: Doubles) -> tuple[Doubles, Doubles]:
-    """Log filterbank energies (n, 26) and log energy (n,) of frames (n, 400); zeros count as the smallest step of 1."""
-    power = np.abs(np.fft.rfft(frames, FFT)) ** 2 / FFT
-    least = np.finfo(np.float64).eps
+def log_filterbank(frames: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Log filterbank energies (n, 26) and log energy (n,) of frames (n, 400); zeros are replaced by machine epsilon."""
+    power = np.abs(np.fft.rfft(frames, FFT_SIZE)) ** 2 / FFT_SIZE
+    smallest = np.finfo(np.float64).eps
     bands, energy = power @ _filters().T, power.sum(1)
-    return np.log(np.where(bands == 0, least, bands)), np.log(np.where(energy == 0, least, energy))
+    return np.log(np.where(bands == 0, smallest, bands)), np.log(np.where(energy == 0, smallest, energy))
 
 
 @cache
-def _filters() -> Doubles:
-    """Triangles between whole bins that lie evenly on O'Shaughnessy's mel scale from 0 to 8,000 Hz, (26, 257)."""
+def _filters() -> Float64Array:
+    """Triangular filters on whole bins, evenly spaced on O'Shaughnessy's mel scale from 0 to 8,000 Hz, (26, 257)."""
     top = 2595 * np.log10(1 + SAMPLE_RATE_HZ / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, FILTERS + 2) / 2595) - 1)
-    bins = np.floor((FFT + 1) * edges / SAMPLE_RATE_HZ)
-    at = np.arange(FFT // 2 + 1)
+    edges = 700 * (10 ** (np.linspace(0, top, FILTER_BANDS + 2) / 2595) - 1)
+    bins = np.floor((FFT_SIZE + 1) * edges / SAMPLE_RATE_HZ)
+    bins_1d = np.arange(FFT_SIZE // 2 + 1)
     low, middle, high = bins[:-2, None], bins[1:-1, None], bins[2:, None]
-    rise, fall = (at - low) / np.maximum(middle - low, 1), (high - at) / np.maximum(high - middle, 1)
-    return np.where((at >= low) & (at < middle), rise, np.where((at >= middle) & (at < high), fall, 0.0))
+    rise, fall = (bins_1d - low) / np.maximum(middle - low, 1), (high - bins_1d) / np.maximum(high - middle, 1)
+    return np.where(
+        (bins_1d >= low) & (bins_1d < middle), rise, np.where((bins_1d >= middle) & (bins_1d < high), fall, 0.0)
+    )
 
 
 @cache
-def _cosines() -> Doubles:
-    """Give the orthonormal discrete cosine transform of type II, its first 13 columns: (26, 13)."""
-    n, k = np.arange(FILTERS)[:, None], np.arange(CEPSTRA)[None]
-    matrix = np.cos(np.pi * k * (2 * n + 1) / (2 * FILTERS)) * np.sqrt(2 / FILTERS)
+def _cosines() -> Float64Array:
+    """Compute the first 13 columns of the orthonormal discrete cosine transform of type II: (26, 13)."""
+    n, k = np.arange(FILTER_BANDS)[:, None], np.arange(CEPSTRAL_COEFFICIENTS)[None]
+    matrix = np.cos(np.pi * k * (2 * n + 1) / (2 * FILTER_BANDS)) * np.sqrt(2 / FILTER_BANDS)
     matrix[:, 0] /= np.sqrt(2)
     return np.asarray(matrix, np.float64)
 
 
 @cache
-def _lifter() -> Doubles:
-    return 1 + LIFTER / 2 * np.sin(np.pi * np.arange(CEPSTRA) / LIFTER)
+def _lifter() -> Float64Array:
+    """Sinusoidal liftering weights (13,)."""
+    return 1 + LIFTER / 2 * np.sin(np.pi * np.arange(CEPSTRAL_COEFFICIENTS) / LIFTER)

@@ -1,7 +1,7 @@
-"""Audio blocks onto the 25 Hz grid: what the voice encoder takes, whole grid steps at a time.
+"""Audio blocks on the 25 Hz grid: the voice encoder's features and speech activity, whole grid steps at a time.
 
-Blocks whose stamps jitter are taken as continuous; a hole is filled with silence that is marked unusable; after a long
-hole or a step back the stream starts anew.
+Blocks whose stamps jitter are taken as continuous; a gap is filled with silence that is marked unusable; after a long
+gap or a step back the stream restarts.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import numpy as np
 from monitor.types import SAMPLE_RATE_HZ, AudioBlock, BoolArray, FloatArray
 from monitor.voice.activity import VoiceActivity
 from monitor.voice.fronts import FRONTS, SoundFront
-from monitor.voice.logmel import HOP
+from monitor.voice.logmel import HOP_SAMPLES
 from monitor.window.grid import GRID_HZ
 
-STEP = SAMPLE_RATE_HZ // GRID_HZ
-PER_STEP = STEP // HOP
-JITTER = int(0.03 * SAMPLE_RATE_HZ)
-MAX_HOLE = 2 * SAMPLE_RATE_HZ
+STEP_SAMPLES = SAMPLE_RATE_HZ // GRID_HZ
+FRAMES_PER_STEP = STEP_SAMPLES // HOP_SAMPLES
+MAX_JITTER_SAMPLES = int(0.03 * SAMPLE_RATE_HZ)
+MAX_GAP_SAMPLES = 2 * SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoiceChunk:
     """Grid steps first..first+n: log-mel (n, 4, 80), speech (n,), and whether real audio lies under each step (n,).
 
-    `mel` holds the features of another front (`monitor.voice.fronts`) where the encoder wants that. `restarted` says
-    that the chunk does not continue the one before.
+    `mel` holds the features of another front end (`monitor.voice.fronts`) where the encoder takes those. `restarted`:
+    the chunk does not continue the one before.
     """
 
     first: int
@@ -39,7 +39,7 @@ class VoiceChunk:
 
 
 class VoiceStream:
-    """Feed it the audio of one participant in order; `sound` names the features that its chunks hold."""
+    """Takes the audio of one participant in order; `sound` names the front end of its chunks."""
 
     def __init__(self, sound: str = "mel80") -> None:
         self._sound = sound
@@ -50,44 +50,48 @@ class VoiceStream:
     def _reset(self, first: int) -> None:
         self._front: SoundFront = FRONTS[self._sound]()
         self._activity = VoiceActivity()
-        self._first, self._done = first, 0
+        self._first, self._emitted = first, 0
         self._rows: FloatArray = self._front(np.zeros(0, np.float32))
         self._flags: BoolArray = np.zeros(0, np.bool_)
-        self._real: BoolArray = np.zeros(0, np.bool_)
+        self._is_real: BoolArray = np.zeros(0, np.bool_)
         self._restarted = True
 
     def push(self, block: AudioBlock) -> VoiceChunk | None:
-        """Give the grid steps that this block completes, or None."""
+        """Return the grid steps that this block completes, or None."""
         start, samples = round(block.stamp.media * SAMPLE_RATE_HZ), block.samples
         real = np.ones(len(samples), np.bool_)
-        hole = None if self._expected is None else start - self._expected
-        if hole is None or abs(hole) > MAX_HOLE:
-            self._reset(math.ceil(start / STEP))
-            self._expected, self._skip = start, self._first * STEP - start
-        elif hole < -JITTER:
-            # The same moments once more (a repeated or reordered block): nothing new in it.
+        gap = None if self._expected is None else start - self._expected
+        if gap is None or abs(gap) > MAX_GAP_SAMPLES:
+            self._reset(math.ceil(start / STEP_SAMPLES))
+            self._expected, self._skip = start, self._first * STEP_SAMPLES - start
+        elif gap < -MAX_JITTER_SAMPLES:
+            # A repeated or reordered block: nothing new in it.
             return None
-        elif hole > JITTER:
-            samples = np.concatenate([np.zeros(hole, np.float32), samples])
-            real = np.concatenate([np.zeros(hole, np.bool_), real])
+        elif gap > MAX_JITTER_SAMPLES:
+            samples = np.concatenate([np.zeros(gap, np.float32), samples])
+            real = np.concatenate([np.zeros(gap, np.bool_), real])
         self._expected = (self._expected or 0) + len(samples)
         skip = min(self._skip, len(samples))
         self._skip -= skip
-        return self._absorb(samples[skip:], real[skip:])
+        return self._append(samples[skip:], real[skip:])
 
-    def _absorb(self, samples: FloatArray, real: BoolArray) -> VoiceChunk | None:
+    def _append(self, samples: FloatArray, real: BoolArray) -> VoiceChunk | None:
         self._rows = np.concatenate([self._rows, self._front(samples)])
         self._flags = np.concatenate([self._flags, self._activity(samples)])
-        self._real = np.concatenate([self._real, real])
-        count = min(len(self._rows) // self._front.per_step, len(self._flags) // PER_STEP)
+        self._is_real = np.concatenate([self._is_real, real])
+        count = min(len(self._rows) // self._front.per_step, len(self._flags) // FRAMES_PER_STEP)
         if count == 0:
             return None
-        frames, used, rows = count * PER_STEP, count * STEP, count * self._front.per_step
-        usable: BoolArray = np.asarray(self._real[:used].reshape(count, STEP).all(1), np.bool_)
-        speech: BoolArray = (self._flags[:frames].reshape(count, PER_STEP).sum(1) >= PER_STEP // 2) & usable
+        frames = count * FRAMES_PER_STEP
+        samples_used = count * STEP_SAMPLES
+        rows = count * self._front.per_step
+        usable: BoolArray = np.asarray(self._is_real[:samples_used].reshape(count, STEP_SAMPLES).all(1), np.bool_)
+        spoken_frames = self._flags[:frames].reshape(count, FRAMES_PER_STEP).sum(1)
+        speech: BoolArray = (spoken_frames >= FRAMES_PER_STEP // 2) & usable
         mel = self._front.steps(self._rows[:rows].reshape(count, self._front.per_step, -1))
-        chunk = VoiceChunk(self._first + self._done, mel, speech, usable, self._restarted)
-        self._rows, self._flags, self._real = self._rows[rows:], self._flags[frames:], self._real[used:]
-        self._done += count
+        chunk = VoiceChunk(self._first + self._emitted, mel, speech, usable, self._restarted)
+        self._rows, self._flags = self._rows[rows:], self._flags[frames:]
+        self._is_real = self._is_real[samples_used:]
+        self._emitted += count
         self._restarted = False
         return chunk

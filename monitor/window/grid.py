@@ -1,8 +1,8 @@
-"""Source frames of any rate, also a varying one, onto the 25 Hz grid of the track's own timeline. Pure.
+"""Resampling of source frames of any rate, also a varying one, to the 25 Hz grid of the track's timeline. Pure.
 
 Grid index k stands for media time k / 25. Shapes are interpolated linearly between the two source frames around k,
-pictures are taken from the nearer one; where two source frames lie more than `MAX_GAP` apart the grid is marked
-unusable and holds the last value.
+pictures are taken from the nearer one; where two source frames are more than `MAX_GAP_SECONDS` apart the grid is
+marked unusable and holds the nearer value.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from monitor.types import ByteArray, FloatArray
 
 GRID_HZ = 25
 RATE = GRID_HZ
-MAX_GAP = 0.17
+MAX_GAP_SECONDS = 0.17
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """What the encoder takes at one moment: a shape vector, a mouth picture, and whether they can be used."""
+    """The encoder's input at one moment: a shape vector, a mouth picture, and whether they can be used."""
 
     shape: FloatArray
     mouth: ByteArray
@@ -38,12 +38,13 @@ class GridSample:
 
 
 class Resampler:
-    """Feed it source samples in time order; it yields every grid index once, in order, without holes.
+    """Takes source samples in time order and yields every index of a grid of `rate` Hz once, in order, without holes.
 
-    After a silence longer than `max_hole` seconds it starts anew at the next sample instead of filling the hole.
+    `max_gap` is the longest gap in seconds that is interpolated. After one longer than `max_hole` seconds the grid
+    restarts at the next sample instead of filling it.
     """
 
-    def __init__(self, rate: int = GRID_HZ, max_gap: float = MAX_GAP, max_hole: float = 2.0) -> None:
+    def __init__(self, rate: int = GRID_HZ, max_gap: float = MAX_GAP_SECONDS, max_hole: float = 2.0) -> None:
         self._rate = rate
         self._max_gap = max_gap
         self._max_hole = max_hole
@@ -51,7 +52,7 @@ class Resampler:
         self._next = 0
 
     def push(self, time: float, sample: Sample) -> Iterator[GridSample]:
-        """Grid samples up to `time` (media seconds); a time that does not advance is ignored."""
+        """Yield the grid samples up to `time` (media seconds); a time that does not advance is ignored."""
         if self._last is None or time - self._last[0] > self._max_hole:
             self._next = math.ceil(time * self._rate - 1e-6)
         elif time <= self._last[0]:
@@ -59,14 +60,14 @@ class Resampler:
         previous = self._last
         self._last = (time, sample)
         while self._next <= time * self._rate + 1e-6:
-            yield GridSample(self._next, self._at(self._next / self._rate, previous, (time, sample)))
+            yield GridSample(self._next, self._interpolate(self._next / self._rate, previous, (time, sample)))
             self._next += 1
 
-    def _at(self, moment: float, before: tuple[float, Sample] | None, after: tuple[float, Sample]) -> Sample:
-        if before is None or abs(after[0] - moment) < 1e-6:
+    def _interpolate(self, time: float, before: tuple[float, Sample] | None, after: tuple[float, Sample]) -> Sample:
+        if before is None or abs(after[0] - time) < 1e-6:
             return after[1]
         span = after[0] - before[0]
-        weight = (moment - before[0]) / span
+        weight = (time - before[0]) / span
         usable = before[1].usable and after[1].usable and span <= self._max_gap
         if not usable:
             nearer = before[1] if weight < 0.5 else after[1]

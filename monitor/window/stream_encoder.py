@@ -1,6 +1,6 @@
-"""An encoder over a stream: whole chunks in, one vector a grid step out, each step passing the network once.
+"""A streaming encoder: chunks of grid steps in, one vector a step out, and every step passes the network once.
 
-The network answers late by its `reach`; what it says of the steps before a stream began is thrown away.
+The network's output lags its input by `reach` steps; its output for steps before the stream began is dropped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class EncodedSteps:
 
 
 class StreamEncoder:
-    """Feed it consecutive grid steps; it runs the engine every `chunk` steps. `names` are the inputs to feed."""
+    """Takes consecutive grid steps and runs the engine every `chunk` of them; `names` are the inputs to feed."""
 
     def __init__(self, engine: Engine, chunk: int = CHUNK) -> None:
         self._engine = engine
@@ -38,23 +38,23 @@ class StreamEncoder:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream; the next push starts another."""
+        """Drop the stream's state; the next push starts another stream."""
         self._state = None if self._state_shape is None else np.zeros(self._state_shape, np.float32)
         self._start: int | None = None
-        self._fed = 0
-        self._waiting: dict[str, list[FloatArray]] = {}
+        self._steps_fed = 0
+        self._pending_inputs: dict[str, list[FloatArray]] = {}
         self._flags: list[bool] = []
 
     def push(self, first: int, inputs: Mapping[str, FloatArray], flags: BoolArray) -> list[EncodedSteps]:
-        """Take steps first..first+n, arrays (n, ...) by input name; give what whole chunks yield.
+        """Take steps first..first+n, arrays (n, ...) by input name; returns the output of every whole chunk.
 
         Steps that do not continue the last ones start the stream anew.
         """
-        if self._start is None or first != self._start + self._fed + self._pending:
+        if self._start is None or first != self._start + self._steps_fed + self._pending:
             self.reset()
             self._start = first
         for name, array in inputs.items():
-            self._waiting.setdefault(name, []).extend(np.asarray(array, np.float32))
+            self._pending_inputs.setdefault(name, []).extend(np.asarray(array, np.float32))
         self._flags.extend(bool(flag) for flag in flags)
         out = []
         while self._pending >= self._chunk:
@@ -65,26 +65,26 @@ class StreamEncoder:
 
     @property
     def _pending(self) -> int:
-        return min((len(steps) for steps in self._waiting.values()), default=0)
+        return min((len(steps) for steps in self._pending_inputs.values()), default=0)
 
     def _run(self) -> EncodedSteps | None:
-        chunk = {name: np.stack(steps[: self._chunk])[None] for name, steps in self._waiting.items()}
-        self._waiting = {name: steps[self._chunk :] for name, steps in self._waiting.items()}
+        chunk = {name: np.stack(steps[: self._chunk])[None] for name, steps in self._pending_inputs.items()}
+        self._pending_inputs = {name: steps[self._chunk :] for name, steps in self._pending_inputs.items()}
         if self._state is not None:
             chunk["state"] = self._state
         try:
             out = self._engine.run(chunk)
         except EngineError:
-            # What the network has not seen is a gap, behind which a stream begins anew.
+            # Steps that the network has not seen are a gap, after which a stream starts anew.
             self.reset()
             raise
         self._state = out.get("state_out")
-        vectors, at = out[self._output][0], self._fed - self._reach
-        self._fed += self._chunk
-        early = min(max(-at, 0), len(vectors))
-        vectors = vectors[early:]
+        vectors, at = out[self._output][0], self._steps_fed - self._reach
+        self._steps_fed += self._chunk
+        warm_up = min(max(-at, 0), len(vectors))
+        vectors = vectors[warm_up:]
         if self._start is None or len(vectors) == 0:
             return None
         flags = np.array(self._flags[: len(vectors)], np.bool_)
         self._flags = self._flags[len(vectors) :]
-        return EncodedSteps(self._start + at + early, vectors, flags)
+        return EncodedSteps(self._start + at + warm_up, vectors, flags)

@@ -1,9 +1,9 @@
 """The rolling window: encoder outputs of both tracks on 25 Hz grids, paired by capture time only when they are read.
 
-Each track keeps its own integer grid (index k is media time k / rate), so what was stored is never moved; the shift
-between the two grids follows from the newest stamp of each track, and a sender report that comes late re-aligns the
-past as well. The invariant: a frame is valid only if it was pushed, was usable, and belongs to the current run of its
-track; everything else is zero and masked.
+Each track has an integer grid (index k is media time k / rate), so what was stored is never moved; the shift between
+the grids follows from the newest stamp of each track, and a late sender report re-aligns the past as well. The
+invariant: a frame is valid only if it was pushed, was usable, and belongs to the current run of its track; all other
+frames are zero and masked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from monitor.types import BoolArray, ClockState, FloatArray, Stamp, TrackKind
 
-# How long the window waits for the slower track before it goes on with that track masked.
+# How long the window waits for the slower track before it advances with that track masked.
 PATIENCE_SECONDS = 1.0
 
 
@@ -63,7 +63,7 @@ class Window:
         return float(np.mean(self.lips_mask))
 
     def last(self, frames: int) -> Window:
-        """Cut off all but the newest `frames`."""
+        """Return the newest `frames` of the window, without its memory."""
         newest = {
             name: getattr(self, name)[len(self.lips_mask) - frames :]
             for name in ("lips", "lips_mask", "voice", "voice_mask", "speech", "pictures")
@@ -73,10 +73,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """T frames of how a face moved beside what was said, from `first` on the grid of the pictures.
+    """T frames of facial motion beside the voice, from index `first` on the video grid.
 
-    `motion` (T, M) and `voice` (T, E), zero where nothing is; `valid` (T,) says that a face could be used and sound was
-    there, `speech` (T,) that somebody spoke.
+    `motion` (T, M) and `voice` (T, E), zero where there is none; `valid` (T,): a usable face and audio; `speech` (T,):
+    somebody spoke.
     """
 
     first: int
@@ -91,17 +91,17 @@ class Stretch:
         return self.first + len(self.valid)
 
     def after(self, index: int) -> Stretch:
-        """Cut off the frames before `index`; a copy, so that what is kept of a stretch does not hold all of it."""
+        """Return a copy of the frames from `index` on, which does not hold the memory of those before."""
         cut = index - self.first
         faces = self.motion[cut:].copy(), self.valid[cut:].copy()
         return Stretch(index, *faces, self.voice[cut:].copy(), self.speech[cut:].copy())
 
 
 class WindowBuffer:
-    """Rings of `keep_seconds` for lips and voice, and the window of `seconds` at their newest end.
+    """Ring buffers of `keep_seconds` for lips, voice and motion, and the window of `seconds` at their newest end.
 
-    A push within the newest window may come late or overwrite; one that ends before it means that the index went
-    back, and the track starts anew. Frames between two pushes are masked.
+    A push within the newest window may come late or overwrite; one that ends before it means that the index went back,
+    and the track restarts. Frames between two pushes are masked. Raises `ValueError` where the window does not fit.
     """
 
     def __init__(self, seconds: float = 5.0, rate: int = 25, keep_seconds: float = 30.0) -> None:
@@ -113,9 +113,9 @@ class WindowBuffer:
         self.rate = rate
         self.keep_seconds = keep_seconds
         capacity = round(keep_seconds * rate)
-        self._lips = _Ring(capacity, round(seconds * rate))
-        self._voice = _Ring(capacity, round(seconds * rate))
-        self._motion = _Ring(capacity, round(seconds * rate))
+        self._lips = _RingBuffer(capacity, round(seconds * rate))
+        self._voice = _RingBuffer(capacity, round(seconds * rate))
+        self._motion = _RingBuffer(capacity, round(seconds * rate))
         self._stamps: dict[TrackKind, Stamp] = {}
         self.began = 0.0
 
@@ -124,7 +124,7 @@ class WindowBuffer:
         self._lips.push(first_index, vectors, usable)
 
     def push_motion(self, first_index: int, rows: FloatArray, usable: BoolArray) -> None:
-        """Store how the face moves, rows (N, M) of the frames from `first_index` on the grid of the lips."""
+        """Store motion rows (N, M) of the frames from `first_index` on the grid of the lips."""
         self._motion.push(first_index, rows, usable)
 
     def push_voice(self, first_index: int, vectors: FloatArray, speech: BoolArray) -> None:
@@ -132,7 +132,7 @@ class WindowBuffer:
         self._voice.push(first_index, vectors, speech)
 
     def mark(self, kind: TrackKind, stamp: Stamp) -> None:
-        """Remember the newest stamp of a track: where its media time lies in capture time, and how sure that is.
+        """Set the newest stamp of a track: its media time in capture time, and the uncertainty of that.
 
         `began` is the media time of the first picture.
         """
@@ -142,27 +142,27 @@ class WindowBuffer:
 
     @property
     def shift(self) -> int:
-        """How many frames the voice index runs ahead of the lips index; 0 until both tracks are marked."""
+        """Frames by which the voice index is ahead of the lips index; 0 until both tracks are marked."""
         if len(self._stamps) < 2:
             return 0
-        return round(self.rate * (self._offset("video") - self._offset("audio")))
+        return round(self.rate * (self._clock_offset("video") - self._clock_offset("audio")))
 
     def window(self, seconds: float | None = None) -> Window:
-        """Read the newest window, of `seconds` if given. Always succeeds; the masks say what is missing."""
+        """Read the newest window, of `seconds` if given; missing frames are masked. Raises `ValueError`."""
         length = round((self.seconds if seconds is None else seconds) * self.rate)
         if not 0 < length <= round((self.keep_seconds - PATIENCE_SECONDS) * self.rate):
             raise ValueError(f"a window of {seconds} s does not fit: keep_seconds is {self.keep_seconds:g}")
         shift = self.shift
-        end = self._end(shift)
+        end = self._end_index(shift)
         lips, pictures, usable = self._lips.read(end - length, length)
-        voice, heard, speech = self._voice.read(end - length + shift, length)
+        voice, voice_mask, speech = self._voice.read(end - length + shift, length)
         return Window(
             end=self._capture(end, shift),
             rate=self.rate,
             lips=np.where(usable[:, None], lips, np.float32(0.0)),
             lips_mask=usable,
             voice=voice,
-            voice_mask=heard,
+            voice_mask=voice_mask,
             speech=speech,
             clock=self._clock(),
             uncertainty=sum(s.uncertainty for s in self._stamps.values()) if len(self._stamps) == 2 else self.seconds,
@@ -171,38 +171,38 @@ class WindowBuffer:
         )
 
     def recall(self, speech_seconds: float) -> Window:
-        """Read the newest window, its `memory` reaching back until it holds so much usable speech, or all that is kept.
+        """Read the newest window with a `memory` that holds `speech_seconds` of usable speech, or all that is kept.
 
-        A memory is never shorter than the window.
+        The memory is never shorter than the window.
         """
         longest = self.window(self.keep_seconds - PATIENCE_SECONDS)
-        spoken = np.cumsum((longest.lips_mask & longest.voice_mask & longest.speech)[::-1])
-        need = int(np.searchsorted(spoken, round(speech_seconds * self.rate))) + 1
-        length = min(max(need, round(self.seconds * self.rate)), len(spoken))
+        speech_frames = np.cumsum((longest.lips_mask & longest.voice_mask & longest.speech)[::-1])
+        needed_frames = int(np.searchsorted(speech_frames, round(speech_seconds * self.rate))) + 1
+        length = min(max(needed_frames, round(self.seconds * self.rate)), len(speech_frames))
         return replace(longest.last(round(self.seconds * self.rate)), memory=longest.last(length))
 
     def moving(self) -> Stretch:
-        """Read how the face moved beside what was said, as far back as is kept."""
+        """Read facial motion beside the voice, as far back as is kept."""
         shift, length = self.shift, round((self.keep_seconds - PATIENCE_SECONDS) * self.rate)
-        first = self._end(shift) - length
+        first = self._end_index(shift) - length
         motion, _, usable = self._motion.read(first, length)
-        voice, heard, speech = self._voice.read(first + shift, length)
-        return Stretch(first, motion, usable & heard, voice, speech)
+        voice, voice_mask, speech = self._voice.read(first + shift, length)
+        return Stretch(first, motion, usable & voice_mask, voice, speech)
 
-    def _offset(self, kind: TrackKind) -> float:
+    def _clock_offset(self, kind: TrackKind) -> float:
         stamp = self._stamps.get(kind)
         return stamp.capture - stamp.media if stamp else 0.0
 
     def _capture(self, end: int, shift: int) -> float:
         if "video" in self._stamps:
-            return end / self.rate + self._offset("video")
-        return (end + shift) / self.rate + self._offset("audio")
+            return end / self.rate + self._clock_offset("video")
+        return (end + shift) / self.rate + self._clock_offset("audio")
 
     def _clock(self) -> ClockState:
         mapped = [stamp.state is ClockState.MAPPED for stamp in self._stamps.values()]
         return ClockState.MAPPED if len(mapped) == 2 and all(mapped) else ClockState.UNKNOWN
 
-    def _end(self, shift: int) -> int:
+    def _end_index(self, shift: int) -> int:
         ends = [ring.end - move for ring, move in ((self._lips, 0), (self._voice, shift)) if ring.started]
         if not ends:
             return 0
@@ -213,12 +213,12 @@ class WindowBuffer:
         return max(0, end - min(begins)) / self.rate if begins else 0.0
 
 
-class _Ring:
+class _RingBuffer:
     """The newest `capacity` frames of one track, [end - capacity, end); slot = index modulo capacity."""
 
-    def __init__(self, capacity: int, late: int) -> None:
+    def __init__(self, capacity: int, max_delay: int) -> None:
         self.capacity = capacity
-        self.late = late
+        self.max_delay = max_delay
         self.started = False
         self.begin = 0
         self.end = 0
@@ -235,13 +235,13 @@ class _Ring:
             self.vectors = np.zeros((self.capacity, vectors.shape[1]), np.float32)
             self.started = False
         end = first + len(vectors)
-        if not self.started or end <= self.end - self.late:
+        if not self.started or end <= self.end - self.max_delay:
             self._restart(first)
-        self._forget(max(self.end, end - self.capacity), end)
+        self._invalidate(max(self.end, end - self.capacity), end)
         self.end = max(self.end, end)
         skip = max(0, self.end - self.capacity - first)
         slots = np.arange(first + skip, end) % self.capacity
-        # A vector that is not a number would poison every mean it enters; it counts as never pushed.
+        # NaN would spread into every mean: such a vector counts as never pushed.
         finite: BoolArray = np.asarray(np.isfinite(vectors[skip:]).all(axis=1), np.bool_)
         self.vectors[slots] = np.where(finite[:, None], vectors[skip:], np.float32(0.0))
         self.filled[slots] = finite
@@ -259,6 +259,6 @@ class _Ring:
         self.begin = self.end = first
         self.filled[:] = False
 
-    def _forget(self, first: int, end: int) -> None:
+    def _invalidate(self, first: int, end: int) -> None:
         if end > first:
             self.filled[np.arange(first, end) % self.capacity] = False

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.types import AudioBlock, ByteArray, ClockState, FloatArray, Stamp, VideoFrame
-
-RATE = 16_000
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, ByteArray, ClockState, FloatArray, Stamp, VideoFrame
 
 
 def stamp(at: float) -> Stamp:
@@ -32,8 +30,8 @@ def block(samples: FloatArray, at: float) -> AudioBlock:
 
 def vowel(seconds: float, seed: int = 0) -> FloatArray:
     """Harmonics of a gliding pitch under two formants, in four syllables a second: speech to a voice detector."""
-    at = np.arange(round(seconds * RATE)) / RATE
-    phase = 2 * np.pi * np.cumsum(140 + 20 * np.sin(2 * np.pi * 0.7 * at)) / RATE
+    at = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    phase = 2 * np.pi * np.cumsum(140 + 20 * np.sin(2 * np.pi * 0.7 * at)) / SAMPLE_RATE_HZ
     sound = np.zeros_like(at)
     for k in range(1, 25):
         hz = 140 * k

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.voice.activity import FRAME, HANGOVER, VoiceActivity
-from tests.monitor.frames import RATE, vowel
+from monitor.types import SAMPLE_RATE_HZ
+from monitor.voice.activity import FRAME_SAMPLES, HANGOVER_FRAMES, VoiceActivity
+from tests.monitor.frames import vowel
 
 
 def test_speech_is_flagged() -> None:
@@ -16,16 +17,16 @@ def test_speech_is_flagged() -> None:
 
 
 def test_silence_and_faint_noise_are_not() -> None:
-    faint = np.random.default_rng(0).normal(0, 5e-5, RATE).astype(np.float32)
-    assert not VoiceActivity()(np.zeros(RATE, np.float32)).any()
+    faint = np.random.default_rng(0).normal(0, 5e-5, SAMPLE_RATE_HZ).astype(np.float32)
+    assert not VoiceActivity()(np.zeros(SAMPLE_RATE_HZ, np.float32)).any()
     assert not VoiceActivity()(faint).any()
 
 
 def test_the_hangover_ends() -> None:
-    silent = np.zeros(RATE, np.float32)
+    silent = np.zeros(SAMPLE_RATE_HZ, np.float32)
     flags = VoiceActivity()(np.concatenate([vowel(1.0), silent]))
-    assert flags[100 : 100 + HANGOVER // 2].all()
-    assert not flags[100 + HANGOVER :].any()
+    assert flags[100 : 100 + HANGOVER_FRAMES // 2].all()
+    assert not flags[100 + HANGOVER_FRAMES :].any()
 
 
 def test_loudness_beyond_full_scale_is_clipped() -> None:
@@ -36,7 +37,7 @@ def test_loudness_beyond_full_scale_is_clipped() -> None:
 def test_less_than_a_frame_gives_nothing_yet(samples: int) -> None:
     activity = VoiceActivity()
     assert activity(np.zeros(samples, np.float32)).shape == (0,)
-    assert activity(np.zeros(FRAME - samples, np.float32)).shape == (1,)
+    assert activity(np.zeros(FRAME_SAMPLES - samples, np.float32)).shape == (1,)
 
 
 @given(st.lists(st.integers(0, 900), min_size=1, max_size=20))

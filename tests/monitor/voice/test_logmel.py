@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.types import SAMPLE_RATE_HZ
-from monitor.voice.logmel import FLOOR, HOP, MELS, WINDOW, LogMel, frames, mel_filters
+from monitor.voice.logmel import HOP_SAMPLES, MEL_BANDS, POWER_FLOOR, WINDOW_SAMPLES, LogMel, frames, mel_filters
 from tests.monitor.frames import vowel
 
 
@@ -18,7 +18,7 @@ def tone(hz: float, seconds: float = 0.2) -> np.typing.NDArray[np.float32]:
 
 def test_filters_cover_the_voice_and_nothing_else() -> None:
     filters = mel_filters()
-    assert filters.shape == (257, MELS)
+    assert filters.shape == (257, MEL_BANDS)
     assert (filters >= 0).all()
     assert (filters.sum(0) > 0).all()
     assert filters[0].sum() == 0
@@ -30,22 +30,24 @@ def test_filters_cover_the_voice_and_nothing_else() -> None:
 @pytest.mark.parametrize(("hz", "mel"), [(300, 300 / (200 / 3)), (1000, 15), (6400, 42)])
 def test_a_tone_sounds_in_its_band(hz: float, mel: float) -> None:
     low, high = 20 / (200 / 3), 15 + np.log(7.6) / (np.log(6.4) / 27)
-    band = (mel - low) / (high - low) * (MELS + 1) - 1
+    band = (mel - low) / (high - low) * (MEL_BANDS + 1) - 1
     assert frames(tone(hz)).mean(0).argmax() == pytest.approx(band, abs=1)
 
 
 def test_silence_is_the_floor() -> None:
-    assert frames(np.zeros(WINDOW, np.float32)) == pytest.approx(np.full((1, MELS), np.log(FLOOR)), abs=1e-4)
+    assert frames(np.zeros(WINDOW_SAMPLES, np.float32)) == pytest.approx(
+        np.full((1, MEL_BANDS), np.log(POWER_FLOOR)), abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(("samples", "count"), [(0, 0), (399, 0), (400, 1), (559, 1), (560, 2)])
 def test_only_whole_windows_count(samples: int, count: int) -> None:
-    assert frames(np.zeros(samples, np.float32)).shape == (count, MELS)
+    assert frames(np.zeros(samples, np.float32)).shape == (count, MEL_BANDS)
 
 
 def test_frame_j_is_centred_on_sample_160_j() -> None:
     click = np.zeros(3200, np.float32)
-    click[10 * HOP] = 1
+    click[10 * HOP_SAMPLES] = 1
     assert LogMel()(click).sum(1).argmax() == 10
 
 

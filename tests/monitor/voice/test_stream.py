@@ -10,17 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.types import FloatArray
-from monitor.voice.logmel import MELS, LogMel
-from monitor.voice.stream import PER_STEP, STEP, VoiceChunk, VoiceStream
-from tests.monitor.frames import RATE, block, vowel
+from monitor.types import SAMPLE_RATE_HZ, FloatArray
+from monitor.voice.logmel import MEL_BANDS, LogMel
+from monitor.voice.stream import FRAMES_PER_STEP, STEP_SAMPLES, VoiceChunk, VoiceStream
+from tests.monitor.frames import block, vowel
 
 BLOCK = 320
 
 
 def feed(stream: VoiceStream, sound: FloatArray, start: float = 0.0, size: int = BLOCK) -> list[VoiceChunk]:
     """A sound in blocks of `size` samples, the first at second `start`."""
-    pieces = [stream.push(block(sound[at : at + size], start + at / RATE)) for at in range(0, len(sound), size)]
+    pieces = [
+        stream.push(block(sound[at : at + size], start + at / SAMPLE_RATE_HZ)) for at in range(0, len(sound), size)
+    ]
     return [chunk for chunk in pieces if chunk is not None]
 
 
@@ -36,8 +38,8 @@ def test_steps_are_the_log_mel_of_their_time() -> None:
     sound = vowel(1.0)
     chunks = feed(VoiceStream(), sound)
     mel = np.concatenate([chunk.mel for chunk in chunks])
-    assert mel.shape[1:] == (PER_STEP, MELS)
-    whole = LogMel()(sound)[: len(mel) * PER_STEP].reshape(-1, PER_STEP, MELS)
+    assert mel.shape[1:] == (FRAMES_PER_STEP, MEL_BANDS)
+    whole = LogMel()(sound)[: len(mel) * FRAMES_PER_STEP].reshape(-1, FRAMES_PER_STEP, MEL_BANDS)
     assert np.abs(mel - whole).max() < 1e-3
     assert indices(chunks) == list(range(24))
     assert all(flags(chunks, "usable"))
@@ -45,7 +47,7 @@ def test_steps_are_the_log_mel_of_their_time() -> None:
 
 
 def test_speech_is_flagged_by_the_step() -> None:
-    chunks = feed(VoiceStream(), np.concatenate([np.zeros(RATE, np.float32), vowel(1.0)]))
+    chunks = feed(VoiceStream(), np.concatenate([np.zeros(SAMPLE_RATE_HZ, np.float32), vowel(1.0)]))
     speech = flags(chunks, "speech")
     assert not any(speech[:24])
     assert all(speech[27:])
@@ -57,7 +59,7 @@ def test_the_size_of_blocks_changes_nothing(sizes: list[int], start: float) -> N
     whole, cut = VoiceStream(), VoiceStream()
     once = whole.push(block(sound, start))
     bounds = np.cumsum([0, *sizes])
-    pieces = [cut.push(block(sound[a:b], start + a / RATE)) for a, b in pairwise(bounds)]
+    pieces = [cut.push(block(sound[a:b], start + a / SAMPLE_RATE_HZ)) for a, b in pairwise(bounds)]
     many = [chunk for chunk in pieces if chunk is not None]
     assert indices(many) == ([] if once is None else indices([once]))
     if once is not None:
@@ -82,7 +84,7 @@ def test_stamps_that_jitter_are_taken_as_continuous() -> None:
 
 def test_a_hole_is_silence_that_cannot_be_used() -> None:
     sound, stream = vowel(2.0), VoiceStream()
-    chunks = feed(stream, sound[: RATE // 2]) + feed(stream, sound[: RATE // 2], 0.7)
+    chunks = feed(stream, sound[: SAMPLE_RATE_HZ // 2]) + feed(stream, sound[: SAMPLE_RATE_HZ // 2], 0.7)
     assert indices(chunks) == list(range(29))
     usable = flags(chunks, "usable")
     assert all(usable[:12])
@@ -113,7 +115,7 @@ def test_after_a_long_hole_or_a_step_back_the_stream_starts_anew(start: float, f
 
 @pytest.mark.parametrize("start", [0.005, 0.021, 0.0399])
 def test_sound_that_begins_off_the_grid_is_not_moved_onto_it(start: float) -> None:
-    sound, begin = vowel(1.0), round(start * RATE)
+    sound, begin = vowel(1.0), round(start * SAMPLE_RATE_HZ)
     mel = np.concatenate([chunk.mel for chunk in feed(VoiceStream(), sound, start, 160)])
-    want = LogMel()(sound[STEP - begin :])[: len(mel) * PER_STEP].reshape(-1, PER_STEP, MELS)
+    want = LogMel()(sound[STEP_SAMPLES - begin :])[: len(mel) * FRAMES_PER_STEP].reshape(-1, FRAMES_PER_STEP, MEL_BANDS)
     assert np.abs(mel - want).max() < 1e-3

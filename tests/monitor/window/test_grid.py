@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.window.grid import GRID_HZ, MAX_GAP, GridSample, Resampler, Sample
+from monitor.window.grid import GRID_HZ, MAX_GAP_SECONDS, GridSample, Resampler, Sample
 
 
 def sample(value: float, usable: bool = True) -> Sample:
@@ -55,7 +55,7 @@ def test_a_gap_is_filled_with_what_cannot_be_used() -> None:
 
 
 def test_the_largest_gap_still_counts() -> None:
-    assert all(step.sample.usable for step in push(Resampler(), [0.0, MAX_GAP, 2 * MAX_GAP]))
+    assert all(step.sample.usable for step in push(Resampler(), [0.0, MAX_GAP_SECONDS, 2 * MAX_GAP_SECONDS]))
 
 
 def test_beside_an_unusable_frame_nothing_is_usable() -> None:

@@ -75,7 +75,7 @@ release-check: .venv/.dev
 check-js:
 	@bash .ci/js/check
 
-bench: .venv/.runtime
+bench: .venv/.bench
 	$(BIN)/sidewitness bench
 
 .venv/bin/python:
@@ -99,6 +99,11 @@ bench: .venv/.runtime
 .venv/.dev: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing the maintainer's tools into .venv (once)"
 	$(PIP) -e '.[dev]'
+	@touch .venv/.runtime $@
+
+.venv/.bench: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing the benchmark extra into .venv (once)"
+	$(PIP) -e '.[bench]'
 	@touch .venv/.runtime $@
 
 # The identity encoder is built here from public-domain weights; without it everything runs but comparing identities.

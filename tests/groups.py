@@ -54,7 +54,9 @@ SLOW = {
     "tests/monitor/alerts/test_kill.py": "processes that are killed",
     "tests/monitor/alerts/sinks/test_kill.py": "processes that are killed",
     "tests/monitor/window/test_stream_encoder.py": "training",
+    "tests/test_errors.py": "imports everything, torch too",
     "tests/test_examples.py": "a server",
+    "tests/test_extras.py": "media, processes of its own",
 } | {
     f"tests/engines/test_{name}.py": "training"
     for name in (

@@ -23,7 +23,6 @@ CONTROL_FLOW = {
     "monitor.api.enrolments._Cancelled": "ends a job that its owner cancelled",
     "monitor.api.form.FormError": "the API answers with its status",
     "monitor.api.problem.Problem": "is the API's answer",
-    "monitor.host.calls.AtCapacity": "the API answers 503 and says when to come back",
     "monitor.tap.rtp.sdp.SdpError": "the WHIP endpoint answers with its status",
 }
 MISUSE = {

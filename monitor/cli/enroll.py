@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engines.extras import require
 from engines.option import engine_option
 from engines.registry import EngineName
 
@@ -54,6 +55,8 @@ def command(
 
     Example: sidewitness enroll "Jane Doe" talk.mp4 interview.mp4 --consent consent.yaml
     """
+    if poses is not None:
+        require("enroll --poses", "evaluate", "matplotlib")
     from rich.console import Console
 
     from engines.base import MODELS

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engines.extras import require
 from engines.option import engine_option
 from engines.registry import EngineName
 
@@ -19,37 +20,50 @@ if TYPE_CHECKING:
     from monitor.lab.bench.run import Options
 
 
+Seconds = Annotated[float, typer.Option(help="Seconds of the live call that are measured.", min=1.0)]
+Participants = Annotated[
+    int | None,
+    typer.Option(
+        help="Participants of the live call, where a search begins (default: two a core, 8 at most).", min=1, max=64
+    ),
+]
+TalkingClip = Annotated[
+    Path | None, typer.Option(help="A talking face with sound (default: one of SIDEWITNESS_DATA, or a pattern).")
+]
+ChosenEngine = Annotated[EngineName, engine_option("What runs the encoders.")]
+Cores = Annotated[
+    int | None, typer.Option(help="Cores that the sidecar may use, the rest is the sender's (default: all).", min=1)
+]
+Engines = Annotated[bool, typer.Option("--engines", help="Time every encoder in every engine, by batch.")]
+Capacity = Annotated[bool, typer.Option("--capacity", help="Find how many live participants this machine holds.")]
+Overload = Annotated[
+    bool, typer.Option("--overload", help="Load it twice over: --participants, else what --capacity finds.")
+]
+Soak = Annotated[
+    float | None, typer.Option(metavar="MINUTES", help="Watch memory over so many minutes of virtual time.", min=1)
+]
+Only = Annotated[bool, typer.Option("--only", help="Leave out the default parts: only what is asked for.")]
+Compare = Annotated[
+    Path | None, typer.Option(metavar="OLD.json", help="Show each number beside that of an earlier run.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for bench.json and bench.png.", metavar="DIR")]
+
+
 def command(
-    seconds: Annotated[float, typer.Option(help="Seconds of the live call that are measured.", min=1.0)] = 20.0,
-    participants: Annotated[
-        int | None,
-        typer.Option(
-            help="Participants of the live call, where a search begins (default: two a core, 8 at most).", min=1, max=64
-        ),
-    ] = None,
-    clip: Annotated[
-        Path | None, typer.Option(help="A talking face with sound (default: one of SIDEWITNESS_DATA, or a pattern).")
-    ] = None,
-    engine: Annotated[EngineName, engine_option("What runs the encoders.")] = "openvino",
-    cores: Annotated[
-        int | None, typer.Option(help="Cores that the sidecar may use, the rest is the sender's (default: all).", min=1)
-    ] = None,
-    engines: Annotated[bool, typer.Option("--engines", help="Time every encoder in every engine, by batch.")] = False,
-    capacity: Annotated[
-        bool, typer.Option("--capacity", help="Find how many live participants this machine holds.")
-    ] = False,
-    overload: Annotated[
-        bool, typer.Option("--overload", help="Load it twice over: --participants, else what --capacity finds.")
-    ] = False,
-    soak: Annotated[
-        float | None, typer.Option(metavar="MINUTES", help="Watch memory over so many minutes of virtual time.", min=1)
-    ] = None,
-    only: Annotated[bool, typer.Option("--only", help="Leave out the default parts: only what is asked for.")] = False,
-    compare: Annotated[
-        Path | None, typer.Option(metavar="OLD.json", help="Show each number beside that of an earlier run.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for bench.json and bench.png.", metavar="DIR")] = None,
+    seconds: Seconds = 20.0,
+    participants: Participants = None,
+    clip: TalkingClip = None,
+    engine: ChosenEngine = "openvino",
+    cores: Cores = None,
+    engines: Engines = False,
+    capacity: Capacity = False,
+    overload: Overload = False,
+    soak: Soak = None,
+    only: Only = False,
+    compare: Compare = None,
+    as_json: AsJson = False,
+    out: Out = None,
 ) -> None:
     """Measure this machine against the budgets.
 
@@ -62,21 +76,29 @@ def command(
       sidewitness bench --clip talking.mp4 --out runs/bench
       sidewitness bench --only --capacity --overload --compare runs/bench/bench.json
     """  # noqa: D301
-    from monitor.lab.bench.comparison import compare as beside
+    require("bench", "bench", "psutil")
+    if out is not None:
+        require("bench --out", "bench", "matplotlib")
     from monitor.lab.bench.run import Options
 
     # What cannot be read is told before the long work.
-    old = _read(compare) if compare else None
+    earlier = _read(compare) if compare else None
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    chosen = Options(seconds, participants, clip, engine, cores, not only, engines, capacity, overload, soak)
-    result = _measure(chosen)
-    said = result.as_json()
-    compared = beside(old, said) if old is not None else None
+    result = _measure(Options(seconds, participants, clip, engine, cores, not only, engines, capacity, overload, soak))
+    _report(result, earlier, as_json, out)
+
+
+def _report(result: Result, earlier: Any, as_json: bool, out: Path | None) -> None:
+    """Print the result beside that of an earlier run, if any, and write both to the folder `out`."""
+    from monitor.lab.bench.comparison import compare
+
+    report = result.as_json()
+    compared = compare(earlier, report) if earlier is not None else None
     if compared is not None:
-        said["comparison"] = compared.as_json()
+        report["comparison"] = compared.as_json()
     if as_json:
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(report))
     else:
         from rich.console import Console
 
@@ -88,7 +110,7 @@ def command(
     if out is not None:
         from monitor.lab.bench.plots import draw
 
-        (out / "bench.json").write_text(json.dumps(said, indent=1) + "\n")
+        (out / "bench.json").write_text(json.dumps(report, indent=1) + "\n")
         draw(result, out / "bench.png")
 
 

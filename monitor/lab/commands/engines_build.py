@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engines.extras import require
 from engines.option import engine_option
 from engines.registry import EngineName, find_engine
 from monitor.lab.commands.packs import AsJson, Models, names_in, plain, show
@@ -63,6 +64,7 @@ def float16(
     Example:
       sidewitness engines float16 packs-float16 --only speech_lips --only speech_voice
     """  # noqa: D301
+    require("engines float16", "tensorrt", "onnx")
     from engines.base import MODELS, load_pack
     from engines.convert.precision import float16_graph, write_variant
 

@@ -4,67 +4,84 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engines.extras import require
+
+if TYPE_CHECKING:
+    from monitor.lab.evaluate.run import Part
+
+
+Out = Annotated[Path, typer.Option(help="Where results.csv, summary.json and the pictures go.")]
+Data = Annotated[
+    Path | None,
+    typer.Argument(help="CSV with the columns path,label(real|fake),method,subject; or a data set's folder."),
+]
+Detectors = Annotated[list[str] | None, typer.Option("--detector", help="Only these detectors.")]
+Dataset = Annotated[str | None, typer.Option(help="Which published data set the folder is, if not to guess.")]
+Subset = Annotated[
+    str | None, typer.Option(help="Of a data set: train, val, test or all; by default its official test set.")
+]
+Compression = Annotated[str | None, typer.Option(help="Of FaceForensics++: c23, raw or c40.")]
+Split = Annotated[Path | None, typer.Option(help="CSV with path,subject,group,fold; `research` names the shipped one.")]
+Folds = Annotated[
+    list[str] | None, typer.Option("--fold", help="With --split: of the genuine clips only those of this fold.")
+]
+Packs = Annotated[
+    list[Path] | None,
+    typer.Option("--packs", help="Folder with speech_lips and speech_voice; once for each --fold, in its order."),
+]
+Mismatch = Annotated[bool, typer.Option("--mismatch", help="Genuine clips against the wrong voice, by window length.")]
+Perturb = Annotated[
+    bool, typer.Option("--perturb", help="Again under seven perturbations at five levels; --mismatch adds voices.")
+]
+PerturbClips = Annotated[
+    int | None, typer.Option(help="With --perturb: at most so many clips, people and methods in turn.", min=2)
+]
+Live = Annotated[bool, typer.Option("--live", help="Replay calls strung from the clips; --mismatch adds dubs.")]
+LiveMinutes = Annotated[float, typer.Option(help="With --live: length of each call.", min=0.1)]
+Pairs = Annotated[
+    Path | None,
+    typer.Option(
+        help="Instead of clips: CSV of photos with path,subject; same person or not, by the identity encoder."
+    ),
+]
+PairsSource = Annotated[str, typer.Option(help="With --pairs: only photos whose column source begins with this.")]
+Matched = Annotated[
+    bool,
+    typer.Option(
+        "--matched",
+        help="Faces of forged clips against the same person's genuine ones; --split matched is shipped.",
+    ),
+]
+Cache = Annotated[Path, typer.Option(help="Where analysed clips are kept.")]
+Workers = Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json.")]
+
 
 def command(
-    out: Annotated[Path, typer.Option(help="Where results.csv, summary.json and the pictures go.")],
-    data: Annotated[
-        Path | None,
-        typer.Argument(help="CSV with the columns path,label(real|fake),method,subject; or a data set's folder."),
-    ] = None,
-    detector: Annotated[list[str] | None, typer.Option(help="Only these detectors.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Which published data set the folder is, if not to guess.")
-    ] = None,
-    subset: Annotated[
-        str | None, typer.Option(help="Of a data set: train, val, test or all; by default its official test set.")
-    ] = None,
-    compression: Annotated[str | None, typer.Option(help="Of FaceForensics++: c23, raw or c40.")] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="CSV with path,subject,group,fold; `research` names the shipped one.")
-    ] = None,
-    fold: Annotated[
-        list[str] | None, typer.Option("--fold", help="With --split: of the genuine clips only those of this fold.")
-    ] = None,
-    packs: Annotated[
-        list[Path] | None,
-        typer.Option("--packs", help="Folder with speech_lips and speech_voice; once for each --fold, in its order."),
-    ] = None,
-    mismatch: Annotated[
-        bool, typer.Option("--mismatch", help="Genuine clips against the wrong voice, by window length.")
-    ] = False,
-    perturb: Annotated[
-        bool, typer.Option("--perturb", help="Again under seven perturbations at five levels; --mismatch adds voices.")
-    ] = False,
-    perturb_clips: Annotated[
-        int | None, typer.Option(help="With --perturb: at most so many clips, people and methods in turn.", min=2)
-    ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Replay calls strung from the clips; --mismatch adds dubs.")
-    ] = False,
-    live_minutes: Annotated[float, typer.Option(help="With --live: length of each call.", min=0.1)] = 3.0,
-    pairs: Annotated[
-        Path | None,
-        typer.Option(
-            help="Instead of clips: CSV of photos with path,subject; same person or not, by the identity encoder."
-        ),
-    ] = None,
-    pairs_source: Annotated[
-        str, typer.Option(help="With --pairs: only photos whose column source begins with this.")
-    ] = "",
-    matched: Annotated[
-        bool,
-        typer.Option(
-            "--matched",
-            help="Faces of forged clips against the same person's genuine ones; --split matched is shipped.",
-        ),
-    ] = False,
-    cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
-    workers: Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
+    out: Out,
+    data: Data = None,
+    detector: Detectors = None,
+    dataset: Dataset = None,
+    subset: Subset = None,
+    compression: Compression = None,
+    split: Split = None,
+    fold: Folds = None,
+    packs: Packs = None,
+    mismatch: Mismatch = False,
+    perturb: Perturb = False,
+    perturb_clips: PerturbClips = None,
+    live: Live = False,
+    live_minutes: LiveMinutes = 3.0,
+    pairs: Pairs = None,
+    pairs_source: PairsSource = "",
+    matched: Matched = False,
+    cache: Cache = Path(".cache/features"),
+    workers: Workers = None,
+    as_json: AsJson = False,
 ) -> int:
     """Score every clip of a manifest or a data set: AUC with its 95 % interval, error rates and abstentions.
 
@@ -74,33 +91,50 @@ def command(
     Example: sidewitness evaluate FaceForensics++ --compression c23 --out runs/ffpp
     """
     if pairs is not None:
-        return _faces(pairs, pairs_source, out, as_json, alone=data is None and not (detector or dataset or packs))
+        return _photos(pairs, pairs_source, out, as_json, alone=data is None and not (detector or dataset or packs))
     if data is None:
         raise typer.BadParameter("name a manifest or a folder of clips, or photos with --pairs", param_hint="DATA")
     if matched:
         return _matched(data, split, packs[0] if packs else None, out, cache.with_name("looks"), workers, as_json)
-    from monitor.lab.corpus.datasets import Wanted, read_clips
-    from monitor.lab.corpus.manifest import workers_here
-    from monitor.lab.evaluate.robustness import Stress
-    from monitor.lab.evaluate.run import Plan, Trials, assess, divide
-    from monitor.lab.evaluate.worker_pool import Effort
-
+    require("evaluate", "evaluate", "matplotlib")
     _check(detector or [], split, fold or [], packs or [])
     if perturb_clips is not None and not perturb:
         raise typer.BadParameter("--perturb-clips needs --perturb", param_hint="--perturb-clips")
-    name, found = read_clips(data, dataset, Wanted(subset, compression))
-    for note in found.notes:
-        typer.echo(f"note: {note}", err=True)
-    parts = divide(found.rows, split, fold or [], packs or [])
+    parts, title = _parts(data, dataset, subset, compression, split, fold or [], packs or [])
+    from monitor.lab.corpus.manifest import workers_here
+    from monitor.lab.evaluate.robustness import Stress
+    from monitor.lab.evaluate.run import Plan, Trials, assess
+    from monitor.lab.evaluate.worker_pool import Effort
+
     effort = Effort(cache, out / "partial.jsonl", workers or workers_here())
     trials = Trials(Stress(perturb_clips) if perturb else None, live_minutes if live else None, mismatch)
-    summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, name, trials))
+    summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, title, trials))
     typer.echo(json.dumps(summary)) if as_json else _print(summary)
     return 0
 
 
-def _faces(photos: Path, source: str, out: Path, as_json: bool, *, alone: bool) -> int:
+def _parts(
+    data: Path,
+    dataset: str | None,
+    subset: str | None,
+    compression: str | None,
+    split: Path | None,
+    folds: list[str],
+    packs: list[Path],
+) -> tuple[tuple[Part, ...], str | None]:
+    """Return the clips by the packs that score them and the data set's name, if it is one; prints what it lacks."""
+    from monitor.lab.corpus.datasets import Wanted, read_clips
+    from monitor.lab.evaluate.run import divide
+
+    title, found = read_clips(data, dataset, Wanted(subset, compression))
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    return divide(found.rows, split, folds, packs), title
+
+
+def _photos(photos: Path, source: str, out: Path, as_json: bool, *, alone: bool) -> int:
     """Measure the identity encoder on photos."""
+    require("evaluate --pairs", "evaluate", "matplotlib")
     if not alone:
         raise typer.BadParameter(
             "--pairs measures photos by themselves: leave out clips and their options", param_hint="--pairs"
@@ -116,14 +150,15 @@ def _matched(
     data: Path, split: Path | None, packs: Path | None, out: Path, cache: Path, workers: int | None, as_json: bool
 ) -> int:
     """Write matched.csv and matched.json, and print what they come to."""
+    require("evaluate --matched", "train", "sklearn")
     from engines.base import MODELS
     from monitor.lab.commands.tables import show_paired_forgeries
     from monitor.lab.studies.face_population import build_from_packs, read_rows
     from monitor.lab.studies.paired_forgeries import compare_people, write
 
     built, clips = build_from_packs(read_rows(data, split, forged=True), packs or MODELS, "squared", cache, workers)
-    told = write(compare_people(clips, built), out)
-    typer.echo(json.dumps(told)) if as_json else show_paired_forgeries(told)
+    report = write(compare_people(clips, built), out)
+    typer.echo(json.dumps(report)) if as_json else show_paired_forgeries(report)
     return 0
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engines.extras import require
 from monitor.lab.commands import train_calibration, train_faces, train_heads, train_pairs, train_people, train_persona
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ def speech(
 
     Example: sidewitness train speech clips.csv --split research --minutes 45
     """
-    if find_spec("torch") is None:
-        typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
-        return 1
+    require("train speech", "train", "torch", "onnx", "onnxscript", "matplotlib")
     from dataclasses import replace
 
     from engines.training.speech_recipe import SpeechRecipe

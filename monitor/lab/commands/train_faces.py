@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from engines.extras import require
 
 if TYPE_CHECKING:
     from engines.training.backbone import Backbone, FaceRecipe
@@ -49,9 +50,7 @@ def command(
 
     Example: sidewitness train faces photos.csv clips.csv --start mobilenetv2.npz --minutes 90
     """
-    if find_spec("torch") is None:
-        typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
-        return 1
+    require("train faces", "train", "torch", "onnx", "onnxscript", "matplotlib")
     from dataclasses import replace
 
     from engines.training.backbone import PAPER, FaceRecipe

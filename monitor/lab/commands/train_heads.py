@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from engines.extras import require
 
 if TYPE_CHECKING:
     from engines.training.heads import Heads, Vectors
@@ -29,9 +30,7 @@ def command(
 
     Example: sidewitness train heads clips.csv --packs packs/lr-asd --split research --minutes 10
     """
-    if find_spec("torch") is None:
-        typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
-        return 1
+    require("train heads", "train", "torch", "onnx", "onnxscript")
     from monitor.lab.training.speech_data import RESEARCH_WEIGHTS, training_rows
     from monitor.session.models import HEAD, LIPS
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engines.extras import require
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,6 +43,9 @@ def command(
 
     Example: sidewitness train pairs clips.csv --split matched --matched runs/matched
     """
+    require("train pairs", "train", "sklearn")
+    if compare:
+        require("train pairs --compare", "train", "sklearn", "torch")
     from engines.base import MODELS
     from monitor.detectors.pairwise.pair_features import FEATURES
     from monitor.detectors.pairwise.population import FILE

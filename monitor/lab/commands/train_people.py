@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engines.extras import require
+
 if TYPE_CHECKING:
     from monitor.detectors.persona.detector import PersonaPeople
 
@@ -45,6 +47,7 @@ def command(
 
     Example: sidewitness train people clips.csv --split persona --fold a --packs a --fold b --packs b --out runs/people
     """
+    require("train people", "evaluate", "matplotlib")
     import json
 
     from engines.base import MODELS

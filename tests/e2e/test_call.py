@@ -18,10 +18,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.e2e.browser import CHROMIUM, chromium, folders, serving
+from tests.e2e.browser import CHROMIUM, folders, serving
 from tests.e2e.media import marry
 
 DATA = Path(os.environ.get("SIDEWITNESS_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
@@ -32,6 +32,7 @@ PROTOCOL = "sidewitness.alerts.v1"
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.data,
     pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason="Chromium is not installed (Debian package: chromium)"),
     pytest.mark.skipif(not GENUINE.exists(), reason="the research clips are absent (SIDEWITNESS_DATA)"),
@@ -86,9 +87,19 @@ async def sidecar(folder: Path) -> AsyncIterator[Sidecar]:
     assert process.returncode == 0
 
 
-async def publish(browser: Browser, address: str) -> Page:
+@contextlib.asynccontextmanager
+async def pages(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Pages that are closed when the test is over, so that none of them goes on publishing."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 760})
+    try:
+        yield context
+    finally:
+        await context.close()
+
+
+async def publish(context: BrowserContext, address: str) -> Page:
     """Open a publishing page and wait until its media flows."""
-    page = await browser.new_page()
+    page = await context.new_page()
     await page.goto(address)
     await page.wait_for_function("document.title === 'connected'", timeout=30_000)
     return page
@@ -113,20 +124,22 @@ async def follow(socket: ClientConnection) -> tuple[dict[str, Any], list[dict[st
     raise AssertionError("the sidecar closed the connection")
 
 
-async def test_a_dubbed_participant_raises_a_finding_and_a_genuine_one_does_not(tmp_path: Path) -> None:
+async def test_a_dubbed_participant_raises_a_finding_and_a_genuine_one_does_not(
+    browser: Browser, tmp_path: Path
+) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
     marry(GENUINE, GENUINE, 120, clips / "genuine.mp4")
     marry(GENUINE, OTHER, 120, clips / "dubbed.mp4")
     site_app = folders(pages=Path(__file__).parent, clips=clips)
-    async with sidecar(tmp_path / "state") as host, serving(site_app) as site, chromium() as browser:
+    async with sidecar(tmp_path / "state") as host, serving(site_app) as site, pages(browser) as context:
         async with host.subscribe(None, states=True) as socket:
-            dashboard = await browser.new_page(viewport={"width": 1440, "height": 760})
+            dashboard = await context.new_page()
             await dashboard.goto(f"{host.url}/#token={TOKEN}")
-            await publish(browser, host.publisher(site, "genuine", "genuine.mp4"))
+            await publish(context, host.publisher(site, "genuine", "genuine.mp4"))
             first = json.loads(await asyncio.wait_for(socket.recv(), 5))
             assert (first["type"], first["participant"]) == ("state", "genuine")
-            await publish(browser, host.publisher(site, "dubbed", "dubbed.mp4"))
+            await publish(context, host.publisher(site, "dubbed", "dubbed.mp4"))
             opened, states = await asyncio.wait_for(follow(socket), 110)
             await expect(dashboard.locator(".card[aria-label='dubbed']")).to_contain_text("alert", ignore_case=True)
             await expect(dashboard.locator(".card[aria-label='genuine']")).to_be_visible()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.async_api import Browser
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -21,7 +22,7 @@ from monitor.types import AudioBlock, ClockState, VideoFrame
 from tests.e2e.browser import CHROMIUM, chromium, folders, serving
 
 PAIRS = 3
-WITHIN = 0.045
+WITHIN_SECONDS = 0.045
 
 pytestmark = [
     pytest.mark.browser,
@@ -67,17 +68,25 @@ async def offsets(peer: WebRtcPeer) -> list[float]:
     raise AssertionError("the publisher left")
 
 
-@pytest.mark.parametrize("late", [0, 2500])
-async def test_flash_and_beep_meet_within_45_ms(late: int) -> None:
+async def gaps(browser: Browser, late_ms: int) -> list[float]:
+    """Publish flashes and beeps, the picture held back; gives by how much they are apart, in seconds."""
     door = Door()
-    pages = folders(pages=Path(__file__).parent)
-    async with serving(door.app) as whip, serving(pages) as site, chromium() as browser:
+    async with serving(door.app) as whip, serving(folders(pages=Path(__file__).parent)) as site:
         page = await browser.new_page()
-        query = f"endpoint={whip}/whip&token=none&late={late}"
+        query = f"endpoint={whip}/whip&token=none&late={late_ms}"
         await page.goto(f"{site}/pages/publisher.html?{query}")
         peer = await asyncio.wait_for(door.peer, 30)
         try:
-            measured = await asyncio.wait_for(offsets(peer), 60)
+            return await asyncio.wait_for(offsets(peer), 60)
         finally:
             await peer.close()
-    assert max(abs(gap) for gap in measured) <= WITHIN, measured
+            await page.close()
+
+
+async def test_flash_and_beep_meet_within_45_ms() -> None:
+    # A browser that no other page has used, for what is measured in milliseconds.
+    async with chromium() as browser:
+        # Most of this is waiting for the sender's clock reports: the two publishers do it at the same time.
+        on_time, held_back = await asyncio.gather(gaps(browser, 0), gaps(browser, 2500))
+    assert max(abs(gap) for gap in on_time) <= WITHIN_SECONDS, on_time
+    assert max(abs(gap) for gap in held_back) <= WITHIN_SECONDS, held_back

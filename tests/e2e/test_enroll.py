@@ -14,20 +14,19 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, FilePayload, Page, expect
 
-from tests.e2e.browser import CHROMIUM, chromium
+from tests.e2e.browser import CHROMIUM
 from tests.e2e.dashboard_fixtures import face
+from tests.e2e.visit import LIVE, REFUSED_REQUEST
 from tests.monitor.api.people import Crew, crew
 from tests.monitor.api.server import TOKEN, Site, serving
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason="Chromium is not installed (Debian package: chromium)"),
 ]
 
-LIVE = "#connection[data-phase=live]"
-REFUSED_REQUEST = "Failed to load resource"
-MEGA = 1 << 20
+MEBIBYTE = 1 << 20
 
 
 @dataclass
@@ -70,14 +69,8 @@ def clip(name: str, text: str) -> FilePayload:
     return {"name": name, "mimeType": "video/mp4", "buffer": text.encode()}
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as started:
-        yield started
-
-
 async def visit_in(folder: Path, browser: Browser, width: int, **policy: Any) -> AsyncIterator[Visit]:
-    made = crew(folder, 2 * MEGA, **policy)
+    made = crew(folder, 2 * MEBIBYTE, **policy)
     made.enroller.poses = [face(turn / 10) for turn in range(5)]
     async with serving(folder, people=made.people) as site:
         context = await browser.new_context(viewport={"width": width, "height": 812})
@@ -97,19 +90,19 @@ async def visit_in(folder: Path, browser: Browser, width: int, **policy: Any) ->
     assert made.left() == []
 
 
-@pytest_asyncio.fixture(loop_scope="module", params=[375, 1440])
+@pytest_asyncio.fixture(loop_scope="session", params=[375, 1440])
 async def visit(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> AsyncIterator[Visit]:
     async for made in visit_in(tmp_path, browser, request.param):
         yield made
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(browser: Browser, tmp_path: Path) -> AsyncIterator[Visit]:
     async for made in visit_in(tmp_path, browser, 1440):
         yield made
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def two(browser: Browser, tmp_path: Path) -> AsyncIterator[Visit]:
     async for made in visit_in(tmp_path, browser, 1440, second_approver=True):
         yield made
@@ -195,7 +188,7 @@ async def test_somebody_else_must_approve(two: Visit) -> None:
 
 async def test_what_the_sidecar_does_not_take(desk: Visit) -> None:
     await desk.open()
-    await desk.fill("x" * (2 * MEGA + 1))
+    await desk.fill("x" * (2 * MEBIBYTE + 1))
     await desk.enrol()
     await expect(desk.page.locator("#problem")).to_contain_text("3 MB together; at most 2 are taken")
     await desk.fill("good")

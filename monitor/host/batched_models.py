@@ -14,7 +14,7 @@ from engines.batching.queue import BatchConfig, BatchLoad
 from monitor.session.models import Models
 
 
-class Batched:
+class BatchedModels:
     """The engines of `models`, each behind a batcher of its own; `close` it when every session has ended."""
 
     def __init__(self, models: Models, config: BatchConfig | None = None) -> None:

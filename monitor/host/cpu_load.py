@@ -1,4 +1,4 @@
-"""How strained this machine is: of the cores that this process may use, the share that is in use, by whomever."""
+"""How busy this machine is: of the cores that this process may use, the share that is in use, by whomever."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.host.shedding import Strain
+from monitor.host.shedding import MachineLoad
 
 if TYPE_CHECKING:
     from engines.batching.queue import BatchLoad
@@ -35,40 +35,40 @@ def threads_here(quota: Path = QUOTA) -> int:
     return max(1, ceil(cores_here(quota)))
 
 
-class StrainMeter:
-    """Reads the strain since it was read last; `load` tells how the batcher is doing, where there is one."""
+class LoadMeter:
+    """Reads the load since it was read last; `load` tells how the batcher is doing, where there is one."""
 
     def __init__(self, load: Callable[[], BatchLoad] | None = None, stat: Path = STAT, quota: Path = QUOTA) -> None:
         self._load, self._stat, self._quota = load, stat, quota
         self._refused = 0
-        self._own = time.monotonic(), time.process_time()
-        self._all = self._ticks()
+        self._process = time.monotonic(), time.process_time()
+        self._system = self._ticks()
 
-    def read(self) -> Strain:
-        """Give what passed since the last reading; the event loop's lateness is the caller's to add."""
-        busy = min(1.0, max(self._own_share(), self._share_of_all()))
+    def read(self) -> MachineLoad:
+        """Return what passed since the last reading; the event loop's delay is the caller's to add."""
+        cpu_share = min(1.0, max(self._process_share(), self._system_share()))
         if self._load is None:
-            return Strain(busy)
+            return MachineLoad(cpu_share)
         load = self._load()
         refused, self._refused = load.dropped_total - self._refused, load.dropped_total
-        return Strain(busy, waited=load.wait_p95, refused=refused)
+        return MachineLoad(cpu_share, batch_wait_seconds=load.wait_p95, refused=refused)
 
-    def _own_share(self) -> float:
+    def _process_share(self) -> float:
         """Share of what this process may use, which a quota limits, that it did use."""
-        (then, before), self._own = self._own, (time.monotonic(), time.process_time())
-        seconds = (self._own[0] - then) * cores_here(self._quota)
-        return (self._own[1] - before) / seconds if seconds > 0.0 else 0.0
+        (then, before), self._process = self._process, (time.monotonic(), time.process_time())
+        seconds = (self._process[0] - then) * cores_here(self._quota)
+        return (self._process[1] - before) / seconds if seconds > 0.0 else 0.0
 
-    def _share_of_all(self) -> float:
+    def _system_share(self) -> float:
         """Share of the cores that anybody used; work at lower priority than ours gives way and is room."""
-        (free, total), self._all = self._all, self._ticks()
-        passed = self._all[1] - total
-        return 1.0 - (self._all[0] - free) / passed if passed > 0 else 0.0
+        (free, total), self._system = self._system, self._ticks()
+        passed = self._system[1] - total
+        return 1.0 - (self._system[0] - free) / passed if passed > 0 else 0.0
 
     def _ticks(self) -> tuple[int, int]:
         """Free ticks and all ticks of the cores that this process may run on; none where the system does not tell."""
         allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)}
-        goes_first = os.getpriority(os.PRIO_PROCESS, 0) <= 0
+        has_priority = os.getpriority(os.PRIO_PROCESS, 0) <= 0
         free = total = 0
         try:
             rows = [line.split() for line in self._stat.read_text().splitlines() if line.startswith("cpu")]
@@ -77,6 +77,6 @@ class StrainMeter:
         for name, *numbers in rows:
             if name in allowed:
                 ticks = [int(number) for number in numbers[:_FIELDS]]
-                free += ticks[_IDLE] + ticks[_WAITING] + (ticks[_NICE] if goes_first else 0)
+                free += ticks[_IDLE] + ticks[_WAITING] + (ticks[_NICE] if has_priority else 0)
                 total += sum(ticks)
         return free, total

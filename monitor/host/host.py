@@ -24,24 +24,25 @@ from monitor.host import shedding
 from monitor.host.calls import AtCapacity
 from monitor.host.cpu_load import threads_here
 from monitor.host.metrics import Metrics
-from monitor.host.participant import Clock, Outlets, Participant, SessionFactory
+from monitor.host.participant import Callbacks, Participant
 from monitor.host.publication import Answer, PeerPublication
-from monitor.host.shedding import Change, Place, Strain
+from monitor.host.shedding import Change, MachineLoad, Place
+from monitor.host.step import Clock, SessionFactory
 from monitor.tap.media.source import Source
 from monitor.types import ParticipantKey
 
 ANSWER_SECONDS = 15.0
 # A machine that is too slow now is so for longer than it takes somebody to leave.
-OVERLOADED_SECONDS = 15
-OVERSEE_SECONDS = 0.25
+OVERLOADED_RETRY_SECONDS = 15
+REVIEW_SECONDS = 0.25
 
 
 class Host:
     """Admits sources and runs one `Participant` for each; everything runs on one event loop and one pool of threads.
 
     The `Calls` of one process. `answer` opens the peer of an offer. `workers` threads judge, as many as there are cores
-    unless it says otherwise; more would only take turns. `strain` is read a few times a second, and `pool` takes the
-    place of the threads.
+    unless it says otherwise; more would only take turns. `machine_load` is read a few times a second, and `pool` takes
+    the place of the threads.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Host:
         hop_seconds: float = 0.5,
         max_participants: int = 8,
         workers: int | None = None,
-        strain: Callable[[], Strain] = Strain,
+        machine_load: Callable[[], MachineLoad] = MachineLoad,
         clock: Clock = time.monotonic,
         pool: Executor | None = None,
     ) -> None:
@@ -67,8 +68,8 @@ class Host:
         self._reserved = 0
         self._replacing: set[Place] = set()
         self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
-        self._outlets = Outlets(hub.state, recorder.put)
-        self._strain, self._clock = strain, clock
+        self._callbacks = Callbacks(hub.state, recorder.put)
+        self._machine_load, self._clock = machine_load, clock
         self._shedding = shedding.initial()
         self._joined: dict[Place, int] = {}
         self._turn = count()
@@ -113,7 +114,7 @@ class Host:
             await source.close()
             raise
         participant = Participant(
-            key, source, session, self._factory, self._pool, self._outlets, self._metrics, self._hop, self._clock
+            key, source, session, self._factory, self._pool, self._callbacks, self._metrics, self._hop, self._clock
         )
         self._participants[place] = participant
         self._joined.setdefault(place, next(self._turn))
@@ -186,7 +187,7 @@ class Host:
     def _check_pressure(self) -> None:
         if self._shedding.full:
             self._metrics.refused.inc()
-            raise AtCapacity("this machine is too slow for one more now", OVERLOADED_SECONDS)
+            raise AtCapacity("this machine is too slow for one more now", OVERLOADED_RETRY_SECONDS)
 
     def _forget(self, place: Place, participant: Participant) -> None:
         if self._participants.get(place) is participant:
@@ -209,20 +210,20 @@ class Host:
             self._overseer.add_done_callback(_report_failure)
 
     async def _watch(self) -> None:
-        """Read how everybody fares, for as long as there is somebody, and do what `shedding` says."""
+        """Read how it goes with everybody, for as long as there is somebody, and do what `shedding` says."""
         while self._joined:
             asked = self._clock()
-            await asyncio.sleep(OVERSEE_SECONDS)
+            await asyncio.sleep(REVIEW_SECONDS)
             try:
-                self._review(self._clock() - asked - OVERSEE_SECONDS)
+                self._review(self._clock() - asked - REVIEW_SECONDS)
             except Exception:
                 # Whoever is paused must not stay so because one reading failed.
                 structlog.stdlib.get_logger("host").exception("the load could not be read")
 
-    def _review(self, late: float) -> None:
-        strain = replace(self._strain(), late=max(0.0, late))
-        readings = [each.reading(self._joined[place]) for place, each in self._participants.items()]
-        self._shedding, change = shedding.advance(self._shedding, self._clock(), readings, strain)
+    def _review(self, loop_delay: float) -> None:
+        machine = replace(self._machine_load(), loop_delay_seconds=max(0.0, loop_delay))
+        loads = [participant.load(self._joined[place]) for place, participant in self._participants.items()]
+        self._shedding, change = shedding.advance(self._shedding, self._clock(), loads, machine)
         self._apply(change)
 
     def _apply(self, change: Change) -> None:

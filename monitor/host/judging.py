@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from engines.base import MODELS
 from monitor.config import ConfigError, Settings
 from monitor.decision.decide import DecisionConfig
-from monitor.host.batched_models import Batched
-from monitor.host.participant import SessionFactory
+from monitor.host.batched_models import BatchedModels
 from monitor.host.publication import Answer
+from monitor.host.step import SessionFactory
 from monitor.identity.vault.registry import Identities
 from monitor.identity.vault.vault import Vault
 from monitor.session.models import Models, load_models
@@ -31,7 +31,7 @@ class Judging:
     session: SessionFactory
     answer: Answer
     models: Models
-    batched: Batched | None = None
+    batched: BatchedModels | None = None
     face_key: str | None = None
     warm_up: Callable[[], None] = lambda: None
 
@@ -44,7 +44,7 @@ def load(settings: Settings) -> Models:
 def judging(settings: Settings, vault: Vault, models: Models) -> Judging:
     """Say how participants are judged; raises `ConfigError`."""
     identities = Identities(vault)
-    batched = Batched(models) if settings.batches else None
+    batched = BatchedModels(models) if settings.batches else None
     config = session_config(settings)
 
     def session(key: ParticipantKey) -> Session:

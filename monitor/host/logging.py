@@ -1,6 +1,6 @@
 """Logging for people or for machines, from which secrets, media descriptions and names cannot escape.
 
-Every record of the process, ours or a library's, passes one chain: fields with telling names are blanked, text
+Every record of the process, ours or a library's, passes one chain: fields with sensitive names are blanked, text
 that looks like SDP or holds a registered secret is blanked, arrays are blanked, and an exception becomes its
 type and the place it came from, because its text may quote anything. Whoever logs asks structlog for a logger; events
 are short fixed phrases, everything variable goes into fields.
@@ -17,7 +17,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 REDACTED = "[redacted]"
-TELLING = (
+SENSITIVE = (
     "token", "authorization", "secret", "password", "credential", "cookie",
     "sdp", "offer", "answer", "candidate", "fragment",
     "identity", "participant", "call", "name", "subject",
@@ -70,23 +70,23 @@ def configure(
 
 
 def redactor(secrets: Sequence[str]) -> Processor:
-    """Build the processor that blanks telling fields and texts; `secrets` are texts that must never appear."""
-    known = tuple(secret for secret in secrets if secret)
+    """Build the processor that blanks sensitive fields and texts; `secrets` are texts that must never appear."""
+    texts = tuple(secret for secret in secrets if secret)
 
     def redact(_logger: Any, _method: str, event: Event) -> Event:
         for key, value in event.items():
             if key.startswith("_") or key in ("logger", "level", "timestamp"):
                 continue
-            event[key] = REDACTED if is_telling(key) else clean(value, known)
+            event[key] = REDACTED if is_sensitive(key) else clean(value, texts)
         return event
 
     return redact
 
 
-def is_telling(key: str) -> bool:
+def is_sensitive(key: str) -> bool:
     """Whether a field of this name is blanked whatever it holds."""
     lowered = key.lower()
-    return any(word in lowered.split("_") or lowered == word + "s" for word in TELLING)
+    return any(word in lowered.split("_") or lowered == word + "s" for word in SENSITIVE)
 
 
 def clean(value: Any, secrets: Sequence[str] = ()) -> Any:
@@ -98,7 +98,7 @@ def clean(value: Any, secrets: Sequence[str] = ()) -> Any:
             return REDACTED
         return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "..."
     if isinstance(value, Mapping):
-        return {str(key): REDACTED if is_telling(str(key)) else clean(item, secrets) for key, item in value.items()}
+        return {str(key): REDACTED if is_sensitive(str(key)) else clean(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple) and len(value) <= 16:
         return [clean(item, secrets) for item in value]
     return REDACTED

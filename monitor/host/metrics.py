@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 from engines.batching.queue import BatchLoad, Drop
 from monitor.types import Reason, Verdict
 
-LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-AGE = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0)
+LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+AGE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0)
 VERDICTS = frozenset(str(verdict) for verdict in Verdict)
 REASONS = frozenset(str(reason) for reason in Reason) | {"", "ended", "session_failed"}
 
@@ -44,11 +44,13 @@ class Metrics:
         self.session_failures = self._counter("session_failures", "Sessions that failed and were begun anew.")
         self.slow_subscribers = self._counter("subscribers_too_slow", "Subscribers closed with 4008.")
         self.score_age = self._histogram(
-            "score_age_seconds", "From arrival of the newest judged media to its score.", AGE
+            "score_age_seconds", "From arrival of the newest judged media to its score.", AGE_SECONDS
         )
-        self.step = self._histogram("step_seconds", "Worker time of one batch of one participant.", LATENCY)
+        self.step = self._histogram("step_seconds", "Worker time of one batch of one participant.", LATENCY_SECONDS)
         self.decision_to_socket = self._histogram(
-            "decision_to_socket_seconds", "From a decision to its message being written to a subscriber.", LATENCY
+            "decision_to_socket_seconds",
+            "From a decision to its message being written to a subscriber.",
+            LATENCY_SECONDS,
         )
         self.sources = Gauge(
             "sidewitness_sources",
@@ -60,10 +62,8 @@ class Metrics:
 
     def hop(self, verdict: str, reason: str | None) -> None:
         """Count a decided hop; a word outside the closed sets counts as `other`."""
-        known_reason = reason or ""
-        self._hops.labels(
-            verdict if verdict in VERDICTS else "other", known_reason if known_reason in REASONS else "other"
-        ).inc()
+        reason = reason or ""
+        self._hops.labels(verdict if verdict in VERDICTS else "other", reason if reason in REASONS else "other").inc()
 
     def batching(self, load: Callable[[], BatchLoad]) -> None:
         """Tell from now on how the batchers are doing; call once, and only where there are any."""

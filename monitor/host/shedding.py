@@ -1,11 +1,12 @@
 """Who is not judged while the machine cannot judge everybody, and when they are taken back. Pure.
 
-`advance(state, now, readings, strain)` is asked a few times a second. What it does: when at least two participants have
+`advance(state, now, loads, machine)` is asked a few times a second. What it does: when at least two participants have
 been late for two seconds, or lost media, as many are shed as the machine was too slow for, those without a claimed
 identity first, and of these whoever joined last; nobody under suspicion before anybody else; never the last one, and
 nobody who sends nothing. One at a time is taken back, in the reverse order, after a calm that doubles with every
 relapse, and is longer where the cores seem to have no room for one more. Two invariants: nobody is shed or taken back
-within `settle` of the last change, and in a steady load relapses come at intervals that double up to `calm_most`.
+within `settle_seconds` of the last change, and in a steady load relapses come at intervals that double up to
+`max_calm_seconds`.
 
 Who is shed follows from load and from what was decided before, never from media that were not judged: to the sequential
 decision a shed participant is one whose windows are not looked at.
@@ -22,73 +23,74 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SheddingConfig:
-    """When to shed; seconds, and shares of the cores.
+    """When to shed.
 
-    `behind` is added to the age of a score, which is 0.7 s without it and may be 1.0: later than this is too late, and
-    `ease` is what a busy machine may need. `late` is the same of the event loop and `waited` of the batches. Pressure
-    must add up to `hold` before somebody is shed: a shorter one only makes scores later, and a shed costs somebody ten
-    seconds. Without `room` calm must last for `doubt`: a neighbour who uses what is free would give way. A shed within
-    `probation` of a return is a relapse.
+    `max_lag_seconds` is added to the age of a score, which is 0.7 s without it and may be 1.0: later than this is too
+    late, and `calm_lag_seconds` is what a busy machine may need. `max_loop_delay_seconds` is the same of the event loop
+    and `max_batch_wait_seconds` of the batches. Pressure must add up to `pressure_seconds` before somebody is shed: a
+    shorter one only makes scores later, and a shed costs somebody ten seconds. Where the cores are busier than
+    `max_cpu_share` would allow with one more, calm must last for `doubt_seconds`: a neighbour who uses what is free
+    would give way. A shed within `probation_seconds` of a return is a relapse.
     """
 
-    behind: float = 0.3
-    ease: float = 0.2
-    late: float = 0.2
-    waited: float = 0.1
-    hold: float = 2.0
-    settle: float = 1.0
-    calm: float = 5.0
-    calm_most: float = 320.0
-    doubt: float = 30.0
-    probation: float = 30.0
-    room: float = 0.85
+    max_lag_seconds: float = 0.3
+    calm_lag_seconds: float = 0.2
+    max_loop_delay_seconds: float = 0.2
+    max_batch_wait_seconds: float = 0.1
+    pressure_seconds: float = 2.0
+    settle_seconds: float = 1.0
+    calm_seconds: float = 5.0
+    max_calm_seconds: float = 320.0
+    doubt_seconds: float = 30.0
+    probation_seconds: float = 30.0
+    max_cpu_share: float = 0.85
 
 
 # A lag that falls by less than this, in seconds a second, stands.
-FALL = 0.1
+MIN_LAG_FALL = 0.1
 # Over which the fall and the growth of the lag are read.
 TREND_SECONDS = 1.0
 # Over which the share of the cores in use is averaged.
 BUSY_SECONDS = 2.0
 # Of those who are judged, at once.
-MOST_SHARE = 0.75
+MAX_SHED_SHARE = 0.75
 # A longer time without a reading is a machine that slept, or was stopped.
-MOST_STEP = 2.0
+MAX_STEP_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How one participant has fared since the last reading.
+class ParticipantLoad:
+    """How it went with one participant since the last reading.
 
-    `joined` is lower for who came earlier. `lag` is how many seconds judging is behind arrival. `taken` counts items
+    `joined` is lower for who came earlier. `lag_seconds` is how far judging is behind arrival. `judged` counts items
     that were judged, `dropped` those that were lost because the machine was too slow.
     """
 
     place: Place
     joined: int
-    lag: float = 0.0
-    taken: int = 0
+    lag_seconds: float = 0.0
+    judged: int = 0
     dropped: int = 0
     claimed: bool = False
     suspected: bool = False
 
     @property
-    def weighs(self) -> bool:
+    def sends_media(self) -> bool:
         """Whether there was anything to judge."""
-        return bool(self.lag or self.taken or self.dropped)
+        return bool(self.lag_seconds or self.judged or self.dropped)
 
 
 @dataclass(frozen=True, slots=True)
-class Strain:
-    """How the machine has fared since the last reading.
+class MachineLoad:
+    """How it went with the machine since the last reading.
 
-    `busy` is the share of the cores in use, `late` by how many seconds the event loop was, `waited` the 95th
-    percentile in seconds of what requests wait in the batcher, `refused` how many of them it dropped.
+    `cpu_share` is the share of the cores in use, `loop_delay_seconds` by how much the event loop was late,
+    `batch_wait_seconds` the 95th percentile of what requests wait in the batcher, `refused` how many it dropped.
     """
 
-    busy: float = 0.0
-    late: float = 0.0
-    waited: float = 0.0
+    cpu_share: float = 0.0
+    loop_delay_seconds: float = 0.0
+    batch_wait_seconds: float = 0.0
     refused: int = 0
 
 
@@ -101,103 +103,115 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class _Toll:
-    """What was judged and lost while there was pressure, which has added up to `seconds`; how late it was at first."""
+class _Pressure:
+    """What was judged and lost under pressure, which adds up to `seconds`; how far judging was behind at its start."""
 
     seconds: float = 0.0
-    taken: int = 0
+    judged: int = 0
     dropped: int = 0
-    at: float = 0.0
-    lag: float = 0.0
+    began: float = 0.0
+    lag_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Shedding:
-    """Everything remembered between readings.
+    """Everything remembered between readings; times are monotonic seconds.
 
-    `wait` is how long calm must last before somebody is taken back, `tried` how long it had to when somebody last was,
-    `busy` the share of the cores in use of late.
+    `lags` are the recent (time, lag). `wait_seconds` is how long calm must last before somebody is taken back,
+    `tried_seconds` how long it had to when somebody last was, `cpu_share` the share of the cores in use of late.
     """
 
     config: SheddingConfig = field(default_factory=SheddingConfig)
     shed: frozenset[Place] = frozenset()
-    at: float | None = None
+    read_at: float | None = None
     lags: tuple[tuple[float, float], ...] = ()
-    toll: _Toll = field(default_factory=_Toll)
-    calm: float = 0.0
-    busy: float = 0.0
-    wait: float = 5.0
-    tried: float = 0.0
+    pressure: _Pressure = field(default_factory=_Pressure)
+    calm_seconds: float = 0.0
+    cpu_share: float = 0.0
+    wait_seconds: float = 5.0
+    tried_seconds: float = 0.0
     shed_at: float = -math.inf
     back_at: float = -math.inf
 
     @property
     def full(self) -> bool:
         """Whether nobody new is to be let in: somebody is shed, or is about to be."""
-        return bool(self.shed) or self.toll.seconds >= self.config.hold / 2
+        return bool(self.shed) or self.pressure.seconds >= self.config.pressure_seconds / 2
 
     def without(self, place: Place) -> Shedding:
         """Forget one who left: there is more room than there was, so that the others need not wait for long."""
-        return replace(self, shed=self.shed - {place}, wait=self.config.calm)
+        return replace(self, shed=self.shed - {place}, wait_seconds=self.config.calm_seconds)
 
 
 def initial(config: SheddingConfig | None = None) -> Shedding:
     """Begin with everybody judged."""
     chosen = config or SheddingConfig()
-    return Shedding(chosen, wait=chosen.calm)
+    return Shedding(chosen, wait_seconds=chosen.calm_seconds)
 
 
-def advance(state: Shedding, now: float, readings: Sequence[Reading], strain: Strain) -> tuple[Shedding, Change]:
-    """Take the readings of everybody who is here, at `now` (monotonic seconds), and say who is shed or taken back."""
-    judged = [each for each in readings if each.weighs and each.place not in state.shed]
-    idle = [each for each in readings if each.place in state.shed]
-    state = _weigh(state, now, judged, strain)
-    if now - max(state.shed_at, state.back_at) < state.config.settle:
+def advance(
+    state: Shedding, now: float, loads: Sequence[ParticipantLoad], machine: MachineLoad
+) -> tuple[Shedding, Change]:
+    """Take the loads of everybody who is here, at `now` (monotonic seconds), and say who is shed or taken back."""
+    judged = [load for load in loads if load.sends_media and load.place not in state.shed]
+    idle = [load for load in loads if load.place in state.shed]
+    state = _update_pressure(state, now, judged, machine)
+    if now - max(state.shed_at, state.back_at) < state.config.settle_seconds:
         return state, Change()
-    if state.toll.seconds >= state.config.hold and len(judged) > 1:
+    if state.pressure.seconds >= state.config.pressure_seconds and len(judged) > 1:
         return _shed(state, now, judged)
     patience = _patience(state, len(judged))
-    if idle and state.calm >= patience:
+    if idle and state.calm_seconds >= patience:
         return _take_back(state, now, idle, patience)
     return state, Change()
 
 
-def _weigh(state: Shedding, now: float, judged: Sequence[Reading], strain: Strain) -> Shedding:
+def _update_pressure(state: Shedding, now: float, judged: Sequence[ParticipantLoad], machine: MachineLoad) -> Shedding:
     """Add this reading to the pressure or to the calm; it counts as neither while a change works itself out."""
     config, lag = state.config, _lag(judged)
-    step = 0.0 if state.at is None else min(max(now - state.at, 0.0), MOST_STEP)
-    recent = tuple(each for each in state.lags if each[0] >= now - TREND_SECONDS - 1e-6)
-    state = replace(state, at=now, lags=(*recent, (now, lag)))
-    if now - max(state.shed_at, state.back_at) < config.settle:
+    step = 0.0 if state.read_at is None else min(max(now - state.read_at, 0.0), MAX_STEP_SECONDS)
+    recent = tuple((at, lag) for at, lag in state.lags if at >= now - TREND_SECONDS - 1e-6)
+    state = replace(state, read_at=now, lags=(*recent, (now, lag)))
+    if now - max(state.shed_at, state.back_at) < config.settle_seconds:
         return state
-    lost = sum(each.dropped > 0 for each in judged) > 1 or strain.refused > 0
-    slow = strain.late >= config.late or strain.waited >= config.waited
-    if lost or slow or (lag >= config.behind and _slope(*state.lags[0], now, lag) > -FALL):
-        taken, dropped = sum(each.taken for each in judged), sum(each.dropped for each in judged)
-        was = state.toll if state.toll.seconds else _Toll(at=now, lag=lag)
-        toll = replace(was, seconds=was.seconds + step, taken=was.taken + taken, dropped=was.dropped + dropped)
-        return replace(state, toll=toll, calm=0.0, busy=0.0)
-    left = max(0.0, state.toll.seconds - step)
-    toll = replace(state.toll, seconds=left) if left else _Toll()
-    if left or _worst(judged) > config.ease:
-        return replace(state, toll=toll)
-    calm = state.calm + step
+    lost = sum(load.dropped > 0 for load in judged) > 1 or machine.refused > 0
+    slow = (
+        machine.loop_delay_seconds >= config.max_loop_delay_seconds
+        or machine.batch_wait_seconds >= config.max_batch_wait_seconds
+    )
+    if lost or slow or (lag >= config.max_lag_seconds and _slope(*state.lags[0], now, lag) > -MIN_LAG_FALL):
+        items, dropped = sum(load.judged for load in judged), sum(load.dropped for load in judged)
+        before = state.pressure if state.pressure.seconds else _Pressure(began=now, lag_seconds=lag)
+        pressure = replace(
+            before, seconds=before.seconds + step, judged=before.judged + items, dropped=before.dropped + dropped
+        )
+        return replace(state, pressure=pressure, calm_seconds=0.0, cpu_share=0.0)
+    remaining = max(0.0, state.pressure.seconds - step)
+    pressure = replace(state.pressure, seconds=remaining) if remaining else _Pressure()
+    if remaining or _lag_for_one_more(judged) > config.calm_lag_seconds:
+        return replace(state, pressure=pressure)
+    calm = state.calm_seconds + step
     weight = step / max(step, min(calm, BUSY_SECONDS)) if calm else 0.0
-    return replace(state, toll=toll, calm=calm, busy=state.busy + weight * (strain.busy - state.busy))
+    return replace(
+        state,
+        pressure=pressure,
+        calm_seconds=calm,
+        cpu_share=state.cpu_share + weight * (machine.cpu_share - state.cpu_share),
+    )
 
 
-def _lag(judged: Iterable[Reading]) -> float:
+def _lag(judged: Iterable[ParticipantLoad]) -> float:
     """How late the machine is: as late as the second latest, because one alone is too heavy by itself.
 
     Whoever is drops media of their own and harms nobody.
     """
-    lags = sorted(each.lag for each in judged)
+    lags = sorted(load.lag_seconds for load in judged)
     return lags[-2] if len(lags) > 1 else 0.0
 
 
-def _worst(judged: Sequence[Reading]) -> float:
+def _lag_for_one_more(judged: Sequence[ParticipantLoad]) -> float:
     """How late the machine is when it is asked whether one more has room: alone, one is late because of the machine."""
-    return judged[0].lag if len(judged) == 1 else _lag(judged)
+    return judged[0].lag_seconds if len(judged) == 1 else _lag(judged)
 
 
 def _slope(then: float, before: float, now: float, lag: float) -> float:
@@ -205,28 +219,38 @@ def _slope(then: float, before: float, now: float, lag: float) -> float:
     return (lag - before) / (now - then) if now > then else 0.0
 
 
-def _shed(state: Shedding, now: float, judged: Sequence[Reading]) -> tuple[Shedding, Change]:
-    toll = state.toll
-    lost = toll.dropped / (toll.taken + toll.dropped) if toll.dropped else 0.0
-    share = max(lost, _slope(toll.at, toll.lag, now, _lag(judged)))
+def _shed(state: Shedding, now: float, judged: Sequence[ParticipantLoad]) -> tuple[Shedding, Change]:
+    pressure = state.pressure
+    lost = pressure.dropped / (pressure.judged + pressure.dropped) if pressure.dropped else 0.0
+    share = max(lost, _slope(pressure.began, pressure.lag_seconds, now, _lag(judged)))
     # Not nearly all of them: what is lost is an estimate, and the next one comes soon.
-    count = max(1, min(math.ceil(len(judged) * share), int(MOST_SHARE * len(judged))))
-    chosen = tuple(each.place for each in sorted(judged, key=_rank)[:count])
-    relapsed = now - state.back_at <= state.config.probation
-    wait = min(2.0 * max(state.wait, state.tried), state.config.calm_most) if relapsed else state.wait
-    state = replace(state, shed=state.shed | set(chosen), wait=wait, shed_at=now)
-    return _afresh(state), Change(shed=chosen)
+    count = max(1, min(math.ceil(len(judged) * share), int(MAX_SHED_SHARE * len(judged))))
+    chosen = tuple(load.place for load in sorted(judged, key=_shed_order)[:count])
+    relapsed = now - state.back_at <= state.config.probation_seconds
+    wait = (
+        min(2.0 * max(state.wait_seconds, state.tried_seconds), state.config.max_calm_seconds)
+        if relapsed
+        else state.wait_seconds
+    )
+    state = replace(state, shed=state.shed | set(chosen), wait_seconds=wait, shed_at=now)
+    return _reset(state), Change(shed=chosen)
 
 
-def _take_back(state: Shedding, now: float, idle: Sequence[Reading], patience: float) -> tuple[Shedding, Change]:
-    chosen = max(idle, key=_rank).place
+def _take_back(
+    state: Shedding, now: float, idle: Sequence[ParticipantLoad], patience: float
+) -> tuple[Shedding, Change]:
+    chosen = max(idle, key=_shed_order).place
     # The last return has lasted: the next may come sooner. By less than a relapse adds, because that may shed several.
-    wait = max(state.config.calm, 0.75 * state.wait) if state.back_at > state.shed_at else state.wait
-    state = replace(state, shed=state.shed - {chosen}, wait=wait, tried=patience, back_at=now)
-    return _afresh(state), Change(back=(chosen,))
+    wait = (
+        max(state.config.calm_seconds, 0.75 * state.wait_seconds)
+        if state.back_at > state.shed_at
+        else state.wait_seconds
+    )
+    state = replace(state, shed=state.shed - {chosen}, wait_seconds=wait, tried_seconds=patience, back_at=now)
+    return _reset(state), Change(back=(chosen,))
 
 
-def _rank(reading: Reading) -> tuple[bool, bool, int]:
+def _shed_order(reading: ParticipantLoad) -> tuple[bool, bool, int]:
     """Order by who is shed first."""
     return reading.suspected, reading.claimed, -reading.joined
 
@@ -235,9 +259,9 @@ def _patience(state: Shedding, judged: int) -> float:
     """How long calm must have lasted before one more is judged."""
     if judged == 0:
         return 0.0
-    has_room = state.busy * (judged + 1) / judged <= state.config.room
-    return state.wait if has_room else max(state.wait, state.config.doubt)
+    has_room = state.cpu_share * (judged + 1) / judged <= state.config.max_cpu_share
+    return state.wait_seconds if has_room else max(state.wait_seconds, state.config.doubt_seconds)
 
 
-def _afresh(state: Shedding) -> Shedding:
-    return replace(state, toll=_Toll(), lags=(), calm=0.0, busy=0.0)
+def _reset(state: Shedding) -> Shedding:
+    return replace(state, pressure=_Pressure(), lags=(), calm_seconds=0.0, cpu_share=0.0)

@@ -24,7 +24,7 @@ from monitor.alerts.sinks.registry import NamedSink, open_sinks
 from monitor.alerts.wire import Message
 from monitor.config import Settings
 from monitor.host.calls import Admission, participant_key
-from monitor.host.cpu_load import StrainMeter
+from monitor.host.cpu_load import LoadMeter
 from monitor.host.feed import Feed
 from monitor.host.host import Host
 from monitor.host.ingest import Ingest
@@ -104,7 +104,7 @@ def assemble(
         settings.hop_seconds,
         settings.max_participants,
         settings.session_threads,
-        StrainMeter(batch_load).read,
+        LoadMeter(batch_load).read,
     )
     ingest = Ingest(sources, host, metrics)
     return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, vault)

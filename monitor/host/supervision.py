@@ -37,7 +37,7 @@ class Supervision:
         return replace(self, phase=SourcePhase.CONNECTING, since=now)
 
     def connected(self, now: float) -> Supervision:
-        """Take note that the other side is joined; where that is known already, nothing changes."""
+        """Take note that the other side is joined; where that is so already, nothing changes."""
         return (
             self
             if self.phase is SourcePhase.CONNECTED
@@ -45,9 +45,9 @@ class Supervision:
         )
 
     def waiting(self, now: float, why: str) -> Supervision:
-        """Take note that there is nothing to bring yet; where that is known already, nothing changes."""
-        known = self.phase is SourcePhase.WAITING and self.why == why
-        return self if known else replace(self, phase=SourcePhase.WAITING, since=now, why=why)
+        """Take note that there is nothing to bring yet; where that is so already, nothing changes."""
+        is_old = self.phase is SourcePhase.WAITING and self.why == why
+        return self if is_old else replace(self, phase=SourcePhase.WAITING, since=now, why=why)
 
     def failed(self, now: float, why: str) -> Supervision:
         """Take note that an attempt failed; what failed before a steady connection is forgotten."""

@@ -16,8 +16,8 @@ from monitor.decision.decide import Decision, Transition
 from monitor.decision.report import HopReport
 from monitor.host import logging as log
 from monitor.host.judging import Judging
-from monitor.host.participant import SessionFactory
 from monitor.host.publication import Answer, Peer
+from monitor.host.step import SessionFactory
 from monitor.types import AudioBlock, ClockState, MediaItem, ParticipantKey, Reason, Score, Stamp, TrackFault, Verdict
 
 GENUINE, OPEN, UPDATE, CLOSE, CRASH, REFUSE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from monitor.host.participant import BATCH
+from monitor.host.backlog import BATCH_ITEMS
 from monitor.tap.media.config import TapConfig
 from monitor.tap.replay import item_time
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, VideoFrame
@@ -67,8 +67,8 @@ class VirtualPool(Executor):
         while self._idle and self._jobs:
             self._idle -= 1
             _, work, args = job = self._jobs.popleft()
-            source = getattr(work, "source", None)
-            taken = source.grant(BATCH) if isinstance(source, Camera) else []
+            source = getattr(getattr(work, "backlog", None), "source", None)
+            taken = source.grant(BATCH_ITEMS) if isinstance(source, Camera) else []
             batch = [item for each in args if isinstance(each, list) for item in each]
             self._loop.call_later(self._cost([*batch, *taken]), self._finish, *job)
 

@@ -20,9 +20,9 @@ from monitor.alerts.sinks.registry import NamedSink
 from monitor.api.identities import People
 from monitor.api.server import Server, address, listen, server_config
 from monitor.config import Settings
-from monitor.host.participant import SessionFactory
 from monitor.host.publication import Answer
 from monitor.host.sidecar import Components, Sidecar, assemble
+from monitor.host.step import SessionFactory
 from monitor.serve import Surface
 from monitor.tap.rtp.sdp import SdpError
 from tests.monitor.alerts.build import ready_journal

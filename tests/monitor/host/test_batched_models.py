@@ -16,7 +16,7 @@ from engines.base import Engine
 from engines.batching.queue import BatchConfig
 from monitor.config import Settings
 from monitor.decision.report import HopReport
-from monitor.host.batched_models import Batched
+from monitor.host.batched_models import BatchedModels
 from monitor.host.judging import judging
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session
@@ -37,8 +37,8 @@ def models() -> Models:
 
 
 @pytest.fixture
-def batched(models: Models) -> Iterator[Batched]:
-    made = Batched(models, PATIENT)
+def batched(models: Models) -> Iterator[BatchedModels]:
+    made = BatchedModels(models, PATIENT)
     yield made
     made.close()
 
@@ -62,7 +62,7 @@ def engines(models: Models) -> list[Engine]:
     return [models.detector, models.landmarks, models.lips, models.voice]
 
 
-def test_each_participant_has_clients_of_their_own_of_the_same_engines(models: Models, batched: Batched) -> None:
+def test_each_participant_has_clients_of_their_own_of_the_same_engines(models: Models, batched: BatchedModels) -> None:
     one, other = batched.models(), batched.models()
     for mine, theirs, shared in zip(engines(one), engines(other), engines(models), strict=True):
         assert mine is not theirs
@@ -77,7 +77,7 @@ def test_each_participant_has_clients_of_their_own_of_the_same_engines(models: M
     batched.close()
 
 
-def test_every_engine_has_one_batcher_however_many_take_part(batched: Batched) -> None:
+def test_every_engine_has_one_batcher_however_many_take_part(batched: BatchedModels) -> None:
     batched.models()
     names = batchers()
     batched.models()
@@ -88,7 +88,7 @@ def test_every_engine_has_one_batcher_however_many_take_part(batched: Batched) -
 
 
 @pytest.mark.data
-def test_together_they_are_judged_as_alone(models: Models, batched: Batched, data_dir: Path) -> None:
+def test_together_they_are_judged_as_alone(models: Models, batched: BatchedModels, data_dir: Path) -> None:
     items = list(islice(read_clip(data_dir / CLIP), 300))
     alone = run(models, items, "Jane Doe")
     with ThreadPoolExecutor(2) as threads:
@@ -108,7 +108,7 @@ def test_together_they_are_judged_as_alone(models: Models, batched: Batched, dat
 
 
 @pytest.mark.parametrize("identity", [None, "Jane Doe"])
-def test_whoever_gets_no_answer_is_overloaded_and_does_not_fail(batched: Batched, identity: str | None) -> None:
+def test_whoever_gets_no_answer_is_overloaded_and_does_not_fail(batched: BatchedModels, identity: str | None) -> None:
     own = batched.models()
     batched.close()
     reports = run(own, mixed(pictures(6), sound(6)), identity)

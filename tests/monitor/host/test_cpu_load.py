@@ -1,4 +1,4 @@
-"""How strained the machine is, read from files as Linux writes them, and how many threads there are."""
+"""How busy the machine is, read from files as Linux writes them, and how many threads there are."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from engines.batching.queue import BatchLoad, Drop
-from monitor.host import cpu_load as strain
-from monitor.host.cpu_load import StrainMeter, cores_here, threads_here
-from monitor.host.shedding import Strain
+from monitor.host import cpu_load
+from monitor.host.cpu_load import LoadMeter, cores_here, threads_here
+from monitor.host.shedding import MachineLoad
 
 NOWHERE = Path("/nowhere")
 
@@ -40,25 +40,25 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("two_cores", "idle")
 @pytest.mark.parametrize(("niceness", "busy"), [(0, 0.5), (-5, 0.5), (15, 0.6)])
-def test_what_anybody_uses_of_our_cores_is_strain_but_for_lower_priority(
+def test_what_anybody_uses_of_our_cores_is_load_but_for_lower_priority(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, niceness: int, busy: float
 ) -> None:
     monkeypatch.setattr(os, "getpriority", lambda which, who: niceness)
     path = stat(tmp_path / "stat", cpu0=[0] * 8, cpu1=[0] * 8, cpu2=[0] * 8)
-    meter = StrainMeter(stat=path, quota=NOWHERE)
+    meter = LoadMeter(stat=path, quota=NOWHERE)
     # Core 1 is not ours. Of 200 ticks of ours 60 are idle, 20 waiting, 20 at low priority.
     stat(path, cpu0=[40, 20, 10, 20, 10, 0, 0, 0], cpu1=[100, 0, 0, 0, 0, 0, 0, 0], cpu2=[30, 0, 10, 40, 10, 3, 3, 4])
-    assert meter.read().busy == pytest.approx(busy)
-    assert meter.read() == Strain(busy=0.0)
+    assert meter.read().cpu_share == pytest.approx(busy)
+    assert meter.read() == MachineLoad(cpu_share=0.0)
 
 
 @pytest.mark.usefixtures("two_cores")
-def test_what_this_process_uses_is_strain_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_this_process_uses_is_load_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     used, now = iter([5.0, 6.5, 9.0, 9.0]), iter([100.0, 101.0, 102.0, 102.0])
     monkeypatch.setattr(time, "process_time", lambda: next(used))
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    meter = StrainMeter(stat=NOWHERE, quota=NOWHERE)
-    assert [meter.read().busy for _ in range(3)] == [0.75, 1.0, 0.0]
+    meter = LoadMeter(stat=NOWHERE, quota=NOWHERE)
+    assert [meter.read().cpu_share for _ in range(3)] == [0.75, 1.0, 0.0]
 
 
 @pytest.mark.usefixtures("two_cores", "idle")
@@ -69,9 +69,9 @@ def test_a_batcher_tells_what_it_dropped_since_the_last_reading() -> None:
             BatchLoad(wait_p95=0.04, dropped={Drop.DEADLINE: 3, Drop.QUEUE_FULL: 2}),
         ]
     )
-    meter = StrainMeter(lambda: next(loads), stat=NOWHERE, quota=NOWHERE)
-    assert meter.read() == Strain(waited=0.02, refused=3)
-    assert meter.read() == Strain(waited=0.04, refused=2)
+    meter = LoadMeter(lambda: next(loads), stat=NOWHERE, quota=NOWHERE)
+    assert meter.read() == MachineLoad(batch_wait_seconds=0.02, refused=3)
+    assert meter.read() == MachineLoad(batch_wait_seconds=0.04, refused=2)
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -86,10 +86,10 @@ def test_a_quota_counts_as_fewer_cores(tmp_path: Path, written: str, cores: floa
     assert cores_here(NOWHERE) == 2.0
 
 
-@pytest.mark.skipif(not strain.STAT.exists(), reason="this system has no /proc/stat")
+@pytest.mark.skipif(not cpu_load.STAT.exists(), reason="this system has no /proc/stat")
 def test_this_machine_tells() -> None:
-    meter = StrainMeter()
-    assert 0.0 <= meter.read().busy <= 1.0
+    meter = LoadMeter()
+    assert 0.0 <= meter.read().cpu_share <= 1.0
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system has no /proc/self/task")

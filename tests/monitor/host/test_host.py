@@ -13,10 +13,12 @@ from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.host import logging as log
+from monitor.host.backlog import BATCH_ITEMS
 from monitor.host.calls import AtCapacity, Publication
 from monitor.host.host import Host
 from monitor.host.metrics import Metrics
-from monitor.host.participant import BATCH, RESTARTS, SessionFactory
+from monitor.host.participant import MAX_RESTARTS
+from monitor.host.step import SessionFactory
 from monitor.types import MediaItem, ParticipantKey, Reason, TrackFault
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.rig import (
@@ -172,7 +174,7 @@ async def test_a_crashing_session_harms_nobody_and_is_begun_anew(bench: Bench) -
 
 async def test_a_session_that_keeps_crashing_stays_inconclusive(bench: Bench) -> None:
     source = await bench.admit(ADA)
-    for n in range(RESTARTS + 1):
+    for n in range(MAX_RESTARTS + 1):
         source.put(block(CRASH))
         await bench.until(lambda n=n: bench.number("session_failures_total") == n + 1)  # type: ignore[misc]
     told = len(bench.states)
@@ -233,10 +235,10 @@ async def test_overload_drops_in_the_source_and_is_reported(tmp_path: Path) -> N
         return sessions[-1]
 
     bench = bench_with(tmp_path, make)
-    source = await bench.admit(ADA, ScriptedSource(capacity=2 * BATCH))
+    source = await bench.admit(ADA, ScriptedSource(capacity=2 * BATCH_ITEMS))
     source.put(block(GENUINE))
     await asyncio.to_thread(entered.wait, PATIENCE)
-    for n in range(5 * BATCH):
+    for n in range(5 * BATCH_ITEMS):
         source.put(block(GENUINE, arrival=float(n)))
     assert source.dropped > 0
     release.set()
@@ -281,7 +283,7 @@ async def test_a_source_that_will_not_end_is_cancelled(bench: Bench, monkeypatch
     found = bench.host.find("board", "ada")
     assert found is not None
     await found.end()
-    assert found.done.is_set()
+    assert found.ended
 
 
 async def test_what_an_offer_brings_is_judged_until_it_is_removed(bench: Bench) -> None:

@@ -40,8 +40,8 @@ def test_telling_fields_are_blanked(written: io.StringIO, field: str) -> None:
 
 
 def test_telling_words_in_field_names() -> None:
-    assert all(map(log.is_telling, ["client_name", "credential", "embeddings", "reference_vector", "Password"]))
-    assert not any(map(log.is_telling, ["count", "why", "recall", "filename", "seconds"]))
+    assert all(map(log.is_sensitive, ["client_name", "credential", "embeddings", "reference_vector", "Password"]))
+    assert not any(map(log.is_sensitive, ["count", "why", "recall", "filename", "seconds"]))
 
 
 @pytest.mark.parametrize(

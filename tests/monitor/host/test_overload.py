@@ -18,8 +18,9 @@ from monitor.alerts.recorder import Recorder
 from monitor.host.calls import AtCapacity
 from monitor.host.host import Host
 from monitor.host.metrics import Metrics
-from monitor.host.participant import Participant, SessionFactory
-from monitor.host.shedding import Strain
+from monitor.host.participant import Participant
+from monitor.host.shedding import MachineLoad
+from monitor.host.step import SessionFactory
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session
 from monitor.tap.replay import read_clip
@@ -95,7 +96,7 @@ async def site(folder: Path, sessions: SessionFactory, media: Media, places: int
         metrics,
         HOP,
         places,
-        strain=lambda: Strain(busy[0]),
+        machine_load=lambda: MachineLoad(busy[0]),
         clock=loop.time,
         pool=pool,
     )

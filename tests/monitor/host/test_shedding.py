@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.host import shedding
-from monitor.host.shedding import Change, Place, Reading, Shedding, SheddingConfig, Strain
+from monitor.host.shedding import Change, MachineLoad, ParticipantLoad, Place, Shedding, SheddingConfig
 
 STEP = 0.25
 ITEMS = 80.0
@@ -22,7 +22,7 @@ class World:
     """A machine that can judge `power` participants: more of them lag, and lose media once their queues are full."""
 
     power: float
-    people: list[Reading]
+    people: list[ParticipantLoad]
     state: Shedding = field(default_factory=shedding.initial)
     now: float = 100.0
     busy: float | None = None
@@ -30,8 +30,8 @@ class World:
     log: list[tuple[float, Change]] = field(default_factory=list)
 
     @property
-    def judged(self) -> list[Reading]:
-        return [each for each in self.people if each.place not in self.state.shed]
+    def judged(self) -> list[ParticipantLoad]:
+        return [load for load in self.people if load.place not in self.state.shed]
 
     def run(self, seconds: float) -> World:
         for _ in range(round(seconds / STEP)):
@@ -41,37 +41,37 @@ class World:
     def _turn(self) -> None:
         judged = self.judged
         pace = self.power / max(len(judged), 1)
-        for each in judged:
-            lag = self.lags.get(each.place, 0.1) + STEP * (1.0 - pace)
+        for load in judged:
+            lag = self.lags.get(load.place, 0.1) + STEP * (1.0 - pace)
             lost = max(0.0, lag - QUEUE_SECONDS)
-            self.lags[each.place] = min(max(lag, 0.1), QUEUE_SECONDS)
-            self.people[self.people.index(each)] = replace(
-                each,
-                lag=self.lags[each.place],
-                taken=round(ITEMS * STEP * min(pace, 1.0)),
+            self.lags[load.place] = min(max(lag, 0.1), QUEUE_SECONDS)
+            self.people[self.people.index(load)] = replace(
+                load,
+                lag_seconds=self.lags[load.place],
+                judged=round(ITEMS * STEP * min(pace, 1.0)),
                 dropped=round(ITEMS * lost),
             )
         for place in self.state.shed:
             self.lags[place] = 0.1
         self.now += STEP
         busy = min(1.0, len(judged) / self.power) if self.busy is None else self.busy
-        self.state, change = shedding.advance(self.state, self.now, self.people, Strain(busy))
+        self.state, change = shedding.advance(self.state, self.now, self.people, MachineLoad(busy))
         if change != Change():
             self.log.append((self.now, change))
 
     def leave(self, name: str) -> None:
-        self.people = [each for each in self.people if each.place != ("call", name)]
+        self.people = [load for load in self.people if load.place != ("call", name)]
         self.state = self.state.without(("call", name))
 
     def shed(self) -> set[str]:
         return {name for _, name in self.state.shed}
 
 
-def person(number: int, *, claimed: bool = False, suspected: bool = False) -> Reading:
-    return Reading(("call", f"p{number}"), number, claimed=claimed, suspected=suspected)
+def person(number: int, *, claimed: bool = False, suspected: bool = False) -> ParticipantLoad:
+    return ParticipantLoad(("call", f"p{number}"), number, claimed=claimed, suspected=suspected)
 
 
-def people(count: int) -> list[Reading]:
+def people(count: int) -> list[ParticipantLoad]:
     return [person(n) for n in range(count)]
 
 
@@ -89,7 +89,7 @@ def test_those_who_stay_keep_their_time_soon_and_for_good(here: int, power: floa
     changes = len(world.log)
     world.run(600)
     assert len(world.judged) <= power
-    assert max(each.lag for each in world.judged) < 0.3
+    assert max(load.lag_seconds for load in world.judged) < 0.3
     assert len(world.log) - changes <= 12
 
 
@@ -100,22 +100,22 @@ def test_whoever_joined_last_goes_first_claimed_identities_later_suspects_last()
     for _, change in world.log:
         order += [name for _, name in change.shed]
     assert order == ["p5", "p3", "p1", "p6", "p4", "p2", "p0"]
-    assert [each.place[1] for each in world.judged] == ["p7"]
+    assert [load.place[1] for load in world.judged] == ["p7"]
 
 
 def test_the_last_one_is_never_shed_and_nobody_new_is_let_in() -> None:
     world = World(0.25, people(1)).run(60)
     assert world.log == []
     world = World(0.25, people(2)).run(60)
-    assert [each.place[1] for each in world.judged] == ["p0"]
+    assert [load.place[1] for load in world.judged] == ["p0"]
     assert world.state.full
 
 
 def test_one_who_is_too_heavy_alone_harms_nobody_else() -> None:
     world = World(8.0, people(4))
     for _ in range(400):
-        world.people[2] = replace(world.people[2], lag=0.9, dropped=20)
-        state, change = shedding.advance(world.state, world.now, world.people, Strain(0.5))
+        world.people[2] = replace(world.people[2], lag_seconds=0.9, dropped=20)
+        state, change = shedding.advance(world.state, world.now, world.people, MachineLoad(0.5))
         world.state, world.now = state, world.now + STEP
         assert change == Change()
     assert not world.state.full
@@ -164,29 +164,34 @@ def test_a_load_that_cannot_be_foreseen_does_not_flap() -> None:
 
 def test_a_return_that_lasts_shortens_the_wait_again() -> None:
     world = World(4.0, people(8), busy=0.1).run(600)
-    waited = world.state.wait
+    waited = world.state.wait_seconds
     assert waited > 60
     world.power = 16.0
     world.run(1200)
     assert world.shed() == set()
-    assert world.state.wait < waited
+    assert world.state.wait_seconds < waited
 
 
 def test_who_sends_nothing_is_not_shed() -> None:
     """Whoever joined last has no camera on: that would help nobody."""
-    state, here = shedding.initial(), [replace(each, lag=0.5, taken=20) for each in people(4)] + [person(4), person(5)]
+    state, here = (
+        shedding.initial(),
+        [replace(load, lag_seconds=0.5, judged=20) for load in people(4)] + [person(4), person(5)],
+    )
     gone: list[Place] = []
     for n in range(400):
-        state, change = shedding.advance(state, n * STEP, here, Strain(1.0))
+        state, change = shedding.advance(state, n * STEP, here, MachineLoad(1.0))
         gone += change.shed
     assert [name for _, name in gone] == ["p3", "p2", "p1"]
 
 
-@pytest.mark.parametrize("strain", [Strain(late=0.2), Strain(waited=0.1), Strain(refused=1)])
-def test_a_late_event_loop_and_a_slow_batcher_are_pressure(strain: Strain) -> None:
-    state, here, changes = shedding.initial(), [replace(each, taken=20) for each in people(4)], []
+@pytest.mark.parametrize(
+    "machine", [MachineLoad(loop_delay_seconds=0.2), MachineLoad(batch_wait_seconds=0.1), MachineLoad(refused=1)]
+)
+def test_a_late_event_loop_and_a_slow_batcher_are_pressure(machine: MachineLoad) -> None:
+    state, here, changes = shedding.initial(), [replace(load, judged=20) for load in people(4)], []
     for n in range(10):
-        state, change = shedding.advance(state, n * STEP, here, strain)
+        state, change = shedding.advance(state, n * STEP, here, machine)
         changes.append(change)
         assert state.full == (n >= 4)
     assert [len(change.shed) for change in changes] == [0, 0, 0, 0, 0, 0, 0, 0, 1, 0]
@@ -195,9 +200,9 @@ def test_a_late_event_loop_and_a_slow_batcher_are_pressure(strain: Strain) -> No
 
 def test_a_short_burst_sheds_nobody_and_is_forgotten() -> None:
     state, here = shedding.initial(), people(4)
-    late = [replace(each, lag=0.5) for each in here]
+    late = [replace(load, lag_seconds=0.5) for load in here]
     for n in range(400):
-        state, change = shedding.advance(state, n * STEP, late if n % 20 < 3 else here, Strain(0.5))
+        state, change = shedding.advance(state, n * STEP, late if n % 20 < 3 else here, MachineLoad(0.5))
         assert change == Change()
     assert not state.full
 
@@ -207,58 +212,64 @@ def test_a_lag_that_falls_is_waited_for() -> None:
     state, here = shedding.initial(), people(4)
     for n in range(60):
         lag = max(0.1, 1.0 - 0.3 * n * STEP)
-        state, change = shedding.advance(state, n * STEP, [replace(each, lag=lag) for each in here], Strain())
+        state, change = shedding.advance(
+            state, n * STEP, [replace(load, lag_seconds=lag) for load in here], MachineLoad()
+        )
         assert change == Change()
 
 
 def test_time_in_which_the_machine_slept_does_not_count() -> None:
-    state, here = shedding.initial(), [replace(each, lag=0.5) for each in people(4)]
-    state, _ = shedding.advance(state, 0.0, here, Strain())
-    state, change = shedding.advance(state, 7200.0, people(4), Strain())
+    state, here = shedding.initial(), [replace(load, lag_seconds=0.5) for load in people(4)]
+    state, _ = shedding.advance(state, 0.0, here, MachineLoad())
+    state, change = shedding.advance(state, 7200.0, people(4), MachineLoad())
     assert change == Change()
-    state, change = shedding.advance(state, 7190.0, here, Strain())
-    assert (change, state.toll.seconds) == (Change(), 0.0)
+    state, change = shedding.advance(state, 7190.0, here, MachineLoad())
+    assert (change, state.pressure.seconds) == (Change(), 0.0)
 
 
-readings = st.lists(
+loads = st.lists(
     st.builds(
-        Reading,
+        ParticipantLoad,
         place=st.integers(0, 5).map(lambda n: ("call", f"p{n}")),
         joined=st.integers(0, 9),
-        lag=st.floats(0.0, 2.0),
-        taken=st.integers(0, 40),
+        lag_seconds=st.floats(0.0, 2.0),
+        judged=st.integers(0, 40),
         dropped=st.integers(0, 80),
         claimed=st.booleans(),
         suspected=st.booleans(),
     ),
     max_size=6,
-    unique_by=lambda each: each.place,
+    unique_by=lambda load: load.place,
 )
-strains = st.builds(
-    Strain, busy=st.floats(0.0, 1.0), late=st.floats(0.0, 0.4), waited=st.floats(0.0, 0.2), refused=st.integers(0, 1)
+machines = st.builds(
+    MachineLoad,
+    cpu_share=st.floats(0.0, 1.0),
+    loop_delay_seconds=st.floats(0.0, 0.4),
+    batch_wait_seconds=st.floats(0.0, 0.2),
+    refused=st.integers(0, 1),
 )
 
 
-@given(st.lists(st.tuples(st.floats(0.01, 3.0), readings, strains), max_size=60))
-def test_what_never_happens(turns: list[tuple[float, list[Reading], Strain]]) -> None:
+@given(st.lists(st.tuples(st.floats(0.01, 3.0), loads, machines), max_size=60))
+def test_what_never_happens(turns: list[tuple[float, list[ParticipantLoad], MachineLoad]]) -> None:
     config, now, last = SheddingConfig(), 0.0, float("-inf")
     state = shedding.initial(config)
-    for step, here, strain in turns:
+    for step, here, machine in turns:
         now += step
         before = state
-        state, change = shedding.advance(state, now, here, strain)
-        places = {each.place: each for each in here}
-        judged = [each for each in here if each.place not in before.shed]
+        state, change = shedding.advance(state, now, here, machine)
+        places = {load.place: load for load in here}
+        judged = [load for load in here if load.place not in before.shed]
         assert not (change.shed and change.back)
         assert state.shed == (before.shed | set(change.shed)) - set(change.back)
-        assert config.calm <= state.wait <= config.calm_most
+        assert config.calm_seconds <= state.wait_seconds <= config.max_calm_seconds
         if change.shed or change.back:
-            assert now - last >= config.settle
+            assert now - last >= config.settle_seconds
             last = now
         if change.shed:
-            assert set(change.shed) <= {each.place for each in judged}
+            assert set(change.shed) <= {load.place for load in judged}
             assert 1 <= len(change.shed) <= max(1, int(0.75 * len(judged))) < len(judged)
-            kept = [each for each in judged if each.place not in change.shed]
+            kept = [load for load in judged if load.place not in change.shed]
             for gone in change.shed:
                 assert all((places[gone].suspected, places[gone].claimed) <= (k.suspected, k.claimed) for k in kept)
         if change.back:

@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 from rich.console import Console
 
 from monitor import cli
-from monitor.host.metrics import AGE as AGE_BOUNDS
+from monitor.host.metrics import AGE_SECONDS as AGE_BOUNDS
 from monitor.host.metrics import Metrics
 from monitor.lab.bench import child, live, process_usage, run
 from monitor.lab.bench import engine_speed as speeds

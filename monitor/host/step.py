@@ -1,0 +1,60 @@
+"""One step of a participant in a thread: what has come is decoded and pushed through the session, which may decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitor.decision.report import HopReport
+from monitor.host.backlog import Backlog
+from monitor.types import MediaItem, ParticipantKey
+
+
+class SessionLike(Protocol):
+    """What a step needs of `monitor.session.session.Session`: synchronous, used by one thread at a time."""
+
+    def push(self, item: MediaItem) -> None:
+        """Take one item."""
+        ...
+
+    def tick(self, now: float) -> HopReport | None:
+        """Decide, if a hop has passed at the arrival clock `now`."""
+        ...
+
+    def rest(self, now: float) -> HopReport | None:
+        """Abstain, if a hop has passed: there was no time to look."""
+        ...
+
+
+Clock = Callable[[], float]
+SessionFactory = Callable[[ParticipantKey], SessionLike]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """The report of a hop that was due, when it was decided, and how long the step took; monotonic seconds."""
+
+    report: HopReport | None
+    decided_at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStep:
+    """A job for the pool; call it with the items that are decoded already."""
+
+    session: SessionLike
+    backlog: Backlog
+    now: float
+    clock: Clock
+
+    def __call__(self, items: list[MediaItem]) -> StepResult:
+        """Judge `items`, to which those that are decoded now are added in front."""
+        began = self.clock()
+        items[:0] = self.backlog.decode()
+        for item in items:
+            self.session.push(item)
+        report = self.session.tick(self.now)
+        decided_at = self.clock()
+        return StepResult(report, decided_at, decided_at - began)

@@ -1,4 +1,4 @@
-"""What an operator may set: the environment (`SIDEWITNESS_*`) over a YAML file over the defaults, and nothing else.
+"""The settings of the server: the environment (`SIDEWITNESS_*`) over a YAML file over the defaults, and nothing else.
 
 Loading either gives complete, checked `Settings` or raises `ConfigError` with one line that names the setting and says
 what to do; no value of a setting is ever repeated in an error, because it may be a secret.
@@ -41,7 +41,7 @@ class ConfigError(SidewitnessError):
 
 
 class IceServer(BaseModel):
-    """One STUN or TURN server that publishers are told of in `Link` headers (RFC 9725, 4.6)."""
+    """A STUN or TURN server that is announced to publishers in `Link` headers (RFC 9725 section 4.6)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     @classmethod
     def _token_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
         if not value:
-            # An empty variable is how a container file leaves it out: one is made, as without it.
+            # Container files leave a variable out by setting it empty: a token is made, as without it.
             return None
         if not all("!" <= char <= "~" for char in value.get_secret_value()):
             raise ValueError("use printable ASCII characters without spaces")
@@ -243,7 +243,7 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
 
 
 def prepare_state_dir(path: Path) -> None:
-    """Create the state directory, readable by its owner only; raises `ConfigError` where that cannot be had."""
+    """Create the state directory, readable by its owner only; raises `ConfigError` where it cannot be created."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.chmod(0o700)

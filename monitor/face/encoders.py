@@ -48,7 +48,7 @@ class FaceEncoders:
 
     def __call__(self, shots: Sequence[FaceShot]) -> FaceVectors:
         """Encode at least one shot, in batches; raises `EngineError`."""
-        parts = [self._encode(shots[at : at + BATCH_SHOTS]) for at in range(0, len(shots), BATCH_SHOTS)]
+        parts = [self._encode(shots[start : start + BATCH_SHOTS]) for start in range(0, len(shots), BATCH_SHOTS)]
         return FaceVectors.join(parts)
 
     def _encode(self, shots: Sequence[FaceShot]) -> FaceVectors:

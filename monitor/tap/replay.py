@@ -70,11 +70,11 @@ def read_clip(path: Path | str, limits: ClipLimits | None = None) -> Generator[M
     with open_clip(clip) as container:
         kinds = {kind for kind in _KINDS if select_stream(container, kind) is not None}
     tracks = [ClipTrack(clip, kind, bounds).read() if kind in kinds else _missing_track(kind) for kind in _KINDS]
-    found = False
+    has_media = False
     for item in heapq.merge(*tracks, key=item_time):
-        found = found or not isinstance(item, TrackFault) or item.reason is Reason.FRAME_TOO_LARGE
+        has_media = has_media or not isinstance(item, TrackFault) or item.reason is Reason.FRAME_TOO_LARGE
         yield item
-    if not found:
+    if not has_media:
         raise SourceError(f"{clip.name} holds nothing that can be decoded: check the file, or record it again")
 
 

@@ -79,12 +79,12 @@ class StreamEncoder:
             self.reset()
             raise
         self._state = out.get("state_out")
-        vectors, at = out[self._output][0], self._steps_fed - self._reach
+        vectors, offset = out[self._output][0], self._steps_fed - self._reach
         self._steps_fed += self._chunk
-        warm_up = min(max(-at, 0), len(vectors))
+        warm_up = min(max(-offset, 0), len(vectors))
         vectors = vectors[warm_up:]
         if self._start is None or len(vectors) == 0:
             return None
         flags = np.array(self._flags[: len(vectors)], np.bool_)
         self._flags = self._flags[len(vectors) :]
-        return EncodedSteps(self._start + at + warm_up, vectors, flags)
+        return EncodedSteps(self._start + offset + warm_up, vectors, flags)

@@ -1,7 +1,7 @@
 """The audit log as a chain: each line's hash holds the one before it, so a line changed or left out shows. Pure.
 
-The hash (SHA-256) can be checked by anyone. The signature beside it is keyed by the vault, so whoever can write the
-database but does not hold the master key cannot write a chain of their own; the head is signed too, so cutting off the
+The hash (SHA-256) can be checked by anyone. The signature beside it is keyed by the vault, so somebody who can write
+the database but does not hold the master key cannot write another chain; the head is signed too, so cutting off the
 end shows. An older copy of the whole database does not show by itself: note the head elsewhere to see that.
 """
 

@@ -1,4 +1,4 @@
-"""The vault's database: transactions, migrations, and getting destroyed bytes out of its files.
+"""The vault's database: transactions, migrations, and removal of destroyed bytes from its files.
 
 SQLite keeps what was deleted in free pages and in the write-ahead log. `secure_delete` overwrites the former at once;
 `clean` rewrites the file and empties the log, so that the files hold nothing of what was destroyed.
@@ -23,7 +23,7 @@ from monitor.identity.vault.tables import MIGRATIONS, cleanings
 
 # Rewriting the file, of which others wait for the end, may take a while on a busy disk.
 BUSY_SECONDS = 20.0
-# Any number, but the same in every process.
+# Any number will do that is the same in every process.
 ADVISORY_LOCK = 8480_2026
 ADVICE = {
     "disk is full": "free space on the disk of the vault",
@@ -90,7 +90,7 @@ class Database:
             raise VaultError(_one_line(error, self.sqlite)) from None
 
     def clean(self) -> bool:
-        """Get destroyed bytes out of the files if there are any; False where another process is in the way."""
+        """Remove destroyed bytes from the files if there are any; False where another process prevents it."""
         try:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 due = connection.execute(sa.select(cleanings.c.due)).scalar_one()
@@ -105,7 +105,7 @@ class Database:
             return False
 
     def is_clean(self) -> bool:
-        """Whether nothing destroyed is left in the files."""
+        """Whether the files hold no destroyed bytes."""
         with self.transaction() as connection:
             return bool(connection.execute(sa.select(cleanings.c.due)).scalar_one() == 0)
 

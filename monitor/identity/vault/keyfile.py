@@ -1,4 +1,4 @@
-"""The master key in a file of its owner, made when the first key is wrapped; and where the keys come from at all.
+"""The master key in a file of its owner, made when the first key is wrapped, and the choice of the key service.
 
 A rotation puts the new key before the old one, wraps everything anew, and takes the old one out: the file holds every
 key that is needed at every moment in between.
@@ -25,7 +25,7 @@ KEY_FILE_HEADING = (
 
 
 class FileKeys:
-    """The key service of a key file. Another process may rotate: the file is read again for a key it does not know."""
+    """The key service of a key file, which is read again for an unknown key id: another process may have rotated."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,7 +52,7 @@ class FileKeys:
 
     @contextlib.contextmanager
     def rotating(self) -> Iterator[None]:
-        """Have a new key before the old one inside the block, and only the new one after it; raises `KeysError`.
+        """Hold a new key before the old one inside the block, and only the new one after it; raises `KeysError`.
 
         Where a rotation was begun and not ended, no further key is made: it goes on. Two at once are refused.
         """

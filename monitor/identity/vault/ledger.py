@@ -34,7 +34,7 @@ def append(
     identity: str = "",
     detail: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
-    """Write a line, in the transaction of what it tells of; the lock is held already."""
+    """Write a line in the transaction of the change that it records; the caller holds the lock."""
     head = _head(connection)
     if head is None:
         raise VaultError("the head of the audit log is missing: restore a backup of the vault")
@@ -54,7 +54,7 @@ def check(connection: sa.Connection, sign: Sign | None) -> AuditReport:
 
 
 def read(connection: sa.Connection, after: int = 0) -> Iterator[AuditEntry]:
-    """Give the lines with numbers above `after`, oldest first."""
+    """Yield the lines with numbers above `after`, oldest first."""
     while True:
         query = sa.select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(PAGE_LINES)
         rows = connection.execute(query).mappings().all()

@@ -37,8 +37,8 @@ def version_rows(connection: sa.Connection, tag: bytes) -> Sequence[Any]:
 def identity_rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[tuple[Any, ...]]:
     """Return the summaries of every version, newest first, a tuple for each identity; its sealed name is in all."""
     query = sa.select(*SUMMARY_COLUMNS, identities.c.name).join(identities).where(where)
-    found = connection.execute(query.order_by(identities.c.id, versions.c.version.desc())).all()
-    return [tuple(group) for _, group in groupby(found, lambda row: row.identity)]
+    result = connection.execute(query.order_by(identities.c.id, versions.c.version.desc())).all()
+    return [tuple(group) for _, group in groupby(result, lambda row: row.identity)]
 
 
 def receipt_rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Sequence[Any]:

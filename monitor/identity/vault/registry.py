@@ -1,4 +1,4 @@
-"""The references that sessions compare with: from the vault, by name, and never other than what the vault holds now.
+"""The references that sessions compare with: from the vault, by name, and always those that the vault holds now.
 
 Before each use the vault is asked which enrolment is current, which opens nothing; a reference is opened again only
 when that has changed. So a new enrolment is used, and an erased one is not, from the next hop on, whichever process
@@ -24,49 +24,49 @@ class Lookup:
 
     def __init__(self, vault: Vault, name: str) -> None:
         self._vault, self._name = vault, name
-        self._held: tuple[Enrolled, Reference | None] | None = None
+        self._current: tuple[Enrolled, Reference | None] | None = None
 
     def __call__(self) -> Reference | None:
-        """Give what to compare with now; None when not enrolled, not yet approved, expired or erased.
+        """Return the reference to compare with now; None when not enrolled, not yet approved, expired or erased.
 
-        A vault that cannot be asked has nobody: who may have been erased is not compared.
+        Where the vault cannot be read there is none: somebody who may have been erased is not compared.
         """
         try:
-            self._held = self._refresh()
+            self._current = self._refresh()
         except VaultError:
             structlog.stdlib.get_logger("identity").warning(
                 "the vault cannot be asked: nobody is compared until it can"
             )
-            self._held = None
-        return self._held[1] if self._held else None
+            self._current = None
+        return self._current[1] if self._current else None
 
     def _refresh(self) -> tuple[Enrolled, Reference | None] | None:
         current = self._vault.current(self._name)
         if current is None:
             return None
-        if self._held is not None and self._held[0] == current:
-            return self._held
+        if self._current is not None and self._current[0] == current:
+            return self._current
         data = self._vault.load(self._name)
         if data is None:
             return None
         try:
             return current, Reference.from_bytes(data)
         except TemplateError:
-            # Held as well: one that cannot be read is not opened again at every hop.
+            # Remembered as well, so that an unreadable one is not opened again at every hop.
             structlog.stdlib.get_logger("identity").warning("a reference cannot be read: enrol that person anew")
             return current, None
 
 
 class Identities:
-    """Who is enrolled, as sessions see it."""
+    """The enrolled identities, as sessions look them up."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     def lookup(self, name: str) -> Lookup:
-        """Give what a session of somebody who claims to be `name` asks at every hop."""
+        """Return the lookup that a session of somebody who claims to be `name` calls at every hop."""
         return Lookup(self._vault, name)
 
     def reference(self, name: str) -> Reference | None:
-        """Give the reference that a session begun now would compare with, or None."""
+        """Return the reference that a session begun now would compare with, or None."""
         return Lookup(self._vault, name)()

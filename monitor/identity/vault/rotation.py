@@ -1,7 +1,7 @@
-"""A new master key: every key is wrapped anew, a few at a time; a rotation that is killed goes on when run again.
+"""Rotation of the master key: every key is wrapped anew, in batches; one that is killed goes on when run again.
 
-The names key goes first. From then on whoever enrols wraps with the new master key, because that row says which one is
-in use; what was enrolled before is found below it. Templates are not touched.
+The names key goes first. Its row says which master key is in use, so new enrolments are wrapped with the new one from
+then on, and the batches find the rest. Templates are not touched.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def rotate(database: Database, keys: MasterKeys, cipher: FieldCipher, time: str,
 
 def master_key_ids(connection: sa.Connection) -> set[str]:
     """Return the ids of the master keys that something is wrapped with."""
-    found = connection.execute(sa.select(versions.c.key_id).where(versions.c.key_id.is_not(None)).distinct()).scalars()
-    return {*found, *connection.execute(sa.select(names_keys.c.key_id)).scalars()}
+    result = connection.execute(sa.select(versions.c.key_id).where(versions.c.key_id.is_not(None)).distinct()).scalars()
+    return {*result, *connection.execute(sa.select(names_keys.c.key_id)).scalars()}
 
 
 def _rotate_names(database: Database, keys: MasterKeys, target: str) -> int:

@@ -1,4 +1,4 @@
-"""Retention: what has no consent any more is destroyed by the server itself, at the start and at every interval."""
+"""Retention: enrolments whose consent has ended are destroyed by the server, at the start and at every interval."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.identity.vault.vault import Vault
 
 
 class Sweeper:
-    """One task that sweeps the vault in a thread; a sweep that fails is told and the next one tries again."""
+    """One task that sweeps the vault in a thread; a sweep that fails is logged and the next one tries again."""
 
     def __init__(self, vault: Vault, seconds: float) -> None:
         self._vault = vault
@@ -21,11 +21,11 @@ class Sweeper:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin, on the running loop."""
+        """Start on the running event loop."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """End; a sweep that is under way is let finish."""
+        """Stop, after a sweep that is under way."""
         self._stop.set()
         if self._task is not None:
             await self._task

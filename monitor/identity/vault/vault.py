@@ -196,10 +196,10 @@ class Vault:
         """Destroy what has no consent any more, and clean the files; return how many enrolments that were."""
         today = (now or self._now()).astimezone(UTC).date()
         with self.database.transaction() as connection:
-            found = connection.execute(
+            result = connection.execute(
                 sa.select(versions.c.identity).where(versions.c.state.in_(LIVE_STATES)).distinct()
             )
-            people = found.scalars().all()
+            people = result.scalars().all()
         count, damaged = 0, None
         for identity in people:
             try:
@@ -302,23 +302,23 @@ class Vault:
     def _receipts(self, where: sa.ColumnElement[bool]) -> Sequence[Receipt]:
         cleaned = self.database.is_clean()
         with self.database.transaction() as connection:
-            found = queries.receipt_rows(connection, where)
-        return [rows.receipt(self._cipher, row, cleaned) for row in found]
+            result = queries.receipt_rows(connection, where)
+        return [rows.receipt(self._cipher, row, cleaned) for row in result]
 
     def _version_rows(self, connection: sa.Connection, name: str) -> Sequence[Any]:
-        found = queries.version_rows(connection, self._cipher.tag(name))
-        if not found:
+        result = queries.version_rows(connection, self._cipher.tag(name))
+        if not result:
             raise NotEnrolled
-        return found
+        return result
 
     def _pending(self, connection: sa.Connection, name: str) -> tuple[Sequence[Any], Any]:
         """Return all versions of an identity and the one that waits for approval, under the vault's lock."""
         ledger.lock(connection)
-        found = self._version_rows(connection, name)
-        pending = next((row for row in found if row.state == "pending_approval"), None)
+        result = self._version_rows(connection, name)
+        pending = next((row for row in result if row.state == "pending_approval"), None)
         if pending is None:
             raise ApprovalRefused("no enrolment of that name waits for approval: see `sidewitness identities list`")
-        return found, pending
+        return result, pending
 
     def _approval(self, identity: str, version: int, actor: str) -> bytes:
         approval = {"approved": rfc3339(self._now()), "approved_by": actor}
@@ -377,6 +377,6 @@ def _update(row: Any) -> sa.Update:
     return sa.update(versions).where(versions.c.identity == row.identity, versions.c.version == row.version)
 
 
-def _same_actor(one: str, other: str) -> bool:
+def _same_actor(actor: str, other: str) -> bool:
     """Whether two actors are written the same way, but for case and forms of the same letters."""
-    return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()
+    return unicodedata.normalize("NFKC", actor).casefold() == unicodedata.normalize("NFKC", other).casefold()

@@ -1,7 +1,7 @@
-"""Packets back into frames, in order, with a bound on how many wait. Pure.
+"""A jitter buffer: packets of one SSRC reordered into frames, with a bound on how many wait. Pure.
 
-Frames end where the timestamp changes. What lies in order from the head on is counted as it comes, so that a packet
-costs the same however large its frame is.
+Frames end where the timestamp changes. Packets in order from the head on are counted as they come, so that each costs
+the same however large its frame is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _MASK = 0xFFFF
 
 
 class JitterBuffer:
-    """Holds at most `capacity` packets (a power of 2) and gives a frame out once `ahead` whole ones lie in order."""
+    """Holds at most `capacity` packets (a power of 2); a frame is due once `ahead` whole ones are there in order."""
 
     def __init__(self, capacity: int, ahead: int = 1) -> None:
         if capacity < 1 or 0x10000 % capacity:
@@ -34,9 +34,9 @@ class JitterBuffer:
         return self._head
 
     def add(self, sequence: int, timestamp: int, data: bytes) -> bool:
-        """Take a packet; True where packets had to be given up, so that a picture is missing.
+        """Take a packet; returns whether packets had to be given up, so that a picture is missing.
 
-        One that comes again, or too late, is left out.
+        Duplicates and packets that come too late are dropped.
         """
         if self._head is None:
             self._head = sequence
@@ -60,11 +60,11 @@ class JitterBuffer:
         return broken
 
     def pop(self) -> tuple[int, bytes] | None:
-        """Give the next frame, timestamp and data, if it is whole and enough lies behind it."""
+        """Return the next frame, timestamp and data, if it is whole and enough packets follow it."""
         if len(self._frames) < self._ahead or self._head is None:
             return None
         length, first, slots = self._frames.popleft(), self._head % self._capacity, self._slots
-        places = [at % self._capacity for at in range(first, first + length)]
+        places = [offset % self._capacity for offset in range(first, first + length)]
         packets = [packet for packet in (slots[place] for place in places) if packet is not None]
         for place in places:
             slots[place] = None
@@ -73,31 +73,31 @@ class JitterBuffer:
         return packets[0][0], b"".join([data for _, data in packets])
 
     def hole(self) -> int | None:
-        """Give the first sequence number that is missing although packets after it are there."""
+        """Return the first missing sequence number before packets that are there, None where there is none."""
         return self._head + self._run & _MASK if self._head is not None and self._run < self._span else None
 
     def skip(self) -> None:
         """Give up the frames that the hole at the head breaks; nothing where there is none."""
         if self._head is None or self._run >= self._span:
             return
-        at = self._run
-        while self._slots[(self._head + at) % self._capacity] is None:
-            at += 1
-        self._drop(at)
+        offset = self._run
+        while self._slots[(self._head + offset) % self._capacity] is None:
+            offset += 1
+        self._drop(offset)
 
     def _drop(self, count: int) -> None:
         """Give up `count` slots, and what follows of a frame that is then no longer whole."""
         head, timestamp = self._head or 0, None
-        for at in range(self._capacity):
-            packet = self._slots[(head + at) % self._capacity]
+        for offset in range(self._capacity):
+            packet = self._slots[(head + offset) % self._capacity]
             if packet is not None:
-                if at >= count and timestamp != packet[0]:
-                    self._head = head + at & _MASK
-                    self._span -= at
+                if offset >= count and timestamp != packet[0]:
+                    self._head = head + offset & _MASK
+                    self._span -= offset
                     self._recount()
                     return
                 timestamp = packet[0]
-            self._slots[(head + at) % self._capacity] = None
+            self._slots[(head + offset) % self._capacity] = None
         self._clear(None)
 
     def _clear(self, head: int | None) -> None:
@@ -111,7 +111,7 @@ class JitterBuffer:
         self._count()
 
     def _count(self) -> None:
-        """Go on from the end of the run as far as packets are there."""
+        """Extend the run as far as packets are there."""
         head, slots, capacity = self._head or 0, self._slots, self._capacity
         while self._run < self._span:
             packet = slots[(head + self._run) % capacity]

@@ -29,13 +29,13 @@ class Packet:
 
     def send_time(self, number: int) -> int | None:
         """Give the absolute send time in 2^-18 s, where the element `number` (RFC 8285) of the extension holds one."""
-        data, at, end = self.extension, 0, len(self.extension)
-        while self.profile == _ONE_BYTE and at < end:
-            element, length = data[at] >> 4, (data[at] & 15) + 1 if data[at] else 0
-            at += 1
-            if element == number and length == 3 and at + 3 <= end:
-                return int.from_bytes(data[at : at + 3], "big")
-            at += length
+        data, offset, end = self.extension, 0, len(self.extension)
+        while self.profile == _ONE_BYTE and offset < end:
+            element, length = data[offset] >> 4, (data[offset] & 15) + 1 if data[offset] else 0
+            offset += 1
+            if element == number and length == 3 and offset + 3 <= end:
+                return int.from_bytes(data[offset : offset + 3], "big")
+            offset += length
         return None
 
     def original(self, payload_type: int, ssrc: int) -> Packet:
@@ -52,15 +52,15 @@ def parse(data: bytes) -> Packet | None:
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
     if first >> 6 != 2:
         return None
-    at, end, profile, extension = 12 + 4 * (first & 15), total, 0, b""
+    offset, end, profile, extension = 12 + 4 * (first & 15), total, 0, b""
     if first & 0x10:
-        if total < at + 4:
+        if total < offset + 4:
             return None
-        profile, words = _EXTENSION.unpack_from(data, at)
-        extension = data[at + 4 : at + 4 + 4 * words]
-        at += 4 + 4 * words
+        profile, words = _EXTENSION.unpack_from(data, offset)
+        extension = data[offset + 4 : offset + 4 + 4 * words]
+        offset += 4 + 4 * words
     if first & 0x20:
         end -= data[-1]
-    if at > end or (first & 0x20 and end == total):
+    if offset > end or (first & 0x20 and end == total):
         return None
-    return Packet(second & 127, sequence, timestamp, ssrc, data[at:end], total - at, profile, extension)
+    return Packet(second & 127, sequence, timestamp, ssrc, data[offset:end], total - offset, profile, extension)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-LINES = 20
+PLAIN_LINES = 20
 
 
 @contextmanager
@@ -42,7 +42,7 @@ class _Lines:
         self._count += 1
         if note:
             self._say(f"note: {note}")
-        if self._count * LINES // self._total > (self._count - 1) * LINES // self._total:
+        if self._count * PLAIN_LINES // self._total > (self._count - 1) * PLAIN_LINES // self._total:
             left = (time.monotonic() - self._start) * (self._total - self._count) / self._count
             self._say(f"{self._what}: {self._count}/{self._total}, {left:.0f} s left")
 

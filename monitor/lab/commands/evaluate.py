@@ -11,7 +11,7 @@ import typer
 from engines.extras import require
 
 if TYPE_CHECKING:
-    from monitor.lab.evaluate.run import Part
+    from monitor.lab.evaluate.run import ClipSet
 
 
 Out = Annotated[Path, typer.Option(help="Where results.csv, summary.json and the pictures go.")]
@@ -103,12 +103,12 @@ def command(
     parts, title = _parts(data, dataset, subset, compression, split, fold or [], packs or [])
     from monitor.lab.corpus.manifest import workers_here
     from monitor.lab.evaluate.robustness import Stress
-    from monitor.lab.evaluate.run import Plan, Trials, assess
-    from monitor.lab.evaluate.worker_pool import Effort
+    from monitor.lab.evaluate.run import EvaluationPlan, ExtraRuns, assess
+    from monitor.lab.evaluate.worker_pool import WorkerOptions
 
-    effort = Effort(cache, out / "partial.jsonl", workers or workers_here())
-    trials = Trials(Stress(perturb_clips) if perturb else None, live_minutes if live else None, mismatch)
-    summary = assess(Plan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, title, trials))
+    effort = WorkerOptions(cache, out / "partial.jsonl", workers or workers_here())
+    trials = ExtraRuns(Stress(perturb_clips) if perturb else None, live_minutes if live else None, mismatch)
+    summary = assess(EvaluationPlan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, title, trials))
     typer.echo(json.dumps(summary)) if as_json else _print(summary)
     return 0
 
@@ -121,12 +121,12 @@ def _parts(
     split: Path | None,
     folds: list[str],
     packs: list[Path],
-) -> tuple[tuple[Part, ...], str | None]:
+) -> tuple[tuple[ClipSet, ...], str | None]:
     """Return the clips by the packs that score them and the data set's name, if it is one; prints what it lacks."""
-    from monitor.lab.corpus.datasets import Wanted, read_clips
+    from monitor.lab.corpus.datasets import DatasetPart, read_clips
     from monitor.lab.evaluate.run import divide
 
-    title, found = read_clips(data, dataset, Wanted(subset, compression))
+    title, found = read_clips(data, dataset, DatasetPart(subset, compression))
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
     return divide(found.rows, split, folds, packs), title

@@ -63,11 +63,11 @@ def _scores(
     from rich.console import Console
     from rich.progress import Progress
 
-    from monitor.lab.training.synchrony_background import background
+    from monitor.lab.training.synchrony_background import background_scores
 
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("scoring clips", total=sum(row.fold in {fold for _, fold in packs} for row in rows))
-        return background(rows, packs, cache, _advancer(progress, task))
+        return background_scores(rows, packs, cache, _advancer(progress, task))
 
 
 def _verify(calibration: Calibration) -> None:

@@ -67,7 +67,7 @@ def command(
 
     from engines.training.motion import MotionRecipe
     from engines.training.persona_recipe import PersonaRecipe
-    from monitor.lab.training.movement_data import SEVERAL, SPLITS, moving_rows
+    from monitor.lab.training.movement_data import SHARED_SUBJECTS, SPLITS, moving_rows
 
     recipe = replace(PersonaRecipe(minutes=minutes), **settings(PersonaRecipe(), setting or []))
     companion = MotionRecipe(minutes=companion_minutes)
@@ -75,7 +75,7 @@ def command(
         recipe = replace(recipe, **SMOKE)  # type: ignore[arg-type]
         companion = replace(companion, max_steps=4)
     rows = moving_rows(data, split, hold_out, SMOKE_CLIPS if smoke else 0)
-    alike = frozenset(several or ()) | (SEVERAL if str(split) in SPLITS else frozenset())
+    alike = frozenset(several or ()) | (SHARED_SUBJECTS if str(split) in SPLITS else frozenset())
     out.mkdir(parents=True, exist_ok=True)
     people = _people(rows, out, hold_out, components, alike, packs, cache)
     _train(people, rows, out, recipe, companion, packs)

@@ -34,10 +34,10 @@ from monitor.tap.replay import probe_clip, read_clip
 from monitor.types import ByteArray, FloatArray, MediaItem, VideoFrame
 
 # Raised whenever the looks of a clip would change.
-LOOKS = 1
-MOST = 24
-SECONDS = 20.0
-APART = 0.2
+SHOTS_VERSION = 1
+MAX_SHOTS = 24
+MAX_CLIP_SECONDS = 20.0
+SECONDS_BETWEEN_SHOTS = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +60,9 @@ def load_looks(
     """
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         task = partial(_row_looks, folder=folder, steps=tuple(steps))
-        for count, (row, kept) in enumerate(zip(rows, pool.map(task, rows), strict=True), 1):
+        for count, (row, looks) in enumerate(zip(rows, pool.map(task, rows), strict=True), 1):
             done(count)
-            yield row, read_looks(kept) if isinstance(kept, Path) else kept
+            yield row, read_looks(looks) if isinstance(looks, Path) else looks
 
 
 def ladder_key(steps: Sequence[Step]) -> str:
@@ -72,42 +72,48 @@ def ladder_key(steps: Sequence[Step]) -> str:
 
 def _row_looks(row: Row, folder: Path, steps: Sequence[Step]) -> Path | str:
     try:
-        kept = folder / f"{digest(row.path)}-{ladder_key(steps)}.looks{LOOKS}.npz"
+        path = folder / f"{digest(row.path)}-{ladder_key(steps)}.looks{SHOTS_VERSION}.npz"
     except OSError as error:
         return f"{row.name}: {error.strerror}"
-    if kept.exists():
-        return kept
+    if path.exists():
+        return path
     try:
         moments = moments_of(read_clip(row.path), *_engines())
     except SourceError as error:
         return str(error)
     folder.mkdir(parents=True, exist_ok=True)
-    rate = row.path.stat().st_size * 8e-3 / max(probe_clip(row.path).seconds, 0.1)
-    write_looks(ClipLooks(dict(make_rungs(moments, steps)), rate), kept)
-    return kept
+    bitrate = row.path.stat().st_size * 8e-3 / max(probe_clip(row.path).seconds, 0.1)
+    write_looks(ClipLooks(dict(make_rungs(moments, steps)), bitrate), path)
+    return path
 
 
 def moments_of(
-    items: Iterable[MediaItem], detector: Engine, landmarks: Engine, most: int = MOST, seconds: float = SECONDS
+    items: Iterable[MediaItem],
+    detector: Engine,
+    landmarks: Engine,
+    max_shots: int = MAX_SHOTS,
+    seconds: float = MAX_CLIP_SECONDS,
 ) -> list[Moment]:
     """Pick moments of the face that is seen longest in the first seconds, evenly spread; raises `SourceError`."""
     tracker = FaceTracker(detector, landmarks)
-    found: defaultdict[int, list[Moment]] = defaultdict(list)
-    due: defaultdict[int, float] = defaultdict(lambda: -np.inf)
+    moments_by_track: defaultdict[int, list[Moment]] = defaultdict(list)
+    next_seconds: defaultdict[int, float] = defaultdict(lambda: -np.inf)
     for item in items:
         if not isinstance(item, VideoFrame):
             continue
         if item.stamp.media > seconds:
             break
         for view in tracker(item):
-            if item.stamp.media < due[view.track]:
+            if item.stamp.media < next_seconds[view.track]:
                 continue
             moment = moment_of(item, view if view.face is not None else _with_face(item, view))
             if moment is not None:
-                due[view.track] = item.stamp.media + APART - 1e-3
-                found[view.track].append(moment)
-    longest = max(found.values(), key=lambda own: sum(m.shot.size for m in own), default=[])
-    return [longest[n] for n in np.unique(np.linspace(0, max(len(longest) - 1, 0), most).astype(int))[: len(longest)]]
+                next_seconds[view.track] = item.stamp.media + SECONDS_BETWEEN_SHOTS - 1e-3
+                moments_by_track[view.track].append(moment)
+    longest = max(moments_by_track.values(), key=lambda moments: sum(m.shot.size for m in moments), default=[])
+    return [
+        longest[n] for n in np.unique(np.linspace(0, max(len(longest) - 1, 0), max_shots).astype(int))[: len(longest)]
+    ]
 
 
 def _with_face(frame: VideoFrame, view: FaceView) -> FaceView:

@@ -30,7 +30,7 @@ from monitor.tap.media.source import SourceError
 RESEARCH = "research"
 RESEARCH_SPLIT = Path(__file__).parents[3] / "engines" / "training" / "splits" / "research.csv"
 # Raised whenever the features of a clip would change.
-FEATURES = 1
+FEATURES_VERSION = 1
 T = TypeVar("T")
 
 
@@ -122,10 +122,10 @@ def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
     The name `research` stands for the split that is shipped.
     """
     split = RESEARCH_SPLIT if str(split) == RESEARCH else split
-    known = {raw["path"]: raw for raw in read_csv(split, ("path", "subject", "group", "fold"))}
+    split_rows = {raw["path"]: raw for raw in read_csv(split, ("path", "subject", "group", "fold"))}
     chosen = []
     for row in rows:
-        raw = known.get(row.name)
+        raw = split_rows.get(row.name)
         if raw is not None and raw["fold"] != "skip":
             chosen.append(replace(row, subject=raw["subject"], group=raw["group"], fold=raw["fold"]))
     if not chosen:
@@ -210,7 +210,7 @@ def kept_features(
 ) -> Path:
     """File with the features of a clip, as the encoders want them, made if it is not there; raises `SourceError`."""
     kind = "".join(f".{part}" for part in (wants.name, change.name if change else "") if part)
-    target = folder / f"{digest}{kind}.v{FEATURES}.npz"
+    target = folder / f"{digest}{kind}.v{FEATURES_VERSION}.npz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         extract(clip, *_engines(), change, wants, sound=sound).save(target)

@@ -46,10 +46,10 @@ from monitor.window.grid import GridSample, Resampler, Sample
 from monitor.window.stream_encoder import StreamEncoder
 
 # Raised whenever the motion of a clip would change.
-MOTION = 1
-CHUNK = 25
+MOTION_VERSION = 1
+CHUNK_STEPS = 25
 # Components of a basis: they tell at least 95.8 % of the variance of each of 53 held-out people (docs/persona.md).
-SIZE = 24
+BASIS_SIZE = 24
 _NO_PICTURE = np.zeros((0, 0), np.uint8)
 
 
@@ -107,7 +107,7 @@ class ClipMotion:
             return cls(shape, head, valid, voice, speech, *about)
 
 
-def learn_basis(clips: Sequence[tuple[str, ClipMotion]], size: int = SIZE) -> ExpressionBasis:
+def learn_basis(clips: Sequence[tuple[str, ClipMotion]], size: int = BASIS_SIZE) -> ExpressionBasis:
     """Learn `size` components from genuine clips and whose they are; raises `TrainingError` when they are too few."""
     moved = [
         Moved(subject, clip.shape[clip.valid], with_velocity(clip.head, clip.valid)[clip.valid])
@@ -117,8 +117,8 @@ def learn_basis(clips: Sequence[tuple[str, ClipMotion]], size: int = SIZE) -> Ex
     kinds = sorted({clip.name for _, clip in clips})
     if len(kinds) > 1:
         raise TrainingError(f"{' and '.join(kinds)} do not make one basis: take clips of one kind")
-    found = fit_basis(moved, size)
-    return ExpressionBasis(found.mean, found.components, found.scale, found.head, "".join(kinds))
+    basis = fit_basis(moved, size)
+    return ExpressionBasis(basis.mean, basis.components, basis.scale, basis.head, "".join(kinds))
 
 
 def jitter_of(shape: NDArray[np.floating], valid: BoolArray) -> float:
@@ -128,12 +128,12 @@ def jitter_of(shape: NDArray[np.floating], valid: BoolArray) -> float:
     three valid steps are noise, whose standard deviation they tell (white noise makes them sqrt(6) times larger). Nan
     without three such steps.
     """
-    known = valid[:-2] & valid[1:-1] & valid[2:]
-    if not known.any():
+    valid_triples = valid[:-2] & valid[1:-1] & valid[2:]
+    if not valid_triples.any():
         return float("nan")
-    still = np.asarray(shape, np.float64).reshape(len(shape), -1, 3)[:, list(RIGID_LANDMARKS), :2]
-    bend = (still[2:] - 2 * still[1:-1] + still[:-2])[known]
-    return float(1000 * np.sqrt((bend**2).mean() / 6))
+    rigid_points = np.asarray(shape, np.float64).reshape(len(shape), -1, 3)[:, list(RIGID_LANDMARKS), :2]
+    second_differences = (rigid_points[2:] - 2 * rigid_points[1:-1] + rigid_points[:-2])[valid_triples]
+    return float(1000 * np.sqrt((second_differences**2).mean() / 6))
 
 
 def load_motions(
@@ -152,27 +152,31 @@ def load_motions(
     return analysed(rows, task, ClipMotion.load, workers, done)
 
 
-def kept_motion(row: Row, folder: Path, change: Change | None = None, packs: Path = MODELS) -> Path:
+def cached_motion(row: Row, folder: Path, change: Change | None = None, packs: Path = MODELS) -> Path:
     """File with the motion of a clip, made if it is not there.
 
     Raises `SourceError`, `CoefficientsError` and `OSError`.
     """
-    told = row.coefficients
-    parts = [digest(row.path, row.sound), *([change.name] if change else []), *([digest(told)[:12]] if told else [])]
-    target = folder / f"{'.'.join([*parts, _voice_key(packs)])}.motion{MOTION}.npz"
+    coefficients = row.coefficients
+    parts = [
+        digest(row.path, row.sound),
+        *([change.name] if change else []),
+        *([digest(coefficients)[:12]] if coefficients else []),
+    ]
+    target = folder / f"{'.'.join([*parts, _voice_key(packs)])}.motion{MOTION_VERSION}.npz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        if told is None:
-            found = motion_of(row.path, *_engines(packs), change, row.sound)
+        if coefficients is None:
+            motion = motion_of(row.path, *_engines(packs), change, row.sound)
         else:
-            found = told_motion(told, row.path, _engines(packs)[-1], change, row.sound)
-        found.save(target)
+            motion = motion_from_coefficients(coefficients, row.path, _engines(packs)[-1], change, row.sound)
+        motion.save(target)
     return target
 
 
 def _row_motion(row: Row, folder: Path, change: Change | None, packs: Path) -> Path | str:
     try:
-        return kept_motion(row, folder, change, packs)
+        return cached_motion(row, folder, change, packs)
     except (SourceError, CoefficientsError) as error:
         return str(error)
     except OSError as error:
@@ -201,42 +205,42 @@ def motion_of(
     """Motion of the face that is seen longest, and the voice; raises `SourceError` when the clip cannot be read."""
     tracker = FaceTracker(detector, landmarks)
     stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")))
-    seen: list[tuple[FaceView, tuple[int, int]]] = []
+    tracked: list[tuple[FaceView, tuple[int, int]]] = []
     chunks: list[VoiceChunk] = []
-    crowd: Counter[int] = Counter()
+    face_counts: Counter[int] = Counter()
     items = read_media(clip, sound)
     for item in change(items) if change else items:
         if isinstance(item, VideoFrame):
             views = tracker(item)
-            seen += [(view, (item.width, item.height)) for view in views]
-            crowd[len(views)] += 1
+            tracked += [(view, (item.width, item.height)) for view in views]
+            face_counts[len(views)] += 1
         elif isinstance(item, AudioBlock) and (chunk := stream.push(item)) is not None:
             chunks.append(chunk)
-    faces = faces_at_once(crowd)
-    main = main_track([view for view, _ in seen])
-    chosen = [(view, frame) for view, frame in seen if view.track == main]
+    faces = faces_at_once(face_counts)
+    main_face = main_track([view for view, _ in tracked])
+    chosen = [(view, frame) for view, frame in tracked if view.track == main_face]
     size = float(np.median([view.quality.size for view, _ in chosen])) if chosen else 0.0
     return _assemble(list(_resample(chosen)), chunks, voice, size, faces)
 
 
-def told_motion(
+def motion_from_coefficients(
     coefficients: Path, clip: Path, voice: Engine, change: Change | None = None, sound: Path | None = None
 ) -> ClipMotion:
     """Motion as another tracker told it, and the clip's voice; raises `SourceError` and `CoefficientsError`.
 
     Both begin with the clip. Nothing is known of the size and the shaking of the landmarks: zero and nan.
     """
-    told = read_coefficients(coefficients, None if clip.is_dir() else probe_clip(clip).fps or None)
+    tracked = read_coefficients(coefficients, None if clip.is_dir() else probe_clip(clip).fps or None)
     stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")))
     items = read_media(clip, sound)
     blocks = (item for item in (change(items) if change else items) if isinstance(item, AudioBlock))
     chunks = [chunk for block in blocks if (chunk := stream.push(block)) is not None]
-    length = max([len(told.valid), *(chunk.first + len(chunk.speech) for chunk in chunks)])
-    vectors, heard, speech = _voice(chunks, voice, length)
-    missing = length - len(told.valid)
-    shape, head = (np.pad(rows, ((0, missing), (0, 0))) for rows in (told.shape, told.head))
-    valid = np.pad(told.valid, (0, missing)) & heard
-    return ClipMotion(shape.astype(np.float16), head, valid, vectors, speech, 0.0, float("nan"), 1, told.name)
+    length = max([len(tracked.valid), *(chunk.first + len(chunk.speech) for chunk in chunks)])
+    vectors, has_voice, speech = _voice(chunks, voice, length)
+    missing = length - len(tracked.valid)
+    shape, head = (np.pad(rows, ((0, missing), (0, 0))) for rows in (tracked.shape, tracked.head))
+    valid = np.pad(tracked.valid, (0, missing)) & has_voice
+    return ClipMotion(shape.astype(np.float16), head, valid, vectors, speech, 0.0, float("nan"), 1, tracked.name)
 
 
 def _resample(chosen: Sequence[tuple[FaceView, tuple[int, int]]]) -> Iterator[GridSample]:
@@ -263,25 +267,25 @@ def _assemble(
 
 def _voice(chunks: Sequence[VoiceChunk], engine: Engine, length: int) -> tuple[FloatArray, BoolArray, BoolArray]:
     """Vectors of the voice (length, V), which steps have one and sound under it, and in which somebody speaks."""
-    encoder = StreamEncoder(engine, CHUNK)
+    encoder = StreamEncoder(engine, CHUNK_STEPS)
     (name,) = encoder.names
-    done = [one for chunk in chunks for one in encoder.push(chunk.first, {name: chunk.mel}, chunk.usable)]
+    encoded = [piece for chunk in chunks for piece in encoder.push(chunk.first, {name: chunk.mel}, chunk.usable)]
     if chunks:
         # The stream answers late: a tail of held steps, marked unusable, brings the last real ones out.
-        end, tail = chunks[-1].first + len(chunks[-1].speech), 2 * CHUNK
-        done += encoder.push(end, {name: np.repeat(chunks[-1].mel[-1:], tail, 0)}, np.zeros(tail, np.bool_))
+        end, tail = chunks[-1].first + len(chunks[-1].speech), 2 * CHUNK_STEPS
+        encoded += encoder.push(end, {name: np.repeat(chunks[-1].mel[-1:], tail, 0)}, np.zeros(tail, np.bool_))
     vectors = np.zeros((length, engine.manifest.outputs[0].shape[-1]), np.float32)
-    heard, speech = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
-    for one in done:
-        _put(vectors, one.first, one.vectors)
-        _put(heard, one.first, one.flags)
+    has_voice, speech = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
+    for piece in encoded:
+        _put(vectors, piece.first, piece.vectors)
+        _put(has_voice, piece.first, piece.flags)
     for chunk in chunks:
         _put(speech, chunk.first, chunk.speech)
-    return vectors, heard, speech
+    return vectors, has_voice, speech
 
 
-def _put(whole: NDArray[Any], first: int, part: NDArray[Any]) -> None:
+def _put(target: NDArray[Any], first: int, part: NDArray[Any]) -> None:
     """Write a part at its place, less what lies outside."""
-    low, high = max(first, 0), min(first + len(part), len(whole))
+    low, high = max(first, 0), min(first + len(part), len(target))
     if low < high:
-        whole[low:high] = part[low - first : high - first]
+        target[low:high] = part[low - first : high - first]

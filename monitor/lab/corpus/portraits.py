@@ -31,12 +31,12 @@ from monitor.tap.media.source import SourceError
 from monitor.tap.replay import read_clip
 from monitor.types import ByteArray, ClockState, FloatArray, Stamp, VideoFrame
 
-PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 # Raised whenever the crops of a source would change.
-CROPS = 1
+CROPS_VERSION = 1
 # Landmarks of a still are read a few times over: the first look has only the detector's box to go by.
-LOOKS = 3
-APART = 1.0
+FRAMES_PER_PHOTO = 3
+SECONDS_BETWEEN_CROPS = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +65,7 @@ def face_rows(data: Sequence[Path], hold_out: str) -> list[Row]:
 
 def _read(place: Path) -> list[Row]:
     if place.is_dir():
-        files = sorted(p for p in place.rglob("*") if p.suffix.lower() in PHOTOS | SUFFIXES)
+        files = sorted(p for p in place.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES | SUFFIXES)
         return [Row(p, str(p.relative_to(place)), "real", "real", p.parent.name) for p in files]
     return read_manifest(place, ("path", "label", "subject"))
 
@@ -94,7 +94,7 @@ def load_faces(
             if isinstance(crops, str):
                 note(crops)
                 continue
-            still = row.path.suffix.lower() in PHOTOS
+            still = row.path.suffix.lower() in PHOTO_SUFFIXES
             faces += [
                 Face(one, points, row.subject, row.source, row.fold, still)
                 for one, points in zip(crops.pictures, crops.landmarks, strict=True)
@@ -107,22 +107,22 @@ def _row_crops(row: Row, folder: Path, per_clip: int) -> Crops | str:
         digest = hashlib.sha256(row.path.read_bytes()).hexdigest()[:32]
     except OSError:
         return f"{row.name}: cannot be read"
-    kept = folder / f"{digest}-faces{CROPS}-{per_clip}.npz"
-    if kept.exists():
-        with np.load(kept, allow_pickle=False) as data:
-            return _told(row, Crops(data["pictures"], data["landmarks"]))
+    path = folder / f"{digest}-faces{CROPS_VERSION}-{per_clip}.npz"
+    if path.exists():
+        with np.load(path, allow_pickle=False) as data:
+            return _usable(row, Crops(data["pictures"], data["landmarks"]))
     try:
         crops = crops_of(row.path, per_clip)
     except SourceError as error:
         return str(error)
     folder.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(f".{os.getpid()}.part.npz")
+    part = path.with_suffix(f".{os.getpid()}.part.npz")
     np.savez(part, pictures=crops.pictures, landmarks=crops.landmarks)
-    part.replace(kept)
-    return _told(row, crops)
+    part.replace(path)
+    return _usable(row, crops)
 
 
-def _told(row: Row, crops: Crops) -> Crops | str:
+def _usable(row: Row, crops: Crops) -> Crops | str:
     return crops if len(crops) else f"{row.name}: no single face to be seen"
 
 
@@ -130,34 +130,36 @@ def crops_of(path: Path, per_clip: int = 1) -> Crops:
     """Cut the faces of a photo, or of a clip at moments at least a second apart; raises `SourceError`."""
     detector, landmarks = _engines()
     tracker = FaceTracker(detector, landmarks)
-    found = [
+    crops = [
         (cut_rgb(frame, region, CROP), (view.landmarks[:, :2] - corner) * np.float32(CROP / region.side))
         for frame, view in _views(path, tracker, per_clip)
         for region, corner in [_wide(view)]
     ]
     return Crops(
-        np.stack([one for one, _ in found]) if found else np.zeros((0, CROP, CROP, 3), np.uint8),
-        np.stack([points for _, points in found]).astype(np.float32) if found else np.zeros((0, 468, 2), np.float32),
+        np.stack([picture for picture, _ in crops]) if crops else np.zeros((0, CROP, CROP, 3), np.uint8),
+        np.stack([points for _, points in crops]).astype(np.float32) if crops else np.zeros((0, 468, 2), np.float32),
     )
 
 
 def _views(path: Path, tracker: FaceTracker, per_clip: int) -> Iterator[tuple[VideoFrame, FaceView]]:
-    if path.suffix.lower() in PHOTOS:
+    if path.suffix.lower() in PHOTO_SUFFIXES:
         frame = photo(path)
-        views = [tracker(replace(frame, stamp=replace(frame.stamp, media=look / 30))) for look in range(LOOKS)][-1]
+        views = [
+            tracker(replace(frame, stamp=replace(frame.stamp, media=look / 30))) for look in range(FRAMES_PER_PHOTO)
+        ][-1]
         if len(views) == 1:
             yield frame, views[0]
         return
-    due, given = -np.inf, 0
+    next_seconds, count = -np.inf, 0
     for item in read_clip(path):
         if not isinstance(item, VideoFrame):
             continue
         views = tracker(item)
-        if len(views) != 1 or views[0].quality.problem is not None or item.stamp.media < due:
+        if len(views) != 1 or views[0].quality.problem is not None or item.stamp.media < next_seconds:
             continue
         yield item, views[0]
-        due, given = item.stamp.media + APART, given + 1
-        if given == per_clip:
+        next_seconds, count = item.stamp.media + SECONDS_BETWEEN_CROPS, count + 1
+        if count == per_clip:
             return
 
 

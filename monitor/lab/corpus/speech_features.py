@@ -96,26 +96,28 @@ def extract(
     pictures: defaultdict[int, Picture] = defaultdict(PICTURES[wants.pictures])
     views: list[tuple[FaceView, ByteArray]] = []
     chunks: list[VoiceChunk] = []
-    crowd: Counter[int] = Counter()
+    face_counts: Counter[int] = Counter()
     items = read_media(clip, sound)
     for item in change(items) if change else items:
         if isinstance(item, VideoFrame):
             seen = tracker(item)
             views += [(view, pictures[view.track](item, view)) for view in seen]
-            crowd[len(seen)] += 1
+            face_counts[len(seen)] += 1
         elif isinstance(item, AudioBlock) and (chunk := voice.push(item)) is not None:
             chunks.append(chunk)
-    faces = faces_at_once(crowd)
-    main = main_track([view for view, _ in views])
-    chosen = [(view, picture) for view, picture in views if view.track == main]
+    faces = faces_at_once(face_counts)
+    main_face = main_track([view for view, _ in views])
+    chosen = [(view, picture) for view, picture in views if view.track == main_face]
     size = float(np.median([view.quality.size for view, _ in chosen])) if chosen else 0.0
     return _assemble(list(_resample(chosen)), chunks, size, faces, wants)
 
 
-def faces_at_once(crowd: Counter[int]) -> int:
-    """Say how many faces were followed at once for at least a fifth of the frames, which `crowd` counts by faces."""
-    enough = 0.2 * crowd.total()
-    return max((count for count in crowd if sum(crowd[c] for c in crowd if c >= count) >= enough), default=0)
+def faces_at_once(face_counts: Counter[int]) -> int:
+    """Compute how many faces were followed at once in at least a fifth of the frames, counted by their faces."""
+    enough = 0.2 * face_counts.total()
+    return max(
+        (count for count in face_counts if sum(face_counts[c] for c in face_counts if c >= count) >= enough), default=0
+    )
 
 
 def main_track(views: list[FaceView]) -> int:

@@ -20,7 +20,7 @@ from monitor.lab.corpus.separate_tracks import read_media
 from monitor.tap.media.source import SourceError
 from monitor.types import SAMPLE_RATE_HZ, AudioBlock, MediaItem, TrackFault, TrackKind, VideoFrame
 
-DUB = "other-voice dub"
+DUB_METHOD = "other-voice dub"
 _STEP = 0.04
 
 
@@ -65,14 +65,21 @@ def calls_of(rows: Sequence[Row], seconds: float, dubs: bool = False, seed: int 
             genuine.setdefault(row.subject, []).append(row)
         else:
             forged.setdefault((row.method, row.subject), []).append(row)
-    calls = [VirtualCall(f"genuine/{who}", "real", "real", who, tuple(own), seconds) for who, own in genuine.items()]
-    for (method, who), own in forged.items():
-        calls.append(VirtualCall(f"{method}/{who}", "fake", method, who, tuple(own), seconds))
+    calls = [
+        VirtualCall(f"genuine/{subject}", "real", "real", subject, tuple(clips), seconds)
+        for subject, clips in genuine.items()
+    ]
+    for (method, subject), clips in forged.items():
+        calls.append(VirtualCall(f"{method}/{subject}", "fake", method, subject, tuple(clips), seconds))
     if dubs and len(genuine) > 1:
-        people = [str(who) for who in np.random.default_rng(seed).permutation(sorted(genuine))]
-        for who, other in zip(people, people[1:] + people[:1], strict=True):
+        people = [str(subject) for subject in np.random.default_rng(seed).permutation(sorted(genuine))]
+        for subject, other in zip(people, people[1:] + people[:1], strict=True):
             voice = tuple(genuine[other])
-            calls.append(VirtualCall(f"dub/{who}+{other}", "fake", DUB, who, tuple(genuine[who]), seconds, voice))
+            calls.append(
+                VirtualCall(
+                    f"dub/{subject}+{other}", "fake", DUB_METHOD, subject, tuple(genuine[subject]), seconds, voice
+                )
+            )
     return [replace(call, seed=seed) for call in calls]
 
 

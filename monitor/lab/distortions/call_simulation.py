@@ -33,8 +33,8 @@ _BURST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One way of being on a call; what `BadCall` draws by chance."""
+class CallCondition:
+    """One way of being on a call; what `SimulatedCall` draws by chance."""
 
     codec: str
     bitrate: int
@@ -49,7 +49,7 @@ class Line:
     reverb: float
 
     @classmethod
-    def draw(cls, random: np.random.Generator) -> Line:
+    def draw(cls, random: np.random.Generator) -> CallCondition:
         """Draw a line; every field alone is common on calls."""
         return cls(
             codec=str(random.choice(["libx264", "libvpx"])),
@@ -67,7 +67,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class BadCall:
+class SimulatedCall:
     """A `speech_features.Change`: the clip as somebody far away received it; one `seed` is one drawing for each clip.
 
     What is drawn depends on the seed and on the clip's first picture, so a clip is always changed alike.
@@ -86,7 +86,7 @@ class BadCall:
         sound: list[AudioBlock] = []
         faults: list[MediaItem] = []
         random = np.random.default_rng(self.seed)
-        line = Line.draw(random)
+        condition = CallCondition.draw(random)
         for item in items:
             if isinstance(item, AudioBlock):
                 sound.append(item)
@@ -95,11 +95,11 @@ class BadCall:
             else:
                 if video is None:
                     random = np.random.default_rng([self.seed, zlib.crc32(item.y[::8, ::8].tobytes())])
-                    line = Line.draw(random)
-                    video = _Pictures(line, random)
+                    condition = CallCondition.draw(random)
+                    video = _Pictures(condition, random)
                 video.push(item)
         yield from faults
-        tracks: list[Iterator[MediaItem]] = [voice_on(line, sound, random)]
+        tracks: list[Iterator[MediaItem]] = [voice_on(condition, sound, random)]
         if video is not None:
             tracks.append(video.received())
         yield from heapq.merge(*tracks, key=item_time)
@@ -108,15 +108,15 @@ class BadCall:
 class _Pictures:
     """Encodes pictures as they come and keeps packets only, so that a long clip takes little memory."""
 
-    def __init__(self, line: Line, random: np.random.Generator) -> None:
-        self._line, self._random = line, random
+    def __init__(self, condition: CallCondition, random: np.random.Generator) -> None:
+        self._condition, self._random = condition, random
         self._encoder: VideoCodecContext | None = None
         self._packets: list[bytes] = []
         self._stamps: list[Stamp] = []
         self._due = -np.inf
 
     def push(self, frame: VideoFrame) -> None:
-        at, period = frame.stamp.media, 1 / self._line.fps
+        at, period = frame.stamp.media, 1 / self._condition.fps
         if at < self._due:
             return
         self._due = max(self._due, at - period) + period if self._stamps else at + period
@@ -128,29 +128,29 @@ class _Pictures:
     def _shrink(self, frame: VideoFrame) -> av.VideoFrame:
         raw = av.VideoFrame(frame.width // 2 * 2, frame.height // 2 * 2, "yuv420p")
         luma = frame.y.astype(np.float32)
-        if self._line.grain:
-            luma = luma + self._line.grain * self._random.standard_normal(luma.shape, np.float32)
+        if self._condition.grain:
+            luma = luma + self._condition.grain * self._random.standard_normal(luma.shape, np.float32)
         sources: list[FloatArray | ByteArray] = [luma, frame.u, frame.v]
         for plane, values in zip(raw.planes, sources, strict=True):
             held = np.zeros((plane.height, plane.line_size), np.uint8)
             part = np.clip(values[: plane.height, : plane.width], 0, 255).astype(np.uint8)
             held[: part.shape[0], : part.shape[1]] = part
             plane.update(held.tobytes())
-        scale = self._line.scale
+        scale = self._condition.scale
         width, height = (max(int(side * scale) // 2 * 2, 64) for side in (raw.width, raw.height))
-        if self._line.blur:
+        if self._condition.blur:
             raw = raw.reformat(width=max(width // 4 * 2, 32), height=max(height // 4 * 2, 32))
         small = raw.reformat(width=width, height=height, format="yuv420p")
         small.pts, small.time_base = round(frame.stamp.media / _TICK), _TICK
         return small
 
     def _open(self, frame: av.VideoFrame) -> VideoCodecContext:
-        encoder = cast(VideoCodecContext, av.CodecContext.create(self._line.codec, "w"))
+        encoder = cast(VideoCodecContext, av.CodecContext.create(self._condition.codec, "w"))
         encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuv420p"
-        encoder.time_base, encoder.framerate = _TICK, Fraction(round(min(self._line.fps, 25.0)))
-        encoder.bit_rate, encoder.thread_count, encoder.gop_size = self._line.bitrate, 1, 250
+        encoder.time_base, encoder.framerate = _TICK, Fraction(round(min(self._condition.fps, 25.0)))
+        encoder.bit_rate, encoder.thread_count, encoder.gop_size = self._condition.bitrate, 1, 250
         calls = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
-        encoder.options = calls if self._line.codec == "libvpx" else {"preset": "veryfast", "tune": "zerolatency"}
+        encoder.options = calls if self._condition.codec == "libvpx" else {"preset": "veryfast", "tune": "zerolatency"}
         self._encoder = encoder
         return encoder
 
@@ -159,7 +159,7 @@ class _Pictures:
         if self._encoder is None:
             return
         packets = [*self._packets, *(bytes(packet) for packet in self._encoder.encode(None))]
-        decoder = av.CodecContext.create("vp8" if self._line.codec == "libvpx" else "h264", "r")
+        decoder = av.CodecContext.create("vp8" if self._condition.codec == "libvpx" else "h264", "r")
         decoder.thread_count = 1
         stamps = iter(self._stamps)
         for data in [*packets, None]:
@@ -167,13 +167,13 @@ class _Pictures:
                 yield to_video_frame(frame, next(stamps))
 
 
-def voice_on(line: Line, blocks: list[AudioBlock], random: np.random.Generator) -> Iterator[AudioBlock]:
+def voice_on(condition: CallCondition, blocks: list[AudioBlock], random: np.random.Generator) -> Iterator[AudioBlock]:
     """Pass sound through the room, the microphone and Opus; blocks come back with their own stamps."""
     if not blocks:
         return
     samples = np.concatenate([block.samples for block in blocks]).astype(np.float32)
-    samples = _noisy(_room(samples, line.reverb, random) * line.gain, line.noise, random)
-    heard = opus(np.clip(samples, -1, 1).astype(np.float32), line.opus, line.loss, random)
+    samples = _noisy(_room(samples, condition.reverb, random) * condition.gain, condition.noise, random)
+    heard = opus(np.clip(samples, -1, 1).astype(np.float32), condition.opus, condition.loss, random)
     at = 0
     for block in blocks:
         yield replace(block, samples=heard[at : at + block.samples.size])
@@ -197,10 +197,10 @@ def _noisy(samples: FloatArray, snr: float, random: np.random.Generator) -> Floa
     """Add hiss, darker or brighter by chance, `snr` dB below the speech; 0 leaves it out."""
     if not snr:
         return samples
-    hiss = random.standard_normal(len(samples))
-    hiss[1:] += random.uniform(-0.5, 0.9) * hiss[:-1]
-    level = float(np.sqrt((samples**2).mean() / max((hiss**2).mean(), 1e-9))) * 10 ** (-snr / 20)
-    return np.asarray(samples + level * hiss, np.float32)
+    noise = random.standard_normal(len(samples))
+    noise[1:] += random.uniform(-0.5, 0.9) * noise[:-1]
+    gain = float(np.sqrt((samples**2).mean() / max((noise**2).mean(), 1e-9))) * 10 ** (-snr / 20)
+    return np.asarray(samples + gain * noise, np.float32)
 
 
 def opus(samples: FloatArray, bitrate: int, loss: float, random: np.random.Generator) -> FloatArray:
@@ -212,18 +212,18 @@ def opus(samples: FloatArray, bitrate: int, loss: float, random: np.random.Gener
     encoder.sample_rate, encoder.layout, encoder.format = _OPUS_RATE, "mono", "s16"
     encoder.bit_rate, encoder.time_base = bitrate, Fraction(1, _OPUS_RATE)
     encoder.options = {"application": "voip", "frame_duration": "20"}
-    sent = [packet for frame in _frames(samples) for packet in encoder.encode(frame)] + encoder.encode(None)
+    packets = [packet for frame in _frames(samples) for packet in encoder.encode(frame)] + encoder.encode(None)
     decoder = av.CodecContext.create("libopus", "r")
     decoder.sample_rate, decoder.layout, decoder.format = _OPUS_RATE, "mono", "s16"
     pieces: list[FloatArray] = []
-    missing = 0
-    for packet in sent:
-        if pieces and missing < _BURST and random.random() < (0.5 if missing else loss):
+    lost_in_row = 0
+    for packet in packets:
+        if pieces and lost_in_row < _BURST and random.random() < (0.5 if lost_in_row else loss):
             # Fading repetition, as simple receivers conceal (ITU-T G.711 appendix I in spirit).
-            missing += 1
+            lost_in_row += 1
             pieces.append(pieces[-1] * np.float32(_LOST_FADE))
             continue
-        missing = 0
+        lost_in_row = 0
         data = Packet(bytes(packet))
         pieces += [frame.to_ndarray().reshape(-1).astype(np.float32) * _SIXTEEN_BIT for frame in decoder.decode(data)]
     return _to_speech_rate(np.concatenate(pieces)[_delay(encoder) :], len(samples))

@@ -13,7 +13,7 @@ from monitor.types import ByteArray, MediaItem, VideoFrame
 
 
 @dataclass(frozen=True, slots=True)
-class SmallCall:
+class LowBitrateCall:
     """A `speech_features.Change`: pictures of more lines are shrunk to `lines`, then coded; sound stays."""
 
     lines: int = 240

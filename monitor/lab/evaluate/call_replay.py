@@ -23,10 +23,10 @@ from engines.base import MODELS, EngineError, load_pack
 from monitor.alerts.finding import FindingTracker
 from monitor.decision.decide import most_useful
 from monitor.decision.report import HopReport
-from monitor.lab.corpus.manifest import FEATURES, Row
+from monitor.lab.corpus.manifest import FEATURES_VERSION, Row
 from monitor.lab.corpus.stitched_calls import VirtualCall, moment
 from monitor.lab.evaluate.clip_detector import SCORING
-from monitor.lab.evaluate.resume_log import Kept
+from monitor.lab.evaluate.resume_log import ResumeLog
 from monitor.lab.evaluate.worker_pool import Tick, worker_pool
 from monitor.session.models import (
     CALIBRATION,
@@ -45,7 +45,7 @@ from monitor.tap.replay import probe_clip
 from monitor.types import ParticipantKey
 
 # Raised whenever the same call would go differently.
-REPLAY = 1
+REPLAY_VERSION = 1
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -106,32 +106,32 @@ def replay(call: VirtualCall, models: Models, config: SessionConfig) -> CallOutc
 
 
 def run_calls(
-    parts: Sequence[tuple[Path, Sequence[VirtualCall]]], kept: Path, workers: int, tick: Tick
+    parts: Sequence[tuple[Path, Sequence[VirtualCall]]], log_file: Path, workers: int, tick: Tick
 ) -> list[CallOutcome]:
-    """Replay calls, each part by its own packs, in parallel; what `kept` holds is not replayed again.
+    """Replay calls, each part by its own packs, in parallel; what `log_file` holds is not replayed again.
 
     Raises `EngineError` when packs cannot be loaded.
     """
-    found: list[CallOutcome | None] = []
-    with Kept(kept) as file, worker_pool(workers) as pool:
-        waiting = {}
+    outcomes: list[CallOutcome | None] = []
+    with ResumeLog(log_file) as file, worker_pool(workers) as pool:
+        submitted = {}
         for packs, calls in parts:
-            about = settings_of(packs)
+            settings = settings_of(packs)
             for call in calls:
-                key = _key(call, about)
-                known = file.entries.get(key)
-                found.append(_outcome(known) if known else None)
-                if known:
+                key = _key(call, settings)
+                entry = file.entries.get(key)
+                outcomes.append(_outcome(entry) if entry else None)
+                if entry:
                     tick(None)
                 else:
-                    waiting[pool.submit(_replay, call, packs)] = len(found) - 1, key
-        for future in as_completed(waiting):
-            at, key = waiting[future]
+                    submitted[pool.submit(_replay, call, packs)] = len(outcomes) - 1, key
+        for future in as_completed(submitted):
+            place, key = submitted[future]
             outcome = future.result()
             file.add(key, asdict(outcome))
-            found[at] = outcome
+            outcomes[place] = outcome
             tick(None)
-    return [outcome for outcome in found if outcome is not None]
+    return [outcome for outcome in outcomes if outcome is not None]
 
 
 def settings_of(packs: Path) -> str:
@@ -142,10 +142,10 @@ def settings_of(packs: Path) -> str:
             f"{packs / LIPS} has no {CALIBRATION}, so nothing can be judged live: "
             "make it with `sidewitness train calibration`"
         )
-    own = {name: packs if (packs / name).exists() else MODELS for name in (DETECTOR, LANDMARKS)}
-    faces = [load_pack(folder / name).manifest.sha256 for name, folder in own.items()]
+    pack_folders = {name: packs if (packs / name).exists() else MODELS for name in (DETECTOR, LANDMARKS)}
+    faces = [load_pack(folder / name).manifest.sha256 for name, folder in pack_folders.items()]
     settings = asdict(SessionConfig().decision)
-    return json.dumps([REPLAY, FEATURES, SCORING, faces, speech_key(packs), table, settings])
+    return json.dumps([REPLAY_VERSION, FEATURES_VERSION, SCORING, faces, speech_key(packs), table, settings])
 
 
 def _missing(hop: HopReport) -> str:
@@ -173,10 +173,10 @@ def _models(packs: Path) -> Models:
     return load_models(folder=packs)
 
 
-def _key(call: VirtualCall, about: str) -> str:
+def _key(call: VirtualCall, settings: str) -> str:
     media = [[_content(row) for row in clips] for clips in (call.clips, call.voice)]
-    whole = json.dumps([about, call.name, call.seconds, call.seed, media])
-    return hashlib.sha256(whole.encode()).hexdigest()[:32]
+    description = json.dumps([settings, call.name, call.seconds, call.seed, media])
+    return hashlib.sha256(description.encode()).hexdigest()[:32]
 
 
 def _content(row: Row) -> str:

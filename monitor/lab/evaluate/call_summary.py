@@ -40,9 +40,9 @@ def summarise_calls(outcomes: Sequence[CallOutcome], config: SessionConfig | Non
 
 def percentile(times: Sequence[float | None], share: float) -> float | None:
     """Give the time by which a share of the calls had alerted, None where fewer ever did."""
-    ordered = sorted(math.inf if at is None else at for at in times)
-    at = ordered[max(math.ceil(share * len(ordered)) - 1, 0)] if ordered else math.inf
-    return at if math.isfinite(at) else None
+    ordered_times = sorted(math.inf if seconds is None else seconds for seconds in times)
+    seconds = ordered_times[max(math.ceil(share * len(ordered_times)) - 1, 0)] if ordered_times else math.inf
+    return seconds if math.isfinite(seconds) else None
 
 
 def _described(calls: Sequence[CallOutcome]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _described(calls: Sequence[CallOutcome]) -> dict[str, Any]:
 
 
 def _common(calls: Sequence[CallOutcome]) -> dict[str, Any]:
-    hops, silent = sum(o.judged + o.abstained for o in calls), sum(o.abstained for o in calls)
+    hops, abstained = sum(o.judged + o.abstained for o in calls), sum(o.abstained for o in calls)
     reasons: Counter[str] = Counter()
     for outcome in calls:
         reasons.update(outcome.reasons)
@@ -59,7 +59,7 @@ def _common(calls: Sequence[CallOutcome]) -> dict[str, Any]:
         "subjects": len({o.subject for o in calls}),
         "hours": round(sum(o.seconds for o in calls) / SECONDS_PER_HOUR, 4),
         "distinct_hours": round(sum(o.distinct for o in calls) / SECONDS_PER_HOUR, 4),
-        "abstained_share": round(silent / hops, 4) if hops else None,
+        "abstained_share": round(abstained / hops, 4) if hops else None,
         "reasons": {reason: round(count / hops, 4) for reason, count in reasons.most_common()},
     }
 
@@ -68,26 +68,26 @@ def _false_alerts(calls: Sequence[CallOutcome]) -> dict[str, Any]:
     count = sum(len(o.opened) for o in calls)
     hours = sum(o.seconds for o in calls) / SECONDS_PER_HOUR
     low, high = poisson_interval(count, hours)
-    alerted = {o.subject for o in calls if o.opened}
+    alerted_subjects = {o.subject for o in calls if o.opened}
     return {
         "false_alerts": count,
         "false_alerts_per_hour": round(count / hours, 4) if hours else None,
         "low": round(low, 4),
         "high": round(high, 4) if math.isfinite(high) else None,
-        "subjects_alerted": len(alerted),
+        "subjects_alerted": len(alerted_subjects),
         "times": [o.first_alert for o in calls if o.opened],
     }
 
 
 def _delays(calls: Sequence[CallOutcome]) -> dict[str, Any]:
     times = [o.first_alert for o in calls]
-    seen = [at for at in times if at is not None]
+    alert_times = [seconds for seconds in times if seconds is not None]
     return {
-        "alerted": len(seen),
-        "alerted_share": round(len(seen) / len(times), 4) if times else None,
+        "alerted": len(alert_times),
+        "alerted_share": round(len(alert_times) / len(times), 4) if times else None,
         "time_to_alert_p50": percentile(times, 0.5),
         "time_to_alert_p95": percentile(times, 0.95),
-        "time_to_alert_p50_of_alerted": percentile(seen, 0.5),
-        "time_to_alert_p95_of_alerted": percentile(seen, 0.95),
-        "times": sorted(seen),
+        "time_to_alert_p50_of_alerted": percentile(alert_times, 0.5),
+        "time_to_alert_p95_of_alerted": percentile(alert_times, 0.95),
+        "times": sorted(alert_times),
     }

@@ -39,10 +39,10 @@ from monitor.session.models import DETECTOR, IDENTITY, LANDMARKS, home
 from monitor.tap.media.source import SourceError
 from monitor.types import FloatArray, VideoFrame
 
-SAME, DIFFERENT = 400, 600
+GENUINE_PAIRS, IMPOSTOR_PAIRS = 400, 600
 SEED = 0
 # The first look at a still has only the detector's box to go by; a face is cut out twice a second.
-LOOKS, APART = 3, 0.6
+FRAMES_PER_PHOTO, SECONDS_BETWEEN_FRAMES = 3, 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class EncodedPhotos:
     """Photos that gave a shot, and their vectors (N, I) on every rung; `refused` says why of the others."""
 
     photos: list[Photo]
@@ -65,7 +65,7 @@ class Encoded:
     @property
     def subjects(self) -> list[str]:
         """Who is on each photo."""
-        return [each.subject for each in self.photos]
+        return [photo.subject for photo in self.photos]
 
 
 def read_photos(manifest: Path, source: str = "") -> list[Photo]:
@@ -76,8 +76,8 @@ def read_photos(manifest: Path, source: str = "") -> list[Photo]:
     try:
         with manifest.open(newline="") as file:
             reader = csv.DictReader(file)
-            wanted = {"path", "subject"} | ({"source"} if source else set())
-            missing = sorted(wanted - set(reader.fieldnames or ()))
+            columns = {"path", "subject"} | ({"source"} if source else set())
+            missing = sorted(columns - set(reader.fieldnames or ()))
             if missing:
                 raise CorpusError(f"{manifest.name} lacks the columns {', '.join(missing)}: its first line names them")
             rows = [row for row in reader if (row.get("source") or "").startswith(source)]
@@ -85,12 +85,12 @@ def read_photos(manifest: Path, source: str = "") -> list[Photo]:
         raise CorpusError(f"{manifest} cannot be read as CSV ({error}): check the path") from None
     photos = [Photo(manifest.parent / r["path"], r["path"], r["subject"]) for r in rows if r["path"] and r["subject"]]
     counts: dict[str, int] = {}
-    for each in photos:
-        counts[each.subject] = counts.get(each.subject, 0) + 1
-    kept = [each for each in photos if counts[each.subject] > 1]
-    if len({each.subject for each in kept}) < 2:
+    for entry in photos:
+        counts[entry.subject] = counts.get(entry.subject, 0) + 1
+    usable = [entry for entry in photos if counts[entry.subject] > 1]
+    if len({entry.subject for entry in usable}) < 2:
         raise CorpusError(f"{manifest.name} has no two people with two photos each: pairs cannot be drawn from it")
-    return kept
+    return usable
 
 
 def measure(manifest: Path, out: Path, source: str = "", folder: Path = MODELS) -> dict[str, Any]:
@@ -104,52 +104,57 @@ def measure(manifest: Path, out: Path, source: str = "", folder: Path = MODELS) 
     with clip_progress("photos", len(photos)) as tick:
         encoded = encode(photos, tracking, encoder, tick)
     subjects = encoded.subjects
-    pairs = draw_pairs(subjects, SAME, DIFFERENT, SEED)
-    own = encoded.rungs[RUNGS[0].name]
-    found = distances(own, own, pairs)
-    every = every_pair(subjects)
-    told = verify(found, pairs)
-    if "eer" in told:
-        told["eer_low"], told["eer_high"] = eer_interval(found, pairs, subjects)
-    exhaustive = distances(own, own, every)
+    pairs = draw_pairs(subjects, GENUINE_PAIRS, IMPOSTOR_PAIRS, SEED)
+    recorded = encoded.rungs[RUNGS[0].name]
+    pair_distances = distances(recorded, recorded, pairs)
+    all_pairs = every_pair(subjects)
+    errors = verify(pair_distances, pairs)
+    if "eer" in errors:
+        errors["eer_low"], errors["eer_high"] = eer_interval(pair_distances, pairs, subjects)
+    all_distances = distances(recorded, recorded, all_pairs)
     summary = {
         "encoder": {"sha256": encoder.manifest.sha256, "licence": encoder.manifest.licence},
         "photos": len(photos),
-        "people": len({each.subject for each in photos}),
+        "people": len({entry.subject for entry in photos}),
         "refused": dict(encoded.refused),
         "seed": SEED,
-        "pairs": rounded_summary(told),
-        "every_pair": rounded_summary(verify(exhaustive, every)),
-        "rungs": {name: rounded_summary(row) for name, row in _by_rung(encoded, every)},
+        "pairs": rounded_summary(errors),
+        "every_pair": rounded_summary(verify(all_distances, all_pairs)),
+        "rungs": {name: rounded_summary(row) for name, row in _by_rung(encoded, all_pairs)},
     }
     out.mkdir(parents=True, exist_ok=True)
-    _write_pairs(out / "pairs.csv", encoded.photos, pairs, found)
+    _write_pairs(out / "pairs.csv", encoded.photos, pairs, pair_distances)
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    if "eer" in told:
-        sets = {f"{len(pairs)} drawn pairs": (found, pairs.same), "every pair": (exhaustive, every.same)}
+    if "eer" in errors:
+        sets = {
+            f"{len(pairs)} drawn pairs": (pair_distances, pairs.same),
+            "every pair": (all_distances, all_pairs.same),
+        }
         draw_det(sets, out / "pairs-det.png")
     return summary
 
 
 def encode(
     photos: Sequence[Photo], tracking: tuple[Engine, Engine], encoder: Engine, tick: Callable[[str | None], None]
-) -> Encoded:
+) -> EncodedPhotos:
     """Bring every photo to vectors, one for each rung of the ladder."""
-    kept: list[Photo] = []
+    encoded_photos: list[Photo] = []
     rows: dict[str, list[FloatArray]] = {step.name: [] for step in RUNGS}
     refused: dict[str, str] = {}
-    for each in photos:
-        moment = look(each.path, tracking)
+    for entry in photos:
+        moment = look(entry.path, tracking)
         if isinstance(moment, str):
-            refused[each.name] = moment
-            tick(f"{each.name}: {moment}")
+            refused[entry.name] = moment
+            tick(f"{entry.name}: {moment}")
             continue
-        kept.append(each)
+        encoded_photos.append(entry)
         for name, shots in make_rungs([moment]):
             rows[name].append(_vectors(encoder, shots))
         tick(None)
-    none = np.zeros((0, encoder.manifest.outputs[0].shape[-1]), np.float32)
-    return Encoded(kept, {name: np.concatenate([none, *parts]) for name, parts in rows.items()}, refused)
+    empty = np.zeros((0, encoder.manifest.outputs[0].shape[-1]), np.float32)
+    return EncodedPhotos(
+        encoded_photos, {name: np.concatenate([empty, *parts]) for name, parts in rows.items()}, refused
+    )
 
 
 def look(path: Path, tracking: tuple[Engine, Engine]) -> Moment | str:
@@ -160,12 +165,12 @@ def look(path: Path, tracking: tuple[Engine, Engine]) -> Moment | str:
         return str(error)
     tracker = FaceTracker(*tracking)
     views: list[FaceView] = []
-    for number in range(LOOKS):
-        frame = replace(still, stamp=replace(still.stamp, media=number * APART))
+    for number in range(FRAMES_PER_PHOTO):
+        frame = replace(still, stamp=replace(still.stamp, media=number * SECONDS_BETWEEN_FRAMES))
         views = tracker(frame)
     if not views:
         return "no face found"
-    view = min(views, key=lambda each: _off_centre(each, still))
+    view = min(views, key=lambda candidate: _off_centre(candidate, still))
     return moment_of(still, view) or f"face not good enough ({view.quality.problem})"
 
 
@@ -178,17 +183,17 @@ def _vectors(encoder: Engine, shots: Sequence[FaceShot]) -> FloatArray:
     return encoder.run({"face": chips(shots)})["embedding"]
 
 
-def _by_rung(encoded: Encoded, pairs: Pairs) -> Iterator[tuple[str, dict[str, Any]]]:
-    own = encoded.rungs[RUNGS[0].name]
+def _by_rung(encoded: EncodedPhotos, pairs: Pairs) -> Iterator[tuple[str, dict[str, Any]]]:
+    recorded = encoded.rungs[RUNGS[0].name]
     for step in RUNGS[1:]:
-        seen = encoded.rungs[step.name]
-        sides = {"against_as_recorded": own, "against_the_same_rung": seen}
-        yield step.name, {name: verify(distances(first, seen, pairs), pairs) for name, first in sides.items()}
+        degraded = encoded.rungs[step.name]
+        sides = {"against_as_recorded": recorded, "against_the_same_rung": degraded}
+        yield step.name, {name: verify(distances(first, degraded, pairs), pairs) for name, first in sides.items()}
 
 
-def _write_pairs(path: Path, photos: Sequence[Photo], pairs: Pairs, found: np.ndarray[Any, Any]) -> None:
+def _write_pairs(path: Path, photos: Sequence[Photo], pairs: Pairs, pair_distances: np.ndarray[Any, Any]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("first", "second", "same", "distance"))
-        for a, b, same, distance in zip(pairs.first, pairs.second, pairs.same, found, strict=True):
+        for a, b, same, distance in zip(pairs.first, pairs.second, pairs.same, pair_distances, strict=True):
             writer.writerow((photos[a].name, photos[b].name, "yes" if same else "no", f"{distance:.4f}"))

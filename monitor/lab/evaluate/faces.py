@@ -23,7 +23,7 @@ from monitor.detectors.reference import Reference, Rung, Source, build_reference
 from monitor.face.encoders import FaceEncoders
 from monitor.face.vectors import FaceVectors
 from monitor.identity.enrolment.condition_ladder import Moment, make_rungs
-from monitor.lab.corpus.face_shots import MOST, moments_of
+from monitor.lab.corpus.face_shots import MAX_SHOTS, moments_of
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
@@ -119,7 +119,7 @@ class PairwiseScorer(_Faces):
 
     def __init__(self, packs: Path) -> None:
         super().__init__(packs)
-        self._judge = PairwiseDetector(self.population, recent=MOST)
+        self._judge = PairwiseDetector(self.population, recent=MAX_SHOTS)
         self._enrolled = lru_cache(KEPT)(self._enrol)
 
     def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
@@ -157,4 +157,4 @@ def _key(name: str, packs: Path) -> str:
     hashes = [load_pack(folder).manifest.sha256 for folder in known if (folder / "manifest.json").exists()]
     people = known[0] / FILE
     hashes.append(hashlib.sha256(people.read_bytes()).hexdigest() if people.exists() else "")
-    return hashlib.sha256(json.dumps([name, SCORING, hashes, MOST]).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([name, SCORING, hashes, MAX_SHOTS]).encode()).hexdigest()[:32]

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monitor.lab.evaluate.resume_log import Kept
+from monitor.lab.evaluate.resume_log import ResumeLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Outcome:
     trimmed: float = 0.0
 
 
-class Partial:
+class OutcomeLog:
     """Outcomes by key in a file; a context manager that holds it open for appending."""
 
     def __init__(self, path: Path) -> None:
-        self._kept = Kept(path)
+        self._kept = ResumeLog(path)
         self.outcomes: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:

@@ -20,8 +20,7 @@ from monitor.face.coefficients import beside
 from monitor.identity.enrolment.movement import learn
 from monitor.identity.enrolment.personalise import PersonaliseConfig
 from monitor.lab.corpus.manifest import Row
-from monitor.lab.corpus.motion_features import MOTION as MOTION_VERSION
-from monitor.lab.corpus.motion_features import ClipMotion, kept_motion, motion_of
+from monitor.lab.corpus.motion_features import MOTION_VERSION, ClipMotion, cached_motion, motion_of
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
 from monitor.lab.evaluate.clip_detector import SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
@@ -108,7 +107,7 @@ class PersonaScorer:
     def _watch(self, row: Row, change: Change | None = None) -> Part:
         """Analyse a clip, or find it analysed; what was changed is looked at once and not kept."""
         if change is None:
-            moved = ClipMotion.load(kept_motion(row, self._cache / "motion", None, self._packs))
+            moved = ClipMotion.load(cached_motion(row, self._cache / "motion", None, self._packs))
         else:
             moved = motion_of(row.path, self._detector, self._landmarks, self._voice, change, row.sound)
         return Part.whole(Footage(row, moved, ""))

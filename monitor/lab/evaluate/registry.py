@@ -23,7 +23,7 @@ from monitor.lab.evaluate.clip_detector import SCORING, ClipDetector, Job, Score
 from monitor.lab.evaluate.faces import DiffFakeClips, PairwiseClips
 from monitor.lab.evaluate.outcomes import Outcome
 from monitor.lab.evaluate.persona import PersonaClips
-from monitor.lab.evaluate.voice_mismatch import Encoded
+from monitor.lab.evaluate.voice_mismatch import EncodedClip
 from monitor.lab.training.synchrony_background import encode_features, windows
 from monitor.session.clip import clip_value
 from monitor.session.input_spec import Wants
@@ -79,9 +79,9 @@ class SynchronyScorer:
         p_value = self._calibration.p_value(value, speech, once=True) if self._calibration else None
         return Outcome(value, None, p_value)
 
-    def encode(self, row: Row, features: ClipFeatures) -> Encoded:
+    def encode(self, row: Row, features: ClipFeatures) -> EncodedClip:
         """Vectors of lips and voice of a whole clip."""
-        return Encoded(row.name, row.subject, *encode_features(features, self._lips, self._voice))
+        return EncodedClip(row.name, row.subject, *encode_features(features, self._lips, self._voice))
 
 
 DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 
-class Kept:
+class ResumeLog:
     """The file, and what it holds by key; a context manager that keeps it open for appending."""
 
     def __init__(self, path: Path) -> None:
@@ -25,10 +25,10 @@ class Kept:
         """Read what is there and open the file for more."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         data = self._path.read_bytes() if self._path.exists() else b""
-        whole = data[: data.rfind(b"\n") + 1]
-        self.entries = dict(found for line in whole.splitlines() if (found := _parse(line)) is not None)
+        whole_lines = data[: data.rfind(b"\n") + 1]
+        self.entries = dict(entry for line in whole_lines.splitlines() if (entry := _parse(line)) is not None)
         self._file = self._path.open("ab")
-        self._file.truncate(len(whole))
+        self._file.truncate(len(whole_lines))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -24,8 +24,8 @@ from monitor.lab.corpus.speech_features import Change
 from monitor.lab.distortions.perturbations import LEVELS, SEVEN, Perturbation, conditions
 from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.registry import DETECTORS
-from monitor.lab.evaluate.voice_mismatch import Encoded, mismatches
-from monitor.lab.evaluate.worker_pool import Effort, Tick, encode_jobs, score_clips
+from monitor.lab.evaluate.voice_mismatch import EncodedClip, mismatches
+from monitor.lab.evaluate.worker_pool import Tick, WorkerOptions, encode_jobs, score_clips
 from monitor.lab.metrics.intervals import bootstrap_interval, resample
 from monitor.lab.metrics.numbers import rounded
 from monitor.lab.metrics.summary import Result
@@ -42,7 +42,7 @@ Parts = Sequence[tuple[Path, Sequence[Row]]]
 # Results by condition: (kind, level), and ("", 0) for the clean clips.
 Conditions = dict[tuple[str, int], list[Result]]
 CLEAN = ("", 0)
-PLACES = [(kind, n) for kind in KINDS for n in range(1, LEVELS + 1)]
+CONDITIONS = [(kind, n) for kind in KINDS for n in range(1, LEVELS + 1)]
 Floats = NDArray[np.float64]
 
 
@@ -61,43 +61,43 @@ class Stress:
 
 
 def stress_detectors(
-    parts: Parts, clean: Sequence[Result], detectors: Sequence[str], stress: Stress, effort: Effort
+    parts: Parts, clean: Sequence[Result], detectors: Sequence[str], stress: Stress, effort: WorkerOptions
 ) -> dict[str, Conditions]:
     """Score genuine and forged clips under every condition: by detector. `clean` says which clips can be judged."""
     judged = {result.clip for result in clean if result.score is not None}
     rows = [row for _, part in parts for row in part]
-    names = chosen([row for row in rows if row.name in judged], stress)
-    found: dict[str, Conditions] = {name: {} for name in detectors}
+    names = choose_clips([row for row in rows if row.name in judged], stress)
+    results_by_detector: dict[str, Conditions] = {name: {} for name in detectors}
     with clip_progress("scoring changed clips", len(names) * len(stress.all)) as tick:
         for packs, part in parts:
             jobs = [Job(row, change) for change in stress.all for row in part if row.name in names]
             results = score_clips(jobs, [DETECTORS[name](packs) for name in detectors], effort, tick)
             for (job, name), result in zip(product(jobs, detectors), results, strict=True):
-                found[name].setdefault(_condition(job.change), []).append(result)
-    return found
+                results_by_detector[name].setdefault(_condition(job.change), []).append(result)
+    return results_by_detector
 
 
-def stress_mismatch(parts: Parts, stress: Stress, effort: Effort) -> dict[str, Conditions]:
+def stress_mismatch(parts: Parts, stress: Stress, effort: WorkerOptions) -> dict[str, Conditions]:
     """Score windows of genuine clips with their own and with wrong voices under every condition: by kind of wrong."""
     genuine = [(packs, [row for row in rows if row.label == "real"]) for packs, rows in parts]
     with clip_progress("finding clips of 5 s", sum(len(rows) for _, rows in genuine)) as tick:
         usable = [row for packs, rows in genuine for row in _long_enough(packs, rows, effort, tick)]
-    names = chosen(usable, stress)
-    found: dict[str, Conditions] = {}
+    names = choose_clips(usable, stress)
+    results_by_kind: dict[str, Conditions] = {}
     with clip_progress("encoding changed clips", len(names) * len(stress.all)) as tick:
         for packs, rows in genuine:
-            kept = [row for row in rows if row.name in names]
-            jobs = [Job(row, change) for change in stress.all for row in kept]
+            chosen_rows = [row for row in rows if row.name in names]
+            jobs = [Job(row, change) for change in stress.all for row in chosen_rows]
             with closing(encode_jobs(jobs, packs, effort, tick)) as encoded:
                 for change in stress.all:
                     # `zip` asks for a row first, so each condition takes just its own clips.
-                    clips = [clip for _, clip in zip(kept, encoded, strict=False) if clip is not None]
+                    clips = [clip for _, clip in zip(chosen_rows, encoded, strict=False) if clip is not None]
                     for kind, results in mismatches(clips, WINDOW).items():
-                        found.setdefault(kind, {}).setdefault(_condition(change), []).extend(results)
-    return found
+                        results_by_kind.setdefault(kind, {}).setdefault(_condition(change), []).extend(results)
+    return results_by_kind
 
 
-def chosen(rows: Sequence[Row], stress: Stress) -> set[str]:
+def choose_clips(rows: Sequence[Row], stress: Stress) -> set[str]:
     """Choose clips by name: half genuine, half forged where there are both, people and methods taking turns.
 
     What is chosen follows from the seed; of more clips the first ones stay chosen.
@@ -106,13 +106,13 @@ def chosen(rows: Sequence[Row], stress: Stress) -> set[str]:
     turns = [_in_turn(side, stress.seed) for side in sides]
     if stress.clips is None:
         return {row.name for row in rows}
-    half = [min(len(side), stress.clips // 2) for side in sides]
+    counts = [min(len(side), stress.clips // 2) for side in sides]
     for n in (0, 1):
-        half[n] = min(len(sides[n]), stress.clips - half[1 - n])
-    return {row.name for turn, count in zip(turns, half, strict=True) for row in turn[:count]}
+        counts[n] = min(len(sides[n]), stress.clips - counts[1 - n])
+    return {row.name for turn, count in zip(turns, counts, strict=True) for row in turn[:count]}
 
 
-def describe(found: Conditions, rounds: int = BOOTSTRAP_ROUNDS, seed: int = 0) -> dict[str, Any]:
+def describe(conditions: Conditions, rounds: int = BOOTSTRAP_ROUNDS, seed: int = 0) -> dict[str, Any]:
     """Sum up one task: areas, their means, and the fall of the mean in points with its 95 % interval; JSON values.
 
     Areas are those of what could be judged; a condition that leaves nothing is `unmeasured` and in no mean. As the hard
@@ -120,57 +120,59 @@ def describe(found: Conditions, rounds: int = BOOTSTRAP_ROUNDS, seed: int = 0) -
     The intervals draw subjects, each with all its results under all conditions, so that what clean and changed clips
     have in common cancels.
     """
-    subjects = sorted({r.subject for results in found.values() for r in results})
-    table = {where: _by_subject(results, subjects) for where, results in found.items()}
-    whole = _areas(table, np.arange(len(subjects)))
-    drawn = [_areas(table, picked) for picked in resample(len(subjects), rounds, seed)]
-    measured = [(kind, n) for kind, n in PLACES if (kind, n) in found]
+    subjects = sorted({r.subject for results in conditions.values() for r in results})
+    scores_by_condition = {where: _by_subject(results, subjects) for where, results in conditions.items()}
+    areas = _areas(scores_by_condition, np.arange(len(subjects)))
+    drawn = [_areas(scores_by_condition, picked) for picked in resample(len(subjects), rounds, seed)]
+    present = [(kind, n) for kind, n in CONDITIONS if (kind, n) in conditions]
     return {
-        "clean": rounded(whole.clean),
-        **_fall(whole.clean, whole.judged, [(one.clean, one.judged) for one in drawn]),
-        "strict": _fall(whole.clean, whole.strict, [(one.clean, one.strict) for one in drawn]),
-        "unmeasured": [f"{kind} {n}" for kind, n in measured if np.isnan(whole.judged[PLACES.index((kind, n))])],
-        "fake": _count(found.get(CLEAN, []), "fake"),
-        "real": _count(found.get(CLEAN, []), "real"),
+        "clean": rounded(areas.clean),
+        **_fall(areas.clean, areas.judged, [(round_areas.clean, round_areas.judged) for round_areas in drawn]),
+        "strict": _fall(areas.clean, areas.strict, [(round_areas.clean, round_areas.strict) for round_areas in drawn]),
+        "unmeasured": [f"{kind} {n}" for kind, n in present if np.isnan(areas.judged[CONDITIONS.index((kind, n))])],
+        "fake": _count(conditions.get(CLEAN, []), "fake"),
+        "real": _count(conditions.get(CLEAN, []), "real"),
         "subjects": len(subjects),
         "kinds": {
             kind: {
-                "levels": [rounded(value) for value in whole.judged[at : at + LEVELS]],
-                "mean": rounded(_mean(whole.judged[at : at + LEVELS])),
-                "strict_levels": [rounded(value) for value in whole.strict[at : at + LEVELS]],
-                "strict_mean": rounded(_mean(whole.strict[at : at + LEVELS])),
-                "scored": [_scored(found.get((kind, n), [])) for n in range(1, LEVELS + 1)],
+                "levels": [rounded(value) for value in areas.judged[at : at + LEVELS]],
+                "mean": rounded(_mean(areas.judged[at : at + LEVELS])),
+                "strict_levels": [rounded(value) for value in areas.strict[at : at + LEVELS]],
+                "strict_mean": rounded(_mean(areas.strict[at : at + LEVELS])),
+                "scored": [_scored(conditions.get((kind, n), [])) for n in range(1, LEVELS + 1)],
                 "paper_mean": PAPER_AUC[kind],
             }
-            for at, kind in zip(range(0, len(PLACES), LEVELS), KINDS, strict=True)
+            for at, kind in zip(range(0, len(CONDITIONS), LEVELS), KINDS, strict=True)
         },
     }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Areas:
-    """The clean area, and those at `PLACES` (35,): of what was judged, and with lost pairs as halves."""
+    """The clean area, and those at `CONDITIONS` (35,): of what was judged, and with lost pairs as halves."""
 
     clean: float
     judged: Floats
     strict: Floats
 
 
-def _areas(table: Mapping[tuple[str, int], list[tuple[Floats, Floats]]], picked: NDArray[np.int64]) -> _Areas:
-    clean = _sides(table.get(CLEAN, []), picked)
+def _areas(
+    scores_by_condition: Mapping[tuple[str, int], list[tuple[Floats, Floats]]], picked: NDArray[np.int64]
+) -> _Areas:
+    clean = _sides(scores_by_condition.get(CLEAN, []), picked)
     pairs = len(clean[0]) * len(clean[1])
-    judged, strict = np.full(len(PLACES), np.nan), np.full(len(PLACES), np.nan)
-    for at, place in enumerate(PLACES):
-        if place in table and pairs:
-            fake, real = _sides(table[place], picked)
-            left = min(len(fake) * len(real) / pairs, 1.0)
+    judged, strict = np.full(len(CONDITIONS), np.nan), np.full(len(CONDITIONS), np.nan)
+    for at, place in enumerate(CONDITIONS):
+        if place in scores_by_condition and pairs:
+            fake, real = _sides(scores_by_condition[place], picked)
+            share_left = min(len(fake) * len(real) / pairs, 1.0)
             judged[at] = auc(fake, real)
-            strict[at] = left * judged[at] + (1 - left) * 0.5 if left else 0.5
+            strict[at] = share_left * judged[at] + (1 - share_left) * 0.5 if share_left else 0.5
     return _Areas(auc(*clean), judged, strict)
 
 
 def _fall(clean: float, areas: Floats, drawn: Sequence[tuple[float, Floats]]) -> dict[str, Any]:
-    falls = np.array([100 * (base - _mean(values)) for base, values in drawn], np.float64)
+    falls = np.array([100 * (clean_area - _mean(values)) for clean_area, values in drawn], np.float64)
     low, high = bootstrap_interval(falls[np.isfinite(falls)])
     return {
         "mean": rounded(_mean(areas)),
@@ -204,9 +206,9 @@ def _sides(people: Sequence[tuple[Floats, Floats]], picked: NDArray[np.int64]) -
     return np.concatenate([np.empty(0), *fake]), np.concatenate([np.empty(0), *real])
 
 
-def _long_enough(packs: Path, rows: Sequence[Row], effort: Effort, tick: Tick) -> list[Row]:
+def _long_enough(packs: Path, rows: Sequence[Row], effort: WorkerOptions, tick: Tick) -> list[Row]:
     """Keep the clips that have a window of 5 s which can be judged."""
-    encoded: list[Encoded] = [e for e in encode_jobs(map(Job, rows), packs, effort, tick) if e is not None]
+    encoded: list[EncodedClip] = [e for e in encode_jobs(map(Job, rows), packs, effort, tick) if e is not None]
     names = {result.clip for result in mismatches(encoded, WINDOW)["other"]}
     return [row for row in rows if row.name in names]
 

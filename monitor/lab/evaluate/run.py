@@ -22,7 +22,7 @@ from monitor.lab.evaluate.registry import DETECTORS
 from monitor.lab.evaluate.robustness import WINDOW, Parts, Stress, stress_detectors, stress_mismatch
 from monitor.lab.evaluate.robustness import describe as describe_robustness
 from monitor.lab.evaluate.voice_mismatch import KINDS, mismatches
-from monitor.lab.evaluate.worker_pool import Effort, encode_clips, score_clips
+from monitor.lab.evaluate.worker_pool import WorkerOptions, encode_clips, score_clips
 from monitor.lab.metrics.summary import Result, by_method, by_subject, of_interest, summarise, worst_method
 from monitor.lab.progress import clip_progress
 
@@ -30,7 +30,7 @@ WINDOWS = (2.0, 3.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ClipSet:
     """Clips that are scored by one set of packs: vectors and scores of different packs are told apart."""
 
     packs: Path
@@ -42,7 +42,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Trials:
+class ExtraRuns:
     """What is asked for; `mismatch` adds wrong voices to either."""
 
     stress: Stress | None = None
@@ -51,36 +51,38 @@ class Trials:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """What is evaluated, by which detectors, and where it all goes; `dataset` names the published data set, if any."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[ClipSet, ...]
     detectors: tuple[str, ...]
     out: Path
-    effort: Effort
+    effort: WorkerOptions
     mismatch: bool = False
     dataset: str | None = None
-    trials: Trials = field(default_factory=Trials)
+    trials: ExtraRuns = field(default_factory=ExtraRuns)
 
 
-def divide(rows: Sequence[Row], split: Path | None, folds: Sequence[str], folders: Sequence[Path]) -> tuple[Part, ...]:
+def divide(
+    rows: Sequence[Row], split: Path | None, folds: Sequence[str], folders: Sequence[Path]
+) -> tuple[ClipSet, ...]:
     """Say which clips each set of packs scores: its fold's genuine clips; the forged ones go to the first.
 
     With a split, only the genuine clips that it names are used. Raises `CorpusError`.
     """
     packs = folders or [MODELS]
     if split is None:
-        return (Part(packs[0], tuple(rows)),)
+        return (ClipSet(packs[0], tuple(rows)),)
     chosen = [row for row in apply_split(rows, split) if row.label == "real"]
     genuine = [[r for r in chosen if r.fold == fold] for fold in folds] or [chosen]
     forged = [row for row in rows if row.label == "fake"]
     return tuple(
-        Part(folder, (*part, *(forged if n == 0 else [])))
+        ClipSet(folder, (*part, *(forged if n == 0 else [])))
         for n, (folder, part) in enumerate(zip(packs, genuine, strict=True))
     )
 
 
-def assess(plan: Plan) -> dict[str, Any]:
+def assess(plan: EvaluationPlan) -> dict[str, Any]:
     """Score everything, write the files and give what summary.json holds."""
     plan.out.mkdir(parents=True, exist_ok=True)
     results = _scored(plan)
@@ -102,7 +104,7 @@ def assess(plan: Plan) -> dict[str, Any]:
         draw_mismatch(panels, plan.out)
     _save(summary, plan.out)
     parts = [(part.packs, part.rows) for part in plan.parts]
-    summary |= run_trials(plan.trials, parts, results, plan.detectors, plan.effort, plan.out)
+    summary |= run_extras(plan.trials, parts, results, plan.detectors, plan.effort, plan.out)
     _save(summary, plan.out)
     return summary
 
@@ -117,7 +119,7 @@ def _save(summary: dict[str, Any], out: Path) -> None:
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
 
 
-def _scored(plan: Plan) -> list[Result]:
+def _scored(plan: EvaluationPlan) -> list[Result]:
     results: list[Result] = []
     with clip_progress("scoring clips", sum(len(part.rows) for part in plan.parts)) as tick:
         for part in plan.parts:
@@ -138,7 +140,7 @@ def describe(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def _mismatch(plan: Plan) -> tuple[dict[str, Any], dict[str, dict[str, list[Result]]]]:
+def _mismatch(plan: EvaluationPlan) -> tuple[dict[str, Any], dict[str, dict[str, list[Result]]]]:
     """Genuine lips against wrong voices, by window length; each part keeps to its own vectors."""
     genuine = [(part.packs, [row for row in part.rows if row.label == "real"]) for part in plan.parts]
     with clip_progress("encoding genuine clips", sum(len(rows) for _, rows in genuine)) as tick:
@@ -170,8 +172,8 @@ def _cell(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def run_trials(
-    trials: Trials, parts: Parts, clean: Sequence[Result], detectors: Sequence[str], effort: Effort, out: Path
+def run_extras(
+    trials: ExtraRuns, parts: Parts, clean: Sequence[Result], detectors: Sequence[str], effort: WorkerOptions, out: Path
 ) -> dict[str, Any]:
     """Do what is asked for; write robustness.png, live.png and live.jsonl to `out`; give their parts of summary.json.
 
@@ -191,7 +193,12 @@ def run_trials(
 
 
 def _robustness(
-    stress: Stress, parts: Parts, clean: Sequence[Result], detectors: Sequence[str], mismatch: bool, effort: Effort
+    stress: Stress,
+    parts: Parts,
+    clean: Sequence[Result],
+    detectors: Sequence[str],
+    mismatch: bool,
+    effort: WorkerOptions,
 ) -> dict[str, Any]:
     both = {"real", "fake"} <= {result.label for result in clean if result.score is not None}
     found = stress_detectors(parts, clean, detectors, stress, effort) if both else {}
@@ -201,7 +208,7 @@ def _robustness(
     return {name: describe_robustness(conditions) for name, conditions in found.items()}
 
 
-def _live(minutes: float, parts: Parts, dubs: bool, effort: Effort, out: Path) -> dict[str, Any]:
+def _live(minutes: float, parts: Parts, dubs: bool, effort: WorkerOptions, out: Path) -> dict[str, Any]:
     calls = [(packs, calls_of(rows, 60.0 * minutes, dubs)) for packs, rows in parts]
     with clip_progress("replaying calls", sum(len(made) for _, made in calls)) as tick:
         outcomes = run_calls(calls, out / "live.jsonl", effort.workers, tick)

@@ -14,9 +14,9 @@ def results_table(summary: Mapping[str, Any]) -> Table:
     heads = ("AUC", "95 % interval", "EER", "APCER at BPCER 5 %", "10 %", "forged", "genuine", "people", "abstained")
     table = Table("what", *heads)
     rows: list[tuple[str, Mapping[str, Any]]] = []
-    for name, told in summary.items():
-        if isinstance(told, Mapping) and "methods" in told and "auc" in told:
-            rows += [(name, told), *((f"  {method}", row) for method, row in told["methods"].items())]
+    for name, results in summary.items():
+        if isinstance(results, Mapping) and "methods" in results and "auc" in results:
+            rows += [(name, results), *((f"  {method}", row) for method, row in results["methods"].items())]
     rows += [(f"mismatch: {name}", row) for name, row in summary.get("mismatch", {}).items()]
     for name, row in rows:
         rates = (_number(row[key]) for key in ("eer", "apcer_at_bpcer_5_percent", "apcer_at_bpcer_10_percent"))
@@ -42,8 +42,8 @@ def live_table(live: Mapping[str, Any]) -> Table:
     table = Table("calls", "n", "hours", "abstained", "alerted", "false alerts/h (95 %)", "to alert p50", "p95")
     genuine = live["genuine"]
     rate, span = _number(genuine["false_alerts_per_hour"], 2), (genuine["low"], genuine["high"])
-    told = f"{rate} ({' to '.join(_number(value, 2) for value in span)})"
-    table.add_row("genuine", *_shared(genuine), f"{len(genuine['times'])}", told, "", "")
+    false_alerts = f"{rate} ({' to '.join(_number(value, 2) for value in span)})"
+    table.add_row("genuine", *_shared(genuine), f"{len(genuine['times'])}", false_alerts, "", "")
     for name, row in {"forged": live["forged"], **{f"  {m}": r for m, r in live["methods"].items()}}.items():
         times = (_seconds(row[key]) for key in ("time_to_alert_p50", "time_to_alert_p95"))
         table.add_row(escape(name), *_shared(row), str(row["alerted"]), "", *times)
@@ -61,9 +61,9 @@ def pairs_table(summary: Mapping[str, Any]) -> Table:
     for name, row in rows:
         fnmr = [row.get(f"fnmr_at_fmr_{point}") for point in ("0.01", "0.001")]
         # With too few impostors a point would rest on none of them.
-        told = [_percents(each["fnmr"]) if each and each["resolved"] else "-" for each in fnmr]
+        rates = [_percents(point_row["fnmr"]) if point_row and point_row["resolved"] else "-" for point_row in fnmr]
         span = f"{_percents(row['eer_low'])}-{_percents(row['eer_high'])}" if "eer_low" in row else ""
-        table.add_row(escape(name), _percents(row.get("eer")), span, *told, str(row["same"]), str(row["different"]))
+        table.add_row(escape(name), _percents(row.get("eer")), span, *rates, str(row["same"]), str(row["different"]))
     return table
 
 

@@ -19,13 +19,13 @@ from monitor.types import BoolArray, ClockState, FloatArray
 from monitor.window.grid import GRID_HZ
 from monitor.window.window import Window
 
-FOREIGN = 20
-KNOWN = ", offset known"
-KINDS = ("other", "shift", "other" + KNOWN, "shift" + KNOWN)
+MAX_OTHER_VOICES = 20
+OFFSET_KNOWN = ", offset known"
+KINDS = ("other", "shift", "other" + OFFSET_KNOWN, "shift" + OFFSET_KNOWN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class EncodedClip:
     """One genuine clip: vectors (T, D) and flags (T,) of lips and voice."""
 
     clip: str
@@ -36,47 +36,52 @@ class Encoded:
     speech: BoolArray
 
 
-def mismatches(clips: Sequence[Encoded], seconds: float, seed: int = 0) -> dict[str, list[Result]]:
+def mismatches(clips: Sequence[EncodedClip], seconds: float, seed: int = 0) -> dict[str, list[Result]]:
     """Score `KINDS` of wrong voices against matched windows.
 
     Matched windows are the genuine results. Windows do not overlap; those on which the detector abstains are left out.
     """
     cut = [(clip, start, window) for clip in clips for start, window in _windows(clip, seconds)]
     random, detector = np.random.default_rng(seed), SynchronyDetector()
-    out: dict[str, list[Result]] = {kind: [] for kind in KINDS}
+    results: dict[str, list[Result]] = {kind: [] for kind in KINDS}
     for clip, start, window in cut:
-        known = replace(window, memory=_at(clip, 0, len(clip.face)))
-        own = [detector.score(w).value for w in (window, known)]
-        if None in own:
+        window_with_offset = replace(window, memory=_at(clip, 0, len(clip.face)))
+        matched_scores = [detector.score(w).value for w in (window, window_with_offset)]
+        if None in matched_scores:
             continue
-        foreign = [w for c, _, w in cut if c.subject != clip.subject]
-        chosen = random.choice(len(foreign), min(FOREIGN, len(foreign)), replace=False)
-        moved = next((s for s in (GRID_HZ, -GRID_HZ) if 0 <= start + s <= len(clip.face) - len(window.lips)), None)
+        other_voices = [w for c, _, w in cut if c.subject != clip.subject]
+        picked = random.choice(len(other_voices), min(MAX_OTHER_VOICES, len(other_voices)), replace=False)
+        shift_steps = next(
+            (s for s in (GRID_HZ, -GRID_HZ) if 0 <= start + s <= len(clip.face) - len(window.lips)), None
+        )
         voices = {
-            "other": [foreign[i] for i in chosen],
-            "shift": [] if moved is None else [_at(clip, start + moved, len(window.lips))],
+            "other": [other_voices[i] for i in picked],
+            "shift": [] if shift_steps is None else [_at(clip, start + shift_steps, len(window.lips))],
         }
-        for kind, wrong in voices.items():
-            for lips, value, suffix in ((window, own[0], ""), (known, own[1], KNOWN)):
-                forged = [r for voice in wrong for r in _forged(detector, lips, voice, clip, kind)]
-                matched = Result(clip.clip, "real", "real", clip.subject, value, None)
-                out[kind + suffix] += [matched, *forged] if wrong else []
-    return out
+        for kind, wrong_voices in voices.items():
+            for lips, value, suffix in (
+                (window, matched_scores[0], ""),
+                (window_with_offset, matched_scores[1], OFFSET_KNOWN),
+            ):
+                forged = [r for voice in wrong_voices for r in _forged(detector, lips, voice, clip, kind)]
+                matched_result = Result(clip.clip, "real", "real", clip.subject, value, None)
+                results[kind + suffix] += [matched_result, *forged] if wrong_voices else []
+    return results
 
 
-def _forged(detector: SynchronyDetector, lips: Window, voice: Window, clip: Encoded, method: str) -> list[Result]:
+def _forged(detector: SynchronyDetector, lips: Window, voice: Window, clip: EncodedClip, method: str) -> list[Result]:
     mixed = replace(lips, voice=voice.voice, voice_mask=voice.voice_mask, speech=voice.speech)
     value = detector.score(mixed).value
     return [] if value is None else [Result(clip.clip, "fake", method, clip.subject, value, None)]
 
 
-def _windows(clip: Encoded, seconds: float) -> Iterator[tuple[int, Window]]:
+def _windows(clip: EncodedClip, seconds: float) -> Iterator[tuple[int, Window]]:
     length = round(seconds * GRID_HZ)
     for start in range(0, len(clip.face) - length + 1, length):
         yield start, _at(clip, start, length)
 
 
-def _at(clip: Encoded, start: int, length: int) -> Window:
+def _at(clip: EncodedClip, start: int, length: int) -> Window:
     part, every = slice(start, start + length), np.ones(length, np.bool_)
     return Window(
         end=(start + length) / GRID_HZ,

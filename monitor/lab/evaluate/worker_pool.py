@@ -21,12 +21,12 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from engines.errors import SidewitnessError
-from monitor.lab.corpus.manifest import FEATURES, Row, kept_features, workers_here
+from monitor.lab.corpus.manifest import FEATURES_VERSION, Row, kept_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import ClipDetector, Job
-from monitor.lab.evaluate.outcomes import Outcome, Partial
+from monitor.lab.evaluate.outcomes import Outcome, OutcomeLog
 from monitor.lab.evaluate.registry import SynchronyClips, SynchronyScorer, judge, trim, unusable
-from monitor.lab.evaluate.voice_mismatch import Encoded
+from monitor.lab.evaluate.voice_mismatch import EncodedClip
 from monitor.lab.metrics.summary import Result
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError
@@ -42,7 +42,7 @@ class WorkerError(SidewitnessError):
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class WorkerOptions:
     """Where analysed clips and finished outcomes are kept, and how many processes work."""
 
     cache: Path
@@ -58,14 +58,16 @@ class Done:
     note: str | None = None
 
 
-def score_clips(jobs: Sequence[Job], detectors: Sequence[ClipDetector], effort: Effort, tick: Tick) -> list[Result]:
+def score_clips(
+    jobs: Sequence[Job], detectors: Sequence[ClipDetector], effort: WorkerOptions, tick: Tick
+) -> list[Result]:
     """Score every job by every detector: results in the order of the jobs, then of the detectors.
 
     Raises `EngineError` when packs cannot be loaded and `WorkerError` when a worker dies. A clip that cannot be read is
     a result with the reason `unreadable`.
     """
     results: list[list[Result]] = [[] for _ in jobs]
-    with Partial(effort.partial) as partial, worker_pool(effort.workers, frozenset(partial.outcomes)) as pool:
+    with OutcomeLog(effort.partial) as partial, worker_pool(effort.workers, frozenset(partial.outcomes)) as pool:
         task = _Task(tuple(detectors), tuple(detector.key for detector in detectors), effort.cache)
         waiting = {pool.submit(task, job): n for n, job in enumerate(jobs)}
         for future in as_completed(waiting):
@@ -78,13 +80,15 @@ def score_clips(jobs: Sequence[Job], detectors: Sequence[ClipDetector], effort: 
     return [result for group in results for result in group]
 
 
-def encode_clips(rows: Sequence[Row], packs: Path, effort: Effort, tick: Tick) -> list[Encoded]:
+def encode_clips(rows: Sequence[Row], packs: Path, effort: WorkerOptions, tick: Tick) -> list[EncodedClip]:
     """Vectors of lips and voice of every clip that one speaking person can be seen in, leading silence dropped."""
     found = encode_jobs([Job(row) for row in rows], packs, effort, tick)
     return [encoded for encoded in found if encoded is not None]
 
 
-def encode_jobs(jobs: Iterable[Job], packs: Path, effort: Effort, tick: Tick) -> Generator[Encoded | None, None, None]:
+def encode_jobs(
+    jobs: Iterable[Job], packs: Path, effort: WorkerOptions, tick: Tick
+) -> Generator[EncodedClip | None, None, None]:
     """Vectors of each job's clip in the order of the jobs, as `encode_clips` gives them; None where there are none."""
     with worker_pool(effort.workers) as pool:
         waiting = deque(pool.submit(_encode, job, packs, effort.cache) for job in jobs)
@@ -126,7 +130,7 @@ class _Task:
         return key, None if key in _known else judge(job, features, detector)
 
 
-def _encode(job: Job, packs: Path, cache: Path) -> Encoded | None:
+def _encode(job: Job, packs: Path, cache: Path) -> EncodedClip | None:
     row = job.row
     try:
         wants = SynchronyClips(packs).wants
@@ -144,7 +148,7 @@ def _scorer(packs: Path) -> SynchronyScorer:
 
 def _key(content: str, job: Job, detector: str) -> str:
     references = [_reference(clip) for clip in job.row.reference]
-    about = "/".join([content, *references, str(FEATURES), job.change.name if job.change else "", detector])
+    about = "/".join([content, *references, str(FEATURES_VERSION), job.change.name if job.change else "", detector])
     return hashlib.sha256(about.encode()).hexdigest()[:32]
 
 

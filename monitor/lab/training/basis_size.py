@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from engines.base import MODELS
 from monitor.face.expression import ExpressionBasis
 from monitor.lab.corpus.manifest import Row, apply_split, read_manifest
-from monitor.lab.corpus.motion_features import SIZE, ClipMotion, learn_basis
+from monitor.lab.corpus.motion_features import BASIS_SIZE, ClipMotion, learn_basis
 from monitor.lab.progress import clip_progress
 from monitor.lab.training.movement_data import read_motions
 
-MOST = 64
-SHOWN = (8, 12, 16, SIZE, 32, 48)
-ENOUGH = 0.95
+MAX_COMPONENTS = 64
+REPORTED_COMPONENTS = (8, 12, 16, BASIS_SIZE, 32, 48)
+ENOUGH_VARIANCE = 0.95
 _FOURTH = (1, -4, 6, -4, 1)
 
 Doubles = NDArray[np.float64]
@@ -34,18 +34,18 @@ Doubles = NDArray[np.float64]
 
 def shares(basis: ExpressionBasis, clips: Sequence[ClipMotion]) -> Doubles:
     """Share of one person's variance about the neutral of each recording, (K,): of the first component, of two, ..."""
-    told, total = np.zeros(basis.size), 0.0
+    explained, total = np.zeros(basis.size), 0.0
     for clip in clips:
         shapes = clip.shape[clip.valid].astype(np.float64)
-        moved = shapes - np.median(shapes, axis=0)
-        told += ((moved @ basis.components.T) ** 2).sum(0)
-        total += float((moved**2).sum())
-    return np.asarray(np.cumsum(told) / total, np.float64)
+        deviations = shapes - np.median(shapes, axis=0)
+        explained += ((deviations @ basis.components.T) ** 2).sum(0)
+        total += float((deviations**2).sum())
+    return np.asarray(np.cumsum(explained) / total, np.float64)
 
 
 def needed(by_count: Doubles) -> int:
     """How many components it takes to tell enough; one more than there are when all do not."""
-    return int(np.searchsorted(by_count, ENOUGH)) + 1
+    return int(np.searchsorted(by_count, ENOUGH_VARIANCE)) + 1
 
 
 def shaking(clip: ClipMotion) -> float:
@@ -57,42 +57,50 @@ def shaking(clip: ClipMotion) -> float:
     count = len(shapes) - 4
     if count < 1:
         return float("nan")
-    bend = np.asarray(sum(w * shapes[n : n + count] for n, w in enumerate(_FOURTH)), np.float64)
-    known = np.all([clip.valid[n : n + count] for n in range(5)], axis=0)
-    moved = shapes[clip.valid] - np.median(shapes[clip.valid], axis=0)
-    return float((bend[known] ** 2).sum(1).mean() / 70 / (moved**2).sum(1).mean()) if known.any() else float("nan")
+    fourth_differences = np.asarray(sum(w * shapes[n : n + count] for n, w in enumerate(_FOURTH)), np.float64)
+    valid_runs = np.all([clip.valid[n : n + count] for n in range(5)], axis=0)
+    deviations = shapes[clip.valid] - np.median(shapes[clip.valid], axis=0)
+    return (
+        float((fourth_differences[valid_runs] ** 2).sum(1).mean() / 70 / (deviations**2).sum(1).mean())
+        if valid_runs.any()
+        else float("nan")
+    )
 
 
-def measure(clips: Sequence[tuple[Row, ClipMotion]], fold: str, most: int = MOST) -> Mapping[str, Any]:
-    """Tell people of a fold in a basis of the others, of `most` components."""
-    basis = learn_basis([(row.subject, clip) for row, clip in clips if row.fold != fold], most)
-    held: dict[str, list[ClipMotion]] = {}
+def measure(
+    clips: Sequence[tuple[Row, ClipMotion]], fold: str, max_components: int = MAX_COMPONENTS
+) -> Mapping[str, Any]:
+    """Tell people of a fold in a basis of the others, of `max_components` components."""
+    basis = learn_basis([(row.subject, clip) for row, clip in clips if row.fold != fold], max_components)
+    clips_by_person: dict[str, list[ClipMotion]] = {}
     for row, clip in clips:
         if row.fold == fold:
-            held.setdefault(row.subject, []).append(clip)
-    people = np.array([shares(basis, own) for own in held.values()])
-    counts = [count for count in SHOWN if count <= most]
-    white = [shaking(clip) for own in held.values() for clip in own]
+            clips_by_person.setdefault(row.subject, []).append(clip)
+    people = np.array([shares(basis, clips_of_person) for clips_of_person in clips_by_person.values()])
+    counts = [count for count in REPORTED_COMPONENTS if count <= max_components]
+    noise_shares = [shaking(clip) for clips_of_person in clips_by_person.values() for clip in clips_of_person]
     return {
         "fold": fold,
-        "people": len(held),
-        "clips": sum(map(len, held.values())),
+        "people": len(clips_by_person),
+        "clips": sum(map(len, clips_by_person.values())),
         "learnt_from": len({row.subject for row, _ in clips if row.fold != fold}),
         "needed": needed(people.mean(0)),
-        "needed_by_person": np.percentile([needed(own) for own in people], [10, 50, 90, 100]).tolist(),
+        "needed_by_person": np.percentile(
+            [needed(clips_of_person) for clips_of_person in people], [10, 50, 90, 100]
+        ).tolist(),
         "explained": {count: round(float(people.mean(0)[count - 1]), 4) for count in counts},
         "least_explained": {count: round(float(people[:, count - 1].min()), 4) for count in counts},
-        "shaking": np.round(np.nanpercentile(white, [10, 50, 90]), 3).tolist(),
+        "shaking": np.round(np.nanpercentile(noise_shares, [10, 50, 90]), 3).tolist(),
     }
 
 
-def main(manifest: Path, split: Path, cache: Path, most: int = MOST) -> int:
+def main(manifest: Path, split: Path, cache: Path, max_components: int = MAX_COMPONENTS) -> int:
     """Write a line for each fold; gives how many clips it is of."""
     rows = [row for row in apply_split(read_manifest(manifest), split) if row.label == "real"]
     with clip_progress("Reading clips", len(rows)) as tick:
         clips = read_motions(rows, cache, MODELS, tick)
     for fold in ("a", "b"):
-        sys.stdout.write(json.dumps(measure(clips, fold, most)) + "\n")
+        sys.stdout.write(json.dumps(measure(clips, fold, max_components)) + "\n")
     return len(clips)
 
 

@@ -26,8 +26,8 @@ from monitor.tap.media.source import SourceError
 from monitor.tap.replay import read_clip
 from monitor.types import FloatArray, VideoFrame
 
-TOP, CHIN = 10, 152
-MOST_CLIPS = 30
+TOP_LANDMARK, CHIN_LANDMARK = 10, 152
+MAX_CLIPS = 30
 FRAMES = 40
 ROUNDS = 20
 
@@ -53,7 +53,7 @@ def _normal(face: FloatArray) -> FloatArray:
 
 def _upright(face: FloatArray) -> FloatArray:
     right = (face[LEFT_EYE] - face[RIGHT_EYE]) / _eyes(face)
-    down = face[CHIN] - face[TOP]
+    down = face[CHIN_LANDMARK] - face[TOP_LANDMARK]
     down = down - (down @ right) * right
     down = down / np.linalg.norm(down)
     axes = np.stack([right, down, np.cross(right, down)])
@@ -66,7 +66,7 @@ def main(manifest: Path, target: Path) -> int:
     taken: Counter[str] = Counter()
     faces = []
     for row in read_manifest(manifest):
-        if row.label != "real" or taken[row.subject] >= MOST_CLIPS:
+        if row.label != "real" or taken[row.subject] >= MAX_CLIPS:
             continue
         track = FaceTracker(detector, landmarks)
         try:

@@ -11,7 +11,7 @@ from engines.training.clips import Clip
 from monitor.lab.corpus.datasets import read_corpus
 from monitor.lab.corpus.manifest import Row, apply_split, load_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
-from monitor.lab.distortions.call_simulation import BadCall
+from monitor.lab.distortions.call_simulation import SimulatedCall
 
 MIN_STEPS = 20
 # How much of a batch each group of the research split makes up.
@@ -53,13 +53,13 @@ def load_clips(
     """
     training: list[Clip] = []
     held_out: list[Clip] = []
-    done = 0
+    analysed = 0
     for call in range(calls + 1):
         chosen = [row for row in rows if not call or row.fold != hold_out]
-        change = BadCall(call) if call else None
+        change = SimulatedCall(call) if call else None
         for row, features in load_features(chosen, cache, workers_here(), _nothing, change):
-            done += 1
-            progress(done)
+            analysed += 1
+            progress(analysed)
             if isinstance(features, str):
                 if not call:
                     note(features)

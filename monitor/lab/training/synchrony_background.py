@@ -23,11 +23,11 @@ from monitor.window.grid import GRID_HZ
 from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
 
-WINDOWS = (2.0, 2.5, 3.0, 3.5, 4.0)
+WINDOW_SECONDS = (2.0, 2.5, 3.0, 3.5, 4.0)
 # One length for all that is longer: of longer clips the research data has too few people for a p-value of 0.05.
-ACCUMULATED = (7.0,)
-HOP = 0.5
-CHUNK = 25
+ACCUMULATED_SECONDS = (7.0,)
+HOP_SECONDS = 0.5
+CHUNK_STEPS = 25
 
 
 def encode_features(
@@ -35,28 +35,28 @@ def encode_features(
 ) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:
     """Stream a clip's features through the encoders: lips (T, D), usable (T,), voice (T, D), speech (T,)."""
     # The stream answers late: a tail of held steps, marked unusable, brings the last real ones out.
-    tail = CHUNK * 2
+    tail = CHUNK_STEPS * 2
     shape = np.concatenate([features.shape, np.repeat(features.shape[-1:], tail, 0)])
     mouth = unit(np.concatenate([features.mouth, np.repeat(features.mouth[-1:], tail, 0)]))
     mel = np.concatenate([features.mel, np.repeat(features.mel[-1:], tail, 0)])
     length = len(features)
     pad = np.zeros(tail, np.bool_)
-    seen = _stream(lips, {"shape": shape}, mouth, np.concatenate([features.face, pad]), length)
-    heard = _stream(voice, {}, mel, np.concatenate([features.speech, pad]), length)
-    return *seen, *heard
+    lip_vectors = _stream(lips, {"shape": shape}, mouth, np.concatenate([features.face, pad]), length)
+    voice_vectors = _stream(voice, {}, mel, np.concatenate([features.speech, pad]), length)
+    return *lip_vectors, *voice_vectors
 
 
 def _stream(
     engine: Engine, named: dict[str, FloatArray], other: FloatArray, flags: BoolArray, length: int
 ) -> tuple[FloatArray, BoolArray]:
-    encoder = StreamEncoder(engine, CHUNK)
+    encoder = StreamEncoder(engine, CHUNK_STEPS)
     # Encoders from elsewhere have names of their own for their pictures and their sound.
     done = encoder.push(0, {name: named.get(name, other) for name in encoder.names}, flags)
     return np.concatenate([d.vectors for d in done])[:length], np.concatenate([d.flags for d in done])[:length]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoredWindow:
     """One hop of a clip: score and usable speech (s) of the window, and of all the evidence accumulated up to it."""
 
     value: float
@@ -66,8 +66,8 @@ class Judged:
 
 
 def windows(
-    encoded: tuple[FloatArray, BoolArray, FloatArray, BoolArray], seconds: float, hop: float = HOP
-) -> Iterator[Judged]:
+    encoded: tuple[FloatArray, BoolArray, FloatArray, BoolArray], seconds: float, hop: float = HOP_SECONDS
+) -> Iterator[ScoredWindow]:
     """Judge a clip hop by hop; windows on which the detector abstains are left out.
 
     Short clips stand for long calls, in which the offset is known from up to 16 s of speech: each window is scored at
@@ -90,10 +90,10 @@ def windows(
         score = detector.score(replace(window, memory=hops[-1].memory))
         if score.value is not None:
             whole = detector.score(window).evidence["accumulated"]
-            yield Judged(score.value, window.speech_seconds, -whole["agreement"], whole["speech_seconds"])
+            yield ScoredWindow(score.value, window.speech_seconds, -whole["agreement"], whole["speech_seconds"])
 
 
-def background(
+def background_scores(
     rows: Sequence[Row],
     packs: Sequence[tuple[Path, str]],
     cache: Path,
@@ -101,10 +101,10 @@ def background(
 ) -> dict[float, list[tuple[float, str]]]:
     """Genuine scores by seconds of usable speech: {length: [(score, subject), ...]}.
 
-    Each hop counts once with its window, for the longest of the `WINDOWS` that its speech fills, and once with what was
-    accumulated, for the longest of the `ACCUMULATED`.
+    Each hop counts once with its window, for the longest of the `WINDOW_SECONDS` that its speech fills, and once with
+    what was accumulated, for the longest of the `ACCUMULATED_SECONDS`.
     """
-    found: dict[float, list[tuple[float, str]]] = {}
+    scores: dict[float, list[tuple[float, str]]] = {}
     for folder, fold in packs:
         encoders = load_speech(folder)
         chosen = [row for row in rows if row.fold == fold]
@@ -113,10 +113,10 @@ def background(
                 continue
             for hop in windows(encode_features(features, encoders.lips, encoders.voice), 5.0):
                 for lengths, value, speech in (
-                    (WINDOWS, hop.value, hop.speech),
-                    (ACCUMULATED, hop.whole, hop.whole_speech),
+                    (WINDOW_SECONDS, hop.value, hop.speech),
+                    (ACCUMULATED_SECONDS, hop.whole, hop.whole_speech),
                 ):
                     filled = [length for length in lengths if length <= speech + 1e-6]
                     if filled:
-                        found.setdefault(filled[-1], []).append((value, row.subject))
-    return found
+                        scores.setdefault(filled[-1], []).append((value, row.subject))
+    return scores

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.lab.corpus.datasets import audiovisual, cameo, faceforensics, speech, swaps
-from monitor.lab.corpus.datasets.base import SUBSETS, Found, Layout, Wanted
+from monitor.lab.corpus.datasets.base import SUBSETS, DatasetClips, DatasetPart, Layout
 from monitor.lab.corpus.manifest import CorpusError, Row, read_folder, read_manifest
 
-__all__ = ["LAYOUTS", "Found", "Wanted", "read_clips", "read_corpus", "read_dataset"]
+__all__ = ["LAYOUTS", "DatasetClips", "DatasetPart", "read_clips", "read_corpus", "read_dataset"]
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
@@ -29,7 +29,9 @@ def detect(folder: Path) -> tuple[Layout, Path] | None:
     return None
 
 
-def read_clips(path: Path, dataset: str | None = None, wanted: Wanted | None = None) -> tuple[str | None, Found]:
+def read_clips(
+    path: Path, dataset: str | None = None, wanted: DatasetPart | None = None
+) -> tuple[str | None, DatasetClips]:
     """Read clips to evaluate: those of a data set with its name, or of a manifest.csv with None.
 
     Raises `CorpusError`, also when a subset or a compression is wanted of a manifest.
@@ -38,10 +40,10 @@ def read_clips(path: Path, dataset: str | None = None, wanted: Wanted | None = N
         return read_dataset(path, dataset, wanted)
     if wanted is not None and (wanted.subset or wanted.compression):
         raise CorpusError(f"{path.name} is a manifest: --subset and --compression choose from a data set's folder")
-    return None, Found(read_manifest(path))
+    return None, DatasetClips(read_manifest(path))
 
 
-def read_dataset(folder: Path, name: str | None = None, wanted: Wanted | None = None) -> tuple[str, Found]:
+def read_dataset(folder: Path, name: str | None = None, wanted: DatasetPart | None = None) -> tuple[str, DatasetClips]:
     """Read a published data set, told by name or known by what it holds: its name and its clips.
 
     Raises `CorpusError` with one line that says what is missing.
@@ -58,7 +60,7 @@ def read_dataset(folder: Path, name: str | None = None, wanted: Wanted | None = 
     layout, root = known
     if wanted is not None and wanted.subset not in (None, *SUBSETS):
         raise CorpusError(f"unknown subset {wanted.subset!r}: use one of {', '.join(SUBSETS)}")
-    return layout.name, layout.read(root, wanted or Wanted())
+    return layout.name, layout.read(root, wanted or DatasetPart())
 
 
 def read_corpus(path: Path, dataset: str | None = None) -> list[Row]:
@@ -71,4 +73,4 @@ def read_corpus(path: Path, dataset: str | None = None) -> list[Row]:
         return read_manifest(path)
     if dataset is None and detect(path) is None:
         return read_folder(path)
-    return read_dataset(path, dataset, Wanted("all"))[1].rows
+    return read_dataset(path, dataset, DatasetPart("all"))[1].rows

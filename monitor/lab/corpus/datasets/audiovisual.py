@@ -39,11 +39,10 @@ from pathlib import Path
 from typing import Any
 
 from monitor.lab.corpus.datasets.base import (
-    REFERENCES,
-    Found,
+    MAX_REFERENCES,
+    DatasetClips,
+    DatasetPart,
     Layout,
-    Wanted,
-    both,
     first,
     make,
     missing,
@@ -52,8 +51,9 @@ from monitor.lab.corpus.datasets.base import (
     read_json,
     read_lines,
     read_table,
-    refer,
     videos,
+    with_both_labels,
+    with_references,
 )
 from monitor.lab.corpus.manifest import CorpusError, Row
 
@@ -64,7 +64,7 @@ KODF_CODES = {"1": "dfl", "2": "dffs", "3": "fsgan", "4": "fo", "5": "audio-driv
 KODF_SWAPS = {"dfl", "dffs", "fsgan"}
 
 
-def _read_fakeavceleb(root: Path, wanted: Wanted) -> Found:
+def _read_fakeavceleb(root: Path, wanted: DatasetPart) -> DatasetClips:
     meta = root / "meta_data.csv"
     if not meta.exists():
         raise missing(FAKEAV, root, "meta_data.csv")
@@ -77,10 +77,10 @@ def _read_fakeavceleb(root: Path, wanted: Wanted) -> Found:
         genuine = kind == "RealVideo-RealAudio"
         rows.append(make(root, path, "real" if genuine else "fake", "real" if genuine else method, source))
     found = present(rows, FAKEAV, root, "meta_data.csv")
-    return both(Found(found.rows, notes + found.notes), FAKEAV, root)
+    return with_both_labels(DatasetClips(found.rows, notes + found.notes), FAKEAV, root)
 
 
-def _read_avdeepfake(root: Path, wanted: Wanted) -> Found:
+def _read_avdeepfake(root: Path, wanted: DatasetPart) -> DatasetClips:
     parts = {part: root / f"{part}_metadata.json" for part in ("train", "val", "test")}
     there = [part for part, path in parts.items() if path.exists()]
     if not there:
@@ -96,7 +96,7 @@ def _read_avdeepfake(root: Path, wanted: Wanted) -> Found:
         chosen = [asked]
     rows = [row for part in chosen for row in _avdeepfake_rows(root, part, read_json(parts[part]))]
     found = present(rows, AV1M, root, "its metadata")
-    return both(Found(found.rows, notes + found.notes), AV1M, root)
+    return with_both_labels(DatasetClips(found.rows, notes + found.notes), AV1M, root)
 
 
 def _avdeepfake_rows(root: Path, part: str, listed: Any) -> Iterator[Row]:
@@ -112,13 +112,15 @@ def _avdeepfake_rows(root: Path, part: str, listed: Any) -> Iterator[Row]:
         )
 
 
-def _read_kodf(root: Path, wanted: Wanted) -> Found:
+def _read_kodf(root: Path, wanted: DatasetPart) -> DatasetClips:
     if wanted.subset not in (None, "all"):
         raise missing(KODF, root, "official split: leave --subset out")
     rows = [row for path in videos(root) if (row := _kodf_row(root, path)) is not None]
     known = {row.subject for row in rows if row.label == "real"}
     worn = {row.name: row.path.stem.split("_")[1] for row in rows if row.method in KODF_SWAPS}
-    return both(Found(refer(rows, {name: who for name, who in worn.items() if who in known})), KODF, root)
+    return with_both_labels(
+        DatasetClips(with_references(rows, {name: who for name, who in worn.items() if who in known})), KODF, root
+    )
 
 
 def _kodf_row(root: Path, path: Path) -> Row | None:
@@ -135,7 +137,7 @@ def _looks_like_kodf(root: Path) -> bool:
     return any(p.name in names for depth in ("*", "*/*", "*/*/*") for p in root.glob(depth) if p.is_dir())
 
 
-def _read_idforge(root: Path, wanted: Wanted) -> Found:
+def _read_idforge(root: Path, wanted: DatasetPart) -> DatasetClips:
     main = first((root / "main", root)) or root
     main = main if (main / "pristine").is_dir() else root
     if not (main / "pristine").is_dir():
@@ -150,10 +152,10 @@ def _read_idforge(root: Path, wanted: Wanted) -> Found:
             if listed is None or (path.parent.name, path.stem) in listed:
                 rows.append(make(root, path, label, method, who, reference=references.get(who, ())))
     # Without the archive of references, half of everybody's genuine clips are theirs.
-    return both(Found(refer(rows, {}), notes), IDFORGE, root)
+    return with_both_labels(DatasetClips(with_references(rows, {}), notes), IDFORGE, root)
 
 
-def _idforge_list(root: Path, wanted: Wanted) -> tuple[set[tuple[str, str]] | None, tuple[str, ...]]:
+def _idforge_list(root: Path, wanted: DatasetPart) -> tuple[set[tuple[str, str]] | None, tuple[str, ...]]:
     if wanted.subset == "all":
         return None, ()
     name = f"{wanted.subset or 'test'}.csv"
@@ -169,7 +171,7 @@ def _idforge_references(root: Path) -> dict[str, tuple[Path, ...]]:
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and "ref" in p.name):
         for path in videos(folder):
             who = re.match(r"id\d+", path.stem)
-            if who and len(found[who[0]]) < REFERENCES:
+            if who and len(found[who[0]]) < MAX_REFERENCES:
                 found[who[0]].append(path)
     return {who: tuple(paths) for who, paths in found.items()}
 

@@ -18,12 +18,12 @@ from monitor.lab.corpus.manifest import SUFFIXES, CorpusError, Row
 
 SUBSETS = ("train", "val", "test", "all")
 # As many clips of a person as are kept for reference.
-REFERENCES = 10
+MAX_REFERENCES = 10
 SOUNDS = (".wav", ".m4a", ".aac", ".mp3", ".flac")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DatasetPart:
     """Which part of a data set: a subset (None: the official test set, if lists are there) and a compression."""
 
     subset: str | None = None
@@ -31,7 +31,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DatasetClips:
     """The clips of a data set; `notes` say what a person should know of how they were chosen."""
 
     rows: list[Row]
@@ -45,7 +45,7 @@ class Layout:
     name: str
     title: str
     looks_like: Callable[[Path], bool]
-    read: Callable[[Path, Wanted], Found]
+    read: Callable[[Path, DatasetPart], DatasetClips]
 
 
 def missing(title: str, folder: Path, what: str) -> CorpusError:
@@ -68,12 +68,12 @@ def make(root: Path, path: Path, label: str, method: str, subject: str, **more: 
     return Row(path, path.relative_to(root).as_posix(), label, method, subject, **more)
 
 
-def refer(rows: Sequence[Row], claimed: Mapping[str, str]) -> list[Row]:
+def with_references(rows: Sequence[Row], claimed: Mapping[str, str]) -> list[Row]:
     """Give each row the reference clips of the person it claims to show: `claimed` by row name, else its subject.
 
     Genuine clips of a person are dealt to two halves in turn, each the other's reference, so that no clip is its own;
-    forged ones are compared with the first. `REFERENCES` of a half are taken. Rows that have references keep them, and
-    those of a person with too few clips get none.
+    forged ones are compared with the first. `MAX_REFERENCES` of a half are taken. Rows that have references keep them,
+    and those of a person with too few clips get none.
     """
     genuine: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -84,23 +84,25 @@ def refer(rows: Sequence[Row], claimed: Mapping[str, str]) -> list[Row]:
     for row in rows:
         own = genuine[claimed.get(row.name, row.subject)]
         given = own[1 - side[row.name] :: 2] if row.label == "real" else own[::2]
-        given = given[:REFERENCES]
+        given = given[:MAX_REFERENCES]
         sounds = tuple(each.sound for each in given)
         more = replace(row, reference=tuple(each.path for each in given), reference_sounds=sounds)
         found.append(row if row.reference or not given else more)
     return found
 
 
-def present(rows: Sequence[Row], title: str, folder: Path, listed_in: str) -> Found:
+def present(rows: Sequence[Row], title: str, folder: Path, listed_in: str) -> DatasetClips:
     """Keep the rows whose clips are there; raises `CorpusError` when none is."""
     here = [row for row in rows if row.path.exists()]
     if not here:
         raise missing(title, folder, f"clip that {listed_in} lists")
     lost = len(rows) - len(here)
-    return Found(here, (f"{lost} of the {len(rows)} clips that {listed_in} lists are not there",) if lost else ())
+    return DatasetClips(
+        here, (f"{lost} of the {len(rows)} clips that {listed_in} lists are not there",) if lost else ()
+    )
 
 
-def both(found: Found, title: str, folder: Path) -> Found:
+def with_both_labels(found: DatasetClips, title: str, folder: Path) -> DatasetClips:
     """Give what was found; raises `CorpusError` unless it has genuine and forged clips."""
     labels = {row.label for row in found.rows}
     for label, words in (("real", "genuine"), ("fake", "forged")):
@@ -138,7 +140,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
         raise CorpusError(f"{path} cannot be read as CSV ({type(error).__name__}): download it again") from None
 
 
-def no_lists(wanted: Wanted, title: str, folder: Path, lists: str) -> tuple[str, ...]:
+def no_lists(wanted: DatasetPart, title: str, folder: Path, lists: str) -> tuple[str, ...]:
     """Say that every clip is read for want of split lists; raises `CorpusError` when a subset was asked for."""
     if wanted.subset not in (None, "all"):
         raise missing(title, folder, lists)

@@ -17,7 +17,16 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from monitor.lab.corpus.datasets.base import Found, Layout, Wanted, both, make, missing, refer, videos
+from monitor.lab.corpus.datasets.base import (
+    DatasetClips,
+    DatasetPart,
+    Layout,
+    make,
+    missing,
+    videos,
+    with_both_labels,
+    with_references,
+)
 from monitor.lab.corpus.manifest import Row
 
 S2CFP = "S2CFP"
@@ -25,7 +34,7 @@ _KINDS = {"ref": "reference", "real": "real", "fake": "fake", "sora": "fake", "c
 _PASSED = {"test", "train", "videos", "clips", "data"}
 
 
-def _read_cameo(root: Path, wanted: Wanted) -> Found:
+def _read_cameo(root: Path, wanted: DatasetPart) -> DatasetClips:
     if wanted.subset not in (None, "all", "test"):
         raise missing(S2CFP, root, f"official list of {wanted.subset}: its clips are for testing, or for reference")
     rows: list[Row] = []
@@ -38,7 +47,7 @@ def _read_cameo(root: Path, wanted: Wanted) -> Found:
             rows.append(make(root, path, kind, "real" if kind == "real" else "Sora 2", who))
     # All forty are the person's reference.
     told = [replace(row, reference=tuple(references.get(row.subject, ()))) for row in rows]
-    return both(Found(refer(told, {})), S2CFP, root)
+    return with_both_labels(DatasetClips(with_references(told, {})), S2CFP, root)
 
 
 def _told(folders: tuple[str, ...]) -> tuple[str | None, str]:

@@ -28,10 +28,9 @@ from pathlib import Path
 
 from monitor.lab.corpus.datasets.base import (
     SOUNDS,
-    Found,
+    DatasetClips,
+    DatasetPart,
     Layout,
-    Wanted,
-    both,
     first,
     make,
     missing,
@@ -39,6 +38,7 @@ from monitor.lab.corpus.datasets.base import (
     read_json,
     read_lines,
     videos,
+    with_both_labels,
 )
 from monitor.lab.corpus.manifest import CorpusError, Row
 
@@ -48,7 +48,7 @@ COMPRESSIONS = ("c23", "raw", "c40")
 ORIGINAL = Path("original_sequences/youtube")
 
 
-def _read(root: Path, wanted: Wanted, methods: tuple[str, ...] = METHODS, title: str = TITLE) -> Found:
+def _read(root: Path, wanted: DatasetPart, methods: tuple[str, ...] = METHODS, title: str = TITLE) -> DatasetClips:
     if not (root / ORIGINAL).is_dir():
         raise missing(title, root, str(ORIGINAL))
     level = _compression(root, wanted, title)
@@ -60,7 +60,7 @@ def _read(root: Path, wanted: Wanted, methods: tuple[str, ...] = METHODS, title:
     kept = [row for row in rows if chosen is None or row.subject in chosen]
     if kept and not any(row.sound for row in kept):
         notes = (*notes, f"{title} is released without sound: see docs/evaluate.md for where to put it")
-    return both(Found(kept, notes), f"{title} at {level}", root)
+    return with_both_labels(DatasetClips(kept, notes), f"{title} at {level}", root)
 
 
 def _originals(root: Path, level: str) -> list[Row]:
@@ -68,7 +68,7 @@ def _originals(root: Path, level: str) -> list[Row]:
     return [make(root, p, "real", "real", p.stem, sound=_sound(root, p.stem)) for p in videos(folder)]
 
 
-def _compression(root: Path, wanted: Wanted, title: str) -> str:
+def _compression(root: Path, wanted: DatasetPart, title: str) -> str:
     """Pick the compression that was asked for, or the first of c23, raw and c40 that is there."""
     if wanted.compression is not None and wanted.compression not in COMPRESSIONS:
         raise CorpusError(f"unknown compression {wanted.compression!r}: {title} has {', '.join(COMPRESSIONS)}")
@@ -79,7 +79,7 @@ def _compression(root: Path, wanted: Wanted, title: str) -> str:
     return level
 
 
-def _sequences(root: Path, wanted: Wanted, title: str) -> tuple[set[str] | None, tuple[str, ...]]:
+def _sequences(root: Path, wanted: DatasetPart, title: str) -> tuple[set[str] | None, tuple[str, ...]]:
     """Sequences of the subset, None for all of them."""
     if wanted.subset == "all":
         return None, ()
@@ -94,11 +94,11 @@ def _sound(root: Path, sequence: str) -> Path | None:
     return first(root / "audio" / f"{sequence}{suffix}" for suffix in (*SOUNDS, ".mp4"))
 
 
-def _read_faceshifter(root: Path, wanted: Wanted) -> Found:
+def _read_faceshifter(root: Path, wanted: DatasetPart) -> DatasetClips:
     return _read(root, wanted, ("FaceShifter",), "FaceShifter (in FaceForensics++)")
 
 
-def _read_deeper(root: Path, wanted: Wanted) -> Found:
+def _read_deeper(root: Path, wanted: DatasetPart) -> DatasetClips:
     forged = root / "manipulated_videos"
     if not forged.is_dir():
         raise missing(DEEPER, root, "manipulated_videos")
@@ -111,7 +111,7 @@ def _read_deeper(root: Path, wanted: Wanted) -> Found:
     # The genuine clips of the same target sequences.
     targets = {row.subject for row in rows}
     rows += [row for row in _originals(root, _compression(root, wanted, DEEPER)) if row.subject in targets]
-    return both(Found(rows, notes), DEEPER, root)
+    return with_both_labels(DatasetClips(rows, notes), DEEPER, root)
 
 
 def _deeper_fakes(root: Path, forged: Path) -> Iterator[Row]:
@@ -120,7 +120,7 @@ def _deeper_fakes(root: Path, forged: Path) -> Iterator[Row]:
         yield make(root, path, "fake", path.relative_to(forged).parts[0], target, sound=_sound(root, target))
 
 
-def _deeper_list(root: Path, wanted: Wanted) -> tuple[set[str] | None, tuple[str, ...]]:
+def _deeper_list(root: Path, wanted: DatasetPart) -> tuple[set[str] | None, tuple[str, ...]]:
     if wanted.subset == "all":
         return None, ()
     name = f"lists/splits/{wanted.subset or 'test'}.txt"

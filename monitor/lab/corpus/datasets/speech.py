@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from monitor.lab.corpus.datasets.base import Found, Layout, Wanted, make, missing, videos
+from monitor.lab.corpus.datasets.base import DatasetClips, DatasetPart, Layout, make, missing, videos
 from monitor.lab.corpus.manifest import Row
 
 VOX, LRS3, AVSPEECH = "VoxCeleb2", "LRS3", "AVSpeech"
@@ -37,14 +37,14 @@ def _mp4_folders(root: Path) -> list[Path]:
     return [place for place in places if any(p.is_dir() for p in place.glob("id*"))]
 
 
-def _read_voxceleb(root: Path, wanted: Wanted) -> Found:
+def _read_voxceleb(root: Path, wanted: DatasetPart) -> DatasetClips:
     folders = [f for f in _mp4_folders(root) if _kept(f.parent.name, wanted, {"train": "dev", "test": "test"})]
     rows = [_vox_row(root, folder, path) for folder in folders for path in videos(folder)]
     if not rows:
         raise missing(VOX, root, "dev/mp4/id.../*.mp4")
     silent = sum(row.sound is None for row in rows)
     notes = (f"{silent} of {len(rows)} clips have no .m4a under aac/: they are read with the sound they have",)
-    return Found(rows, notes if silent else ())
+    return DatasetClips(rows, notes if silent else ())
 
 
 def _vox_row(root: Path, folder: Path, path: Path) -> Row:
@@ -53,11 +53,11 @@ def _vox_row(root: Path, folder: Path, path: Path) -> Row:
     return make(root, path, "real", "real", inside.parts[0], source=VOX, sound=sound if sound.exists() else None)
 
 
-def _kept(name: str, wanted: Wanted, names: dict[str, str]) -> bool:
+def _kept(name: str, wanted: DatasetPart, names: dict[str, str]) -> bool:
     return wanted.subset in (None, "all") or names.get(str(wanted.subset)) == name
 
 
-def _read_lrs3(root: Path, wanted: Wanted) -> Found:
+def _read_lrs3(root: Path, wanted: DatasetPart) -> DatasetClips:
     rows = [
         make(root, path, "real", "real", path.parent.name, source=LRS3)
         for part in ("pretrain", "trainval", "test")
@@ -66,14 +66,14 @@ def _read_lrs3(root: Path, wanted: Wanted) -> Found:
     ]
     if not rows:
         raise missing(LRS3, root, "pretrain, trainval or test with videos")
-    return Found(rows)
+    return DatasetClips(rows)
 
 
-def _read_avspeech(root: Path, wanted: Wanted) -> Found:
+def _read_avspeech(root: Path, wanted: DatasetPart) -> DatasetClips:
     rows = [make(root, path, "real", "real", _segment(path), source=AVSPEECH) for path in videos(root)]
     if not rows:
         raise missing(AVSPEECH, root, "video")
-    return Found(rows)
+    return DatasetClips(rows)
 
 
 def _segment(path: Path) -> str:

@@ -38,10 +38,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.lab.corpus.datasets.base import (
-    Found,
+    DatasetClips,
+    DatasetPart,
     Layout,
-    Wanted,
-    both,
     first,
     make,
     missing,
@@ -49,8 +48,9 @@ from monitor.lab.corpus.datasets.base import (
     present,
     read_json,
     read_lines,
-    refer,
     videos,
+    with_both_labels,
+    with_references,
 )
 from monitor.lab.corpus.manifest import CorpusError, Row
 
@@ -76,7 +76,7 @@ FORGERYNET = (
 )
 
 
-def _read_timit(root: Path, wanted: Wanted) -> Found:
+def _read_timit(root: Path, wanted: DatasetPart) -> DatasetClips:
     if wanted.subset not in (None, "all"):
         raise missing(TIMIT, root, "official split: leave --subset out")
     base = root if any((root / q).is_dir() for q in QUALITIES) else root / "DeepfakeTIMIT"
@@ -96,7 +96,9 @@ def _read_timit(root: Path, wanted: Wanted) -> Found:
         rows += _vidtimit(root if genuine.is_relative_to(root) else root.parent, genuine / who)
     worn = {row.name: row.path.stem.split("-")[-1] for row in rows if row.label == "fake"}
     known = {row.subject for row in rows if row.label == "real"}
-    return both(Found(refer(rows, {name: who for name, who in worn.items() if who in known})), TIMIT, root)
+    return with_both_labels(
+        DatasetClips(with_references(rows, {name: who for name, who in worn.items() if who in known})), TIMIT, root
+    )
 
 
 def _vidtimit(root: Path, folder: Path) -> Iterator[Row]:
@@ -108,7 +110,7 @@ def _vidtimit(root: Path, folder: Path) -> Iterator[Row]:
             yield make(root, path, "real", "real", folder.name, sound=sound)
 
 
-def _read_dfdc(root: Path, wanted: Wanted) -> Found:
+def _read_dfdc(root: Path, wanted: DatasetPart) -> DatasetClips:
     path = root / "dataset.json"
     if not path.exists():
         raise missing(DFDC, root, "dataset.json")
@@ -122,27 +124,27 @@ def _read_dfdc(root: Path, wanted: Wanted) -> Found:
         if subset in ("all", part):
             method = "real" if label == "real" else Path(name).parts[0]
             rows.append(make(root, root / name, label, method, str(who or Path(name).parts[1])))
-    return both(present(rows, DFDC, root, f"dataset.json ({subset})"), DFDC, root)
+    return with_both_labels(present(rows, DFDC, root, f"dataset.json ({subset})"), DFDC, root)
 
 
-def _read_celeb(root: Path, wanted: Wanted) -> Found:
+def _read_celeb(root: Path, wanted: DatasetPart) -> DatasetClips:
     if not (root / "Celeb-real").is_dir():
         raise missing(CELEB, root, "Celeb-real")
     rows = [
         _celeb_row(root, p) for name in ("Celeb-real", "YouTube-real", "Celeb-synthesis") for p in videos(root / name)
     ]
     if wanted.subset == "all":
-        return both(Found(rows), CELEB, root)
+        return with_both_labels(DatasetClips(rows), CELEB, root)
     if wanted.subset not in (None, "test"):
         raise missing(CELEB, root, f"official list of {wanted.subset}: it ships one of the test clips only")
     path = root / "List_of_testing_videos.txt"
     if not path.exists():
-        return both(Found(rows, no_lists(wanted, CELEB, root, path.name)), CELEB, root)
+        return with_both_labels(DatasetClips(rows, no_lists(wanted, CELEB, root, path.name)), CELEB, root)
     listed = {tuple(line.split(maxsplit=1)[-1].split("/")) for line in read_lines(path)}
     kept = [row for row in rows if (row.path.relative_to(root).parts[0], row.path.name) in listed]
     lost = len(listed) - len(kept)
     notes = (f"{lost} of the {len(listed)} clips that {path.name} lists are not there",) if lost else ()
-    return both(Found(kept, notes), CELEB, root)
+    return with_both_labels(DatasetClips(kept, notes), CELEB, root)
 
 
 def _celeb_row(root: Path, path: Path) -> Row:
@@ -153,7 +155,7 @@ def _celeb_row(root: Path, path: Path) -> Row:
     return make(root, path, "real", "real", subject, source=kind)
 
 
-def _read_forgerynet(root: Path, wanted: Wanted) -> Found:
+def _read_forgerynet(root: Path, wanted: DatasetPart) -> DatasetClips:
     names = {"train": "Training", "val": "Validation", "test": "Test"}
     there = [name for name in names.values() if (root / name / "video").is_dir()]
     notes: tuple[str, ...] = ()
@@ -167,7 +169,7 @@ def _read_forgerynet(root: Path, wanted: Wanted) -> Found:
         raise missing(FORGERY, root, "Validation/video (or Training, Test)")
     rows = [row for name in there for row in _forgerynet_rows(root, root / name)]
     found = present(rows, FORGERY, root, "its lists")
-    return both(Found(found.rows, notes + found.notes), FORGERY, root)
+    return with_both_labels(DatasetClips(found.rows, notes + found.notes), FORGERY, root)
 
 
 def _forgerynet_rows(root: Path, folder: Path) -> Iterator[Row]:

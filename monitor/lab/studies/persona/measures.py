@@ -27,7 +27,7 @@ from monitor.lab.studies.persona.recordings import ENROL_HOP_STEPS, HOP_STEPS, M
 from monitor.types import FloatArray
 
 # Raised whenever the same clips and packs would give other numbers.
-CACHE_VERSION = 1
+MEASURES_VERSION = 1
 # The distance, logarithms of the error with and without tokens, and how far the companion finds a window.
 COLUMNS = ("gap", "with", "without", "companion")
 GAP, WITH, WITHOUT, COMPANION = range(len(COLUMNS))
@@ -75,7 +75,7 @@ class Measurer:
         """Learn the enrolled side of a trial; None where that is too little. Raises `EngineError`."""
         persona_only = self.alone
         settings = [
-            CACHE_VERSION,
+            MEASURES_VERSION,
             persona_only.key,
             ENROL_HOP_STEPS,
             asdict(self.config),

@@ -23,7 +23,7 @@ from monitor.lab.corpus.manifest import (
     read_manifest,
 )
 from monitor.lab.corpus.speech_features import Change
-from monitor.lab.distortions.low_bitrate import SmallCall
+from monitor.lab.distortions.low_bitrate import LowBitrateCall
 from monitor.lab.progress import clip_progress
 from monitor.lab.studies.paired_forgeries import Probe
 from monitor.lab.studies.persona.forgeries import ALL, markdown, probes_of, report
@@ -197,7 +197,7 @@ def _again(
     study: Study, results: Sequence[tuple[TrialResult, Measurer]], measurers: Sequence[Measurer]
 ) -> list[tuple[TrialResult, Measurer]]:
     """Measure the same probes as a small call would bring them, against the same enrolments."""
-    change, measured = SmallCall(), list[tuple[TrialResult, Measurer]]()
+    change, measured = LowBitrateCall(), list[tuple[TrialResult, Measurer]]()
     for measurer, (_, rows) in zip(measurers, study.parts, strict=True):
         genuine = [row for row in rows if row.label == "real"]
         small_by_name = {result.row.name: result for result in _footage(study, genuine, change)}

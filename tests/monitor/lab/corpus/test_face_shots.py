@@ -10,8 +10,8 @@ from engines.base import Engine
 from monitor.face.shot import FaceShot
 from monitor.identity.enrolment.condition_ladder import RUNGS
 from monitor.lab.corpus.face_shots import (
-    APART,
-    MOST,
+    MAX_SHOTS,
+    SECONDS_BETWEEN_SHOTS,
     ClipLooks,
     ladder_key,
     load_looks,
@@ -59,10 +59,10 @@ def test_a_clip_without_a_face_is_kept_as_such(tmp_path: Path) -> None:
 def test_looks_of_a_clip(data_dir: Path, tmp_path: Path, detector: Engine, landmarks: Engine) -> None:
     path = data_dir / "clips" / "real" / "LipReadingQuiz__nicole_amount.mp4"
     found = moments_of(read_clip(path), detector, landmarks)
-    assert 5 <= len(found) <= MOST
+    assert 5 <= len(found) <= MAX_SHOTS
     times = [moment.shot.time for moment in found]
-    assert np.diff(times).min() > APART - 0.05
-    assert len(moments_of(read_clip(path), detector, landmarks, most=4)) == 4
+    assert np.diff(times).min() > SECONDS_BETWEEN_SHOTS - 0.05
+    assert len(moments_of(read_clip(path), detector, landmarks, max_shots=4)) == 4
     assert len(moments_of(read_clip(path), detector, landmarks, seconds=1.0)) < len(found)
     rows = [Row(path, "a", "real", "real", "p"), Row(data_dir / "no.mp4", "b", "real", "real", "p")]
     counts: list[int] = []

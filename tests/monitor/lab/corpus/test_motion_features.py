@@ -18,7 +18,14 @@ from monitor.detectors.persona.windows import windows_of
 from monitor.face.coefficients import BLENDSHAPE_NAMES, BLENDSHAPES
 from monitor.face.expression import FACE_SHAPE_SIZE, HEAD_SIZE, BasisError, ExpressionBasis, explained_variance
 from monitor.lab.corpus.manifest import Row, read_folder, read_manifest
-from monitor.lab.corpus.motion_features import ClipMotion, jitter_of, kept_motion, learn_basis, load_motions, motion_of
+from monitor.lab.corpus.motion_features import (
+    ClipMotion,
+    cached_motion,
+    jitter_of,
+    learn_basis,
+    load_motions,
+    motion_of,
+)
 from monitor.types import AudioBlock, ByteArray, MediaItem, VideoFrame
 from tests.monitor.tap.clips import write_clip
 
@@ -220,8 +227,8 @@ def test_motions_are_kept_by_content(data_dir: Path, tmp_path: Path) -> None:
     assert "words.mp4" in words
     assert counts == [1, 2, 3]
     (kept,) = (tmp_path / "kept").iterdir()
-    assert kept_motion(rows[0], tmp_path / "kept") == kept
-    changed = kept_motion(rows[0], tmp_path / "kept", First(0.5))
+    assert cached_motion(rows[0], tmp_path / "kept") == kept
+    changed = cached_motion(rows[0], tmp_path / "kept", First(0.5))
     assert changed != kept
     assert len(ClipMotion.load(changed)) < len(found)
 
@@ -235,7 +242,7 @@ def test_coefficients_stand_in_for_landmarks(tmp_path: Path) -> None:
     ]
     (tmp_path / "a" / "1.blendshapes.json").write_text(json.dumps(frames))
     (row,) = read_folder(tmp_path)
-    found = ClipMotion.load(kept_motion(row, tmp_path / "kept"))
+    found = ClipMotion.load(cached_motion(row, tmp_path / "kept"))
     assert (found.name, found.shape.shape[1], found.faces) == (BLENDSHAPES, 52, 1)
     assert len(found) == pytest.approx(50, abs=3)
     assert found.valid[:40].mean() > 0.9

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from monitor.lab.corpus.manifest import Row
-from monitor.lab.corpus.stitched_calls import DUB, VirtualCall, calls_of, media, moment, strung
+from monitor.lab.corpus.stitched_calls import DUB_METHOD, VirtualCall, calls_of, media, moment, strung
 from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, VideoFrame
 from tests.monitor.tap.clips import write_clip
 
@@ -81,7 +81,9 @@ def test_sound_may_be_in_a_file_of_its_own(clips: dict[str, Path]) -> None:
 
 
 def test_a_dub_shows_one_and_sounds_like_another(clips: dict[str, Path]) -> None:
-    call = VirtualCall("dub", "fake", DUB, "ann", (row(clips["mute"]),), 3.0, voice=(row(clips["heard"], "bob"),))
+    call = VirtualCall(
+        "dub", "fake", DUB_METHOD, "ann", (row(clips["mute"]),), 3.0, voice=(row(clips["heard"], "bob"),)
+    )
     items = list(call.items())
     assert [moment(item) for item in items] == sorted(moment(item) for item in items)
     assert not any(isinstance(item, TrackFault) for item in items)
@@ -115,7 +117,7 @@ def test_a_call_for_each_person_and_for_each_forgery_of_one() -> None:
 
 
 def test_every_person_is_dubbed_with_another_and_every_voice_is_used_once() -> None:
-    dubs = [call for call in calls_of(rows_of(a=1, b=1, c=2, d=1), 60.0, dubs=True) if call.method == DUB]
+    dubs = [call for call in calls_of(rows_of(a=1, b=1, c=2, d=1), 60.0, dubs=True) if call.method == DUB_METHOD]
     assert sorted(call.subject for call in dubs) == ["a", "b", "c", "d"]
     voices = [call.voice[0].subject for call in dubs]
     assert sorted(voices) == ["a", "b", "c", "d"]

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.lab.distortions.call_simulation import BadCall, Line, opus, voice_on
+from monitor.lab.distortions.call_simulation import CallCondition, SimulatedCall, opus, voice_on
 from monitor.types import AudioBlock, FloatArray, MediaItem, Reason, TrackFault, VideoFrame
 from tests.monitor.frames import block, frame, vowel
 
-CLEAN = Line("libx264", 500_000, 1.0, 30.0, False, 0.0, 32_000, 0.0, 1.0, 0.0, 0.0)
+CLEAN = CallCondition("libx264", 500_000, 1.0, 30.0, False, 0.0, 32_000, 0.0, 1.0, 0.0, 0.0)
 
 
 def clip(seconds: float = 1.0) -> list[MediaItem]:
@@ -41,7 +41,7 @@ def late(heard: FloatArray, said: FloatArray) -> int:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_what_arrives_was_sent_at_its_own_time(seed: int) -> None:
-    sent, got = clip(), list(BadCall(seed)(clip()))
+    sent, got = clip(), list(SimulatedCall(seed)(clip()))
     pictures, sound = split(got)
     assert {p.stamp for p in pictures} <= {p.stamp for p in split(sent)[0]}
     assert [(s.stamp, s.samples.shape) for s in sound] == [(s.stamp, s.samples.shape) for s in split(sent)[1]]
@@ -53,18 +53,18 @@ def test_what_arrives_was_sent_at_its_own_time(seed: int) -> None:
 
 
 def test_the_same_seed_and_clip_are_changed_alike() -> None:
-    one, other = (list(BadCall(3)(clip())) for _ in range(2))
+    one, other = (list(SimulatedCall(3)(clip())) for _ in range(2))
     for a, b in zip(one, other, strict=True):
         if isinstance(a, VideoFrame) and isinstance(b, VideoFrame):
             assert (a.y == b.y).all()
         elif isinstance(a, AudioBlock) and isinstance(b, AudioBlock):
             assert (a.samples == b.samples).all()
-    assert BadCall(3).name != BadCall(4).name
+    assert SimulatedCall(3).name != SimulatedCall(4).name
 
 
 def test_lines_differ_and_stay_within_what_calls_are() -> None:
     random = np.random.default_rng(0)
-    drawn = [Line.draw(random) for _ in range(200)]
+    drawn = [CallCondition.draw(random) for _ in range(200)]
     assert {line.codec for line in drawn} == {"libx264", "libvpx"}
     assert 100_000 <= min(line.bitrate for line in drawn) <= max(line.bitrate for line in drawn) <= 500_000
     assert 16_000 <= min(line.opus for line in drawn) <= max(line.opus for line in drawn) <= 32_000
@@ -77,8 +77,8 @@ def test_pictures_are_dropped_to_the_frame_rate(
     codec: str, fps: float, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = replace(CLEAN, codec=codec, fps=fps, blur=True, grain=3.0, scale=0.5)
-    monkeypatch.setattr(Line, "draw", lambda _: line)
-    pictures, _ = split(list(BadCall(0)(clip())))
+    monkeypatch.setattr(CallCondition, "draw", lambda _: line)
+    pictures, _ = split(list(SimulatedCall(0)(clip())))
     assert abs(len(pictures) - count) <= 2
     assert (pictures[0].width, pictures[0].height) == (64, 64)
     # The square is where it was, blurred.
@@ -116,6 +116,6 @@ def test_rooms_and_noise_are_heard() -> None:
 def test_tracks_may_be_missing_and_faults_pass() -> None:
     fault = TrackFault("audio", Reason.NO_AUDIO, "the clip has no audio", 0.0)
     pictures, sound = split(clip(0.4))
-    assert list(BadCall(0)([fault])) == [fault]
-    assert {type(i) for i in BadCall(0)(pictures)} == {VideoFrame}
-    assert {type(i) for i in BadCall(0)(sound)} == {AudioBlock}
+    assert list(SimulatedCall(0)([fault])) == [fault]
+    assert {type(i) for i in SimulatedCall(0)(pictures)} == {VideoFrame}
+    assert {type(i) for i in SimulatedCall(0)(sound)} == {AudioBlock}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.lab.distortions.low_bitrate import SmallCall, shrunk
+from monitor.lab.distortions.low_bitrate import LowBitrateCall, shrunk
 from monitor.types import AudioBlock, ClockState, Stamp, VideoFrame
 
 LINES, WIDTH = 480, 360
@@ -26,7 +26,7 @@ def frames(count: int) -> list[VideoFrame]:
 def test_a_small_call_has_240_lines_and_keeps_its_moments() -> None:
     sent = frames(30)
     sound = AudioBlock(stamp(0.5), np.zeros(160, np.float32))
-    change = SmallCall()
+    change = LowBitrateCall()
     assert change.name == "h264crf40x240"
     back = list(change([*sent[:12], sound, *sent[12:]]))
     assert back[12] is sound

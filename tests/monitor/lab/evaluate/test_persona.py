@@ -11,7 +11,7 @@ import pytest
 from engines.base import MODELS, EngineError
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
-from monitor.lab.distortions.call_simulation import BadCall
+from monitor.lab.distortions.call_simulation import SimulatedCall
 from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.persona import PersonaClips, PersonaScorer
 from monitor.lab.evaluate.registry import DETECTORS
@@ -39,7 +39,7 @@ def scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PersonaScorer:
 
     monkeypatch.setattr("monitor.lab.evaluate.persona.load_persona", lambda _packs, voice: engines)
     monkeypatch.setattr("monitor.lab.evaluate.persona.load_people", lambda _packs: movers.people(engines))
-    monkeypatch.setattr("monitor.lab.evaluate.persona.kept_motion", watched)
+    monkeypatch.setattr("monitor.lab.evaluate.persona.cached_motion", watched)
     return PersonaClips(MODELS, tmp_path / "cache").load()
 
 
@@ -109,7 +109,7 @@ def test_a_changed_clip_is_judged_as_received(data_dir: Path, tmp_path: Path) ->
     scorer = PersonaClips(MODELS, tmp_path).load()
     asked = Job(Row(clips[0], "x", "real", "real", "p", reference=(clips[0],)))
     clear = scorer(asked, NOTHING)
-    poor = scorer(replace(asked, change=BadCall(3)), NOTHING)
+    poor = scorer(replace(asked, change=SimulatedCall(3)), NOTHING)
     assert clear.score is not None
     assert poor.score is not None
     assert poor.score != clear.score

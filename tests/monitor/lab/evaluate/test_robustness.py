@@ -17,12 +17,12 @@ from monitor.lab.evaluate.robustness import (
     PAPER_AUC,
     Conditions,
     Stress,
-    chosen,
+    choose_clips,
     describe,
     stress_detectors,
     stress_mismatch,
 )
-from monitor.lab.evaluate.worker_pool import Effort
+from monitor.lab.evaluate.worker_pool import WorkerOptions
 from monitor.lab.metrics.summary import Result
 from tests.monitor.tap.clips import write_clip
 
@@ -97,27 +97,27 @@ def test_what_cannot_be_had_is_none(found: Conditions) -> None:
 def test_people_and_methods_take_turns_and_sides_are_even() -> None:
     rows = [row(f"r{n}", subject="ann" if n < 8 else f"p{n}") for n in range(12)]
     rows += [row(f"f{n}", "fake", "x" if n < 9 else f"m{n}") for n in range(12)]
-    picked = chosen(rows, Stress(8))
+    picked = choose_clips(rows, Stress(8))
     assert len(picked) == 8
     mine = [r for r in rows if r.name in picked]
     assert len({r.subject for r in mine if r.label == "real"}) == 4
     assert len({r.method for r in mine if r.label == "fake"}) == 4
-    assert picked < chosen(list(reversed(rows)), Stress(14))
-    assert chosen(rows, Stress(8, seed=1)) != picked
-    assert chosen(rows, Stress()) == {r.name for r in rows}
+    assert picked < choose_clips(list(reversed(rows)), Stress(14))
+    assert choose_clips(rows, Stress(8, seed=1)) != picked
+    assert choose_clips(rows, Stress()) == {r.name for r in rows}
 
 
 @pytest.mark.parametrize(("genuine", "forged"), [(3, 20), (20, 3), (10, 0), (0, 0)])
 def test_one_side_makes_up_for_the_other(genuine: int, forged: int) -> None:
     rows = [row(f"r{n}") for n in range(genuine)] + [row(f"f{n}", "fake", "x") for n in range(forged)]
-    assert len(chosen(rows, Stress(9))) == min(9, genuine + forged)
+    assert len(choose_clips(rows, Stress(9))) == min(9, genuine + forged)
 
 
 @pytest.mark.data
 def test_real_clips_are_scored_clean_and_changed(data_dir: Path, tmp_path: Path) -> None:
     rows = [row(who, subject=who, path=data_dir / clip) for who, clip in CLIPS.items()]
     rows.append(row("bars", subject="bars", path=write_clip(tmp_path / "bars.mkv", seconds=1.0)))
-    effort = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 2)
+    effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 2)
     stress = Stress(2, changes=(Blur(1),))
     voices = stress_mismatch([(MODELS, rows)], stress, effort)
     for conditions in voices.values():

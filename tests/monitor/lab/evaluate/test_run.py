@@ -13,8 +13,8 @@ from monitor import cli
 from monitor.lab.corpus.manifest import CorpusError, Row
 from monitor.lab.distortions.perturbations import Contrast
 from monitor.lab.evaluate.robustness import KINDS, Stress
-from monitor.lab.evaluate.run import Trials, divide, run_trials
-from monitor.lab.evaluate.worker_pool import Effort
+from monitor.lab.evaluate.run import ExtraRuns, divide, run_extras
+from monitor.lab.evaluate.worker_pool import WorkerOptions
 from monitor.lab.metrics.summary import Result
 from tests.monitor.lab.corpus.datasets.trees import touch, write
 from tests.monitor.tap.clips import write_clip
@@ -149,9 +149,9 @@ def test_forged_and_genuine_clips_are_scored_changed(data_dir: Path, tmp_path: P
         for (who, clip), label in zip(STRESSED.items(), ("real", "fake"), strict=True)
     ]
     clean = [Result(row.name, row.label, row.method, row.subject, 0.0, None) for row in rows]
-    effort = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 2)
-    trials = Trials(Stress(changes=(Contrast(1),)))
-    told = run_trials(trials, [(MODELS, rows)], clean, ["synchrony"], effort, tmp_path)
+    effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 2)
+    trials = ExtraRuns(Stress(changes=(Contrast(1),)))
+    told = run_extras(trials, [(MODELS, rows)], clean, ["synchrony"], effort, tmp_path)
     assert set(told) == {"robustness"}
     synchrony = told["robustness"]["synchrony"]
     assert (synchrony["real"], synchrony["fake"]) == (1, 1)

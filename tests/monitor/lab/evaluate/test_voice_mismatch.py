@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 from engines.metrics import auc
-from monitor.lab.evaluate.voice_mismatch import FOREIGN, KINDS, Encoded, mismatches
+from monitor.lab.evaluate.voice_mismatch import KINDS, MAX_OTHER_VOICES, EncodedClip, mismatches
 from monitor.lab.metrics.summary import Result
 
 SIZE = 32
 
 
-def clip(name: str, subject: str, seconds: float, seed: int, speaks: bool = True) -> Encoded:
+def clip(name: str, subject: str, seconds: float, seed: int, speaks: bool = True) -> EncodedClip:
     """Lips and voice that are the same random walk of unit vectors, but for a little noise."""
     random, length = np.random.default_rng(seed), round(25 * seconds)
     truth = random.normal(size=(length, SIZE))
     lips, voice = (truth + 0.3 * random.normal(size=(length, SIZE)) for _ in range(2))
     every = np.ones(length, np.bool_)
     lips, voice = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (lips, voice))
-    return Encoded(name, subject, lips.astype(np.float32), every, voice.astype(np.float32), every & speaks)
+    return EncodedClip(name, subject, lips.astype(np.float32), every, voice.astype(np.float32), every & speaks)
 
 
 def scores(results: list[Result], label: str) -> np.typing.NDArray[np.float64]:
@@ -48,9 +48,9 @@ def test_a_known_offset_leaves_less_to_chance() -> None:
 
 
 def test_no_more_than_so_many_foreign_voices_a_window() -> None:
-    clips = [clip(f"{n}.mp4", f"p{n}", 2, n) for n in range(FOREIGN + 10)]
+    clips = [clip(f"{n}.mp4", f"p{n}", 2, n) for n in range(MAX_OTHER_VOICES + 10)]
     found = mismatches(clips, 2.0)
-    assert len(scores(found["other"], "fake")) == len(clips) * FOREIGN
+    assert len(scores(found["other"], "fake")) == len(clips) * MAX_OTHER_VOICES
     # A clip of just one window leaves no room for a shift.
     assert found["shift"] == []
 

@@ -17,9 +17,9 @@ from engines.base import EngineError
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import Change
 from monitor.lab.evaluate.clip_detector import Job
-from monitor.lab.evaluate.outcomes import Partial
+from monitor.lab.evaluate.outcomes import OutcomeLog
 from monitor.lab.evaluate.registry import SynchronyClips
-from monitor.lab.evaluate.worker_pool import Effort, WorkerError, encode_clips, score_clips
+from monitor.lab.evaluate.worker_pool import WorkerError, WorkerOptions, encode_clips, score_clips
 from monitor.types import MediaItem
 from tests.monitor.tap.clips import write_clip
 
@@ -94,7 +94,7 @@ def jobs(corpus: Path, change: Change | None = None) -> list[Job]:
 
 
 def test_results_are_in_the_order_of_the_jobs_and_problems_are_told(corpus: Path, tmp_path: Path) -> None:
-    effort, notes = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 2), list[str | None]()
+    effort, notes = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 2), list[str | None]()
     found = score_clips(jobs(corpus), (SynchronyClips(),), effort, notes.append)
     assert [(r.clip, r.score, r.reason) for r in found] == [
         ("0.mp4", None, "no_face"),
@@ -117,7 +117,7 @@ def test_results_are_in_the_order_of_the_jobs_and_problems_are_told(corpus: Path
 
 
 def test_a_changed_clip_is_another_clip(corpus: Path, tmp_path: Path) -> None:
-    effort = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
+    effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
     mixed = [*jobs(corpus)[:1], *jobs(corpus, Nothing())[:1]]
     found = score_clips(mixed, (SynchronyClips(),), effort, lambda _: None)
     assert found[0] == found[1]
@@ -137,31 +137,31 @@ class Death:
 
 
 def test_a_worker_that_dies_ends_the_work_but_not_what_was_done(corpus: Path, tmp_path: Path) -> None:
-    effort = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
+    effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
     deadly = [*jobs(corpus)[:2], *jobs(corpus, Death())[:1]]
     with pytest.raises(WorkerError, match="with fewer --workers"):
         score_clips(deadly, (SynchronyClips(),), effort, lambda _: None)
-    with Partial(effort.partial) as partial:
+    with OutcomeLog(effort.partial) as partial:
         assert len(partial.outcomes) == 2
 
 
 def test_other_references_are_another_question(corpus: Path, tmp_path: Path) -> None:
-    effort = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
+    effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
     (job,) = jobs(corpus)[:1]
     compared = [Job(replace(job.row, reference=(corpus / f"{n}.mp4",))) for n in (1, 1, 2)]
     score_clips([job, *compared], (SynchronyClips(),), effort, lambda _: None)
-    with Partial(effort.partial) as partial:
+    with OutcomeLog(effort.partial) as partial:
         assert len(partial.outcomes) == 3
 
 
 def test_packs_that_are_not_there_are_an_error(corpus: Path, tmp_path: Path) -> None:
-    effort = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
+    effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
     with pytest.raises(EngineError, match="no model pack"):
         score_clips(jobs(corpus), (SynchronyClips(tmp_path),), effort, lambda _: None)
 
 
 def test_clips_that_show_nobody_are_not_encoded(corpus: Path, tmp_path: Path) -> None:
-    effort, count = Effort(tmp_path / "cache", tmp_path / "partial.jsonl", 1), list[str | None]()
+    effort, count = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1), list[str | None]()
     rows = [job.row for job in jobs(corpus)]
     assert encode_clips(rows, SynchronyClips().packs, effort, count.append) == []
     assert len(count) == 4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.face.geometry import LEFT_EYE, RIGHT_EYE, canonical
-from monitor.lab.training.canonical_face import CHIN, TOP, mean_face
+from monitor.lab.training.canonical_face import CHIN_LANDMARK, TOP_LANDMARK, mean_face
 from monitor.types import FloatArray
 
 
@@ -25,5 +25,5 @@ def test_the_shipped_face_is_level_and_upright() -> None:
     face = canonical()
     assert np.linalg.norm(face[RIGHT_EYE] - face[LEFT_EYE]) == pytest.approx(1, abs=1e-5)
     assert face[RIGHT_EYE, 1] == pytest.approx(face[LEFT_EYE, 1], abs=1e-5)
-    assert face[CHIN, 0] == pytest.approx(face[TOP, 0], abs=0.01)
-    assert face[CHIN, 1] > face[TOP, 1]
+    assert face[CHIN_LANDMARK, 0] == pytest.approx(face[TOP_LANDMARK, 0], abs=0.01)
+    assert face[CHIN_LANDMARK, 1] > face[TOP_LANDMARK, 1]

@@ -11,9 +11,15 @@ import pytest
 
 from engines.base import Engine
 from engines.load import load_engine
-from monitor.lab.corpus.manifest import FEATURES, Row
+from monitor.lab.corpus.manifest import FEATURES_VERSION, Row
 from monitor.lab.corpus.speech_features import ClipFeatures
-from monitor.lab.training.synchrony_background import ACCUMULATED, WINDOWS, background, encode_features, windows
+from monitor.lab.training.synchrony_background import (
+    ACCUMULATED_SECONDS,
+    WINDOW_SECONDS,
+    background_scores,
+    encode_features,
+    windows,
+)
 from monitor.window.stream_encoder import StreamEncoder
 
 
@@ -78,12 +84,12 @@ def test_scores_are_kept_by_length_and_only_of_the_fold(untrained_packs: Path, t
     for name, one in made.items():
         clip = tmp_path / f"{name}.mp4"
         clip.write_text(name)
-        one.save(tmp_path / f"{hashlib.sha256(clip.read_bytes()).hexdigest()[:32]}.v{FEATURES}.npz")
+        one.save(tmp_path / f"{hashlib.sha256(clip.read_bytes()).hexdigest()[:32]}.v{FEATURES_VERSION}.npz")
         rows.append(Row(clip, clip.name, "real", "real", name, "g", "a"))
     rows.append(replace(rows[0], subject="other", fold="b"))
     rows.append(Row(tmp_path / "absent.mp4", "absent.mp4", "real", "real", "absent", "g", "a"))
-    found = background(rows, [(untrained_packs, "a")], tmp_path)
-    assert set(found) <= {*WINDOWS, *ACCUMULATED}
+    found = background_scores(rows, [(untrained_packs, "a")], tmp_path)
+    assert set(found) <= {*WINDOW_SECONDS, *ACCUMULATED_SECONDS}
     assert {2.0, 4.0, 7.0} <= set(found)
     assert {who for scores in found.values() for _, who in scores} == {"ann", "bob"}
     # Only one clip is long enough to accumulate 7 s of speech.

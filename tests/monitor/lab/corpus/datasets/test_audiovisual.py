@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.lab.corpus.datasets import Wanted, read_dataset
+from monitor.lab.corpus.datasets import DatasetPart, read_dataset
 from monitor.lab.corpus.manifest import CorpusError
 from tests.monitor.lab.corpus.datasets.trees import touch, write
 
@@ -64,7 +64,7 @@ def test_fakeavceleb_that_is_not_as_published(tmp_path: Path) -> None:
 
 def test_fakeavceleb_has_no_split(fakeav: Path) -> None:
     with pytest.raises(CorpusError, match="no official split"):
-        read_dataset(fakeav, None, Wanted("train"))
+        read_dataset(fakeav, None, DatasetPart("train"))
 
 
 def entry(file: str, kind: str) -> dict[str, object]:
@@ -91,8 +91,8 @@ def test_avdeepfake_reads_val_for_want_of_published_labels(av1m: Path) -> None:
         ("fake", "visual_modified", "id01358", "vox_celeb_2"),
     ]
     assert "so val is read" in found.notes[0]
-    assert read_dataset(av1m, None, Wanted("val"))[1].notes == ()
-    assert len(read_dataset(av1m, None, Wanted("all"))[1].rows) == 3
+    assert read_dataset(av1m, None, DatasetPart("val"))[1].notes == ()
+    assert len(read_dataset(av1m, None, DatasetPart("all"))[1].rows) == 3
 
 
 def test_avdeepfake_that_is_not_as_published(av1m: Path, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_kodf_is_known_by_its_names(tmp_path: Path) -> None:
         "real": [],
     }
     with pytest.raises(CorpusError, match="no official split"):
-        read_dataset(root, None, Wanted("test"))
+        read_dataset(root, None, DatasetPart("test"))
     with pytest.raises(CorpusError, match="does not look like KoDF: it has no genuine clips"):
         read_dataset(touch(tmp_path / "other", ["a.mp4"]), "kodf")
 
@@ -162,7 +162,7 @@ def test_idforge_with_references(idforge: Path) -> None:
     ]
     assert len(found.rows[0].reference) == 10
     assert found.rows[0].reference[0].exists()
-    assert len(read_dataset(idforge, None, Wanted("all"))[1].rows) == 4
+    assert len(read_dataset(idforge, None, DatasetPart("all"))[1].rows) == 4
     (idforge / "test.csv").unlink()
     assert "every clip is read" in read_dataset(idforge)[1].notes[0]
 

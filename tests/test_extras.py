@@ -19,7 +19,7 @@ from tests.monitor.tap.clips import write_clip
 from tests.pure import ROOT
 from tests.test_architecture import PACKAGES, files, imports, ours
 
-OPTIONAL = {module for modules in EXTRAS.values() for module in modules}
+OPTIONAL = {module for extra in EXTRAS.values() for module in extra.modules}
 # What reads clips, judges them or computes: none of it is imported by a command that stops at its extra.
 WORKING = {"av", "openvino", "onnxruntime", "matplotlib", "torch", "sklearn", "sqlalchemy"}
 COMMANDS = "monitor/lab/commands"
@@ -133,10 +133,10 @@ def test_every_command_that_reaches_an_optional_package_is_among_these() -> None
 
 def test_an_extra_is_called_by_what_it_installs() -> None:
     listed: dict[str, list[str]] = _pyproject()["optional-dependencies"]
-    for extra, modules in EXTRAS.items():
-        names = {re.split(r"[=<>;\[ ]", line)[0] for line in listed[extra]}
+    for name, extra in EXTRAS.items():
+        names = {re.split(r"[=<>;\[ ]", line)[0] for line in listed[name]}
         plain = {name.removesuffix("-cu13") for name in names}
-        assert plain == {package(module) for module in modules}, extra
+        assert plain == {package(module) for module in extra.modules}, name
 
 
 def test_no_requirement_is_of_the_laboratory_alone() -> None:
@@ -150,7 +150,7 @@ def test_every_requirement_of_the_code_names_an_extra_and_what_is_in_it() -> Non
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "require":
                 extra, *modules = [ast.literal_eval(a) for a in node.args[1:] if not isinstance(a, ast.Starred)]
-                assert set(modules) <= set(EXTRAS[extra]), file.name
+                assert set(modules) <= set(EXTRAS[extra].modules), file.name
                 found.append(file)
     assert len(found) > 10
 

@@ -6,7 +6,6 @@ Each check is a function that returns its `Check` and raises nothing; the comman
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import re
@@ -83,7 +82,7 @@ def examine(config: Path | None) -> Iterator[Check]:
         yield from (check(settings) for check in SETTING_CHECKS)
     yield browser()
     yield data()
-    yield training()
+    yield from extras()
 
 
 def python(version: tuple[int, int]) -> Check:
@@ -343,16 +342,16 @@ def data() -> Check:
     )
 
 
-def training() -> Check:
-    """Look for PyTorch, which training uses."""
-    if importlib.util.find_spec("torch"):
-        return Check("torch", "ok", importlib.metadata.version("torch"))
-    return Check(
-        "torch",
-        "optional",
-        "not installed; training and the engine pytorch use it",
-        "python -m pip install 'sidewitness[train]'",
-    )
+def extras() -> Iterator[Check]:
+    """Say of every extra whether its packages are installed."""
+    from engines.extras import EXTRAS, install, missing, package
+
+    for name, extra in EXTRAS.items():
+        absent = ", ".join(map(package, missing(*extra.modules)))
+        if absent:
+            yield Check(f"extra {name}", "optional", f"{absent} missing; only for {extra.users}", install(name))
+        else:
+            yield Check(f"extra {name}", "ok", f"installed, for {extra.users}")
 
 
 SETTING_CHECKS: tuple[Callable[[Settings], Check], ...] = (variables, state_dir, vault, disk, port)

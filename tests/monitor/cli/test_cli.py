@@ -253,8 +253,14 @@ def test_doctor_does_without_browser_and_torch(monkeypatch: pytest.MonkeyPatch, 
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     assert doctor.browser().detail == str(tmp_path / "chromium")
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert doctor.training().state == "optional"
+    monkeypatch.setitem(sys.modules, "torch", None)
+    extras = {check.name: check for check in doctor.extras()}
+    assert (extras["extra train"].state, extras["extra train"].remedy) == (
+        "optional",
+        "pip install 'sidewitness[train]'",
+    )
+    assert "torch" in extras["extra train"].detail
+    assert "torch" not in extras["extra evaluate"].detail
 
 
 def test_doctor_looks_for_the_identity_encoder(tmp_path: Path) -> None:

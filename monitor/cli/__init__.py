@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-# Read when numpy is imported. Who judges several at once has threads of their own: more of them would take turns.
+# Read when numpy is imported. Participants are judged in threads of ours already: more would only take turns.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from engines.errors import SidewitnessError
@@ -49,8 +49,8 @@ app.add_typer(engines.app, name="engines")
 app.add_typer(identities.app, name="identities")
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         try:
             typer.echo(installed_version("sidewitness"))
         except PackageNotFoundError:
@@ -61,7 +61,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _root(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = app(list(arguments), prog_name="sidewitness", standalone_mode=False)
     except UsageError as error:
-        return _usage(error)
+        return _print_usage_error(error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if sys.flags.dev_mode:
             raise
-        return _complain(describe(error), error.exit_status if isinstance(error, SidewitnessError) else FAILED)
+        return _print_error(describe(error), error.exit_status if isinstance(error, SidewitnessError) else FAILED)
     return status if isinstance(status, int) else DONE
 
 
@@ -103,17 +103,17 @@ def main() -> None:
     raise SystemExit(run(sys.argv[1:]))
 
 
-def _usage(error: Exception) -> int:
+def _print_usage_error(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "sidewitness"
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         typer.echo(context.get_help(), err=True)
         return BAD_USAGE
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return _complain(f"{message.rstrip('.')} (see `{path} --help`)", BAD_USAGE)
+    return _print_error(f"{message.rstrip('.')} (see `{path} --help`)", BAD_USAGE)
 
 
-def _complain(message: str, status: int) -> int:
+def _print_error(message: str, status: int) -> int:
     typer.echo(f"error: {' '.join(message.split())}", err=True)
     return status
 

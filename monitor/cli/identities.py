@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-NO_NEW_KEY = "everything was wrapped with the current master key already"
+CURRENT_KEY_ALREADY = "everything was wrapped with the current master key already"
 
 Config = Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -42,12 +42,14 @@ def list_identities(config: Config = None, as_json: AsJson = False) -> None:
     Example:
       sidewitness identities list --json
     """  # noqa: D301
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         rows = [info.as_json() for info in vault.list()]
     if as_json:
         typer.echo(json.dumps({"identities": rows}))
     else:
-        _table("Identities", ("name", "state", "version", "enrolled", "by", "consent ends", "note"), map(_listed, rows))
+        _print_table(
+            "Identities", ("name", "state", "version", "enrolled", "by", "consent ends", "note"), map(_list_row, rows)
+        )
 
 
 @app.command("show")
@@ -60,7 +62,7 @@ def show(name: Name, config: Config = None, as_json: AsJson = False) -> None:
     """  # noqa: D301
     from monitor.identity.vault.errors import NotEnrolled
 
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         info = vault.show(name)
     if info is None:
         raise NotEnrolled
@@ -69,7 +71,7 @@ def show(name: Name, config: Config = None, as_json: AsJson = False) -> None:
         return
     row, version = info.as_json(), info.version.as_json()
     consent = {f"consent {key}": value for key, value in version.pop("consent").items()}
-    _table("Identity", ("", ""), {**row, **version, "state": info.state, **consent}.items())
+    _print_table("Identity", ("", ""), {**row, **version, "state": info.state, **consent}.items())
 
 
 @app.command("history")
@@ -80,17 +82,17 @@ def history(name: Name, config: Config = None, as_json: AsJson = False) -> None:
     Example:
       sidewitness identities history "Jane Doe"
     """  # noqa: D301
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         rows = [version.as_json() for version in vault.history(name)]
     if as_json:
         typer.echo(json.dumps({"versions": rows}))
         return
-    heads = ("version", "state", "enrolled", "by", "approved", "by", "consent by", "ends", "bytes")
+    headings = ("version", "state", "enrolled", "by", "approved", "by", "consent by", "ends", "bytes")
     keys = ("version", "state", "enrolled", "enrolled_by", "approved", "approved_by")
-    told = (
+    cells = (
         (*(row[key] for key in keys), row["consent"]["by"], row["consent"]["expires"], row["bytes"]) for row in rows
     )
-    _table("Enrolments", heads, told)
+    _print_table("Enrolments", headings, cells)
 
 
 @app.command("approve")
@@ -103,9 +105,11 @@ def approve(name: Name, actor: Actor = None, config: Config = None, as_json: AsJ
     Example:
       sidewitness identities approve "Jane Doe" --actor "Security desk"
     """  # noqa: D301
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         enrolled = vault.approve(name, actor or current_user())
-    _say(as_json, {"version": enrolled.version, "state": enrolled.state}, f"version {enrolled.version} is active")
+    _print_result(
+        as_json, {"version": enrolled.version, "state": enrolled.state}, f"version {enrolled.version} is active"
+    )
 
 
 @app.command("reject")
@@ -116,9 +120,11 @@ def reject(name: Name, actor: Actor = None, config: Config = None, as_json: AsJs
     Example:
       sidewitness identities reject "Jane Doe"
     """  # noqa: D301
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         enrolled = vault.reject(name, actor or current_user())
-    _say(as_json, {"version": enrolled.version, "state": enrolled.state}, f"version {enrolled.version} is destroyed")
+    _print_result(
+        as_json, {"version": enrolled.version, "state": enrolled.state}, f"version {enrolled.version} is destroyed"
+    )
 
 
 @app.command("erase")
@@ -132,14 +138,14 @@ def erase(name: Name, actor: Actor = None, yes: Yes = False, config: Config = No
     Example:
       sidewitness identities erase "Jane Doe" --yes
     """  # noqa: D301
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         if not yes:
             typer.confirm("This cannot be undone. Erase?", abort=True, err=True)
         receipt = vault.erase(name, actor or current_user())
     if as_json:
         typer.echo(json.dumps(receipt.as_json()))
     else:
-        _receipt(receipt)
+        _print_receipt(receipt)
 
 
 @app.command("receipts")
@@ -154,13 +160,13 @@ def receipts(
     Example:
       sidewitness identities receipts "Jane Doe"
     """  # noqa: D301
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         rows = [receipt.as_json() for receipt in vault.receipts(name)]
     if as_json:
         typer.echo(json.dumps({"receipts": rows}))
         return
     keys = ("id", "erased", "erased_by", "cause", "versions", "destroyed", "audit", "cleaned")
-    _table("Receipts", keys, (tuple(row[key] for key in keys) for row in rows))
+    _print_table("Receipts", keys, (tuple(row[key] for key in keys) for row in rows))
 
 
 @app.command("audit")
@@ -176,13 +182,13 @@ def audit(
     Example:
       sidewitness identities audit --json
     """  # noqa: D301
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         rows = [entry.as_json() for entry in vault.audit(after, limit)]
     if as_json:
         typer.echo(json.dumps({"audit": rows}))
         return
     keys = ("seq", "time", "action", "identity", "actor", "detail")
-    _table("Audit log", keys, (tuple(row[key] for key in keys) for row in rows))
+    _print_table("Audit log", keys, (tuple(row[key] for key in keys) for row in rows))
 
 
 @app.command("sweep")
@@ -193,9 +199,9 @@ def sweep(config: Config = None, as_json: AsJson = False) -> None:
     Example:
       sidewitness identities sweep
     """  # noqa: D301
-    with _opened(config) as (_settings, vault):
+    with _open_vault(config) as (_settings, vault):
         count = vault.sweep()
-    _say(as_json, {"destroyed": count}, f"enrolments without consent that are destroyed: {count}")
+    _print_result(as_json, {"destroyed": count}, f"enrolments without consent that are destroyed: {count}")
 
 
 @app.command("rotate-key")
@@ -212,13 +218,15 @@ def rotate_key(actor: Actor = None, config: Config = None, as_json: AsJson = Fal
     """  # noqa: D301
     from monitor.identity.vault.open import rotate
 
-    with _opened(config) as (settings, vault):
+    with _open_vault(config) as (settings, vault):
         count = rotate(settings, vault, actor or current_user())
-    _say(as_json, {"wrapped": count}, f"keys wrapped with the new master key: {count}" if count else NO_NEW_KEY)
+    _print_result(
+        as_json, {"wrapped": count}, f"keys wrapped with the new master key: {count}" if count else CURRENT_KEY_ALREADY
+    )
 
 
 @contextlib.contextmanager
-def _opened(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
+def _open_vault(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
     from monitor.config import load
     from monitor.identity.vault.open import open_vault
 
@@ -231,7 +239,7 @@ def _opened(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
 
 
 def current_user() -> str:
-    """Say who runs this command, for the audit log."""
+    """Return the name of the user who runs this command, for the audit log."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -239,33 +247,33 @@ def current_user() -> str:
         return "unknown user"
 
 
-def _say(as_json: bool, values: dict[str, Any], words: str) -> None:
-    typer.echo(json.dumps(values) if as_json else words)
+def _print_result(as_json: bool, values: dict[str, Any], text: str) -> None:
+    typer.echo(json.dumps(values) if as_json else text)
 
 
-def _receipt(receipt: Receipt) -> None:
-    _table("Receipt", ("", ""), receipt.as_json().items())
+def _print_receipt(receipt: Receipt) -> None:
+    _print_table("Receipt", ("", ""), receipt.as_json().items())
     if not receipt.cleaned:
         typer.echo(
             "note: another process is reading the database: freed bytes go from its files at the next sweep", err=True
         )
 
 
-def _listed(row: dict[str, Any]) -> Sequence[Any]:
+def _list_row(row: dict[str, Any]) -> Sequence[Any]:
     version = row["version"]
     note = f"version {row['pending']} waits for approval" if row["pending"] else ""
     consent = version["consent"]["expires"]
     return (row["name"], row["state"], version["version"], version["enrolled"], version["enrolled_by"], consent, note)
 
 
-def _table(title: str, heads: Sequence[str], rows: Any) -> None:
+def _print_table(title: str, headings: Sequence[str], rows: Any) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, title=title, title_justify="left", padding=(0, 2, 0, 0))
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     Console().print(table)
@@ -273,7 +281,7 @@ def _table(title: str, heads: Sequence[str], rows: Any) -> None:
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {told}" for key, told in value.items())
+        return ", ".join(f"{key} {part}" for key, part in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)

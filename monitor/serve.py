@@ -123,7 +123,7 @@ def people_of(settings: Settings, components: Components) -> People | None:
         return None
     uploads = Uploads(settings.state_dir / "uploads", settings.max_upload_mb << 20)
     uploads.open()
-    policy = Policy(settings.consent_required, settings.consent_days, settings.second_approver, judging.face_key)
+    policy = Policy(settings.consent_required, settings.consent_days, settings.second_approver, judging.is_outdated)
     return People(vault, Identities(vault), uploads, Enrolments(enroller(judging.models, vault)), policy)
 
 

@@ -26,12 +26,13 @@ from monitor.api.reply import reply
 from monitor.api.schemas import identities as shapes
 from monitor.api.schemas.operation import NO_TOKEN, operation
 from monitor.api.uploads import Uploads
+from monitor.detectors.reference import Reference
+from monitor.detectors.registry import describe
 from monitor.identity.vault.consent import NOT_RECORDED, Consent, ConsentError, checked
 from monitor.identity.vault.errors import ApprovalRefused, NotEnrolled, VaultError
 from monitor.identity.vault.records import check_name
 
 if TYPE_CHECKING:
-    from monitor.detectors.reference import Reference
     from monitor.identity.vault.registry import Identities
     from monitor.identity.vault.vault import Vault
 
@@ -99,12 +100,12 @@ CANCEL = operation("Stop an enrolment and forget it", status=204, errors=NO_TOKE
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an enrolment needs here; `key` names the face encoders of this installation, None where there are none."""
+    """What an enrolment needs here; `is_outdated` whether a reference was made by other encoders."""
 
     consent_required: bool = True
     consent_days: int = 365
     second_approver: bool = False
-    key: str | None = None
+    is_outdated: Callable[[Reference], bool] = lambda _reference: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +236,15 @@ def _describe(people: People, name: str) -> dict[str, Any]:
         raise NotEnrolled
     history = [version.as_json() for version in people.vault.history(name)]
     reference = people.identities.reference(name)
-    made = None if reference is None else _reference(reference, people.policy.key)
+    made = None if reference is None else _reference(reference, people.policy)
     return {**info.as_json(), "history": history, "reference": made}
 
 
-def _reference(reference: Reference, key: str | None) -> dict[str, Any]:
+# What is told of a reference that no detector describes.
+NOT_DESCRIBED: Mapping[str, Any] = {"moments": 0, "conditions": []}
+
+
+def _reference(reference: Reference, policy: Policy) -> dict[str, Any]:
     sources = [
         {
             "name": source.name,
@@ -253,9 +258,9 @@ def _reference(reference: Reference, key: str | None) -> dict[str, Any]:
     ]
     return {
         "made": reference.made,
-        "outdated": reference.key != key,
-        "moments": len(reference.clip),
-        "conditions": [rung.name for rung in reference.rungs],
+        "outdated": policy.is_outdated(reference),
+        **NOT_DESCRIBED,
+        **describe(reference),
         "sources": sources,
     }
 

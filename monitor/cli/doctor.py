@@ -14,28 +14,19 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from monitor.detectors.check import Check, check_of
 
 if TYPE_CHECKING:
     from monitor.config import Settings
 
-State = Literal["ok", "failed", "optional"]
 FREE_BYTES = 1 << 30
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. `optional` means absent and not needed to run; `remedy` says how to get it."""
-
-    name: str
-    state: State
-    detail: str
-    remedy: str = ""
 
 
 def command(
@@ -70,8 +61,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield python(sys.version_info[:2])
     yield packages(requirements())
     yield from packs()
-    yield identity()
-    yield movement()
+    yield from detectors()
     yield from engines()
     yield decoders()
     try:
@@ -125,67 +115,33 @@ def packages(required: list[str] | None) -> Check:
 def packs() -> Iterator[Check]:
     """Check that every model pack of a session is there, whole, and calibrated."""
     from engines.base import MODELS, EngineError, load_pack
-    from monitor.session.models import PACKS, load_calibration
+    from monitor.session.models import PACKS
 
     for name in PACKS:
         try:
             manifest = load_pack(MODELS / name).manifest
         except EngineError as error:
-            yield _refused(f"model pack {name}", error)
+            yield check_of(f"model pack {name}", error)
         else:
             yield Check(
                 f"model pack {name}", "ok", f"{manifest.version}, sha256 {manifest.sha256[:12]}, as in its manifest"
             )
+
+
+def detectors() -> Iterator[Check]:
+    """Check every detector that is installed."""
+    from engines.base import MODELS
+    from engines.errors import SidewitnessError
+    from monitor.detectors import registry
+
     try:
-        tables = load_calibration(MODELS).tables
-    except EngineError as error:
-        yield _refused("calibration", error)
-    else:
-        missing = Check("calibration", "failed", "the shipped packs have none", "reinstall sidewitness")
-        yield Check("calibration", "ok", "readable") if tables else missing
-
-
-def identity(models: Path | None = None) -> Check:
-    """Look for the encoder that compares faces, which only enrolled identities need."""
-    from engines.base import MODELS, EngineError, load_pack
-    from monitor.session.models import IDENTITY
-
-    folder = (models or MODELS) / IDENTITY
-    if not folder.exists():
-        remedy = "pip install 'sidewitness[identity]', then sidewitness engines import dlib-face --accept-licence"
-        return Check("identity encoder", "optional", "not installed; only enrolled identities use it", remedy)
-    try:
-        manifest = load_pack(folder).manifest
-    except EngineError as error:
-        return _refused("identity encoder", error)
-    return Check("identity encoder", "ok", f"{manifest.licence}, sha256 {manifest.sha256[:12]}, as in its manifest")
-
-
-def movement(models: Path | None = None) -> Check:
-    """Look for the models of how an enrolled person moves, and for what they say of genuine people."""
-    from engines.base import MODELS, EngineError, load_pack
-    from monitor.session.models import FIT, MOTION, PERSONA, load_companion, load_people
-
-    name, folder = "movement", models or MODELS
-    if not (folder / PERSONA).exists():
-        return Check(name, "optional", "not installed; only enrolled identities use it", "reinstall sidewitness")
-    try:
-        packs = [load_pack(folder / pack).manifest for pack in (PERSONA, FIT)]
-        companion, _ = load_companion(folder)
-        people = load_people(folder)
-    except EngineError as error:
-        return _refused(name, error)
-    missing = f"nobody is compared: the pack {PERSONA} has no genuine people"
-    if people is None or people.key.split("-")[0] != packs[0].sha256[:16]:
-        return Check(name, "optional", missing, "sidewitness train people")
-    beside = f"{PERSONA} {packs[0].version} beside {MOTION}" if companion else f"{PERSONA} alone, without {MOTION}"
-    return Check(name, "ok", f"{beside}, {people.people} genuine people, sha256 {packs[0].sha256[:12]}")
-
-
-def _refused(name: str, error: Exception) -> Check:
-    # An engine's error reads "what is wrong: what to do".
-    detail, _, remedy = str(error).rpartition(": ")
-    return Check(name, "failed", detail, remedy)
+        found = registry.detectors()
+    except SidewitnessError as error:
+        yield check_of("detectors", error)
+        return
+    for detector in found:
+        yield Check(f"detector {detector.info.name}", "ok", detector.info.question)
+        yield from detector.check(MODELS)
 
 
 def engines() -> Iterator[Check]:
@@ -287,7 +243,7 @@ def vault(settings: Settings) -> Check:
         with found as opened:
             opened.unlock()
     except VaultError as error:
-        return _refused("vault", error)
+        return check_of("vault", error)
     return Check("vault", "ok", "opens with the master key")
 
 
@@ -310,7 +266,7 @@ def audit_log(config: Path | None) -> Check:
                 locked = str(error)
             report = opened.verify_audit()
     except VaultError as error:
-        return _refused("audit log", error)
+        return check_of("audit log", error)
     if report.broken is not None:
         remedy = "compare with a backup, and find out who could write the database"
         return Check("audit log", "failed", f"breaks at line {report.broken}: {report.why}", remedy)

@@ -121,26 +121,26 @@ def _table(verdicts: list[ClipVerdict]) -> None:
     from rich.table import Table
 
     from monitor.decision.words import sentence
-    from monitor.detectors.registry import phrases
+    from monitor.detectors.registry import infos, phrases
 
-    table = Table("clip", "seconds", "verdict", "lips", "face", "movement", "in words")
+    known = infos()
+    table = Table("clip", "seconds", "verdict", *(info.label for info in known), "in words")
     colours = {"alert": "bold red", "suspect": "yellow", "bona_fide": "green", "inconclusive": "dim"}
     for verdict in verdicts:
-        lips, face, movement = verdict.scores
         style = colours[verdict.verdict.value]
+        scores = {score.detector: score for score in verdict.scores}
         table.add_row(
             escape(Path(verdict.clip).name),
             f"{verdict.seconds:.1f}",
             f"[{style}]{verdict.verdict.value}[/]",
-            _told(lips, -1),
-            _told(face, 1),
-            _told(movement, 1),
+            *(_cell(scores.get(info.name), info.sign) for info in known),
             sentence(verdict.verdict, verdict.reason, phrases()),
         )
     Console().print(table)
 
 
-def _told(score: Score, sign: int) -> str:
-    if score.value is None:
+def _cell(score: Score | None, sign: int) -> str:
+    """Show a score as people read it: an agreement where the detector counts the lack of one."""
+    if score is None or score.value is None:
         return "-"
     return f"{sign * score.value:.2f}" + ("" if score.p_value is None else f"\np {score.p_value:.3f}")

@@ -43,15 +43,6 @@ REASON_PRIORITY = (
     Reason.NOT_ENROLLED,
 )
 
-# What a suspicion rests on where the score itself does not say.
-FINDING_REASONS: Mapping[str, Reason] = {
-    "synchrony": Reason.LIPS_DISAGREE_WITH_VOICE,
-    "pairwise": Reason.IDENTITY_MISMATCH,
-    "persona": Reason.MOVES_UNLIKE_ENROLLED,
-}
-# One-sided detectors that compare with the claimed person: they clear nobody, and while one of them finds somebody
-# unusual nobody else clears them.
-WITHHOLDING = frozenset({"persona"})
 # Known before a window is seen: whoever abstains for these takes no part in weighing it.
 KNOWN_BEFORE = frozenset({Reason.NOT_ENROLLED, Reason.NOT_CALIBRATED, Reason.REFERENCE_OUTDATED})
 
@@ -189,7 +180,7 @@ def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) 
     """
     scored = [s for s in scores if s.p_value is not None]
     lowest = min(scored, key=lambda s: s.p_value or 0.0, default=None)
-    blame = lowest.cause or FINDING_REASONS.get(lowest.detector) if lowest else None
+    blame = lowest.cause if lowest else None
     if worst in (Verdict.ALERT, Verdict.SUSPECT):
         return worst, blame
     if lowest and (lowest.p_value or 0.0) * len(scored) <= config.clip_p_value:
@@ -198,9 +189,9 @@ def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) 
 
 
 def most_useful(reasons: Iterable[Reason | None]) -> Reason:
-    """Pick the reason to show by `REASON_PRIORITY`; `warming_up` when none is given."""
-    given = set(reasons)
-    return next((reason for reason in REASON_PRIORITY if reason in given), Reason.WARMING_UP)
+    """Pick the reason to show by `REASON_PRIORITY`, else any that is given; `warming_up` when none is."""
+    given = [reason for reason in reasons if reason is not None]
+    return next((reason for reason in (*REASON_PRIORITY, *given) if reason in given), Reason.WARMING_UP)
 
 
 def _elapse(state: DecisionState, time: float, judged: bool) -> DecisionState:
@@ -223,7 +214,7 @@ def _weigh(config: DecisionConfig, scores: Sequence[Score]) -> tuple[float | Non
     if e_value is None or e_value <= 1.0:
         return e_value, None
     lead = max(zip(values, able, strict=True), key=lambda pair: pair[0] or 0.0)[1]
-    return e_value, lead.cause or FINDING_REASONS.get(lead.detector)
+    return e_value, lead.cause
 
 
 def _accumulate(state: DecisionState, time: float, e_value: float, blame: Reason | None) -> DecisionState:
@@ -270,13 +261,11 @@ def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verd
         return Verdict.INCONCLUSIVE, most_useful(s.reason for s in scores)
     clearing = [s for s in scored if not s.one_sided]
     if clearing:
-        lowest = min(
-            (s for s in scored if not s.one_sided or s.detector in WITHHOLDING), key=lambda s: s.p_value or 0.0
-        )
+        lowest = min((s for s in scored if not s.one_sided or s.withholds), key=lambda s: s.p_value or 0.0)
         if (lowest.p_value or 0.0) > config.bona_fide_p_value:
             return Verdict.BONA_FIDE, None
         # Not enough to be suspected, too much to be cleared: what is unusual is named.
-        return Verdict.INCONCLUSIVE, lowest.cause or FINDING_REASONS.get(lowest.detector, Reason.IDENTITY_MISMATCH)
+        return Verdict.INCONCLUSIVE, lowest.cause or Reason(f"{lowest.detector}_unusual")
     waiting = [s.reason for s in scores if s.p_value is None and not s.one_sided]
     return Verdict.INCONCLUSIVE, most_useful(waiting) if waiting else Reason.NOT_ENROLLED
 

@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import Engine
+from monitor.decision.decide import most_useful
 from monitor.decision.words import Phrase
+from monitor.detectors.check import Check
 from monitor.detectors.packs import PackLoader
 from monitor.face.shot import FaceShot
 from monitor.face.track import FaceView
@@ -33,7 +35,6 @@ MEMORY_SECONDS = 16.0
 FrameObserver = Callable[[VideoFrame, FaceView | None, bool], None]
 # The share of the work that is done, 0 to 1.
 Progress = Callable[[float], None]
-CheckState = Literal["ok", "failed", "optional"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +145,12 @@ class LoadedDetector(Protocol):
         """Whether a part of a reference was made by other encoders than these."""
         ...
 
-    def enrolling(self) -> Enrolling | None:
-        """Give this detector's side of one enrolment; None where it learns nothing of a person."""
+    def enrolling(self, one_person: bool) -> Enrolling | None:
+        """Give this detector's side of one enrolment; None where it learns nothing of a person.
+
+        `one_person` asks whoever can compare people to refuse where that cannot be done. Raises `EngineError` where an
+        enrolment would be worth nothing without this detector.
+        """
         ...
 
 
@@ -165,15 +170,14 @@ class Detector(Protocol):
         """Say what of this detector is installed, for `sidewitness doctor`; raises nothing."""
         ...
 
+    def describe(self, part: bytes) -> Mapping[str, Any]:
+        """Say what may be told of a part of a reference: JSON values. Raises `TemplateError`."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. `optional` means absent and not needed to run; `remedy` says how to get it."""
 
-    name: str
-    state: CheckState
-    detail: str
-    remedy: str = ""
+def scored(scores: Sequence[Score]) -> tuple[list[Score], Reason]:
+    """Give the scores of a detector's hops that have a value, and the most useful reason of the others."""
+    return [score for score in scores if score.value is not None], most_useful(score.reason for score in scores)
 
 
 class ClipCollector(Protocol):
@@ -181,10 +185,14 @@ class ClipCollector(Protocol):
 
     @property
     def observe(self) -> FrameObserver | None:
-        """What sees the frames, None where the window is enough."""
+        """What sees the frames, None where the window is enough. Asked once, after `restart`."""
         ...
 
-    def hop(self, buffer: WindowBuffer) -> None:
+    def restart(self, buffer: WindowBuffer) -> None:
+        """Begin with an empty window."""
+        ...
+
+    def hop(self) -> None:
         """Look at the window once a hop."""
         ...
 

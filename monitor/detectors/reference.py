@@ -1,31 +1,26 @@
-"""What is kept of an enrolled person: vectors of their genuine recordings and how these differ among themselves.
+"""What is kept of an enrolled person: a part for each detector that learnt something, and where it came from.
 
-Pure numpy. A reference holds no picture and no sound, but it tells who somebody is: it is stored sealed
-(`monitor.identity.vault.vault`) and never logged. The invariant: row i of every rung is the same moment.
+A reference tells who somebody is: it is stored sealed (`monitor.identity.vault.vault`) and never logged. Each detector
+writes and reads its own part; here it is bytes.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.errors import SidewitnessError
-from monitor.detectors.pairwise.measures import Norm, leave_one_out, natural, shrunk
-from monitor.detectors.pairwise.mixture import Mixture
-from monitor.detectors.pairwise.population import Population
-from monitor.detectors.persona.detector import PersonaReference
-from monitor.face.vectors import FaceVectors
 
-SCHEMA = 2
-# The first had nothing of how a person moves.
-READABLE = (1, 2)
+SCHEMA = 3
+# The first two held the arrays of two detectors side by side, those of `persona` behind a prefix (the first none).
+SIDE_BY_SIDE = (1, 2)
 _PERSONA = "persona_"
+_PART = "part_"
 
 
 class TemplateError(SidewitnessError):
@@ -45,59 +40,27 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rung:
-    """The gallery as one rung of the ladder of call conditions shows it."""
-
-    name: str
-    vectors: FaceVectors
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """An enrolled person.
-
-    `made` is an RFC 3339 time, `key` that of the encoders; `clip` (G,) says which source each row of the gallery is
-    from; `rungs[0]` shows the gallery as recorded; `norms` say for each rung what this person's own recordings are to
-    each other; `mixture` is the population's, adapted to this person; `persona` is how they move, None where that was
-    not enrolled.
-    """
+    """An enrolled person: `made` is an RFC 3339 time, `parts` are bytes by the name of the detector that wrote them."""
 
     made: str
-    key: str
     sources: tuple[Source, ...]
-    clip: NDArray[np.int64]
-    rungs: tuple[Rung, ...]
-    norms: tuple[Norm, ...]
-    mixture: Mixture
-    persona: PersonaReference | None = None
+    parts: Mapping[str, bytes] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Write as an .npz without pickles."""
-        arrays: dict[str, Any] = {"clip": self.clip}
-        arrays |= {f"mixture_{name}": array for name, array in self.mixture.arrays().items()}
-        for n, (rung, norm) in enumerate(zip(self.rungs, self.norms, strict=True)):
-            arrays |= {f"rung{n}_{f.name}": getattr(rung.vectors, f.name) for f in fields(FaceVectors)}
-            arrays |= {f"norm{n}_location": norm.location, f"norm{n}_scale": norm.scale}
-        about = {
-            "schema": SCHEMA,
-            "made": self.made,
-            "key": self.key,
-            "sources": [asdict(source) for source in self.sources],
-            "rungs": [rung.name for rung in self.rungs],
-            "windows": [norm.windows for norm in self.norms],
-        }
-        if self.persona is not None:
-            arrays |= {f"{_PERSONA}{name}": array for name, array in self.persona.arrays().items()}
+        about = {"schema": SCHEMA, "made": self.made, "sources": [asdict(source) for source in self.sources]}
+        arrays: dict[str, Any] = {_PART + name: np.frombuffer(data, np.uint8) for name, data in self.parts.items()}
         file = io.BytesIO()
-        np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
+        np.savez(file, about=np.array(json.dumps(about)), **arrays)
         return file.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Reference:
-        """Read what `to_bytes` wrote; raises `TemplateError`."""
+        """Read what `to_bytes` wrote, in this version or an earlier one; raises `TemplateError`."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as held:
-                return _read(dict(held))
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                return _read(dict(file))
         except Exception as error:
             # A damaged archive raises whatever its parts raise: zip, zlib, tokenizer, JSON, arrays.
             raise TemplateError(
@@ -105,58 +68,32 @@ class Reference:
             ) from None
 
 
-def build_reference(
-    made: str,
-    key: str,
-    sources: Sequence[Source],
-    clip: NDArray[np.int64],
-    rungs: Sequence[Rung],
-    population: Population,
-    same_recording: bool = False,
-) -> Reference:
-    """Make the reference of a person from their gallery on every rung.
-
-    Where all is from one recording, other recordings of this person are expected to differ as those of people in
-    general do, unless `same_recording` says that only that recording will be compared (evaluation). Raises
-    `TemplateError` where the parts do not fit each other.
-    """
-    clip = np.asarray(clip, np.int64)
-    if not rungs or len(clip) == 0 or any(len(rung.vectors) != len(clip) for rung in rungs):
-        raise TemplateError("every rung needs the same moments, and at least one: make the ladder again")
-    if clip.min() < 0 or clip.max() >= len(sources):
-        raise TemplateError("the gallery names a source that is not listed: make it again")
-    if not population.fits(key):
-        raise TemplateError("the population was made by other packs: make it again (train pairs)")
-    norms = tuple(_norm(rung.vectors, clip, population, same_recording) for rung in rungs)
-    mixture = population.mixture.adapt(np.concatenate([natural(rung.vectors, clip) for rung in rungs]))
-    return Reference(made, key, tuple(sources), clip, tuple(rungs), norms, mixture)
-
-
-def _norm(gallery: FaceVectors, clip: NDArray[np.int64], population: Population, same_recording: bool) -> Norm:
-    own, recordings = leave_one_out(gallery, clip, population.mixture)
-    apart = recordings > 1
-    location = population.location + (population.shift if apart else 0)
-    scale = np.hypot(population.scale, population.session if apart else 0)
-    norm = shrunk(own, location, scale)
-    if apart or same_recording:
-        return norm
-    return Norm(norm.location + population.shift, np.hypot(norm.scale, population.session), norm.windows)
-
-
-def _read(held: dict[str, Any]) -> Reference:
-    about = json.loads(str(held["about"]))
-    if about["schema"] not in READABLE:
-        raise ValueError("schema")
-    rungs, norms = [], []
-    for n, (name, windows) in enumerate(zip(about["rungs"], about["windows"], strict=True)):
-        vectors = FaceVectors(*(held[f"rung{n}_{f.name}"] for f in fields(FaceVectors)))
-        rungs.append(Rung(str(name), vectors))
-        norms.append(Norm(held[f"norm{n}_location"], held[f"norm{n}_scale"], int(windows)))
-    mixture = Mixture.of({name: held[f"mixture_{name}"] for name in Mixture.NAMES})
+def _read(arrays: dict[str, Any]) -> Reference:
+    about = json.loads(str(arrays["about"]))
     sources = tuple(Source(**source) for source in about["sources"])
-    clip = np.asarray(held["clip"], np.int64)
-    if not rungs or any(len(rung.vectors) != len(clip) for rung in rungs):
-        raise ValueError("rungs")
-    moved = {name.removeprefix(_PERSONA): array for name, array in held.items() if name.startswith(_PERSONA)}
-    persona = PersonaReference.of(moved) if moved else None
-    return Reference(str(about["made"]), str(about["key"]), sources, clip, tuple(rungs), tuple(norms), mixture, persona)
+    if about["schema"] in SIDE_BY_SIDE:
+        return Reference(str(about["made"]), sources, _side_by_side(arrays))
+    if about["schema"] != SCHEMA:
+        raise ValueError("schema")
+    parts = {name.removeprefix(_PART): value.tobytes() for name, value in arrays.items() if name.startswith(_PART)}
+    return Reference(str(about["made"]), sources, parts)
+
+
+def _side_by_side(arrays: Mapping[str, Any]) -> dict[str, bytes]:
+    """Take the parts of an earlier version apart: each detector reads the arrays that it always wrote."""
+    persona = {name.removeprefix(_PERSONA): value for name, value in arrays.items() if name.startswith(_PERSONA)}
+    pairwise = {name: value for name, value in arrays.items() if not name.startswith(_PERSONA)}
+    return {name: pack_arrays(part) for name, part in (("pairwise", pairwise), ("persona", persona)) if part}
+
+
+def pack_arrays(arrays: Mapping[str, Any]) -> bytes:
+    """Write the arrays of a part as a compressed .npz without pickles."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def unpack_arrays(data: bytes) -> dict[str, Any]:
+    """Read what `pack_arrays` wrote; raises whatever a damaged archive raises."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        return dict(file)

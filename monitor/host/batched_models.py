@@ -6,7 +6,6 @@ What a participant is given are `Models` like any others; that others share the 
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 from engines.base import Engine
 from engines.batching.batcher import Batcher
@@ -24,16 +23,7 @@ class BatchedModels:
 
     def models(self) -> Models:
         """Make the models of one participant: the same engines, each through a client of this participant's own."""
-        shared = self._models
-        return replace(
-            shared,
-            detector=self._client(shared.detector),
-            landmarks=self._client(shared.landmarks),
-            lips=self._client(shared.lips),
-            voice=self._client(shared.voice),
-            faces=shared.faces.through(self._client) if shared.faces else None,
-            persona=shared.persona.through(self._client) if shared.persona else None,
-        )
+        return self._models.through(self._client)
 
     def load(self) -> BatchLoad:
         """Say how all the batchers are doing, as one."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engines.base import MODELS
 from monitor.config import ConfigError, Settings
 from monitor.decision.decide import DecisionConfig
+from monitor.detectors.reference import Reference
 from monitor.host.batched_models import BatchedModels
 from monitor.host.publication import Answer
 from monitor.host.step import SessionFactory
@@ -24,15 +25,15 @@ from monitor.types import ParticipantKey
 class Judging:
     """What begins a session for a participant, and what opens the peer of an SDP offer.
 
-    `batched` computes participants together, where that is wanted. `face_key` names the face encoders, if there are
-    any. `warm_up` makes ready for whom the vault holds; it blocks, and is called in a thread.
+    `batched` computes participants together, where that is wanted. `is_outdated` says whether a reference was
+    made by other encoders. `warm_up` makes ready for whom the vault holds; it blocks, and is called in a thread.
     """
 
     session: SessionFactory
     answer: Answer
     models: Models
     batched: BatchedModels | None = None
-    face_key: str | None = None
+    is_outdated: Callable[[Reference], bool] = lambda _reference: True
     warm_up: Callable[[], None] = lambda: None
 
 
@@ -55,8 +56,7 @@ def judging(settings: Settings, vault: Vault, models: Models) -> Judging:
         if vault.list():
             models.later.prepare()
 
-    face_key = models.faces.key if models.faces else None
-    return Judging(session, webrtc_answer(settings), models, batched, face_key, warm_up)
+    return Judging(session, webrtc_answer(settings), models, batched, models.is_outdated, warm_up)
 
 
 def session_config(settings: Settings) -> SessionConfig:

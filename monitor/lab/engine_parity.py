@@ -9,18 +9,21 @@ recorded, with few steps of learning, and nothing of them is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engines.checks.parity import Judged, Outcome
+from monitor.detectors.pairwise.live import LoadedPairwise
 from monitor.detectors.pairwise.population import Population
-from monitor.detectors.reference import Reference, Rung, Source, build_reference
+from monitor.detectors.pairwise.reference import Rung, build_reference
+from monitor.detectors.persona.live import LoadedPersona
+from monitor.detectors.persona.movement import learn
+from monitor.detectors.persona.personalise import PersonaliseConfig
+from monitor.detectors.reference import Reference
 from monitor.face.encoders import FaceEncoders
-from monitor.identity.enrolment.clip_reader import Demands, take
-from monitor.identity.enrolment.movement import learn
-from monitor.identity.enrolment.personalise import PersonaliseConfig
+from monitor.identity.enrolment.clip_reader import MAX_COLLECTED_SECONDS, Demands, read_recording
 from monitor.lab.corpus.manifest import CorpusError, read_csv
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.session.clip import ClipJudge
@@ -32,7 +35,9 @@ LIST = Path(__file__).parents[2] / "engines" / "training" / "splits" / "parity.c
 COLUMNS = ("path", "sound", "reference", "lips", "person")
 # Of each clip: enough for a window of lips and voice, for what a face at rest is, and for one of movement.
 SECONDS = 9.0
-LIPS, PERSON = ("synchrony",), ("pairwise", "persona")
+PAIRWISE, PERSONA = LoadedPairwise.info.name, LoadedPersona.info.name
+# Told apart by what a case says of them: its lips, or its person.
+LIPS, PERSON = ("synchrony",), (PAIRWISE, PERSONA)
 LEARNT = PersonaliseConfig(steps=40, least=20)
 LOOKS = 24
 _WHO = "reference"
@@ -81,11 +86,12 @@ def references(cases: Sequence[Case], models: Models, done: Callable[[], None] =
 
     Raises `SourceError`, `EngineError`, and `CorpusError` for a clip in which nobody can be enrolled.
     """
-    if models.faces is None or models.population is None:
+    pairwise = models.of(LoadedPairwise)
+    if pairwise.encoders is None or pairwise.population is None:
         return {}
     found = {}
     for clip in sorted({case.reference for case in cases if case.reference is not None}):
-        found[clip] = _enrolled(clip, models, models.faces, models.population)
+        found[clip] = _enrolled(clip, models, pairwise.encoders, pairwise.population)
         done()
     return found
 
@@ -139,14 +145,16 @@ def _first(items: Iterator[MediaItem], seconds: float) -> Iterator[MediaItem]:
 
 
 def _enrolled(clip: Path, models: Models, encode: FaceEncoders, population: Population) -> Reference:
-    seen = take(clip, models, Demands(0.0, 0.0), LOOKS)
-    if not seen.moments:
+    persona = models.of(LoadedPersona)
+    collector = persona.enrolling(one_person=False).collect(MAX_COLLECTED_SECONDS)
+    recording = read_recording(clip, models, Demands(0.0, 0.0), LOOKS, collectors={PERSONA: collector})
+    if not recording.moments:
         raise CorpusError(f"{clip.name} shows no face for long enough to enrol anybody: list another reference")
-    vectors = encode([each.shot for each in seen.moments])
-    source = Source(seen.sha256, clip.name, seen.seconds, seen.width, seen.height, len(vectors))
-    rows = np.zeros(len(vectors), np.int64)
-    rung = Rung("as recorded", vectors)
-    made = build_reference(_MADE, encode.key, [source], rows, [rung], population)
-    if models.persona is None or models.people is None:
-        return made
-    return replace(made, persona=learn([seen.movement], models.persona, models.people, config=LEARNT))
+    vectors = encode([moment.shot for moment in recording.moments])
+    rows, rung = np.zeros(len(vectors), np.int64), Rung("as recorded", vectors)
+    parts = {PAIRWISE: build_reference(_MADE, encode.key, rows, [rung], population).to_bytes()}
+    if persona.engines is not None and persona.people is not None:
+        learnt = learn([recording.taken[PERSONA]], persona.engines, persona.people, config=LEARNT)
+        if learnt is not None:
+            parts[PERSONA] = learnt.to_bytes()
+    return Reference(_MADE, (), parts)

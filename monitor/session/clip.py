@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from monitor.alerts.finding import describe_scores
-from monitor.decision.decide import judge_clip, most_useful
+from monitor.decision.decide import judge_clip
 from monitor.decision.report import HopReport
-from monitor.detectors.pairwise.detector import counted_of
-from monitor.detectors.pairwise.live import Watch
-from monitor.detectors.pairwise.population import COMPONENTS, Population
-from monitor.detectors.persona import detector as persona
-from monitor.detectors.persona.detector import PersonaPeople
+from monitor.detectors.base import ClipCollector, FrameObserver
+from monitor.detectors.reference import Reference
 from monitor.session.models import Models
 from monitor.session.session import Session, SessionConfig
 from monitor.tap.replay import read_clip
 from monitor.types import MediaItem, ParticipantKey, Reason, Score, TrackFault, Verdict
-from monitor.window.window import Stretch
-
-if TYPE_CHECKING:
-    from monitor.detectors.reference import Reference
 
 Progress = Callable[[float], None]
 _RANK = (Verdict.INCONCLUSIVE, Verdict.BONA_FIDE, Verdict.SUSPECT, Verdict.ALERT)
@@ -57,8 +48,8 @@ class ClipVerdict:
 class ClipJudge:
     """A session over the items of one clip; `judge` says what they come to, once all were pushed.
 
-    `watch` sees every frame with the participant's face; hop by hop `progress` is told the seconds of media read so far
-    and `movement` how the participant moved and spoke.
+    `observer` sees every frame with the participant's face, `collectors` the frames and, once a hop, the window;
+    `progress` is given the seconds of media read so far, hop by hop.
     """
 
     def __init__(
@@ -67,13 +58,13 @@ class ClipJudge:
         config: SessionConfig | None = None,
         identity: str | None = None,
         reference: Reference | None = None,
-        watch: Watch | None = None,
+        observer: FrameObserver | None = None,
         progress: Progress | None = None,
-        movement: Callable[[Stretch], None] | None = None,
+        collectors: Sequence[ClipCollector] = (),
     ) -> None:
         self._models, self._config, self._progress = models, config or SessionConfig(), progress
         key = ParticipantKey("scan", "1", identity)
-        self._session = Session(key, models, self._config, reference, watch, movement)
+        self._session = Session(key, models, self._config, reference, observer, collectors)
         self._reports: list[HopReport] = []
         self._faults: list[str] = []
         self._start: float | None = None
@@ -103,13 +94,18 @@ class ClipJudge:
         final = self._session.finish(self._end)
         reports = [*self._reports, *([final] if final is not None else [])]
         worst = max((r.decision.verdict for r in reports), key=_RANK.index, default=Verdict.INCONCLUSIVE)
-        scores = (_lips(reports, self._models), _faces(reports, self._models.population), self._movement(reports))
+        scores = self._scores(reports)
         verdict, reason = judge_clip(self._config.decision, scores, worst)
         return ClipVerdict(str(clip), "1", self.seconds, verdict, reason, scores, tuple(self._faults))
 
-    def _movement(self, reports: Sequence[HopReport]) -> Score:
-        decision = self._config.decision
-        return whole_clip(reports, self._models.people, decision.hop_seconds / decision.window_seconds)
+    def _scores(self, reports: Sequence[HopReport]) -> tuple[Score, ...]:
+        """Let every detector make one score of those of its hops."""
+        hop_share = self._config.hop_seconds / self._config.window_seconds
+        found = []
+        for n, loaded in enumerate(self._models.detectors):
+            hops = [report.decision.scores[n] for report in reports]
+            found.append(loaded.info.stamp(loaded.of_clip(hops, hop_share)))
+        return tuple(found)
 
 
 def scan(
@@ -129,66 +125,3 @@ def scan(
     for item in read_clip(clip):
         judge.push(item)
     return judge.judge(clip)
-
-
-def _lips(reports: Sequence[HopReport], models: Models) -> Score:
-    """One score of lips and voice: the mean of what had accumulated at the hops with the most speech behind them."""
-    scored, reason = _scored("synchrony", reports)
-    if not scored:
-        return Score("synchrony", None, reason, one_sided=True)
-    piles = [s.evidence["accumulated"] for s in scored]
-    found = [(-float(pile["agreement"]), float(pile["speech_seconds"])) for pile in piles]
-    value, speech, count = clip_value(found, models.calibration.lengths)
-    middle, _ = min(zip(scored, found, strict=True), key=lambda pair: abs(pair[1][0] - value))
-    score = replace(middle, value=value, p_value=None, evidence={**middle.evidence, "windows": count})
-    return models.calibration.apply(score, speech, once=True)
-
-
-def _faces(reports: Sequence[HopReport], population: Population | None) -> Score:
-    """One score of the face: the median over the hops of each kind of evidence, and what they come to together."""
-    scored, reason = _scored("pairwise", reports)
-    if not scored or population is None:
-        return Score("pairwise", None, reason)
-    kinds = [[(s.evidence[name] or {}).get("value") for s in scored] for name in COMPONENTS]
-    medians = [float(np.median(known)) if (known := [v for v in kind if v is not None]) else np.nan for kind in kinds]
-    parts = np.array(medians, np.float64)
-    counted = counted_of(parts)
-    value, p_value = population.value(parts, counted), population.p_value(parts, counted, once=True)
-    middle = min(scored, key=lambda s: abs((s.value or 0.0) - value))
-    unknown = None if p_value is not None else Reason.NOT_CALIBRATED
-    return replace(
-        middle, value=value, reason=unknown, p_value=p_value, evidence={**middle.evidence, "windows": len(scored)}
-    )
-
-
-def whole_clip(reports: Sequence[HopReport], people: PersonaPeople | None, fresh: float) -> Score:
-    """One score of how somebody moved: the mean of all moments that were measured, on all the speech behind them.
-
-    `fresh` is the share of a window that each hop brings anew.
-    """
-    scored, reason = _scored(persona.NAME, reports)
-    if not scored or people is None:
-        return Score(persona.NAME, None, reason, one_sided=True)
-    spoken = [float(s.evidence["speech_seconds"]) for s in scored]
-    speech = max(max(spoken), spoken[0] + fresh * sum(spoken[1:]))
-    moments = {moment["at"]: moment for s in scored for moment in s.evidence["timeline"]}
-    kinds = [[s.evidence[name]["value"] for s in scored] for name in persona.MEASURES]
-    parts = np.array([np.mean(known) if (known := [v for v in kind if v is not None]) else np.nan for kind in kinds])
-    return persona.PersonaDetector(people).word(parts, parts, list(moments.values()), speech, once=True)
-
-
-def _scored(detector: str, reports: Sequence[HopReport]) -> tuple[list[Score], Reason]:
-    """Give a detector's scores at the hops, and the most useful reason of those where it abstained."""
-    hops = [s for r in reports for s in r.decision.scores if s.detector == detector]
-    return [s for s in hops if s.value is not None], most_useful(s.reason for s in hops)
-
-
-def clip_value(windows: Sequence[tuple[float, float]], lengths: Sequence[float]) -> tuple[float, float, int]:
-    """One value for a clip from its hops' (score, usable speech seconds): the mean of those with the most speech.
-
-    Gives that mean, the least speech behind it, and how many hops it is over; hops are told apart by which of the
-    calibrated `lengths` they fill.
-    """
-    filled = [sum(length <= speech + 1e-6 for length in lengths) for _, speech in windows]
-    chosen = [window for window, n in zip(windows, filled, strict=True) if n == max(filled)]
-    return float(np.mean([v for v, _ in chosen])), min(speech for _, speech in chosen), len(chosen)

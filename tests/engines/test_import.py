@@ -27,7 +27,7 @@ from monitor.lab.corpus.manifest import Row, kept_features
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.registry import SynchronyClips, judge
-from monitor.session.input_spec import Wants, wants_of
+from monitor.session.input_spec import InputSpec, input_spec_of
 from monitor.session.models import Models, load_models, load_speech
 from monitor.tap.media.digest import digest
 from monitor.types import FloatArray
@@ -79,7 +79,7 @@ def test_packs_say_where_they_come_from(packs: Path) -> None:
         assert source.sha256 in card
         assert "biometric" in card
     speech = load_speech(packs)
-    assert speech.wants == Wants("mouth88", "fbank104")
+    assert speech.input_spec == InputSpec("mouth88", "fbank104")
     assert speech.lips.manifest.preprocessing["reach"] == 14
     agree_in_pytorch(packs)
 
@@ -123,10 +123,10 @@ def test_a_session_takes_imported_packs_and_says_that_they_are_not_calibrated(
 def test_evaluation_analyses_clips_as_the_packs_want_them(packs: Path, data_dir: Path, tmp_path: Path) -> None:
     clip = data_dir / "clips/real/LivePortrait__d12.mp4"
     detector = SynchronyClips(packs)
-    assert detector.wants == Wants("mouth88", "fbank104")
+    assert detector.wants == InputSpec("mouth88", "fbank104")
     assert detector.key != SynchronyClips().key
     content = digest(clip)
-    files = [kept_features(clip, None, content, tmp_path, wants=wants) for wants in (Wants(), detector.wants)]
+    files = [kept_features(clip, None, content, tmp_path, wants=wants) for wants in (InputSpec(), detector.wants)]
     assert files[0] != files[1]
     shipped, wanted = (ClipFeatures.load(file) for file in files)
     assert (shipped.mouth.shape[1:], shipped.mel.shape[1:]) == ((36, 36), (4, 80))
@@ -148,7 +148,7 @@ def test_braven_takes_two_checkpoints_in_any_order(tmp_path: Path) -> None:
     convert("braven", [tmp_path / "audio.pth", tmp_path / "video.pth"], tmp_path / "packs", made.append)
     assert made == ["speech_lips", "speech_lips_context", "speech_voice", "speech_voice_context"]
     speech = load_speech(tmp_path / "packs")
-    assert speech.wants == Wants("mouth88", "wave640")
+    assert speech.input_spec == InputSpec("mouth88", "wave640")
     wave: FloatArray = np.zeros((24, 640), np.float32)
     found = StreamEncoder(speech.voice).push(0, {"wave": wave}, np.ones(24, np.bool_))
     assert found[0].vectors.shape[1] == SMALL_BRAVEN.width
@@ -274,4 +274,4 @@ def test_a_kind_that_nobody_knows_is_one_line(packs: Path) -> None:
 
     lips, voice = (load_pack(packs / name).manifest for name in ("speech_lips", "speech_voice"))
     with pytest.raises(EngineError, match="speech_lips wants 'holograms', which is not one of"):
-        wants_of(replace(lips, preprocessing={"pictures": "holograms"}), voice)
+        input_spec_of(replace(lips, preprocessing={"pictures": "holograms"}), voice)

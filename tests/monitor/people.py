@@ -7,11 +7,13 @@ import numpy as np
 from monitor.detectors.pairwise.measures import MEASURES
 from monitor.detectors.pairwise.mixture import Mixture
 from monitor.detectors.pairwise.population import Population
-from monitor.detectors.reference import Reference, Rung, Source, build_reference
+from monitor.detectors.pairwise.reference import PairwiseReference, Rung, build_reference
+from monitor.detectors.reference import Reference, Source
 from monitor.face.condition import CONDITIONS
 from monitor.face.vectors import FaceVectors
 
 KEY = "packs"
+MADE = "2026-11-21T12:00:00Z"
 SIZE, IDENTITY, SHAPE, INNER = 24, 8, 12, 4
 
 
@@ -62,12 +64,17 @@ def population(people: int = 40, key: str = KEY, seed: int = 3) -> Population:
     )
 
 
-def reference(person: int = 0, shots: int = 40, clips: int = 2, identity: bool = True) -> Reference:
-    """An enrolled person on two rungs: as recorded, and a poor line."""
-    sources = [Source(str(n) * 64, f"clip{n}.mp4", 30.0, 640, 480, shots // clips) for n in range(clips)]
+def face(person: int = 0, shots: int = 40, clips: int = 2, identity: bool = True) -> PairwiseReference:
+    """How an enrolled person looks, on two rungs: as recorded, and a poor line."""
     clip = np.sort(np.arange(shots) % clips)
     rungs = [
         Rung("as recorded", looks(shots, person, 11, identity=identity)),
         Rung("poor line", looks(shots, person, 12, blur=-2.0, identity=identity)),
     ]
-    return build_reference("2026-11-21T12:00:00Z", KEY, sources, clip, rungs, population())
+    return build_reference(MADE, KEY, clip, rungs, population())
+
+
+def reference(person: int = 0, shots: int = 40, clips: int = 2, identity: bool = True) -> Reference:
+    """An enrolled person of whom nothing is known but the face."""
+    sources = tuple(Source(str(n) * 64, f"clip{n}.mp4", 30.0, 640, 480, shots // clips) for n in range(clips))
+    return Reference(MADE, sources, {"pairwise": face(person, shots, clips, identity).to_bytes()})

@@ -28,7 +28,7 @@ from monitor.detectors.pairwise.measures import (
 )
 from monitor.detectors.pairwise.pair_features import partners
 from monitor.detectors.pairwise.population import COMPONENTS, WITHIN, Population
-from monitor.detectors.reference import Reference
+from monitor.detectors.pairwise.reference import PairwiseReference
 from monitor.face.outline import outline
 from monitor.face.vectors import FaceVectors
 from monitor.types import Reason, Score
@@ -66,7 +66,7 @@ class PairwiseDetector:
         self,
         live: FaceVectors,
         start: FaceVectors | None,
-        reference: Reference | None,
+        reference: PairwiseReference | None,
         key: str,
         once: bool = False,
     ) -> Score:
@@ -150,7 +150,7 @@ def within_call(live: FaceVectors, start: FaceVectors | None, population: Popula
     return float(np.nanmax([identity, artefact]))
 
 
-def nearest_rung(live: FaceVectors, reference: Reference, population: Population) -> tuple[int, float]:
+def nearest_rung(live: FaceVectors, reference: PairwiseReference, population: Population) -> tuple[int, float]:
     """Find the rung whose conditions are nearest those of the live looks, and how far it is, in spreads."""
     apart = [_apart(live, rung.vectors, population) for rung in reference.rungs]
     best = int(np.argmin(apart))
@@ -162,7 +162,7 @@ def _apart(a: FaceVectors, b: FaceVectors, population: Population) -> float:
     return float(np.sqrt((gap**2).mean()))
 
 
-def worst_pair(live: FaceVectors, gallery: FaceVectors, reference: Reference) -> dict[str, Any] | None:
+def worst_pair(live: FaceVectors, gallery: FaceVectors, reference: PairwiseReference) -> dict[str, Any] | None:
     """Show the live look that is least likely beside its nearest in pose: outlines only, no picture, no vector."""
     _, columns = partners(live, gallery, NEAREST)
     expected = gallery.artefacts[columns].reshape(len(live), -1, gallery.artefacts.shape[1]).mean(1)

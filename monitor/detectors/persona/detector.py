@@ -20,6 +20,7 @@ from engines.errors import SidewitnessError
 from monitor.decision.calibration import Calibration, CalibrationError, Table
 from monitor.detectors.persona.companion import MotionReference
 from monitor.detectors.persona.windows import LEAST_SPEECH, STEPS
+from monitor.detectors.reference import TemplateError, pack_arrays, unpack_arrays
 from monitor.face.expression import RATE
 from monitor.types import FloatArray, Reason, Score
 
@@ -121,6 +122,21 @@ class PersonaReference:
         motion = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
         companion = MotionReference.of(motion) if motion else None
         return cls(str(arrays["key"]), tokens, own, clip, float(numbers[0]), float(numbers[1]), companion)
+
+    def to_bytes(self) -> bytes:
+        """Write as an .npz without pickles."""
+        return pack_arrays(self.arrays())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PersonaReference:
+        """Read what `to_bytes` wrote; raises `TemplateError`."""
+        try:
+            return cls.of(unpack_arrays(data))
+        except Exception as error:
+            # A damaged archive raises whatever its parts raise: zip, zlib, tokenizer, arrays.
+            raise TemplateError(
+                f"how the person moves cannot be read ({type(error).__name__}): enrol the person again"
+            ) from None
 
     def standardise(self, gaps: Doubles) -> Doubles:
         """Say how many deviations of the person's own distances each of (N,) lies above what is usual."""

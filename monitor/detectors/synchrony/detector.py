@@ -24,8 +24,6 @@ from monitor.detectors.synchrony.offset import Curve, follow, offset_curve
 from monitor.types import ClockState, Reason, Score
 from monitor.window.window import Window
 
-# Speech that evidence is accumulated over: agreement tells more up to 16 s (SpeechForensics, section 4.4).
-MEMORY_SECONDS = 16.0
 # A frame of wandering beyond what genuine clips show costs this much agreement.
 STEADY = 1.0
 WANDER_COST = 0.2

@@ -1,11 +1,25 @@
-"""Synchrony in the registry: what is known of it before anything is loaded."""
+"""Synchrony in the registry: what is known of it, how it is loaded, what of it is installed."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines.base import MODELS, EngineError
+from monitor.decision.calibration import Calibration
 from monitor.decision.words import Phrase
 from monitor.detectors.base import DetectorInfo
+from monitor.detectors.check import Check, check_of
+from monitor.detectors.packs import PackLoader
 from monitor.types import Reason
 
+if TYPE_CHECKING:
+    from monitor.detectors.synchrony.live import LoadedSynchrony
+
+LIPS, VOICE = "speech_lips", "speech_voice"
+CALIBRATION = "calibration.json"
 INFO = DetectorInfo(
     name="synchrony",
     label="lips",
@@ -22,3 +36,47 @@ INFO = DetectorInfo(
     one_sided=True,
     sign=-1,
 )
+
+
+class Synchrony:
+    """See `monitor.detectors.base.Detector`."""
+
+    info = INFO
+
+    def load(self, packs: PackLoader) -> LoadedSynchrony:
+        """Load the scores of genuine people; raises `EngineError`."""
+        from monitor.detectors.synchrony.live import LoadedSynchrony
+
+        return LoadedSynchrony(load_calibration(packs.folder))
+
+    def check(self, packs: Path) -> Iterator[Check]:
+        """Say whether the score is calibrated."""
+        try:
+            tables = load_calibration(packs).tables
+        except EngineError as error:
+            yield check_of("calibration", error)
+        else:
+            missing = Check("calibration", "failed", "the shipped packs have none", "reinstall sidewitness")
+            yield Check("calibration", "ok", "readable") if tables else missing
+
+    def describe(self, part: bytes) -> Mapping[str, Any]:
+        """No reference has a part of this detector."""
+        return {}
+
+
+def load_calibration(folder: Path = MODELS) -> Calibration:
+    """Read the genuine background of the synchrony score, beside the lip encoder; raises `EngineError`.
+
+    Encoders from elsewhere have none until `sidewitness train calibration` has made it: their calibration is empty,
+    and every score stays inconclusive.
+    """
+    path = folder / LIPS / CALIBRATION
+    if not path.exists() and (folder / LIPS / "manifest.json").exists():
+        return Calibration(())
+    try:
+        return Calibration.from_json(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None
+
+
+DETECTOR = Synchrony()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from monitor.decision.words import describe
 from monitor.detectors.registry import phrases
 from monitor.identity.enrolment.duplicate_clips import same_recording
-from monitor.types import FloatArray, Verdict
+from monitor.types import Verdict
 
 if TYPE_CHECKING:
     from monitor.identity.enrolment.clip_reader import Recording
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 CROWDED_SECONDS = 2.0
 CROWDED_SHARE = 0.1
 MOSTLY = 0.5
-# Distances of identity vectors: the median between two clips, and that of one look from the most typical of its clip.
-# In eighteen clips one person's looks lay within 0.36, turned by 33 degrees included, two people 0.42 to 0.68 apart.
-OTHER_CLIP = 0.40
-OTHER_LOOK = 0.42
 
 Indices = NDArray[np.int64]
 
@@ -84,27 +80,3 @@ def _amounts(recordings: Sequence[Recording], config: EnrolConfig) -> list[str]:
             "add recordings in which the person speaks"
         )
     return found
-
-
-def strangers(identity: FloatArray, clip: Indices, names: Sequence[str], seconds: Sequence[float]) -> list[str]:
-    """Say which clips show somebody else, from identity vectors (N, D) of looks and the clip (N,) of each.
-
-    The person is the one whose clips last longest together (`seconds` of each); a single look that is far from all
-    others is an accident, two of them are a person.
-    """
-    apart = np.linalg.norm(identity[:, None, :] - identity[None, :, :], axis=2)
-    found, present = [], [int(n) for n in np.unique(clip)]
-    for n in present:
-        own = apart[np.ix_(clip == n, clip == n)]
-        if (own[own.sum(axis=1).argmin()] > OTHER_LOOK).sum() >= 2:
-            found.append(f"another person appears in {names[n]}: cut that part out, or leave the clip out")
-    alike = {n: [m for m in present if _between(apart, clip, n, m) <= OTHER_CLIP] for n in present}
-    person = max(alike.values(), key=lambda group: sum(seconds[m] for m in group))
-    found += [f"{names[n]} shows another person than the other clips: leave it out" for n in present if n not in person]
-    return found
-
-
-def _between(apart: NDArray[np.floating], clip: Indices, first: int, second: int) -> float:
-    if first == second:
-        return 0.0
-    return float(np.median(apart[np.ix_(clip == first, clip == second)]))

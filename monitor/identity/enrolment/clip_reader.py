@@ -6,17 +6,17 @@ bounded whatever the length: moments beyond `most` are thinned, every other one,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from monitor.detectors.persona.windows import MotionWindow
+from monitor.detectors.base import ClipCollector
 from monitor.face.track import FaceView
 from monitor.identity.enrolment.condition_ladder import Moment, moment_of
 from monitor.identity.enrolment.duplicate_clips import Curves
-from monitor.identity.enrolment.movement import KEPT_SECONDS, Movement
 from monitor.session.clip import ClipJudge, ClipVerdict
 from monitor.session.models import Models
 from monitor.tap.media.digest import digest
@@ -25,6 +25,8 @@ from monitor.types import AudioBlock, FloatArray, VideoFrame
 from monitor.voice.stream import VoiceChunk, VoiceStream
 from monitor.window.grid import RATE
 
+# Over all clips, in memory while they are read, for each detector: more teaches little.
+MAX_COLLECTED_SECONDS = 1200.0
 # No frame stands for longer than this: what is missing was not seen.
 LONGEST_FRAME = 0.2
 BANDS = 8
@@ -54,7 +56,7 @@ class Spans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One clip; `verdict` is of the detectors that need no reference, `movement` windows of speech."""
+    """One clip; `verdict` is of the detectors that need no reference, `taken` what each took to learn from."""
 
     path: Path
     sha256: str
@@ -66,25 +68,25 @@ class Recording:
     moments: tuple[Moment, ...]
     curves: Curves
     verdict: ClipVerdict
-    movement: tuple[MotionWindow, ...] = ()
+    taken: Mapping[str, Any] = field(default_factory=dict)
 
 
-def take(
+def read_recording(
     path: Path,
     models: Models,
     demands: Demands,
-    most: int,
+    max_moments: int,
     progress: Callable[[float], None] = lambda _: None,
-    moving_seconds: float = KEPT_SECONDS,
+    collectors: Mapping[str, ClipCollector | None] | None = None,
 ) -> Recording:
     """Read a clip; raises `SourceError`. `progress` is called with the seconds read so far.
 
-    `most` moments are kept, and how the person moved for `moving_seconds`.
+    `max_moments` moments are kept, and what the `collectors` of detectors take, by the detector's name.
     """
     info = probe_clip(path)
-    face, voice, movement = Face(demands, most), Voice(), Movement(moving_seconds)
-    moved = movement.see if models.persona is not None else None
-    judge = ClipJudge(models, watch=face.see, progress=progress, movement=moved)
+    face, voice = Face(demands, max_moments), Voice()
+    taking = {name: collector for name, collector in (collectors or {}).items() if collector is not None}
+    judge = ClipJudge(models, observer=face.see, progress=progress, collectors=list(taking.values()))
     for item in read_clip(path):
         judge.push(item)
         if isinstance(item, AudioBlock):
@@ -101,7 +103,7 @@ def take(
         tuple(face.moments),
         Curves(face.movement(), voice.sound()),
         verdict,
-        tuple(movement.windows()),
+        {name: collector.finish() for name, collector in taking.items()},
     )
 
 

@@ -1,6 +1,7 @@
 """Enrolment: from a person's own clips to the reference that live calls are compared with, or to the reasons why not.
 
-Nothing of the clips is kept: what leaves this module are vectors, landmarks and numbers.
+What is learnt of the person is the detectors' business; what all of them learn from is gathered here. Nothing of the
+clips is kept: what leaves this module are the parts of the reference and landmarks of the accepted moments.
 """
 
 from __future__ import annotations
@@ -8,25 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import EngineError
 from engines.errors import SidewitnessError
-from monitor.detectors.pairwise.population import Population
-from monitor.detectors.persona.detector import PersonaReference
-from monitor.detectors.reference import Reference, Rung, Source, build_reference
-from monitor.face.encoders import FaceEncoders
-from monitor.face.shot import FaceShot
-from monitor.face.vectors import FaceVectors
-from monitor.identity.enrolment.checks import refusals, strangers
-from monitor.identity.enrolment.clip_reader import Demands, Recording, take
+from monitor.detectors.base import Enrolling, Material, Part
+from monitor.detectors.reference import Reference, Source
+from monitor.face.track import FACE_SIZE
+from monitor.identity.enrolment.checks import refusals
+from monitor.identity.enrolment.clip_reader import MAX_COLLECTED_SECONDS, Demands, Recording, read_recording
 from monitor.identity.enrolment.condition_ladder import RUNGS, Moment, make_rungs
 from monitor.identity.enrolment.config import EnrolConfig
 from monitor.identity.enrolment.gallery import choose
-from monitor.identity.enrolment.movement import KEPT_SECONDS, learn, seconds_of
 from monitor.identity.enrolment.quality import Quality, assess
 from monitor.session.models import Models
 from monitor.tap.replay import probe_clip
@@ -36,13 +33,9 @@ from monitor.types import FloatArray, rfc3339
 Progress = Callable[[str, float], None]
 
 # Moments in memory at once, over all clips; a gallery is chosen among them.
-MOMENTS = 320
-# The share of the time that reading takes; encoding the ladder takes the rest.
-READING = 0.6
-# The share of both where movement is learnt besides.
-LEARNT = 0.7
-# Looks at a clip that is not in the gallery, to see who is in it.
-WITNESSES = 4
+MAX_MOMENTS = 320
+# What reading the clips takes; detectors say what they take beside it (`Enrolling.effort`).
+READING_EFFORT = 0.42
 
 
 class EnrolmentRefused(SidewitnessError):  # noqa: N818 - a refusal, not a failure
@@ -70,76 +63,50 @@ def enrol(
 ) -> Enrolment:
     """Make a reference of the one person in the clips; raises `EnrolmentRefused`, `SourceError` or `EngineError`."""
     config = config or EnrolConfig()
-    encode, population = _able(models, config)
+    learners = _learners(models, config)
     if not 0 < len(clips) <= config.max_clips:
         raise EnrolmentRefused([f"{len(clips)} clips were given: give 1 to {config.max_clips}, a long one counts most"])
-    whole, progress = progress, _first(LEARNT if _learns(models) else 1.0, progress)
-    recordings = _read(clips, models, config, progress)
-    progress("comparing the clips", READING)
+    whole = READING_EFFORT + sum(learner.effort for learner in learners.values())
+    reading = READING_EFFORT / whole
+    recordings = _read(clips, models, learners, config, lambda what, share: progress(what, reading * share))
+    progress("comparing the clips", reading)
     reasons = refusals(recordings, config)
     moments, clip = _gallery(recordings, config.gallery)
     if not moments:
         raise EnrolmentRefused(reasons)
-    first = _encode(encode, [moment.shot for moment in moments], 0, progress)
-    if encode.identifies:
-        reasons += _strangers(recordings, first, clip, encode)
+    material = _material(recordings, moments, clip)
+    for learner in learners.values():
+        reasons += learner.refuse(material)
     if reasons:
         raise EnrolmentRefused(reasons)
-    ladder = [(name, shots) for name, shots in make_rungs(moments, RUNGS[1:])]
-    rungs = [Rung(name, _encode(encode, shots, at, progress)) for at, (name, shots) in enumerate(ladder, 1)]
-    rungs = [Rung(RUNGS[0].name, first), *rungs]
-    sources = [_source(each, int((clip == n).sum())) for n, each in enumerate(recordings)]
-    reference = build_reference(rfc3339(datetime.now(UTC)), encode.key, sources, clip, rungs, population)
-    learns = _learns(models)
-    persona = _movement(recordings, models, whole) if learns else None
-    moved = sum(seconds_of(each.movement) for each in recordings) if persona else 0.0
-    whole("done", 1.0)
-    quality = assess(recordings, first, rungs, encode.identifies, moved if learns else None)
-    return Enrolment(replace(reference, persona=persona), quality, tuple(first.landmarks.astype(np.float32)))
+    made, parts = rfc3339(datetime.now(UTC)), dict[str, Part]()
+    done = READING_EFFORT
+    for name, learner in learners.items():
+        tell = partial(_tell, progress, learner, done / whole, whole)
+        parts[name] = learner.learn(replace(material, taken=[r.taken.get(name) for r in recordings]), made, tell)
+        done += learner.effort
+    progress("done", 1.0)
+    sources = [_source(recording, int((clip == n).sum())) for n, recording in enumerate(recordings)]
+    data = {name: part.data for name, part in parts.items() if part.data is not None}
+    poses = tuple(np.asarray(m.shot.landmarks[:, :2] / FACE_SIZE, np.float32) for m in moments)
+    quality = assess(recordings, material, list(parts.values()))
+    return Enrolment(Reference(made, tuple(sources), data), quality, poses)
 
 
-def _first(share: float, progress: Progress) -> Progress:
-    """Tell the progress of a part as that of the whole, of which it is the first `share`."""
-    return lambda what, done: progress(what, share * done)
+def _tell(progress: Progress, learner: Enrolling, start: float, whole: float, share: float) -> None:
+    if learner.effort:
+        progress(learner.task, start + learner.effort / whole * share)
 
 
-def _learns(models: Models) -> bool:
-    """Whether there is what learns how people move, and what to compare it with."""
-    if models.persona is None or models.people is None or models.persona.fit is None:
-        return False
-    return models.people.key == models.persona.key
+def _learners(models: Models, config: EnrolConfig) -> dict[str, Enrolling]:
+    """Give each detector's side of the enrolment; raises `EngineError` where nobody can be enrolled."""
+    found = {loaded.info.name: loaded.enrolling(config.require_identity) for loaded in models.detectors}
+    return {name: learner for name, learner in found.items() if learner is not None}
 
 
-def _movement(recordings: Sequence[Recording], models: Models, progress: Progress) -> PersonaReference | None:
-    """Learn how the person moves; None where they speak too little: everything else of an enrolment holds without."""
-    if models.persona is None or models.people is None:
-        return None
-
-    def tell(done: float) -> None:
-        progress("learning how the person moves when they speak", LEARNT + (1 - LEARNT) * done)
-
-    tell(0.0)
-    return learn([each.movement for each in recordings], models.persona, models.people, tell)
-
-
-def _able(models: Models, config: EnrolConfig) -> tuple[FaceEncoders, Population]:
-    if models.faces is None or models.population is None:
-        missing = "the pack face_artefacts is" if models.faces is None else "genuine people to compare with are"
-        raise EngineError(f"{missing} not installed, so nobody can be enrolled: reinstall sidewitness with its packs")
-    if not models.population.fits(models.faces.key):
-        raise EngineError(
-            "genuine people were measured by other packs than those installed, so nobody can be enrolled: "
-            "reinstall sidewitness, or run `sidewitness train pairs`"
-        )
-    if config.require_identity and not models.faces.identifies:
-        raise EngineError(
-            "the identity encoder is not installed, so nobody can check that the clips show one person: "
-            "run `sidewitness engines import dlib-face`"
-        )
-    return models.faces, models.population
-
-
-def _read(clips: Sequence[Path], models: Models, config: EnrolConfig, progress: Progress) -> list[Recording]:
+def _read(
+    clips: Sequence[Path], models: Models, learners: dict[str, Enrolling], config: EnrolConfig, progress: Progress
+) -> list[Recording]:
     # Every header first: what cannot be read is told before the long work.
     lengths = [max(probe_clip(clip).seconds, 0.1) for clip in clips]
     demands = Demands(config.min_face_px, config.min_sharpness)
@@ -148,41 +115,34 @@ def _read(clips: Sequence[Path], models: Models, config: EnrolConfig, progress: 
         what = f"reading clip {number} of {len(clips)}"
 
         def tell(read: float, what: str = what, done: float = done, length: float = length) -> None:
-            progress(what, READING * (done + min(read, length)) / whole)
+            progress(what, (done + min(read, length)) / whole)
 
         tell(0.0)
-        places = max(MOMENTS // len(clips), 1)
-        found.append(take(clip, models, demands, places, tell, KEPT_SECONDS * length / whole))
+        seconds = MAX_COLLECTED_SECONDS * length / whole
+        collectors = {name: learner.collect(seconds) for name, learner in learners.items()}
+        found.append(read_recording(clip, models, demands, max(MAX_MOMENTS // len(clips), 1), tell, collectors))
         done += length
     return found
 
 
 def _gallery(recordings: Sequence[Recording], places: int) -> tuple[list[Moment], NDArray[np.int64]]:
     """Give the chosen moments, clip after clip and rising in time, and which clip each is from."""
-    chosen = choose([[moment.shot for moment in each.moments] for each in recordings], places)
-    moments = [each.moments[n] for each, rows in zip(recordings, chosen, strict=True) for n in rows]
+    chosen = choose([[moment.shot for moment in recording.moments] for recording in recordings], places)
+    moments = [recording.moments[n] for recording, rows in zip(recordings, chosen, strict=True) for n in rows]
     clip = np.repeat(np.arange(len(recordings)), [len(rows) for rows in chosen])
     return moments, clip.astype(np.int64)
 
 
-def _strangers(
-    recordings: Sequence[Recording], kept: FaceVectors, clip: NDArray[np.int64], encode: FaceEncoders
-) -> list[str]:
-    """Compare the people of all clips, those included that gave no moment to the gallery."""
-    vectors, whose = [kept.identity], [clip]
-    for n in sorted(set(range(len(recordings))) - set(clip.tolist())):
-        shots = [moment.shot for moment in recordings[n].moments]
-        some = shots[:: max(len(shots) // WITNESSES, 1)][:WITNESSES]
-        if some:
-            vectors.append(encode(some).identity)
-            whose.append(np.full(len(some), n, np.int64))
-    names, seconds = [each.path.name for each in recordings], [each.spans.good for each in recordings]
-    return strangers(np.concatenate(vectors), np.concatenate(whose), names, seconds)
-
-
-def _encode(encode: FaceEncoders, shots: Sequence[FaceShot], rung: int, progress: Progress) -> FaceVectors:
-    progress("encoding the ladder of call conditions", READING + (1 - READING) * rung / len(RUNGS))
-    return encode(shots)
+def _material(recordings: Sequence[Recording], moments: Sequence[Moment], clip: NDArray[np.int64]) -> Material:
+    return Material(
+        [recording.path.name for recording in recordings],
+        [recording.spans.good for recording in recordings],
+        [[moment.shot for moment in recording.moments] for recording in recordings],
+        [moment.shot for moment in moments],
+        clip,
+        [step.name for step in RUNGS],
+        lambda: make_rungs(moments, RUNGS[1:]),
+    )
 
 
 def _source(clip: Recording, shots: int) -> Source:

@@ -20,7 +20,7 @@ from engines.registry import EngineName
 from monitor.lab.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
 
 if TYPE_CHECKING:
-    from monitor.detectors.pairwise.live import Lookup
+    from monitor.session.session import ReferenceLookup
 
 IDENTITY = "bench"
 # The command asks for a minute: a reference of a loop costs a call as much as one of an hour.
@@ -57,6 +57,7 @@ async def enrol_stream(stream: Path, folder: Path, engine: str) -> Enrolled:
 def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
     """Enrol in the vault of this process's settings; raises `EnrolmentRefused` and what reading and engines raise."""
     from monitor.config import load
+    from monitor.detectors.pairwise.live import LoadedPairwise
     from monitor.identity.enrolment.config import EnrolConfig
     from monitor.identity.enrolment.enrol import enrol
     from monitor.identity.vault.consent import resolve
@@ -64,10 +65,9 @@ def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
     from monitor.session.models import load_models
 
     settings, models = load(), load_models(engine)
-    asked = EnrolConfig(
-        FACE_SECONDS, SPEECH_SECONDS, require_identity=models.faces is not None and models.faces.identifies
-    )
-    made = enrol([stream], models, asked)
+    encoders = models.of(LoadedPairwise).encoders
+    config = EnrolConfig(FACE_SECONDS, SPEECH_SECONDS, require_identity=encoders is not None and encoders.identifies)
+    made = enrol([stream], models, config)
     today = datetime.now(UTC).date()
     consent = resolve(None, "the benchmark", required=True, days=settings.consent_days, today=today)
     vault = open_vault(settings)
@@ -75,10 +75,10 @@ def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
         vault.store(IDENTITY, made.reference.to_bytes(), consent, "the benchmark")
     finally:
         vault.close()
-    return Enrolled(IDENTITY, made.quality.gallery, made.reference.persona is not None)
+    return Enrolled(IDENTITY, made.quality.gallery, "persona" in made.reference.parts)
 
 
-def enrolled(identity: str | None) -> Lookup:
+def enrolled(identity: str | None) -> ReferenceLookup:
     """Give what a session asks for the reference of `identity`, from the vault of this process's settings."""
     from monitor.config import load
     from monitor.identity.vault.open import open_vault

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from engines.errors import SidewitnessError
-from monitor.detectors.reference import Reference, Rung, Source, build_reference
+from monitor.detectors.pairwise.live import LivePairwise, LoadedPairwise
+from monitor.detectors.pairwise.reference import Rung, build_reference
+from monitor.detectors.reference import Reference
 from monitor.face.track import FaceView
 from monitor.identity.enrolment.condition_ladder import Moment, make_rungs, moment_of
 from monitor.lab.bench.clip import Stream
@@ -33,7 +35,7 @@ def measure(stream: Stream, models: Models) -> float:
     # Encoders run in the thread that asks: its own clock is right on a busy machine, too.
     reference, timer = enrolled(stream, models), Timer(clock=time.thread_time)
     session = Session(ParticipantKey("bench", "1", "bench"), models, reference=reference)
-    watch(session._faces, "score", timer)
+    watch(_live(session), "score", timer)
     judged = 0
     for item in items(stream, 2):
         report = session.tick(item.stamp.arrival)
@@ -46,25 +48,31 @@ def measure(stream: Stream, models: Models) -> float:
 
 def enrolled(stream: Stream, models: Models) -> Reference:
     """Make a reference of whoever is in the stream; raises `CannotCompare`."""
-    if models.faces is None or models.population is None:
+    pairwise = models.of(LoadedPairwise)
+    encoders, population = pairwise.encoders, pairwise.population
+    if encoders is None or population is None:
         raise CannotCompare("the packs that compare faces are not installed")
     found: list[Moment | None] = []
 
     def see(frame: VideoFrame, view: FaceView | None, _crowded: bool) -> None:
         found.append(moment_of(frame, view) if view is not None else None)
 
-    session = Session(ParticipantKey("bench", "1"), models, watch=see)
+    session = Session(ParticipantKey("bench", "1"), models, observer=see)
     for item in items(stream, 1):
         session.push(item)
     moments = [moment for moment in found if moment is not None]
     if len(moments) < LEAST_MOMENTS:
         raise CannotCompare("the stream shows no face for long enough: give --clip, or set SIDEWITNESS_DATA")
-    rungs = [Rung(name, models.faces(shots)) for name, shots in make_rungs(moments)]
-    source = Source("", "stream", stream.seconds, 0, 0, len(moments))
+    rungs = [Rung(name, encoders(shots)) for name, shots in make_rungs(moments)]
     clip = np.zeros(len(moments), np.int64)
-    return build_reference("", models.faces.key, [source], clip, rungs, models.population)
+    part = build_reference("", encoders.key, clip, rungs, population)
+    return Reference("", (), {pairwise.info.name: part.to_bytes()})
 
 
 def items(stream: Stream, rounds: int) -> Iterator[VideoFrame | AudioBlock]:
     """Decode the stream, so many times over."""
     return decoded(stream, rounds, {name: Timer(on=False) for name in NAMES})
+
+
+def _live(session: Session) -> LivePairwise:
+    return next(live for _, live in session._detectors if isinstance(live, LivePairwise))

@@ -14,44 +14,58 @@ from typing import Any
 
 import numpy as np
 
+from monitor.decision.report import HopReport
+from monitor.detectors.base import LoadedDetector
 from monitor.detectors.persona.companion import enrol
 from monitor.detectors.persona.detector import PersonaPeople, PersonaReference
 from monitor.detectors.persona.engines import PersonaEngines
-from monitor.detectors.persona.live import MotionSide, Mover
+from monitor.detectors.persona.live import LivePersona, LoadedPersona
+from monitor.detectors.persona.rows import MotionRows
 from monitor.detectors.persona.windows import MotionWindow
-from monitor.identity.enrolment.movement import Movement
+from monitor.detectors.reference import Reference
+from monitor.identity.enrolment.clip_reader import MAX_COLLECTED_SECONDS
 from monitor.lab.bench.clip import Stream
 from monitor.lab.bench.pairwise_cost import CannotCompare, items
 from monitor.lab.bench.stage_times import Timer, watch
 from monitor.session.models import Models
 from monitor.session.session import Session
-from monitor.types import ParticipantKey
+from monitor.types import ParticipantKey, Score
 
 ROUNDS = 2
 
 
 def measure(stream: Stream, models: Models) -> float:
     """Give the share of one core that comparing movement takes; raises `CannotCompare`."""
-    if models.persona is None:
+    loaded = models.of(LoadedPersona)
+    if loaded.engines is None:
         raise CannotCompare("the packs that compare movement are not installed")
-    reference = enrolled(_windows(stream, models), models.persona)
+    part = enrolled(_windows(stream, models, loaded), loaded.engines)
     # What is known of people decides nothing about the cost.
-    nobody = PersonaPeople(models.persona.key, 0.0, 1.0, 0.0, np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64))
-    session = Session(ParticipantKey("bench", "1", "bench"), models)
+    nobody = PersonaPeople(loaded.engines.key, 0.0, 1.0, 0.0, np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64))
+    reference = Reference("", (), {loaded.info.name: part.to_bytes()})
+    compared = replace(models, detectors=_with(models, replace(loaded, people=nobody)))
+    session = Session(ParticipantKey("bench", "1", "bench"), compared, reference=reference)
     # The engines run in the thread that asks: its own clock is right on a busy machine, too.
-    timer, parts = Timer(clock=time.thread_time), _parts(session)
-    parts._moves = MotionSide(replace(models, people=nobody), lambda: reference, parts._window)
-    watch(parts._moves, "score", timer)
-    watching = parts._picture._watches
-    watching[:] = [timer(see) if isinstance(see.__self__, Mover) else see for see in watching]
+    timer, internals = Timer(clock=time.thread_time), _internals(session)
+    watch(next(live for _, live in internals._detectors if isinstance(live, LivePersona)), "score", timer)
+    observers = internals._picture._observers
+    observers[:] = [timer(see) if isinstance(see.__self__, MotionRows) else see for see in observers]
     judged = 0
     for item in items(stream, ROUNDS):
         report = session.tick(item.stamp.arrival)
-        judged += report is not None and report.decision.scores[2].value is not None
+        judged += report is not None and any(s.value is not None for s in _of(report, loaded))
         session.push(item)
     if not judged:
         raise CannotCompare("nobody in the stream could be compared")
     return timer.total / (ROUNDS * stream.seconds)
+
+
+def _with(models: Models, changed: LoadedPersona) -> tuple[LoadedDetector, ...]:
+    return tuple(changed if isinstance(loaded, LoadedPersona) else loaded for loaded in models.detectors)
+
+
+def _of(report: HopReport, loaded: LoadedPersona) -> list[Score]:
+    return [score for score in report.decision.scores if score.detector == loaded.info.name]
 
 
 def enrolled(windows: Sequence[MotionWindow], engines: PersonaEngines) -> PersonaReference:
@@ -65,16 +79,18 @@ def enrolled(windows: Sequence[MotionWindow], engines: PersonaEngines) -> Person
     return PersonaReference(engines.key, tokens, own, clip, float(own.mean()), float(own.std()) + 1e-6, motion)
 
 
-def _windows(stream: Stream, models: Models) -> list[MotionWindow]:
-    movement = Movement()
-    session = Session(ParticipantKey("bench", "1"), models, movement=movement.see)
+def _windows(stream: Stream, models: Models, loaded: LoadedPersona) -> list[MotionWindow]:
+    collector = loaded.enrolling(one_person=False).collect(MAX_COLLECTED_SECONDS)
+    if collector is None:
+        raise CannotCompare("the packs that compare movement are not installed")
+    session = Session(ParticipantKey("bench", "1"), models, collectors=[collector])
     for item in items(stream, 1):
         session.tick(item.stamp.arrival)
         session.push(item)
-    if not (windows := movement.windows()):
+    if not (windows := list(collector.finish())):
         raise CannotCompare("the stream shows nobody who speaks for long enough: give --clip, or set SIDEWITNESS_DATA")
     return windows
 
 
-def _parts(session: Session) -> Any:
+def _internals(session: Session) -> Any:
     return session

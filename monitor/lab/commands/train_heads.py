@@ -31,8 +31,9 @@ def command(
     Example: sidewitness train heads clips.csv --packs packs/lr-asd --split research --minutes 10
     """
     require("train heads", "train", "torch", "onnx", "onnxscript")
+    from monitor.detectors.synchrony.entry import LIPS
     from monitor.lab.training.speech_data import RESEARCH_WEIGHTS, training_rows
-    from monitor.session.models import HEAD, LIPS
+    from monitor.session.models import HEAD
 
     if (packs / (LIPS + HEAD)).exists():
         raise typer.BadParameter(f"{packs} has heads already: remove its *_head folders first", param_hint="--packs")
@@ -56,7 +57,7 @@ def _encoded(rows: Sequence[Row], hold_out: str, packs: Path, cache: Path) -> tu
     speech = load_speech(packs, heads=False)
     sides: tuple[list[Vectors], list[Vectors]] = ([], [])
     with clip_progress("encoding clips", len(rows)) as tick:
-        for row, found in load_features(rows, cache, workers_here(), lambda _: None, wants=speech.wants):
+        for row, found in load_features(rows, cache, workers_here(), lambda _: None, wants=speech.input_spec):
             tick(found if isinstance(found, str) else None)
             if isinstance(found, str) or len(found) < MIN_STEPS or found.faces > 1:
                 continue
@@ -107,7 +108,8 @@ def _measured(heads: Heads) -> list[str]:
 
 def _write(heads: Heads, packs: Path, about: dict[str, Any]) -> None:
     from engines.training.heads import write_heads
-    from monitor.session.models import HEAD, LIPS, VOICE
+    from monitor.detectors.synchrony.entry import LIPS, VOICE
+    from monitor.session.models import HEAD
 
     for folder in write_heads(heads, packs, ((LIPS, LIPS + HEAD), (VOICE, VOICE + HEAD)), about):
         typer.echo(str(folder))

@@ -47,12 +47,12 @@ def command(
     if compare:
         require("train pairs --compare", "train", "sklearn", "torch")
     from engines.base import MODELS
+    from monitor.detectors.pairwise.entry import ARTEFACTS
     from monitor.detectors.pairwise.pair_features import FEATURES
     from monitor.detectors.pairwise.population import FILE
     from monitor.lab.commands.tables import show_paired_forgeries
     from monitor.lab.studies.face_population import build_from_packs, read_rows
     from monitor.lab.studies.paired_forgeries import compare_people, write
-    from monitor.session.models import ARTEFACTS
 
     if feature not in FEATURES:
         raise typer.BadParameter(f"unknown feature {feature!r}: there is {', '.join(FEATURES)}", param_hint="--feature")

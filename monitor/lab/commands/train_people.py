@@ -75,10 +75,11 @@ def _write(people: PersonaPeople, folder: Path) -> None:
     from dataclasses import replace
 
     from engines.base import EngineError
+    from monitor.detectors.packs import PackLoader
     from monitor.detectors.persona.detector import FILE
-    from monitor.session.models import PERSONA, load_persona
+    from monitor.detectors.persona.entry import PERSONA, load_persona
 
-    engines = load_persona(folder)
+    engines = load_persona(PackLoader(folder))
     if engines is None or not (folder / PERSONA).is_dir():
         raise EngineError(f"{folder} has no persona pack: name the folder of packs that will judge calls")
     path = folder / PERSONA / FILE

@@ -125,7 +125,9 @@ def _train(
     from engines.base import load_pack
     from engines.training.persona import train
     from engines.training.persona_pack import draw_history, write_persona_packs
-    from monitor.session.models import BASIS, VOICE, home
+    from monitor.detectors.packs import home
+    from monitor.detectors.persona.entry import BASIS
+    from monitor.detectors.synchrony.entry import VOICE
     from monitor.window.grid import GRID_HZ
 
     console = Console(stderr=True)

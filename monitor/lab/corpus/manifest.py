@@ -22,7 +22,7 @@ from engines.errors import SidewitnessError
 from engines.load import load_engine
 from monitor.face.coefficients import find_coefficients
 from monitor.lab.corpus.speech_features import Change, ClipFeatures, extract
-from monitor.session.input_spec import DEFAULT, Wants
+from monitor.session.input_spec import DEFAULT, InputSpec
 from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError
@@ -148,7 +148,7 @@ def load_features(
     workers: int,
     done: Callable[[int], None],
     change: Change | None = None,
-    wants: Wants = DEFAULT,
+    wants: InputSpec = DEFAULT,
 ) -> Iterator[tuple[Row, ClipFeatures | str]]:
     """Features of each clip, or the line that says why there are none; in the order of `rows`, analysed in parallel.
 
@@ -183,12 +183,12 @@ def _engines() -> tuple[Engine, Engine]:
     return load_engine(DETECTOR), load_engine(LANDMARKS)
 
 
-def _row_features(row: Row, folder: Path, change: Change | None, wants: Wants) -> Path | str:
+def _row_features(row: Row, folder: Path, change: Change | None, wants: InputSpec) -> Path | str:
     return _features(row.path, folder, change, row.sound, wants)
 
 
 def _features(
-    clip: Path, folder: Path, change: Change | None = None, sound: Path | None = None, wants: Wants = DEFAULT
+    clip: Path, folder: Path, change: Change | None = None, sound: Path | None = None, wants: InputSpec = DEFAULT
 ) -> Path | str:
     try:
         content = digest(clip, sound)
@@ -206,7 +206,7 @@ def kept_features(
     digest: str,
     folder: Path,
     change: Change | None = None,
-    wants: Wants = DEFAULT,
+    wants: InputSpec = DEFAULT,
 ) -> Path:
     """File with the features of a clip, as the encoders want them, made if it is not there; raises `SourceError`."""
     kind = "".join(f".{part}" for part in (wants.name, change.name if change else "") if part)

@@ -21,6 +21,8 @@ from engines.base import MODELS, Engine, load_pack
 from engines.load import load_engine
 from engines.training.clips import TrainingError
 from engines.training.expression_basis import Moved, fit_basis
+from monitor.detectors.packs import home
+from monitor.detectors.synchrony.entry import VOICE
 from monitor.face.coefficients import CoefficientsError, read_coefficients
 from monitor.face.expression import (
     FACE_SHAPE_SIZE,
@@ -35,7 +37,7 @@ from monitor.face.track import FaceTracker, FaceView
 from monitor.lab.corpus.manifest import Row, analysed
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.lab.corpus.speech_features import Change, faces_at_once, main_track
-from monitor.session.models import DETECTOR, VOICE, home
+from monitor.session.models import DETECTOR
 from monitor.session.models import LANDMARKS as LANDMARK_MODEL
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError

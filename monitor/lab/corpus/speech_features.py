@@ -17,7 +17,7 @@ from monitor.face.geometry import SHAPE_SIZE
 from monitor.face.lip_input import sample_of
 from monitor.face.track import FaceTracker, FaceView
 from monitor.lab.corpus.separate_tracks import read_media
-from monitor.session.input_spec import DEFAULT, Wants
+from monitor.session.input_spec import DEFAULT, InputSpec
 from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, MediaItem, VideoFrame
 from monitor.voice.fronts import silent_steps
 from monitor.voice.stream import VoiceChunk, VoiceStream
@@ -85,7 +85,7 @@ def extract(
     detector: Engine,
     landmarks: Engine,
     change: Change | None = None,
-    wants: Wants = DEFAULT,
+    wants: InputSpec = DEFAULT,
     sound: Path | None = None,
 ) -> ClipFeatures:
     """Features of the face that is seen longest and of the sound, which may be in a file of its own.
@@ -134,7 +134,7 @@ def _resample(views: list[tuple[FaceView, ByteArray]]) -> list[GridSample]:
 
 
 def _assemble(
-    lips: list[GridSample], chunks: list[VoiceChunk], size: float, faces: int, wants: Wants = DEFAULT
+    lips: list[GridSample], chunks: list[VoiceChunk], size: float, faces: int, wants: InputSpec = DEFAULT
 ) -> ClipFeatures:
     ends = [step.index + 1 for step in lips] + [chunk.first + len(chunk.speech) for chunk in chunks]
     length = max(ends, default=0)

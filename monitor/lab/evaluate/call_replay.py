@@ -23,21 +23,13 @@ from engines.base import MODELS, EngineError, load_pack
 from monitor.alerts.finding import FindingTracker
 from monitor.decision.decide import most_useful
 from monitor.decision.report import HopReport
+from monitor.detectors.synchrony.entry import CALIBRATION, LIPS, load_calibration
 from monitor.lab.corpus.manifest import FEATURES_VERSION, Row
 from monitor.lab.corpus.stitched_calls import VirtualCall, moment
 from monitor.lab.evaluate.clip_detector import SCORING
 from monitor.lab.evaluate.resume_log import ResumeLog
 from monitor.lab.evaluate.worker_pool import Tick, worker_pool
-from monitor.session.models import (
-    CALIBRATION,
-    DETECTOR,
-    LANDMARKS,
-    LIPS,
-    Models,
-    load_calibration,
-    load_models,
-    speech_key,
-)
+from monitor.session.models import DETECTOR, LANDMARKS, Models, load_models, speech_key
 from monitor.session.session import Session, SessionConfig
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError

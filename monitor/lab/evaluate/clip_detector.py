@@ -8,7 +8,7 @@ from typing import Protocol
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
 from monitor.lab.evaluate.outcomes import Outcome
-from monitor.session.input_spec import Wants
+from monitor.session.input_spec import InputSpec
 
 # Raised whenever the same clip and the same packs would score differently: part of the key of every kept outcome.
 SCORING = 3
@@ -44,7 +44,7 @@ class ClipDetector(Protocol):
         ...
 
     @property
-    def wants(self) -> Wants:
+    def wants(self) -> InputSpec:
         """The kind of features that it scores; raises `EngineError`."""
         ...
 

@@ -18,6 +18,8 @@ import numpy as np
 
 from engines.base import MODELS, Engine
 from engines.load import load_engine
+from monitor.detectors.packs import home
+from monitor.detectors.pairwise.entry import IDENTITY
 from monitor.face.aligned import chips
 from monitor.face.shot import FaceShot
 from monitor.face.track import FaceTracker, FaceView
@@ -35,7 +37,7 @@ from monitor.lab.metrics.verification import (
     verify,
 )
 from monitor.lab.progress import clip_progress
-from monitor.session.models import DETECTOR, IDENTITY, LANDMARKS, home
+from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.media.source import SourceError
 from monitor.types import FloatArray, VideoFrame
 

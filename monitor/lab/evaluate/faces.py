@@ -16,10 +16,12 @@ import numpy as np
 
 from engines.base import MODELS, EngineError, load_pack
 from engines.load import load_engine
+from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.pairwise.detector import PairwiseDetector
+from monitor.detectors.pairwise.entry import ARTEFACTS, IDENTITY, load_face_encoders, load_population
 from monitor.detectors.pairwise.measures import LEAST
 from monitor.detectors.pairwise.population import FILE, Population
-from monitor.detectors.reference import Reference, Rung, Source, build_reference
+from monitor.detectors.pairwise.reference import PairwiseReference, Rung, build_reference
 from monitor.face.encoders import FaceEncoders
 from monitor.face.vectors import FaceVectors
 from monitor.identity.enrolment.condition_ladder import Moment, make_rungs
@@ -28,8 +30,8 @@ from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
 from monitor.lab.studies.paired_forgeries import difffake_score
-from monitor.session.input_spec import DEFAULT, Wants
-from monitor.session.models import ARTEFACTS, DETECTOR, IDENTITY, LANDMARKS, home, load_face_encoders, load_population
+from monitor.session.input_spec import DEFAULT, InputSpec
+from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.replay import read_clip
 from monitor.types import Reason
 
@@ -50,7 +52,7 @@ class DiffFakeClips:
         return _key(self.name, self.packs)
 
     @property
-    def wants(self) -> Wants:
+    def wants(self) -> InputSpec:
         """Nothing special: features of lips and voice are not looked at."""
         return DEFAULT
 
@@ -72,7 +74,7 @@ class PairwiseClips:
         return _key(self.name, self.packs)
 
     @property
-    def wants(self) -> Wants:
+    def wants(self) -> InputSpec:
         """Nothing special: features of lips and voice are not looked at."""
         return DEFAULT
 
@@ -133,7 +135,7 @@ class PairwiseScorer(_Faces):
         score = self._judge.score(looks, None, reference, self.encode.key, once=True)
         return Outcome(score.value, score.reason.value if score.value is None and score.reason else None, score.p_value)
 
-    def _enrol(self, clips: Sequence[Path]) -> Reference | None:
+    def _enrol(self, clips: Sequence[Path]) -> PairwiseReference | None:
         """Make a reference of clips, without the questions that an enrolment asks; None where little is seen."""
         found = [moments_of(read_clip(clip), self._detector, self._landmarks) for clip in clips]
         moments = [moment for own in found for moment in own]
@@ -141,12 +143,11 @@ class PairwiseScorer(_Faces):
             return None
         rungs = [Rung(name, self.encode(shots)) for name, shots in make_rungs(moments)]
         of = np.repeat(np.arange(len(found)), [len(own) for own in found])
-        sources = [Source("", "", 0.0, 0, 0, len(own)) for own in found]
-        return build_reference("", self.encode.key, sources, of, rungs, self.population)
+        return build_reference("", self.encode.key, of, rungs, self.population)
 
 
 def _loaded(packs: Path) -> tuple[FaceEncoders, Population]:
-    encode, population = load_face_encoders(packs), load_population(packs)
+    encode, population = load_face_encoders(PackLoader(packs)), load_population(PackLoader(packs))
     if encode is None or population is None or not population.fits(encode.key):
         raise EngineError(f"{packs} has no {ARTEFACTS} with a {FILE} of its own: run `sidewitness train pairs`")
     return encode, population

@@ -14,19 +14,22 @@ import numpy as np
 
 from engines.base import MODELS, EngineError, load_pack
 from engines.load import load_engine
+from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.persona.detector import FILE, PersonaDetector, PersonaReference, usual_distance
+from monitor.detectors.persona.entry import MOTION, PERSONA, load_people, load_persona
+from monitor.detectors.persona.movement import learn
+from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.detectors.persona.windows import MotionWindow
+from monitor.detectors.synchrony.entry import VOICE
 from monitor.face.coefficients import beside
-from monitor.identity.enrolment.movement import learn
-from monitor.identity.enrolment.personalise import PersonaliseConfig
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import MOTION_VERSION, ClipMotion, cached_motion, motion_of
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
 from monitor.lab.evaluate.clip_detector import SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
 from monitor.lab.studies.persona.recordings import ENROL_HOP_STEPS, Footage, Part
-from monitor.session.input_spec import DEFAULT, Wants
-from monitor.session.models import DETECTOR, LANDMARKS, MOTION, PERSONA, VOICE, home, load_people, load_persona
+from monitor.session.input_spec import DEFAULT, InputSpec
+from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.media.digest import digest
 from monitor.types import Reason
 from monitor.window.grid import RATE
@@ -60,7 +63,7 @@ class PersonaClips:
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
     @property
-    def wants(self) -> Wants:
+    def wants(self) -> InputSpec:
         """Nothing special: features of lips and voice are not looked at."""
         return DEFAULT
 
@@ -77,7 +80,8 @@ class PersonaScorer:
         self._detector, self._landmarks = (
             load_engine(name, models=home(name, packs)) for name in (DETECTOR, LANDMARKS)
         )
-        engines, people = load_persona(packs, voice=self._voice), load_people(packs)
+        loader = PackLoader(packs, voice=self._voice.manifest.sha256)
+        engines, people = load_persona(loader), load_people(loader)
         if engines is None or people is None or people.key != engines.key:
             raise EngineError(f"{packs} has no {PERSONA} with a {FILE} of its own: run `sidewitness train people`")
         self._engines, self._people, self._packs, self._cache = engines, people, packs, cache

@@ -17,6 +17,8 @@ import numpy as np
 
 from engines.base import MODELS
 from monitor.decision.calibration import Calibration
+from monitor.detectors.synchrony.clip import clip_value
+from monitor.detectors.synchrony.entry import CALIBRATION, LIPS, load_calibration
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import SCORING, ClipDetector, Job, Scorer
@@ -25,9 +27,8 @@ from monitor.lab.evaluate.outcomes import Outcome
 from monitor.lab.evaluate.persona import PersonaClips
 from monitor.lab.evaluate.voice_mismatch import EncodedClip
 from monitor.lab.training.synchrony_background import encode_features, windows
-from monitor.session.clip import clip_value
-from monitor.session.input_spec import Wants
-from monitor.session.models import CALIBRATION, LIPS, load_calibration, load_speech, speech_key, speech_wants
+from monitor.session.input_spec import InputSpec
+from monitor.session.models import load_speech, speech_input_spec, speech_key
 from monitor.types import Reason
 from monitor.window.grid import RATE
 
@@ -51,9 +52,9 @@ class SynchronyClips:
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
     @property
-    def wants(self) -> Wants:
+    def wants(self) -> InputSpec:
         """What the packs' encoders want to be fed."""
-        return speech_wants(self.packs)
+        return speech_input_spec(self.packs)
 
     def load(self) -> SynchronyScorer:
         """Load both towers; raises `EngineError`."""

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from engines.base import Engine
 from engines.load import load_engine
+from monitor.detectors.packs import home
 from monitor.detectors.pairwise.detector import components, nearest_rung, within_call
+from monitor.detectors.pairwise.entry import ARTEFACTS, IDENTITY
 from monitor.detectors.pairwise.measures import (
     GUARD,
     LEAST,
@@ -29,7 +31,7 @@ from monitor.detectors.pairwise.measures import (
 from monitor.detectors.pairwise.mixture import Mixture
 from monitor.detectors.pairwise.pair_features import FEATURES, Feature, far_pairs, pair_features
 from monitor.detectors.pairwise.population import COMPONENTS, Population, PopulationError
-from monitor.detectors.reference import Reference, Rung, Source, build_reference
+from monitor.detectors.pairwise.reference import PairwiseReference, Rung, build_reference
 from monitor.face.encoders import FaceEncoders, identities
 from monitor.face.shot import FaceShot
 from monitor.face.vectors import FaceVectors
@@ -45,7 +47,6 @@ from monitor.lab.corpus.manifest import (
     workers_here,
 )
 from monitor.lab.progress import clip_progress
-from monitor.session.models import ARTEFACTS, IDENTITY, home
 from monitor.tap.media.digest import digest
 from monitor.types import FloatArray
 
@@ -174,7 +175,7 @@ def trials(clips: Sequence[FaceClip]) -> list[FaceTrial]:
     return divisions
 
 
-def enrolled(trial: FaceTrial, population: Population, ladder: bool = True) -> Reference:
+def enrolled(trial: FaceTrial, population: Population, ladder: bool = True) -> PairwiseReference:
     """Make the reference of a trial; without `ladder` it knows the gallery as recorded only."""
     clip = np.concatenate([np.full(len(rows), n) for n, (_, rows) in enumerate(trial.enrolled)])
     gallery = np.unique(np.linspace(0, len(clip) - 1, min(GALLERY_ROWS, len(clip))).astype(int))
@@ -183,8 +184,7 @@ def enrolled(trial: FaceTrial, population: Population, ladder: bool = True) -> R
         Rung(name, FaceVectors.join([c.rungs[name].take(rows) for c, rows in trial.enrolled]).take(gallery))
         for name in names
     ]
-    sources = [Source("", "", 0.0, 0, 0, len(rows)) for _, rows in trial.enrolled]
-    return build_reference(_MADE, population.key, sources, clip[gallery], rungs, population, trial.same_recording)
+    return build_reference(_MADE, population.key, clip[gallery], rungs, population, trial.same_recording)
 
 
 def windows(rows: Indices) -> list[Indices]:
@@ -192,7 +192,9 @@ def windows(rows: Indices) -> list[Indices]:
     return [part for part in np.array_split(rows, max(round(len(rows) / WINDOW), 1)) if len(part) >= LEAST]
 
 
-def judge(live: FaceVectors, start: FaceVectors | None, reference: Reference, population: Population) -> Doubles:
+def judge(
+    live: FaceVectors, start: FaceVectors | None, reference: PairwiseReference, population: Population
+) -> Doubles:
     """Give the components (3,) of live looks, as the detector does."""
     rung, _ = nearest_rung(live, reference, population)
     raw = measure(live, reference.rungs[rung].vectors, reference.mixture)

@@ -21,7 +21,7 @@ from monitor.detectors.pairwise.detector import components, counted_of, nearest_
 from monitor.detectors.pairwise.measures import LOGIT, measure
 from monitor.detectors.pairwise.pair_features import pair_features
 from monitor.detectors.pairwise.population import Population
-from monitor.detectors.reference import Reference
+from monitor.detectors.pairwise.reference import PairwiseReference
 from monitor.face.condition import CONDITIONS
 from monitor.face.vectors import FaceVectors
 from monitor.lab.corpus.manifest import group_by_subject
@@ -122,7 +122,7 @@ def _pieces(trial: FaceTrial, forged: Sequence[FaceClip]) -> Iterable[_Piece]:
         yield _Piece(fake, rung, halves[1 if second_half else 0], start, before)
 
 
-def _probe(piece: _Piece, trial: FaceTrial, number: int, reference: Reference, population: Population) -> Probe:
+def _probe(piece: _Piece, trial: FaceTrial, number: int, reference: PairwiseReference, population: Population) -> Probe:
     clip, rows = piece.clip, piece.rows
     vectors = clip.rungs[piece.rung]
     window_scores = []
@@ -147,7 +147,7 @@ def method_of(name: str) -> str:
 
 
 def _scores(
-    live: FaceVectors, start: FaceVectors | None, reference: Reference, population: Population
+    live: FaceVectors, start: FaceVectors | None, reference: PairwiseReference, population: Population
 ) -> dict[str, float]:
     rung, _ = nearest_rung(live, reference, population)
     gallery, norm = reference.rungs[rung].vectors, reference.norms[rung]

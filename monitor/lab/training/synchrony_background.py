@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from engines.base import Engine
-from monitor.detectors.synchrony.detector import MEMORY_SECONDS, SynchronyDetector
+from monitor.detectors.base import MEMORY_SECONDS
+from monitor.detectors.synchrony.detector import SynchronyDetector
 from monitor.face.lip_input import unit
 from monitor.lab.corpus.manifest import Row, load_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
@@ -108,7 +109,7 @@ def background_scores(
     for folder, fold in packs:
         encoders = load_speech(folder)
         chosen = [row for row in rows if row.fold == fold]
-        for row, features in load_features(chosen, cache, workers_here(), done, wants=encoders.wants):
+        for row, features in load_features(chosen, cache, workers_here(), done, wants=encoders.input_spec):
             if isinstance(features, str) or features.faces > 1 or len(features) < GRID_HZ:
                 continue
             for hop in windows(encode_features(features, encoders.lips, encoders.voice), 5.0):

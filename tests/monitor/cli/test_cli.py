@@ -20,6 +20,8 @@ from engines.load import pack_names
 from monitor import cli
 from monitor.cli import doctor
 from monitor.config import ConfigError, load
+from monitor.detectors.pairwise.entry import DETECTOR as PAIRWISE
+from monitor.detectors.persona.entry import DETECTOR as PERSONA
 from monitor.tap.media.source import SourceError
 from tests.monitor import movers
 
@@ -264,30 +266,33 @@ def test_doctor_does_without_browser_and_torch(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_doctor_looks_for_the_identity_encoder(tmp_path: Path) -> None:
-    absent = doctor.identity(tmp_path)
+    (absent,) = PAIRWISE.check(tmp_path)
     assert absent.state == "optional"
     assert "engines import dlib-face" in absent.remedy
     (tmp_path / "face_identity").mkdir()
-    assert doctor.identity(tmp_path).state == "failed"
-    assert doctor.identity().state in ("ok", "optional")
+    (damaged,) = PAIRWISE.check(tmp_path)
+    assert damaged.state == "failed"
+    assert {check.state for check in PAIRWISE.check(MODELS)} <= {"ok", "optional"}
 
 
 def test_doctor_looks_for_the_models_of_movement(tmp_path: Path) -> None:
-    absent = doctor.movement(tmp_path)
+    (absent,) = PERSONA.check(tmp_path)
     assert (absent.state, "enrolled" in absent.detail) == ("optional", True)
     movers.write_packs(tmp_path, "a voice")
-    unknown = doctor.movement(tmp_path)
+    (unknown,) = PERSONA.check(tmp_path)
     assert (unknown.state, unknown.remedy) == ("optional", "sidewitness train people")
     key = load_pack(tmp_path / "persona").manifest.sha256[:16]
     people = replace(movers.people(movers.engines()), key=f"{key}-")
     (tmp_path / "persona/people.npz").write_bytes(people.to_bytes())
-    whole = doctor.movement(tmp_path)
+    (whole,) = PERSONA.check(tmp_path)
     assert (whole.state, "beside motion, 40 genuine people" in whole.detail) == ("ok", True)
     (tmp_path / "motion/population.npz").unlink()
-    assert "alone, without motion" in doctor.movement(tmp_path).detail
+    (alone,) = PERSONA.check(tmp_path)
+    assert "alone, without motion" in alone.detail
     (tmp_path / "persona_tokens/manifest.json").unlink()
-    assert doctor.movement(tmp_path).state == "failed"
-    assert doctor.movement().state in ("ok", "optional")
+    (damaged,) = PERSONA.check(tmp_path)
+    assert damaged.state == "failed"
+    assert {check.state for check in PERSONA.check(MODELS)} <= {"ok", "optional"}
 
 
 def test_doctor_finds_an_engine_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

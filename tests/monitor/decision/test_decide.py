@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -6,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.decision.decide import (
-    FINDING_REASONS,
     REASON_PRIORITY,
     Decision,
     DecisionConfig,
@@ -17,6 +17,7 @@ from monitor.decision.decide import (
     judge_clip,
     most_useful,
 )
+from monitor.detectors.registry import phrases
 from monitor.types import Reason, Score, Verdict
 
 CONFIG = DecisionConfig()
@@ -24,11 +25,11 @@ LIPS = Reason.LIPS_DISAGREE_WITH_VOICE
 
 
 def sync(p: float) -> Score:
-    return Score("synchrony", -0.3, p_value=p, one_sided=True, evidence={"best_offset_ms": 40})
+    return Score("synchrony", -0.3, p_value=p, one_sided=True, evidence={"best_offset_ms": 40}, cause=LIPS)
 
 
 def persona(p: float) -> Score:
-    return Score("persona", 0.1, p_value=p)
+    return Score("persona", 0.1, p_value=p, cause=Reason.MOVES_UNLIKE_ENROLLED)
 
 
 def silent(reason: Reason, detector: str = "synchrony", one_sided: bool = True) -> Score:
@@ -99,7 +100,7 @@ def test_the_reason_is_what_keeps_the_two_sided_detector_from_speaking() -> None
 def test_who_moves_unlike_themselves_is_cleared_by_nobody_and_movement_alone_clears_nobody(
     p: float, verdict: Verdict
 ) -> None:
-    moved = Score("persona", 0.1, p_value=p, one_sided=True)
+    moved = replace(persona(p), one_sided=True, withholds=True)
     _, (decision,) = play([[sync(0.9), compared(0.9), moved]])
     assert decision.verdict is verdict
     assert decision.reason is (Reason.MOVES_UNLIKE_ENROLLED if verdict is Verdict.INCONCLUSIVE else None)
@@ -241,7 +242,7 @@ def test_the_finding_rests_on_the_strongest_detector() -> None:
     _, by_sync = play([[persona(0.5), sync(0.001)]] * 200)
     _, by_other = play([[persona(0.001), sync(0.5)]] * 200)
     assert next(d.finding_reason for d in by_sync if d.transition) is LIPS
-    assert next(d for d in by_other if d.transition).finding_reason is FINDING_REASONS.get("persona")
+    assert next(d for d in by_other if d.transition).finding_reason is Reason.MOVES_UNLIKE_ENROLLED
 
 
 def test_steps_of_the_clock_neither_stretch_nor_break_durations() -> None:
@@ -253,9 +254,11 @@ def test_steps_of_the_clock_neither_stretch_nor_break_durations() -> None:
 
 
 def test_reasons_are_ranked_and_complete() -> None:
-    causes = {*FINDING_REASONS.values(), Reason.FACE_CHANGES_UNNATURALLY}
+    causes = {reason for reason, phrase in phrases().items() if phrase.consequence}
     assert set(REASON_PRIORITY) == set(Reason) - causes
     assert most_useful([]) is Reason.WARMING_UP
+    assert most_useful([Reason("room_is_dark"), None]) is Reason("room_is_dark")
+    assert most_useful([Reason("room_is_dark"), Reason.SILENCE]) is Reason.SILENCE
     assert most_useful([None]) is Reason.WARMING_UP
     assert most_useful([Reason.SILENCE, Reason.NO_VIDEO, None]) is Reason.NO_VIDEO
     _, decisions = play([[], [silent(Reason.SILENCE), silent(Reason.NO_FACE, "persona", False)]])
@@ -316,7 +319,7 @@ def compared(p: float, cause: Reason | None = Reason.FACE_CHANGES_UNNATURALLY) -
     [
         (compared(0.11), Verdict.BONA_FIDE, None),
         (compared(0.1), Verdict.INCONCLUSIVE, Reason.FACE_CHANGES_UNNATURALLY),
-        (compared(0.06, None), Verdict.INCONCLUSIVE, Reason.IDENTITY_MISMATCH),
+        (compared(0.06, None), Verdict.INCONCLUSIVE, Reason("pairwise_unusual")),
         (persona(0.06), Verdict.INCONCLUSIVE, Reason.MOVES_UNLIKE_ENROLLED),
     ],
 )

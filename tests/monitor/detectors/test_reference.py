@@ -1,93 +1,63 @@
+"""A reference holds a part for each detector; those of earlier versions are taken apart."""
+
 from __future__ import annotations
 
 import io
 import json
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.detectors.pairwise.detector import PairwiseDetector
-from monitor.detectors.reference import Reference, Rung, Source, TemplateError, build_reference
-from monitor.face.vectors import FaceVectors
-from tests.monitor.people import KEY, looks, population, reference
+from monitor.detectors.pairwise.reference import PairwiseReference
+from monitor.detectors.parts import PartCache
+from monitor.detectors.persona.detector import PersonaReference
+from monitor.detectors.reference import Reference, Source, TemplateError, unpack_arrays
+from tests.monitor.detectors.persona.test_detector import reference as movement
+from tests.monitor.people import MADE, face, reference
 
-SOURCE = Source("0" * 64, "a.mp4", 60.0, 1280, 720, 40)
 SMALL = reference(shots=12).to_bytes()
 
 
+def side_by_side(schema: int, **changes: Any) -> bytes:
+    """A reference as versions 1 and 2 wrote it: the arrays of both detectors in one archive."""
+    arrays = unpack_arrays(face().to_bytes())
+    about = json.loads(str(arrays.pop("about")))
+    about |= {"schema": schema, "sources": [asdict(source) for source in reference().sources]} | changes
+    if schema == 2:
+        arrays |= {f"persona_{name}": array for name, array in movement().arrays().items()}
+    file = io.BytesIO()
+    np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
+    return file.getvalue()
+
+
 def test_bytes_make_the_same_reference() -> None:
-    made = reference()
+    source = Source("0" * 32, "a.mp4", 60.0, 1280, 720, 40)
+    made = Reference(MADE, (source,), {"pairwise": face().to_bytes(), "smile": b"\x00\xff", "empty": b""})
     again = Reference.from_bytes(made.to_bytes())
-    assert (again.made, again.key, again.sources) == (made.made, made.key, made.sources)
-    assert (again.clip == made.clip).all()
-    assert [rung.name for rung in again.rungs] == ["as recorded", "poor line"]
-    for a, b in zip(again.rungs, made.rungs, strict=True):
-        for field in fields(FaceVectors):
-            ours, theirs = getattr(a.vectors, field.name), getattr(b.vectors, field.name)
-            assert ours.dtype == theirs.dtype
-            assert (ours == theirs).all()
-    for mine, other in zip(again.norms, made.norms, strict=True):
-        assert (mine.location == other.location).all()
-        assert (mine.scale == other.scale).all()
-        assert mine.windows == other.windows
-    detector = PairwiseDetector(population())
-    live = looks(15, seed=4)
-    assert detector.score(live, None, again, KEY) == detector.score(live, None, made, KEY)
+    assert (again.made, again.sources) == (made.made, made.sources)
+    assert dict(again.parts) == dict(made.parts)
 
 
-@settings(max_examples=25)
-@given(st.integers(1, 45), st.integers(1, 4), st.booleans())
-def test_any_gallery_makes_finite_norms(shots: int, clips: int, same: bool) -> None:
-    vectors = looks(shots)
-    made = build_reference(
-        "now", KEY, [SOURCE] * clips, np.arange(shots) % clips, [Rung("as recorded", vectors)], population(), same
-    )
-    norm = made.norms[0]
-    assert np.isfinite(norm.location).all()
-    assert (norm.scale > 0).all()
-    assert np.isfinite(Reference.from_bytes(made.to_bytes()).mixture.means).all()
-
-
-def test_one_recording_is_expected_to_differ_from_others() -> None:
-    rungs, people = [Rung("as recorded", looks(40))], population()
-    people = replace(people, shift=np.full(3, 0.3), session=np.full(3, 0.4))
-    clip = np.zeros(40, np.int64)
-    same = build_reference("now", KEY, [SOURCE], clip, rungs, people, same_recording=True).norms[0]
-    other = build_reference("now", KEY, [SOURCE], clip, rungs, people).norms[0]
-    assert other.location == pytest.approx(same.location + 0.3)
-    assert other.scale == pytest.approx(np.hypot(same.scale, 0.4))
-
-
-def test_rungs_have_norms_of_their_own() -> None:
-    first, second = looks(40), looks(40, seed=3)
-    noisy = replace(second, logit=second.logit * 4)
-    made = build_reference(
-        "now", KEY, [SOURCE] * 2, np.repeat([0, 1], 20), [Rung("a", first), Rung("b", noisy)], population()
-    )
-    assert made.norms[1].scale[1] > made.norms[0].scale[1]
+@pytest.mark.parametrize("schema", [1, 2])
+def test_references_of_earlier_versions_are_taken_apart(schema: int) -> None:
+    again = Reference.from_bytes(side_by_side(schema))
+    assert (again.made, again.sources) == (MADE, reference().sources)
+    found = PairwiseReference.from_bytes(again.parts["pairwise"])
+    assert (found.key, found.made) == (face().key, MADE)
+    assert np.array_equal(found.rungs[1].vectors.artefacts, face().rungs[1].vectors.artefacts)
+    assert ("persona" in again.parts) == (schema == 2)
+    if schema == 2:
+        assert np.array_equal(PersonaReference.from_bytes(again.parts["persona"]).tokens, movement().tokens)
 
 
 @pytest.mark.parametrize(
-    ("rungs", "clip", "key", "words"),
-    [
-        ([], [0] * 10, KEY, "same moments"),
-        ([Rung("a", looks(10)), Rung("b", looks(9))], [0] * 10, KEY, "same moments"),
-        ([Rung("a", looks(0))], [], KEY, "same moments"),
-        ([Rung("a", looks(10))], [1] * 10, KEY, "source"),
-        ([Rung("a", looks(10))], [-1] * 10, KEY, "source"),
-        ([Rung("a", looks(10))], [0] * 10, "others", "other packs"),
-    ],
+    "data", [b"", b"nothing of ours", b"PK\x03\x04", side_by_side(99), side_by_side(2, sources=[{}])]
 )
-def test_parts_that_do_not_fit_are_refused(rungs: list[Rung], clip: list[int], key: str, words: str) -> None:
-    with pytest.raises(TemplateError, match=words):
-        build_reference("now", key, [SOURCE], np.array(clip, np.int64), rungs, population())
-
-
-@pytest.mark.parametrize("data", [b"", b"nothing of ours", b"PK\x03\x04"])
 def test_what_is_no_reference_is_refused(data: bytes) -> None:
     with pytest.raises(TemplateError, match="enrol the person again"):
         Reference.from_bytes(data)
@@ -102,18 +72,22 @@ def test_damaged_bytes_are_refused_or_read(at: int, change: int) -> None:
         Reference.from_bytes(bytes(data))
 
 
-def test_other_versions_and_missing_parts_are_refused() -> None:
-    held = dict(np.load(io.BytesIO(reference(shots=12).to_bytes())))
-    about = json.loads(str(held["about"]))
-    for change in ({"about": np.array(json.dumps(about | {"schema": 99}))}, {"clip": held["clip"][:3]}):
-        file = io.BytesIO()
-        np.savez(file, **(held | change))
-        with pytest.raises(TemplateError, match="enrol the person again"):
-            Reference.from_bytes(file.getvalue())
-
-
 def test_no_pickle_is_ever_read() -> None:
     file = io.BytesIO()
     np.savez(file, about=np.array([{"schema": 1}], dtype=object))
     with pytest.raises(TemplateError):
         Reference.from_bytes(file.getvalue())
+
+
+def test_a_part_is_read_once_and_one_that_cannot_be_read_is_none() -> None:
+    read: list[bytes] = []
+
+    def parse(data: bytes) -> int:
+        read.append(data)
+        if not data:
+            raise TemplateError("damaged: enrol the person again")
+        return len(data)
+
+    cache, part = PartCache(parse), b"part"
+    assert [cache.read(part), cache.read(part), cache.read(None), cache.read(b"")] == [4, 4, None, None]
+    assert read == [part, b""]

@@ -16,6 +16,7 @@ from engines.base import Engine
 from engines.batching.queue import BatchConfig
 from monitor.config import Settings
 from monitor.decision.report import HopReport
+from monitor.detectors.synchrony.live import LoadedSynchrony
 from monitor.host.batched_models import BatchedModels
 from monitor.host.judging import judging
 from monitor.session.models import Models, load_models
@@ -25,6 +26,7 @@ from monitor.types import MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 from tests.engines.refusing import Refusing
 from tests.monitor import people
 from tests.monitor.api.people import vault_in
+from tests.monitor.loaded import pairwise, persona, with_detector
 from tests.monitor.session.test_session import mixed, pictures, sound
 
 CLIP = "clips/real/LivePortrait__d12.mp4"
@@ -67,13 +69,15 @@ def test_each_participant_has_clients_of_their_own_of_the_same_engines(models: M
     for mine, theirs, shared in zip(engines(one), engines(other), engines(models), strict=True):
         assert mine is not theirs
         assert mine.manifest is theirs.manifest is shared.manifest
-    assert one.calibration is models.calibration
-    assert one.faces is not None
-    assert models.faces is not None
-    assert one.faces.key == models.faces.key
-    assert one.persona is not None
-    assert models.persona is not None
-    assert (one.persona.key, one.persona.has_companion) == (models.persona.key, models.persona.has_companion)
+    assert one.of(LoadedSynchrony) is models.of(LoadedSynchrony)
+    face, whole = pairwise(one).encoders, pairwise(models).encoders
+    assert face is not None
+    assert whole is not None
+    assert face.key == whole.key
+    movement, shared_movement = persona(one).engines, persona(models).engines
+    assert movement is not None
+    assert shared_movement is not None
+    assert (movement.key, movement.has_companion) == (shared_movement.key, shared_movement.has_companion)
     batched.close()
 
 
@@ -138,8 +142,8 @@ def test_what_is_dropped_leaves_a_gap_and_the_call_goes_on(models: Models, data_
 
 @pytest.mark.data
 def test_detectors_of_a_claim_that_get_no_answer_say_so(models: Models, data_dir: Path) -> None:
-    assert models.faces is not None
-    able = replace(models, faces=models.faces.through(lambda engine: Refusing(engine, refuses=True)))
+    refusing = pairwise(models).through(lambda engine: Refusing(engine, refuses=True))
+    able = with_detector(models, refusing)
     items = islice(read_clip(data_dir / CLIP), 150)
     assert {report.decision.scores[1].reason for report in run(able, list(items), "Jane Doe")[2:]} == {
         Reason.OVERLOADED

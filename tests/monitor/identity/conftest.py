@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engines.base import MODELS, TensorSpec
 from engines.load import load_engine
+from monitor.detectors.pairwise.entry import IDENTITY
 from monitor.face.encoders import FaceEncoders
-from monitor.session.models import IDENTITY, Models, load_models
+from monitor.session.models import Models, load_models
 from tests.engines import packs
 from tests.monitor import people
+from tests.monitor.loaded import pairwise, with_faces
 
 SIDE = 32
 
@@ -53,7 +54,7 @@ def backbone() -> bytes:
 @pytest.fixture(scope="session")
 def faceless() -> Models:
     """The models of the installation without what compares faces."""
-    return replace(load_models(), faces=None, population=None)
+    return with_faces(load_models(), None, None)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +70,7 @@ def unidentified(faceless: Models, tmp_path_factory: pytest.TempPathFactory) -> 
         preprocessing={"size": SIDE},
     )
     faces = FaceEncoders(load_engine("face_artefacts", "onnx", folder), None)
-    return replace(faceless, faces=faces, population=people.population(key=faces.key))
+    return with_faces(faceless, faces, people.population(key=faces.key))
 
 
 @pytest.fixture(scope="session")
@@ -77,9 +78,10 @@ def models(unidentified: Models) -> Models:
     """Models that compare faces, with the identity encoder of the installation."""
     if not (MODELS / IDENTITY).exists():
         pytest.skip("the identity encoder is not installed: run `make build`")
-    assert unidentified.faces is not None
-    faces = FaceEncoders(unidentified.faces._artefacts, load_engine(IDENTITY))
-    return replace(unidentified, faces=faces, population=people.population(key=faces.key))
+    backbone_alone = pairwise(unidentified).encoders
+    assert backbone_alone is not None
+    faces = FaceEncoders(backbone_alone._artefacts, load_engine(IDENTITY))
+    return with_faces(unidentified, faces, people.population(key=faces.key))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from monitor.detectors.reference import Reference
 from monitor.lab.corpus.manifest import CorpusError
 from monitor.lab.engine_parity import COLUMNS, LIPS, LIST, PERSON, SECONDS, Case, judge_cases, read_cases, references
 from monitor.session.models import Models, load_models
+from tests.monitor.loaded import with_faces
 
 # The head of the list has a case of every kind and one reference: what there is time for at every change.
 QUICK, QUICK_SECONDS = 6, 7.0
@@ -151,6 +152,6 @@ def test_only_so_much_of_a_clip_is_judged(cases: Sequence[Case], models: Models)
 
 
 def test_without_packs_that_compare_people_nobody_is_enrolled(cases: Sequence[Case], models: Models) -> None:
-    assert references(cases, replace(models, faces=None)) == {}
-    (judged,) = judge_cases(cases[:1], replace(models, faces=None, population=None), {}, seconds=1.0)
+    assert references(cases, with_faces(models, None)) == {}
+    (judged,) = judge_cases(cases[:1], with_faces(models, None, None), {}, seconds=1.0)
     assert set(judged.outcomes) == set(LIPS)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from monitor import cli
-from monitor.session.clip import clip_value, scan
+from monitor.detectors.synchrony.clip import clip_value
+from monitor.session.clip import scan
 from monitor.session.models import Models, load_models
 from monitor.types import Reason, Verdict
 from tests.monitor.tap.clips import write_clip

@@ -9,22 +9,15 @@ import pytest
 
 from engines.base import MODELS, EngineError
 from engines.load import load_engine
+from monitor.detectors.packs import PackLoader, home
+from monitor.detectors.pairwise.entry import ARTEFACTS, load_face_encoders, load_population
 from monitor.detectors.pairwise.population import FILE
+from monitor.detectors.persona.entry import load_people, load_persona
 from monitor.detectors.persona.windows import STEPS
-from monitor.session.models import (
-    ARTEFACTS,
-    CALIBRATION,
-    LIPS,
-    VOICE,
-    home,
-    load_calibration,
-    load_face_encoders,
-    load_models,
-    load_people,
-    load_persona,
-    load_population,
-)
+from monitor.detectors.synchrony.entry import CALIBRATION, LIPS, VOICE, load_calibration
+from monitor.session.models import load_models
 from tests.monitor import movers, people
+from tests.monitor.loaded import persona
 
 
 @pytest.mark.parametrize(
@@ -53,9 +46,9 @@ def test_missing_packs_are_one_line(tmp_path: Path) -> None:
 
 
 def test_without_packs_nobody_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.session.models.MODELS", tmp_path)
-    assert load_face_encoders(tmp_path) is None
-    assert load_population(tmp_path) is None
+    monkeypatch.setattr("monitor.detectors.packs.MODELS", tmp_path)
+    assert load_face_encoders(PackLoader(tmp_path)) is None
+    assert load_population(PackLoader(tmp_path)) is None
 
 
 def test_own_packs_go_before_those_of_the_installation(tmp_path: Path) -> None:
@@ -67,20 +60,20 @@ def test_own_packs_go_before_those_of_the_installation(tmp_path: Path) -> None:
 def test_a_population_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / ARTEFACTS / FILE
     path.parent.mkdir()
-    assert load_population(tmp_path) is None
+    assert load_population(PackLoader(tmp_path)) is None
     path.write_bytes(people.population().to_bytes())
-    found = load_population(tmp_path)
+    found = load_population(PackLoader(tmp_path))
     assert found is not None
     assert found.key == people.KEY
     path.write_bytes(b"nothing")
     with pytest.raises(EngineError, match=r"population.npz cannot be read \(PopulationError\): reinstall") as caught:
-        load_population(tmp_path)
+        load_population(PackLoader(tmp_path))
     assert "\n" not in str(caught.value)
 
 
 def test_the_models_of_movement_are_loaded_with_what_lies_beside_them(tmp_path: Path) -> None:
     movers.write_packs(tmp_path, "a voice")
-    found = load_persona(tmp_path, "onnx")
+    found = load_persona(PackLoader(tmp_path, "onnx"))
     assert found is not None
     assert found.has_companion
     assert found.fit is not None
@@ -90,7 +83,7 @@ def test_the_models_of_movement_are_loaded_with_what_lies_beside_them(tmp_path: 
     assert found.embed([window]).shape == (1, STEPS)
     (tmp_path / "motion/population.npz").unlink()
     (tmp_path / "persona_tokens").rename(tmp_path / "gone")
-    alone = load_persona(tmp_path, "onnx")
+    alone = load_persona(PackLoader(tmp_path, "onnx"))
     assert alone is not None
     assert not alone.has_companion
     assert alone.fit is None
@@ -99,11 +92,11 @@ def test_the_models_of_movement_are_loaded_with_what_lies_beside_them(tmp_path: 
 
 def test_movement_is_not_compared_beside_another_voice_encoder(tmp_path: Path) -> None:
     movers.write_packs(tmp_path, "a voice")
-    assert load_persona(tmp_path, "onnx", load_engine(VOICE, "onnx")) is None
+    assert load_persona(PackLoader(tmp_path, "onnx", voice=load_engine(VOICE, "onnx").manifest.sha256)) is None
 
 
 def test_packs_of_an_operator_without_models_of_movement_use_those_installed(tmp_path: Path) -> None:
-    own, installed = (load_persona(folder, "onnx") for folder in (tmp_path / "nothing here", MODELS))
+    own, installed = (load_persona(PackLoader(folder, "onnx")) for folder in (tmp_path / "nothing here", MODELS))
     assert own is not None
     assert installed is not None
     assert own.key == installed.key
@@ -113,22 +106,21 @@ def test_models_of_what_other_trackers_tell_are_not_for_calls(tmp_path: Path) ->
     movers.write_packs(tmp_path, load_engine(VOICE, "onnx").manifest.sha256)
     for name in (LIPS, VOICE):
         (tmp_path / name).symlink_to(MODELS / name)
-    persona = load_models("onnx", tmp_path).persona
-    assert persona is not None
+    assert persona(load_models("onnx", tmp_path)).engines is not None
     (tmp_path / "persona/basis.npz").write_bytes(replace(movers.basis(), name="flame").to_bytes())
-    assert load_models("onnx", tmp_path).persona is None
-    assert load_persona(tmp_path, "onnx") is not None
+    assert persona(load_models("onnx", tmp_path)).engines is None
+    assert load_persona(PackLoader(tmp_path, "onnx")) is not None
 
 
 def test_what_lies_beside_the_models_of_movement_is_refused_in_one_line(tmp_path: Path) -> None:
     movers.write_packs(tmp_path, "a voice")
-    assert load_people(tmp_path) is None
+    assert load_people(PackLoader(tmp_path)) is None
     (tmp_path / "persona/people.npz").write_bytes(movers.people(movers.engines()).to_bytes())
-    assert load_people(tmp_path) is not None
+    assert load_people(PackLoader(tmp_path)) is not None
     for name, error in (("people.npz", "PersonaError"), ("tokens.npz", "TokensError"), ("basis.npz", "BasisError")):
         (tmp_path / "persona" / name).write_bytes(b"nothing")
         with pytest.raises(EngineError, match=rf"{name} cannot be read \({error}\): reinstall"):
-            load_people(tmp_path) if name == "people.npz" else load_persona(tmp_path, "onnx")
+            load_people(PackLoader(tmp_path)) if name == "people.npz" else load_persona(PackLoader(tmp_path, "onnx"))
         (tmp_path / "persona" / name).unlink()
     with pytest.raises(EngineError, match=r"lacks basis.npz or tokens.npz: reinstall"):
-        load_persona(tmp_path, "onnx")
+        load_persona(PackLoader(tmp_path, "onnx"))

@@ -16,6 +16,7 @@ from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, MediaItem, ParticipantKey, Reason, TrackFault, Verdict, VideoFrame
 from tests.monitor import people
 from tests.monitor.frames import block, frame, stamp, vowel
+from tests.monitor.loaded import with_faces
 
 CLIP = "clips/real/LivePortrait__d12.mp4"
 KEY = ParticipantKey("call", "ann")
@@ -193,7 +194,7 @@ def test_a_muted_participant_is_still_compared_with_who_they_claim_to_be(
     models: Models, genuine: list[MediaItem]
 ) -> None:
     claim = ParticipantKey("call", "ann", "Jane Doe")
-    session, said = Session(claim, replace(models, faces=None), reference=lambda: people.reference()), []
+    session, said = Session(claim, with_faces(models, None), reference=lambda: people.reference()), []
     for item in [item for item in genuine if isinstance(item, VideoFrame)]:
         said.append(session.tick(item.stamp.arrival))
         session.push(item)

@@ -12,12 +12,15 @@ import pytest
 from engines.base import MODELS, Engine, EngineError
 from engines.compose.deferred import Deferred
 from engines.load import load_engine
+from monitor.detectors.pairwise.entry import ARTEFACTS, IDENTITY
+from monitor.detectors.persona.entry import MOTION, PERSONA
 from monitor.host import logging as log
-from monitor.session.models import ARTEFACTS, IDENTITY, MOTION, PERSONA, load_models
+from monitor.session.models import load_models
 from monitor.session.session import Session
 from monitor.session.warm_later import LOWEST, NICENESS, Later
 from monitor.types import ParticipantKey
 from tests.engines import packs
+from tests.monitor.loaded import pairwise, persona
 from tests.monitor.rig import quiet_log
 
 
@@ -85,8 +88,8 @@ def test_what_failed_is_logged_and_tried_again(adder: Engine) -> None:
 
 def test_the_sidecar_starts_without_what_nobody_has_claimed_yet() -> None:
     models = load_models("onnx", MODELS, defer=True)
-    assert models.faces is not None
-    assert models.persona is not None
+    assert pairwise(models).encoders is not None
+    assert persona(models).engines is not None
     put_off = {engine.manifest.name for engine in models.later._engines}
     assert put_off == {ARTEFACTS, IDENTITY, PERSONA, MOTION}
     Session(ParticipantKey("call", "somebody"), models)

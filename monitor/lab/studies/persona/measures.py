@@ -20,9 +20,9 @@ from monitor.detectors.persona.companion import MotionReference
 from monitor.detectors.persona.companion import enrol as enrol_motion
 from monitor.detectors.persona.detector import PersonaPeople, PersonaReference
 from monitor.detectors.persona.engines import PersonaEngines
+from monitor.detectors.persona.movement import learn, thin
+from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.detectors.persona.windows import MotionWindow
-from monitor.identity.enrolment.movement import learn, thin
-from monitor.identity.enrolment.personalise import PersonaliseConfig
 from monitor.lab.studies.persona.recordings import ENROL_HOP_STEPS, HOP_STEPS, MotionTrial, Part
 from monitor.types import FloatArray
 

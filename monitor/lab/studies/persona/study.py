@@ -11,8 +11,11 @@ from typing import Any
 
 from engines.base import EngineError
 from engines.load import load_engine
+from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.persona.detector import PersonaPeople
-from monitor.identity.enrolment.personalise import PersonaliseConfig
+from monitor.detectors.persona.entry import load_persona
+from monitor.detectors.persona.personalise import PersonaliseConfig
+from monitor.detectors.synchrony.entry import VOICE
 from monitor.lab.corpus.manifest import (
     RESEARCH_SPLIT,
     CorpusError,
@@ -46,7 +49,6 @@ from monitor.lab.studies.persona.verification_trials import (
     measure_again,
     measure_trials,
 )
-from monitor.session.models import VOICE, home, load_persona
 
 SPLITS = ("persona", "matched")
 GAINS = ((DISTANCE, PLAIN), (DISTANCE, "without tokens, either way"), ("companion", PLAIN), (BOTH, PLAIN))
@@ -146,7 +148,7 @@ def _footage(study: Study, rows: Sequence[Row], change: Change | None = None) ->
 
 def _measurer(study: Study, packs: Path) -> Measurer:
     voice = load_engine(VOICE, models=home(VOICE, packs))
-    engines = load_persona(packs, voice=voice)
+    engines = load_persona(PackLoader(packs, voice=voice.manifest.sha256))
     if engines is None:
         raise EngineError(f"{packs} has no persona pack for its voice encoder: run `sidewitness train persona`")
     return Measurer(engines, study.cache / "persons", study.config)

@@ -11,11 +11,11 @@ from monitor.detectors.pairwise.measures import LEAST
 from monitor.face.outline import OUTLINE
 from monitor.face.vectors import FaceVectors
 from monitor.types import Reason
-from tests.monitor.people import KEY, looks, population, reference
+from tests.monitor.people import KEY, face, looks, population
 
 PEOPLE = population()
 DETECTOR = PairwiseDetector(PEOPLE)
-ENROLLED = reference()
+ENROLLED = face()
 
 
 def test_the_same_person_is_not_suspicious() -> None:
@@ -96,7 +96,7 @@ def test_a_line_that_changed_says_nothing_about_change() -> None:
 
 
 def test_without_an_identity_encoder_artefacts_are_judged_alone() -> None:
-    enrolled = reference(identity=False)
+    enrolled = face(identity=False)
     score = DETECTOR.score(looks(15, seed=4, identity=False), looks(10, seed=5, identity=False), enrolled, KEY)
     assert score.p_value is not None
     assert score.evidence["identity"] == {"value": None, "p_value": None, "distance": None}

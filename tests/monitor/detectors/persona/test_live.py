@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitor.detectors.base import Hop
 from monitor.detectors.persona.companion import enrol
 from monitor.detectors.persona.detector import PersonaReference, usual_distance
 from monitor.detectors.persona.engines import PersonaEngines
-from monitor.detectors.persona.live import MotionSide, Mover, abstain
+from monitor.detectors.persona.entry import INFO
+from monitor.detectors.persona.live import LivePersona
+from monitor.detectors.persona.rows import MotionRows
 from monitor.face.geometry import SHAPE_SIZE, Pose, canonical
 from monitor.face.quality import FaceQuality
 from monitor.face.track import FaceView
-from monitor.session.models import Models
 from monitor.session.warm_later import Later
 from monitor.types import FloatArray, Reason, Score
 from monitor.window.window import WindowBuffer
@@ -48,14 +50,15 @@ class Desk:
         reference: PersonaReference | None,
         later: Later | None = None,
     ) -> None:
-        unused: Any = None
-        known = movers.people(engines) if engines else None
+        people = movers.people(engines) if engines else None
         self.window = WindowBuffer()
         self.reference = reference
-        models = Models(unused, unused, unused, unused, unused, persona=engines, people=known, later=later or Later())
-        self.side = MotionSide(models, lambda: self.reference, self.window)
+        self.live = LivePersona(engines, people, self.window.seconds, later or Later())
+        self.live.restart(self.window)
         self.motion, self.voice = movers.recording(person, 120.0, seed=9)
         self.at = 0
+        self._written: PersonaReference | None = None
+        self._part: bytes | None = None
 
     def hop(self, face: bool = True, speech: bool = True) -> Score:
         steps = np.arange(self.at, self.at + 12)
@@ -64,7 +67,14 @@ class Desk:
         self.window.push_lips(int(steps[0]), np.zeros((12, 2), np.float32), flags)
         self.window.push_motion(int(steps[0]), self.motion[steps], flags & face)
         self.window.push_voice(int(steps[0]), self.voice[steps], flags & speech)
-        return self.side.score()
+        return self.score()
+
+    def score(self, obstacle: Reason | None = None) -> Score:
+        window: Any = None
+        if self.reference is not self._written:
+            self._written, self._part = self.reference, self.reference.to_bytes() if self.reference else None
+        hop = Hop(window, obstacle, part=self._part, enrolled=self._part is not None)
+        return INFO.stamp(self.live.score(hop))
 
     def hops(self, count: int, face: bool = True, speech: bool = True) -> list[Score]:
         return [self.hop(face, speech) for _ in range(count)]
@@ -126,8 +136,8 @@ def test_it_begins_with_warming_up_and_measures_one_window_a_hop(
 def test_what_was_judged_is_not_judged_again(engines: PersonaEngines, jane: PersonaReference) -> None:
     desk = Desk(0, engines, jane)
     assert desk.hops(20)[-1].value is not None
-    assert desk.side.score().reason is Reason.WARMING_UP
-    assert desk.side.score(Reason.OVERLOADED).reason is Reason.OVERLOADED
+    assert desk.score().reason is Reason.WARMING_UP
+    assert desk.score(Reason.OVERLOADED).reason is Reason.OVERLOADED
 
 
 def test_silence_and_no_face_are_told_apart(engines: PersonaEngines, jane: PersonaReference) -> None:
@@ -180,25 +190,25 @@ def view(at: float, landmarks: FloatArray, good: bool = True) -> FaceView:
 
 def test_frames_become_rows_of_motion_on_the_grid_of_the_pictures() -> None:
     window = WindowBuffer()
-    mover = Mover(movers.basis(), window)
+    rows = MotionRows(movers.basis(), window)
     changed = canonical().copy()
     changed[0, 0] += 0.1
     for n in range(60):
         face = view(n / 30, changed if n >= 30 else canonical(), good=n < 45)
-        mover.see(moved(PICTURE, n / 30), face if n != 50 else None, crowded=n < 10)
+        rows.observe(moved(PICTURE, n / 30), face if n != 50 else None, crowded=n < 10)
     window.push_voice(0, np.ones((60, 3), np.float32), np.ones(60, np.bool_))
     window.push_lips(0, np.ones((60, 3), np.float32), np.ones(60, np.bool_))
     stretch = window.moving()
-    rows = stretch.after(0)
+    found = stretch.after(0)
     assert stretch.end == 60
-    assert rows.motion.shape == (60, movers.WIDTH)
-    assert not rows.valid[:8].any()
-    assert rows.valid[9:37].all()
-    assert not rows.valid[38:].any()
-    assert rows.motion[10:25, 0] == pytest.approx(np.zeros(15), abs=1e-3)
-    assert rows.motion[26:37, 0] == pytest.approx(np.full(11, 0.1), abs=1e-2)
-    assert rows.motion[10, -6:] == pytest.approx([0, 0, 0, 0, 0, np.log(160 / 480)], abs=1e-2)
+    assert found.motion.shape == (60, movers.WIDTH)
+    assert not found.valid[:8].any()
+    assert found.valid[9:37].all()
+    assert not found.valid[38:].any()
+    assert found.motion[10:25, 0] == pytest.approx(np.zeros(15), abs=1e-3)
+    assert found.motion[26:37, 0] == pytest.approx(np.full(11, 0.1), abs=1e-2)
+    assert found.motion[10, -6:] == pytest.approx([0, 0, 0, 0, 0, np.log(160 / 480)], abs=1e-2)
 
 
 def test_abstaining_is_one_sided() -> None:
-    assert abstain(Reason.NO_VIDEO) == Score("persona", None, Reason.NO_VIDEO, one_sided=True)
+    assert INFO.abstain(Reason.NO_VIDEO) == Score("persona", None, Reason.NO_VIDEO, one_sided=True)

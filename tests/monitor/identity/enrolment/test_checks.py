@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.identity.enrolment.checks import refusals, strangers, twins
+from monitor.detectors.pairwise.one_person import strangers
+from monitor.identity.enrolment.checks import refusals, twins
 from monitor.identity.enrolment.clip_reader import Recording, Spans
 from monitor.identity.enrolment.config import EnrolConfig
 from monitor.identity.enrolment.duplicate_clips import Curves

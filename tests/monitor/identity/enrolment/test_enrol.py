@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engines.base import EngineError
+from monitor.detectors.pairwise.reference import PairwiseReference
 from monitor.detectors.reference import Reference
 from monitor.identity.enrolment.condition_ladder import RUNGS
 from monitor.identity.enrolment.config import EnrolConfig
@@ -18,6 +19,7 @@ from monitor.tap.media.source import SourceError
 from tests.e2e.media import marry
 from tests.monitor import people
 from tests.monitor.identity import clips
+from tests.monitor.loaded import pairwise, with_population
 from tests.monitor.tap.clips import write_clip
 
 LOW = EnrolConfig(min_face_seconds=8.0, min_speech_seconds=4.0, gallery=24)
@@ -42,19 +44,22 @@ def made(models: Models, speaker: list[Path]) -> tuple[Enrolment, list[tuple[str
 
 def test_four_clips_become_a_reference(made: tuple[Enrolment, list[tuple[str, float]]], models: Models) -> None:
     reference = made[0].reference
-    assert models.faces is not None
-    assert reference.key == models.faces.key
-    assert [rung.name for rung in reference.rungs] == [step.name for step in RUNGS]
-    assert len(reference.clip) == 24
-    assert np.bincount(reference.clip).tolist() == [6, 6, 6, 6]
+    encoders = pairwise(models).encoders
+    assert encoders is not None
+    face = PairwiseReference.from_bytes(reference.parts["pairwise"])
+    assert (face.key, face.made) == (encoders.key, reference.made)
+    assert not models.is_outdated(reference)
+    assert [rung.name for rung in face.rungs] == [step.name for step in RUNGS]
+    assert len(face.clip) == 24
+    assert np.bincount(face.clip).tolist() == [6, 6, 6, 6]
     assert [source.shots for source in reference.sources] == [6, 6, 6, 6]
     assert all(len(source.sha256) == 32 and source.width == 360 for source in reference.sources)
-    for rung in reference.rungs:
-        assert rung.vectors.time.tolist() == reference.rungs[0].vectors.time.tolist()
-    sizes = [float(np.median(rung.vectors.condition[:, 0])) for rung in reference.rungs]
+    for rung in face.rungs:
+        assert rung.vectors.time.tolist() == face.rungs[0].vectors.time.tolist()
+    sizes = [float(np.median(rung.vectors.condition[:, 0])) for rung in face.rungs]
     assert sizes[4] == min(sizes)
     again = Reference.from_bytes(reference.to_bytes())
-    assert np.array_equal(again.rungs[3].vectors.artefacts, reference.rungs[3].vectors.artefacts)
+    assert dict(again.parts) == dict(reference.parts)
 
 
 def test_its_quality_is_told(made: tuple[Enrolment, list[tuple[str, float]]]) -> None:
@@ -63,7 +68,7 @@ def test_its_quality_is_told(made: tuple[Enrolment, list[tuple[str, float]]]) ->
     assert 6 < quality.speech_seconds < 12
     assert (quality.clips, quality.shots, quality.gallery) == (4, 24, 24)
     assert 100 < quality.face_px < 180
-    assert quality.one_person_checked
+    assert quality.parts["one_person_checked"] is True
     assert any("turn the head" in line for line in quality.advice)
     told = quality.as_json()
     assert set(told) >= {"face_seconds", "yaw", "pitch", "rungs", "advice"}
@@ -159,15 +164,15 @@ def test_missing_packs_are_told(faceless: Models, unidentified: Models, speaker:
     with pytest.raises(EngineError, match="face_artefacts"):
         enrol(speaker, faceless, LOW)
     with pytest.raises(EngineError, match="genuine people to compare with"):
-        enrol(speaker, replace(unidentified, population=None), LOW)
+        enrol(speaker, with_population(unidentified, None), LOW)
     with pytest.raises(EngineError, match="by other packs"):
-        enrol(speaker, replace(unidentified, population=people.population(key="others")), LOW)
+        enrol(speaker, with_population(unidentified, people.population(key="others")), LOW)
     with pytest.raises(EngineError, match="engines import dlib-face"):
         enrol(speaker, unidentified, LOW)
 
 
 def test_without_the_identity_encoder_nobody_checked(unidentified: Models, speaker: list[Path]) -> None:
     found = enrol(speaker[:3], unidentified, replace(LOW, require_identity=False))
-    assert not found.quality.one_person_checked
+    assert found.quality.parts["one_person_checked"] is False
     assert any("nobody checked" in line for line in found.quality.advice)
-    assert found.reference.rungs[0].vectors.identity.shape[1] == 0
+    assert PairwiseReference.from_bytes(found.reference.parts["pairwise"]).rungs[0].vectors.identity.shape[1] == 0

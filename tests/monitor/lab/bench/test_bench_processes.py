@@ -13,8 +13,8 @@ import pytest
 
 from engines.load import pack_names
 from engines.registry import EngineName
-from monitor.identity.enrolment import movement
-from monitor.identity.enrolment.personalise import PersonaliseConfig
+from monitor.detectors.persona import movement
+from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.lab.bench import capacity, child, clip, overload
 from monitor.lab.bench import engine_speed as speeds
 from monitor.lab.bench import enrolment as enrolling

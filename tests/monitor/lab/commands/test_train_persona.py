@@ -13,6 +13,8 @@ import typer
 from engines.base import MODELS, load_pack
 from engines.training.persona_recipe import PersonaRecipe
 from monitor import cli
+from monitor.detectors.packs import PackLoader
+from monitor.detectors.persona.entry import load_persona
 from monitor.detectors.persona.reconstruction import Plan
 from monitor.detectors.persona.windows import windows_of
 from monitor.face.expression import HEAD_SIZE
@@ -20,7 +22,6 @@ from monitor.lab.commands.train_persona import line, settings
 from monitor.lab.corpus.manifest import CorpusError, Row
 from monitor.lab.corpus.motion_features import ClipMotion
 from monitor.lab.training.movement_data import moving_people, moving_rows, read_motions
-from monitor.session.models import load_persona
 
 # Subjects of the research clips: three seconds of GRID each, and people of several recordings.
 GRID, OTHERS = 14, ("VRT_demo_3", "VRT_demo_4", "VRT_demo_5")
@@ -54,7 +55,7 @@ def test_the_recipe_runs_on_twenty_clips_and_leaves_packs_that_engines_take(mani
     assert manifest_of.recipe["steps"] == 12
     assert manifest_of.data["clips"] + json_of(out / "persona" / "log.jsonl")[0]["step"] >= 24
     assert (out / "history.png").exists()
-    engines = load_persona(packs)
+    engines = load_persona(PackLoader(packs))
     assert engines is not None
     assert engines.basis.key == manifest_of.preprocessing["basis"]
     assert engines.tokens.start.shape == (4, PersonaRecipe().token_size)

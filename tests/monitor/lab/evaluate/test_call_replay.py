@@ -9,10 +9,11 @@ import pytest
 
 from engines.base import MODELS, EngineError
 from monitor.decision.decide import DecisionConfig
+from monitor.detectors.synchrony.entry import LIPS, VOICE
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.stitched_calls import VirtualCall, calls_of
 from monitor.lab.evaluate.call_replay import replay, run_calls
-from monitor.session.models import LIPS, VOICE, load_models
+from monitor.session.models import load_models
 from monitor.session.session import SessionConfig
 from tests.monitor.tap.clips import write_clip
 

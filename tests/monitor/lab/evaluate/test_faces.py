@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from engines.base import MODELS, EngineError
+from monitor.detectors.pairwise.entry import load_population
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
 from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.faces import DiffFakeClips, PairwiseClips
 from monitor.lab.evaluate.registry import DETECTORS
-from monitor.session.models import load_population
 
 GENUINE = "clips/real/DiffDub__reconstruction__RD_Radio22_000_25fps__GT.mp4"
 OTHER = "clips/real/DiffDub__reconstruction__RD_Radio42_000_25fps__GT.mp4"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from engines.base import MODELS, EngineError
+from monitor.detectors.persona.entry import load_people
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
 from monitor.lab.distortions.call_simulation import SimulatedCall
 from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.persona import PersonaClips, PersonaScorer
 from monitor.lab.evaluate.registry import DETECTORS
-from monitor.session.models import load_people
 from tests.monitor import movers
 from tests.monitor.lab.studies.persona.crowd import clip
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.face.expression import FACE_SHAPE_SIZE
-from monitor.identity.enrolment.personalise import PersonaliseConfig
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import ClipMotion
 from monitor.lab.studies.persona.measures import Measurer

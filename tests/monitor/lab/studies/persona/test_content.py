@@ -11,11 +11,11 @@ import pytest
 
 from engines.base import MODELS
 from monitor.detectors.persona.engines import PersonaEngines
+from monitor.detectors.persona.entry import PERSONA, load_persona
+from monitor.detectors.persona.personalise import PersonaliseConfig, personalise
 from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
-from monitor.identity.enrolment.personalise import PersonaliseConfig, personalise
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import ClipMotion, load_motions
-from monitor.session.models import PERSONA, load_persona
 
 REFERENCES, PROBES = 10, 6
 

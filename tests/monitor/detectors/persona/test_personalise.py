@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from engines.base import Arrays, FloatArray
+from monitor.detectors.persona.personalise import PersonaliseConfig, PersonaliseError, own_distances, personalise
 from monitor.detectors.persona.reconstruction import Plan, Tokens, batch, distances
 from monitor.detectors.persona.windows import STEPS, MotionWindow
-from monitor.identity.enrolment.personalise import PersonaliseConfig, PersonaliseError, own_distances, personalise
 from tests.monitor import movers
 
 PLAN = Plan.of(movers.Persona().manifest.preprocessing)

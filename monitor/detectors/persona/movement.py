@@ -16,14 +16,14 @@ from engines.base import EngineError
 from monitor.detectors.persona.companion import enrol as enrol_motion
 from monitor.detectors.persona.detector import PersonaPeople, PersonaReference, usual_distance
 from monitor.detectors.persona.engines import PersonaEngines
-from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
-from monitor.identity.enrolment.personalise import (
+from monitor.detectors.persona.personalise import (
     PersonaliseConfig,
     PersonaliseError,
     Progress,
     own_distances,
     personalise,
 )
+from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
 from monitor.window.grid import RATE
 from monitor.window.window import Stretch
 

@@ -1,0 +1,68 @@
+"""Lips and voice of one participant, hop by hop, and what all participants of a process share of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engines.base import Engine
+from monitor.decision.calibration import Calibration
+from monitor.detectors.base import Compilation, Hop
+from monitor.detectors.synchrony.clip import score_clip
+from monitor.detectors.synchrony.detector import SynchronyDetector
+from monitor.detectors.synchrony.entry import INFO
+from monitor.types import Reason, Score
+from monitor.window.window import WindowBuffer
+
+
+class LiveSynchrony:
+    """See `monitor.detectors.base.LiveDetector`."""
+
+    observe = None
+
+    def __init__(self, calibration: Calibration) -> None:
+        self._calibration, self._detector = calibration, SynchronyDetector()
+        self._scored_until: float | None = None
+
+    def restart(self, buffer: WindowBuffer) -> None:
+        """Begin with an empty window."""
+        self._scored_until = None
+
+    def score(self, hop: Hop) -> Score:
+        """Score a window; one that has not moved since it was last scored would count twice: it is not scored again."""
+        if hop.obstacle is not None:
+            return INFO.abstain(hop.obstacle)
+        window = hop.window
+        moved = self._scored_until is None or window.end > self._scored_until
+        self._scored_until = window.end
+        score = self._detector.score(window, hop.settled)
+        if score.value is not None and not moved:
+            return INFO.abstain(Reason.WARMING_UP)
+        return self._calibration.apply(score, window.speech_seconds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedSynchrony:
+    """The scores of genuine people; the encoders of lips and voice fill the window, whoever reads it."""
+
+    calibration: Calibration
+    info = INFO
+
+    def live(self, window_seconds: float, compilation: Compilation) -> LiveSynchrony:
+        """Give what judges one participant."""
+        return LiveSynchrony(self.calibration)
+
+    def of_clip(self, scores: Sequence[Score], hop_share: float) -> Score:
+        """Make one score of a whole recording from those of its hops."""
+        return score_clip(scores, self.calibration)
+
+    def through(self, wrap: Callable[[Engine], Engine]) -> LoadedSynchrony:
+        """Give the same: there is no engine here."""
+        return self
+
+    def is_outdated(self, part: bytes) -> bool:
+        """No reference has a part of this detector."""
+        return False
+
+    def enrolling(self, one_person: bool) -> None:
+        """Nothing is learnt of a person: what their lips and voice agree on is nobody's own."""

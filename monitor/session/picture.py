@@ -1,0 +1,98 @@
+"""Frames of one participant: the face that is theirs, resampled and encoded into lip vectors of the window."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from monitor.detectors.base import FrameObserver
+from monitor.face.encoder_crops import PICTURES
+from monitor.face.geometry import SHAPE_SIZE
+from monitor.face.lip_input import sample_of, unit
+from monitor.face.track import FaceTracker, FaceView
+from monitor.session.models import Models
+from monitor.types import FloatArray, Stamp, VideoFrame
+from monitor.window.grid import Resampler, Sample
+from monitor.window.stream_encoder import StreamEncoder
+from monitor.window.window import WindowBuffer
+
+# A second face of this share of the participant's height is a rival: it is unclear who speaks.
+RIVAL_SIZE = 0.6
+RECENT_SECONDS = 2.0
+FACE_AWAY_SECONDS = 1.0
+
+
+class PictureTrack:
+    """Makes frames lip vectors in the window; `observers` see every frame beside it."""
+
+    def __init__(self, models: Models, observers: Sequence[FrameObserver] = ()) -> None:
+        self._track = FaceTracker(models.detector, models.landmarks, faces=bool(observers))
+        self._observers = list(observers)
+        self._cut = PICTURES[models.input_spec.pictures]()
+        self._nothing = Sample(
+            np.zeros(SHAPE_SIZE, np.float32), np.zeros((self._cut.size, self._cut.size), np.uint8), False
+        )
+        self._resample = Resampler()
+        self._encode = StreamEncoder(models.lips)
+        self._main: int | None = None
+        self._seen = float("-inf")
+        self._sample: Sample | None = None
+        self._recent: deque[tuple[float, bool]] = deque(maxlen=256)
+        self.last: Stamp | None = None
+        self.face_px = 0.0
+
+    @property
+    def counted(self) -> float:
+        """Seconds of the recent frames."""
+        return self._recent[-1][0] - self._recent[0][0] if len(self._recent) > 1 else 0.0
+
+    @property
+    def fps(self) -> float:
+        """Frames a second over the last two seconds."""
+        return (len(self._recent) - 1) / self.counted if self.counted > 0 else 0.0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a second face, nearly as large, was there most of the last two seconds."""
+        return sum(rival for _, rival in self._recent) > 0.5 * len(self._recent) > 0
+
+    def push(self, frame: VideoFrame, window: WindowBuffer) -> None:
+        """Follow the faces of one frame and encode the participant's."""
+        self.last = frame.stamp
+        views = self._track(frame)
+        view = self._choose(views, frame.stamp.media)
+        rival = view is not None and any(
+            v is not view and v.quality.size > RIVAL_SIZE * view.quality.size for v in views
+        )
+        for observe in self._observers:
+            observe(frame, view, rival)
+        self._recent.append((frame.stamp.media, rival))
+        while self._recent[-1][0] - self._recent[0][0] > RECENT_SECONDS:
+            self._recent.popleft()
+        if view is not None:
+            self._sample = sample_of(view, self._cut(frame, view))
+        elif self._sample is not None:
+            self._sample = replace(self._sample, usable=False)
+        self.face_px = view.quality.size if view else 0.0
+        sample = self._sample or self._nothing
+        for step in self._resample.push(frame.stamp.media, sample):
+            inputs: dict[str, FloatArray] = {
+                name: step.sample.shape[None] if name == "shape" else unit(step.sample.mouth[None])
+                for name in self._encode.names
+            }
+            for done in self._encode.push(step.index, inputs, np.array([step.sample.usable])):
+                window.push_lips(done.first, done.vectors, done.flags)
+
+    def _choose(self, views: list[FaceView], now: float) -> FaceView | None:
+        """Keep to the face followed so far; take another one only after it has been away for a second."""
+        for view in views:
+            if view.track == self._main:
+                self._seen = now
+                return view
+        if not views or (self._main is not None and now - self._seen < FACE_AWAY_SECONDS):
+            return None
+        self._main, self._seen = views[0].track, now
+        return views[0]

@@ -25,8 +25,10 @@ Shapes = Mapping[str, Sequence[int]]
 
 MODELS = Path(__file__).parent / "models"
 SCHEMA = 1
-# Steps of a stream that an encoder with a state is given at once in a call: a fifth of a second of a 25 Hz grid.
-CHUNK = 5
+# Steps a second of every stream of vectors.
+GRID_HZ = 25
+# Steps of a stream that an encoder with a state is given at once in a call: a fifth of a second.
+CHUNK_STEPS = 5
 
 
 class EngineError(SidewitnessError):
@@ -254,10 +256,10 @@ def _agree(shape: tuple[int, ...], found: Sequence[int]) -> bool:
 def example_length(manifest: Manifest) -> int:
     """Length of the free axes in a call, a warm-up or a comparison.
 
-    It is `preprocessing.example_length` of the manifest, else `CHUNK` for an encoder of a stream (one with a state) and
-    1 for others.
+    It is `preprocessing.example_length` of the manifest, else `CHUNK_STEPS` for an encoder of a stream (one with a
+    state) and 1 for others.
     """
-    usual = CHUNK if any(spec.name == "state" for spec in manifest.inputs) else 1
+    usual = CHUNK_STEPS if any(spec.name == "state" for spec in manifest.inputs) else 1
     return int(manifest.preprocessing.get("example_length", usual))
 
 

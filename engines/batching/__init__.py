@@ -1,1 +1,1 @@
-"""Requests of several participants computed together: `queue` decides, `batcher` holds the threads."""
+"""Dynamic batching: requests of several participants computed together; `queue` decides, `batcher` has the threads."""

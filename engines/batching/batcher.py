@@ -90,8 +90,8 @@ class Batcher:
     def _compute(self, batch: Batch, calls: dict[Slot, _Call]) -> None:
         try:
             outputs = self.engine.run(gather([calls[slot].inputs for slot in batch.slots]))
-            for slot, own in scatter(batch, outputs):
-                calls[slot].finish(own)
+            for slot, rows in scatter(batch, outputs):
+                calls[slot].finish(rows)
         except Exception as error:
             for call in calls.values():
                 call.fail(error)

@@ -123,17 +123,17 @@ class BatchLoad:
     @staticmethod
     def join(loads: Iterable[BatchLoad]) -> BatchLoad:
         """Tell several batchers as one: sums, and the longest wait."""
-        each = list(loads)
+        batchers = list(loads)
         dropped: Counter[Drop] = Counter()
-        for load in each:
+        for load in batchers:
             dropped.update(load.dropped)
         return BatchLoad(
-            sum(load.waiting for load in each),
-            sum(load.capacity for load in each),
-            max((load.wait_p95 for load in each), default=0.0),
+            sum(load.waiting for load in batchers),
+            sum(load.capacity for load in batchers),
+            max((load.wait_p95 for load in batchers), default=0.0),
             dict(dropped),
-            sum(load.batches for load in each),
-            sum(load.rows for load in each),
+            sum(load.batches for load in batchers),
+            sum(load.rows for load in batchers),
         )
 
 
@@ -167,7 +167,7 @@ class BatchQueue:
             self._count(victim, Drop.QUEUE_FULL, now)
         if slot not in victims:
             self._next_turn[owner] = turn + rows
-            insort(self._waiting, slot, key=lambda each: each.turn)
+            insort(self._waiting, slot, key=lambda waiting: waiting.turn)
             self._rows += rows
         return slot, victims
 
@@ -243,14 +243,16 @@ class BatchQueue:
         if excess <= 0:
             return ()
         rows: Counter[Hashable] = Counter({slot.owner: slot.rows})
-        for each in self._waiting:
-            rows[each.owner] += each.rows
+        for waiting in self._waiting:
+            rows[waiting.owner] += waiting.rows
         victims: list[Slot] = []
         while excess > 0:
             heaviest = max(rows, key=lambda owner: rows[owner])
             if rows[heaviest] <= rows[slot.owner]:
                 return (slot,)
-            victim = next(each for each in reversed(self._waiting) if each.owner == heaviest and each not in victims)
+            victim = next(
+                waiting for waiting in reversed(self._waiting) if waiting.owner == heaviest and waiting not in victims
+            )
             victims.append(victim)
             rows[heaviest] -= victim.rows
             excess -= victim.rows

@@ -21,7 +21,7 @@ TOLERANCE = 1e-3
 # What no engine passes with, whatever its scores: more than any lower precision of these networks costs on noise.
 COARSE = 0.25
 # Scores that all lie within this are one score: their own spread says nothing of how far apart two engines may be.
-LEAST_SPREAD = 0.05
+MIN_SPREAD = 0.05
 
 
 def seeded(manifest: Manifest, batch: int = 2, seed: int = 0, length: int | None = None) -> dict[str, FloatArray]:
@@ -151,7 +151,7 @@ class ScoreDrift:
         """Say why the engine does not pass, a line each; nothing where it does."""
         limits = limits or Limits()
         many = len(self.flips) > limits.flips * self.cases
-        return (self.turns if many else []) + [line for each in self.detectors for line in each.problems(limits)]
+        return (self.turns if many else []) + [line for drift in self.detectors for line in drift.problems(limits)]
 
 
 def score_drift(reference: Sequence[Judged], other: Sequence[Judged]) -> ScoreDrift:
@@ -169,7 +169,7 @@ def _of_detector(name: str, pairs: Sequence[tuple[Judged, Judged]]) -> DetectorD
     scored = [(a, b) for a, b in both if a.score is not None and b.score is not None]
     forged = np.array([a.forged for a, _ in scored], np.bool_)
     was, now = (np.array([pair[side].score for pair in scored], np.float64) for side in (0, 1))
-    moved = np.abs(now - was) / max(float(was.std()), LEAST_SPREAD) if len(scored) else np.zeros(1)
+    moved = np.abs(now - was) / max(float(was.std()), MIN_SPREAD) if len(scored) else np.zeros(1)
     changes = [abs(b.p_value - a.p_value) for a, b in scored if a.p_value is not None and b.p_value is not None]
     unlike = sum(_answers(a) != _answers(b) for a, b in both)
     areas = [auc(values[forged], values[~forged]) for values in (was, now)]

@@ -13,8 +13,8 @@ from engines.checks.parity import seeded
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 SECONDS = 0.5
-LEAST, MOST = 5, 500
-WARM = 2
+MIN_CALLS, MAX_CALLS = 5, 500
+WARM_UP_CALLS = 2
 
 Clock = Callable[[], float]
 
@@ -54,7 +54,7 @@ def measure(
     """
     for batch in batches:
         inputs = seeded(engine.manifest, batch, length=length)
-        for _ in range(WARM):
+        for _ in range(WARM_UP_CALLS):
             engine.run(inputs)
         yield _timed(engine, batch, inputs, seconds, wall, cpu)
 
@@ -63,7 +63,7 @@ def _timed(engine: Engine, batch: int, inputs: dict[str, FloatArray], seconds: f
     walls: list[float] = []
     cpus: list[float] = []
     end = wall() + seconds
-    while len(walls) < LEAST or (len(walls) < MOST and wall() < end):
+    while len(walls) < MIN_CALLS or (len(walls) < MAX_CALLS and wall() < end):
         at, spent = wall(), cpu()
         engine.run(inputs)
         walls.append(wall() - at)

@@ -1,1 +1,1 @@
-"""Engines made of engines: deferred, swapped, stacked, over a window."""
+"""Engines made of other engines: compiled later, replaced while they run, one behind another, over a window."""

@@ -1,6 +1,6 @@
-"""Engines that are compiled when somebody needs them: what few calls want costs the others neither time nor memory.
+"""Engines that are compiled when somebody needs them: what few calls use costs the others neither time nor memory.
 
-A pack is verified at once, so that one which was altered is told of at the start; only its compilation waits.
+A pack is verified at once, so that an altered one is reported at the start; only its compilation waits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two encoders of a stream, one behind the other, as one engine: what the first says is what the second hears.
+"""Two encoders of a stream, one behind the other, as one engine: the output of the first is the input of the second.
 
 Their states travel as one vector and their delays add up, so that whoever runs an encoder need not know that it is two.
 """
@@ -38,13 +38,13 @@ class Stacked:
         """Run one batch; see `Engine.run`."""
         check_inputs(self._manifest, inputs)
         state = inputs[STATE]
-        own = {key: value for key, value in inputs.items() if key != STATE}
+        front_inputs = {key: value for key, value in inputs.items() if key != STATE}
         if self._cut:
-            own[STATE] = state[:, : self._cut]
-        first = self._front.run(own)
+            front_inputs[STATE] = state[:, : self._cut]
+        first = self._front.run(front_inputs)
         second = self._head.run({self._input.name: first[self._output.name], STATE: state[:, self._cut :]})
-        kept = [out[STATE_OUT] for out in (first, second) if STATE_OUT in out]
-        return {**second, STATE_OUT: np.concatenate(kept, 1)}
+        states = [out[STATE_OUT] for out in (first, second) if STATE_OUT in out]
+        return {**second, STATE_OUT: np.concatenate(states, 1)}
 
     def warm_up(self) -> None:
         """Run once on zeros."""
@@ -65,7 +65,7 @@ def _size(manifest: Manifest) -> int:
 def _joined(front: Manifest, head: Manifest) -> Manifest:
     size = _size(front) + _size(head)
     reach = int(front.preprocessing["reach"]) + int(head.preprocessing["reach"])
-    chunk = max(int(each.preprocessing.get("chunk", 1)) for each in (front, head))
+    chunk = max(int(manifest.preprocessing.get("chunk", 1)) for manifest in (front, head))
     return replace(
         front,
         inputs=(*(spec for spec in front.inputs if spec.name != STATE), TensorSpec(STATE, (size,))),

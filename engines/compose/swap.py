@@ -22,7 +22,7 @@ class SwappingEngine:
         self._serving = self._engine = serving
         self._name = name
         self._failure: EngineError | None = None
-        self._told = threading.Lock()
+        self._reporting = threading.Lock()
         self._thread = threading.Thread(target=self._swap, args=(build,), name=f"build-{serving.manifest.name}")
         # A compilation cannot be interrupted, and must not keep the process alive.
         self._thread.daemon = True
@@ -82,7 +82,7 @@ class SwappingEngine:
             log.info("%s runs in %s from now on", self.manifest.name, self._name)
 
     def _give_up(self, error: EngineError) -> None:
-        with self._told:
+        with self._reporting:
             self._engine = self._serving
             if self._failure is not None:
                 return

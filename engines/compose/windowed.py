@@ -1,7 +1,7 @@
-"""A network that wants a whole window (a transformer) behind the interface of a stream.
+"""A network over a whole window (a transformer) behind the interface of a stream.
 
-The frames that came before are kept as state, so that the front of an encoder, which is run before this, sees each
-frame once; a chunk of new frames costs one pass over the kept window. What is said of a frame is read where the
+The frames that came before are stored as state, so that the front of an encoder, which is run before this, sees each
+frame once; a chunk of new frames costs one pass over the stored window. The output for a frame is read where the
 network has seen `reach` frames more. Unlike a convolution's, such an answer depends a little on where the chunks begin.
 """
 
@@ -19,7 +19,7 @@ STATE, STATE_OUT, MASK = "state", "state_out", "mask"
 class Windowed:
     """Runs a pack that takes frames (B, T, F) and a mask (B, T) of those that are there, and gives (B, T, D).
 
-    The manifest's `preprocessing` says how many frames are kept (`window`) and how many an answer waits for (`reach`).
+    The manifest's `preprocessing` says how many frames are stored (`window`) and how long an answer waits (`reach`).
     """
 
     def __init__(self, network: Engine) -> None:
@@ -48,8 +48,8 @@ class Windowed:
         frames, mask = np.ascontiguousarray(joined[..., :-1]), np.ascontiguousarray(joined[..., -1])
         vectors = self._network.run({name: frames, MASK: mask})[output]
         first = self._window - self._reach
-        kept = np.ascontiguousarray(joined[:, -self._window :]).reshape(batch, -1)
-        return {output: vectors[:, first : first + new.shape[1]], STATE_OUT: kept}
+        state = np.ascontiguousarray(joined[:, -self._window :]).reshape(batch, -1)
+        return {output: vectors[:, first : first + new.shape[1]], STATE_OUT: state}
 
     def warm_up(self) -> None:
         """Run once on zeros."""

@@ -1,1 +1,1 @@
-"""Where model packs of foreign origin come from: one committed, deterministic script for each source."""
+"""Published models converted to model packs: one committed, deterministic script a source."""

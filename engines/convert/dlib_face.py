@@ -64,12 +64,12 @@ def convert(file: Path | None, out: Path) -> Path:
     folder = out / PACK
     digest = hashlib.sha256(data).hexdigest()
     licence = LICENCES["dlib-face"]
-    known = digest == SHA256
+    published_file = digest == SHA256
     about = {
         "name": PACK,
         "version": digest[:12],
-        "licence": licence.name if known else "not known: this is not the published file",
-        "source": f"{licence.system}: {licence.origin}" if known else file.name,
+        "licence": licence.name if published_file else "not known: this is not the published file",
+        "source": f"{licence.system}: {licence.origin}" if published_file else file.name,
         "preprocessing": {
             "layout": "NCHW",
             "colour": "RGB",
@@ -78,7 +78,7 @@ def convert(file: Path | None, out: Path) -> Path:
             "fit": "similarity of five points onto dlib's mean face with a padding of 0.25 (monitor.face.aligned)",
             "distance": "Euclidean, between embeddings, which have unit length",
             # Held against the parity gate (docs/engines.md); another file of the same layout is not.
-            **({"precision": "bf16"} if known else {}),
+            **({"precision": "bf16"} if published_file else {}),
         },
         "recipe": {"script": "engines/convert/dlib_face.py", "opset": OPSET, "file_sha256": digest},
     }

@@ -13,16 +13,15 @@ from typing import Any
 
 from torch import Tensor
 
-from engines.base import EngineError
+from engines.base import GRID_HZ, EngineError
 from engines.convert.checkpoints import Checkpoint, fill, read
 from engines.convert.export import Graph, export_stream, export_window
 from engines.convert.licences import LICENCES, Licence
 from engines.convert.pack import write_pack
 
-RATE = 25
 # A network over a window sees four seconds of the past and half a second ahead, and runs twice a second.
 WINDOW = 100
-WINDOWED = {"rate": RATE, "reach": 12, "window": WINDOW, "chunk": 12, "example_length": WINDOW}
+WINDOWED = {"rate": GRID_HZ, "reach": 12, "window": WINDOW, "chunk": 12, "example_length": WINDOW}
 LIPS, VOICE, CONTEXT = "speech_lips", "speech_voice", "_context"
 
 CARD = """# {name}
@@ -113,9 +112,9 @@ def _lr_asd(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
         if tensors is None:
             raise EngineError(f"{source.path.name} lacks {prefix}block1.t_1.weight: is it a checkpoint of LR-ASD?")
         fill(net, tensors, source.path.name)
-    for pack, net, _, tensor, shape, wants, what in sides:
+    for pack, net, _, tensor, shape, input_kind, what in sides:
         graph = export_stream(net, tensor, shape, pack.removeprefix("speech_"))
-        about = {"rate": RATE, "reach": net.reach, **wants}
+        about = {"rate": GRID_HZ, "reach": net.reach, **input_kind}
         yield Piece(pack, graph, f"{what}, 25 times a second; a head must bring both into one space.", about, source)
 
 
@@ -131,10 +130,10 @@ def _avhubert(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
     fill(voice, _under(tensors, "feature_extractor_audio."), source.path.name)
     for context in contexts.values():
         fill(context, tensors, source.path.name)
-    about = {"rate": RATE, "reach": lips.reach, "pictures": "mouth88"}
+    about = {"rate": GRID_HZ, "reach": lips.reach, "pictures": "mouth88"}
     graph = export_stream(lips, "mouth", (MOUTH, MOUTH), "lips")
     yield Piece(LIPS, graph, f"Mouths to the front-end's {sizes.width} numbers.", about, source)
-    about = {"rate": RATE, "reach": voice.reach, "sound": "fbank104"}
+    about = {"rate": GRID_HZ, "reach": voice.reach, "sound": "fbank104"}
     graph = export_stream(voice, "fbank", (BANDS,), "voice")
     yield Piece(VOICE, graph, f"Filterbanks to the front-end's {sizes.width} numbers.", about, source)
     for side, context in contexts.items():
@@ -159,9 +158,9 @@ def _braven(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
         contexts[side] = BravenContext(sizes)
         fill(front, tensors, source.path.name)
         fill(contexts[side], tensors, source.path.name)
-    for side, source, front, tensor, shape, wants in sides:
+    for side, source, front, tensor, shape, input_kind in sides:
         output = side.removeprefix("speech_")
-        about = {"rate": RATE, "reach": front.reach, **wants}
+        about = {"rate": GRID_HZ, "reach": front.reach, **input_kind}
         yield Piece(side, export_stream(front, tensor, shape, output), "The front-end, 512 numbers.", about, source)
         graph = export_window(contexts[side], "frames", FRONT, output)
         what = f"The transformer over a window ({contexts[side].width} numbers)."

@@ -25,8 +25,8 @@ from engines.base import EngineError, TensorSpec
 
 OPSET = 18
 TOLERANCE = 1e-3
-LONGEST = 512
-_FRAMES = 5
+MAX_STEPS = 512
+_EXAMPLE_STEPS = 5
 
 
 class Stream(Protocol):
@@ -69,10 +69,10 @@ def export_stream(encoder: nn.Module, name: str, shape: tuple[int, ...], output:
     """Export an encoder of frames of `shape`, called `name`; raises `EngineError` if the graph does not match torch."""
     stream: Any = encoder
     state: int = stream.state_size
-    time = torch.export.Dim("time", min=1, max=LONGEST)
+    time = torch.export.Dim("time", min=1, max=MAX_STEPS)
     batch = torch.export.Dim("batch", min=1, max=64)
     random = torch.Generator().manual_seed(0)
-    frames = {name: torch.rand(2, _FRAMES, *shape, generator=random)}
+    frames = {name: torch.rand(2, _EXAMPLE_STEPS, *shape, generator=random)}
     if state == 0:
         return _export(encoder.eval(), frames, {name: {0: batch, 1: time}}, (output,), {name: shape})
     frames["state"] = torch.zeros(2, state)
@@ -82,7 +82,7 @@ def export_stream(encoder: nn.Module, name: str, shape: tuple[int, ...], output:
 
 def export_window(context: nn.Module, name: str, size: int, output: str) -> Graph:
     """Export a network over a window of `name` (1, T, size) and mask (1, T); raises `EngineError` as above."""
-    time = torch.export.Dim("time", min=2, max=LONGEST)
+    time = torch.export.Dim("time", min=2, max=MAX_STEPS)
     batch = torch.export.Dim("batch", min=1, max=64)
     random = torch.Generator().manual_seed(0)
     frames = {name: torch.randn(2, 20, size, generator=random), "mask": torch.ones(2, 20)}

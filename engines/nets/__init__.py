@@ -1,1 +1,1 @@
-"""What the encoders are: torch modules, needed to train and export, never to run."""
+"""What the encoders are: torch modules, to train and to export; packs run without them."""

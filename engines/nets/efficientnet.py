@@ -90,7 +90,7 @@ class EfficientNetB4(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         stages: list[nn.Module] = [_unit(3, _wide(32), 3, 2)]
-        total = sum(math.ceil(each[-1] * _DEPTH) for each in _STAGES)
+        total = sum(math.ceil(stage[-1] * _DEPTH) for stage in _STAGES)
         count = 0
         for expansion, kernel, stride, inside, outside, repeats in _STAGES:
             blocks = []

@@ -1,4 +1,4 @@
-"""A diffusion transformer over how a face moves, told what is said and, by a few adapter tokens, who says it.
+"""A diffusion transformer over how a face moves, conditioned on the voice and, by a few adapter tokens, on the person.
 
 After ExposeAnyone (2026): expressions are denoised given the voice; a person is the difference that their tokens make
 to the error. Three seconds at 25 Hz are cut into patches of frames, since attention over 25 tokens is what fits a live
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 STEPS = 75
 VOICE = 128
-# Deviations beyond which nothing is told apart.
-FARTHEST = 8.0
+# Features are clamped to so many deviations: a tracker that slips must not be all that an error shows.
+CLAMP_DEVIATIONS = 8.0
 TARGETS = ("v", "x0")
 _FREQUENCIES = 32
 _BLOCKED = -1e4
@@ -91,13 +91,13 @@ class Persona(nn.Module):
         `timestep` (N, 1) is 0 for clean and 1 for nothing but noise.
         """
         x, angle, bias = self.enter(noisy, voice, mask, timestep)
-        told = self.time(angle)
+        condition = self.time(angle)
         if self.pooled is not None:
-            told = told + self.pooled(tokens.mean(1))
-        told = nn.functional.silu(told)
+            condition = condition + self.pooled(tokens.mean(1))
+        condition = nn.functional.silu(condition)
         for block in self.blocks:
-            x = block(x, told, tokens, bias)
-        shift, scale = self.last_modulation(told)[:, None, :].chunk(2, 2)
+            x = block(x, condition, tokens, bias)
+        shift, scale = self.last_modulation(condition)[:, None, :].chunk(2, 2)
         return self.leave(self.last(self.norm(x) * (1 + scale) + shift), noisy, timestep)
 
     def enter(self, noisy: Tensor, voice: Tensor, mask: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,7 +122,7 @@ class Persona(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention over places and adapter tokens, then a layer of its own for each place; both modulated by `told`."""
+    """Attention over places and adapter tokens, then a feed-forward layer for each place; both are modulated."""
 
     def __init__(self, shape: PersonaShape) -> None:
         super().__init__()
@@ -142,9 +142,9 @@ class Block(nn.Module):
             nn.Linear(shape.expand * width, width),
         )
 
-    def forward(self, x: Tensor, told: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
-        """Give places (N, L, D) again; `told` (N, D), `tokens` (N, P, d), `bias` (N, 1, 1, L)."""
-        parts = self.modulation(told)[:, None, :].chunk(6, 2)
+    def forward(self, x: Tensor, condition: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
+        """Give places (N, L, D) again; `condition` (N, D), `tokens` (N, P, d), `bias` (N, 1, 1, L)."""
+        parts = self.modulation(condition)[:, None, :].chunk(6, 2)
         x = x + parts[2] * self._attend(self.norm(x) * (1 + parts[1]) + parts[0], tokens, bias)
         changed: Tensor = x + parts[5] * self.mix(self.norm(x) * (1 + parts[4]) + parts[3])
         return changed
@@ -195,7 +195,7 @@ class Reconstruction(nn.Module):
 
     def clean(self, motion: Tensor, mask: Tensor) -> Tensor:
         """Bring windows to one size: a tracker that slips for a moment must not be all that an error tells of."""
-        return (motion / self.scale).clamp(-FARTHEST, FARTHEST) * mask[:, :, None]
+        return (motion / self.scale).clamp(-CLAMP_DEVIATIONS, CLAMP_DEVIATIONS) * mask[:, :, None]
 
 
 def window_loss(error: Tensor, mask: Tensor) -> Tensor:

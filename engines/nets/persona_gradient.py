@@ -71,9 +71,11 @@ class _Passed:
     mixed: Tensor
 
     @classmethod
-    def through(cls, block: Block, x: Tensor, told: Tensor, tokens: Tensor, bias: Tensor) -> tuple[Tensor, _Passed]:
+    def through(
+        cls, block: Block, x: Tensor, condition: Tensor, tokens: Tensor, bias: Tensor
+    ) -> tuple[Tensor, _Passed]:
         """Pass x on as the block does."""
-        parts = block.modulation(told)[:, None, :].chunk(6, 2)
+        parts = block.modulation(condition)[:, None, :].chunk(6, 2)
         seen, first = _norm(x, parts[0], parts[1])
         query, key, value = (block.split(part) for part in block.own(seen).chunk(3, 2))
         asked, given = (block.split(part) for part in block.person(tokens).chunk(2, 2))
@@ -85,16 +87,16 @@ class _Passed:
         seen, second = _norm(x, parts[3], parts[4])
         inner = block.mix[0](seen)
         mixed = block.mix[3](nn.functional.gelu(inner, approximate="tanh"))
-        kept = cls(block, parts, first, second, query, keys, values, share, attended, inner, mixed)
-        return x + parts[5] * mixed, kept
+        passed = cls(block, parts, first, second, query, keys, values, share, attended, inner, mixed)
+        return x + parts[5] * mixed, passed
 
     def back(self, changed: Tensor, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
-        """From the gradient of what the block gave: those of its input, of `told` and of the tokens."""
+        """From the gradient of what the block gave: those of its input, of `condition` and of the tokens."""
         block, root = self.block, math.sqrt(self.query.shape[3])
         gate_mix = (changed * self.mixed).sum(1)
         inner = (self.parts[5] * changed) @ weight_of(block.mix[3]) * _gelu_slope(self.inner)
-        own, scale_mix, shift_mix = self.second.back(inner @ weight_of(block.mix[0]))
-        changed = changed + own
+        inward, scale_mix, shift_mix = self.second.back(inner @ weight_of(block.mix[0]))
+        changed = changed + inward
         gate = (changed * self.attended).sum(1)
         found = block.split((self.parts[2] * changed) @ weight_of(block.out))
         asked = found @ self.values.transpose(2, 3)
@@ -104,10 +106,10 @@ class _Passed:
         seen = torch.cat(
             [block.joined(part) for part in (scores @ self.keys, keys[:, :, :places], values[:, :, :places])], 2
         )
-        own, scale, shift = self.first.back(seen @ weight_of(block.own))
-        told = torch.cat([shift, scale, gate, shift_mix, scale_mix, gate_mix], 1) @ weight_of(block.modulation)
+        inward, scale, shift = self.first.back(seen @ weight_of(block.own))
+        condition = torch.cat([shift, scale, gate, shift_mix, scale_mix, gate_mix], 1) @ weight_of(block.modulation)
         person = torch.cat([block.joined(keys[:, :, places:]), block.joined(values[:, :, places:])], 2)
-        return changed + own, told, person @ weight_of(block.person)
+        return changed + inward, condition, person @ weight_of(block.person)
 
 
 class TokenGradient(nn.Module):
@@ -128,14 +130,14 @@ class TokenGradient(nn.Module):
         x, angle, bias = net.enter(noisy, voice, mask, timestep)
         pooled = 0.0 if net.pooled is None else net.pooled(tokens.mean(1))
         before = net.time(angle) + pooled
-        told = nn.functional.silu(before)
+        condition = nn.functional.silu(before)
         passed: list[_Passed] = []
         for block in net.blocks:
             if not isinstance(block, Block):
                 raise TypeError(type(block).__name__)
-            x, one = _Passed.through(block, x, told, tokens, bias)
+            x, one = _Passed.through(block, x, condition, tokens, bias)
             passed.append(one)
-        shift, scale = net.last_modulation(told)[:, None, :].chunk(2, 2)
+        shift, scale = net.last_modulation(condition)[:, None, :].chunk(2, 2)
         seen, last = _norm(x, shift, scale)
         denoised = net.leave(net.last(seen), noisy, timestep)
         off = denoised - clean
@@ -148,8 +150,8 @@ class TokenGradient(nn.Module):
         heard = torch.cat([shift, scale], 1) @ weight_of(net.last_modulation)
         gradient = torch.zeros_like(tokens)
         for one in reversed(passed):
-            changed, by_told, by_tokens = one.back(changed, size.tokens)
-            heard, gradient = heard + by_told, gradient + by_tokens
+            changed, by_condition, by_tokens = one.back(changed, size.tokens)
+            heard, gradient = heard + by_condition, gradient + by_tokens
         if net.pooled is not None:
             gate = torch.sigmoid(before)
             heard = heard * gate * (1 + before * (1 - gate))

@@ -1,1 +1,1 @@
-"""One runtime a module or folder, each behind `engines.base.Engine`."""
+"""The runtimes, a module or folder each, behind `engines.base.Engine`; `engines.registry` names them by path."""

@@ -39,7 +39,7 @@ CONFIG = {
 
 # What `preprocessing.precision` of a manifest says of a pack whose scores stay the same in it.
 BF16 = "bf16"
-TOGETHER = 8
+BATCHED_ROWS = 8
 Sizes = tuple[tuple[int, ...], ...]
 
 
@@ -67,7 +67,7 @@ class OpenVinoEngine:
             check_interface(pack.manifest, _ports(self._model.inputs), _ports(self._model.outputs))
             alone = zeros(pack.manifest)
             self._fixed[self._sizes(alone)] = self._fix(alone)
-            self._together = self._sizes(zeros(pack.manifest, TOGETHER))
+            self._together = self._sizes(zeros(pack.manifest, BATCHED_ROWS))
         except EngineError:
             raise
         except Exception as error:
@@ -87,8 +87,8 @@ class OpenVinoEngine:
                 if sizes not in self._fixed:
                     self._fixed[sizes] = self._fix(inputs)
         if (compiled := self._fixed.get(sizes)) is not None:
-            return self._own_bound(sizes, compiled).run(inputs)
-        request = self._own_request(inputs)
+            return self._thread_bound(sizes, compiled).run(inputs)
+        request = self._thread_request(inputs)
         request.infer({name: np.ascontiguousarray(value) for name, value in inputs.items()}, share_inputs=True)
         # The request's own buffers are overwritten by the next call on this thread.
         return {name: np.array(request.get_tensor(name).data) for name in self._outputs}
@@ -97,7 +97,7 @@ class OpenVinoEngine:
         """Run once on zeros."""
         self.run(zeros(self._manifest))
 
-    def _own_bound(self, sizes: Sizes, compiled: Any) -> _Bound:
+    def _thread_bound(self, sizes: Sizes, compiled: Any) -> _Bound:
         bounds: dict[Sizes, _Bound] | None = getattr(self._local, "bounds", None)
         if bounds is None:
             bounds = self._local.bounds = {}
@@ -106,7 +106,7 @@ class OpenVinoEngine:
             bound = bounds[sizes] = _Bound(compiled.create_infer_request(), self._inputs, self._outputs)
         return bound
 
-    def _own_request(self, inputs: Arrays) -> Any:
+    def _thread_request(self, inputs: Arrays) -> Any:
         """Give this thread's request of the graph with free sizes, for inputs whose length the model takes."""
         length = free_length(self._manifest, inputs)
         with self._lock:

@@ -1,1 +1,1 @@
-"""Recipes that make the model packs; they know arrays and clips' features, not calls."""
+"""The training recipes of the model packs; they take arrays and features of clips, and know nothing of calls."""

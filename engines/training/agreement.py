@@ -30,8 +30,8 @@ def frame_loss(lips: Tensor, voice: Tensor, lag: Tensor, good: Tensor, temperatu
     batch, time, _ = lips.shape
     target, counts = _target(lag, good)
     logits = torch.einsum("btd,csd->btcs", lips, voice) / temperature
-    own = torch.arange(batch, device=lips.device)
-    logits[own, :, own] = _without_neighbours(logits[own, :, own], target)
+    rows_of_batch = torch.arange(batch, device=lips.device)
+    logits[rows_of_batch, :, rows_of_batch] = _without_neighbours(logits[rows_of_batch, :, rows_of_batch], target)
     rows = counts.nonzero(as_tuple=True)
     flat = logits.reshape(batch, time, batch * time)[rows]
     truth = rows[0] * time + target[rows]

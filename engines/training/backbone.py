@@ -213,7 +213,7 @@ def answers(net: Backbone, pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> tup
         net(torch.from_numpy(prepare(pictures[n : n + 32])).contiguous(memory_format=torch.channels_last))
         for n in range(0, len(pictures), 32)
     ]
-    return torch.cat([each[0] for each in found]).numpy(), torch.cat([each[1] for each in found]).numpy()
+    return torch.cat([part[0] for part in found]).numpy(), torch.cat([part[1] for part in found]).numpy()
 
 
 def separation(one: Trial, score: Callable[[Any], Any]) -> dict[str, float]:

@@ -54,9 +54,9 @@ class BlendStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         while True:
             chosen = random.choice(len(self._faces), self._batch, p=self._chance)
             made = [one_pair(self._faces[n], self._size, random, self._clean) for n in chosen]
-            real, fake, mask = (np.stack(each) for each in zip(*made, strict=True))
+            real, fake, mask = (np.stack(arrays) for arrays in zip(*made, strict=True))
             cells = mask.reshape(len(mask), mask.shape[1] // STRIDE, STRIDE, -1, STRIDE).mean((2, 4))
-            yield tuple(torch.from_numpy(each) for each in (prepare(real), prepare(fake), cells))  # type: ignore[misc]
+            yield tuple(torch.from_numpy(array) for array in (prepare(real), prepare(fake), cells))  # type: ignore[misc]
 
 
 def one_pair(

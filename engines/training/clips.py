@@ -133,8 +133,8 @@ class Sampler:
         whole, heard = _within(frames, 4 * len(heard_in))
         mel = np.where(heard[..., None], heard_in.mel.reshape(-1, clip.mel.shape[-1])[whole], np.float32(np.log(1e-6)))
         named = self._units.get(clip.name)
-        said, known = _within(at + late, len(clip) if named is None else len(named))
-        units = np.full(self._length, -1) if named is None else np.where(known, named[said], -1)
+        said, present = _within(at + late, len(clip) if named is None else len(named))
+        units = np.full(self._length, -1) if named is None else np.where(present, named[said], -1)
         return shape.astype(np.float32), mouth.astype(np.float32), mel.astype(np.float32), lag, good, units
 
 

@@ -13,15 +13,15 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from engines.base import TensorSpec
+from engines.base import GRID_HZ, TensorSpec
 from engines.convert.export import save_graph
 from engines.convert.pack import write_pack
 from engines.nets.speech import MOUTH, SHAPE
 from engines.training.clips import TrainingError
-from engines.training.validate import RATE, LipTower, VoiceTower
+from engines.training.validate import LipTower, VoiceTower
 
 TOLERANCE = 2e-4
-_EXAMPLE = 5
+_EXAMPLE_STEPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _export(
 ) -> None:
     state, size = module.tower.state_size, module.tower.size
     batch, time = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("time", min=1, max=256)
-    example = {name: torch.randn(2, _EXAMPLE, *shape) for name, shape in inputs.items()}
+    example = {name: torch.randn(2, _EXAMPLE_STEPS, *shape) for name, shape in inputs.items()}
     axes: dict[str, dict[int, Any]] = {name: {0: batch, 1: time} for name in inputs}
     with tempfile.TemporaryDirectory() as made:
         path = Path(made) / "model.onnx"
@@ -83,7 +83,7 @@ def _export(
         "version": about.version,
         "licence": about.licence,
         "source": about.source,
-        "preprocessing": {"rate": RATE, "reach": module.tower.reach},
+        "preprocessing": {"rate": GRID_HZ, "reach": module.tower.reach},
         "recipe": dict(about.recipe),
         "data": dict(about.data),
         "metrics": dict(about.metrics),

@@ -51,9 +51,9 @@ def fit_basis(clips: Sequence[Moved], size: int) -> Fitted:
     middle, spread = np.zeros(width), np.zeros((width, width))
     head: Doubles = np.zeros(clips[0].head.shape[1])
     for person in people:
-        own = [clip for clip in clips if clip.subject == person]
-        weight = 1 / (sum(len(clip.shapes) for clip in own) * len(people))
-        for clip in own:
+        clips_of_person = [clip for clip in clips if clip.subject == person]
+        weight = 1 / (sum(len(clip.shapes) for clip in clips_of_person) * len(people))
+        for clip in clips_of_person:
             shapes = np.asarray(clip.shapes, np.float64)
             moved = shapes - np.median(shapes, axis=0)
             middle += weight * shapes.sum(0)

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.base import load_pack
+from engines.base import GRID_HZ, load_pack
 from engines.convert.card_lines import bullets
 from engines.convert.export import export_stream
 from engines.convert.pack import write_pack
@@ -229,7 +229,7 @@ def write_heads(heads: Heads, packs: Path, names: Sequence[tuple[str, str]], abo
             "version": "1",
             "licence": f"that of its encoder: {below.licence}",
             "source": f"trained by `sidewitness train heads` on {below.name} {below.version}",
-            "preprocessing": {"rate": 25, "reach": head.reach},
+            "preprocessing": {"rate": GRID_HZ, "reach": head.reach},
             "recipe": {**about, "steps": heads.steps, "front_sha256": below.sha256},
             "metrics": {"held_out": measured},
         }

@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.base import GRID_HZ
 from engines.metrics import auc
 from engines.nets.motion import SIZE, MotionNet
 from engines.training.checkpoint import Layout, restore, save
-from engines.training.motion_clips import RATE, FloatArray, MotionClip, MotionSampler, Worsening
+from engines.training.motion_clips import FloatArray, MotionClip, MotionSampler, Worsening
 from engines.training.run import NetRun, Report, append_log, done_share, unfinished
 from engines.training.steps import follow, optimiser_of, set_rate
 
@@ -30,9 +31,9 @@ Doubles = NDArray[np.float64]
 
 CHECKPOINT, LOG = "motion.pt", "motion.jsonl"
 # Seconds between the starts of two windows of one recording that count as apart in measurements.
-APART = 6.0
+MIN_GAP_SECONDS = 6.0
 # Windows of each person that say what is usual.
-WINDOWS_EACH = 40
+WINDOWS_PER_PERSON = 40
 _RESAMPLINGS = 500
 
 
@@ -103,7 +104,7 @@ def train(
 def _start(sampler: MotionSampler, recipe: MotionRecipe) -> MotionRun:
     net = MotionNet(len(sampler.scale), recipe.size, recipe.channels, recipe.dropout, recipe.sequence)
     net.scale.data = torch.from_numpy((1 / sampler.scale).astype(np.float32))
-    begin(net, *sampler.plain(WINDOWS_EACH))
+    begin(net, *sampler.plain(WINDOWS_PER_PERSON))
     learnt = [parameter for parameter in net.parameters() if parameter.requires_grad]
     none = torch.nn.Parameter(torch.zeros(1))
     return MotionRun(net, deepcopy(net), optimiser_of(learnt, none, recipe.rate, recipe.decay))
@@ -151,13 +152,13 @@ def contrastive_loss(embedding: Tensor, person: Tensor, recording: Tensor, tempe
     Windows of one recording are neither drawn together nor apart: they share a camera and a tracker's noise, and a net
     that is paid for seeing those sees nothing else (`docs/persona.md`). Zero where nobody has two recordings.
     """
-    own = (person[:, None] == person[None]) & (recording[:, None] == recording[None])
-    same = (person[:, None] == person[None]) & ~own
-    logits = (embedding @ embedding.T / temperature).masked_fill(own, -1e9)
+    same_recording = (person[:, None] == person[None]) & (recording[:, None] == recording[None])
+    same = (person[:, None] == person[None]) & ~same_recording
+    logits = (embedding @ embedding.T / temperature).masked_fill(same_recording, -1e9)
     log_share = logits - logits.logsumexp(1, keepdim=True)
     counts = same.sum(1)
-    each = -(log_share * same).sum(1) / counts.clamp(min=1)
-    return each.sum() / (counts > 0).sum().clamp(min=1)
+    loss = -(log_share * same).sum(1) / counts.clamp(min=1)
+    return loss.sum() / (counts > 0).sum().clamp(min=1)
 
 
 @torch.no_grad()
@@ -169,7 +170,7 @@ def embed(net: MotionNet, clip: MotionClip, hop: int) -> tuple[FloatArray, Doubl
         return np.zeros((0, net.size), np.float32), np.zeros(0)
     motion, mask = (np.stack(arrays) for arrays in zip(*(clip.window(int(start)) for start in starts), strict=True))
     vectors = net(torch.from_numpy(motion), torch.from_numpy(mask)).numpy()
-    return np.asarray(vectors, np.float32), starts / RATE
+    return np.asarray(vectors, np.float32), starts / GRID_HZ
 
 
 def separation(net: MotionNet, clips: Sequence[MotionClip], hop: int = 25, seed: int = 0) -> dict[str, float | None]:
@@ -207,7 +208,7 @@ def _pairs(parts: Sequence[tuple[MotionClip, FloatArray, Doubles]], person: str)
             elif b > a:
                 same.append(cosines.ravel())
             elif b == a:
-                same.append(cosines[at[None] - start[:, None] >= APART])
+                same.append(cosines[at[None] - start[:, None] >= MIN_GAP_SECONDS])
     return tuple(np.concatenate([np.zeros(0), *cosines]) for cosines in (same, other))  # type: ignore[return-value]
 
 

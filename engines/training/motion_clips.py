@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.base import GRID_HZ
 from engines.training.clips import TrainingError
 
 FloatArray = NDArray[np.float32]
 
 STEPS = 75
-HEAD = 6
-RATE = 25.0
+HEAD_NUMBERS = 6
 # What makes a window count: shares of its steps with a face, and with speech.
-VALID = 0.8
-SPEECH = 0.5
+MIN_VALID_SHARE = 0.8
+MIN_SPEECH_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,10 @@ class MotionClip:
         """First steps of the windows that count, `hop` apart."""
         at = np.arange(0, len(self.valid) - STEPS + 1, hop)
         counts = [np.concatenate([[0], np.cumsum(flags & self.valid)]) for flags in (self.valid, self.speech)]
-        enough = [(c[at + STEPS] - c[at]) / STEPS >= share for c, share in zip(counts, (VALID, SPEECH), strict=True)]
+        enough = [
+            (c[at + STEPS] - c[at]) / STEPS >= share
+            for c, share in zip(counts, (MIN_VALID_SHARE, MIN_SPEECH_SHARE), strict=True)
+        ]
         return np.asarray(at[enough[0] & enough[1]], np.int64)
 
     def window(self, start: int) -> tuple[FloatArray, FloatArray]:
@@ -50,7 +53,7 @@ class MotionClip:
         mask = self.valid[start : start + STEPS].astype(np.float32)
         motion = self.motion[start : start + STEPS] * mask[:, None]
         # Alone, a window has no neighbours to tell the velocity of its ends by.
-        motion[[0, -1], -HEAD:] = 0
+        motion[[0, -1], -HEAD_NUMBERS:] = 0
         return motion, mask
 
 
@@ -129,17 +132,17 @@ class MotionSampler:
         self._people = list(people.values())
         if len(self._people) < 2:
             raise TrainingError("fewer than two people have a window of 3 s of speech: add longer clips")
-        rows = np.concatenate([clip.motion[clip.valid] for own in self._people for clip, _ in own])
+        rows = np.concatenate([clip.motion[clip.valid] for recordings in self._people for clip, _ in recordings])
         self.scale = rows.std(0) + 1e-6
-        several = [number for number, own in enumerate(self._people) if len(own) > 1]
+        several = [number for number, recordings in enumerate(self._people) if len(recordings) > 1]
         # Where nobody has two recordings there is nothing better than two parts of one.
         self.across = len(several) > 0
         self._several = several if self.across else list(range(len(self._people)))
         self._worsening, self._mirror = worsening, mirror
         self._random = np.random.default_rng(seed)
 
-    def batch(self, people: int, each: int) -> MotionBatch:
-        """Draw `each` windows of `people` people, half of them, where there are so many, with several recordings.
+    def batch(self, people: int, count: int) -> MotionBatch:
+        """Draw `count` windows of `people` people, half of them, where there are so many, with several recordings.
 
         A mirrored person is another person: all their windows are mirrored alike.
         """
@@ -151,7 +154,7 @@ class MotionSampler:
         recordings: list[int] = []
         for person in drawn:
             flip = self._mirror is not None and random.random() < 0.5
-            for number, motion, mask in self._windows(self._people[person], each):
+            for number, motion, mask in self._windows(self._people[person], count):
                 turned = motion @ self._mirror if flip and self._mirror is not None else motion
                 motions.append(worsen(turned, mask, self.scale, self._worsening, random))
                 masks.append(mask)
@@ -161,12 +164,12 @@ class MotionSampler:
             np.stack(motions), np.stack(masks), np.array(labels, np.int64), np.array(recordings, np.int64)
         )
 
-    def plain(self, each: int) -> tuple[FloatArray, FloatArray, NDArray[np.float64]]:
-        """Up to `each` windows of every person as they are: motion, mask, and weights (N,) that make people equal."""
+    def plain(self, count: int) -> tuple[FloatArray, FloatArray, NDArray[np.float64]]:
+        """Up to `count` windows of every person as they are: motion, mask, and weights (N,) that make people equal."""
         motions, masks, weights = [], [], []
-        for own in self._people:
-            every = [(clip, int(start)) for clip, starts in own for start in starts]
-            at = np.linspace(0, len(every) - 1, min(each, len(every))).round().astype(int)
+        for recordings in self._people:
+            every = [(clip, int(start)) for clip, starts in recordings for start in starts]
+            at = np.linspace(0, len(every) - 1, min(count, len(every))).round().astype(int)
             picked = [every[n][0].window(every[n][1]) for n in at]
             motions += [motion for motion, _ in picked]
             masks += [mask for _, mask in picked]
@@ -174,16 +177,16 @@ class MotionSampler:
         return np.stack(motions), np.stack(masks), np.array(weights)
 
     def _windows(
-        self, own: list[tuple[MotionClip, NDArray[np.int64]]], each: int
+        self, recordings: list[tuple[MotionClip, NDArray[np.int64]]], count: int
     ) -> list[tuple[int, FloatArray, FloatArray]]:
         """Windows with the number of their recording; those of one recording are from parts that follow each other."""
         random = self._random
-        order = random.permutation(len(own))
+        order = random.permutation(len(recordings))
         found = []
-        for place in range(each):
-            number = int(order[place % len(own)])
-            clip, starts = own[number]
-            at = (place // len(own) + random.random()) / -(-each // len(own))
+        for place in range(count):
+            number = int(order[place % len(recordings)])
+            clip, starts = recordings[number]
+            at = (place // len(recordings) + random.random()) / -(-count // len(recordings))
             found.append((number, *clip.window(int(starts[min(int(at * len(starts)), len(starts) - 1)]))))
         return found
 
@@ -196,13 +199,13 @@ def worsen(
     if random.random() < how.chance and how.pace:
         changed = _paced(changed, 1 + how.pace * random.uniform(-1, 1))
     if random.random() < how.chance * 0.5:
-        changed = _held(changed, random.uniform(how.hold, RATE))
+        changed = _held(changed, random.uniform(how.hold, GRID_HZ))
     if random.random() < how.chance:
         changed = smoothed(changed, how.smooth * random.random())
     if random.random() < how.chance:
         changed = _noisy(changed, scale * how.noise * random.random() ** 2, random)
-    kept = random.random(motion.shape[1]) >= how.drop
-    return np.asarray(changed * mask[:, None] * kept, np.float32)
+    present = random.random(motion.shape[1]) >= how.drop
+    return np.asarray(changed * mask[:, None] * present, np.float32)
 
 
 def smoothed(motion: FloatArray, deviation: float) -> FloatArray:
@@ -221,13 +224,13 @@ def _paced(motion: FloatArray, pace: float) -> FloatArray:
     steps = np.arange(len(motion))
     at = np.clip((steps - steps.mean()) * pace + steps.mean(), 0, len(motion) - 1)
     changed = _at(motion, at)
-    changed[:, -HEAD:] *= pace
+    changed[:, -HEAD_NUMBERS:] *= pace
     return changed
 
 
 def _held(motion: FloatArray, rate: float) -> FloatArray:
     """Let the sender have had fewer frames a second, with straight lines between them."""
-    frames = np.arange(0, len(motion) - 1 + RATE / rate, RATE / rate).clip(0, len(motion) - 1)
+    frames = np.arange(0, len(motion) - 1 + GRID_HZ / rate, GRID_HZ / rate).clip(0, len(motion) - 1)
     few = _at(motion, np.round(frames))
     steps = np.arange(len(motion))
     columns = [np.interp(steps, np.round(frames), few[:, n]) for n in range(motion.shape[1])]
@@ -243,9 +246,9 @@ def _at(motion: FloatArray, at: NDArray[np.float64]) -> FloatArray:
 def _noisy(motion: FloatArray, size: FloatArray, random: np.random.Generator) -> FloatArray:
     """Add what an unsteady tracker adds: each step apart, and to the velocities of the head what that makes of them."""
     noise = random.standard_normal(motion.shape) * size
-    head = noise[:, -2 * HEAD : -HEAD]
-    noise[:, -HEAD:] = 0
-    noise[1:-1, -HEAD:] = (head[2:] - head[:-2]) * (RATE / 2)
+    head = noise[:, -2 * HEAD_NUMBERS : -HEAD_NUMBERS]
+    noise[:, -HEAD_NUMBERS:] = 0
+    noise[1:-1, -HEAD_NUMBERS:] = (head[2:] - head[:-2]) * (GRID_HZ / 2)
     return np.asarray(motion + noise, np.float32)
 
 
@@ -260,8 +263,10 @@ def mirror_matrix(components: FloatArray, scale: FloatArray, canonical: FloatArr
     shapes = components.reshape(len(components), -1, 3)[:, partner] * np.array([-1.0, 1.0, 1.0])
     mirrored = (scale[:, None] * shapes.reshape(len(components), -1)) @ components.T / scale
     count = len(components)
-    matrix = np.zeros((count + 2 * HEAD, count + 2 * HEAD), np.float32)
+    matrix = np.zeros((count + 2 * HEAD_NUMBERS, count + 2 * HEAD_NUMBERS), np.float32)
     matrix[:count, :count] = mirrored
     head = np.array([-1, 1, -1, -1, 1, 1], np.float32)
-    matrix[range(count, count + 2 * HEAD), range(count, count + 2 * HEAD)] = np.concatenate([head, head])
+    matrix[range(count, count + 2 * HEAD_NUMBERS), range(count, count + 2 * HEAD_NUMBERS)] = np.concatenate(
+        [head, head]
+    )
     return matrix

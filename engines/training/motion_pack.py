@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from engines.base import TensorSpec
+from engines.base import GRID_HZ, TensorSpec
 from engines.convert.card_lines import bullets
 from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
 from engines.nets.motion import MotionNet
 from engines.training.motion import MotionRecipe, MotionRun
-from engines.training.motion_clips import RATE, STEPS
+from engines.training.motion_clips import STEPS
 
 NAME, VERSION, LICENCE = "motion", "1", "Apache-2.0"
 SOURCE = "trained by `sidewitness train persona`; research data: retrain for production"
@@ -67,7 +67,7 @@ def write_motion_pack(
         "version": VERSION,
         "licence": LICENCE,
         "source": SOURCE,
-        "preprocessing": {"rate": RATE, "steps": STEPS, **preprocessing},
+        "preprocessing": {"rate": float(GRID_HZ), "steps": STEPS, **preprocessing},
         "recipe": shape,
         "data": dict(data),
         "metrics": metrics,

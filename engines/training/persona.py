@@ -72,16 +72,16 @@ def losses(net: PeopleModel, windows: Windows, recipe: PersonaRecipe, random: to
         shake = torch.randn(motion.shape, generator=random) * recipe.jitter * net.model.scale
         motion = (motion + shake) * windows.mask[:, :, None]
     voice = voice * (torch.rand((count, 1, 1), generator=random) >= recipe.drop_voice)
-    told = torch.where(torch.rand(count, generator=random) < recipe.drop, 0, windows.person)
+    given_person = torch.where(torch.rand(count, generator=random) < recipe.drop, 0, windows.person)
     at = recipe.low + (recipe.high - recipe.low) * torch.rand((count, 1), generator=random)
     noise = torch.randn(motion.shape, generator=random)
-    error = _errors(net, motion, voice, windows.mask, told, at, noise)
+    error = _errors(net, motion, voice, windows.mask, given_person, at, noise)
     # With the target v the network's own error is that of the window divided by the share of noise.
     share = torch.sin(at * (torch.pi / 2)) if recipe.loss == "target" and recipe.target == "v" else torch.ones_like(at)
     loss = (error / share.square()).mean()
-    known = torch.nonzero(windows.person)[:, 0]
-    if recipe.rank_weight and len(known) > 1:
-        loss = loss + recipe.rank_weight * _order(net, windows, motion, voice, at, noise, known)
+    with_person = torch.nonzero(windows.person)[:, 0]
+    if recipe.rank_weight and len(with_person) > 1:
+        loss = loss + recipe.rank_weight * _order(net, windows, motion, voice, at, noise, with_person)
     if recipe.spread_weight:
         weight = net.table.weight
         loss = loss + recipe.spread_weight * (weight - weight.mean(0)).square().mean()
@@ -96,17 +96,17 @@ def _errors(
 
 
 def _order(
-    net: PeopleModel, windows: Windows, motion: Tensor, voice: Tensor, at: Tensor, noise: Tensor, known: Tensor
+    net: PeopleModel, windows: Windows, motion: Tensor, voice: Tensor, at: Tensor, noise: Tensor, with_person: Tensor
 ) -> Tensor:
     """How far a window's own tokens fail to denoise it better than those of the next window's person, in part of it."""
-    own = windows.person[known]
-    other = own.roll(1)
-    rows = known[own != other]
+    person = windows.person[with_person]
+    other = person.roll(1)
+    rows = with_person[person != other]
     if not len(rows):
         return torch.zeros(())
     parts = (motion[rows], voice[rows], windows.mask[rows])
     right = _errors(net, *parts, windows.person[rows], at[rows], noise[rows])
-    wrong = _errors(net, *parts, other[own != other], at[rows], noise[rows])
+    wrong = _errors(net, *parts, other[person != other], at[rows], noise[rows])
     return nn.functional.softplus(20 * (right - wrong) / wrong.detach()).mean()
 
 

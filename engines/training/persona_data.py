@@ -16,8 +16,8 @@ from engines.training.clips import TrainingError
 FloatArray = NDArray[np.float32]
 Integers = NDArray[np.int64]
 NOBODY = ""
-LEAST_STEPS = 20
-_LEAST_VALID = 0.8
+MIN_STEPS = 20
+_MIN_VALID_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +40,10 @@ class PersonaClip:
 
     def part(self, first: int, last: int) -> PersonaClip:
         """Take the steps from `first` to before `last`, as a clip."""
-        own = slice(first, last)
-        return PersonaClip(self.name, self.person, self.motion[own], self.voice[own], self.valid[own], self.speech[own])
+        steps = slice(first, last)
+        return PersonaClip(
+            self.name, self.person, self.motion[steps], self.voice[steps], self.valid[steps], self.speech[steps]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,16 +76,16 @@ def set_aside(clips: Sequence[PersonaClip], share: float) -> tuple[list[PersonaC
     left: list[PersonaClip] = [clip for clip in clips if clip.person == NOBODY]
     aside: list[PersonaClip] = []
     for person in people_of(clips):
-        own = [clip for clip in clips if clip.person == person]
-        want = round(share * sum(map(len, own)))
+        recordings = [clip for clip in clips if clip.person == person]
+        want = round(share * sum(map(len, recordings)))
         if share == 0 or want < STEPS:
-            left += own
+            left += recordings
             continue
-        for clip in reversed(own):
+        for clip in reversed(recordings):
             cut = len(clip) - min(len(clip), want)
             want -= len(clip) - cut
-            aside += [clip.part(cut, len(clip))] if len(clip) - cut >= LEAST_STEPS else []
-            left += [clip.part(0, cut)] if cut >= LEAST_STEPS else []
+            aside += [clip.part(cut, len(clip))] if len(clip) - cut >= MIN_STEPS else []
+            left += [clip.part(0, cut)] if cut >= MIN_STEPS else []
     return left, aside
 
 
@@ -94,7 +96,7 @@ class WindowPool:
     """
 
     def __init__(self, clips: Sequence[PersonaClip], people: Sequence[str], balance: float = 0.5) -> None:
-        usable = [clip for clip in clips if len(clip) >= LEAST_STEPS and clip.valid.mean() > 0.5]
+        usable = [clip for clip in clips if len(clip) >= MIN_STEPS and clip.valid.mean() > 0.5]
         if not usable:
             raise TrainingError("no clip shows a speaking face for a second: check the data, or hold out another fold")
         numbers = {name: number for number, name in enumerate(people, 1)}
@@ -106,15 +108,15 @@ class WindowPool:
         clip_of: list[Integers] = []
         at = STEPS
         for number, clip in enumerate(usable):
-            own, shown = slice(at, at + len(clip)), clip.valid[:, None]
-            motion[own], voice[own] = np.where(shown, clip.motion, 0), np.where(shown, clip.voice, 0)
-            mask[own] = clip.valid
+            rows_of_clip, shown = slice(at, at + len(clip)), clip.valid[:, None]
+            motion[rows_of_clip], voice[rows_of_clip] = np.where(shown, clip.motion, 0), np.where(shown, clip.voice, 0)
+            mask[rows_of_clip] = clip.valid
             first = _starts(clip.valid)
             starts.append(at + first)
             owners.append(np.full(len(first), numbers.get(clip.person, 0)))
             clip_of.append(np.full(len(first), number))
             at += len(clip) + STEPS
-        self._motion, self._voice, self._mask = (torch.from_numpy(each) for each in (motion, voice, mask))
+        self._motion, self._voice, self._mask = (torch.from_numpy(array) for array in (motion, voice, mask))
         self.starts, self.owners = np.concatenate(starts), np.concatenate(owners)
         self.clips = np.concatenate(clip_of)
         counts = np.bincount(self.owners, minlength=len(people) + 1).astype(np.float64)
@@ -127,8 +129,8 @@ class WindowPool:
     @property
     def scale(self) -> FloatArray:
         """One deviation (M,) of each feature over all steps that are there, from 0: motion is told from a neutral."""
-        known = self._motion[self._mask > 0].numpy()
-        return np.asarray(np.maximum(np.sqrt((known.astype(np.float64) ** 2).mean(0)), 1e-6), np.float32)
+        present = self._motion[self._mask > 0].numpy()
+        return np.asarray(np.maximum(np.sqrt((present.astype(np.float64) ** 2).mean(0)), 1e-6), np.float32)
 
     def draw(self, count: int, random: np.random.Generator) -> Windows:
         """Draw windows at random."""
@@ -142,13 +144,13 @@ class WindowPool:
 
     def spread(self, hop: int) -> Integers:
         """Numbers of windows of the same clip at least `hop` steps apart, in order."""
-        kept: list[int] = []
+        picked: list[int] = []
         last, clip = -(10**9), -1
         for number, (start, owner) in enumerate(zip(self.starts, self.clips, strict=True)):
             if owner != clip or start - last >= hop:
-                kept.append(number)
+                picked.append(number)
                 last, clip = int(start), int(owner)
-        return np.array(kept, np.int64)
+        return np.array(picked, np.int64)
 
 
 def _starts(valid: NDArray[np.bool_]) -> Integers:
@@ -157,5 +159,5 @@ def _starts(valid: NDArray[np.bool_]) -> Integers:
         return np.arange(len(valid) - STEPS, 1)
     total = np.concatenate([[0], np.cumsum(valid)])
     first = np.arange(len(valid) - STEPS + 1)
-    found = first[(total[first + STEPS] - total[first]) >= _LEAST_VALID * STEPS]
+    found = first[(total[first + STEPS] - total[first]) >= _MIN_VALID_SHARE * STEPS]
     return found if len(found) else first[:1]

@@ -20,8 +20,8 @@ from engines.nets.persona import window_loss
 from engines.training.persona_data import PersonaClip, WindowPool, Windows, people_of
 from engines.training.persona_recipe import PeopleModel, PersonaRecipe
 
-HOP = 25
-MOST = 400
+HOP_STEPS = 25
+MAX_WINDOWS = 400
 _ROWS = 128
 
 
@@ -29,7 +29,7 @@ _ROWS = 128
 class Trials:
     """Windows to measure on: of known people, and of people held out with their number from 1; None without any."""
 
-    known: Windows | None
+    learnt: Windows | None
     held_out: Windows | None
 
     @classmethod
@@ -40,7 +40,7 @@ class Trials:
         people: Sequence[str],
         recipe: PersonaRecipe,
     ) -> Trials:
-        """Take windows a second apart, at most `MOST` of each kind."""
+        """Take windows a second apart, at most `MAX_WINDOWS` of each kind."""
         return cls(_spread(aside, people), _spread(held_out, people_of(held_out)))
 
 
@@ -48,8 +48,8 @@ def _spread(clips: Sequence[PersonaClip], people: Sequence[str]) -> Windows | No
     if not clips:
         return None
     pool = WindowPool(clips, people)
-    numbers = pool.spread(HOP)
-    return pool.at(numbers[:: max(1, len(numbers) // MOST)])
+    numbers = pool.spread(HOP_STEPS)
+    return pool.at(numbers[:: max(1, len(numbers) // MAX_WINDOWS)])
 
 
 def plan_of(recipe: PersonaRecipe, features: int, steps: int) -> tuple[Tensor, Tensor]:
@@ -69,48 +69,48 @@ def errors(net: PeopleModel, windows: Windows, tokens: Tensor, recipe: PersonaRe
     for at, noise in zip(times, noises, strict=True):
         parts = []
         for first in range(0, len(windows), _ROWS):
-            own = windows.chosen(torch.arange(first, min(first + _ROWS, len(windows))))
-            count = len(own)
+            part = windows.chosen(torch.arange(first, min(first + _ROWS, len(windows))))
+            count = len(part)
             error, _ = net.model(
-                own.motion,
-                own.voice,
-                own.mask,
+                part.motion,
+                part.voice,
+                part.mask,
                 tokens[first : first + count],
                 at.expand(count, 1),
                 noise.expand(count, -1, -1),
             )
-            parts.append(window_loss(error, own.mask))
+            parts.append(window_loss(error, part.mask))
         found.append(torch.cat(parts))
     return torch.cat(found, 1)
 
 
-def gap(own: Tensor, plain: Tensor) -> np.ndarray[Any, Any]:
+def gap(with_tokens: Tensor, plain: Tensor) -> np.ndarray[Any, Any]:
     """Distances (N,) from errors (N, S) with and without tokens, as the product takes them: ratios of them."""
-    found: np.ndarray[Any, Any] = (own.log() - plain.log()).mean(1).numpy()
+    found: np.ndarray[Any, Any] = (with_tokens.log() - plain.log()).mean(1).numpy()
     return found
 
 
 def measure(net: PeopleModel, trials: Trials, recipe: PersonaRecipe, fit_steps: int = 0) -> dict[str, Any]:
     """Errors as numbers for a log: {"known": {...}, "held_out": {...}}, what there is of them."""
     row: dict[str, Any] = {}
-    if trials.known is not None:
-        row["known"] = _known(net, trials.known, recipe)
+    if trials.learnt is not None:
+        row["known"] = _learnt(net, trials.learnt, recipe)
     if trials.held_out is not None:
         row["held_out"] = _held_out(net, trials.held_out, recipe, fit_steps)
     return row
 
 
-def _known(net: PeopleModel, windows: Windows, recipe: PersonaRecipe) -> dict[str, float]:
+def _learnt(net: PeopleModel, windows: Windows, recipe: PersonaRecipe) -> dict[str, float]:
     nobody = torch.zeros_like(windows.person)
     plain = errors(net, windows, net.tokens(nobody), recipe)
-    own = errors(net, windows, net.tokens(windows.person), recipe)
-    row = {"windows": float(len(windows)), "error": float(plain.mean()), "with": float(own.mean())}
+    with_tokens = errors(net, windows, net.tokens(windows.person), recipe)
+    row = {"windows": float(len(windows)), "error": float(plain.mean()), "with": float(with_tokens.mean())}
     people = torch.unique(windows.person)
     if len(people) > 1:
         # Another person's tokens: the next person's who is measured.
         place = torch.searchsorted(people, windows.person)
         other = errors(net, windows, net.tokens(people[(place + 1) % len(people)]), recipe)
-        row |= {"other": float(other.mean()), "auc": auc(gap(other, plain), gap(own, plain))}
+        row |= {"other": float(other.mean()), "auc": auc(gap(other, plain), gap(with_tokens, plain))}
     return {key: round(value, 5) for key, value in row.items()}
 
 
@@ -119,26 +119,26 @@ def _held_out(net: PeopleModel, windows: Windows, recipe: PersonaRecipe, fit_ste
     silent = Windows(windows.motion, torch.zeros_like(windows.voice), windows.mask, windows.person)
     deaf = errors(net, silent, net.null.expand(len(windows), -1, -1), recipe)
     row = {"windows": float(len(windows)), "error": float(plain.mean()), "without_voice": float(deaf.mean())}
-    each = plain.reshape(len(plain), -1, recipe.noises).mean((0, 2)).tolist()
-    row |= {f"error_{at:g}": value for at, value in zip(recipe.timesteps, each, strict=True)}
+    by_timestep = plain.reshape(len(plain), -1, recipe.noises).mean((0, 2)).tolist()
+    row |= {f"error_{at:g}": value for at, value in zip(recipe.timesteps, by_timestep, strict=True)}
     halves = halves_of(windows.person)
     if fit_steps and halves is not None:
         row |= _personal(net, windows, plain, halves, recipe, fit_steps)
     return {key: round(value, 5) for key, value in row.items()}
 
 
-def halves_of(person: Tensor, least: int = 6) -> tuple[Tensor, Tensor] | None:
+def halves_of(person: Tensor, min_windows: int = 6) -> tuple[Tensor, Tensor] | None:
     """Numbers of the windows of each person's first half, and of the second without its first two: they overlap.
 
-    Only of people with `least` windows; None when there are no two of them.
+    Only of people with `min_windows` windows; None when there are no two of them.
     """
     first: list[Tensor] = []
     second: list[Tensor] = []
-    for one in torch.unique(person[person > 0]):
-        own = torch.nonzero(person == one)[:, 0]
-        if len(own) >= least:
-            first.append(own[: len(own) // 2])
-            second.append(own[len(own) // 2 + 2 :])
+    for number in torch.unique(person[person > 0]):
+        windows_of_person = torch.nonzero(person == number)[:, 0]
+        if len(windows_of_person) >= min_windows:
+            first.append(windows_of_person[: len(windows_of_person) // 2])
+            second.append(windows_of_person[len(windows_of_person) // 2 + 2 :])
     return (torch.cat(first), torch.cat(second)) if len(first) > 1 else None
 
 
@@ -152,11 +152,11 @@ def fit_tokens(
     random = torch.Generator().manual_seed(recipe.seed)
     times = torch.tensor(recipe.timesteps)
     for _ in range(steps):
-        own = windows.chosen(torch.randint(len(windows), (64,), generator=random))
+        drawn = windows.chosen(torch.randint(len(windows), (64,), generator=random))
         at = times[torch.randint(len(times), (64, 1), generator=random)]
-        noise = torch.randn(own.motion.shape, generator=random)
-        error, _ = net.model(own.motion, own.voice, own.mask, tokens[own.person], at, noise)
-        (gradient,) = torch.autograd.grad(window_loss(error, own.mask).sum(), tokens)
+        noise = torch.randn(drawn.motion.shape, generator=random)
+        error, _ = net.model(drawn.motion, drawn.voice, drawn.mask, tokens[drawn.person], at, noise)
+        (gradient,) = torch.autograd.grad(window_loss(error, drawn.mask).sum(), tokens)
         tokens.grad = gradient
         optimiser.step()
     return tokens.detach()
@@ -174,20 +174,28 @@ def _personal(
     tokens = fit_tokens(net, mine, len(people), recipe, steps)
     asked, base = windows.chosen(judged), plain[judged]
     gaps = np.stack([gap(errors(net, asked, one.expand(len(asked), -1, -1), recipe), base) for one in tokens], 1)
-    own = np.eye(len(people), dtype=bool)[place[judged].numpy()]
-    areas = [auc(gaps[~own[:, n], n], gaps[own[:, n], n]) for n in range(len(people)) if own[:, n].any()]
+    is_person = np.eye(len(people), dtype=bool)[place[judged].numpy()]
+    areas = [
+        auc(gaps[~is_person[:, n], n], gaps[is_person[:, n], n]) for n in range(len(people)) if is_person[:, n].any()
+    ]
     return {
         "people": float(len(people)),
         "personal_windows": float(len(asked)),
-        "gap_own": float(gaps[own].mean()),
-        "gap_other": float(gaps[~own].mean()),
+        "gap_own": float(gaps[is_person].mean()),
+        "gap_other": float(gaps[~is_person].mean()),
         "personal_auc": float(np.mean(areas)),
         "plain_auc": float(
-            np.mean([_plain(base.log().mean(1).numpy(), own[:, n]) for n in range(len(people)) if own[:, n].any()])
+            np.mean(
+                [
+                    _plain(base.log().mean(1).numpy(), is_person[:, n])
+                    for n in range(len(people))
+                    if is_person[:, n].any()
+                ]
+            )
         ),
     }
 
 
-def _plain(base: np.ndarray[Any, Any], own: np.ndarray[Any, Any]) -> float:
+def _plain(base: np.ndarray[Any, Any], is_person: np.ndarray[Any, Any]) -> float:
     """Take the area that the error without tokens gives: the unpersonalised baseline."""
-    return auc(base[~own], base[own])
+    return auc(base[~is_person], base[is_person])

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.base import TensorSpec
+from engines.base import GRID_HZ, TensorSpec
 from engines.convert.card_lines import bullets
 from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
@@ -25,9 +25,9 @@ from engines.training.persona_recipe import PeopleModel, PersonaRecipe
 from engines.training.plots import history_plot
 
 NAME, FIT = "persona", "persona_tokens"
-VERSION, LICENCE, RATE = "1", "Apache-2.0", 25
+VERSION, LICENCE = "1", "Apache-2.0"
 SOURCE = "trained by `sidewitness train persona`; research data: retrain for production"
-MOST = 1024
+MAX_BATCH = 1024
 # OpenVINO 2026.4 gets the gradient of a trained model wrong, and its loss right (docs/decisions/0019).
 ENGINE = {FIT: {"engine": "onnx"}}
 INPUTS = ("motion", "voice", "mask", "tokens", "timestep", "noise")
@@ -81,13 +81,13 @@ def write_persona_packs(
     model = net.model.eval().float()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    told: dict[str, dict[str, Any]] = {key: dict(about.get(key, {})) for key in ("recipe", "data", "metrics")}
+    facts: dict[str, dict[str, Any]] = {key: dict(about.get(key, {})) for key in ("recipe", "data", "metrics")}
     fields: dict[str, Any] = {
         "version": VERSION,
         "licence": LICENCE,
         "source": SOURCE,
         "preprocessing": {**_plan(model, recipe), **about.get("preprocessing", {})},
-        **told,
+        **facts,
     }
     size = model.net.shape
     steps = {
@@ -109,7 +109,7 @@ def write_persona_packs(
             specs,
             [TensorSpec(key, steps[key]) for key in outputs],
             {"name": name, **fields, "preprocessing": {**fields["preprocessing"], **ENGINE.get(name, {})}},
-            _card(name, told),
+            _card(name, facts),
         )
         made.append(folder / name)
     beside = {"tokens.npz": _tokens(net), **(files or {})}
@@ -123,15 +123,15 @@ def _plan(model: Reconstruction, recipe: PersonaRecipe) -> dict[str, Any]:
     return {
         "features": model.net.shape.features,
         "steps": STEPS,
-        "rate": RATE,
+        "rate": GRID_HZ,
         "timesteps": list(recipe.timesteps),
         "noises": recipe.noises,
         "noise_seed": recipe.noise_seed,
     }
 
 
-def _card(name: str, told: Mapping[str, Mapping[str, Any]]) -> str:
-    items = {key: bullets(_flat(told[key])) if key == "metrics" else bullets(told[key]) for key in told}
+def _card(name: str, facts: Mapping[str, Mapping[str, Any]]) -> str:
+    items = {key: bullets(_flat(facts[key])) if key == "metrics" else bullets(facts[key]) for key in facts}
     return CARD.format(name=name, what=WHAT[name], **items)
 
 
@@ -157,7 +157,7 @@ def example(model: Reconstruction, batch: int) -> dict[str, Tensor]:
 def _graph(module: nn.Module, model: Reconstruction, outputs: Sequence[str]) -> bytes:
     with tempfile.TemporaryDirectory() as held:
         path = Path(held) / "model.onnx"
-        batch = torch.export.Dim("batch", min=1, max=MOST)
+        batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
         inputs = example(model, 2)
         save_graph(module, inputs, {key: {0: batch} for key in inputs}, outputs, path)
         check_graph(module, path, (example(model, count) for count in (2, 5)), outputs, smallest_range=1e-3)

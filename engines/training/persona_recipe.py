@@ -78,5 +78,5 @@ class PeopleModel(nn.Module):
     @property
     def start(self) -> Tensor:
         """Tokens (P, d) that fitting begins with: those of the mean person, or nobody's where none is known."""
-        known = self.table.weight[1:] if len(self.table.weight) > 1 else self.table.weight
-        return known.detach().mean(0).reshape(self.size)
+        rows = self.table.weight[1:] if len(self.table.weight) > 1 else self.table.weight
+        return rows.detach().mean(0).reshape(self.size)

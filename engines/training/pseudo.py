@@ -94,12 +94,12 @@ def convex(points: FloatArray) -> FloatArray:
     ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
 
     def chain(rows: FloatArray) -> list[FloatArray]:
-        kept: list[FloatArray] = []
+        corners: list[FloatArray] = []
         for row in rows:
-            while len(kept) > 1 and _turn(kept[-2], kept[-1], row) <= 0:
-                kept.pop()
-            kept.append(row)
-        return kept[:-1]
+            while len(corners) > 1 and _turn(corners[-2], corners[-1], row) <= 0:
+                corners.pop()
+            corners.append(row)
+        return corners[:-1]
 
     return np.asarray(chain(ordered) + chain(ordered[::-1]), np.float32)
 
@@ -131,15 +131,15 @@ def transform(picture: Picture, random: np.random.Generator) -> Picture:
 
 def _shift_rgb(image: Image.Image, by: NDArray[np.float64]) -> Image.Image:
     levels = np.arange(256)
-    table = [int(n) for each in by for n in np.clip(levels + each, 0, 255)]
+    table = [int(n) for shift in by for n in np.clip(levels + shift, 0, 255)]
     return image.point(table)
 
 
 def _shift_hsv(image: Image.Image, by: NDArray[np.float64]) -> Image.Image:
     levels = np.arange(256)
     hue = (levels + by[0] * _HUE_UNIT) % 256
-    rest = [np.clip(levels * (1 + each), 0, 255) for each in by[1:]]
-    table = [int(n) for each in (hue, *rest) for n in each]
+    rest = [np.clip(levels * (1 + change), 0, 255) for change in by[1:]]
+    table = [int(n) for change in (hue, *rest) for n in change]
     return image.convert("HSV").point(table).convert("RGB")
 
 

@@ -14,17 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engines.base import GRID_HZ
 from engines.metrics import auc, eer
 from engines.nets.speech import Lips, LipsEnsemble, Voice, VoiceEnsemble
 from engines.training.agreement import best_agreement
 from engines.training.clips import Clip
-from engines.training.steps import Spoken
+from engines.training.steps import SEARCHED_STEPS, Spoken
 
 Floats = NDArray[np.float64]
 LipTower = Lips | LipsEnsemble
 VoiceTower = Voice | VoiceEnsemble
-RATE = 25
-REACH = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def separated(
     encoded: Sequence[tuple[Spoken, torch.Tensor, torch.Tensor]], seconds: Sequence[float], seed: int = 0
 ) -> list[Separation]:
     """Measure on clips that are encoded already, (T, D) each; see `separation`."""
-    cut = [(s, _cut(encoded, int(s * RATE))) for s in seconds]
+    cut = [(s, _cut(encoded, int(s * GRID_HZ))) for s in seconds]
     return [_measure(w, s, seed) for s, w in cut if w is not None and len(np.unique(w.subject)) > 1]
 
 
@@ -96,7 +95,7 @@ def _cut(encoded: Sequence[tuple[Spoken, torch.Tensor, torch.Tensor]], length: i
             good = torch.from_numpy(clip.good[start : start + length])
             if int(good.sum()) < 0.6 * length:
                 continue
-            shift = next((s for s in (RATE, -RATE) if 0 <= start + s <= len(clip.good) - length), None)
+            shift = next((s for s in (GRID_HZ, -GRID_HZ) if 0 <= start + s <= len(clip.good) - length), None)
             other = voice[start + (shift or 0) : start + (shift or 0) + length]
             rows.append(
                 (
@@ -122,13 +121,15 @@ def _cut(encoded: Sequence[tuple[Spoken, torch.Tensor, torch.Tensor]], length: i
 
 
 def _measure(windows: _Windows, seconds: float, seed: int) -> Separation:
-    agreement = best_agreement(windows.lips, windows.voice, windows.good, REACH)[0].numpy().astype(np.float64)
+    agreement = best_agreement(windows.lips, windows.voice, windows.good, SEARCHED_STEPS)[0].numpy().astype(np.float64)
     matched = np.diagonal(agreement)
     foreign = windows.subject[:, None] != windows.subject[None]
     shifted = np.array(
         [
             float(
-                best_agreement(windows.lips[i : i + 1], windows.shifted[i : i + 1], windows.good[i : i + 1], REACH)[0]
+                best_agreement(
+                    windows.lips[i : i + 1], windows.shifted[i : i + 1], windows.good[i : i + 1], SEARCHED_STEPS
+                )[0]
             )
             for i in np.flatnonzero(windows.has_shift)
         ]

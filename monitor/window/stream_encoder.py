@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engines.base import CHUNK, Engine, EngineError
+from engines.base import CHUNK_STEPS, Engine, EngineError
 from monitor.types import BoolArray, FloatArray
 
 
@@ -26,7 +26,7 @@ class EncodedSteps:
 class StreamEncoder:
     """Takes consecutive grid steps and runs the engine every `chunk` of them; `names` are the inputs to feed."""
 
-    def __init__(self, engine: Engine, chunk: int = CHUNK) -> None:
+    def __init__(self, engine: Engine, chunk: int = CHUNK_STEPS) -> None:
         self._engine = engine
         # A network over a window costs the same for one new step as for many.
         self._chunk = max(chunk, int(engine.manifest.preprocessing.get("chunk", 1)))

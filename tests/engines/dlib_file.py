@@ -48,7 +48,7 @@ def alias(sizes: Sequence[int]) -> bytes:
 
 
 def flat(*values: Floats) -> Floats:
-    return np.concatenate([each.reshape(-1) for each in values]).reshape(-1, 1, 1, 1).astype(np.float32)
+    return np.concatenate([value.reshape(-1) for value in values]).reshape(-1, 1, 1, 1).astype(np.float32)
 
 
 def window(side: int, stride: int, padding: int) -> bytes:

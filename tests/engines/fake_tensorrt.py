@@ -65,12 +65,12 @@ class FakeTensorRt:
         raise AttributeError(f"TensorRT has no {name}")
 
     def _class(self, name: str) -> type:
-        told = self.interface["classes"][name]
-        members: dict[str, Any] = {"trt": self, "_properties": set(told["properties"])}
-        for method, overloads in told["methods"].items():
+        recorded = self.interface["classes"][name]
+        members: dict[str, Any] = {"trt": self, "_properties": set(recorded["properties"])}
+        for method, overloads in recorded["methods"].items():
             behaviour = BEHAVIOUR.get(f"{name}.{method}")
             members[method] = self._method(name, method, overloads, behaviour)
-        for property_name in told["properties"]:
+        for property_name in recorded["properties"]:
             if found := BEHAVIOUR.get(f"{name}.{property_name}"):
                 members[property_name] = property(found)
         if name == "IHostMemory":

@@ -25,5 +25,5 @@ def clip(person: int, seconds: float = 8.0, seed: int = 0, name: str | None = No
     motion = (smooth + 2.0 * voice[:, :1]) * manner(person)
     valid = random.random(steps) > 0.05
     said = np.ones(steps, np.bool_)
-    own = f"p{person}" if name is None else name
-    return PersonaClip(f"{own}-{seed}", own, (motion * valid[:, None]).astype(np.float32), voice, valid, said)
+    label = f"p{person}" if name is None else name
+    return PersonaClip(f"{label}-{seed}", label, (motion * valid[:, None]).astype(np.float32), voice, valid, said)

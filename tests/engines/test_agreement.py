@@ -97,9 +97,9 @@ def test_too_few_frames_agree_not_at_all() -> None:
 def test_clips_agree_most_with_their_own_voice() -> None:
     lips = units(4, 40)
     good = torch.ones(4, 40, dtype=torch.bool)
-    own = clip_loss(lips, lips.roll(2, 1), good, 5, SHARP)
+    same = clip_loss(lips, lips.roll(2, 1), good, 5, SHARP)
     swapped = clip_loss(lips, lips.roll(1, 0), good, 5, SHARP)
-    assert float(own) < 0.01
+    assert float(same) < 0.01
     assert float(swapped) > 5
 
 

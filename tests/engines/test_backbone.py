@@ -117,7 +117,7 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, optimiser: str) -> No
     logged = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in logged] == [3, 5]
     assert {"clean", "degraded"} <= set(logged[0])
-    assert [set(each) for each in news] == [{"measured"}, {"measured"}]
+    assert [set(part) for part in news] == [{"measured"}, {"measured"}]
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(TrainingError, match="move it away"):
         train(faces, held, recipe, tmp_path, quiet)
@@ -153,7 +153,7 @@ def test_pairs_go_over_one_line_and_batches_have_their_shapes() -> None:
     assert mask.shape == (64, 64)
     stream = BlendStream([face(n) for n in range(3)], 64, 4, 0.5, 0.5, 0)
     batch = next(iter(loader(stream, 0)))
-    assert [tuple(each.shape) for each in batch] == [(4, 3, 64, 64), (4, 3, 64, 64), (4, 4, 4)]
+    assert [tuple(part.shape) for part in batch] == [(4, 3, 64, 64), (4, 3, 64, 64), (4, 4, 4)]
     assert float(batch[0].min()) >= -1
     assert prepare(np.full((1, 2, 2, 3), 255, np.uint8)).max() == 1
 

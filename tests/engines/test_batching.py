@@ -197,9 +197,9 @@ def test_the_load_tells_of_late_and_not_of_long_ago() -> None:
 def test_loads_of_several_batchers_are_told_as_one() -> None:
     one = BatchLoad(2, 8, 0.1, {Drop.DEADLINE: 1}, 3, 5)
     other = BatchLoad(1, 8, 0.3, {Drop.DEADLINE: 2, Drop.QUEUE_FULL: 4, Drop.CLOSED: 1}, 1, 1)
-    told = BatchLoad.join([one, other])
-    assert told == BatchLoad(3, 16, 0.3, {Drop.DEADLINE: 3, Drop.QUEUE_FULL: 4, Drop.CLOSED: 1}, 4, 6)
-    assert told.dropped_total == 7
+    joined = BatchLoad.join([one, other])
+    assert joined == BatchLoad(3, 16, 0.3, {Drop.DEADLINE: 3, Drop.QUEUE_FULL: 4, Drop.CLOSED: 1}, 4, 6)
+    assert joined.dropped_total == 7
     assert BatchLoad.join([]) == BatchLoad()
 
 
@@ -259,9 +259,9 @@ class Calls:
     def run(self, batch: Batch) -> None:
         inputs = gather([{"x": self.asked[slot]} for slot in batch.slots])
         assert inputs["x"].shape[0] == batch.rows
-        for slot, own in scatter(batch, {"y": inputs["x"] + 1}):
+        for slot, rows in scatter(batch, {"y": inputs["x"] + 1}):
             assert slot not in self.answered
-            self.answered[slot] = own["y"]
+            self.answered[slot] = rows["y"]
 
 
 @given(

@@ -132,5 +132,5 @@ def test_sounds_are_those_of_the_lips_moment() -> None:
     assert np.abs(batch.units - batch.shape[:, :, 0]).max() <= 0.5 + 1e-4
     sampler.align({"a": 3})
     batch = sampler.batch(8)
-    known = batch.units >= 0
-    assert np.abs(batch.units - batch.shape[:, :, 0] - 3)[known].max() <= 0.5 + 1e-4
+    present = batch.units >= 0
+    assert np.abs(batch.units - batch.shape[:, :, 0] - 3)[present].max() <= 0.5 + 1e-4

@@ -101,8 +101,8 @@ def wheel(folder: Path, **members: bytes) -> Path:
 
 
 def test_a_member_is_read_when_its_hash_is_right(tmp_path: Path) -> None:
-    known = replace(DETECTOR, sha256=hashlib.sha256(b"model").hexdigest())
-    assert read_member(wheel(tmp_path, face_detector=b"model"), known) == b"model"
+    recorded = replace(DETECTOR, sha256=hashlib.sha256(b"model").hexdigest())
+    assert read_member(wheel(tmp_path, face_detector=b"model"), recorded) == b"model"
 
 
 def test_another_release_is_refused(tmp_path: Path) -> None:
@@ -119,15 +119,15 @@ def test_a_conversion_is_a_pack_that_loads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The whole command but for TensorFlow, whose part a small model takes."""
-    known = replace(SMALL, sha256=hashlib.sha256(b"model").hexdigest())
+    recorded = replace(SMALL, sha256=hashlib.sha256(b"model").hexdigest())
     monkeypatch.setattr(mediapipe, "to_onnx", lambda _: small())
-    monkeypatch.setattr(mediapipe, "CONVERSIONS", (known,))
+    monkeypatch.setattr(mediapipe, "CONVERSIONS", (recorded,))
     path = wheel(tmp_path, face_detector=b"model")
     assert main([str(path), str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'out' / 'small'}\n"
     manifest = load_pack(tmp_path / "out" / "small").manifest
     assert manifest.licence == "Apache-2.0"
-    assert manifest.recipe["tflite_sha256"] == known.sha256
+    assert manifest.recipe["tflite_sha256"] == recorded.sha256
     engine = load_engine("small", "openvino", tmp_path / "out")
     assert engine.run({"image": np.ones((2, 2, 3), np.float32)})["boxes"].tolist() == [[2.0] * 6] * 2
 
@@ -135,8 +135,8 @@ def test_a_conversion_is_a_pack_that_loads(
 def test_a_converter_that_is_not_installed_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known = replace(SMALL, sha256=hashlib.sha256(b"model").hexdigest())
-    monkeypatch.setattr(mediapipe, "CONVERSIONS", (known,))
+    recorded = replace(SMALL, sha256=hashlib.sha256(b"model").hexdigest())
+    monkeypatch.setattr(mediapipe, "CONVERSIONS", (recorded,))
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     assert main([str(wheel(tmp_path, face_detector=b"model")), str(tmp_path / "out")]) == 1
     assert "tf2onnx" in capsys.readouterr().err

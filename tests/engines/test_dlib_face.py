@@ -36,7 +36,7 @@ TOLERANCE = 1e-5
 # As many kinds of layers as the real one, in a file of 30 KB.
 SMALL = write.residual((2, 3), (1, 1))
 
-each_engine = pytest.mark.parametrize("name", ["openvino", "onnx"])
+both_engines = pytest.mark.parametrize("name", ["openvino", "onnx"])
 
 
 def golden(which: str) -> NDArray[np.float64]:
@@ -58,7 +58,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return convert(folder / "seeded.dat", folder / "packs").parent
 
 
-@each_engine
+@both_engines
 def test_vectors_are_those_of_dlib(seeded: Path, name: EngineName) -> None:
     engine = load_engine("face_identity", name, seeded)
     got = engine.run({"face": batch()})["embedding"]
@@ -66,7 +66,7 @@ def test_vectors_are_those_of_dlib(seeded: Path, name: EngineName) -> None:
     np.testing.assert_allclose(engine.run({"face": batch()[2:3]})["embedding"][0], got[2], rtol=0, atol=TOLERANCE)
 
 
-@each_engine
+@both_engines
 def test_the_published_network_gives_dlibs_vectors(name: EngineName) -> None:
     if not (MODELS / "face_identity").exists():
         pytest.skip("the identity encoder is not installed: make identity")

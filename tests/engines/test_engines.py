@@ -21,10 +21,10 @@ from engines.runtimes.openvino import OpenVinoEngine, has_bf16
 from tests.engines import packs
 
 NAMES: list[EngineName] = ["openvino", "onnx"]
-each_engine = pytest.mark.parametrize("name", NAMES)
+both_engines = pytest.mark.parametrize("name", NAMES)
 
 
-@each_engine
+@both_engines
 def test_a_pack_runs(tmp_path: Path, name: EngineName) -> None:
     packs.write(tmp_path)
     engine = load_engine("adder", name, tmp_path)
@@ -34,7 +34,7 @@ def test_a_pack_runs(tmp_path: Path, name: EngineName) -> None:
     assert np.array_equal(engine.run({"a": a, "b": a})["sum"], 2 * a)
 
 
-@each_engine
+@both_engines
 def test_strided_inputs_are_read_right(tmp_path: Path, name: EngineName) -> None:
     packs.write(tmp_path)
     engine = load_engine("adder", name, tmp_path)
@@ -42,7 +42,7 @@ def test_strided_inputs_are_read_right(tmp_path: Path, name: EngineName) -> None
     assert np.array_equal(engine.run({"a": a, "b": a})["sum"], 2 * a)
 
 
-@each_engine
+@both_engines
 def test_outputs_belong_to_the_caller(tmp_path: Path, name: EngineName) -> None:
     packs.write(tmp_path)
     engine = load_engine("adder", name, tmp_path)
@@ -52,7 +52,7 @@ def test_outputs_belong_to_the_caller(tmp_path: Path, name: EngineName) -> None:
     assert np.array_equal(first, 2 * ones)
 
 
-@each_engine
+@both_engines
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: EngineName) -> None:
     packs.write(tmp_path, model=b"not a model")
     with pytest.raises(EngineError, match="cannot load") as error:
@@ -60,7 +60,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, name: EngineName) ->
     assert "\n" not in str(error.value)
 
 
-@each_engine
+@both_engines
 @pytest.mark.parametrize(
     "outputs", [(TensorSpec("sum", (-1, 3)),), (TensorSpec("total", (-1, 2)),), (TensorSpec("sum", (2,)),)]
 )
@@ -72,14 +72,14 @@ def test_a_model_unlike_its_manifest_is_refused(
         load_engine("adder", name, tmp_path)
 
 
-@each_engine
+@both_engines
 def test_a_model_with_a_fixed_batch_is_refused(tmp_path: Path, name: EngineName) -> None:
     packs.write(tmp_path, model=packs.adder(batch=1))
     with pytest.raises(ModelPackError, match="its manifest says"):
         load_engine("adder", name, tmp_path)
 
 
-@each_engine
+@both_engines
 def test_bad_inputs_never_reach_the_runtime(tmp_path: Path, name: EngineName) -> None:
     packs.write(tmp_path)
     engine = load_engine("adder", name, tmp_path)
@@ -87,7 +87,7 @@ def test_bad_inputs_never_reach_the_runtime(tmp_path: Path, name: EngineName) ->
         engine.run({"a": np.zeros((1, 3, 2), np.float16), "b": np.zeros((1, 3, 2), np.float32)})
 
 
-@each_engine
+@both_engines
 def test_a_length_that_the_graph_cannot_take_is_refused(
     tmp_path: Path, name: EngineName, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +114,7 @@ def test_a_model_of_doubles_is_refused_at_warm_up(tmp_path: Path) -> None:
         load_engine("adder", "onnx", tmp_path)
 
 
-@each_engine
+@both_engines
 @pytest.mark.parametrize("pack", ["face_detector", "face_landmarks"])
 def test_threads_do_not_disturb_one_another(name: EngineName, pack: str) -> None:
     engine = load_engine(pack, name)
@@ -202,7 +202,7 @@ def test_tokens_are_fitted_with_the_gradient_of_onnx_runtime() -> None:
     assert isinstance(load_engine("persona_tokens", "openvino"), OnnxEngine)
 
 
-@each_engine
+@both_engines
 def test_a_runtime_that_is_not_installed_is_named(name: EngineName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, f"engines.runtimes.{name}", None)
     with pytest.raises(EngineError, match=f"the engine {name} cannot be imported .*: reinstall"):

@@ -21,7 +21,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 TOLERANCE = 1e-3
 IMAGES = {"face_detector": detector_images, "face_landmarks": landmark_images}
 
-each_engine = pytest.mark.parametrize("name", ["openvino", "onnx"])
+both_engines = pytest.mark.parametrize("name", ["openvino", "onnx"])
 each_pack = pytest.mark.parametrize("pack", list(IMAGES))
 
 
@@ -30,7 +30,7 @@ def golden(pack: str) -> dict[str, NDArray[np.float32]]:
         return dict(archive)
 
 
-@each_engine
+@both_engines
 @each_pack
 @pytest.mark.parametrize("batch", [1, 2, 4])
 def test_outputs_are_those_of_the_original_runtime(pack: str, name: EngineName, batch: int) -> None:

@@ -83,7 +83,7 @@ def test_heads_are_packs_beside_their_fronts(tmp_path: Path) -> None:
     speech = load_speech(tmp_path)
     frames = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
     found = StreamEncoder(speech.voice).push(0, {"frames": frames}, np.ones(40, np.bool_))
-    vectors = np.concatenate([each.vectors for each in found])
+    vectors = np.concatenate([chunk.vectors for chunk in found])
     assert vectors.shape == (40 - heads.voice.reach, 128)
     assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-4
 

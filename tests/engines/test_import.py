@@ -90,7 +90,7 @@ def test_a_stream_through_the_packs_is_the_module_over_its_window(packs: Path) -
     fbank = np.random.default_rng(0).normal(size=(steps, 104)).astype(np.float32)
     encoder = StreamEncoder(speech.voice)
     found = encoder.push(0, {"fbank": fbank}, np.ones(steps, np.bool_))
-    streamed = np.concatenate([each.vectors for each in found])
+    streamed = np.concatenate([chunk.vectors for chunk in found])
     assert found[0].first == 0
     tensors = {
         key.removeprefix("encoder.w2v_model."): value for key, value in read(packs.parent / "plain.pt").tensors.items()

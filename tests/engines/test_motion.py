@@ -15,7 +15,7 @@ from engines.nets.motion import MotionNet  # noqa: E402
 from engines.training.clips import TrainingError  # noqa: E402
 from engines.training.motion import CHECKPOINT, MotionRecipe, contrastive_loss, separation, train  # noqa: E402
 from engines.training.motion_clips import (  # noqa: E402
-    HEAD,
+    HEAD_NUMBERS,
     STEPS,
     MotionClip,
     MotionSampler,
@@ -28,16 +28,16 @@ from engines.training.motion_clips import (  # noqa: E402
 from engines.training.motion_pack import write_motion_pack  # noqa: E402
 
 K = 4
-FEATURES = K + 2 * HEAD
+FEATURES = K + 2 * HEAD_NUMBERS
 SMALL = MotionRecipe(max_steps=6, people=4, each=3, size=12, measure_every=0.0)
 
 
 def clip(person: int, recording: int, steps: int = 110, seed: int = 0) -> MotionClip:
     """Movements that go together in a way of the person's own."""
-    own = np.random.default_rng(100 + person).standard_normal((3, FEATURES))
+    manner = np.random.default_rng(100 + person).standard_normal((3, FEATURES))
     random = np.random.default_rng(1000 * seed + 10 * person + recording)
     drive = np.cumsum(random.standard_normal((steps, 3)), axis=0)
-    motion = (drive - drive.mean(0)) @ own + 0.3 * random.standard_normal((steps, FEATURES))
+    motion = (drive - drive.mean(0)) @ manner + 0.3 * random.standard_normal((steps, FEATURES))
     every = np.ones(steps, bool)
     return MotionClip(f"{person}-{recording}", str(person), motion.astype(np.float32), every, every.copy())
 
@@ -126,7 +126,7 @@ def test_windows_need_a_face_and_speech() -> None:
     assert len(whole.starts()) == 0
     motion, mask = whole.window(3)
     assert motion.shape == (STEPS, FEATURES)
-    assert not motion[[0, -1], -HEAD:].any()
+    assert not motion[[0, -1], -HEAD_NUMBERS:].any()
     assert mask.all()
 
 

@@ -77,14 +77,14 @@ def test_a_score_that_is_no_number_never_passes() -> None:
 
 
 @pytest.mark.parametrize("scored", [True, False])
-@pytest.mark.parametrize(("count", "told"), [(1, "1 case"), (2, "2 cases")])
-def test_an_abstention_on_one_side_is_told(count: int, told: str, scored: bool) -> None:
+@pytest.mark.parametrize(("count", "cases"), [(1, "1 case"), (2, "2 cases")])
+def test_an_abstention_on_one_side_is_told(count: int, cases: str, scored: bool) -> None:
     other = judged()
-    for number, each in enumerate(other[:count]):
-        outcome = each.outcomes["synchrony"]
+    for number, case in enumerate(other[:count]):
+        outcome = case.outcomes["synchrony"]
         silent = replace(outcome, score=outcome.score if scored else None, p_value=None)
-        other[number] = replace(each, outcomes={"synchrony": silent})
-    assert drift(other).problems() == [f"synchrony: one of the two abstains in {told}"]
+        other[number] = replace(case, outcomes={"synchrony": silent})
+    assert drift(other).problems() == [f"synchrony: one of the two abstains in {cases}"]
 
 
 def test_where_both_abstain_there_is_nothing_to_compare() -> None:
@@ -97,7 +97,7 @@ def test_where_both_abstain_there_is_nothing_to_compare() -> None:
 
 def test_a_detector_need_not_speak_in_every_case() -> None:
     cases = [*judged(), Judged("clip 5", "inconclusive", {"pairwise": Outcome(False, 0.2, 0.3)})]
-    found = {each.detector: each.scored for each in score_drift(cases, cases).detectors}
+    found = {row.detector: row.scored for row in score_drift(cases, cases).detectors}
     assert found == {"pairwise": 1, "synchrony": 5}
 
 
@@ -109,6 +109,6 @@ def test_scores_without_a_spread_are_held_against_a_least_one() -> None:
 
 
 def test_only_runs_of_the_same_cases_are_compared() -> None:
-    for other in (judged()[:-1], judged()[::-1], [replace(each, outcomes={}) for each in judged()]):
+    for other in (judged()[:-1], judged()[::-1], [replace(case, outcomes={}) for case in judged()]):
         with pytest.raises(DriftError, match="run both anew"):
             drift(other)

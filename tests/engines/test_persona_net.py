@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from engines.base import MODELS, EngineError
 from engines.load import load_engine
-from engines.nets.persona import FARTHEST, STEPS, VOICE, PersonaShape, Reconstruction, schedule, window_loss
+from engines.nets.persona import CLAMP_DEVIATIONS, STEPS, VOICE, PersonaShape, Reconstruction, schedule, window_loss
 from engines.nets.persona_gradient import TokenGradient, weight_of
 from engines.training.persona_pack import draw_history, example, write_persona_packs
 from engines.training.persona_recipe import PeopleModel, PersonaRecipe
@@ -79,7 +79,7 @@ def test_a_tracker_that_slips_for_a_moment_is_no_more_than_far() -> None:
     made = model(PersonaShape(features=5, **SMALL))
     inputs = example(made, 1)
     far, farther = (inputs["motion"].clone() for _ in range(2))
-    far[0, 40], farther[0, 40] = FARTHEST * made.scale, 1000 * made.scale
+    far[0, 40], farther[0, 40] = CLAMP_DEVIATIONS * made.scale, 1000 * made.scale
     assert torch.equal(run(made, inputs | {"motion": far})[0], run(made, inputs | {"motion": farther})[0])
 
 
@@ -154,8 +154,8 @@ def test_a_pack_does_not_tell_on_whose_machine_it_was_made(packs: tuple[Path, Pe
 
 def test_a_pack_says_what_its_distance_is_taken_at(packs: tuple[Path, PeopleModel]) -> None:
     folder, net = packs
-    told = load_engine("persona", "onnx", folder).manifest
-    assert told.preprocessing == {
+    manifest = load_engine("persona", "onnx", folder).manifest
+    assert manifest.preprocessing == {
         "features": 5,
         "steps": STEPS,
         "rate": 25,
@@ -165,7 +165,7 @@ def test_a_pack_says_what_its_distance_is_taken_at(packs: tuple[Path, PeopleMode
         "voice": "v",
         "basis": "b",
     }
-    assert told.metrics == {"step": 3, "known": {"auc": 0.5}}
+    assert manifest.metrics == {"step": 3, "known": {"auc": 0.5}}
     assert (folder / "persona" / "basis.npz").read_bytes() == b"basis"
     with np.load(folder / "persona" / "tokens.npz") as tokens:
         assert np.array_equal(tokens["null"], net.null.numpy())

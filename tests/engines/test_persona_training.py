@@ -54,8 +54,8 @@ def test_windows_hold_what_is_seen_and_short_clips_lie_anywhere() -> None:
         short = pool.at(np.array([number]))
         assert short.mask.sum() == clips[1].valid.sum()
     assert pool.at(np.array([76])).mask[0, -1] == clips[1].valid[-1]
-    known = np.concatenate([c.motion[c.valid] for c in clips[:2]])
-    assert pool.scale == pytest.approx(np.sqrt((known.astype(np.float64) ** 2).mean(0)), rel=1e-4)
+    present = np.concatenate([c.motion[c.valid] for c in clips[:2]])
+    assert pool.scale == pytest.approx(np.sqrt((present.astype(np.float64) ** 2).mean(0)), rel=1e-4)
 
 
 def test_people_of_whom_there_is_much_do_not_crowd_out_the_others() -> None:
@@ -89,8 +89,8 @@ def test_the_last_part_of_everybody_is_set_aside() -> None:
     assert {c.person for c in aside} == {"p1"}
     assert [len(c) for c in aside] == [100, 50]
     assert sum(len(c) for c in left) + sum(len(c) for c in aside) == sum(len(c) for c in clips)
-    kept = next(c for c in left if c.name == "p1-0")
-    assert np.array_equal(np.concatenate([kept.motion, aside[1].motion]), clips[0].motion)
+    left_part = next(c for c in left if c.name == "p1-0")
+    assert np.array_equal(np.concatenate([left_part.motion, aside[1].motion]), clips[0].motion)
     assert set_aside(clips, 0.0)[1] == []
 
 
@@ -151,9 +151,15 @@ def test_each_term_of_the_loss_asks_for_what_it_is_there_for() -> None:
 
 def test_the_plan_is_that_of_the_product() -> None:
     recipe = replace(SMALL, noises=2)
-    told = {"timesteps": recipe.timesteps, "noises": 2, "noise_seed": recipe.noise_seed, "steps": STEPS, "features": 3}
+    manifest_plan = {
+        "timesteps": recipe.timesteps,
+        "noises": 2,
+        "noise_seed": recipe.noise_seed,
+        "steps": STEPS,
+        "features": 3,
+    }
     times, noises = plan_of(recipe, 3, STEPS)
-    plan = Plan.of(told)
+    plan = Plan.of(manifest_plan)
     assert np.array_equal(times[:, 0].numpy(), plan.timesteps)
     assert np.array_equal(noises.numpy(), plan.noise)
 
@@ -180,14 +186,14 @@ def test_tokens_come_to_mean_a_person(tmp_path: Path) -> None:
     assert row["error"] < row["without_voice"]
     assert row["personal_auc"] > max(0.6, row["plain_auc"])
     trials = Trials.of(people(*range(12), seed=1), [], run.people, recipe)
-    known = measure(run.mean, trials, recipe)["known"]
-    assert known["with"] < known["error"] < known["other"]
-    assert known["auc"] > 0.75
+    row = measure(run.mean, trials, recipe)["known"]
+    assert row["with"] < row["error"] < row["other"]
+    assert row["auc"] > 0.75
 
 
 def test_the_gap_is_a_ratio() -> None:
-    own, plain = torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 8.0]])
-    assert gap(own, plain) == pytest.approx([(np.log(0.5) + np.log(0.25)) / 2])
+    with_tokens, plain = torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 8.0]])
+    assert gap(with_tokens, plain) == pytest.approx([(np.log(0.5) + np.log(0.25)) / 2])
 
 
 def test_errors_are_the_same_however_many_windows_there_are() -> None:

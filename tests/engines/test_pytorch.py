@@ -124,7 +124,7 @@ def test_batches_are_filled_up_and_split(tmp_path: Path) -> None:
     for rows in (1, 2, 3, 5, 32, 33, 71):
         inputs = seeded(reference.manifest, rows, rows)
         assert np.array_equal(runner.run(inputs)["sum"], reference.run(inputs)["sum"])
-    assert sorted(len(each.inputs["a"]) for each in runner._graphs.values()) == [1, 2, 4, 8, 32]
+    assert sorted(len(graph.inputs["a"]) for graph in runner._graphs.values()) == [1, 2, 4, 8, 32]
     assert cuda.calls.count("replay") == 1 + 1 + 1 + 1 + 1 + 2 + 3
 
 

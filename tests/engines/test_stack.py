@@ -32,8 +32,8 @@ class Delay:
     def run(self, inputs: Arrays) -> dict[str, FloatArray]:
         batch = len(inputs["x"])
         joined = np.concatenate([inputs["state"].reshape(batch, self.reach, self.width), inputs["x"]], 1)
-        late, kept = joined[:, : -self.reach], joined[:, -self.reach :]
-        return {"y": self.factor * late, "state_out": kept.reshape(batch, -1)}
+        late, states = joined[:, : -self.reach], joined[:, -self.reach :]
+        return {"y": self.factor * late, "state_out": states.reshape(batch, -1)}
 
     def warm_up(self) -> None:
         self.run(zeros(self.manifest))

@@ -15,9 +15,9 @@ import pytest
 from engines.base import MODELS, Engine, EngineError, InputError, ModelPackError, TensorSpec, load_pack
 from engines.checks.parity import seeded
 from engines.runtimes.onnx import OnnxEngine
-from engines.runtimes.tensorrt.build import MOST_STEPS, Builder, BuildError
+from engines.runtimes.tensorrt.build import DEFAULT_MAX_STEPS, Builder, BuildError
 from engines.runtimes.tensorrt.cuda import CudaError
-from engines.runtimes.tensorrt.engine import LENGTHS_KEPT, TensorRtEngine
+from engines.runtimes.tensorrt.engine import CACHED_LENGTHS, TensorRtEngine
 from tests.engines import packs
 from tests.engines.fake_cuda import FakeCuda, FakeDriver, FakeEvent
 from tests.engines.fake_tensorrt import FakeTensorRt
@@ -54,7 +54,7 @@ def test_what_filled_a_bucket_up_before_is_not_seen_again(make: Make) -> None:
     engine = make()
     engine.run(rows(4))
     assert np.array_equal(engine.run(rows(3))["sum"], 11 * rows(3)["a"])
-    lane = next(iter(engine._lanes._kept.values()))[4]
+    lane = next(iter(engine._lanes._by_length.values()))[4]
     assert not lane._inputs["a"][0][3].any()
 
 
@@ -99,11 +99,11 @@ def test_strided_inputs_are_read_right(make: Make) -> None:
 
 def test_only_so_many_lengths_are_kept(make: Make, cuda: FakeCuda) -> None:
     engine = make()
-    for length in range(1, LENGTHS_KEPT + 3):
+    for length in range(1, CACHED_LENGTHS + 3):
         assert np.array_equal(engine.run(rows(1, length))["sum"], 11 * rows(1, length)["a"])
-    assert len(cuda.graphs) == LENGTHS_KEPT
+    assert len(cuda.graphs) == CACHED_LENGTHS
     # The last is kept, the first has to be made again.
-    engine.run(rows(1, LENGTHS_KEPT + 2))
+    engine.run(rows(1, CACHED_LENGTHS + 2))
     made = cuda.made["context"]
     engine.run(rows(1, 1))
     assert cuda.made["context"] == made + 1
@@ -111,10 +111,10 @@ def test_only_so_many_lengths_are_kept(make: Make, cuda: FakeCuda) -> None:
 
 def test_the_length_that_was_used_last_is_kept(make: Make, cuda: FakeCuda) -> None:
     engine = make()
-    for length in range(1, LENGTHS_KEPT + 1):
+    for length in range(1, CACHED_LENGTHS + 1):
         engine.run(rows(1, length))
     engine.run(rows(1, 1))
-    engine.run(rows(1, LENGTHS_KEPT + 1))
+    engine.run(rows(1, CACHED_LENGTHS + 1))
     made = cuda.made["context"]
     engine.run(rows(1, 1))
     assert cuda.made["context"] == made
@@ -136,8 +136,10 @@ def test_an_engine_runs_one_piece_at_a_time(make: Make, cuda: FakeCuda, monkeypa
 
 
 def test_a_call_that_is_too_long_is_refused(make: Make) -> None:
-    with pytest.raises(InputError, match=f"takes at most {MOST_STEPS} steps a call on TensorRT, got {MOST_STEPS + 1}"):
-        make().run(rows(1, MOST_STEPS + 1))
+    with pytest.raises(
+        InputError, match=f"takes at most {DEFAULT_MAX_STEPS} steps a call on TensorRT, got {DEFAULT_MAX_STEPS + 1}"
+    ):
+        make().run(rows(1, DEFAULT_MAX_STEPS + 1))
 
 
 def test_everything_is_given_back(make: Make, cuda: FakeCuda) -> None:
@@ -151,11 +153,11 @@ def test_everything_is_given_back(make: Make, cuda: FakeCuda) -> None:
 
 
 def test_an_engine_that_nobody_holds_gives_everything_back_from_any_thread(make: Make, cuda: FakeCuda) -> None:
-    kept = [make()]
-    kept[0].warm_up()
+    engines = [make()]
+    engines[0].warm_up()
 
     def drop() -> None:
-        kept.clear()
+        engines.clear()
         gc.collect()
 
     thread = threading.Thread(target=drop)

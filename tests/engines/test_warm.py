@@ -22,15 +22,15 @@ BATCH = Sampler([clip(f"p{n}", n, steps=60) for n in range(4)], 40, 0, 0, {}).ba
 
 @torch.no_grad()
 def test_a_pack_becomes_the_towers_that_it_was_made_of(untrained_packs: Path) -> None:
-    known, (lips, voice) = untrained(), (Lips(), Voice())
+    trained, (lips, voice) = untrained(), (Lips(), Voice())
     start_from(lips, voice, untrained_packs, BATCH)
-    known[0].centre.data.zero_()
-    known[1].centre.data.zero_()
+    trained[0].centre.data.zero_()
+    trained[1].centre.data.zero_()
     shape, mouth, mel = (torch.from_numpy(array) for array in (BATCH.shape, BATCH.mouth, BATCH.mel))
     # At the ends the clip is padded, and a bias that was folded in is seen there.
     inner = slice(lips.reach, -lips.reach)
-    assert (lips(shape, mouth) - known[0](shape, mouth))[:, inner].abs().max() < 1e-3
-    assert (voice(mel) - known[1](mel))[:, inner].abs().max() < 1e-3
+    assert (lips(shape, mouth) - trained[0](shape, mouth))[:, inner].abs().max() < 1e-3
+    assert (voice(mel) - trained[1](mel))[:, inner].abs().max() < 1e-3
 
 
 def test_its_normalisations_change_nothing_in_training_either(untrained_packs: Path) -> None:

@@ -22,9 +22,9 @@ from engines.runtimes.pytorch.onnx_plan import Plan
 
 Shapes = Mapping[str, tuple[int, ...]]
 # Runs before a capture: cuDNN chooses its algorithms, cuBLAS makes its workspace; neither may happen within.
-WARM = 3
+WARM_UP_RUNS = 3
 # Graphs kept; free lengths come from outside, and each holds buffers.
-GRAPHS = 48
+MAX_GRAPHS = 48
 
 # Entering a capture waits for the whole device, which would break one that another engine has begun.
 _CAPTURING = threading.Lock()
@@ -92,7 +92,7 @@ class GraphRunner:
     def _captured(self, shapes: Shapes) -> Captured:
         key = tuple(shapes[name] for name in sorted(shapes))
         if key not in self._graphs:
-            while len(self._graphs) >= GRAPHS:
+            while len(self._graphs) >= MAX_GRAPHS:
                 self._graphs.popitem(last=False)[1].graph.reset()
             with _CAPTURING, _exact():
                 self._graphs[key] = self._capture(shapes)
@@ -105,7 +105,7 @@ class GraphRunner:
         inputs = {name: torch.zeros(shape, device=self._device) for name, shape in shapes.items()}
         self._stream.wait_stream(cuda.current_stream())
         with cuda.stream(self._stream):
-            for _ in range(WARM):
+            for _ in range(WARM_UP_RUNS):
                 plan(inputs)
         self._stream.synchronize()
         graph = cuda.CUDAGraph()

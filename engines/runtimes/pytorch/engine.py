@@ -38,7 +38,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 # bf16 did not pass the parity gate (docs/engines.md), so no engine's name stands for it.
 LOW: dict[Precision, torch.dtype | None] = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
 # Plans are small (weights are shared), but free lengths come from outside.
-PLANS = 64
+MAX_PLANS = 64
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class CpuRunner:
         with self._lock:
             self._plans[key] = plan
             self._plans.move_to_end(key)
-            while len(self._plans) > PLANS:
+            while len(self._plans) > MAX_PLANS:
                 self._plans.popitem(last=False)
         return plan
 

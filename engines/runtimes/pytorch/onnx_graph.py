@@ -47,7 +47,7 @@ class Graph:
 def read_graph(path: Path) -> Graph:
     """Read `path`; raises `EngineError` for what cannot be run, and whatever `onnx` raises for what is no ONNX file."""
     model = onnx.load(path, load_external_data=False)
-    versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
+    versions = [imported.version for imported in model.opset_import if imported.domain in ("", "ai.onnx")]
     if len(versions) != 1 or versions[0] not in OPSETS:
         raise EngineError(
             f"{path} has the operator sets {versions}, PyTorch runs one of {OPSETS[0]} to {OPSETS[-1]} here: "
@@ -56,7 +56,7 @@ def read_graph(path: Path) -> Graph:
     unknown = sorted({node.op_type for node in model.graph.node if node.op_type not in OPS or node.domain})
     if unknown:
         raise EngineError(f"PyTorch runs no {', '.join(unknown)} here, which {path} has: choose the engine onnx")
-    constants = {each.name: _tensor(each) for each in model.graph.initializer}
+    constants = {tensor.name: _tensor(tensor) for tensor in model.graph.initializer}
     return Graph(
         _shapes(path, (value for value in model.graph.input if value.name not in constants)),
         _shapes(path, model.graph.output),
@@ -83,7 +83,7 @@ def _ordered(nodes: Sequence[Node]) -> tuple[Node, ...]:
 
 
 def _node(node: onnx.NodeProto) -> Node:
-    attributes = {each.name: _value(onnx.helper.get_attribute_value(each)) for each in node.attribute}
+    attributes = {attribute.name: _value(onnx.helper.get_attribute_value(attribute)) for attribute in node.attribute}
     attributes["outputs"] = len(node.output)
     return Node(node.op_type, tuple(node.input), tuple(node.output), attributes)
 

@@ -116,12 +116,12 @@ class _Planner:
     def plan(self, outputs: Sequence[str]) -> Plan:
         """Finish: outputs in float32, and slots emptied as soon as nobody needs them."""
         found = {name: self._read(name, torch.float32) for name in outputs}
-        kept = {*found.values(), *self._inputs.values()}
+        held = {*found.values(), *self._inputs.values()}
         computed = {slot for step in self._steps for slot in step.outputs}
         steps = []
         for step in reversed(self._steps):
-            spent = sorted((computed & {*step.inputs, *step.outputs}) - kept)
-            kept.update(spent)
+            spent = sorted((computed & {*step.inputs, *step.outputs}) - held)
+            held.update(spent)
             steps.append(Step(step.run, step.inputs, step.outputs, tuple(spent)))
         return Plan(tuple(reversed(steps)), tuple(self._values), self._inputs, found)
 
@@ -190,12 +190,12 @@ def _cast(kind: torch.dtype, x: Tensor) -> Tensor:
 
 def _needed(nodes: Sequence[Node], wanted: set[str]) -> list[Node]:
     """Keep the nodes that lead to what is wanted, in order."""
-    kept = []
+    needed_nodes = []
     for node in reversed(nodes):
         if wanted.intersection(node.outputs):
-            kept.append(node)
+            needed_nodes.append(node)
             wanted = wanted.union(node.inputs)
-    return kept[::-1]
+    return needed_nodes[::-1]
 
 
 @torch.inference_mode()
@@ -203,31 +203,31 @@ def _folded(
     constants: Mapping[str, Tensor], nodes: Sequence[Node], outputs: set[str]
 ) -> tuple[dict[str, Tensor], tuple[Node, ...]]:
     """Compute what depends on constants alone, once for all plans; keep what leads to the outputs."""
-    known, left = dict(constants), []
+    values, left = dict(constants), []
     for node in _needed(nodes, outputs):
-        if all(name in known for name in node.inputs if name):
-            known.update(_computed(node, known))
+        if all(name in values for name in node.inputs if name):
+            values.update(_computed(node, values))
         else:
             left.append(node)
     used = outputs.union(*(node.inputs for node in left))
-    return {name: value for name, value in known.items() if name in used}, tuple(left)
+    return {name: value for name, value in values.items() if name in used}, tuple(left)
 
 
-def _computed(node: Node, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _computed(node: Node, constants: Mapping[str, Tensor]) -> dict[str, Tensor]:
     op = OPS[node.kind]
     values = [
-        None if not name else _listed(node, name, known) if position in op.host else known[name]
+        None if not name else _listed(node, name, constants) if position in op.host else constants[name]
         for position, name in enumerate(node.inputs)
     ]
     return _named(node, op.run(node.attributes, *values))
 
 
-def _listed(node: Node, name: str, known: Mapping[str, Tensor]) -> Any:
-    if name not in known:
+def _listed(node: Node, name: str, constants: Mapping[str, Tensor]) -> Any:
+    if name not in constants:
         raise EngineError(
             f"the {node.kind} of {node.outputs[0]!r} has a shape that its numbers decide: choose the engine onnx"
         )
-    return known[name].tolist()
+    return constants[name].tolist()
 
 
 def _named(node: Node, made: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:

@@ -1,1 +1,1 @@
-"""TensorRT plans built, kept and run on CUDA streams."""
+"""TensorRT: plans compiled, stored and run on CUDA streams."""

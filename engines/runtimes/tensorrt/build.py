@@ -22,7 +22,7 @@ from engines.runtimes.tensorrt.plan_cache import PlanCache, PlanKey, Profile, de
 
 # Steps of a free axis that one call may have, if it has no longer usual length: memory for the longest is set aside in
 # every bucket, 32 rows of them in the largest.
-MOST_STEPS = 32
+DEFAULT_MAX_STEPS = 32
 # What a kernel may use while it runs; the packs are small.
 WORKSPACE = 1 << 30
 # The timings that choose kernels are wrong when two builds share the GPU.
@@ -118,10 +118,10 @@ def compile_plan(trt: Any, model: bytes, profiles: Sequence[Profile], timings: b
 
     Raises `BuildError` with the first thing that TensorRT objected to.
     """
-    heard = listener(trt)
-    builder = alive(trt.Builder(heard), heard)
+    listening = listener(trt)
+    builder = alive(trt.Builder(listening), listening)
     network = builder.create_network()
-    parser = trt.OnnxParser(network, heard)
+    parser = trt.OnnxParser(network, listening)
     if not parser.parse(model):
         raise BuildError(f"TensorRT cannot read the model ({_first_error(parser)}): report it, {CPU}")
     config = builder.create_builder_config()
@@ -141,7 +141,7 @@ def compile_plan(trt: Any, model: bytes, profiles: Sequence[Profile], timings: b
             raise BuildError(f"TensorRT refuses the shapes of batch {profile.bucket}: report it, {CPU}")
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise BuildError(f"TensorRT cannot compile the model ({heard.said or 'it does not say why'}): {CPU[3:]}")
+        raise BuildError(f"TensorRT cannot compile the model ({listening.said or 'it does not say why'}): {CPU[3:]}")
     return bytes(plan), bytes(config.get_timing_cache().serialize())
 
 
@@ -150,11 +150,11 @@ def read_plan(trt: Any, plan: bytes) -> tuple[Any, Any]:
 
     The runtime has to outlive the engine.
     """
-    heard = listener(trt)
-    runtime = alive(trt.Runtime(heard), heard)
+    listening = listener(trt)
+    runtime = alive(trt.Runtime(listening), listening)
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
-        reason = heard.said or "it does not say why"
+        reason = listening.said or "it does not say why"
         raise BuildError(f"TensorRT cannot read a compiled engine ({reason}): run sidewitness engines build --again")
     return engine, runtime
 
@@ -178,25 +178,25 @@ def listener(trt: Any) -> Any:
     return Listener()
 
 
-def alive(thing: Any, heard: Any) -> Any:
+def alive(thing: Any, listening: Any) -> Any:
     """Return what was just made, or raise `BuildError` if an error was logged while it was.
 
     Without a usable GPU, TensorRT 11.4 makes objects around a null pointer, and any use of one, deleting it included,
     ends the process: such an object is never let go.
     """
-    if not heard.said:
+    if not listening.said:
         return thing
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
-    raise BuildError(f"TensorRT finds no GPU that it can use ({heard.said}): look with nvidia-smi, {CPU}")
+    raise BuildError(f"TensorRT finds no GPU that it can use ({listening.said}): look with nvidia-smi, {CPU}")
 
 
-def most_steps(manifest: Manifest) -> int:
+def max_steps(manifest: Manifest) -> int:
     """Return how long a free axis may be in a call: twice the usual length, or more where that is short."""
-    return max(MOST_STEPS, 2 * example_length(manifest))
+    return max(DEFAULT_MAX_STEPS, 2 * example_length(manifest))
 
 
 def _profiles(manifest: Manifest, buckets: Sequence[int]) -> tuple[Profile, ...]:
-    return profiles_of(manifest.inputs, buckets, example_length(manifest), most_steps(manifest))
+    return profiles_of(manifest.inputs, buckets, example_length(manifest), max_steps(manifest))
 
 
 def _first_error(parser: Any) -> str:

@@ -29,13 +29,13 @@ from engines.base import (
     free_length,
 )
 from engines.runtimes.buckets import pieces
-from engines.runtimes.tensorrt.build import Builder, most_steps, open_builder, read_plan
+from engines.runtimes.tensorrt.build import Builder, max_steps, open_builder, read_plan
 from engines.runtimes.tensorrt.cuda import CudaError
 from engines.runtimes.tensorrt.lane import Lane
 from engines.runtimes.tensorrt.plan_cache import sized
 
 # Lengths of a free axis for which all buckets are kept; one more takes the place of the least recently used.
-LENGTHS_KEPT = 4
+CACHED_LENGTHS = 4
 
 
 class TensorRtEngine:
@@ -56,9 +56,9 @@ class TensorRtEngine:
         """Run one batch; see `Engine.run`. Raises `CudaError` when the GPU fails."""
         check_inputs(self._manifest, inputs)
         length = free_length(self._manifest, inputs)
-        if length is not None and length > most_steps(self._manifest):
-            most = most_steps(self._manifest)
-            raise InputError(f"{self._manifest.name} takes at most {most} steps a call on TensorRT, got {length}")
+        if length is not None and length > max_steps(self._manifest):
+            longest = max_steps(self._manifest)
+            raise InputError(f"{self._manifest.name} takes at most {longest} steps a call on TensorRT, got {length}")
         rows = next(iter(inputs.values())).shape[0]
         parts = [
             self._lanes.run(bucket, length, {name: value[piece] for name, value in inputs.items()})
@@ -93,7 +93,7 @@ class _Lanes:
         self._trt, self._gpu, self._manifest = builder.trt, builder.gpu, manifest
         self._profiles = {bucket: index for index, bucket in enumerate(builder.buckets)}
         self._lock = threading.Lock()
-        self._kept: OrderedDict[int | None, dict[int, Lane]] = OrderedDict()
+        self._by_length: OrderedDict[int | None, dict[int, Lane]] = OrderedDict()
         with self._gpu.current():
             self._engine, self._runtime = read_plan(self._trt, plan)
             _check(self._trt, self._engine, manifest)
@@ -110,18 +110,18 @@ class _Lanes:
     def close(self) -> None:
         # A GPU that failed has nothing to give back, and it is often closed because it did.
         with contextlib.suppress(CudaError), self._lock, self._gpu.current():
-            while self._kept:
-                _close(self._kept.popitem()[1])
+            while self._by_length:
+                _close(self._by_length.popitem()[1])
             self._engine = self._runtime = None
 
     def _lane(self, bucket: int, length: int | None) -> Lane:
         if self._engine is None:
             raise CudaError(f"{self._manifest.name} was closed: load it again")
-        lanes = self._kept.setdefault(length, {})
-        self._kept.move_to_end(length)
+        lanes = self._by_length.setdefault(length, {})
+        self._by_length.move_to_end(length)
         if bucket not in lanes:
-            if len(self._kept) > LENGTHS_KEPT:
-                _close(self._kept.popitem(last=False)[1])
+            if len(self._by_length) > CACHED_LENGTHS:
+                _close(self._by_length.popitem(last=False)[1])
             shapes = {spec.name: sized(spec.shape, bucket, length) for spec in self._manifest.inputs}
             lanes[bucket] = Lane(self._trt, self._gpu, self._engine, self._profiles[bucket], shapes)
         return lanes[bucket]

@@ -21,7 +21,7 @@ from engines.runtimes.buckets import BUCKETS
 
 # Whoever has asked within this many seconds may ask again within the delay: they are worth waiting for.
 LIVELY_SECONDS = 0.25
-# Waits that `BatchLoad` tells of: enough for a 95th percentile, forgotten when they are no longer news.
+# Waits behind the 95th percentile of `BatchLoad`: so many at most, and none older.
 WAITS, WAITS_SECONDS = 512, 5.0
 
 
@@ -67,7 +67,7 @@ class BatchConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """A place in the queue, of one owner and equal to itself only; times are those that the queue was told.
+    """A place in the queue, of one owner and equal to itself only; times are those that the queue was given.
 
     `length` is that of the free axes: only requests of the same length are computed together. `turn` orders owners
     fairly, the smallest first.
@@ -122,7 +122,7 @@ class BatchLoad:
 
     @staticmethod
     def join(loads: Iterable[BatchLoad]) -> BatchLoad:
-        """Tell several batchers as one: sums, and the longest wait."""
+        """Combine the load of several batchers: sums, and the longest wait."""
         batchers = list(loads)
         dropped: Counter[Drop] = Counter()
         for load in batchers:
@@ -211,7 +211,7 @@ class BatchQueue:
         return None if first is None else first + self._config.max_delay
 
     def load(self, now: float) -> BatchLoad:
-        """Say how things are."""
+        """Return the current load."""
         waits = sorted(wait for at, wait in self._waits if now - at <= WAITS_SECONDS)
         p95 = waits[min(len(waits) - 1, int(0.95 * len(waits)))] if waits else 0.0
         dropped = dict(self._dropped)

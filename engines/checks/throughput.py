@@ -1,4 +1,4 @@
-"""How fast an engine is: one caller, one batch after another, on seeded inputs; the least that a bench has to know."""
+"""How fast an engine is: one caller, one batch after another, on seeded inputs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from engines.checks.parity import seeded
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 SECONDS = 0.5
+# Timed calls of a batch size, whatever the time; and calls before them.
 MIN_CALLS, MAX_CALLS = 5, 500
 WARM_UP_CALLS = 2
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engines.base import GRID_HZ, EngineError
 from engines.convert.checkpoints import Checkpoint, fill, read
-from engines.convert.export import Graph, export_stream, export_window
+from engines.convert.export import ExportedGraph, export_stream, export_window
 from engines.convert.licences import LICENCES, Licence
 from engines.convert.pack import write_pack
 
@@ -49,7 +49,7 @@ class Piece:
     """One pack to be: its network, ready to be exported, and what its manifest says."""
 
     pack: str
-    graph: Graph
+    graph: ExportedGraph
     what: str
     preprocessing: Mapping[str, Any]
     source: Checkpoint
@@ -57,7 +57,7 @@ class Piece:
 
 
 def convert(system: str, checkpoints: Sequence[Path], out: Path, done: Callable[[str], None]) -> list[Path]:
-    """Write the packs of `system` into `out`; `done` is told each pack's name. Raises `EngineError`."""
+    """Write the packs of `system` into `out`; `done` is called with each pack's name. Raises `EngineError`."""
     if any((out / name).exists() for side in (LIPS, VOICE) for name in (side, side + CONTEXT, side + "_head")):
         raise EngineError(f"{out} holds speech packs already: name another folder, or remove them first")
     folders = []

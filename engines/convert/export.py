@@ -48,7 +48,7 @@ class Stream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class ExportedGraph:
     """An exported model: its bytes and its tensors, as a manifest names them."""
 
     model: bytes
@@ -65,7 +65,7 @@ class _Step(nn.Module):
         return self.encoder.step(x, state)
 
 
-def export_stream(encoder: nn.Module, name: str, shape: tuple[int, ...], output: str) -> Graph:
+def export_stream(encoder: nn.Module, name: str, shape: tuple[int, ...], output: str) -> ExportedGraph:
     """Export an encoder of frames of `shape`, called `name`; raises `EngineError` if the graph does not match torch."""
     stream: Any = encoder
     state: int = stream.state_size
@@ -80,7 +80,7 @@ def export_stream(encoder: nn.Module, name: str, shape: tuple[int, ...], output:
     return _export(_Step(stream).eval(), frames, axes, (output, "state_out"), {name: shape})
 
 
-def export_window(context: nn.Module, name: str, size: int, output: str) -> Graph:
+def export_window(context: nn.Module, name: str, size: int, output: str) -> ExportedGraph:
     """Export a network over a window of `name` (1, T, size) and mask (1, T); raises `EngineError` as above."""
     time = torch.export.Dim("time", min=2, max=MAX_STEPS)
     batch = torch.export.Dim("batch", min=1, max=64)
@@ -149,7 +149,7 @@ def _export(
     axes: Mapping[str, Mapping[int, Any]],
     outputs: tuple[str, ...],
     timed: Mapping[str, tuple[int, ...]],
-) -> Graph:
+) -> ExportedGraph:
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     with tempfile.TemporaryDirectory() as folder:
@@ -164,7 +164,9 @@ def _export(
     )
     widths = [int(tensor.shape[-1]) for tensor in vectors]
     sizes = [(-1, width) if key != "state_out" else (width,) for key, width in zip(outputs, widths, strict=True)]
-    return Graph(model, inputs, tuple(TensorSpec(key, shape) for key, shape in zip(outputs, sizes, strict=True)))
+    return ExportedGraph(
+        model, inputs, tuple(TensorSpec(key, shape) for key, shape in zip(outputs, sizes, strict=True))
+    )
 
 
 @torch.no_grad()

@@ -118,7 +118,7 @@ class _Encoder(nn.Module):
 
 
 class _PositionConv(nn.Module):
-    """Where a frame stands, by a grouped convolution whose weight is kept as direction and size for each tap."""
+    """Position encoding by a grouped convolution, weight-normalised tap by tap (a direction and a length)."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

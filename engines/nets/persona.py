@@ -26,7 +26,7 @@ _BLOCKED = -1e4
 class PersonaSize:
     """What a network looks like, whatever it sees: `tokens` P of `token_size` d; `patch` frames are one place.
 
-    `target` is what the last layer speaks of: "v" (the noisy window is passed on in proportion to what is known of it)
+    `target` is what the last layer speaks of: "v" (the noisy window is passed on, in the share that is clean)
     or "x0" (the clean window itself). `pooled` lets the mean of the tokens into the modulation of every block too.
     """
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from engines.metrics import auc
 from engines.nets.efficientnet import EfficientNetB4
 from engines.nets.mobilenet import MobileNetV2
-from engines.training.blends import BlendStream, Trial, loader, prepare, trial
+from engines.training.blends import BlendStream, BlendTrial, loader, make_trial, prepare
 from engines.training.checkpoint import Layout, restore, save
 from engines.training.clips import TrainingError
 from engines.training.faces import Face
@@ -188,15 +188,15 @@ def _step(
     return float(loss.detach())
 
 
-def _trials(held_out: Sequence[Face], recipe: FaceRecipe) -> dict[str, Trial]:
+def _trials(held_out: Sequence[Face], recipe: FaceRecipe) -> dict[str, BlendTrial]:
     stills = [face for face in held_out if face.still] or list(held_out)
     chosen = stills[:: max(1, len(stills) // recipe.measure_faces)][: recipe.measure_faces]
     if not chosen:
         return {}
-    return {name: trial(chosen, recipe.size, name == "degraded") for name in ("clean", "degraded")}
+    return {name: make_trial(chosen, recipe.size, name == "degraded") for name in ("clean", "degraded")}
 
 
-def _measure(run: FaceRun, trials: Mapping[str, Trial], recipe: FaceRecipe, folder: Path, report: Report) -> None:
+def _measure(run: FaceRun, trials: Mapping[str, BlendTrial], recipe: FaceRecipe, folder: Path, report: Report) -> None:
     row: dict[str, Any] = {"step": run.step, "minutes": round(run.spent / 60, 1)}
     for name, one in trials.items():
         row[name] = separation(one, lambda pictures: answers(run.mean, pictures)[1])
@@ -216,7 +216,7 @@ def answers(net: Backbone, pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> tup
     return torch.cat([part[0] for part in found]).numpy(), torch.cat([part[1] for part in found]).numpy()
 
 
-def separation(one: Trial, score: Callable[[Any], Any]) -> dict[str, float]:
+def separation(one: BlendTrial, score: Callable[[Any], Any]) -> dict[str, float]:
     """Area under the curve in the schemes' proportions and for each, and how often a blend is above its own photo."""
     real = score(one.real)
     fake = {scheme: score(pictures) for scheme, pictures in one.fake.items()}

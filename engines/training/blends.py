@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from engines.training.faces import Face, look
 from engines.training.pseudo import SCHEMES, blend, transform
-from engines.training.received import Line, receive
+from engines.training.received import Degradation, receive
 
 FloatArray = NDArray[np.float32]
 # Sides of a cell of the dense target, in pixels of the picture.
@@ -62,14 +62,14 @@ class BlendStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
 def one_pair(
     face: Face, size: int, random: np.random.Generator, clean: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], FloatArray]:
-    """One genuine look at a face, the same blended, both received over the same line, and the mask times the ratio."""
+    """One genuine look at a face, the same blended, both degraded alike, and the mask times the ratio."""
     picture, landmarks = look(face, size, random)
     if random.random() < 0.3:
         # Colour and light differ between genuine cameras too.
         picture = transform(picture, random)
     made = blend(picture, landmarks, random)
-    line = Line.draw(random, clean).at(size)
-    return receive(picture, line), receive(made.picture, line), made.mask * np.float32(made.ratio)
+    degradation = Degradation.draw(random, clean).at(size)
+    return receive(picture, degradation), receive(made.picture, degradation), made.mask * np.float32(made.ratio)
 
 
 def loader(stream: BlendStream, workers: int) -> DataLoader[tuple[Tensor, Tensor, Tensor]]:
@@ -78,7 +78,7 @@ def loader(stream: BlendStream, workers: int) -> DataLoader[tuple[Tensor, Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class BlendTrial:
     """Held-out faces, as they are and blended by each scheme: `real` (N, S, S, 3) and `fake[scheme]`, row by row."""
 
     real: NDArray[np.uint8]
@@ -86,16 +86,16 @@ class Trial:
     subjects: tuple[str, ...]
 
 
-def trial(faces: Sequence[Face], size: int, degraded: bool, seed: int = 7) -> Trial:
-    """Make the same trial of the same faces each time: centred as live crops are, on bad lines when `degraded`."""
+def make_trial(faces: Sequence[Face], size: int, degraded: bool, seed: int = 7) -> BlendTrial:
+    """Make the same trial of the same faces each time: centred as live crops are, and `degraded` as in bad calls."""
     real: list[NDArray[np.uint8]] = []
     fake: dict[str, list[NDArray[np.uint8]]] = {scheme: [] for scheme in SCHEMES}
     for number, face in enumerate(faces):
         random = np.random.default_rng([seed, number])
-        line = Line.draw(random, 0.0).at(size) if degraded else Line()
+        degradation = Degradation.draw(random, 0.0).at(size) if degraded else Degradation()
         picture, landmarks = look(face, size)
-        real.append(receive(picture, line))
+        real.append(receive(picture, degradation))
         for scheme in SCHEMES:
-            fake[scheme].append(receive(blend(picture, landmarks, random, scheme).picture, line))
+            fake[scheme].append(receive(blend(picture, landmarks, random, scheme).picture, degradation))
     made = {scheme: np.stack(pictures) for scheme, pictures in fake.items()}
-    return Trial(np.stack(real), made, tuple(face.subject for face in faces))
+    return BlendTrial(np.stack(real), made, tuple(face.subject for face in faces))

@@ -148,7 +148,7 @@ def _versions(clips: Sequence[Clip]) -> list[list[Clip]]:
 
 
 def _within(at: Doubles, total: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Nearest index of each place, kept inside, and whether the place lies inside."""
+    """Nearest index of each place, clipped to the range, and whether the place lies inside."""
     nearest = np.rint(at).astype(np.int64)
     return np.clip(nearest, 0, total - 1), (nearest >= 0) & (nearest < total)
 

@@ -1,4 +1,4 @@
-"""The basis that expressions are told in, learnt from genuine recordings: a principal component analysis in numpy.
+"""The basis of expressions, learnt from genuine recordings: a principal component analysis in numpy.
 
 Each recording is taken about its own neutral, so that faces of different people do not count as expressions, and each
 person weighs the same however much there is of them.
@@ -66,7 +66,7 @@ def fit_basis(clips: Sequence[Moved], size: int) -> Fitted:
     components = vectors[:, :size].T
     # The sign of a component is arbitrary: the same recordings should give the same basis everywhere.
     components = components * np.sign(components[np.arange(size), np.abs(components).argmax(1)])[:, None]
-    # A head that is not told, as in some files of coefficients, never moves.
+    # A head that is not recorded, as in some files of coefficients, never moves.
     spread_head = np.where(head > 0, np.sqrt(head), 1.0)
     parts = (middle, components, np.sqrt(values[:size]), spread_head, values / values.sum())
     return Fitted(*(np.asarray(part, np.float32) for part in parts))

@@ -15,7 +15,7 @@ from engines.convert.card_lines import bullets
 from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
 from engines.training.backbone import Backbone, answers, separation
-from engines.training.blends import trial
+from engines.training.blends import make_trial
 from engines.training.faces import Face
 from engines.training.plots import history_plot
 from engines.training.reencoded import false_positives
@@ -65,7 +65,7 @@ class _Pack(nn.Module):
 def measure_backbone(net: Backbone, faces: Sequence[Face], size: int) -> dict[str, Any]:
     """Separate held-out faces from their blends, clean and degraded, and count false positives after re-encoding."""
     rows: dict[str, Any] = {
-        family: separation(trial(faces, size, family == "degraded"), lambda pictures: answers(net, pictures)[1])
+        family: separation(make_trial(faces, size, family == "degraded"), lambda pictures: answers(net, pictures)[1])
         for family in FAMILIES
     }
     rows["re-encoded"] = false_positives(faces, size, lambda pictures: answers(net, pictures)[1])

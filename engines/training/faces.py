@@ -12,7 +12,7 @@ FloatArray = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 CROP = 256
-# Sides of the crop that is kept, and of what the encoders see, in units of the landmarks' box (DiffFake, 4.1: 1.3).
+# Sides of the crop that is stored, and of what the encoders see, in units of the landmarks' box (DiffFake, 4.1: 1.3).
 REACH = 1.5
 ENLARGE = 1.3
 

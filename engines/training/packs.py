@@ -56,7 +56,7 @@ def write_packs(
 ) -> list[Path]:
     """Write speech_lips and speech_voice under `folder`; several runs become one ensemble, measured on `held_out`.
 
-    `recipes` are those of the runs; what differs between them is told for each.
+    `recipes` are those of the runs; what differs between them is listed by run.
 
     Raises `TrainingError` when a pack does not match torch.
     """

@@ -18,7 +18,7 @@ COMPONENTS = 3
 SIZE = 48
 ITERATIONS = 250
 # Of the mean variance: the covariance of 48 numbers from some hundreds of windows needs it.
-_REGULAR = 0.1
+_REGULARISATION = 0.1
 
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.floating[Any]]
@@ -54,7 +54,7 @@ def fit_mixture(
         covariance_type="full",
         max_iter=ITERATIONS,
         init_params="kmeans",
-        reg_covar=_REGULAR * float(rows.var(0).mean()),
+        reg_covar=_REGULARISATION * float(rows.var(0).mean()),
         random_state=seed,
     ).fit(rows)
     return {

@@ -128,7 +128,7 @@ class WindowPool:
 
     @property
     def scale(self) -> FloatArray:
-        """One deviation (M,) of each feature over all steps that are there, from 0: motion is told from a neutral."""
+        """One deviation (M,) of each feature over all steps that are there, from 0: motion is relative to a neutral."""
         present = self._motion[self._mask > 0].numpy()
         return np.asarray(np.maximum(np.sqrt((present.astype(np.float64) ** 2).mean(0)), 1e-6), np.float32)
 

@@ -1,4 +1,4 @@
-"""What a persona model is measured by while it trains: errors with and without tokens, and whose they are told apart.
+"""Measures of a persona model in training: errors with and without tokens, and how well these tell people apart.
 
 Of people that it knows: on the part of their recordings that was set aside, with their own tokens, nobody's and another
 person's. Of people that it has never met: denoised with nobody's tokens and with tokens fitted to the first half of

@@ -23,8 +23,8 @@ JPEG, CRF, QUANTISER = (30, 92), (20, 40), (10, 50)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One way of being received: `scale` of the sides, `blur` in pixels, `codec` with its `level`, `grain` in levels.
+class Degradation:
+    """What a call did to a picture: `scale` of sides, `blur` in pixels, `codec` with its `level`, `grain` in levels.
 
     `codec` is "", "jpeg", "h264" or "vp8".
     """
@@ -37,8 +37,8 @@ class Line:
     seed: int = 0
 
     @classmethod
-    def draw(cls, random: np.random.Generator, clean: float = 0.35) -> Line:
-        """Draw a line; with the chance `clean` the picture arrives as it is."""
+    def draw(cls, random: np.random.Generator, clean: float = 0.35) -> Degradation:
+        """Draw a degradation; with the chance `clean` the picture arrives as it is."""
         if random.random() < clean:
             return cls()
         codec = str(random.choice(["", "jpeg", "jpeg", "h264", "vp8"]))
@@ -52,26 +52,28 @@ class Line:
             seed=int(random.integers(2**31)),
         )
 
-    def at(self, size: int) -> Line:
+    def at(self, size: int) -> Degradation:
         """Scale the blur, meant for 224 pixels, to pictures of another size."""
         return replace(self, blur=self.blur * size / 224)
 
 
-def receive(picture: Picture, line: Line) -> Picture:
-    """Pass a square picture (S, S, 3) uint8 RGB through a line; the same line does the same."""
+def receive(picture: Picture, degradation: Degradation) -> Picture:
+    """Degrade a square picture (S, S, 3) uint8 RGB; the same degradation does the same."""
     image = Image.fromarray(picture)
-    if line.blur:
-        image = image.filter(ImageFilter.GaussianBlur(line.blur))
-    if line.scale < 1:
-        side = max(int(len(picture) * line.scale) // 2 * 2, 32)
-        image = image.resize((side, side), Image.Resampling.BOX if line.scale <= 0.5 else Image.Resampling.BILINEAR)
-    if line.grain:
-        noise = np.random.default_rng(line.seed).standard_normal((image.height, image.width, 1), np.float32)
-        image = Image.fromarray(np.clip(np.asarray(image) + line.grain * noise, 0, 255).astype(np.uint8))
-    if line.codec == "jpeg":
-        image = jpeg(image, line.level)
-    elif line.codec:
-        image = intra(image, line.codec, line.level)
+    if degradation.blur:
+        image = image.filter(ImageFilter.GaussianBlur(degradation.blur))
+    if degradation.scale < 1:
+        side = max(int(len(picture) * degradation.scale) // 2 * 2, 32)
+        image = image.resize(
+            (side, side), Image.Resampling.BOX if degradation.scale <= 0.5 else Image.Resampling.BILINEAR
+        )
+    if degradation.grain:
+        noise = np.random.default_rng(degradation.seed).standard_normal((image.height, image.width, 1), np.float32)
+        image = Image.fromarray(np.clip(np.asarray(image) + degradation.grain * noise, 0, 255).astype(np.uint8))
+    if degradation.codec == "jpeg":
+        image = jpeg(image, degradation.level)
+    elif degradation.codec:
+        image = intra(image, degradation.codec, degradation.level)
     if image.width != len(picture):
         image = image.resize((len(picture), len(picture)), Image.Resampling.BILINEAR)
     return np.asarray(image)

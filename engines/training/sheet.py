@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from engines.training.faces import Face, look
 from engines.training.pseudo import SCHEMES, blend
-from engines.training.received import Line, receive
+from engines.training.received import Degradation, receive
 
 SIZE = 160
 _LABEL = 14
@@ -37,7 +37,7 @@ def _row(face: Face, scheme: str, random: np.random.Generator) -> np.ndarray[tup
     picture, landmarks = look(face, SIZE)
     made = blend(picture, landmarks, random, scheme)
     mask = np.repeat((made.mask * 255 * made.ratio).astype(np.uint8)[..., None], 3, axis=2)
-    return np.hstack([picture, mask, made.picture, receive(made.picture, Line.draw(random, 0.0).at(SIZE))])
+    return np.hstack([picture, mask, made.picture, receive(made.picture, Degradation.draw(random, 0.0).at(SIZE))])
 
 
 def _titled(strip: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scheme: str) -> Image.Image:

@@ -1,4 +1,4 @@
-"""How well lips are told from another's voice, on held-out clips: windows, areas under the curve, intervals by subject.
+"""How well matching voices are told from others, on held-out clips: windows, areas under the curve, intervals.
 
 Pure numpy but for running the towers. The numbers are those of the feasibility study: matched windows against windows
 with another speaker's voice, and against their own voice shifted by a second.

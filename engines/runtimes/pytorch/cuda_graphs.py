@@ -23,7 +23,7 @@ from engines.runtimes.pytorch.onnx_plan import Plan
 Shapes = Mapping[str, tuple[int, ...]]
 # Runs before a capture: cuDNN chooses its algorithms, cuBLAS makes its workspace; neither may happen within.
 WARM_UP_RUNS = 3
-# Graphs kept; free lengths come from outside, and each holds buffers.
+# Graphs cached; free lengths come from outside, and each holds buffers.
 MAX_GRAPHS = 48
 
 # Entering a capture waits for the whole device, which would break one that another engine has begun.

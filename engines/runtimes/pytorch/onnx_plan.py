@@ -61,7 +61,7 @@ class Plan:
 class Network:
     """A graph whose constants lie on `device`; with `low`, products are computed in that type.
 
-    Only what `outputs` needs is kept. Not thread-safe: callers plan one at a time.
+    Nodes that `outputs` does not need are dropped. Not thread-safe: callers plan one at a time.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""From a pack's ONNX to a TensorRT plan: compiled once for a GPU, kept on disk, found again at the next start.
+"""From a pack's ONNX to a TensorRT plan: compiled once for a GPU, stored on disk, read again at the next start.
 
 TensorRT 11 networks are strongly typed: every tensor has the type that the ONNX says, so how exact an engine is lies
 in the pack's graph (`engines.convert.precision`) and in no flag of the builder. There is one optimisation profile
@@ -108,7 +108,7 @@ def probe() -> str:
 def open_builder(folder: Path | None = None) -> Builder:
     """Import TensorRT and open the first GPU; raises `EngineError` where one of them is not there.
 
-    Plans are kept in `folder`, by default that of this user's cache.
+    Plans are stored in `folder`, by default that of this user's cache.
     """
     return Builder(import_tensorrt(), open_gpu(), PlanCache(folder or default_folder()))
 

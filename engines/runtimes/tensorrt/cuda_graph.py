@@ -44,7 +44,7 @@ def load_driver() -> Any:
     return library
 
 
-class Graph:
+class CudaGraph:
     """What one capture recorded, ready to launch; needs the context current, also to `close`."""
 
     def __init__(self, library: Any, executable: ctypes.c_void_p) -> None:
@@ -61,7 +61,7 @@ class Graph:
         self._library.cuGraphExecDestroy(self._executable)
 
 
-def capture(library: Any, stream: int, work: Callable[[], None]) -> Graph:
+def capture(library: Any, stream: int, work: Callable[[], None]) -> CudaGraph:
     """Record what `work` enqueues on the stream, without running it.
 
     Raises `CudaError` when something of it cannot be captured, and what `work` raises; the stream is usable after both.
@@ -71,7 +71,7 @@ def capture(library: Any, stream: int, work: Callable[[], None]) -> Graph:
     try:
         work()
     except BaseException:
-        # A stream stays in capture until it is told otherwise, whatever became of the capture.
+        # A stream stays in capture until that is ended, whatever became of the capture.
         library.cuStreamEndCapture(stream, ctypes.byref(graph))
         _destroy(library, graph)
         raise
@@ -80,7 +80,7 @@ def capture(library: Any, stream: int, work: Callable[[], None]) -> Graph:
         _call(library, "cuGraphInstantiateWithFlags", ctypes.byref(executable), graph, 0)
     finally:
         _destroy(library, graph)
-    return Graph(library, executable)
+    return CudaGraph(library, executable)
 
 
 def _destroy(library: Any, graph: ctypes.c_void_p) -> None:

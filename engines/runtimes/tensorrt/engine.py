@@ -34,7 +34,7 @@ from engines.runtimes.tensorrt.cuda import CudaError
 from engines.runtimes.tensorrt.lane import Lane
 from engines.runtimes.tensorrt.plan_cache import sized
 
-# Lengths of a free axis for which all buckets are kept; one more takes the place of the least recently used.
+# Lengths of a free axis for which all buckets are cached; one more replaces the least recently used.
 CACHED_LENGTHS = 4
 
 

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Lane:
-    """Runs batches of one shape, one after another; every method wants the context current and one caller at a time."""
+    """Runs batches of one shape, one after another; every method needs the context current and one caller at a time."""
 
     def __init__(self, trt: Any, gpu: Gpu, engine: Any, profile: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self._driver = gpu.driver
@@ -26,7 +26,7 @@ class Lane:
         self._context: Any = None
         self._stream: Any = None
         self._done: Any = None
-        self._graph: cuda_graph.Graph | None = None
+        self._graph: cuda_graph.CudaGraph | None = None
         try:
             self._open(trt, engine, profile, shapes)
             self._warm()

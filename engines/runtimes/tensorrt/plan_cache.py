@@ -1,4 +1,4 @@
-"""Compiled engines on disk: kept under what they were compiled from and for, and read back only if we wrote them.
+"""Compiled engines on disk: stored under what they were compiled from and for, read back only if we wrote them.
 
 Deserialising a TensorRT plan runs code that the plan brings along, so what is read must be what was built here: every
 file starts with an HMAC over its name and content, made with a key that is drawn once and never leaves the folder.

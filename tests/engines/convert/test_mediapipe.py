@@ -167,4 +167,4 @@ def test_the_committed_packs_are_those_of_the_script(conversion: mediapipe.Conve
     assert manifest.recipe["tflite_sha256"] == conversion.sha256
     assert (folder / "card.md").read_text() == conversion.card.strip() + "\n"
     assert manifest.name in (folder / "card.md").read_text()
-    assert f"engines/models/{manifest.name}" in (Path(__file__).parents[2] / "NOTICE").read_text()
+    assert f"engines/models/{manifest.name}" in (Path(__file__).parents[3] / "NOTICE").read_text()

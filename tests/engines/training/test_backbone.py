@@ -15,7 +15,7 @@ from engines.nets.efficientnet import EfficientNetB4, load_published
 from engines.nets.mobilenet import MobileNetV2, load_gluon
 from engines.runtimes.onnx import OnnxEngine
 from engines.training.backbone import PAPER, Backbone, FaceRecipe, answers, begin, losses, separation, train
-from engines.training.blends import BlendStream, Trial, loader, one_pair, prepare, trial, weights_of
+from engines.training.blends import BlendStream, BlendTrial, loader, make_trial, one_pair, prepare, weights_of
 from engines.training.clips import TrainingError
 from engines.training.face_pack import draw_history, measure_backbone, write_face_pack
 from engines.training.face_start import load_start
@@ -173,7 +173,7 @@ def replace_subject(one: Any, subject: str) -> Any:
 def test_separation_is_by_scheme_and_in_the_papers_shares() -> None:
     flat = np.zeros((4, 2, 2, 3), np.uint8)
     fakes = {"whole": flat + 9, "eyes": flat, "lower": flat + 9, "jawline": flat + 9}
-    row = separation(Trial(flat + 3, fakes, ("a",) * 4), lambda pictures: pictures.mean((1, 2, 3)))
+    row = separation(BlendTrial(flat + 3, fakes, ("a",) * 4), lambda pictures: pictures.mean((1, 2, 3)))
     assert row["auc_whole"] == 1
     assert row["auc_eyes"] == 0
     assert np.isclose(row["auc"], 5 / 6, atol=1e-3)
@@ -182,9 +182,9 @@ def test_separation_is_by_scheme_and_in_the_papers_shares() -> None:
 
 def test_a_trial_is_the_same_each_time_and_degrades_both_sides() -> None:
     faces = [face(n) for n in range(2)]
-    first, again = trial(faces, 64, True), trial(faces, 64, True)
+    first, again = make_trial(faces, 64, True), make_trial(faces, 64, True)
     assert np.array_equal(first.fake["eyes"], again.fake["eyes"])
-    assert not np.array_equal(first.real, trial(faces, 64, False).real)
+    assert not np.array_equal(first.real, make_trial(faces, 64, False).real)
 
 
 def test_the_pack_answers_as_torch_does(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_the_pack_answers_as_torch_does(tmp_path: Path) -> None:
     metrics = measure_backbone(net, faces, 64)
     folder = write_face_pack(net, 64, tmp_path, {"start": "", "size": 64}, {"people": 3}, metrics)
     engine = OnnxEngine(load_pack(folder))
-    pictures = trial(faces, 64, False).real
+    pictures = make_trial(faces, 64, False).real
     features, wanted = answers(net, pictures)
     got = engine.run({"face": prepare(pictures)})
     assert np.allclose(got["logit"][:, 0], wanted, atol=1e-3)
@@ -221,7 +221,7 @@ def test_what_is_no_published_file_is_refused(tmp_path: Path) -> None:
 def test_sheet_and_history_are_pictures(tmp_path: Path) -> None:
     sheet = contact_sheet([face(n) for n in range(8)], rows=2)
     assert sheet.width > sheet.height > 300
-    row = separation(trial([face(1), face(2)], 64, False), lambda pictures: pictures.mean((1, 2, 3)))
+    row = separation(make_trial([face(1), face(2)], 64, False), lambda pictures: pictures.mean((1, 2, 3)))
     draw_history([{"minutes": 1.0, "clean": row, "degraded": row}, {"minutes": 2.0, "clean": row}], tmp_path / "h.png")
     assert (tmp_path / "h.png").stat().st_size > 1000
     assert PAPER.optimiser == "sam"

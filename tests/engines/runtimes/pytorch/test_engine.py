@@ -158,7 +158,7 @@ def test_every_bucket_is_captured_before_the_first_call(tmp_path: Path) -> None:
 
 
 def test_graphs_that_nobody_used_for_long_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_graphs, "GRAPHS", 2)
+    monkeypatch.setattr(torch_graphs, "MAX_GRAPHS", 2)
     packs.write(tmp_path)
     runner, cuda, reference = on_tape("adder", tmp_path)
     for length in (3, 4, 3, 5, 3, 4):
@@ -199,7 +199,7 @@ def test_float32_is_float32_while_capturing_and_as_it_was_afterwards(tmp_path: P
 
 
 def test_plans_that_nobody_used_for_long_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pytorch, "PLANS", 2)
+    monkeypatch.setattr(pytorch, "MAX_PLANS", 2)
     packs.write(tmp_path)
     engine = torch_engine("adder", tmp_path)
     made: list[int] = []

@@ -19,6 +19,7 @@ from engines.base import MODELS, EngineError, load_pack
 from engines.load import pack_names
 from monitor import cli
 from monitor.cli import doctor
+from monitor.cli.checks import installation, machine
 from monitor.config import ConfigError, load
 from monitor.detectors.pairwise.entry import DETECTOR as PAIRWISE
 from monitor.detectors.persona.entry import DETECTOR as PERSONA
@@ -195,68 +196,68 @@ def test_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
     ("version", "state"), [((3, 10), "failed"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "failed")]
 )
 def test_doctor_knows_the_pythons(version: tuple[int, int], state: str) -> None:
-    assert doctor.python(version).state == state
+    assert installation.python(version).state == state
 
 
 def test_doctor_finds_missing_and_mispinned_packages() -> None:
-    found = doctor.packages(["surely-not-here>=1", "typer==0.0.1", "rich>=14", "torch==2.13.0; extra == 'train'"])
+    found = installation.packages(["surely-not-here>=1", "typer==0.0.1", "rich>=14", "torch==2.13.0; extra == 'train'"])
     assert found.state == "failed"
     assert "surely-not-here>=1 is missing" in found.detail
     assert "typer==0.0.1 is" in found.detail
     assert "rich" not in found.detail
     assert "torch" not in found.detail
-    assert doctor.packages(["rich>=14"]).state == "ok"
-    assert doctor.packages(None).state == "failed"
+    assert installation.packages(["rich>=14"]).state == "ok"
+    assert installation.packages(None).state == "failed"
 
 
 def test_doctor_finds_a_port_in_use() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        found = doctor.port(load(port=other.getsockname()[1]))
+        found = machine.port(load(port=other.getsockname()[1]))
     assert found.state == "failed"
     assert "SIDEWITNESS_PORT" in found.remedy
 
 
 def test_doctor_finds_a_state_directory_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    found = doctor.state_dir(load(state_dir=tmp_path / "file"))
+    found = machine.state_dir(load(state_dir=tmp_path / "file"))
     assert found.state == "failed"
     assert "SIDEWITNESS_STATE_DIR" in found.remedy
 
 
 def test_doctor_finds_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "FREE_BYTES", 1 << 60)
-    found = doctor.disk(load())
+    monkeypatch.setattr(machine, "MIN_FREE_BYTES", 1 << 60)
+    found = machine.disk(load())
     assert found.state == "failed"
     assert "free 1 GiB" in found.remedy
 
 
 def test_doctor_names_variables_that_set_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor.variables(load()).state == "ok"
+    assert machine.variables(load()).state == "ok"
     monkeypatch.setenv("SIDEWITNESS_TOCKEN", "x")
-    found = doctor.variables(load())
+    found = machine.variables(load())
     assert found.state == "optional"
     assert "SIDEWITNESS_TOCKEN" in found.detail
 
 
 def test_doctor_looks_for_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert doctor.data().state == "optional"
+    assert installation.data().state == "optional"
     monkeypatch.setenv("SIDEWITNESS_DATA", str(tmp_path))
-    assert str(tmp_path) in doctor.data().detail
+    assert str(tmp_path) in installation.data().detail
     (tmp_path / "clips.csv").write_text("path\n")
-    assert doctor.data().state == "ok"
+    assert installation.data().state == "ok"
 
 
 def test_doctor_does_without_browser_and_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert doctor.browser().state == "optional"
+    assert installation.browser().state == "optional"
     for name in ("chromium", "python"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-    assert doctor.browser().detail == str(tmp_path / "chromium")
+    assert installation.browser().detail == str(tmp_path / "chromium")
     monkeypatch.setitem(sys.modules, "torch", None)
-    extras = {check.name: check for check in doctor.extras()}
+    extras = {check.name: check for check in installation.extras()}
     assert (extras["extra train"].state, extras["extra train"].remedy) == (
         "optional",
         "pip install 'sidewitness[train]'",
@@ -297,8 +298,8 @@ def test_doctor_looks_for_the_models_of_movement(tmp_path: Path) -> None:
 
 def test_doctor_finds_an_engine_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "engines.runtimes.openvino", None)
-    assert doctor.engine("openvino").state == "failed"
-    assert doctor.engine("onnx").state == "ok"
+    assert installation.engine("openvino").state == "failed"
+    assert installation.engine("onnx").state == "ok"
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:

@@ -200,7 +200,7 @@ def test_doctor_with_a_file_that_is_no_vault(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_doctor_looks_at_the_vault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from monitor.cli.doctor import vault
+    from monitor.cli.checks.vault import vault
 
     settings = Settings(state_dir=tmp_path)
     assert vault(settings).state == "ok"

@@ -9,7 +9,7 @@ import pytest
 
 from engines.base import load_pack
 from monitor import cli
-from monitor.cli import doctor
+from monitor.cli.checks import installation
 from tests.engines import packs
 from tests.engines.fake_cuda import FakeCuda
 from tests.engines.fake_tensorrt import FakeTensorRt
@@ -71,13 +71,13 @@ def test_packs_are_written_in_float16(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_doctor_tells_of_the_gpu_and_makes_nothing(installed: FakeTensorRt, tmp_path: Path) -> None:
-    found = doctor.engine("tensorrt")
+    found = installation.engine("tensorrt")
     assert (found.state, found.detail) == ("ok", "Fake H200, compute capability 9.0, TensorRT 11.4.0.106")
     assert not (tmp_path / "xdg").exists()
 
 
 def test_doctor_says_what_is_missing_for_a_gpu() -> None:
-    found = doctor.engine("tensorrt")
+    found = installation.engine("tensorrt")
     assert found.state == "optional"
     assert found.detail.startswith("TensorRT cannot be imported")
     assert "install `sidewitness[tensorrt]`" in found.remedy
@@ -85,6 +85,6 @@ def test_doctor_says_what_is_missing_for_a_gpu() -> None:
 
 def test_doctor_says_that_there_is_no_gpu(installed: FakeTensorRt, cuda: FakeCuda) -> None:
     cuda.gpus = 0
-    found = doctor.engine("tensorrt")
+    found = installation.engine("tensorrt")
     assert (found.state, found.remedy) == ("optional", "look with nvidia-smi, or choose the engine openvino")
     assert found.detail == "there is no GPU 0, only 0 on this machine; only this engine uses it"

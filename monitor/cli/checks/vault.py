@@ -1,0 +1,56 @@
+"""Whether the vault opens, and whether its audit log holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.detectors.check import Check, check_of
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+
+
+def vault(settings: Settings) -> Check:
+    """Check that the vault can be opened with the master key that is set, where there is one already."""
+    from monitor.identity.vault.errors import VaultError
+    from monitor.identity.vault.open import existing_vault
+
+    try:
+        found = existing_vault(settings)
+        if found is None:
+            return Check("vault", "ok", "nobody was enrolled here yet")
+        with found as opened:
+            opened.unlock()
+    except VaultError as error:
+        return check_of("vault", error)
+    return Check("vault", "ok", "opens with the master key")
+
+
+def audit_log(config: Path | None) -> Check:
+    """Verify the chain of the audit log, and with the master key who wrote it."""
+    from monitor.config import load
+    from monitor.identity.vault.errors import KeysError, VaultError
+    from monitor.identity.vault.open import existing_vault
+
+    locked = ""
+    try:
+        found = existing_vault(load(config))
+        if found is None:
+            return Check("audit log", "ok", "no vault, no lines")
+        with found as opened:
+            try:
+                opened.unlock()
+            except KeysError as error:
+                # The hashes can be checked all the same.
+                locked = str(error)
+            report = opened.verify_audit()
+    except VaultError as error:
+        return check_of("audit log", error)
+    if report.broken is not None:
+        remedy = "compare with a backup, and find out who could write the database"
+        return Check("audit log", "failed", f"breaks at line {report.broken}: {report.why}", remedy)
+    if locked:
+        detail, _, remedy = locked.rpartition(": ")
+        return Check("audit log", "failed", f"{report.lines} lines follow, but who wrote them: {detail}", remedy)
+    return Check("audit log", "ok", f"{report.lines} lines hold, head {report.head}")

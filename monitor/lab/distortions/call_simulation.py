@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import cast
 
 import av
 import numpy as np
@@ -20,16 +19,22 @@ from av.audio.codeccontext import AudioCodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
+from monitor.lab.distortions.codec import open_decoder, open_encoder, to_codec_frame
 from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.tap.replay import item_time
-from monitor.types import SAMPLE_RATE_HZ, AudioBlock, ByteArray, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
 
-_TICK = Fraction(1, 90_000)
-_OPUS_RATE = 48_000
-_OPUS_FRAME = 960
-_LOST_FADE = 0.5
+_TIME_BASE = Fraction(1, 90_000)
+_GOP_FRAMES = 250
+_ENCODER_OPTIONS = {
+    "libx264": {"preset": "veryfast", "tune": "zerolatency"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+}
+_OPUS_RATE_HZ = 48_000
+_OPUS_FRAME_SAMPLES = 960
+_FADE_OF_LOST_PACKET = 0.5
 _SIXTEEN_BIT = np.float32(1 / 32768)
-_BURST = 3
+_MAX_LOST_IN_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class CallCondition:
 
     @classmethod
     def draw(cls, random: np.random.Generator) -> CallCondition:
-        """Draw a line; every field alone is common on calls."""
+        """Draw a condition; every field alone is common on calls."""
         return cls(
             codec=str(random.choice(["libx264", "libvpx"])),
             bitrate=int(random.integers(100, 501)) * 1000,
@@ -126,41 +131,31 @@ class _Pictures:
         self._packets += [bytes(packet) for packet in encoder.encode(shrunk)]
 
     def _shrink(self, frame: VideoFrame) -> av.VideoFrame:
-        raw = av.VideoFrame(frame.width // 2 * 2, frame.height // 2 * 2, "yuv420p")
         luma = frame.y.astype(np.float32)
         if self._condition.grain:
             luma = luma + self._condition.grain * self._random.standard_normal(luma.shape, np.float32)
-        sources: list[FloatArray | ByteArray] = [luma, frame.u, frame.v]
-        for plane, values in zip(raw.planes, sources, strict=True):
-            held = np.zeros((plane.height, plane.line_size), np.uint8)
-            part = np.clip(values[: plane.height, : plane.width], 0, 255).astype(np.uint8)
-            held[: part.shape[0], : part.shape[1]] = part
-            plane.update(held.tobytes())
+        raw = to_codec_frame((luma, frame.u, frame.v), (frame.width // 2 * 2, frame.height // 2 * 2))
         scale = self._condition.scale
         width, height = (max(int(side * scale) // 2 * 2, 64) for side in (raw.width, raw.height))
         if self._condition.blur:
             raw = raw.reformat(width=max(width // 4 * 2, 32), height=max(height // 4 * 2, 32))
         small = raw.reformat(width=width, height=height, format="yuv420p")
-        small.pts, small.time_base = round(frame.stamp.media / _TICK), _TICK
+        small.pts, small.time_base = round(frame.stamp.media / _TIME_BASE), _TIME_BASE
         return small
 
     def _open(self, frame: av.VideoFrame) -> VideoCodecContext:
-        encoder = cast(VideoCodecContext, av.CodecContext.create(self._condition.codec, "w"))
-        encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuv420p"
-        encoder.time_base, encoder.framerate = _TICK, Fraction(round(min(self._condition.fps, 25.0)))
-        encoder.bit_rate, encoder.thread_count, encoder.gop_size = self._condition.bitrate, 1, 250
-        calls = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
-        encoder.options = calls if self._condition.codec == "libvpx" else {"preset": "veryfast", "tune": "zerolatency"}
-        self._encoder = encoder
-        return encoder
+        fps = round(min(self._condition.fps, 25.0))
+        codec, size = self._condition.codec, (frame.width, frame.height)
+        self._encoder = open_encoder(codec, size, _TIME_BASE, fps, _ENCODER_OPTIONS[codec])
+        self._encoder.bit_rate, self._encoder.gop_size = self._condition.bitrate, _GOP_FRAMES
+        return self._encoder
 
     def received(self) -> Iterator[VideoFrame]:
         """Decode what was sent; with either codec's settings one packet is one picture, in order."""
         if self._encoder is None:
             return
         packets = [*self._packets, *(bytes(packet) for packet in self._encoder.encode(None))]
-        decoder = av.CodecContext.create("vp8" if self._condition.codec == "libvpx" else "h264", "r")
-        decoder.thread_count = 1
+        decoder = open_decoder(self._condition.codec)
         stamps = iter(self._stamps)
         for data in [*packets, None]:
             for frame in decoder.decode(Packet(data) if data is not None else None):
@@ -209,19 +204,19 @@ def opus(samples: FloatArray, bitrate: int, loss: float, random: np.random.Gener
     The coder's delay is taken out, so that sample n still belongs to the same moment.
     """
     encoder = av.CodecContext.create("libopus", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = _OPUS_RATE, "mono", "s16"
-    encoder.bit_rate, encoder.time_base = bitrate, Fraction(1, _OPUS_RATE)
+    encoder.sample_rate, encoder.layout, encoder.format = _OPUS_RATE_HZ, "mono", "s16"
+    encoder.bit_rate, encoder.time_base = bitrate, Fraction(1, _OPUS_RATE_HZ)
     encoder.options = {"application": "voip", "frame_duration": "20"}
     packets = [packet for frame in _frames(samples) for packet in encoder.encode(frame)] + encoder.encode(None)
     decoder = av.CodecContext.create("libopus", "r")
-    decoder.sample_rate, decoder.layout, decoder.format = _OPUS_RATE, "mono", "s16"
+    decoder.sample_rate, decoder.layout, decoder.format = _OPUS_RATE_HZ, "mono", "s16"
     pieces: list[FloatArray] = []
     lost_in_row = 0
     for packet in packets:
-        if pieces and lost_in_row < _BURST and random.random() < (0.5 if lost_in_row else loss):
+        if pieces and lost_in_row < _MAX_LOST_IN_ROW and random.random() < (0.5 if lost_in_row else loss):
             # Fading repetition, as simple receivers conceal (ITU-T G.711 appendix I in spirit).
             lost_in_row += 1
-            pieces.append(pieces[-1] * np.float32(_LOST_FADE))
+            pieces.append(pieces[-1] * np.float32(_FADE_OF_LOST_PACKET))
             continue
         lost_in_row = 0
         data = Packet(bytes(packet))
@@ -236,7 +231,7 @@ def _delay(encoder: AudioCodecContext) -> int:
 
 
 def _frames(samples: FloatArray) -> Iterator[av.AudioFrame]:
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=_OPUS_RATE, frame_size=_OPUS_FRAME)
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=_OPUS_RATE_HZ, frame_size=_OPUS_FRAME_SAMPLES)
     whole = np.concatenate([samples, np.zeros(SAMPLE_RATE_HZ // 10, np.float32)])
     frame = av.AudioFrame.from_ndarray((whole * 32767).astype(np.int16)[None], "s16", "mono")
     frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE_HZ, 0, Fraction(1, SAMPLE_RATE_HZ)
@@ -246,7 +241,7 @@ def _frames(samples: FloatArray) -> Iterator[av.AudioFrame]:
 
 def _to_speech_rate(samples: FloatArray, length: int) -> FloatArray:
     frame = av.AudioFrame.from_ndarray(samples[None], "flt", "mono")
-    frame.sample_rate, frame.pts, frame.time_base = _OPUS_RATE, 0, Fraction(1, _OPUS_RATE)
+    frame.sample_rate, frame.pts, frame.time_base = _OPUS_RATE_HZ, 0, Fraction(1, _OPUS_RATE_HZ)
     cutter = AudioCutter()
     parts = [part for _, part in cutter.push(frame)] + [part for _, part in cutter.flush()]
     out = np.concatenate(parts)[:length]

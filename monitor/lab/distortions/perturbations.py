@@ -23,12 +23,13 @@ from av.packet import Packet
 from av.stream import Stream
 from PIL import Image, ImageFilter
 
+from monitor.lab.distortions.codec import open_decoder, open_encoder, to_codec_frame
 from monitor.tap.media.formats import to_video_frame
 from monitor.types import ByteArray, MediaItem, VideoFrame
 
 LEVELS = 5
-_BLOCK = 8
-_BLOCK_UNIT = 256
+_BLOCK_PIXELS = 8
+_BLOCK_AREA_PIXELS = 256
 _FPS = 25
 
 
@@ -117,13 +118,13 @@ class Blocks(Perturbation):
     def picture(self, frame: VideoFrame, random: np.random.Generator) -> VideoFrame:
         """Change one picture."""
         y, u, v = frame.y.copy(), frame.u.copy(), frame.v.copy()
-        count = int(self.value) * max(min(frame.width, frame.height) // _BLOCK_UNIT, 1)
-        rows = random.integers(0, max((frame.height - _BLOCK) // 2, 1), count) * 2
-        columns = random.integers(0, max((frame.width - _BLOCK) // 2, 1), count) * 2
+        count = int(self.value) * max(min(frame.width, frame.height) // _BLOCK_AREA_PIXELS, 1)
+        rows = random.integers(0, max((frame.height - _BLOCK_PIXELS) // 2, 1), count) * 2
+        columns = random.integers(0, max((frame.width - _BLOCK_PIXELS) // 2, 1), count) * 2
         grey = 128 if frame.full_range else 126
         for row, column in zip(rows, columns, strict=True):
-            y[row : row + _BLOCK, column : column + _BLOCK] = grey
-            half = (slice(row // 2, (row + _BLOCK) // 2), slice(column // 2, (column + _BLOCK) // 2))
+            y[row : row + _BLOCK_PIXELS, column : column + _BLOCK_PIXELS] = grey
+            half = (slice(row // 2, (row + _BLOCK_PIXELS) // 2), slice(column // 2, (column + _BLOCK_PIXELS) // 2))
             u[half] = v[half] = 128
         return replace(frame, y=y, u=u, v=v)
 
@@ -257,13 +258,9 @@ class _Coder:
         self._size = frame.width, frame.height
         self._sent: deque[VideoFrame] = deque()
         self._count = 0
-        encoder = av.CodecContext.create("libx264", "w")
-        encoder.width, encoder.height, encoder.pix_fmt = *map(_even, self._size), "yuv420p"
-        encoder.time_base, encoder.framerate = Fraction(1, _FPS), Fraction(_FPS)
-        encoder.thread_count, encoder.options = 1, {"crf": str(crf)}
-        self._encoder = encoder
-        self._decoder = av.CodecContext.create("h264", "r")
-        self._decoder.thread_count = 1
+        self._even_size = _even(frame.width), _even(frame.height)
+        self._encoder = open_encoder("libx264", self._even_size, Fraction(1, _FPS), _FPS, {"crf": str(crf)})
+        self._decoder = open_decoder("libx264")
 
     def fits(self, frame: VideoFrame) -> bool:
         """Whether a picture has this coder's size."""
@@ -271,7 +268,8 @@ class _Coder:
 
     def push(self, frame: VideoFrame) -> list[VideoFrame]:
         """Send one picture; give those that come back now."""
-        raw = _raw(frame)
+        # Odd sides are continued by one pixel, for the codec takes even ones.
+        raw = to_codec_frame((frame.y, frame.u, frame.v), self._even_size)
         raw.pts, raw.time_base = self._count, Fraction(1, _FPS)
         self._count += 1
         self._sent.append(frame)
@@ -300,15 +298,6 @@ def _copied(packet: Packet[Stream]) -> Packet[Stream]:
     copy: Packet[Stream] = Packet(bytes(packet))
     copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
     return copy
-
-
-def _raw(frame: VideoFrame) -> av.VideoFrame:
-    """Copy the planes; odd sides are continued by one pixel, for the codec wants even ones."""
-    raw = av.VideoFrame(_even(frame.width), _even(frame.height), "yuv420p")
-    for plane, values in zip(raw.planes, (frame.y, frame.u, frame.v), strict=True):
-        more = plane.height - values.shape[0], plane.line_size - values.shape[1]
-        plane.update(np.pad(values, ((0, more[0]), (0, more[1])), "edge").tobytes())
-    return raw
 
 
 def _like(decoded: av.VideoFrame, sent: VideoFrame) -> VideoFrame:

@@ -7,7 +7,6 @@ that a new encoder is measured without reading a clip again.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +26,7 @@ from monitor.face.shot import FaceShot
 from monitor.face.track import FACE_SIZE, FaceTracker, FaceView, face_region
 from monitor.identity.enrolment.condition_ladder import Moment, Step, make_rungs, moment_of
 from monitor.lab.corpus.manifest import Row
+from monitor.lab.corpus.npz import write_npz
 from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError
@@ -81,7 +81,6 @@ def _row_looks(row: Row, folder: Path, steps: Sequence[Step]) -> Path | str:
         moments = moments_of(read_clip(row.path), *_engines())
     except SourceError as error:
         return str(error)
-    folder.mkdir(parents=True, exist_ok=True)
     bitrate = row.path.stat().st_size * 8e-3 / max(probe_clip(row.path).seconds, 0.1)
     write_looks(ClipLooks(dict(make_rungs(moments, steps)), bitrate), path)
     return path
@@ -134,10 +133,7 @@ def write_looks(looks: ClipLooks, path: Path) -> None:
         arrays[f"pictures{n}"] = np.array([shot.picture for shot in shots], np.uint8)
         arrays[f"size{n}"] = np.array([shot.size for shot in shots])
         arrays[f"sharpness{n}"] = np.array([shot.sharpness for shot in shots])
-    part = path.with_suffix(f".{os.getpid()}.part.npz")
-    with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    part.replace(path)
+    write_npz(path, arrays)
 
 
 def read_looks(path: Path) -> ClipLooks:

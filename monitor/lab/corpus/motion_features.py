@@ -6,8 +6,6 @@ coefficients: a new basis is fitted, and measured, without reading a clip again.
 
 from __future__ import annotations
 
-import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -34,15 +32,17 @@ from monitor.face.expression import (
 )
 from monitor.face.geometry import RIGID_LANDMARKS
 from monitor.face.track import FaceTracker, FaceView
+from monitor.lab.corpus.main_face import follow_main_face
 from monitor.lab.corpus.manifest import Row, analysed
+from monitor.lab.corpus.npz import write_npz
 from monitor.lab.corpus.separate_tracks import read_media
-from monitor.lab.corpus.speech_features import Change, faces_at_once, main_track
+from monitor.lab.corpus.speech_features import Change
 from monitor.session.models import DETECTOR
 from monitor.session.models import LANDMARKS as LANDMARK_MODEL
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError
 from monitor.tap.replay import probe_clip
-from monitor.types import AudioBlock, BoolArray, FloatArray, VideoFrame
+from monitor.types import AudioBlock, BoolArray, FloatArray
 from monitor.voice.stream import VoiceChunk, VoiceStream
 from monitor.window.grid import GridSample, Resampler, Sample
 from monitor.window.stream_encoder import StreamEncoder
@@ -85,19 +85,9 @@ class ClipMotion:
 
     def save(self, path: Path) -> None:
         """Write to an .npz file, whole or not at all."""
-        part = path.with_suffix(f".{os.getpid()}.part.npz")
-        np.savez(
-            part,
-            allow_pickle=False,
-            shape=self.shape,
-            head=self.head,
-            valid=self.valid,
-            voice=self.voice,
-            speech=self.speech,
-            about=np.array([self.size, self.jitter, self.faces]),
-            name=np.array(self.name),
-        )
-        part.replace(path)
+        arrays = {name: getattr(self, name) for name in ("shape", "head", "valid", "voice", "speech")}
+        about = {"about": np.array([self.size, self.jitter, self.faces]), "name": np.array(self.name)}
+        write_npz(path, arrays | about)
 
     @classmethod
     def load(cls, path: Path) -> ClipMotion:
@@ -207,22 +197,11 @@ def motion_of(
     """Motion of the face that is seen longest, and the voice; raises `SourceError` when the clip cannot be read."""
     tracker = FaceTracker(detector, landmarks)
     stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")))
-    tracked: list[tuple[FaceView, tuple[int, int]]] = []
-    chunks: list[VoiceChunk] = []
-    face_counts: Counter[int] = Counter()
     items = read_media(clip, sound)
-    for item in change(items) if change else items:
-        if isinstance(item, VideoFrame):
-            views = tracker(item)
-            tracked += [(view, (item.width, item.height)) for view in views]
-            face_counts[len(views)] += 1
-        elif isinstance(item, AudioBlock) and (chunk := stream.push(item)) is not None:
-            chunks.append(chunk)
-    faces = faces_at_once(face_counts)
-    main_face = main_track([view for view, _ in tracked])
-    chosen = [(view, frame) for view, frame in tracked if view.track == main_face]
-    size = float(np.median([view.quality.size for view, _ in chosen])) if chosen else 0.0
-    return _assemble(list(_resample(chosen)), chunks, voice, size, faces)
+    main = follow_main_face(
+        change(items) if change else items, tracker, stream, lambda frame, _: (frame.width, frame.height)
+    )
+    return _assemble(list(_resample(main.views)), main.chunks, voice, main.size, main.faces)
 
 
 def motion_from_coefficients(

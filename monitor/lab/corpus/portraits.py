@@ -6,7 +6,6 @@ A crop shows more than the encoders see, so that training can move about in it.
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +24,7 @@ from engines.training.faces import CROP, REACH, Face
 from monitor.face.crops import Region, cut_rgb
 from monitor.face.track import FaceTracker, FaceView, face_region
 from monitor.lab.corpus.manifest import SUFFIXES, Row, read_manifest
+from monitor.lab.corpus.npz import write_npz
 from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.media.formats import to_video_frame
 from monitor.tap.media.source import SourceError
@@ -115,10 +115,7 @@ def _row_crops(row: Row, folder: Path, per_clip: int) -> Crops | str:
         crops = crops_of(row.path, per_clip)
     except SourceError as error:
         return str(error)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part.npz")
-    np.savez(part, pictures=crops.pictures, landmarks=crops.landmarks)
-    part.replace(path)
+    write_npz(path, {"pictures": crops.pictures, "landmarks": crops.landmarks})
     return _usable(row, crops)
 
 

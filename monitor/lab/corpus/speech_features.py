@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,11 @@ from monitor.face.encoder_crops import PICTURES, Picture
 from monitor.face.geometry import SHAPE_SIZE
 from monitor.face.lip_input import sample_of
 from monitor.face.track import FaceTracker, FaceView
+from monitor.lab.corpus.main_face import follow_main_face
+from monitor.lab.corpus.npz import write_npz
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.session.input_spec import DEFAULT, InputSpec
-from monitor.types import AudioBlock, BoolArray, ByteArray, FloatArray, MediaItem, VideoFrame
+from monitor.types import BoolArray, ByteArray, FloatArray, MediaItem
 from monitor.voice.fronts import silent_steps
 from monitor.voice.stream import VoiceChunk, VoiceStream
 from monitor.window.grid import GridSample, Resampler
@@ -47,17 +48,8 @@ class ClipFeatures:
 
     def save(self, path: Path) -> None:
         """Write to an .npz file, whole or not at all."""
-        part = path.with_suffix(f".{os.getpid()}.part.npz")
-        np.savez(
-            part,
-            shape=self.shape,
-            mouth=self.mouth,
-            face=self.face,
-            mel=self.mel,
-            speech=self.speech,
-            about=np.array([self.size, self.faces], np.float32),
-        )
-        part.replace(path)
+        arrays = {name: getattr(self, name) for name in ("shape", "mouth", "face", "mel", "speech")}
+        write_npz(path, arrays | {"about": np.array([self.size, self.faces], np.float32)})
 
     @classmethod
     def load(cls, path: Path) -> ClipFeatures:
@@ -94,38 +86,11 @@ def extract(
     """
     tracker, voice = FaceTracker(detector, landmarks), VoiceStream(wants.sound)
     pictures: defaultdict[int, Picture] = defaultdict(PICTURES[wants.pictures])
-    views: list[tuple[FaceView, ByteArray]] = []
-    chunks: list[VoiceChunk] = []
-    face_counts: Counter[int] = Counter()
     items = read_media(clip, sound)
-    for item in change(items) if change else items:
-        if isinstance(item, VideoFrame):
-            seen = tracker(item)
-            views += [(view, pictures[view.track](item, view)) for view in seen]
-            face_counts[len(seen)] += 1
-        elif isinstance(item, AudioBlock) and (chunk := voice.push(item)) is not None:
-            chunks.append(chunk)
-    faces = faces_at_once(face_counts)
-    main_face = main_track([view for view, _ in views])
-    chosen = [(view, picture) for view, picture in views if view.track == main_face]
-    size = float(np.median([view.quality.size for view, _ in chosen])) if chosen else 0.0
-    return _assemble(list(_resample(chosen)), chunks, size, faces, wants)
-
-
-def faces_at_once(face_counts: Counter[int]) -> int:
-    """Compute how many faces were followed at once in at least a fifth of the frames, counted by their faces."""
-    enough = 0.2 * face_counts.total()
-    return max(
-        (count for count in face_counts if sum(face_counts[c] for c in face_counts if c >= count) >= enough), default=0
+    main = follow_main_face(
+        change(items) if change else items, tracker, voice, lambda frame, view: pictures[view.track](frame, view)
     )
-
-
-def main_track(views: list[FaceView]) -> int:
-    """Pick the track with the most face over time, 0 when there is none."""
-    weight: Counter[int] = Counter()
-    for view in views:
-        weight[view.track] += int(view.quality.size)
-    return weight.most_common(1)[0][0] if weight else 0
+    return _assemble(list(_resample(main.views)), main.chunks, main.size, main.faces, wants)
 
 
 def _resample(views: list[tuple[FaceView, ByteArray]]) -> list[GridSample]:

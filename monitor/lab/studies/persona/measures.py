@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.movement import learn, thin
 from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.detectors.persona.windows import MotionWindow
+from monitor.lab.corpus.npz import write_npz
 from monitor.lab.studies.persona.recordings import ENROL_HOP_STEPS, HOP_STEPS, MotionTrial, Part
 from monitor.types import FloatArray
 
@@ -106,7 +106,7 @@ class Measurer:
                     np.log(distances.own),
                     np.log(distances.plain),
                 )
-            self._write(path, {"values": values})
+            write_npz(path, {"values": values})
         with np.load(path, allow_pickle=False) as data:
             values_of_windows: Doubles = data["values"]
         if enrolled.reference.motion is not None and windows:
@@ -117,10 +117,10 @@ class Measurer:
         parts = [self.windows(part, ENROL_HOP_STEPS) for part in trial.enrolled]
         reference = learn(parts, persona_only, _nobody(persona_only.key), progress, self.config)
         if reference is None:
-            self._write(path, {})
+            write_npz(path, {})
             return
         plain = np.log(persona_only.distances(thin(parts)[0], reference.tokens).plain.astype(np.float64))
-        self._write(path, reference.arrays() | {"plain": plain})
+        write_npz(path, reference.arrays() | {"plain": plain})
 
     def _companion(self, trial: MotionTrial) -> MotionReference | None:
         """Make the companion's reference of the same windows; None without that pack."""
@@ -141,14 +141,6 @@ class Measurer:
         if key not in self._embeddings:
             self._embeddings[key] = self.engines.embed(self.windows(part, hop))
         return self._embeddings[key]
-
-    def _write(self, path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Write whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part.npz")
-        with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        part.replace(path)
 
 
 def _nobody(key: str) -> PersonaPeople:

@@ -10,7 +10,7 @@ import pytest
 
 from engines.base import Engine
 from monitor.face.lip_input import unit
-from monitor.lab.corpus.speech_features import ClipFeatures, _assemble, extract, main_track
+from monitor.lab.corpus.speech_features import ClipFeatures, _assemble, extract
 from monitor.tap.media.source import SourceError
 from monitor.voice.stream import VoiceChunk
 from monitor.window.grid import GridSample, Sample
@@ -68,10 +68,6 @@ def test_what_lies_before_the_clip_begins_is_left_out() -> None:
     assert found.shape[:, 0].tolist() == [0, 1, 0, 0]
     assert found.face.tolist() == [True, True, False, False]
     assert found.speech.tolist() == [False, False, True, True]
-
-
-def test_nobody_is_the_main_track_of_nothing() -> None:
-    assert main_track([]) == 0
 
 
 def test_mouths_go_from_nought_to_one() -> None:

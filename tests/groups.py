@@ -13,6 +13,13 @@ ROOT = Path(__file__).parents[1]
 QUICK = (
     "tests",
     "tests/engines",
+    "tests/engines/batching",
+    "tests/engines/checks",
+    "tests/engines/compose",
+    "tests/engines/convert",
+    "tests/engines/runtimes",
+    "tests/engines/runtimes/tensorrt",
+    "tests/engines/training",
     "tests/monitor",
     "tests/monitor/alerts",
     "tests/monitor/alerts/sinks",
@@ -39,6 +46,10 @@ QUICK = (
 # Folders and single files, with what makes them slow.
 SLOW = {
     "tests/e2e": "a browser and real calls",
+    "tests/engines/nets": "training",
+    "tests/engines/runtimes/pytorch": "training",
+    "tests/engines/convert/test_encoders.py": "training, media",
+    "tests/engines/test_registry.py": "processes of its own",
     "tests/golden": "media",
     "tests/monitor/api": "a server and calls",
     "tests/monitor/identity": "media, processes that are killed",
@@ -58,26 +69,18 @@ SLOW = {
     "tests/test_examples.py": "a server",
     "tests/test_extras.py": "media, processes of its own",
 } | {
-    f"tests/engines/test_{name}.py": "training"
+    f"tests/engines/training/test_{name}.py": "training"
     for name in (
         "agreement",
         "augment",
-        "avhubert",
         "backbone",
-        "braven",
         "export",
         "heads",
-        "import",
-        "lrasd",
         "masked",
         "motion",
-        "nets",
-        "onnx_ops",
         "pairs",
-        "persona_net",
-        "persona_training",
+        "persona",
         "pseudo",
-        "pytorch",
         "speech",
         "validate",
         "warm",

@@ -13,6 +13,7 @@ import typer
 from engines.extras import require
 from engines.option import engine_option
 from engines.registry import EngineName
+from monitor.cli.identities import Actor, current_user
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from monitor.identity.vault.records import Enrolled
 
 LINES = 10
+
+Poses = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Draw the accepted poses, as outlines, into this PNG.")
+]
 
 
 def command(
@@ -35,15 +40,11 @@ def command(
     consent_by: Annotated[
         str | None, typer.Option("--consent-by", metavar="WHO", help="Who gave consent today, instead of a file.")
     ] = None,
-    poses: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the accepted poses, as outlines, into this PNG.")
-    ] = None,
+    poses: Poses = None,
     without_identity: Annotated[
         bool, typer.Option("--without-identity", help="Enrol even where the identity encoder is not installed.")
     ] = False,
-    actor: Annotated[
-        str | None, typer.Option(metavar="WHO", help="Who does this, for the audit log (default: this user).")
-    ] = None,
+    actor: Actor = None,
     engine: Annotated[EngineName | None, engine_option("What runs the encoders.")] = None,
     config: Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -60,7 +61,6 @@ def command(
     from rich.console import Console
 
     from engines.base import MODELS
-    from monitor.cli.identities import current_user
     from monitor.config import load
     from monitor.identity.enrolment.config import EnrolConfig
     from monitor.identity.enrolment.enrol import EnrolmentRefused, enrol

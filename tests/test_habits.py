@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -92,6 +94,12 @@ def test_hooks_are_the_checks_of_make_check() -> None:
     assert [repo["repo"] for repo in hooks] == ["local"]
     assert [hook["entry"] for hook in hooks[0]["hooks"]] == [*recipe("check"), *recipe("check-js")]
     assert {hook["language"] for hook in hooks[0]["hooks"]} == {"system"}
+
+
+def test_a_python_that_is_not_here_is_skipped_with_a_reason() -> None:
+    environment = {"PATH": os.defpath, "HOME": "/nowhere", "VERSIONS": "3.99"}
+    done = subprocess.run([ROOT / ".ci/check-pythons"], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "Python 3.99: skipped, no such interpreter here\n")
 
 
 def test_make_test_leaves_no_folder_out() -> None:

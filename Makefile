@@ -37,7 +37,11 @@ OTHERS := $(filter-out $(CALLS) tests/__pycache__,$(patsubst %/,%,$(wildcard tes
 PURE = $(shell $(BIN)/python -m tests.pure tests)
 
 quick: .venv/.test
-	$(BIN)/python -m pytest -q -m "not data and not browser" $$($(BIN)/python -m tests.groups quick)
+	@mkdir -p .cache
+	@quick="$(BIN)/python -m pytest -q -p no:cacheprovider"; marks="not data and not browser"; \
+	$$quick -m "$$marks" $$($(BIN)/python -m tests.groups 1) > .cache/quick.log 2>&1 & beside=$$!; failed=0; \
+	$$quick -m "$$marks" $$($(BIN)/python -m tests.groups 0) || failed=$$?; \
+	wait $$beside || failed=$$?; cat .cache/quick.log; exit $$failed
 
 # What counts the branches of the pure core: its tests once, then the report that fails under 100 %.
 COVER = COVERAGE_FILE=.cache/coverage $(BIN)/python -m coverage

@@ -19,6 +19,13 @@ settings.load_profile("unhurried")
 _DATA = Path(os.environ.get("SIDEWITNESS_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")).resolve()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for the research clips needs them, said or not: `-m "not data"` leaves out every such test."""
+    for item in items:
+        if "data_dir" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.data)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder with clips.csv and clips/; a test that asks for it is skipped where it is absent."""

@@ -31,7 +31,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Measurement:
     """One line of the result; `value` is None where it could not be measured, and `note` says why or how."""
 
     name: str
@@ -107,7 +107,7 @@ BUDGETS: Final[Mapping[str, tuple[str, Budget]]] = {
 }
 
 
-def row(name: str, value: float | None, note: str = "") -> Row:
+def measured(name: str, value: float | None, note: str = "") -> Measurement:
     """Make the row of one of the `BUDGETS`."""
     unit, budget = BUDGETS[name]
-    return Row(name, value, unit, budget, note)
+    return Measurement(name, value, unit, budget, note)

@@ -16,7 +16,7 @@ from pathlib import Path
 from engines.errors import SidewitnessError
 
 _PR_SET_PDEATHSIG = 1
-PATIENCE = 15.0
+STOP_SECONDS = 15.0
 PARENT = "BENCH_PARENT_PID"
 CORES = "BENCH_CORES"
 
@@ -74,7 +74,7 @@ async def stop(process: Process) -> None:
         return
     _send(process, signal.SIGTERM)
     try:
-        await asyncio.wait_for(process.wait(), PATIENCE)
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
     except TimeoutError:
         await _kill(process)
     except BaseException:

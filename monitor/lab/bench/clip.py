@@ -24,12 +24,12 @@ from monitor.types import AudioBlock, ByteArray, FloatArray, VideoFrame
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 BIT_RATE = 1_500_000
-SOUND_RATE = 48_000
+OPUS_RATE_HZ = 48_000
 SOURCE_RATE = 16_000
-PER_SECOND = 50
+OPUS_FRAMES_PER_SECOND = 50
 LOOP_SECONDS = 12.0
-LEAST_SECONDS = 1.0
-DATA_SECONDS = (8.0, 60.0)
+MIN_LOOP_SECONDS = 1.0
+CLIP_SECONDS = (8.0, 60.0)
 GREY = 128
 _VPX = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
 
@@ -62,7 +62,7 @@ def choose(environ: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def _is_fit(row: Mapping[str, str]) -> bool:
-    low, high = DATA_SECONDS
+    low, high = CLIP_SECONDS
     return row["label"] == row["method"] == "real" and row["audio"] == "yes" and low <= float(row["seconds"]) <= high
 
 
@@ -90,7 +90,7 @@ def prepare(clip: Path | None, out: Path, progress: Callable[[float], None] = la
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.bit_rate, video.gop_size = BIT_RATE, 3 * FPS
         video.codec_context.thread_count = 1
-        audio = file.add_stream("libopus", rate=SOUND_RATE, layout="mono")
+        audio = file.add_stream("libopus", rate=OPUS_RATE_HZ, layout="mono")
         for number, planes in enumerate(pictures):
             file.mux(video.encode(_frame(planes, number)))
             file.mux(audio.encode(_block(sound, number)))
@@ -144,7 +144,7 @@ def _sound(clip: Path) -> tuple[float, FloatArray]:
             room[:] = item.samples[: room.size]
             heard = item.stamp.capture
     seconds = int(min(heard, seen, LOOP_SECONDS) * 10) / 10
-    if seconds < LEAST_SECONDS:
+    if seconds < MIN_LOOP_SECONDS:
         raise SourceError(f"{clip.name} has less than a second of pictures with sound: give another --clip")
     return seconds, samples
 

@@ -11,13 +11,13 @@ from engines.errors import SidewitnessError
 Change = Literal["better", "worse", "same", ""]
 
 # Two runs of the same code on a quiet machine differ by so much.
-NOISE: Final = 0.1
+NOISE_SHARE: Final = 0.1
 MACHINE: Final = ("processor", "cores", "memory_gb", "system", "python")
 SETTINGS: Final = ("clip", "loop_seconds", "participants", "engine", "enrolled", "cores", "seconds")
 # Units of which more is better; of all others less is.
-MORE: Final = frozenset({"x real time", "participants", "per s", "%"})
+HIGHER_IS_BETTER_UNITS: Final = frozenset({"x real time", "participants", "per s", "%"})
 # Of people who were shed or judged neither more nor less is better: it depends on how many came.
-NEITHER: Final = frozenset({"people"})
+NEUTRAL_UNITS: Final = frozenset({"people"})
 
 
 class CompareError(SidewitnessError):
@@ -27,7 +27,7 @@ class CompareError(SidewitnessError):
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedMeasurement:
     """One row of both; `change` is empty where one has no value, and "same" within the noise of a quiet machine."""
 
     name: str
@@ -43,18 +43,18 @@ class Compared:
     @property
     def change(self) -> Change:
         """Which way it went."""
-        if self.ratio is None or self.ratio <= 0 or self.unit in NEITHER:
+        if self.ratio is None or self.ratio <= 0 or self.unit in NEUTRAL_UNITS:
             return ""
-        if 1 / (1 + NOISE) <= self.ratio <= 1 + NOISE:
+        if 1 / (1 + NOISE_SHARE) <= self.ratio <= 1 + NOISE_SHARE:
             return "same"
-        return "better" if (self.ratio > 1) == (self.unit in MORE) else "worse"
+        return "better" if (self.ratio > 1) == (self.unit in HIGHER_IS_BETTER_UNITS) else "worse"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """All rows, new ones in their order and then those that only the old one has, and sentences of doubt."""
 
-    rows: tuple[Compared, ...]
+    rows: tuple[ComparedMeasurement, ...]
     notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def compare(old: Any, new: Mapping[str, Any]) -> Comparison:
     before, after = _values(old), _values(new)
     units = {**_units(old), **_units(new)}
     names = [*after, *(name for name in before if name not in after)]
-    rows = tuple(Compared(name, units[name], before.get(name), after.get(name)) for name in names)
+    rows = tuple(ComparedMeasurement(name, units[name], before.get(name), after.get(name)) for name in names)
     return Comparison(rows, (*_differences(old, new), *_doubts(old, new)))
 
 

@@ -15,7 +15,7 @@ from engines.registry import EngineName, engine_names
 # What a default run has time for.
 QUICK_BATCHES, QUICK_SECONDS = (1, 8), 0.1
 # Fits a person once, at enrolment: nothing live waits for it.
-LEFT_OUT = ("persona_tokens",)
+ENROLMENT_ONLY_PACKS = ("persona_tokens",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class EngineSpeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Speeds:
+class EngineSpeeds:
     """The table, and a line for each engine that cannot run here."""
 
     rows: tuple[EngineSpeed, ...]
@@ -53,16 +53,16 @@ def measure_all(
     batches: Sequence[int] = BATCHES,
     seconds: float = SECONDS,
     packs: Sequence[str] | None = None,
-    tell: Callable[[float], None] = lambda _: None,
-) -> Speeds:
+    progress: Callable[[float], None] = lambda _: None,
+) -> EngineSpeeds:
     """Time every pack in every engine, by default all there are; one that cannot run gives a note in place of rows."""
     rows: list[EngineSpeed] = []
     notes: list[str] = []
-    names = [name for name in pack_names() if name not in LEFT_OUT] if packs is None else packs
+    names = [name for name in pack_names() if name not in ENROLMENT_ONLY_PACKS] if packs is None else packs
     pairs = list(product(engine_names() if engines is None else engines, names))
     refused: set[str] = set()
     for number, (engine, pack) in enumerate(pairs):
-        tell(number / len(pairs))
+        progress(number / len(pairs))
         if engine in refused:
             continue
         try:
@@ -71,7 +71,7 @@ def measure_all(
             # The same thing is missing for every pack.
             refused.add(engine)
             notes.append(f"Engine {engine}: {error}.")
-    return Speeds(tuple(rows), tuple(notes))
+    return EngineSpeeds(tuple(rows), tuple(notes))
 
 
 def _measured(pack: str, engine: EngineName, batches: Sequence[int], seconds: float) -> list[EngineSpeed]:

@@ -46,12 +46,12 @@ async def enrol_stream(stream: Path, folder: Path, engine: str) -> Enrolled:
     errors, env = folder / "enrolment.log", environment(SIDEWITNESS_STATE_DIR=str(state_of(folder)))
     child = await spawn("monitor.lab.bench.enrolment", str(stream), engine, errors=errors, env=env)
     try:
-        said, _ = await child.communicate()
+        output, _ = await child.communicate()
     finally:
         await stop(child)
     if child.returncode != 0:
         raise BenchError(last_line(errors))
-    return Enrolled(**json.loads(said))
+    return Enrolled(**json.loads(output))
 
 
 def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
@@ -95,12 +95,12 @@ def main() -> int:
 
     stream, engine = sys.argv[1:]
     try:
-        found = enrol_here(Path(stream), engine)
+        enrolled_person = enrol_here(Path(stream), engine)
     except EnrolmentRefused as refused:
         raise SystemExit(f"error: {refused.reasons[0]}") from None
     except (EngineError, SourceError) as error:
         raise SystemExit(f"error: {error}") from None
-    sys.stdout.write(json.dumps(asdict(found)))
+    sys.stdout.write(json.dumps(asdict(enrolled_person)))
     return 0
 
 

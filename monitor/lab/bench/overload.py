@@ -14,10 +14,10 @@ from typing import Any
 
 from monitor.lab.bench.capacity import OVERLOADED
 from monitor.lab.bench.live import check_network
-from monitor.lab.bench.participants import Place, Tell, publisher
-from monitor.lab.bench.subscriber import Span, watched
+from monitor.lab.bench.processes import BenchSetup, Progress, publisher
+from monitor.lab.bench.subscriber import SpanReadings, subscribed
 
-LEAST_SECONDS = 30.0
+MIN_SECONDS = 30.0
 BEFORE_SECONDS = 6.0
 # What the sidecar needs to notice, to shed and to find its balance is not part of the span.
 BALANCE_SECONDS = 10.0
@@ -25,7 +25,7 @@ RECOVERY_SECONDS = 20.0
 LAST_SECONDS = 4.0
 FAILURES = "session_failures_total"
 # Of what is said of a participant in the span.
-SHED, KEPT = 0.8, 0.1
+SHED_SHARE, JUDGED_SHARE = 0.8, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,38 +63,42 @@ class Overload:
 
 
 async def measure(
-    stream: Path, place: Place, sustainable: int, seconds: float, tell: Tell = lambda _part, _done: None
+    stream: Path, setup: BenchSetup, sustainable: int, seconds: float, progress: Progress = lambda _part, _done: None
 ) -> Overload:
     """Load a sidecar with twice `sustainable` participants for `seconds`; raises `BenchError`, also where it dies."""
     check_network()
-    seconds = max(seconds, LEAST_SECONDS)
+    seconds = max(seconds, MIN_SECONDS)
     first, second = range(1, sustainable + 1), range(sustainable + 1, 2 * sustainable + 1)
-    async with watched(place, 2 * sustainable) as watch:
-        witness, server = watch.witness, watch.server
-        async with publisher(stream, server, first, place, witness, tell, held=True) as early:
-            async with publisher(stream, server, second, place, witness, tell, held=True) as late:
+    async with subscribed(setup, 2 * sustainable) as subscription:
+        observer, server = subscription.observer, subscription.server
+        async with publisher(stream, server, first, setup, observer, progress, held=True) as early:
+            async with publisher(stream, server, second, setup, observer, progress, held=True) as late:
                 early.go()
-                await watch.settle(len(first) - early.refused, lambda done: tell("half of the load", done))
-                before = await watch.span(BEFORE_SECONDS, early, late)
+                await subscription.settle(len(first) - early.refused, lambda done: progress("half of the load", done))
+                before = await subscription.span(BEFORE_SECONDS, early, late)
                 late.go()
-                tell("twice the load begins", 0.0)
-                await watch.pause(BALANCE_SECONDS)
-                span = await watch.span(seconds, early, late, tell=lambda done: tell("twice the load", done))
-            tell("half of the load again", 0.0)
-            await watch.pause(RECOVERY_SECONDS)
-            after = await watch.span(LAST_SECONDS, early)
+                progress("twice the load begins", 0.0)
+                await subscription.pause(BALANCE_SECONDS)
+                span = await subscription.span(
+                    seconds, early, late, progress=lambda done: progress("twice the load", done)
+                )
+            progress("half of the load again", 0.0)
+            await subscription.pause(RECOVERY_SECONDS)
+            after = await subscription.span(LAST_SECONDS, early)
         refused = early.refused + late.refused
         return describe(before, span, after, sustainable, refused)
 
 
-def describe(before: Span, span: Span, after: Span, sustainable: int, refused: int) -> Overload:
+def describe(before: SpanReadings, span: SpanReadings, after: SpanReadings, sustainable: int, refused: int) -> Overload:
     """Make the result of the readings before, during and after."""
-    shares = {int(who[1:]): span.told.share(who, OVERLOADED) for who in span.told.words}
+    shares = {int(who[1:]): span.messages.share(who, OVERLOADED) for who in span.messages.verdict_counts}
     admitted = 2 * sustainable - refused
     silent = () if refused else tuple(n for n in range(1, 2 * sustainable + 1) if n not in shares)
-    shed = [n for n in sorted(shares) if shares[n] >= SHED]
-    kept = [n for n in sorted(shares) if shares[n] <= KEPT]
-    judged = [int(who[1:]) for who in after.told.words if after.told.share(who, OVERLOADED) <= KEPT]
+    shed = [n for n in sorted(shares) if shares[n] >= SHED_SHARE]
+    judged = [n for n in sorted(shares) if shares[n] <= JUDGED_SHARE]
+    judged_after = [
+        int(who[1:]) for who in after.messages.verdict_counts if after.messages.share(who, OVERLOADED) <= JUDGED_SHARE
+    ]
     return Overload(
         sustainable,
         admitted,
@@ -103,18 +107,18 @@ def describe(before: Span, span: Span, after: Span, sustainable: int, refused: i
         before.histogram("score_age_seconds").quantile(0.95),
         span.histogram("score_age_seconds").quantile(0.95),
         tuple(shed),
-        tuple(kept),
-        tuple(n for n in sorted(shares) if n not in shed and n not in kept),
+        tuple(judged),
+        tuple(n for n in sorted(shares) if n not in shed and n not in judged),
         silent,
-        sum(span.told.scored.values()) / max(span.told.hops, 1),
+        sum(span.messages.scored.values()) / max(span.messages.hops, 1),
         span.counted("media_items_dropped_total"),
         span.counted("sheds_total"),
         round(after.after.value(FAILURES) - before.before.value(FAILURES)),
         span.used.process / span.seconds,
         growth([size for _, size in span.memory]) / max(admitted, 1),
-        tuple(n for n in sorted(judged) if n <= sustainable),
+        tuple(n for n in sorted(judged_after) if n <= sustainable),
         RECOVERY_SECONDS,
-        span.others,
+        span.other_cores,
     )
 
 

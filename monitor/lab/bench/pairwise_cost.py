@@ -23,7 +23,7 @@ from monitor.session.models import Models
 from monitor.session.session import Session
 from monitor.types import AudioBlock, ParticipantKey, VideoFrame
 
-LEAST_MOMENTS = 10
+MIN_MOMENTS = 10
 
 
 class CannotCompare(SidewitnessError):  # noqa: N818 - a measurement left out, not a failure
@@ -61,7 +61,7 @@ def enrolled(stream: Stream, models: Models) -> Reference:
     for item in items(stream, 1):
         session.push(item)
     moments = [moment for moment in found if moment is not None]
-    if len(moments) < LEAST_MOMENTS:
+    if len(moments) < MIN_MOMENTS:
         raise CannotCompare("the stream shows no face for long enough: give --clip, or set SIDEWITNESS_DATA")
     rungs = [Rung(name, encoders(shots)) for name, shots in make_rungs(moments)]
     clip = np.zeros(len(moments), np.int64)

@@ -8,18 +8,18 @@ from typing import Any
 
 from monitor.lab.bench.budgets import AGE, BUDGETS
 from monitor.lab.bench.capacity import Capacity
-from monitor.lab.bench.engine_speed import Speeds
-from monitor.lab.bench.result import Result
+from monitor.lab.bench.engine_speed import EngineSpeeds
+from monitor.lab.bench.result import BenchResult
 from monitor.lab.bench.tables import number
 from monitor.lab.plotting import pyplot, save
 
-MOST = 2.0
+MAX_BUDGET_SHARE = 2.0
 GOOD, BAD, GREY = "#2f7d5b", "#c0392b", "#999999"
 STYLES = ("-", "--", ":", "-.")
 BARS = {"ok": GOOD, "over": BAD}
 
 
-def draw(result: Result, path: Path) -> None:
+def draw(result: BenchResult, path: Path) -> None:
     """Draw what was measured into the PNG `path`: a panel for each part that has numbers."""
     panels: list[tuple[float, Callable[[Any], None]]] = []
     rows = [row for row in result.rows if row.budget is not None]
@@ -40,18 +40,18 @@ def draw(result: Result, path: Path) -> None:
     save(figure, path)
 
 
-def _budgets(axes: Any, result: Result) -> None:
+def _budgets(axes: Any, result: BenchResult) -> None:
     """Draw the share of each budget that is used up; bars are cut at twice the budget."""
     rows = [row for row in reversed(result.rows) if row.budget is not None]
     for height, row in enumerate(rows):
         told = "not measured"
         if row.value is not None and row.budget is not None:
-            axes.barh(height, max(min(row.budget.used(row.value), MOST), 0.0), color=BARS[row.state])
+            axes.barh(height, max(min(row.budget.used(row.value), MAX_BUDGET_SHARE), 0.0), color=BARS[row.state])
             told = f"{number(row.value)} {row.unit}, budget {row.budget}"
-        axes.text(MOST + 0.05, height, told, va="center", fontsize=8)
+        axes.text(MAX_BUDGET_SHARE + 0.05, height, told, va="center", fontsize=8)
     axes.axvline(1.0, color="black", linewidth=1)
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
-    axes.set(xlim=(0, MOST + 0.9), xlabel="share of the budget")
+    axes.set(xlim=(0, MAX_BUDGET_SHARE + 0.9), xlabel="share of the budget")
     axes.set_xticks([0, 0.5, 1, 1.5, 2], ["0", "50 %", "100 %", "150 %", "200 %"])
 
 
@@ -69,14 +69,14 @@ def _capacity(axes: Any, capacity: Capacity) -> None:
     axes.axhline(limit, color="black", linewidth=1)
     where = f"{capacity.cores} of {capacity.machine} cores"
     axes.set(
-        xlabel=f"live 720p30 participants on {where}: {capacity.most} hold",
+        xlabel=f"live 720p30 participants on {where}: {capacity.largest_call} hold",
         ylabel="score age p95, s",
         ylim=(0, 1.05 * top),
         xlim=(0, 1 + max((step.participants for step in steps), default=1)),
     )
 
 
-def _speeds(axes: Any, speeds: Speeds) -> None:
+def _speeds(axes: Any, speeds: EngineSpeeds) -> None:
     """Draw how many times more rows a second a batch gives than single calls, a line for each encoder and engine."""
     engines = list(dict.fromkeys(row.engine for row in speeds.rows))
     packs = list(dict.fromkeys(row.pack for row in speeds.rows))

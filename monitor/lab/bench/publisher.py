@@ -31,7 +31,7 @@ from av.packet import Packet
 
 from engines.errors import SidewitnessError
 from monitor.lab.bench.child import die_with_parent, keep_to_cores
-from monitor.lab.bench.clip import FPS, PER_SECOND, Stream, load
+from monitor.lab.bench.clip import FPS, OPUS_FRAMES_PER_SECOND, Stream, load
 
 CONNECT_SECONDS = 20.0
 REQUEST_SECONDS = 15.0
@@ -108,7 +108,9 @@ class Publication:
         self._peer.on("connectionstatechange", self._changed)
         self._session: str | None = None
         sent = lambda: tell("media", participant=name, at=time.monotonic())  # noqa: E731
-        self._peer.addTransceiver(LoopTrack("audio", stream.audio, PER_SECOND, self.pace, _nothing), "sendonly")
+        self._peer.addTransceiver(
+            LoopTrack("audio", stream.audio, OPUS_FRAMES_PER_SECOND, self.pace, _nothing), "sendonly"
+        )
         video = self._peer.addTransceiver(LoopTrack("video", stream.video, FPS, self.pace, sent), "sendonly")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         video.setCodecPreferences([codec for codec in codecs if codec.mimeType in ("video/VP8", "video/rtx")])

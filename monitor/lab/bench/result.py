@@ -21,32 +21,32 @@ from monitor.lab.bench.budgets import (
     READY,
     SOAK,
     SOCKET,
-    Row,
-    row,
+    Measurement,
+    measured,
 )
 from monitor.lab.bench.capacity import OVERLOADED, Capacity
-from monitor.lab.bench.engine_speed import Speeds
-from monitor.lab.bench.live import Live
+from monitor.lab.bench.engine_speed import EngineSpeeds
+from monitor.lab.bench.live import LiveCall
 from monitor.lab.bench.overload import Overload
 from monitor.lab.bench.scan_speed import ScanSpeed
 from monitor.lab.bench.soak import Soak
 from monitor.lab.bench.stage_times import Stage, face_milliseconds
 
-BUSY = 0.1
+BUSY_SHARE = 0.1
 # Of the load average, which is slow to fall and counts what waits.
-LOADED = 0.25
-DOUBT = "conclude nothing from this run, repeat it on an idle machine"
-LATE = 0.1
-LEAST_RATE = 28.0
+LOADED_SHARE = 0.25
+REPEAT_WHEN_IDLE = "conclude nothing from this run, repeat it on an idle machine"
+LATE_SECONDS = 0.1
+MIN_FRAMES_PER_SECOND = 28.0
 DETECTORS = ("synchrony", "pairwise", "persona")
 # A detector that scores at fewer hops than this is not what the budgets speak of.
-LEAST_SCORED = 0.5
+MIN_SCORED_SHARE = 0.5
 # Of hops that were overloaded: who is not judged costs nothing, and makes the others look cheap.
-LEFT = 0.02
+MAX_OVERLOADED_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class BenchResult:
     """One benchmark; parts that were not asked for are None, or empty.
 
     `notes` are sentences; `verdicts` counts what the participants of the live call were told in its span.
@@ -55,10 +55,10 @@ class Result:
     machine: dict[str, Any]
     settings: dict[str, Any]
     stages: list[Stage] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Measurement] = field(default_factory=list)
     verdicts: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    speeds: Speeds | None = None
+    speeds: EngineSpeeds | None = None
     capacity: Capacity | None = None
     overload: Overload | None = None
     soak: Soak | None = None
@@ -79,81 +79,87 @@ class Result:
         }
 
 
-def live_rows(live: Live) -> list[Row]:
+def live_rows(live: LiveCall) -> list[Measurement]:
     """Make the rows of a live call; of several starts the median counts, of several participants the slowest."""
     all_states, all_verdicts = (len(each) == live.participants for each in (live.first_state, live.first_verdict))
     working = "every detector" if live.enrolled else "synchrony only"
     who = f"{live.participants} participants, {live.span:.0f} s, {working}"
     silent = "" if all_verdicts else "not everybody was scored: no face or too little speech in the clip"
     left = overloaded(live)
-    fewer = f"{100 * left:.0f} % of the hops were overloaded: fewer were judged than came" if left > LEFT else ""
+    fewer = (
+        f"{100 * left:.0f} % of the hops were overloaded: fewer were judged than came"
+        if left > MAX_OVERLOADED_SHARE
+        else ""
+    )
     more = "over that of one" if live.participants > 1 else "over that of none"
     rows = [
-        row(CORES, None if fewer else live.cores, fewer or f"process of the sidecar, {who}"),
-        row(LOOP, None if fewer else live.loop_cores, fewer or "main thread"),
-        *[Row(f"hops with a score of {name}", 100 * share, "%") for name, share in live.scored.items()],
-        Row("sidecar without participants", live.idle_cores, "cores"),
-        Row("score age p50", live.age_p50, "s", note="from arrival of the newest judged media"),
-        row(AGE, live.age_p95, _age_note(live, fewer)),
-        row(SOCKET, _ms(live.socket_p95), "from the histogram of /metrics"),
-        Row("decision to subscriber p95", _ms(live.received_p95), "ms", note="as received in another process"),
-        row(FIRST_STATE, max(live.first_state) if all_states else None, "the slowest participant"),
-        row(FIRST_VERDICT, max(live.first_verdict) if all_verdicts else None, silent or "the slowest participant"),
-        row(READY, median(live.ready), f"median of {len(live.ready)} starts, {_list(live.ready)} s"),
-        row(MEMORY, live.memory_mb, f"resident, of each more, {more}"),
-        Row("memory of the first participant", live.first_mb, "MB", note="with what only those who are judged need"),
-        Row("memory without participants", live.baseline_mb, "MB"),
+        measured(CORES, None if fewer else live.cores_per_participant, fewer or f"process of the sidecar, {who}"),
+        measured(LOOP, None if fewer else live.loop_cores, fewer or "main thread"),
+        *[Measurement(f"hops with a score of {name}", 100 * share, "%") for name, share in live.scored.items()],
+        Measurement("sidecar without participants", live.idle_cores, "cores"),
+        Measurement("score age p50", live.age_p50, "s", note="from arrival of the newest judged media"),
+        measured(AGE, live.age_p95, _age_note(live, fewer)),
+        measured(SOCKET, _ms(live.socket_p95), "from the histogram of /metrics"),
+        Measurement("decision to subscriber p95", _ms(live.received_p95), "ms", note="as received in another process"),
+        measured(FIRST_STATE, max(live.first_state) if all_states else None, "the slowest participant"),
+        measured(FIRST_VERDICT, max(live.first_verdict) if all_verdicts else None, silent or "the slowest participant"),
+        measured(READY, median(live.ready), f"median of {len(live.ready)} starts, {_list(live.ready)} s"),
+        measured(MEMORY, live.memory_mb, f"resident, of each more, {more}"),
+        Measurement(
+            "memory of the first participant", live.first_mb, "MB", note="with what only those who are judged need"
+        ),
+        Measurement("memory without participants", live.baseline_mb, "MB"),
     ]
     if live.slope_mb_per_hour is not None:
-        rows.append(Row("memory slope per participant", live.slope_mb_per_hour, "MB/h"))
+        rows.append(Measurement("memory slope per participant", live.slope_mb_per_hour, "MB/h"))
     return rows
 
 
-def _age_note(live: Live, fewer: str) -> str:
+def _age_note(live: LiveCall, fewer: str) -> str:
     if live.age_p95 is None:
         return "no clock was mapped"
     return f"of those who were judged: {fewer}" if fewer else "from the histogram of /metrics"
 
 
-def overloaded(live: Live) -> float:
+def overloaded(live: LiveCall) -> float:
     """Give the share of hops at which somebody was not judged, for want of time."""
     return live.verdicts.get(OVERLOADED, 0) / max(sum(live.verdicts.values()), 1)
 
 
-def missing_live_rows(why: str) -> list[Row]:
+def missing_live_rows(why: str) -> list[Measurement]:
     """Make the rows of a live call that could not be made."""
-    return [row(name, None, why) for name in LIVE]
+    return [measured(name, None, why) for name in LIVE]
 
 
-def stage_rows(stages: list[Stage]) -> list[Row]:
+def stage_rows(stages: list[Stage]) -> list[Measurement]:
     """Make the rows that the stages give."""
     whole, face = sum(stage.per_frame for stage in stages), face_milliseconds(stages)
     return [
-        row(FACE, face, "in this process, one thread" if face is not None else "there is no face in the clip"),
-        Row("all stages per frame", whole, "ms", note="sum of the table of stages"),
+        measured(FACE, face, "in this process, one thread" if face is not None else "there is no face in the clip"),
+        Measurement("all stages per frame", whole, "ms", note="sum of the table of stages"),
     ]
 
 
-def scan_row(name: str, speed: ScanSpeed | None, why: str) -> Row:
+def scan_row(name: str, speed: ScanSpeed | None, why: str) -> Measurement:
     """Make a row of a scan; `why` says what is wrong where there is no speed, else what the clip is."""
     if speed is None:
-        return row(name, None, why)
-    return row(name, speed.times_real, f"{why}; loading the models took {speed.load_seconds:.1f} s more")
+        return measured(name, None, why)
+    return measured(name, speed.times_real, f"{why}; loading the models took {speed.load_seconds:.1f} s more")
 
 
-def live_notes(live: Live, cores: int) -> list[str]:
+def live_notes(live: LiveCall, cores: int) -> list[str]:
     """Say what makes the numbers of a live call doubtful."""
     notes = []
-    if live.others_cores > BUSY * cores:
+    if live.others_cores > BUSY_SHARE * cores:
         notes.append(busy(live.others_cores, cores))
-    idle = [name for name in DETECTORS if live.scored.get(name, 0.0) < LEAST_SCORED] if live.enrolled else []
+    idle = [name for name in DETECTORS if live.scored.get(name, 0.0) < MIN_SCORED_SHARE] if live.enrolled else []
     if idle:
         notes.append(f"At most hops there was no score of {', '.join(idle)}: the live rows cost less than they should.")
-    if live.publisher_late > LATE:
+    if live.publisher_late > LATE_SECONDS:
         notes.append(
             f"The publisher was late by up to {1000 * live.publisher_late:.0f} ms: use fewer --participants here."
         )
-    if live.frames_per_second is None or live.frames_per_second < LEAST_RATE:
+    if live.frames_per_second is None or live.frames_per_second < MIN_FRAMES_PER_SECOND:
         told = "none" if live.frames_per_second is None else f"{live.frames_per_second:.0f}"
         notes.append(f"Of 30 pictures a second {told} arrived: what is measured is less than a 720p30 participant.")
     if live.dropped:
@@ -166,20 +172,31 @@ def live_notes(live: Live, cores: int) -> list[str]:
 
 def busy(others: float, cores: int) -> str:
     """Say that other processes were at work."""
-    return f"Other processes took {others:.2f} of {cores} cores meanwhile: {DOUBT}."
+    return f"Other processes took {others:.2f} of {cores} cores meanwhile: {REPEAT_WHEN_IDLE}."
 
 
-def capacity_rows(found: Capacity) -> list[Row]:
+def capacity_rows(found: Capacity) -> list[Measurement]:
     """Make the rows of how many participants hold."""
-    best = next((step for step in found.steps if step.held and step.participants == found.most), None)
+    best = next((step for step in found.steps if step.held and step.participants == found.largest_call), None)
     where = f"{found.cores} cores" if found.cores == found.machine else f"{found.cores} of {found.machine} cores"
     working = "every detector" if found.enrolled else "synchrony only"
     sent = f", of which the publisher took {best.publisher_cores:.2f}" if best and found.cores == found.machine else ""
-    beyond = f"; {found.beyond.participants} do not: {found.beyond.why}" if found.beyond else "; more were not tried"
+    beyond = (
+        f"; {found.first_failed.participants} do not: {found.first_failed.why}"
+        if found.first_failed
+        else "; more were not tried"
+    )
     return [
-        row(CAPACITY, found.most / found.cores, f"{found.most} hold on {where}{sent}, {working}{beyond}"),
-        Row("live participants that hold", found.most, "participants", note=f"{found.seconds:.0f} s each, {where}"),
-        Row(
+        measured(
+            CAPACITY, found.largest_call / found.cores, f"{found.largest_call} hold on {where}{sent}, {working}{beyond}"
+        ),
+        Measurement(
+            "live participants that hold",
+            found.largest_call,
+            "participants",
+            note=f"{found.seconds:.0f} s each, {where}",
+        ),
+        Measurement(
             "score age p95 at that many", best.age_p95 if best else None, "s", note="" if best else "not even one held"
         ),
     ]
@@ -189,26 +206,30 @@ def capacity_notes(found: Capacity) -> list[str]:
     """Say what makes a capacity doubtful."""
     notes = []
     worst = max((step.others_cores for step in found.steps), default=0.0)
-    if worst > BUSY * found.machine:
+    if worst > BUSY_SHARE * found.machine:
         notes.append(f"Capacity: {busy(worst, found.machine)}")
     lucky = [
-        s.participants for s in found.steps if s.held and found.beyond and s.participants > found.beyond.participants
+        s.participants
+        for s in found.steps
+        if s.held and found.first_failed and s.participants > found.first_failed.participants
     ]
     if lucky:
         notes.append(f"Capacity: {max(lucky)} held though a smaller call did not: the machine is not steady.")
     return notes
 
 
-def overload_rows(found: Overload) -> list[Row]:
+def overload_rows(found: Overload) -> list[Measurement]:
     """Make the rows of a call of twice the size that holds."""
     size = f"{found.admitted} of {2 * found.sustainable} were taken in, twice {found.sustainable}"
     return [
-        row(OVERLOAD_AGE, found.age_p95, f"{size}; p95 {_seconds(found.age_before)} before"),
-        Row("shed while overloaded", len(found.shed), "people", note=f"joined as number {_numbers(found.shed)}"),
-        Row("judged while overloaded", len(found.kept), "people", note=f"number {_numbers(found.kept)}"),
-        Row("neither, while overloaded", len(found.between), "people", note="judged and overloaded by turns"),
-        row(OVERLOAD_GROWTH, found.growth_mb, "last third of the span over the one before"),
-        Row(
+        measured(OVERLOAD_AGE, found.age_p95, f"{size}; p95 {_seconds(found.age_before)} before"),
+        Measurement(
+            "shed while overloaded", len(found.shed), "people", note=f"joined as number {_numbers(found.shed)}"
+        ),
+        Measurement("judged while overloaded", len(found.kept), "people", note=f"number {_numbers(found.kept)}"),
+        Measurement("neither, while overloaded", len(found.between), "people", note="judged and overloaded by turns"),
+        measured(OVERLOAD_GROWTH, found.growth_mb, "last third of the span over the one before"),
+        Measurement(
             "judged again afterwards",
             len(found.recovered),
             "people",
@@ -228,15 +249,15 @@ def overload_notes(found: Overload, cores: int) -> list[str]:
         notes.append(f"Overload: {found.refused} were refused at the door, so the load was less than twice.")
     if not found.shed:
         notes.append("Overload: nobody was shed.")
-    if found.others_cores > BUSY * cores:
+    if found.others_cores > BUSY_SHARE * cores:
         notes.append(f"Overload: {busy(found.others_cores, cores)}")
     return notes
 
 
-def soak_row(found: Soak) -> Row:
+def soak_row(found: Soak) -> Measurement:
     """Make the row of memory over virtual time."""
     told = f"{found.minutes:.0f} virtual minutes, {found.times_real:.1f} x real time; {found.verdict}"
-    return row(SOAK, found.slope[1] if found.slope else None, told)
+    return measured(SOAK, found.slope[1] if found.slope else None, told)
 
 
 def _numbers(people: tuple[int, ...]) -> str:

@@ -30,17 +30,17 @@ from monitor.lab.bench.budgets import (
     SCAN_720,
     SCAN_ALL,
     SOAK,
-    Row,
-    row,
+    Measurement,
+    measured,
 )
 from monitor.lab.bench.child import BenchError
 from monitor.lab.bench.clip import Stream, choose, prepare
-from monitor.lab.bench.participants import Place, Tell
 from monitor.lab.bench.process_usage import describe_machine
+from monitor.lab.bench.processes import BenchSetup, Progress
 from monitor.lab.bench.result import (
-    DOUBT,
-    LOADED,
-    Result,
+    LOADED_SHARE,
+    REPEAT_WHEN_IDLE,
+    BenchResult,
     capacity_notes,
     capacity_rows,
     live_notes,
@@ -89,16 +89,16 @@ class Bench:
     stream: Stream
     webm: Path
     clip: Path | None
-    place: Place
+    setup: BenchSetup
     cores: int
-    tell: Tell
+    tell: Progress
 
     def telling(self, part: str) -> Callable[[float], None]:
         """Return what a part tells its progress."""
         return lambda done: self.tell(part, done)
 
 
-def run(options: Options, folder: Path, tell: Tell) -> Result:
+def run(options: Options, folder: Path, tell: Progress) -> BenchResult:
     """Measure everything, in `folder` for what is written meanwhile; raises `SourceError` for a clip that is none.
 
     `tell` is called with the name of the part at work and the fraction of it that is done.
@@ -107,13 +107,13 @@ def run(options: Options, folder: Path, tell: Tell) -> Result:
     clip = options.clip or choose()
     webm = folder / "stream.webm"
     stream = prepare(clip, webm, lambda done: tell("encoding the stream", done))
-    own = sorted(os.sched_getaffinity(0))
-    kept = frozenset(own[: options.cores]) if options.cores and options.cores < len(own) else None
-    place = Place(folder, options.engine, None, kept)
-    bench = Bench(options, stream, webm, clip, place, machine["cores"], tell)
+    available = sorted(os.sched_getaffinity(0))
+    sidecar_cores = frozenset(available[: options.cores]) if options.cores and options.cores < len(available) else None
+    setup = BenchSetup(folder, options.engine, None, sidecar_cores)
+    bench = Bench(options, stream, webm, clip, setup, machine["cores"], tell)
     notes: list[str] = [*of_the_machine(machine), *_of_the_stream(clip, stream)]
     bench = _enrol(bench, notes)
-    result = Result(machine, _settings(bench), notes=notes)
+    result = BenchResult(machine, _settings(bench), notes=notes)
     if options.usual:
         _usual(bench, result)
     if options.usual or options.engines:
@@ -130,18 +130,18 @@ def _settings(bench: Bench) -> dict[str, object]:
         "seconds": options.seconds,
         "participants": options.people(bench.cores),
         "engine": options.engine,
-        "cores": len(bench.place.cores or ()) or bench.cores,
-        "enrolled": bench.place.identity is not None,
-        "detectors": ["synchrony", "pairwise", "persona"] if bench.place.identity else ["synchrony"],
+        "cores": len(bench.setup.cores or ()) or bench.cores,
+        "enrolled": bench.setup.identity is not None,
+        "detectors": ["synchrony", "pairwise", "persona"] if bench.setup.identity else ["synchrony"],
     }
 
 
 def of_the_machine(machine: Mapping[str, Any]) -> list[str]:
     """Say when the machine is at work already: its load is that of a minute."""
     load, cores = machine["load_before"], machine["cores"]
-    if load <= LOADED * cores:
+    if load <= LOADED_SHARE * cores:
         return []
-    return [f"The load of this machine was {load:g} of {cores} cores before it began: {DOUBT}."]
+    return [f"The load of this machine was {load:g} of {cores} cores before it began: {REPEAT_WHEN_IDLE}."]
 
 
 def _of_the_stream(clip: Path | None, stream: Stream) -> list[str]:
@@ -157,7 +157,7 @@ def _enrol(bench: Bench, notes: list[str]) -> Bench:
     """Enrol the stream's person; without one the live parts run synchrony only, and a note says so."""
     bench.tell("enrolling the stream's person", 0.0)
     try:
-        who = asyncio.run(enrolling.enrol_stream(bench.webm, bench.place.folder, bench.options.engine))
+        who = asyncio.run(enrolling.enrol_stream(bench.webm, bench.setup.folder, bench.options.engine))
     except BenchError as error:
         notes.append(
             f"Nobody could be enrolled ({error}): live parts and scans run synchrony only, the budgets are meant for "
@@ -166,10 +166,10 @@ def _enrol(bench: Bench, notes: list[str]) -> Bench:
         return bench
     if not who.movement:
         notes.append("The stream's person speaks too little to learn how they move: nothing is scored by persona.")
-    return replace(bench, place=replace(bench.place, identity=who.identity))
+    return replace(bench, setup=replace(bench.setup, identity=who.identity))
 
 
-def _usual(bench: Bench, result: Result) -> None:
+def _usual(bench: Bench, result: BenchResult) -> None:
     options, tell = bench.options, bench.tell
     tell("stages", 0.0)
     models = load_models(options.engine, load=partial(load_engine, wait=True))
@@ -179,106 +179,110 @@ def _usual(bench: Bench, result: Result) -> None:
     rows += _scans(bench)
     result.stages.extend(parts)
     try:
-        found = asyncio.run(live.measure(bench.webm, bench.place, options.people(bench.cores), options.seconds, tell))
+        measured_part = asyncio.run(
+            live.measure(bench.webm, bench.setup, options.people(bench.cores), options.seconds, tell)
+        )
     except BenchError as error:
         result.notes.append(f"The live part could not run: {error}.")
         result.rows.extend(missing_live_rows(str(error)))
     else:
-        result.rows.extend(live_rows(found))
-        result.notes.extend(live_notes(found, bench.cores))
-        result.verdicts.update(found.verdicts)
+        result.rows.extend(live_rows(measured_part))
+        result.notes.extend(live_notes(measured_part, bench.cores))
+        result.verdicts.update(measured_part.verdicts)
     result.rows.extend([*stage_rows(parts), *rows])
 
 
-def _comparing(name: str, measure: Callable[[Stream, Models], float], stream: Stream, models: Models) -> Row:
+def _comparing(name: str, measure: Callable[[Stream, Models], float], stream: Stream, models: Models) -> Measurement:
     try:
-        return row(name, measure(stream, models))
+        return measured(name, measure(stream, models))
     except comparing.CannotCompare as error:
-        return row(name, None, str(error))
+        return measured(name, None, str(error))
 
 
-def _scans(bench: Bench) -> list[Row]:
-    nobody, clip = replace(bench.place, identity=None), bench.clip
+def _scans(bench: Bench) -> list[Measurement]:
+    nobody, clip = replace(bench.setup, identity=None), bench.clip
     what, stream = clip.name if clip else "", "the stream of the live part"
-    named = [(SCAN, clip, nobody, what), (SCAN_ALL, clip, bench.place, what), (SCAN_720, bench.webm, nobody, stream)]
-    rows: list[Row] = []
-    for name, path, place, told in named:
+    named = [(SCAN, clip, nobody, what), (SCAN_ALL, clip, bench.setup, what), (SCAN_720, bench.webm, nobody, stream)]
+    rows: list[Measurement] = []
+    for name, path, setup, clip_name in named:
         bench.tell("scanning", len(rows) / len(named))
         if path is None:
             rows.append(scan_row(name, None, "there is no clip: give --clip, or set SIDEWITNESS_DATA"))
-        elif name == SCAN_ALL and place.identity is None:
+        elif name == SCAN_ALL and setup.identity is None:
             rows.append(scan_row(name, None, "nobody could be enrolled"))
         else:
-            rows.append(_scan(name, path, place, told))
+            rows.append(_scan(name, path, setup, clip_name))
     return rows
 
 
-def _scan(name: str, path: Path, place: Place, what: str) -> Row:
+def _scan(name: str, path: Path, setup: BenchSetup, what: str) -> Measurement:
     try:
-        return scan_row(name, asyncio.run(scanning.measure(path, place)), what)
+        return scan_row(name, asyncio.run(scanning.measure(path, setup)), what)
     except BenchError as error:
         return scan_row(name, None, str(error))
 
 
-def _speeds(bench: Bench, notes: list[str]) -> speeds.Speeds:
+def _speeds(bench: Bench, notes: list[str]) -> speeds.EngineSpeeds:
     """Time the encoders: those of the chosen engine at two batches, or everything where it is asked for."""
     tell = bench.telling("engines")
     if bench.options.engines:
-        found = speeds.measure_all(tell=tell)
+        measured_part = speeds.measure_all(progress=tell)
     else:
         chosen = (bench.options.engine,)
-        found = speeds.measure_all(chosen, speeds.QUICK_BATCHES, speeds.QUICK_SECONDS, tell=tell)
-    notes.extend(found.notes)
-    return found
+        measured_part = speeds.measure_all(chosen, speeds.QUICK_BATCHES, speeds.QUICK_SECONDS, progress=tell)
+    notes.extend(measured_part.notes)
+    return measured_part
 
 
-def loads(bench: Bench, result: Result) -> Result:
+def loads(bench: Bench, result: BenchResult) -> BenchResult:
     """Find the capacity, load beyond it and soak, each where it is asked for."""
     options = bench.options
     sustainable = options.participants
     if options.capacity or (options.overload and sustainable is None):
         result = _capacity(bench, result)
         if result.capacity is not None:
-            sustainable = result.capacity.most
+            sustainable = result.capacity.largest_call
     if options.overload:
         result = _overload(bench, result, sustainable or 0)
     return _soak(bench, result, options.soak) if options.soak is not None else result
 
 
-def _capacity(bench: Bench, result: Result) -> Result:
+def _capacity(bench: Bench, result: BenchResult) -> BenchResult:
     first = bench.options.people(bench.cores)
     try:
-        found = asyncio.run(capacity.measure(bench.webm, bench.place, first, tell=bench.tell))
+        measured_part = asyncio.run(capacity.measure(bench.webm, bench.setup, first, progress=bench.tell))
     except BenchError as error:
         return _missing(result, "capacity", str(error), CAPACITY)
-    result.rows.extend(capacity_rows(found))
-    result.notes.extend(capacity_notes(found))
-    return replace(result, capacity=found)
+    result.rows.extend(capacity_rows(measured_part))
+    result.notes.extend(capacity_notes(measured_part))
+    return replace(result, capacity=measured_part)
 
 
-def _overload(bench: Bench, result: Result, sustainable: int) -> Result:
+def _overload(bench: Bench, result: BenchResult, sustainable: int) -> BenchResult:
     rows = (OVERLOAD_AGE, OVERLOAD_GROWTH)
     if not sustainable:
         return _missing(result, "overload", "it is not known how many hold: give --participants", *rows)
     try:
-        found = asyncio.run(overload.measure(bench.webm, bench.place, sustainable, bench.options.seconds, bench.tell))
+        measured_part = asyncio.run(
+            overload.measure(bench.webm, bench.setup, sustainable, bench.options.seconds, bench.tell)
+        )
     except BenchError as error:
         return _missing(result, "overload", str(error), *rows)
-    result.rows.extend(overload_rows(found))
-    result.notes.extend(overload_notes(found, bench.cores))
-    return replace(result, overload=found)
+    result.rows.extend(overload_rows(measured_part))
+    result.notes.extend(overload_notes(measured_part, bench.cores))
+    return replace(result, overload=measured_part)
 
 
-def _soak(bench: Bench, result: Result, minutes: float) -> Result:
+def _soak(bench: Bench, result: BenchResult, minutes: float) -> BenchResult:
     try:
-        found = asyncio.run(soaking.measure(bench.webm, bench.place, minutes, bench.tell))
+        measured_part = asyncio.run(soaking.measure(bench.webm, bench.setup, minutes, bench.tell))
     except BenchError as error:
         return _missing(result, "soak", str(error), SOAK)
-    result.rows.append(soak_row(found))
-    return replace(result, soak=found)
+    result.rows.append(soak_row(measured_part))
+    return replace(result, soak=measured_part)
 
 
-def _missing(result: Result, part: str, why: str, *names: str) -> Result:
+def _missing(result: BenchResult, part: str, why: str, *names: str) -> BenchResult:
     result.notes.append(f"The part {part} could not run: {why}.")
-    result.rows.extend(row(name, None, why) for name in names)
+    result.rows.extend(measured(name, None, why) for name in names)
     return result

@@ -17,10 +17,10 @@ from engines.base import EngineError
 from engines.registry import EngineName
 from monitor.lab.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
 from monitor.lab.bench.enrolment import enrolled, state_of
-from monitor.lab.bench.participants import Place
+from monitor.lab.bench.processes import BenchSetup
 from monitor.tap.media.source import SourceError
 
-LEAST_SCANS = 3.0
+MIN_SCAN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,19 @@ class ScanSpeed:
     clip_seconds: float
 
 
-async def measure(clip: Path, place: Place) -> ScanSpeed:
+async def measure(clip: Path, setup: BenchSetup) -> ScanSpeed:
     """Scan a clip in a child that is held to one core, for whoever is claimed; raises `BenchError`."""
-    errors = place.folder / "scan.log"
-    claimed = [place.identity] if place.identity else []
-    env = environment(SIDEWITNESS_STATE_DIR=str(state_of(place.folder)))
-    child = await spawn("monitor.lab.bench.scan_speed", str(clip), place.engine, *claimed, errors=errors, env=env)
+    errors = setup.folder / "scan.log"
+    claimed = [setup.identity] if setup.identity else []
+    env = environment(SIDEWITNESS_STATE_DIR=str(state_of(setup.folder)))
+    child = await spawn("monitor.lab.bench.scan_speed", str(clip), setup.engine, *claimed, errors=errors, env=env)
     try:
-        said, _ = await child.communicate()
+        output, _ = await child.communicate()
     finally:
         await stop(child)
     if child.returncode != 0:
         raise BenchError(f"the scan failed: {last_line(errors)}")
-    return ScanSpeed(**json.loads(said))
+    return ScanSpeed(**json.loads(output))
 
 
 def scan_once(clip: Path, engine: EngineName, identity: str | None = None) -> ScanSpeed:
@@ -63,7 +63,7 @@ def scan_once(clip: Path, engine: EngineName, identity: str | None = None) -> Sc
     reference = enrolled(identity)()
     loaded = time.perf_counter()
     media = 0.0
-    while not media or time.perf_counter() - loaded < LEAST_SCANS:
+    while not media or time.perf_counter() - loaded < MIN_SCAN_SECONDS:
         verdict = scan(clip, models, identity=identity, reference=reference)
         if verdict.seconds <= 0:
             raise SourceError(f"{clip.name} has no length: give another --clip")

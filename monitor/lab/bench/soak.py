@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 from engines.base import EngineError
 from monitor.lab.bench.child import BenchError, die_with_parent, environment, last_line, spawn, stop
 from monitor.lab.bench.enrolment import enrolled, state_of
-from monitor.lab.bench.participants import Place, Tell
 from monitor.lab.bench.process_usage import rss_bytes
+from monitor.lab.bench.processes import BenchSetup, Progress
 from monitor.lab.bench.subscriber import percentile, slopes
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ LOOP_SECONDS = 6.0
 READ_SECONDS = 10.0
 # Windows, memories and the pools of the runtimes fill first.
 WARM_SHARE = 0.25
-LEAST_POINTS = 8
+MIN_READINGS = 8
 # Arenas of the allocator grow for some minutes, more and more slowly, and then no longer.
-LEAST_MINUTES = 10.0
+MIN_MINUTES = 10.0
 # Less than one picture in an hour is called nothing.
-NOTHING = 1.0
+STEADY_MB_PER_HOUR = 1.0
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class MemoryReading:
     """A reading: virtual seconds so far and the resident bytes."""
 
     seconds: float
@@ -58,7 +58,7 @@ class Point:
 class Soak:
     """What was read, how often each detector scored (share of hops), and how much faster than life it went."""
 
-    points: tuple[Point, ...]
+    points: tuple[MemoryReading, ...]
     scored: dict[str, float]
     verdicts: dict[str, int]
     times_real: float
@@ -69,7 +69,7 @@ class Soak:
         return self.points[-1].seconds / 60 if self.points else 0.0
 
     @property
-    def steady(self) -> tuple[Point, ...]:
+    def steady(self) -> tuple[MemoryReading, ...]:
         """The readings after everything that fills has filled."""
         return self.points[int(WARM_SHARE * len(self.points)) :]
 
@@ -79,45 +79,51 @@ class Soak:
 
         None for too few minutes or readings.
         """
-        if len(self.steady) < LEAST_POINTS or self.minutes < LEAST_MINUTES:
+        if len(self.steady) < MIN_READINGS or self.minutes < MIN_MINUTES:
             return None
-        found = slopes([(point.seconds, point.bytes) for point in self.steady])
-        return percentile(found, 0.05) or 0.0, median(found), percentile(found, 0.95) or 0.0
+        slopes_mb_per_hour = slopes([(point.seconds, point.bytes) for point in self.steady])
+        return (
+            percentile(slopes_mb_per_hour, 0.05) or 0.0,
+            median(slopes_mb_per_hour),
+            percentile(slopes_mb_per_hour, 0.95) or 0.0,
+        )
 
     @property
     def verdict(self) -> str:
         """What that means, in a line."""
         if self.slope is None:
-            return f"too short to say: ask for {2 * LEAST_MINUTES:.0f} minutes or more"
+            return f"too short to say: ask for {2 * MIN_MINUTES:.0f} minutes or more"
         low, middle, high = self.slope
-        told = f"{middle:.2f} MB/h (between {low:.2f} and {high:.2f})"
-        if abs(middle) <= NOTHING:
-            return f"memory does not grow: {told}"
+        rates = f"{middle:.2f} MB/h (between {low:.2f} and {high:.2f})"
+        if abs(middle) <= STEADY_MB_PER_HOUR:
+            return f"memory does not grow: {rates}"
         if low > 0:
-            return f"memory GROWS: {told}"
-        return f"memory falls: {told}" if high < 0 else f"not sure, it goes up and down: {told}; ask for more minutes"
+            return f"memory GROWS: {rates}"
+        return f"memory falls: {rates}" if high < 0 else f"not sure, it goes up and down: {rates}; ask for more minutes"
 
     def as_json(self) -> dict[str, object]:
         """Return it for programs."""
         return {**asdict(self), "slope_mb_per_hour": self.slope, "minutes": self.minutes, "verdict": self.verdict}
 
 
-async def measure(stream: Path, place: Place, minutes: float, tell: Tell = lambda _part, _done: None) -> Soak:
+async def measure(
+    stream: Path, setup: BenchSetup, minutes: float, progress: Progress = lambda _part, _done: None
+) -> Soak:
     """Let a session live through so many virtual minutes in a child; raises `BenchError`."""
-    errors = place.folder / "soak.log"
-    env = environment(SIDEWITNESS_STATE_DIR=str(state_of(place.folder)))
-    claimed = [place.identity] if place.identity else []
+    errors = setup.folder / "soak.log"
+    env = environment(SIDEWITNESS_STATE_DIR=str(state_of(setup.folder)))
+    claimed = [setup.identity] if setup.identity else []
     child = await spawn(
-        "monitor.lab.bench.soak", str(stream), str(minutes), place.engine, *claimed, errors=errors, env=env
+        "monitor.lab.bench.soak", str(stream), str(minutes), setup.engine, *claimed, errors=errors, env=env
     )
-    points: list[Point] = []
+    points: list[MemoryReading] = []
     ended: dict[str, object] = {}
     try:
         while child.stdout is not None and (line := await child.stdout.readline()):
             event = json.loads(line)
             if "bytes" in event:
-                points.append(Point(**event))
-                tell("a soak in virtual time", points[-1].seconds / (60 * minutes))
+                points.append(MemoryReading(**event))
+                progress("a soak in virtual time", points[-1].seconds / (60 * minutes))
             else:
                 ended = event
         await child.wait()
@@ -163,9 +169,9 @@ def live_through(session: Session, items: Iterable[VideoFrame | AudioBlock]) -> 
         if report is not None:
             moment = _EPOCH + timedelta(seconds=now)
             tracker.advance(report.decision, moment)
-            told = state_message(report, moment)
-            scored = [name for name, score in told["scores"].items() if score["score"] is not None]
-            yield now, "/".join(filter(None, (told["verdict"], told["reason"]))), scored
+            message = state_message(report, moment)
+            scored = [name for name, score in message["scores"].items() if score["score"] is not None]
+            yield now, "/".join(filter(None, (message["verdict"], message["reason"]))), scored
         session.push(item)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.lab.bench.clip import FPS, HEIGHT, PER_SECOND, WIDTH, Stream
+from monitor.lab.bench.clip import FPS, HEIGHT, OPUS_FRAMES_PER_SECOND, WIDTH, Stream
 from monitor.session.models import Models
 from monitor.session.session import Session
 from monitor.tap.media.decode import EncodedFrame, make_decoder
@@ -142,7 +142,7 @@ def packets(stream: Stream, rounds: int) -> Iterator[EncodedFrame]:
     """Yield the encoded frames of both tracks in capture order, `rounds` times over."""
     frames, blocks = len(stream.video), len(stream.audio)
     due = [(number / FPS, 1, number) for number in range(rounds * frames)]
-    due += [(number / PER_SECOND, 0, number) for number in range(rounds * blocks)]
+    due += [(number / OPUS_FRAMES_PER_SECOND, 0, number) for number in range(rounds * blocks)]
     for at, is_video, number in sorted(due):
         if is_video:
             yield EncodedFrame("video", "VP8", stream.video[number % frames], at, at)

@@ -17,20 +17,20 @@ from websockets.typing import Subprotocol
 
 from monitor.lab.bench.child import BenchError, last_line
 from monitor.lab.bench.exposition import Exposition, Histogram
-from monitor.lab.bench.participants import Place, Sender, Sidecar, background, sidecar
+from monitor.lab.bench.observations import Observer, SpanMessages
 from monitor.lab.bench.process_usage import Usage
+from monitor.lab.bench.processes import BenchSetup, PublisherProcess, SidecarProcess, background, sidecar
 from monitor.lab.bench.publisher import RefusedError
-from monitor.lab.bench.sidecar import Told, Witness
 
 SETTLE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Subscription:
     """A sidecar, what a subscriber of it sees, and the task that sees it."""
 
-    server: Sidecar
-    witness: Witness
+    server: SidecarProcess
+    observer: Observer
     task: asyncio.Task[None]
 
     async def pause(self, seconds: float) -> None:
@@ -40,44 +40,46 @@ class Watch:
             self.task.result()
             raise BenchError("the sidecar ended the subscription")
 
-    async def settle(self, people: int, tell: Callable[[float], None] = lambda _: None) -> None:
+    async def settle(self, people: int, progress: Callable[[float], None] = lambda _: None) -> None:
         """Wait until so many have been scored, or for so long that nobody else will be."""
-        await self._until(lambda: len(self.witness.scored) / people, tell)
+        await self._until(lambda: len(self.observer.scored) / people, progress)
 
-    async def warm(self, detectors: int, tell: Callable[[float], None] = lambda _: None) -> None:
+    async def warm(self, detectors: int, progress: Callable[[float], None] = lambda _: None) -> None:
         """Wait until so many detectors have scored somebody, or for so long that no other will."""
-        await self._until(lambda: len(self.witness.told().scored) / detectors, tell)
+        await self._until(lambda: len(self.observer.messages().scored) / detectors, progress)
 
-    async def _until(self, share: Callable[[], float], tell: Callable[[float], None]) -> None:
+    async def _until(self, share: Callable[[], float], progress: Callable[[float], None]) -> None:
         deadline = time.monotonic() + SETTLE_SECONDS
         while share() < 1 and time.monotonic() < deadline:
-            tell(share())
+            progress(share())
             await self.pause(0.25)
 
-    async def span(self, seconds: float, *senders: Sender, tell: Callable[[float], None] = lambda _: None) -> Span:
+    async def span(
+        self, seconds: float, *senders: PublisherProcess, progress: Callable[[float], None] = lambda _: None
+    ) -> SpanReadings:
         """Take the readings of so many seconds from now; `senders` are all who publish meanwhile."""
         numbers = await self.server.numbers()
-        self.witness.begin_span()
-        before, sent = self.server.usage(), sum(one.cpu() for one in senders)
+        self.observer.begin_span()
+        before, published_before = self.server.usage(), sum(sender.cpu() for sender in senders)
         memory = [(before.at, self.server.rss())]
         while (passed := time.monotonic() - before.at) < seconds:
-            tell(passed / seconds)
+            progress(passed / seconds)
             await self.pause(min(1.0, seconds - passed))
             memory.append((time.monotonic(), self.server.rss()))
-        used, sent = self.server.usage().since(before), sum(one.cpu() for one in senders) - sent
-        return Span(used, sent, numbers, await self.server.numbers(), memory, self.witness.told())
+        used, published = self.server.usage().since(before), sum(sender.cpu() for sender in senders) - published_before
+        return SpanReadings(used, published, numbers, await self.server.numbers(), memory, self.observer.messages())
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Readings of a span: `sent` is the publishers' processor time, `memory` pairs of seconds and resident bytes."""
+class SpanReadings:
+    """Readings over a span of time; `memory` are pairs of seconds and resident bytes, about one a second."""
 
     used: Usage
-    sent: float
+    publisher_cpu_seconds: float
     before: Exposition
     after: Exposition
     memory: list[tuple[float, int]]
-    told: Told
+    messages: SpanMessages
 
     @property
     def seconds(self) -> float:
@@ -85,39 +87,71 @@ class Span:
         return self.used.at
 
     @property
-    def others(self) -> float:
+    def other_cores(self) -> float:
         """Cores that other processes than sidecar and publishers took."""
-        return max(self.used.machine - self.used.process - self.sent, 0.0) / self.seconds
+        return max(self.used.machine - self.used.process - self.publisher_cpu_seconds, 0.0) / self.seconds
 
     def histogram(self, name: str) -> Histogram:
-        """Give what a histogram took in."""
+        """Compute what a histogram counted within the span."""
         return self.after.histogram(name).since(self.before.histogram(name))
 
     def counted(self, name: str) -> int:
-        """Give by how much a counter rose."""
+        """Compute by how much a counter rose."""
         return round(self.after.value(name) - self.before.value(name))
 
 
+@dataclass(frozen=True, slots=True)
+class CallCost:
+    """What a call of so many cost over a span: ages in seconds, processor time in cores, all participants together.
+
+    `publisher_late` is by how many seconds the publisher fell behind real time.
+    """
+
+    participants: int
+    age_p50: float | None = None
+    age_p95: float | None = None
+    cores: float = 0.0
+    publisher_cores: float = 0.0
+    publisher_late: float = 0.0
+    others_cores: float = 0.0
+    dropped: int = 0
+
+
+def call_cost(span: SpanReadings, participants: int, publisher_late: float) -> CallCost:
+    """Compute what a call cost from the readings of a span."""
+    age = span.histogram("score_age_seconds")
+    return CallCost(
+        participants,
+        age.quantile(0.5),
+        age.quantile(0.95),
+        span.used.process / span.seconds,
+        span.publisher_cpu_seconds / span.seconds,
+        publisher_late,
+        span.other_cores,
+        span.counted("media_items_dropped_total"),
+    )
+
+
 @contextlib.asynccontextmanager
-async def watched(place: Place, places: int) -> AsyncIterator[Watch]:
+async def subscribed(setup: BenchSetup, max_participants: int) -> AsyncIterator[Subscription]:
     """Run a sidecar and subscribe to it; raises `BenchError` where it does not start, or goes away."""
-    async with sidecar(place, places) as server:
+    async with sidecar(setup, max_participants) as server:
         url = server.base.replace("http", "ws", 1) + "/v1/alerts"
         try:
             async with connect(url, subprotocols=[Subprotocol("sidewitness.alerts.v1")], proxy=None) as socket:
                 subscription = {"type": "subscribe", "token": server.token, "after": None, "states": True}
                 await socket.send(json.dumps(subscription))
-                witness = Witness()
-                async with background(_take(socket, witness)) as task:
-                    yield Watch(server, witness, task)
+                observer = Observer()
+                async with background(_take(socket, observer)) as task:
+                    yield Subscription(server, observer, task)
         except (ConnectionClosed, OSError, RefusedError) as error:
-            why = last_line(place.folder / "sidecar.log")
+            why = last_line(setup.folder / "sidecar.log")
             raise BenchError(f"the sidecar went away ({type(error).__name__}): {why}") from None
 
 
-async def _take(socket: ClientConnection, witness: Witness) -> None:
+async def _take(socket: ClientConnection, observer: Observer) -> None:
     async for text in socket:
-        witness.take(json.loads(text), time.monotonic(), time.time())
+        observer.observe(json.loads(text), time.monotonic(), time.time())
 
 
 def percentile(values: list[float], q: float) -> float | None:

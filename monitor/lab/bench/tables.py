@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monitor.lab.bench.budgets import Row
+from monitor.lab.bench.budgets import Measurement
 from monitor.lab.bench.capacity import Capacity
 from monitor.lab.bench.comparison import Comparison
-from monitor.lab.bench.engine_speed import EngineSpeed, Speeds
-from monitor.lab.bench.result import Result
+from monitor.lab.bench.engine_speed import EngineSpeed, EngineSpeeds
+from monitor.lab.bench.result import BenchResult
 from monitor.lab.bench.stage_times import Stage
 
 COLOURS = {"ok": "green", "over": "bold red", "measured": "dim", "not measured": "yellow"}
@@ -18,7 +18,7 @@ CHANGES = {"better": "green", "worse": "bold red", "same": "dim", "": ""}
 WIDE = 120
 
 
-def show(result: Result, console: Console) -> None:
+def show(result: BenchResult, console: Console) -> None:
     """Print machine, stages, budgets and notes."""
     machine, settings = result.machine, result.settings
     packages = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
@@ -64,7 +64,7 @@ def stage_table(stages: list[Stage]) -> Table:
     return table
 
 
-def budget_table(rows: list[Row], wide: bool = True) -> Table:
+def budget_table(rows: list[Measurement], wide: bool = True) -> Table:
     """Make the table of what was measured, each next to its budget; `wide` adds how it was measured."""
     table = _table("Budgets")
     table.add_column("what", no_wrap=True)
@@ -90,7 +90,7 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
-def speed_table(speeds: Speeds) -> Table:
+def speed_table(speeds: EngineSpeeds) -> Table:
     """Make the table of the encoders, a line for each engine and pack, rows a second by batch."""
     batches = sorted({row.batch for row in speeds.rows})
     table = _table("Encoders, one caller: ms of a call p50 / p95 (rows a second)")

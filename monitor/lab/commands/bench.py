@@ -16,7 +16,7 @@ from engines.option import engine_option
 from engines.registry import EngineName
 
 if TYPE_CHECKING:
-    from monitor.lab.bench.result import Result
+    from monitor.lab.bench.result import BenchResult
     from monitor.lab.bench.run import Options
 
 
@@ -89,7 +89,7 @@ def command(
     _report(result, earlier, as_json, out)
 
 
-def _report(result: Result, earlier: Any, as_json: bool, out: Path | None) -> None:
+def _report(result: BenchResult, earlier: Any, as_json: bool, out: Path | None) -> None:
     """Print the result beside that of an earlier run, if any, and write both to the folder `out`."""
     from monitor.lab.bench.comparison import compare
 
@@ -128,7 +128,7 @@ def _read(path: Path) -> Any:
     return old
 
 
-def _measure(options: Options) -> Result:
+def _measure(options: Options) -> BenchResult:
     from tempfile import TemporaryDirectory
 
     from rich.console import Console

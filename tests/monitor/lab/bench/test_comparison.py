@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from monitor import cli
-from monitor.lab.bench.comparison import Compared, CompareError, compare
+from monitor.lab.bench.comparison import ComparedMeasurement, CompareError, compare
 from monitor.lab.bench.tables import show_comparison
 
 
@@ -43,7 +43,7 @@ def a_run(**values: float | None) -> dict[str, Any]:
     ],
 )
 def test_less_is_better_but_of_what_is_wanted(unit: str, old: float | None, new: float | None, change: str) -> None:
-    assert Compared("row", unit, old, new).change == change
+    assert ComparedMeasurement("row", unit, old, new).change == change
 
 
 def test_every_row_of_both_runs_is_there() -> None:

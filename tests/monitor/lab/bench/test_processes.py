@@ -15,31 +15,21 @@ from engines.load import pack_names
 from engines.registry import EngineName
 from monitor.detectors.persona import movement
 from monitor.detectors.persona.personalise import PersonaliseConfig
-from monitor.lab.bench import capacity, child, clip, overload
+from monitor.lab.bench import capacity, child, clip, overload, processes
 from monitor.lab.bench import engine_speed as speeds
 from monitor.lab.bench import enrolment as enrolling
-from monitor.lab.bench import participants as parties
 from monitor.lab.bench import soak as soaking
 from monitor.lab.bench import subscriber as watching
 from monitor.lab.bench.child import BenchError
 from monitor.lab.bench.clip import Stream, prepare
 from monitor.lab.bench.enrolment import IDENTITY, enrol_here, enrolled
-from monitor.lab.bench.participants import Full, Place, Sidecar
-from monitor.lab.bench.sidecar import Witness
+from monitor.lab.bench.observations import Observer
+from monitor.lab.bench.processes import BenchSetup, SidecarFull, SidecarProcess
 from monitor.tap.media.config import local_addresses
 from monitor.types import AudioBlock, VideoFrame
-from tests.monitor.tap.clips import write_clip
 
 PATIENCE = 120.0
 networked = pytest.mark.skipif(not local_addresses(), reason="this machine has no network address but loopback")
-
-
-@pytest.fixture(scope="module")
-def webm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A loop of a second and a half without a face."""
-    folder = tmp_path_factory.mktemp("bench")
-    prepare(write_clip(folder / "clip.mp4", seconds=1.6), folder / "stream.webm")
-    return folder / "stream.webm"
 
 
 # Whom to send
@@ -65,19 +55,25 @@ async def test_who_is_refused_is_counted_when_held_and_told_otherwise(webm: Path
     own = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
     await own.wait()
     async with full_server() as base:
-        sent = webm, Sidecar(own, base, "token", 0.0), range(4, 6), Place(tmp_path, identity="who else"), Witness()
-        async with parties.publisher(*sent, lambda *_: None, held=True) as sender:
+        sent = (
+            webm,
+            SidecarProcess(own, base, "token", 0.0),
+            range(4, 6),
+            BenchSetup(tmp_path, identity="who else"),
+            Observer(),
+        )
+        async with processes.publisher(*sent, lambda *_: None, held=True) as sender:
             assert sender.refused == 2
-        with pytest.raises(Full, match=r"refused a publication \(503\)"):
-            async with parties.publisher(*sent, lambda *_: None):
+        with pytest.raises(SidecarFull, match=r"refused a publication \(503\)"):
+            async with processes.publisher(*sent, lambda *_: None):
                 pass
 
 
 def test_the_sidecar_has_its_cores_and_the_publisher_the_rest(tmp_path: Path) -> None:
     mine = frozenset(os.sched_getaffinity(0))
-    assert Place(tmp_path).rest is None
-    assert Place(tmp_path, cores=mine).rest is None
-    assert Place(tmp_path, cores=frozenset({min(mine)})).rest == (mine - {min(mine)} or None)
+    assert BenchSetup(tmp_path).rest is None
+    assert BenchSetup(tmp_path, cores=mine).rest is None
+    assert BenchSetup(tmp_path, cores=frozenset({min(mine)})).rest == (mine - {min(mine)} or None)
     assert child.on(None) == {}
     assert child.on({3, 1}) == {child.CORES: "1,3"}
 
@@ -135,12 +131,12 @@ def test_every_detector_works_on_the_streams_own_person(
 async def test_twice_the_load_between_real_processes(
     webm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("LEAST_SECONDS", "LAST_SECONDS", "BEFORE_SECONDS"):
+    for name in ("MIN_SECONDS", "LAST_SECONDS", "BEFORE_SECONDS"):
         monkeypatch.setattr(overload, name, 1.0)
     for name in ("BALANCE_SECONDS", "RECOVERY_SECONDS"):
         monkeypatch.setattr(overload, name, 0.2)
     monkeypatch.setattr(watching, "SETTLE_SECONDS", 0.5)
-    found = await asyncio.wait_for(overload.measure(webm, Place(tmp_path), 1, 1.0), PATIENCE)
+    found = await asyncio.wait_for(overload.measure(webm, BenchSetup(tmp_path), 1, 1.0), PATIENCE)
     assert (found.sustainable, found.admitted, found.refused) == (1, 2, 0)
     assert sorted((*found.shed, *found.kept, *found.between, *found.silent)) == [1, 2]
     assert found.failures == 0
@@ -152,7 +148,7 @@ async def test_a_call_is_tried_between_real_processes(
     webm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "SETTLE_SECONDS", 0.5)
-    found = await asyncio.wait_for(capacity.measure(webm, Place(tmp_path), 1, 1.0, most=1), PATIENCE)
+    found = await asyncio.wait_for(capacity.measure(webm, BenchSetup(tmp_path), 1, 1.0, most=1), PATIENCE)
     assert [step.participants for step in found.steps] == [1]
     assert found.steps[0].cores > 0
     assert not found.enrolled
@@ -165,7 +161,7 @@ async def test_a_call_is_tried_between_real_processes(
 async def test_a_soak_runs_in_a_child_that_says_what_is_wrong(webm: Path, tmp_path: Path) -> None:
     told: list[float] = []
     found = await asyncio.wait_for(
-        soaking.measure(webm, Place(tmp_path), 0.05, lambda _, done: told.append(done)), PATIENCE
+        soaking.measure(webm, BenchSetup(tmp_path), 0.05, lambda _, done: told.append(done)), PATIENCE
     )
     assert found.minutes > 0
     assert found.points[0].bytes > 1e8
@@ -173,7 +169,7 @@ async def test_a_soak_runs_in_a_child_that_says_what_is_wrong(webm: Path, tmp_pa
     assert {verdict.partition("/")[0] for verdict in found.verdicts} == {"inconclusive"}
     assert told == sorted(told)
     with pytest.raises(BenchError, match="the soak failed: unknown engine 'abacus'"):
-        await asyncio.wait_for(soaking.measure(webm, Place(tmp_path, "abacus"), 0.1), PATIENCE)
+        await asyncio.wait_for(soaking.measure(webm, BenchSetup(tmp_path, "abacus"), 0.1), PATIENCE)
 
 
 def test_a_loop_goes_on_in_time(webm: Path) -> None:

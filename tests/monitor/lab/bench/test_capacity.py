@@ -16,20 +16,20 @@ from rich.console import Console
 from monitor.host.metrics import Metrics
 from monitor.lab.bench import capacity, overload, run
 from monitor.lab.bench import soak as soaking
-from monitor.lab.bench.budgets import CAPACITY, OVERLOAD_AGE, OVERLOAD_GROWTH, SOAK, Row
-from monitor.lab.bench.capacity import OVERLOADED, Capacity, Step, judge, next_try, step_of
+from monitor.lab.bench.budgets import CAPACITY, OVERLOAD_AGE, OVERLOAD_GROWTH, SOAK, Measurement
+from monitor.lab.bench.capacity import OVERLOADED, Capacity, CapacityStep, judge, next_try, step_of
 from monitor.lab.bench.child import BenchError
 from monitor.lab.bench.clip import Stream
-from monitor.lab.bench.engine_speed import EngineSpeed, Speeds
+from monitor.lab.bench.engine_speed import EngineSpeed, EngineSpeeds
 from monitor.lab.bench.exposition import Exposition
+from monitor.lab.bench.observations import SpanMessages
 from monitor.lab.bench.overload import Overload, describe, growth
-from monitor.lab.bench.participants import Place
 from monitor.lab.bench.plots import draw
 from monitor.lab.bench.process_usage import Usage
-from monitor.lab.bench.result import Result, capacity_notes, capacity_rows, overload_notes, overload_rows, soak_row
-from monitor.lab.bench.sidecar import Told
-from monitor.lab.bench.soak import Point, Soak
-from monitor.lab.bench.subscriber import Span
+from monitor.lab.bench.processes import BenchSetup
+from monitor.lab.bench.result import BenchResult, capacity_notes, capacity_rows, overload_notes, overload_rows, soak_row
+from monitor.lab.bench.soak import MemoryReading, Soak
+from monitor.lab.bench.subscriber import SpanReadings
 from monitor.lab.bench.tables import show
 
 MACHINE = {
@@ -61,7 +61,7 @@ def test_a_size_that_held_above_one_that_did_not_is_not_believed() -> None:
     assert next_try({4: True, 8: True, 5: False}, 4, 32) is None
 
 
-GOOD = Step(4, 0.5, 0.7, 1.0, 0.1)
+GOOD = CapacityStep(4, 0.5, 0.7, 1.0, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def a_span(
     words: dict[str, dict[str, int]] | None = None,
     dropped: int = 0,
     failures: int = 0,
-) -> Span:
+) -> SpanReadings:
     """Readings of ten seconds, in which the sidecar took a core and others a fifth of one."""
     metrics = Metrics()
     metrics.score_age.observe(9.0)
@@ -97,9 +97,9 @@ def a_span(
     metrics.dropped.inc(dropped)
     metrics.session_failures.inc(failures)
     after = Exposition.parse(generate_latest(metrics.registry).decode())
-    told = Told(words if words is not None else {"p1": {"bona_fide": 10}}, {"synchrony": 5, "pairwise": 10})
+    told = SpanMessages(words if words is not None else {"p1": {"bona_fide": 10}}, {"synchrony": 5, "pairwise": 10})
     memory = [(float(at), (100 if at < 20 else 103) * 1_000_000) for at in range(30)]
-    return Span(Usage(10.0, 10.0, 1.0, 13.0), 1.0, before, after, memory, told)
+    return SpanReadings(Usage(10.0, 10.0, 1.0, 13.0), 1.0, before, after, memory, told)
 
 
 def test_a_step_is_made_of_the_span_alone() -> None:
@@ -117,14 +117,14 @@ def test_a_step_is_made_of_the_span_alone() -> None:
 
 STEPS = (
     GOOD,
-    Step(8, None, 1.4, 1.8, 0.2, why="score age p95 1.40 s"),
-    Step(6, 0.6, 0.9, 1.4, 0.15),
-    Step(7, why="the sidecar refused a newcomer: it had no room"),
+    CapacityStep(8, None, 1.4, 1.8, 0.2, why="score age p95 1.40 s"),
+    CapacityStep(6, 0.6, 0.9, 1.4, 0.15),
+    CapacityStep(7, why="the sidecar refused a newcomer: it had no room"),
 )
 CAPACITY_FOUND = Capacity(STEPS, 2, 2, True, 12.0)
 
 
-def by_name(rows: list[Row]) -> dict[str, Row]:
+def by_name(rows: list[Measurement]) -> dict[str, Measurement]:
     return {one.name: one for one in rows}
 
 
@@ -148,7 +148,7 @@ def test_the_largest_that_held_counts_by_core() -> None:
 
 def test_a_doubtful_capacity_says_so() -> None:
     assert capacity_notes(CAPACITY_FOUND) == []
-    told = capacity_notes(replace(CAPACITY_FOUND, steps=(*STEPS, Step(9, 0.5, 0.9, others_cores=0.5))))
+    told = capacity_notes(replace(CAPACITY_FOUND, steps=(*STEPS, CapacityStep(9, 0.5, 0.9, others_cores=0.5))))
     assert "conclude nothing" in told[0]
     assert "9 held though 9 did not" not in told[1]
     assert "9 held though a smaller call did not" in told[1]
@@ -208,7 +208,9 @@ def test_overload_stands_beside_its_budgets() -> None:
 
 def a_soak(rise: float, swing: int = 0, count: int = 40) -> Soak:
     """Readings of an hour: megabytes an hour of growth, and a swing of so many up and down."""
-    points = tuple(Point(90.0 * n, int(5e8 + rise * 1e6 * n / 40 + swing * 1e6 * (n // 3 % 2))) for n in range(count))
+    points = tuple(
+        MemoryReading(90.0 * n, int(5e8 + rise * 1e6 * n / 40 + swing * 1e6 * (n // 3 % 2))) for n in range(count)
+    )
     return Soak(points, {"synchrony": 1.0}, {"bona_fide": 100}, 4.0)
 
 
@@ -232,7 +234,7 @@ def test_whether_memory_grows_is_said_in_a_line(soak: Soak, verdict: str, state:
 
 
 def test_what_fills_at_the_beginning_is_not_growth() -> None:
-    filling = replace(a_soak(0.0), points=tuple(Point(90.0 * n, min(n, 8) * 10_000_000) for n in range(40)))
+    filling = replace(a_soak(0.0), points=tuple(MemoryReading(90.0 * n, min(n, 8) * 10_000_000) for n in range(40)))
     assert filling.slope == (0.0, 0.0, 0.0)
     assert filling.minutes == pytest.approx(58.5)
     assert Soak((), {}, {}, 1.0).minutes == 0.0
@@ -242,7 +244,7 @@ def test_what_fills_at_the_beginning_is_not_growth() -> None:
 # All of it, shown
 
 
-SPEEDS = Speeds(
+SPEEDS = EngineSpeeds(
     tuple(
         EngineSpeed(pack, engine, batch, 9, 1.0 * batch, 1.5 * batch, 1.0, 1000.0, 1.0 + batch / 10)
         for pack in ("speech_lips", "motion")
@@ -255,7 +257,7 @@ SPEEDS = Speeds(
 
 def test_every_part_is_shown_and_drawn(tmp_path: Path) -> None:
     rows = [*capacity_rows(CAPACITY_FOUND), *overload_rows(OVERLOAD_FOUND), soak_row(a_soak(0.0))]
-    result = Result(MACHINE, SETTINGS, [], rows, {}, [], SPEEDS, CAPACITY_FOUND, OVERLOAD_FOUND, a_soak(0.0))
+    result = BenchResult(MACHINE, SETTINGS, [], rows, {}, [], SPEEDS, CAPACITY_FOUND, OVERLOAD_FOUND, a_soak(0.0))
     console = Console(width=100, color_system=None)
     with console.capture() as capture:
         show(result, console)
@@ -268,7 +270,7 @@ def test_every_part_is_shown_and_drawn(tmp_path: Path) -> None:
     assert said["overload"]["shed"] == [5, 6, 7, 8]
     assert said["soak"]["minutes"] > 1
     draw(result, tmp_path / "all.png")
-    draw(Result(MACHINE, SETTINGS), tmp_path / "nothing.png")
+    draw(BenchResult(MACHINE, SETTINGS), tmp_path / "nothing.png")
     assert (tmp_path / "all.png").stat().st_size > (tmp_path / "nothing.png").stat().st_size > 0
 
 
@@ -280,11 +282,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """The heavy parts, each noting with how many it was asked for."""
     made: list[tuple[str, int]] = []
 
-    async def capacity_of(_stream: Path, _place: Place, first: int, **_: object) -> Capacity:
+    async def capacity_of(_stream: Path, _place: BenchSetup, first: int, **_: object) -> Capacity:
         made.append(("capacity", first))
         return CAPACITY_FOUND
 
-    async def overload_of(_stream: Path, _place: Place, sustainable: int, *_: object) -> Overload:
+    async def overload_of(_stream: Path, _place: BenchSetup, sustainable: int, *_: object) -> Overload:
         made.append(("overload", sustainable))
         return OVERLOAD_FOUND
 
@@ -293,10 +295,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return made
 
 
-def loads(tmp_path: Path, **options: Any) -> Result:
+def loads(tmp_path: Path, **options: Any) -> BenchResult:
     chosen = run.Options(usual=False, **options)
-    bench = run.Bench(chosen, Stream((), ()), tmp_path, None, Place(tmp_path), 2, lambda *_: None)
-    return run.loads(bench, Result(MACHINE, SETTINGS))
+    bench = run.Bench(chosen, Stream((), ()), tmp_path, None, BenchSetup(tmp_path), 2, lambda *_: None)
+    return run.loads(bench, BenchResult(MACHINE, SETTINGS))
 
 
 def test_overload_is_twice_what_was_found_or_told(asked: list[tuple[str, int]], tmp_path: Path) -> None:

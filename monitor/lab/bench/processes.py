@@ -20,24 +20,24 @@ import psutil
 from monitor.lab.bench.child import BenchError, environment, last_line, on, spawn, stop
 from monitor.lab.bench.enrolment import state_of
 from monitor.lab.bench.exposition import Exposition
+from monitor.lab.bench.observations import Observer
 from monitor.lab.bench.process_usage import Usage, cpu_seconds, rss_bytes
 from monitor.lab.bench.publisher import request
-from monitor.lab.bench.sidecar import Witness
 
 START_SECONDS = 30.0
 CONNECT_SECONDS = 25.0
 _GONE = "the sidecar ended while it was measured"
 _READY = re.compile(r"is ready: (http://\S+?)/")
 
-Tell = Callable[[str, float], None]
+Progress = Callable[[str, float], None]
 
 
-class Full(BenchError):  # noqa: N818 - a refusal, not a failure
+class SidecarFull(BenchError):  # noqa: N818 - a refusal, not a failure
     """The sidecar has no room for all who were to be published."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BenchSetup:
     """Where a benchmark runs, and how: `cores` are what its sidecar is kept to, `identity` is whom everybody claims."""
 
     folder: Path
@@ -52,7 +52,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Sidecar:
+class SidecarProcess:
     """A running server."""
 
     process: Process
@@ -81,22 +81,22 @@ class Sidecar:
 
 
 @contextlib.asynccontextmanager
-async def sidecar(place: Place, places: int) -> AsyncIterator[Sidecar]:
+async def sidecar(setup: BenchSetup, places: int) -> AsyncIterator[SidecarProcess]:
     """Run `sidewitness serve` with default settings on a free port; raises `BenchError` when it does not start."""
-    token, errors = secrets.token_urlsafe(24), place.folder / "sidecar.log"
+    token, errors = secrets.token_urlsafe(24), setup.folder / "sidecar.log"
     env = environment(
         SIDEWITNESS_TOKEN=token,
-        SIDEWITNESS_STATE_DIR=str(state_of(place.folder)),
+        SIDEWITNESS_STATE_DIR=str(state_of(setup.folder)),
         SIDEWITNESS_MAX_PARTICIPANTS=str(max(places, 8)),
-        SIDEWITNESS_ENGINE=place.engine,
+        SIDEWITNESS_ENGINE=setup.engine,
         SIDEWITNESS_LOG_LEVEL="error",
-        **on(place.cores),
+        **on(setup.cores),
     )
     began = time.monotonic()
     process = await spawn("monitor.lab.bench.child", "serve", "--port", "0", errors=errors, env=env)
     try:
         base = await _ready(process, errors)
-        yield Sidecar(process, base, token, time.monotonic() - began)
+        yield SidecarProcess(process, base, token, time.monotonic() - began)
     finally:
         await stop(process)
 
@@ -117,7 +117,7 @@ async def _line(process: Process) -> str:
 
 
 @dataclass(slots=True)
-class Sender:
+class PublisherProcess:
     """The publishing process; `refused` are those whom the sidecar had no room for."""
 
     process: Process
@@ -140,34 +140,34 @@ class Sender:
 @contextlib.asynccontextmanager
 async def publisher(
     stream: Path,
-    server: Sidecar,
+    server: SidecarProcess,
     people: range,
-    place: Place,
-    witness: Witness,
-    tell: Tell,
+    setup: BenchSetup,
+    observer: Observer,
+    progress: Progress,
     held: bool = False,
-) -> AsyncIterator[Sender]:
+) -> AsyncIterator[PublisherProcess]:
     """Publish the participants of these numbers in another process; raises `BenchError` unless everybody connects.
 
-    That is `Full` where the sidecar had no room. A `held` one goes on with those who were taken, and sends nothing
-    before it is told to `go`.
+    That is `SidecarFull` where the sidecar had no room. A `held` one goes on with those who were taken in, and sends
+    nothing before `go`.
     """
-    errors = place.folder / f"publisher-{people.start}.log"
-    identity = [] if place.identity is None else ["--identity", place.identity]
+    errors = setup.folder / f"publisher-{people.start}.log"
+    identity = [] if setup.identity is None else ["--identity", setup.identity]
     process = await spawn(
         "monitor.lab.bench.publisher",
         *(str(stream), server.base, str(len(people)), "--first", str(people.start)),
         *identity,
         *(["--held"] if held else []),
         errors=errors,
-        env=environment(SIDEWITNESS_TOKEN=server.token, **on(place.rest)),
+        env=environment(SIDEWITNESS_TOKEN=server.token, **on(setup.rest)),
         stdin=True,
     )
-    sender = Sender(process)
+    sender = PublisherProcess(process)
     try:
-        tell("connecting", 0.0)
-        await _connected(sender, len(people), errors, witness)
-        async with background(_events(sender, witness)) as listening:
+        progress("connecting", 0.0)
+        await _connected(sender, len(people), errors, observer)
+        async with background(_events(sender, observer)) as listening:
             yield sender
             if process.stdin is not None:
                 process.stdin.close()
@@ -176,14 +176,14 @@ async def publisher(
         await stop(process)
 
 
-async def _connected(sender: Sender, participants: int, errors: Path, witness: Witness) -> None:
+async def _connected(sender: PublisherProcess, participants: int, errors: Path, observer: Observer) -> None:
     try:
         async with asyncio.timeout(CONNECT_SECONDS * participants):
             while line := await _line(sender.process):
                 event = json.loads(line)
                 if event["event"] == "failed":
-                    raise (Full if event["full"] else BenchError)(event["why"])
-                _note(event, sender, witness)
+                    raise (SidecarFull if event["full"] else BenchError)(event["why"])
+                _note(event, sender, observer)
                 if event["event"] == "connected":
                     return
     except TimeoutError:
@@ -191,15 +191,15 @@ async def _connected(sender: Sender, participants: int, errors: Path, witness: W
     raise BenchError(f"the publisher failed: {last_line(errors)}")
 
 
-async def _events(sender: Sender, witness: Witness) -> None:
+async def _events(sender: PublisherProcess, observer: Observer) -> None:
     while line := await _line(sender.process):
-        _note(json.loads(line), sender, witness)
+        _note(json.loads(line), sender, observer)
 
 
-def _note(event: dict[str, Any], sender: Sender, witness: Witness) -> None:
+def _note(event: dict[str, Any], sender: PublisherProcess, observer: Observer) -> None:
     match event["event"]:
         case "media":
-            witness.media[event["participant"]] = event["at"]
+            observer.media[event["participant"]] = event["at"]
         case "refused":
             sender.refused += 1
         case "late":

@@ -10,21 +10,21 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SpanMessages:
     """What was told in a span: words by participant, hops with a score by detector, delays and frame rates.
 
-    `delays` are seconds from a message's own time to its arrival.
+    `delays_seconds` are seconds from a message's own time to its arrival.
     """
 
-    words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    verdict_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     scored: Mapping[str, int] = field(default_factory=dict)
-    delays: list[float] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)
+    delays_seconds: list[float] = field(default_factory=list)
+    frame_rates: list[float] = field(default_factory=list)
 
     @property
     def verdicts(self) -> dict[str, int]:
         """How often each word was said, of all participants together."""
-        return dict(sum((Counter(each) for each in self.words.values()), Counter()))
+        return dict(sum((Counter(each) for each in self.verdict_counts.values()), Counter()))
 
     @property
     def hops(self) -> int:
@@ -33,12 +33,12 @@ class Told:
 
     def share(self, who: str, word: str) -> float:
         """Give how much of what was said of a participant is this word, 0 where nothing was said."""
-        said = self.words.get(who, {})
+        said = self.verdict_counts.get(who, {})
         return said.get(word, 0) / sum(said.values()) if said else 0.0
 
 
 @dataclass(slots=True)
-class Witness:
+class Observer:
     """What a subscriber saw of each participant; times on the monotonic clock."""
 
     media: dict[str, float] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Witness:
     _delays: list[float] = field(default_factory=list)
     _rates: list[float] = field(default_factory=list)
 
-    def take(self, message: dict[str, Any], now: float, wall: float) -> None:
+    def observe(self, message: dict[str, Any], now: float, wall: float) -> None:
         """Take a message that came at `now`, `wall` on the clock of its own `time`."""
         if message.get("type") != "state":
             return
@@ -75,9 +75,9 @@ class Witness:
         """Forget words, scores, delays and frame rates so far."""
         self._words, self._by, self._delays, self._rates = {}, Counter(), [], []
 
-    def told(self) -> Told:
+    def messages(self) -> SpanMessages:
         """Give what was told since the span began."""
-        return Told(
+        return SpanMessages(
             {who: dict(words) for who, words in self._words.items()},
             dict(self._by),
             list(self._delays),

@@ -33,7 +33,8 @@ run: .venv/.runtime identity
 COMPUTES := tests/engines tests/monitor/identity tests/monitor/lab/studies/persona
 CALLS := tests/e2e
 OTHERS := $(filter-out $(CALLS) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
-# The tests of the pure core run once, where their branches are counted.
+# The tests of the pure core run once, where their branches are counted: without the clips, so that the count is the
+# same everywhere.
 PURE = $(shell $(BIN)/python -m tests.pure tests)
 
 quick: .venv/.test
@@ -45,7 +46,7 @@ quick: .venv/.test
 
 # What counts the branches of the pure core: its tests once, then the report that fails under 100 %.
 COVER = COVERAGE_FILE=.cache/coverage $(BIN)/python -m coverage
-CORE = $(COVER) run --source=monitor -m pytest -q -p no:cacheprovider $(PURE) && $(COVER) report \
+CORE = $(COVER) run --source=monitor -m pytest -q -p no:cacheprovider -m "not data" $(PURE) && $(COVER) report \
 	--include="$$($(BIN)/python -m tests.pure sources)" --show-missing --skip-covered --fail-under=100
 
 coverage: .venv/.test
@@ -54,9 +55,9 @@ coverage: .venv/.test
 
 test: check browser identity
 	@mkdir -p .cache
-	@{ failed=0; { $(CORE); } || failed=1; $(BIN)/python -m pytest -p no:cacheprovider $(PURE:%=--ignore=%) $(COMPUTES) || failed=1; \
+	@{ failed=0; { $(CORE); } || failed=1; $(BIN)/python -m pytest -p no:cacheprovider -m "not core or data" $(COMPUTES) || failed=1; \
 		exit $$failed; } > .cache/computes.log 2>&1 & computes=$$!; failed=0; \
-	$(BIN)/python -m pytest $(PURE:%=--ignore=%) $(COMPUTES:%=--ignore=%) $(OTHERS) $(CALLS) || failed=$$?; \
+	$(BIN)/python -m pytest -m "not core or data" $(COMPUTES:%=--ignore=%) $(OTHERS) $(CALLS) || failed=$$?; \
 	wait $$computes || failed=$$?; cat .cache/computes.log; exit $$failed
 
 check: .venv/.test check-js

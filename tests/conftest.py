@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from engines.base import Engine
 from engines.load import load_engine
+from tests import pure
 
 # A busy machine makes no example wrong.
 settings.register_profile("unhurried", deadline=None)
@@ -19,11 +20,16 @@ settings.load_profile("unhurried")
 _DATA = Path(os.environ.get("SIDEWITNESS_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")).resolve()
 
 
+_CORE = [pure.ROOT / name for name in pure.tests()]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks for the research clips needs them, said or not: `-m "not data"` leaves out every such test."""
+    """Mark whoever asks for the research clips, said or not, and the tests of the pure core."""
     for item in items:
         if "data_dir" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.data)
+        if any(item.path.is_relative_to(path) for path in _CORE):
+            item.add_marker(pytest.mark.core)
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,14 @@ def detectors() -> tuple[Detector, ...]:
     return tuple(found.values())
 
 
+def find(name: str) -> Detector:
+    """Give the detector of this name; raises `DetectorError`."""
+    for detector in detectors():
+        if detector.info.name == name:
+            return detector
+    raise DetectorError(f"unknown detector {name!r}: use one of {', '.join(info.name for info in infos())}")
+
+
 def infos() -> tuple[DetectorInfo, ...]:
     """Give what is known of every detector, in the order in which they are shown."""
     return tuple(detector.info for detector in detectors())

@@ -164,12 +164,12 @@ def _matched(
 
 def _check(detectors: list[str], split: Path | None, folds: list[str], packs: list[Path]) -> None:
     """Raise `typer.BadParameter` for options that do not go together."""
-    from monitor.lab.evaluate.registry import DETECTORS
+    from monitor.lab.evaluate.registry import detector_names
 
-    unknown = [name for name in detectors if name not in DETECTORS]
+    unknown = [name for name in detectors if name not in detector_names()]
     if unknown:
         raise typer.BadParameter(
-            f"unknown detector {unknown[0]!r}: there is {', '.join(DETECTORS)}", param_hint="--detector"
+            f"unknown detector {unknown[0]!r}: there is {', '.join(detector_names())}", param_hint="--detector"
         )
     if folds and split is None:
         raise typer.BadParameter("--fold needs --split", param_hint="--fold")

@@ -28,6 +28,9 @@ def command(
         list[str] | None, typer.Option("--fold", help="Fold scored by each --packs, in the same order.")
     ] = None,
     cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
+    detector: Annotated[
+        str, typer.Option(help="Whose scores: another detector's are of whole clips, as calls are judged.")
+    ] = "synchrony",
 ) -> int:
     """Score genuine windows of people that the encoders never saw, and write what the p-values are read from.
 
@@ -42,8 +45,11 @@ def command(
     folders, folds = packs or [MODELS], fold or ["a"]
     if len(folders) != len(folds):
         raise typer.BadParameter("give as many --fold as --packs", param_hint="--fold")
-    rows = training_rows(data, split, folds[0])
-    scores = _scores(rows, list(zip(folders, folds, strict=True)), cache)
+    if detector == "synchrony":
+        rows = training_rows(data, split, folds[0])
+        scores = _scores(rows, list(zip(folders, folds, strict=True)), cache)
+    else:
+        scores = _clip_scores(detector, data, folders[0], cache)
     tables = {}
     for length, found in sorted(scores.items()):
         people = {who for _, who in found}
@@ -68,6 +74,15 @@ def _scores(
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("scoring clips", total=sum(row.fold in {fold for _, fold in packs} for row in rows))
         return background_scores(rows, packs, cache, _advancer(progress, task))
+
+
+def _clip_scores(detector: str, data: Path, packs: Path, cache: Path) -> dict[float, list[tuple[float, str]]]:
+    from monitor.lab.corpus.manifest import workers_here
+    from monitor.lab.evaluate.worker_pool import WorkerOptions
+    from monitor.lab.training.detector_calibration import genuine_scores
+
+    options = WorkerOptions(cache, cache.with_name(f"calibration-{detector}.jsonl"), workers_here())
+    return genuine_scores(detector, data, packs, options)
 
 
 def _verify(calibration: Calibration) -> None:

@@ -1,7 +1,8 @@
 """Detectors as evaluation sees them: a clip in, one score for the whole clip out, or the reason why there is none.
 
 The seam is `monitor.lab.evaluate.clip_detector`: settings that can be sent to a worker process, which loads the
-engines there once. A new detector is one class and one line in `DETECTORS`.
+engines there once. Every detector of `monitor.detectors.registry` can be evaluated through the session that judges
+calls; `DETECTORS` are those that are quicker, because they read cached features, and those of papers.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from engines.base import MODELS
 from monitor.decision.calibration import Calibration
+from monitor.detectors.registry import infos
 from monitor.detectors.synchrony.clip import clip_value
 from monitor.detectors.synchrony.entry import CALIBRATION, LIPS, load_calibration
 from monitor.lab.corpus.manifest import Row
@@ -25,6 +27,7 @@ from monitor.lab.evaluate.clip_detector import SCORING, ClipDetector, Job, Score
 from monitor.lab.evaluate.faces import DiffFakeClips, PairwiseClips
 from monitor.lab.evaluate.outcomes import Outcome
 from monitor.lab.evaluate.persona import PersonaClips
+from monitor.lab.evaluate.session_clips import SessionClips
 from monitor.lab.evaluate.voice_mismatch import EncodedClip
 from monitor.lab.training.synchrony_background import encode_features, windows
 from monitor.session.input_spec import InputSpec
@@ -91,6 +94,16 @@ DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {
     "pairwise": PairwiseClips,
     "persona": PersonaClips,
 }
+
+
+def detector_names() -> list[str]:
+    """Name every detector that can be evaluated."""
+    return [*DETECTORS, *(info.name for info in infos() if info.name not in DETECTORS)]
+
+
+def clip_detector(name: str, packs: Path = MODELS) -> ClipDetector:
+    """Give a detector by its name: its own scorer on cached features, else the session that judges calls."""
+    return DETECTORS[name](packs) if name in DETECTORS else SessionClips(name, packs)
 
 
 def trim(features: ClipFeatures) -> tuple[ClipFeatures, float]:

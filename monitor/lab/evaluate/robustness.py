@@ -23,7 +23,7 @@ from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import Change
 from monitor.lab.distortions.perturbations import LEVELS, SEVEN, Perturbation, conditions
 from monitor.lab.evaluate.clip_detector import Job
-from monitor.lab.evaluate.registry import DETECTORS
+from monitor.lab.evaluate.registry import clip_detector
 from monitor.lab.evaluate.voice_mismatch import EncodedClip, mismatches
 from monitor.lab.evaluate.worker_pool import Tick, WorkerOptions, encode_jobs, score_clips
 from monitor.lab.metrics.intervals import bootstrap_interval, resample
@@ -71,7 +71,7 @@ def stress_detectors(
     with clip_progress("scoring changed clips", len(names) * len(stress.all)) as tick:
         for packs, part in parts:
             jobs = [Job(row, change) for change in stress.all for row in part if row.name in names]
-            results = score_clips(jobs, [DETECTORS[name](packs) for name in detectors], effort, tick)
+            results = score_clips(jobs, [clip_detector(name, packs) for name in detectors], effort, tick)
             for (job, name), result in zip(product(jobs, detectors), results, strict=True):
                 results_by_detector[name].setdefault(_condition(job.change), []).append(result)
     return results_by_detector

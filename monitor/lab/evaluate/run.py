@@ -18,7 +18,7 @@ from monitor.lab.evaluate.call_replay import run_calls, settings_of
 from monitor.lab.evaluate.call_summary import summarise_calls
 from monitor.lab.evaluate.clip_detector import ClipDetector, Job
 from monitor.lab.evaluate.plots import draw, draw_live, draw_methods, draw_mismatch, draw_robustness, draw_subjects
-from monitor.lab.evaluate.registry import DETECTORS
+from monitor.lab.evaluate.registry import clip_detector
 from monitor.lab.evaluate.robustness import WINDOW, Parts, Stress, stress_detectors, stress_mismatch
 from monitor.lab.evaluate.robustness import describe as describe_robustness
 from monitor.lab.evaluate.voice_mismatch import KINDS, mismatches
@@ -38,7 +38,7 @@ class ClipSet:
 
     def detectors(self, names: Sequence[str]) -> tuple[ClipDetector, ...]:
         """Give the detectors of these names, with this part's packs."""
-        return tuple(DETECTORS[name](self.packs) for name in names)
+        return tuple(clip_detector(name, self.packs) for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,8 @@ def _scores(
 
 def _clip_scores(detector: str, data: Path, packs: Path, cache: Path) -> dict[float, list[tuple[float, str]]]:
     from monitor.lab.corpus.manifest import workers_here
+    from monitor.lab.evaluate.detector_calibration import genuine_scores
     from monitor.lab.evaluate.worker_pool import WorkerOptions
-    from monitor.lab.training.detector_calibration import genuine_scores
 
     options = WorkerOptions(cache, cache.with_name(f"calibration-{detector}.jsonl"), workers_here())
     return genuine_scores(detector, data, packs, options)

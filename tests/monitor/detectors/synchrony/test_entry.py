@@ -1,0 +1,49 @@
+"""Synchrony in the registry: its table is read, missing or damaged, and doctor says which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engines.base import MODELS, EngineError
+from monitor.detectors.base import LoadedDetector
+from monitor.detectors.packs import PackLoader
+from monitor.detectors.synchrony.entry import CALIBRATION, DETECTOR, LIPS, load_calibration
+from tests.engines import packs
+
+
+def test_the_packs_of_the_installation_are_calibrated() -> None:
+    loaded = DETECTOR.load(PackLoader())
+    assert loaded.calibration.tables
+    assert [check.state for check in DETECTOR.check(MODELS)] == ["ok"]
+
+
+def test_encoders_from_elsewhere_have_no_table_until_it_was_made(tmp_path: Path) -> None:
+    packs.write(tmp_path, name=LIPS)
+    assert load_calibration(tmp_path).tables == ()
+    (check,) = DETECTOR.check(tmp_path)
+    assert (check.state, check.detail) == ("failed", "the shipped packs have none")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"tables": 7}'])
+def test_a_damaged_table_is_an_error_that_doctor_tells(tmp_path: Path, text: str) -> None:
+    packs.write(tmp_path, name=LIPS)
+    (tmp_path / LIPS / CALIBRATION).write_text(text)
+    with pytest.raises(EngineError, match="reinstall the model pack"):
+        load_calibration(tmp_path)
+    (check,) = DETECTOR.check(tmp_path)
+    assert (check.state, check.remedy) == ("failed", "reinstall the model pack")
+
+
+def test_no_pack_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="FileNotFoundError"):
+        load_calibration(tmp_path)
+
+
+def test_nothing_is_known_of_a_person() -> None:
+    loaded: LoadedDetector = DETECTOR.load(PackLoader())
+    assert DETECTOR.describe(b"anything") == {}
+    assert not loaded.is_outdated(b"anything")
+    assert loaded.enrolling(one_person=True) is None
+    assert loaded.through(lambda engine: engine) is loaded

@@ -165,10 +165,11 @@ async def test_a_folder_is_judged_by_a_sidecar_that_serves(tmp_path: Path, data_
             here = {person["participant"] for person in people}
             for person in people:
                 seen.setdefault(person["participant"], []).append(person)
-        # They were looked at; whether each was scored depends on how busy this machine is.
-        assert all(any(state["quality"].get("fps") for state in states) for states in seen.values())
-        scores = [state["scores"].get("synchrony", {}).get("score") for states in seen.values() for state in states]
-        assert any(score is not None for score in scores)
+        states = [state for person in seen.values() for state in person]
+        assert all(any(state["quality"].get("fps") for state in person) for person in seen.values())
+        # They are scored, or it is said that this machine is too busy for it.
+        scored = any(state["scores"].get("synchrony", {}).get("score") is not None for state in states)
+        assert scored or "overloaded" in {state["reason"] for state in states}
         numbers = (await client.get("/metrics")).text
         # The folder that is not there is tried again and again, and harmed nobody.
         assert 'sidewitness_sources{phase="ended"} 1.0' in numbers

@@ -1,10 +1,10 @@
-"""What genuine scores look like, by person, and how unusual a new one is among them.
+"""Conformal p-values of scores against the genuine scores of a calibration set, by subject.
 
-Genuine people differ from each other more than the windows of one person do, and a stream repeats its person's
-peculiarity at every window. A p-value that is right on average over people would let the evidence against an unusual
-genuine person multiply without end. The invariant here: each subject weighs the same however many windows they gave;
-p-values fall as scores rise, count ties against us, and never go below 1 / (subjects + 1), for nothing finer than a
-subject was seen independently.
+The scores of genuine people vary more between subjects than between the windows of one subject, and a stream repeats
+its subject's offset at every window. A p-value that is valid only on average over subjects would let the evidence
+against an atypical genuine person grow without bound. The invariant here: every subject has the same weight however
+many windows they gave; p-values fall as scores rise, count ties conservatively, and never go below 1 / (subjects + 1),
+for only subjects are independent samples.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MIN_SUBJECTS = 5
 # averaged over all people gave 0.2 to 0.45, these 0.02 to 0.08. The price is 0 to 10 s of delay and 0 to 10 % of
 # forgeries missed within six minutes in most cases, and more (a minute, 13 %) where a few genuine people in the
 # calibration look like forgeries.
-LEAST_FAVOURABLE = 0.1
+LEAST_FAVOURABLE_SHARE = 0.1
 
 Doubles = NDArray[np.float64]
 
@@ -47,16 +47,16 @@ class Table:
     sequential: Doubles = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out the p-values of every distinct score; a step function holds all that is needed later."""
+        """Compute the p-values of every distinct score once: they form a step function."""
         levels, above = exceedance(self.scores, self.subjects)
         once = (1.0 + above.sum(axis=1)) / (1.0 + above.shape[1])
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "once", once)
-        object.__setattr__(self, "sequential", np.maximum(once, tail_mean(above, LEAST_FAVOURABLE)))
+        object.__setattr__(self, "sequential", np.maximum(once, tail_mean(above, LEAST_FAVOURABLE_SHARE)))
 
     @property
     def people(self) -> int:
-        """How many subjects gave scores."""
+        """Number of subjects."""
         return int(self.subjects.max()) + 1
 
     def p_values(self, values: Doubles, once: bool = False) -> Doubles:
@@ -129,12 +129,12 @@ class Calibration:
         return replace(score, p_value=self.p_value(score.value, seconds, once))
 
     def leave_one_out(self, seconds: float, once: bool = False) -> tuple[Doubles, NDArray[np.int64]]:
-        """P-values (N,) of each subject's own windows, calibrated on the others; and whose they are, (N,)."""
+        """Compute the p-values (N,) of all windows, calibrated on the other subjects, and the subjects (N,)."""
         table = self.table(seconds)
         p_values = np.empty(len(table.scores))
         for subject in range(table.people):
-            own = table.subjects == subject
-            p_values[own] = table.without(subject).p_values(table.scores[own], once)
+            held_out = table.subjects == subject
+            p_values[held_out] = table.without(subject).p_values(table.scores[held_out], once)
         return p_values, table.subjects
 
     def to_json(self) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class Calibration:
 
 
 def exceedance(scores: Doubles, subjects: NDArray[np.int64]) -> tuple[Doubles, Doubles]:
-    """Tell which fraction of each subject's windows lies at or above each distinct score.
+    """Compute which fraction of each subject's windows lies at or above each distinct score.
 
     Returns the distinct scores, rising, (U,), and the fractions, (U + 1, people); the last row, for anything above the
     highest score, is zero.
@@ -167,8 +167,8 @@ def exceedance(scores: Doubles, subjects: NDArray[np.int64]) -> tuple[Doubles, D
     levels = np.unique(scores)
     above = np.zeros((len(levels) + 1, int(subjects.max()) + 1))
     for subject in range(above.shape[1]):
-        own = np.sort(scores[subjects == subject])
-        above[:-1, subject] = 1.0 - np.searchsorted(own, levels, side="left") / len(own)
+        subject_scores = np.sort(scores[subjects == subject])
+        above[:-1, subject] = 1.0 - np.searchsorted(subject_scores, levels, side="left") / len(subject_scores)
     return levels, above
 
 

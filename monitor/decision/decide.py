@@ -1,7 +1,7 @@
-"""What is said of a participant at every hop, and when a finding opens, is updated and closes.
+"""The verdict on a participant at every hop, and when a finding opens, is updated and closes.
 
 A pure state machine: `advance(state, time, scores)` gives the next state and a `Decision`. The invariants: an
-inconclusive verdict always has a reason; `bona_fide` is never said on the word of one-sided detectors alone; a
+inconclusive verdict always has a reason; one-sided detectors alone never give `bona_fide`; a
 finding opens once, may be updated, and closes once; the only number that decides when one opens is
 `false_alerts_per_hour`.
 """
@@ -18,10 +18,10 @@ from monitor.decision.edetector import EDetector
 from monitor.decision.evalues import combine, power
 from monitor.types import Reason, Score, Verdict
 
-# How far above the threshold evidence is still told apart; beyond that it is only more of the same.
+# The statistic is capped at this multiple of the threshold: larger values carry no further information.
 HEADROOM = 1e6
 
-# The most useful reason first: what somebody must repair, then what is in the picture, then what passes by itself.
+# In order of usefulness: what somebody must repair, then what is in the picture, then what resolves by itself.
 REASON_PRIORITY = (
     Reason.UNSUPPORTED_CODEC,
     Reason.FRAME_TOO_LARGE,
@@ -43,8 +43,8 @@ REASON_PRIORITY = (
     Reason.NOT_ENROLLED,
 )
 
-# Known before a window is seen: whoever abstains for these takes no part in weighing it.
-KNOWN_BEFORE = frozenset({Reason.NOT_ENROLLED, Reason.NOT_CALIBRATED, Reason.REFERENCE_OUTDATED})
+# Independent of the window: a detector that abstains for these is left out of the combination.
+STATIC_REASONS = frozenset({Reason.NOT_ENROLLED, Reason.NOT_CALIBRATED, Reason.REFERENCE_OUTDATED})
 
 
 class Transition(StrEnum):
@@ -83,8 +83,8 @@ class DecisionConfig:
         if not 0.0 < self.kappa < 1.0:
             raise ValueError(f"kappa must lie in (0, 1), not {self.kappa}")
         if not self.false_alerts_per_hour > 0.0 or self.threshold <= 1.0:
-            most = edetector.threshold(1.0, self.window_seconds)
-            raise ValueError(f"false_alerts_per_hour must lie in (0, {most:g}), not {self.false_alerts_per_hour}")
+            max_rate = edetector.threshold(1.0, self.window_seconds)
+            raise ValueError(f"false_alerts_per_hour must lie in (0, {max_rate:g}), not {self.false_alerts_per_hour}")
 
     @property
     def threshold(self) -> float:
@@ -103,7 +103,7 @@ class DecisionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is said at one hop.
+    """The decision at one hop.
 
     `reason` says why a verdict is inconclusive, or what a suspicion rests on. `scores` are those given, p-values
     included. `transition` is set at the hops where a finding opens, is updated or closes; `finding_reason` then says
@@ -123,7 +123,9 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class DecisionState:
-    """Everything remembered between hops; `recovery` exists while a finding is open.
+    """The state between hops; `recovery` exists while a finding is open.
+
+    `reported_statistic` is the statistic when the finding was last opened or updated, `since_report` the time since.
 
     Durations are seconds of stream, counted hop by hop, so a step of the clock cannot stretch them.
     """
@@ -133,23 +135,23 @@ class DecisionState:
     recovery: EDetector | None = None
     time: float | None = None
     blame: Reason | None = None
-    told: float = 0.0
-    since_told: float = 0.0
+    reported_statistic: float = 0.0
+    since_report: float = 0.0
     calm: float = 0.0
     abstained: float = 0.0
 
 
 def initial(config: DecisionConfig) -> DecisionState:
-    """Start without any evidence."""
+    """Make the state before any evidence."""
     cap = config.threshold * HEADROOM
     return DecisionState(config, EDetector.start(config.window_seconds, config.hop_seconds, cap))
 
 
 def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple[DecisionState, Decision]:
-    """Take the scores of the window that ends at `time` (seconds of stream) and say what holds now.
+    """Take the scores of the window that ends at `time` (seconds of stream) and decide.
 
     A score counts when it has a p-value; without one the detector abstained. Detectors that abstain for what was known
-    before the window (`KNOWN_BEFORE`) take no part; any other abstention is a neutral bet beside the detectors that
+    before the window (`STATIC_REASONS`) take no part; any other abstention is a neutral bet beside the detectors that
     scored.
     """
     state = _elapse(state, time, judged=any(s.p_value is not None for s in scores))
@@ -157,7 +159,7 @@ def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple
     if e_value is not None:
         state = _accumulate(state, time, e_value, blame)
     state, transition = _transit(state)
-    verdict, reason = _say(state, scores, closed=transition is Transition.CLOSED)
+    verdict, reason = _verdict(state, scores, closed=transition is Transition.CLOSED)
     decision = Decision(
         verdict,
         reason,
@@ -172,7 +174,7 @@ def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple
 
 
 def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) -> tuple[Verdict, Reason | None]:
-    """Say one thing of a recorded clip, from its clip-level scores and the worst verdict reached along the way.
+    """Give one verdict on a recorded clip, from its clip-level scores and the worst verdict reached along the way.
 
     Alert when the sequential detector crossed its threshold; suspect when it reached the suspect level or a
     clip-level p-value, multiplied by the number of detectors that scored (Bonferroni), is at most `clip_p_value`;
@@ -195,26 +197,26 @@ def most_useful(reasons: Iterable[Reason | None]) -> Reason:
 
 
 def _elapse(state: DecisionState, time: float, judged: bool) -> DecisionState:
-    last = time if state.time is None else state.time
-    step = min(max(0.0, time - last), state.config.window_seconds)
+    previous_time = time if state.time is None else state.time
+    step = min(max(0.0, time - previous_time), state.config.window_seconds)
     below = state.recovery is not None and state.recovery.statistic < state.config.suspect_level
     return replace(
         state,
         time=time,
-        since_told=state.since_told + step,
+        since_report=state.since_report + step,
         calm=state.calm + step if below and judged else state.calm,
         abstained=0.0 if judged else state.abstained + step,
     )
 
 
 def _weigh(config: DecisionConfig, scores: Sequence[Score]) -> tuple[float | None, Reason | None]:
-    able = [s for s in scores if s.p_value is not None or s.reason not in KNOWN_BEFORE]
-    values = [None if s.p_value is None else power(s.p_value, config.kappa) for s in able]
+    participating = [s for s in scores if s.p_value is not None or s.reason not in STATIC_REASONS]
+    values = [None if s.p_value is None else power(s.p_value, config.kappa) for s in participating]
     e_value = combine(values)
     if e_value is None or e_value <= 1.0:
         return e_value, None
-    lead = max(zip(values, able, strict=True), key=lambda pair: pair[0] or 0.0)[1]
-    return e_value, lead.cause
+    strongest = max(zip(values, participating, strict=True), key=lambda pair: pair[0] or 0.0)[1]
+    return e_value, strongest.cause
 
 
 def _accumulate(state: DecisionState, time: float, e_value: float, blame: Reason | None) -> DecisionState:
@@ -231,22 +233,23 @@ def _transit(state: DecisionState) -> tuple[DecisionState, Transition | None]:
     if state.recovery is None:
         if statistic < config.threshold:
             return state, None
-        return replace(state, recovery=_copy(state), told=statistic, since_told=0.0, calm=0.0), Transition.OPENED
+        state = replace(state, recovery=_copy(state), reported_statistic=statistic, since_report=0.0, calm=0.0)
+        return state, Transition.OPENED
     if state.calm >= config.calm_seconds or state.abstained >= config.abstain_seconds:
         return replace(state, recovery=None), Transition.CLOSED
-    due = statistic >= state.told * config.update_factor or state.since_told >= config.update_seconds
+    due = statistic >= state.reported_statistic * config.update_factor or state.since_report >= config.update_seconds
     if due and not state.abstained:
-        return replace(state, told=statistic, since_told=0.0), Transition.UPDATED
+        return replace(state, reported_statistic=statistic, since_report=0.0), Transition.UPDATED
     return state, None
 
 
 def _copy(state: DecisionState) -> EDetector:
-    # Held between the two levels, it tells how soon the evidence fades, however much of it there was.
+    # Capped between the two levels, it decays at the same speed however strong the evidence was.
     cap = (state.config.threshold * state.config.suspect_level) ** 0.5
     return replace(state.running, cap=cap, phases=tuple(min(m, cap) for m in state.running.phases))
 
 
-def _say(state: DecisionState, scores: Sequence[Score], closed: bool) -> tuple[Verdict, Reason | None]:
+def _verdict(state: DecisionState, scores: Sequence[Score], closed: bool) -> tuple[Verdict, Reason | None]:
     if state.recovery is not None:
         return Verdict.ALERT, state.blame
     lapsed = state.abstained >= state.config.abstain_seconds
@@ -264,7 +267,7 @@ def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verd
         lowest = min((s for s in scored if not s.one_sided or s.withholds), key=lambda s: s.p_value or 0.0)
         if (lowest.p_value or 0.0) > config.bona_fide_p_value:
             return Verdict.BONA_FIDE, None
-        # Not enough to be suspected, too much to be cleared: what is unusual is named.
+        # Too weak to suspect, too strong to clear: the reason names the unusual detector.
         return Verdict.INCONCLUSIVE, lowest.cause or Reason(f"{lowest.detector}_unusual")
     waiting = [s.reason for s in scores if s.p_value is None and not s.one_sided]
     return Verdict.INCONCLUSIVE, most_useful(waiting) if waiting else Reason.NOT_ENROLLED

@@ -9,7 +9,7 @@ one phase never share more than half a hop.
 The bound is exact for one phase. The mean over phases may cross in the middle of another phase's window, which the
 theory does not cover; `monitor.decision.simulate` measures the rate instead of assuming it.
 
-Time here is media that was judged, not the clock on the wall: a window on which every detector abstained moves
+Time here is media that was judged, not wall-clock time: a window on which every detector abstained moves
 nothing.
 """
 

@@ -1,4 +1,4 @@
-"""What one hop of a session says, before anyone has written it down or sent it."""
+"""The report of one hop of a session, before it is logged or sent."""
 
 from __future__ import annotations
 

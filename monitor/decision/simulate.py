@@ -1,6 +1,6 @@
-"""How often the decision would alert wrongly, and how soon rightly: many streams at once, by the rules of `decide`.
+"""Simulated false-alert rates and detection delays: many streams at once, by the rules of `decide`.
 
-The promise of `false_alerts_per_hour` is checked here and not assumed. The invariant: `run` opens and closes findings
+The rate `false_alerts_per_hour` is verified here, not assumed. The invariant: `run` opens and closes findings
 at exactly the hops at which `decide.advance` would, for one detector that scores at every hop; and whatever is
 measured is averaged over people, with intervals from resampling people, because the windows of one person are not
 independent.
@@ -94,12 +94,12 @@ def rates(config: DecisionConfig, p_values: Doubles, people: NDArray[np.int64], 
     opened = run(config, p_values).opened
     hours = p_values.shape[1] * config.hop_seconds / SECONDS_PER_HOUR
     persons = np.unique(people)
-    each = np.array([opened[people == person].mean() / hours for person in persons])
+    person_rates = np.array([opened[people == person].mean() / hours for person in persons])
     alerted = np.array([(opened[people == person] > 0).mean() for person in persons])
-    again = each[rng.integers(0, len(each), (RESAMPLES, len(each)))].mean(axis=1)
-    low, high = np.quantile(again, (0.025, 0.975))
+    resampled_means = person_rates[rng.integers(0, len(person_rates), (RESAMPLES, len(person_rates)))].mean(axis=1)
+    low, high = np.quantile(resampled_means, (0.025, 0.975))
     return Rates(
-        hours * len(people), len(persons), float(each.mean()), (float(low), float(high)), float(alerted.mean())
+        hours * len(people), len(persons), float(person_rates.mean()), (float(low), float(high)), float(alerted.mean())
     )
 
 
@@ -119,17 +119,17 @@ def replay_calibration(
 ) -> Doubles:
     """Make one genuine stream of p-values (people, hops) of each subject's own windows of `seconds` of speech.
 
-    Stretches of one window's length are drawn at random from the subject's windows, in their order; p-values come from
-    the other subjects (leave one out), so this shows what a person unknown to the calibration meets.
+    Blocks of one window's length are drawn at random from the subject's windows, in their order; p-values come from
+    the other subjects (leave one out), so this estimates the rate for a person outside the calibration set.
     """
     p_values, subjects = calibration.leave_one_out(seconds)
-    stretch = max(1, round(config.window_seconds / config.hop_seconds))
+    block = max(1, round(config.window_seconds / config.hop_seconds))
     streams = []
     for subject in range(int(subjects.max()) + 1):
-        own = p_values[subjects == subject]
-        starts = rng.integers(0, len(own), -(-hops // stretch))
-        index = (starts[:, None] + np.arange(stretch)).reshape(-1)[:hops] % len(own)
-        streams.append(own[index])
+        subject_p_values = p_values[subjects == subject]
+        starts = rng.integers(0, len(subject_p_values), -(-hops // block))
+        columns = (starts[:, None] + np.arange(block)).reshape(-1)[:hops] % len(subject_p_values)
+        streams.append(subject_p_values[columns])
     return np.stack(streams)
 
 
@@ -157,7 +157,7 @@ def mean_e_by_subject(config: DecisionConfig, calibration: Calibration, seconds:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Made-up people of unit variance: a share `between` of it is the person, the rest moves from window to window.
+    """Synthetic people of unit variance: a share `between` of it is the person, the rest moves from window to window.
 
     Neighbouring windows overlap, so their scores are moving averages over one window of independent hops.
     """

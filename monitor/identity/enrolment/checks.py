@@ -1,6 +1,6 @@
 """Why clips do not make a reference: each reason is one line that says what to do. Pure.
 
-All that is wrong is told at once, so that a person who must record again records once.
+All problems are reported at once, so that a person who must record again does so once.
 """
 
 from __future__ import annotations
@@ -21,62 +21,62 @@ if TYPE_CHECKING:
     from monitor.identity.enrolment.clip_reader import Recording
     from monitor.identity.enrolment.config import EnrolConfig
 
-# Several faces for longer than this, or for this share of the time, are no accident.
+# Several faces for longer than both of these are a reason to refuse.
 CROWDED_SECONDS = 2.0
 CROWDED_SHARE = 0.1
-MOSTLY = 0.5
+MAJORITY_SHARE = 0.5
 
 Indices = NDArray[np.int64]
 
 
 def refusals(recordings: Sequence[Recording], config: EnrolConfig) -> list[str]:
-    """Say what is wrong with the clips before anything is encoded; empty when nothing is."""
-    found = [line for each in recordings for line in _of_clip(each, config)]
-    return [*found, *twins(recordings), *_amounts(recordings, config)]
+    """Give the reasons to refuse the clips before anything is encoded; empty when there are none."""
+    reasons = [line for recording in recordings for line in _of_clip(recording, config)]
+    return [*reasons, *twins(recordings), *_amounts(recordings, config)]
 
 
 def _of_clip(clip: Recording, config: EnrolConfig) -> list[str]:
-    name, spans, found = clip.path.name, clip.spans, list[str]()
+    name, spans, reasons = clip.path.name, clip.spans, list[str]()
     if spans.seen == 0:
         return [f"no face was found in {name}: give a recording of the person facing the camera"]
     if spans.crowded > max(CROWDED_SECONDS, CROWDED_SHARE * spans.seen):
-        found.append(f"several people are in the picture of {name}: give recordings of one person alone")
-    if spans.small > MOSTLY * spans.seen:
-        least = f"{config.min_face_px:.0f}"
-        found.append(f"the face in {name} is too small: record closer, it must be at least {least} pixels high")
-    if spans.blurred > MOSTLY * spans.seen:
-        found.append(f"the picture of {name} is too blurred: record with the camera in focus and at a higher bitrate")
-    if spans.turned > MOSTLY * spans.seen:
-        found.append(f"the face in {name} is turned away or covered: record it facing the camera")
+        reasons.append(f"several people are in the picture of {name}: give recordings of one person alone")
+    if spans.small > MAJORITY_SHARE * spans.seen:
+        min_px = f"{config.min_face_px:.0f}"
+        reasons.append(f"the face in {name} is too small: record closer, it must be at least {min_px} pixels high")
+    if spans.blurred > MAJORITY_SHARE * spans.seen:
+        reasons.append(f"the picture of {name} is too blurred: record with the camera in focus and at a higher bitrate")
+    if spans.turned > MAJORITY_SHARE * spans.seen:
+        reasons.append(f"the face in {name} is turned away or covered: record it facing the camera")
     if clip.verdict.verdict in (Verdict.SUSPECT, Verdict.ALERT):
         why = describe(clip.verdict.verdict, clip.verdict.reason, phrases()).title.lower()
-        found.append(f"{name} is itself suspicious ({why}): enrol from recordings whose origin you know")
-    return found
+        reasons.append(f"{name} is itself suspicious ({why}): enrol from recordings whose origin you know")
+    return reasons
 
 
 def twins(recordings: Sequence[Recording]) -> list[str]:
-    """Say which clips are the same file, or the same recording."""
-    found = []
+    """Give a reason for each pair of clips that are the same file or the same recording."""
+    reasons = []
     for first, second in combinations(recordings, 2):
         pair = f"{second.path.name} is the same %s as {first.path.name}: leave one of them out"
         if first.sha256 == second.sha256:
-            found.append(pair % "file")
+            reasons.append(pair % "file")
         elif same_recording(first.curves, second.curves):
-            found.append(pair % "recording")
-    return found
+            reasons.append(pair % "recording")
+    return reasons
 
 
 def _amounts(recordings: Sequence[Recording], config: EnrolConfig) -> list[str]:
-    found = []
+    reasons = []
     face = sum(clip.spans.good for clip in recordings)
     speech = sum(clip.speech_seconds for clip in recordings)
     if face < config.min_face_seconds:
-        found.append(
+        reasons.append(
             f"{face:.0f} s of a clear face are too short, {config.min_face_seconds:.0f} s are needed: add recordings"
         )
     if speech < config.min_speech_seconds:
-        found.append(
+        reasons.append(
             f"{speech:.0f} s of speech are too short, {config.min_speech_seconds:.0f} s are needed: "
             "add recordings in which the person speaks"
         )
-    return found
+    return reasons

@@ -1,7 +1,7 @@
-"""What enrolment takes of one clip while it works: moments of the face, how long of what, and two curves in time.
+"""What enrolment collects from one clip: moments of the face, durations, and two curves over time.
 
-The clip is read once: the very session that judges calls reads it, and what is taken here is seen on the way. Memory is
-bounded whatever the length: moments beyond `most` are thinned, every other one, and from then on taken half as often.
+The clip is read once, by the same session that judges calls; the collectors observe it. Memory is bounded whatever the
+length: beyond `max_moments` every other moment is dropped, and from then on half as many are collected.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from monitor.tap.media.digest import digest
 from monitor.tap.replay import probe_clip, read_clip
 from monitor.types import AudioBlock, FloatArray, VideoFrame
 from monitor.voice.stream import VoiceChunk, VoiceStream
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 
-# Over all clips, in memory while they are read, for each detector: more teaches little.
+# In memory over all clips, per detector: more hardly improves a reference.
 MAX_COLLECTED_SECONDS = 1200.0
-# No frame stands for longer than this: what is missing was not seen.
-LONGEST_FRAME = 0.2
+# A frame counts for this long at most: a gap in the video is not face time.
+MAX_FRAME_SECONDS = 0.2
 BANDS = 8
 # Corners, middle of the lips: how wide and how open the mouth is.
 _LEFT, _RIGHT, _UPPER, _LOWER = 61, 291, 13, 14
@@ -56,7 +56,7 @@ class Spans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One clip; `verdict` is of the detectors that need no reference, `taken` what each took to learn from."""
+    """One clip; `verdict` is of the detectors that need no reference, `taken` what each collector gathered."""
 
     path: Path
     sha256: str
@@ -81,12 +81,12 @@ def read_recording(
 ) -> Recording:
     """Read a clip; raises `SourceError`. `progress` is called with the seconds read so far.
 
-    `max_moments` moments are kept, and what the `collectors` of detectors take, by the detector's name.
+    At most `max_moments` moments are collected; `collectors` are those of the detectors, by the detector's name.
     """
     info = probe_clip(path)
     face, voice = Face(demands, max_moments), Voice()
-    taking = {name: collector for name, collector in (collectors or {}).items() if collector is not None}
-    judge = ClipJudge(models, observer=face.see, progress=progress, collectors=list(taking.values()))
+    active = {name: collector for name, collector in (collectors or {}).items() if collector is not None}
+    judge = ClipJudge(models, observer=face.see, progress=progress, collectors=list(active.values()))
     for item in read_clip(path):
         judge.push(item)
         if isinstance(item, AudioBlock):
@@ -103,38 +103,38 @@ def read_recording(
         tuple(face.moments),
         Curves(face.movement(), voice.sound()),
         verdict,
-        {name: collector.finish() for name, collector in taking.items()},
+        {name: collector.finish() for name, collector in active.items()},
     )
 
 
 @dataclass(slots=True)
 class Face:
-    """Watches a session: counts, and keeps moments worth keeping."""
+    """Observes a session: measures spans and collects the moments good enough for a gallery."""
 
     demands: Demands
-    most: int
+    max_moments: int
     spans: Spans = field(default_factory=Spans)
     moments: list[Moment] = field(default_factory=list)
     _last: float | None = None
-    _every: int = 1
+    _stride: int = 1
     _offered: int = 0
-    _at: list[float] = field(default_factory=list)
-    _moved: list[tuple[float, ...]] = field(default_factory=list)
+    _times: list[float] = field(default_factory=list)
+    _movements: list[tuple[float, ...]] = field(default_factory=list)
 
     def see(self, frame: VideoFrame, view: FaceView | None, crowded: bool) -> None:
         """Take one frame."""
         now = frame.stamp.media
-        lasted = 0.0 if self._last is None else min(now - self._last, LONGEST_FRAME)
+        duration = 0.0 if self._last is None else min(now - self._last, MAX_FRAME_SECONDS)
         self._last = now
         if view is None:
             return
-        self._at.append(now)
-        self._moved.append(_movement(view))
-        self.spans.seen += lasted
+        self._times.append(now)
+        self._movements.append(_movement(view))
+        self.spans.seen += duration
         problem = self._problem(view, crowded)
-        setattr(self.spans, problem, getattr(self.spans, problem) + lasted)
+        setattr(self.spans, problem, getattr(self.spans, problem) + duration)
         if problem == "good" and view.face is not None:
-            self._keep(frame, view)
+            self._collect(frame, view)
 
     def _problem(self, view: FaceView, crowded: bool) -> str:
         quality = view.quality
@@ -146,23 +146,23 @@ class Face:
             return "blurred"
         return "good" if quality.problem is None else "turned"
 
-    def _keep(self, frame: VideoFrame, view: FaceView) -> None:
+    def _collect(self, frame: VideoFrame, view: FaceView) -> None:
         self._offered += 1
-        moment = moment_of(frame, view) if self._offered % self._every == 0 else None
+        moment = moment_of(frame, view) if self._offered % self._stride == 0 else None
         if moment is None:
             return
         self.moments.append(moment)
-        if len(self.moments) > self.most:
+        if len(self.moments) > self.max_moments:
             del self.moments[::2]
-            self._every *= 2
+            self._stride *= 2
 
     def movement(self) -> FloatArray:
         """Pose and mouth at 25 Hz, (T, 5); where no face was seen they stand still."""
-        if not self._at:
+        if not self._times:
             return np.zeros((0, 5), np.float32)
-        grid = np.arange(int(self._at[-1] * RATE) + 1) / RATE
-        rows = np.array(self._moved, np.float32)
-        return np.stack([np.interp(grid, self._at, column) for column in rows.T], axis=1).astype(np.float32)
+        grid = np.arange(int(self._times[-1] * GRID_HZ) + 1) / GRID_HZ
+        rows = np.array(self._movements, np.float32)
+        return np.stack([np.interp(grid, self._times, column) for column in rows.T], axis=1).astype(np.float32)
 
 
 def _movement(view: FaceView) -> tuple[float, ...]:
@@ -173,7 +173,7 @@ def _movement(view: FaceView) -> tuple[float, ...]:
 
 @dataclass(slots=True)
 class Voice:
-    """Listens to a clip: seconds of speech, and a coarse spectrum."""
+    """Accumulates the seconds of speech of a clip and a coarse spectrum."""
 
     _stream: VoiceStream = field(default_factory=VoiceStream)
     _chunks: list[tuple[int, FloatArray]] = field(default_factory=list)
@@ -183,7 +183,7 @@ class Voice:
         """Take one block."""
         chunk = self._stream.push(block)
         if chunk is not None:
-            self.seconds += float(chunk.speech.sum()) / RATE
+            self.seconds += float(chunk.speech.sum()) / GRID_HZ
             self._chunks.append((chunk.first, _bands(chunk)))
 
     def sound(self) -> FloatArray:
@@ -191,10 +191,10 @@ class Voice:
         if not self._chunks:
             return np.zeros((0, BANDS), np.float32)
         last, rows = self._chunks[-1]
-        found = np.full((last + len(rows), BANDS), min(float(r.min()) for _, r in self._chunks), np.float32)
+        spectrum = np.full((last + len(rows), BANDS), min(float(r.min()) for _, r in self._chunks), np.float32)
         for first, rows in self._chunks:
-            found[max(first, 0) : first + len(rows)] = rows[max(-first, 0) :]
-        return found
+            spectrum[max(first, 0) : first + len(rows)] = rows[max(-first, 0) :]
+        return spectrum
 
 
 def _bands(chunk: VoiceChunk) -> FloatArray:

@@ -31,7 +31,7 @@ Codec = Literal["h264", "vp8"]
 # A patch shows this much more than the crop, so that codecs have surroundings to predict from.
 MARGIN = 1.2
 # No rung shows a face larger than this many pixels high; patches hold no more than that needs.
-LARGEST = 200
+MAX_FACE_PX = 200
 GREY = 128
 
 
@@ -78,7 +78,7 @@ def moment_of(frame: VideoFrame, view: FaceView) -> Moment | None:
     side, x, y = region.side, region.x, region.y
     # Whole even pixels where nothing is scaled: cutting then changes no value.
     reach = 2 * round(side * MARGIN / 2)
-    size = min(reach, 2 * round(LARGEST * FACE_ENLARGE * MARGIN / 2))
+    size = min(reach, 2 * round(MAX_FACE_PX * FACE_ENLARGE * MARGIN / 2))
     around = Region(2 * round(x / 2), 2 * round(y / 2), reach)
     shrink = size / reach
 
@@ -106,9 +106,9 @@ def _rung(moments: Sequence[Moment], step: Step, face_px: int) -> list[FaceShot]
     size = 16 * round(face_px * FACE_ENLARGE * MARGIN / 16)
     # Never enlarged: a small face stays as small as it was recorded.
     scales = [min(1.0, face_px / _height(m), size / m.crop.side) for m in moments]
-    sent = [_small(moment, size, scale, step.soft) for moment, scale in zip(moments, scales, strict=True)]
-    seen = through(sent, step.codec, step.quantiser)
-    return [_again(*each, size) for each in zip(seen, moments, scales, strict=True)]
+    sources = [_downscale(moment, size, scale, step.soft) for moment, scale in zip(moments, scales, strict=True)]
+    decoded = through(sources, step.codec, step.quantiser)
+    return [_recrop(*row, size) for row in zip(decoded, moments, scales, strict=True)]
 
 
 def _height(moment: Moment) -> float:
@@ -117,7 +117,7 @@ def _height(moment: Moment) -> float:
     return float(xy.max() - xy.min()) * moment.crop.side / FACE_SIZE
 
 
-def _small(moment: Moment, size: int, scale: float, soft: bool) -> VideoFrame:
+def _downscale(moment: Moment, size: int, scale: float, soft: bool) -> VideoFrame:
     piece = _piece(moment.patch, Region(moment.crop.x, moment.crop.y, size / scale), size)
     if not soft:
         return piece
@@ -125,7 +125,7 @@ def _small(moment: Moment, size: int, scale: float, soft: bool) -> VideoFrame:
     return replace(piece, y=np.asarray(Image.fromarray(piece.y).filter(blur)))
 
 
-def _again(seen: VideoFrame, moment: Moment, scale: float, size: int) -> FaceShot:
+def _recrop(frame: VideoFrame, moment: Moment, scale: float, size: int) -> FaceShot:
     shot, crop, mouth = moment.shot, moment.crop, moment.mouth
 
     def place(region: Region) -> Region:
@@ -138,22 +138,22 @@ def _again(seen: VideoFrame, moment: Moment, scale: float, size: int) -> FaceSho
     pose = Pose(shot.pose.scale * shrink, shot.pose.rotation, shot.pose.shift * np.float32(shrink))
     return FaceShot(
         shot.time,
-        cut_rgb(seen, place(crop), FACE_SIZE),
+        cut_rgb(frame, place(crop), FACE_SIZE),
         shot.landmarks,
         pose,
         height,
-        sharpness(cut(seen.y, place(mouth), MOUTH_SIZE)),
+        sharpness(cut(frame.y, place(mouth), MOUTH_SIZE)),
     )
 
 
 def _piece(frame: VideoFrame, region: Region, size: int) -> VideoFrame:
     """Cut a square piece of all planes, `size` even."""
     half = Region(region.x / 2, region.y / 2, region.side / 2)
-    u, v = (_owned(cut(plane, half, size // 2, GREY)) for plane in (frame.u, frame.v))
-    return replace(frame, y=_owned(cut(frame.y, region, size)), u=u, v=v)
+    u, v = (_contiguous(cut(plane, half, size // 2, GREY)) for plane in (frame.u, frame.v))
+    return replace(frame, y=_contiguous(cut(frame.y, region, size)), u=u, v=v)
 
 
-def _owned(piece: ByteArray) -> ByteArray:
+def _contiguous(piece: ByteArray) -> ByteArray:
     return np.ascontiguousarray(piece)
 
 
@@ -162,13 +162,14 @@ def through(frames: Sequence[VideoFrame], codec: Codec, quantiser: int) -> list[
     if not frames:
         return []
     encoder = _encoder(frames[0], codec, quantiser)
-    packets = [bytes(p) for n, each in enumerate(frames) for p in encoder.encode(_raw(each, n))]
+    packets = [bytes(p) for n, frame in enumerate(frames) for p in encoder.encode(_raw(frame, n))]
     packets += [bytes(packet) for packet in encoder.encode(None)]
     decoder = av.CodecContext.create(codec, "r")
     decoder.thread_count = 1
-    seen = [frame for data in [*map(Packet, packets), None] for frame in decoder.decode(data)]
+    decoded = [frame for packet in [*map(Packet, packets), None] for frame in decoder.decode(packet)]
     return [
-        replace(picture(got, sent.stamp), full_range=sent.full_range) for got, sent in zip(seen, frames, strict=True)
+        replace(picture(output, source.stamp), full_range=source.full_range)
+        for output, source in zip(decoded, frames, strict=True)
     ]
 
 
@@ -188,8 +189,8 @@ def _encoder(frame: VideoFrame, codec: Codec, quantiser: int) -> VideoCodecConte
 def _raw(frame: VideoFrame, number: int) -> av.VideoFrame:
     raw = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for plane, values in zip(raw.planes, (frame.y, frame.u, frame.v), strict=True):
-        held = np.zeros((plane.height, plane.line_size), np.uint8)
-        held[:, : plane.width] = values
-        plane.update(held.tobytes())
+        padded = np.zeros((plane.height, plane.line_size), np.uint8)
+        padded[:, : plane.width] = values
+        plane.update(padded.tobytes())
     raw.pts, raw.time_base = number, Fraction(1, 25)
     return raw

@@ -1,7 +1,7 @@
 """Are two clips the same recording? How the face moves and how the voice sounds are compared at every shift. Pure.
 
-A person in the same chair gives nearly the same picture in every recording, so single pictures tell nothing; how
-somebody moved and spoke over some seconds never comes twice, and survives scaling, coding and cutting.
+A person in the same chair gives nearly the same picture in every recording, so single pictures do not identify one; how
+somebody moved and spoke over some seconds is unique, and survives scaling, coding and cutting.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.types import FloatArray
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 
-# At least this much, and this share of the shorter clip, must lie over each other.
-LEAST_SECONDS = 2.0
-LEAST_SHARE = 0.5
+# The overlap of two clips at a shift, at least: in seconds, and as a share of the shorter clip.
+MIN_OVERLAP_SECONDS = 2.0
+MIN_OVERLAP_SHARE = 0.5
 # 780 pairs of 3 s sentences of one speaker on one pattern (GRID s1) reach 0.93 in sound and 0.76 in movement. Copies at
 # 0.6 of the size and CRF 34 keep 0.93 to 0.99 in sound; who hardly moves keeps 0.3 of the movement, others 0.96.
 SAME_SOUND = 0.955
@@ -27,7 +27,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curves:
-    """What a clip is told by: `movement` of the face (T, M) and `sound` (U, S), both at 25 Hz."""
+    """The signals that identify a recording: `movement` of the face (T, M) and `sound` (U, S), both at 25 Hz."""
 
     movement: FloatArray
     sound: FloatArray
@@ -45,14 +45,14 @@ def likeness(a: FloatArray, b: FloatArray) -> float:
 
 
 def _by_shift(a: FloatArray, b: FloatArray) -> Doubles | None:
-    """Mean correlation of the columns at each shift that lays enough of both over each other."""
-    least = max(LEAST_SECONDS * RATE, LEAST_SHARE * min(len(a), len(b)))
-    if min(len(a), len(b)) < least:
+    """Mean correlation of the columns at each shift with enough overlap; None where no shift has."""
+    min_overlap = max(MIN_OVERLAP_SECONDS * GRID_HZ, MIN_OVERLAP_SHARE * min(len(a), len(b)))
+    if min(len(a), len(b)) < min_overlap:
         return None
     size = 1 << int(np.ceil(np.log2(len(a) + len(b))))
     shifts = np.arange(1 - len(b), len(a))
-    over = np.minimum(shifts + len(b), len(a)) - np.maximum(shifts, 0)
-    shifts, over = shifts[over >= least], over[over >= least, None]
+    overlap = np.minimum(shifts + len(b), len(a)) - np.maximum(shifts, 0)
+    shifts, overlap = shifts[overlap >= min_overlap], overlap[overlap >= min_overlap, None]
     x, y = a - a.mean(0), b - b.mean(0)
 
     def sums(u: FloatArray, v: FloatArray) -> Doubles:
@@ -61,9 +61,9 @@ def _by_shift(a: FloatArray, b: FloatArray) -> Doubles | None:
 
     all_x, all_y = np.ones_like(x), np.ones_like(y)
     sum_x, sum_y = sums(x, all_y), sums(all_x, y)
-    spread_x = np.maximum(sums(x * x, all_y) - sum_x**2 / over, 0.0)
-    spread_y = np.maximum(sums(all_x, y * y) - sum_y**2 / over, 0.0)
-    # What stands still is like nothing.
-    scale = np.sqrt(spread_x * spread_y) + 1e-6 * over
-    values = (sums(x, y) - sum_x * sum_y / over) / scale
+    spread_x = np.maximum(sums(x * x, all_y) - sum_x**2 / overlap, 0.0)
+    spread_y = np.maximum(sums(all_x, y * y) - sum_y**2 / overlap, 0.0)
+    # Constant signals correlate with nothing.
+    scale = np.sqrt(spread_x * spread_y) + 1e-6 * overlap
+    values = (sums(x, y) - sum_x * sum_y / overlap) / scale
     return np.asarray(values.mean(1), np.float64)

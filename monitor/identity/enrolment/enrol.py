@@ -1,7 +1,7 @@
 """Enrolment: from a person's own clips to the reference that live calls are compared with, or to the reasons why not.
 
-What is learnt of the person is the detectors' business; what all of them learn from is gathered here. Nothing of the
-clips is kept: what leaves this module are the parts of the reference and landmarks of the accepted moments.
+Each detector learns its own part; the material common to all of them is gathered here. The clips themselves are not
+stored: the results are the parts of the reference and the landmarks of the accepted moments.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from monitor.session.models import Models
 from monitor.tap.replay import probe_clip
 from monitor.types import FloatArray, rfc3339
 
-# What is being done, in words for people, and how much of the whole is done, 0 to 1.
+# The current step, in words for people, and the completed share, 0 to 1.
 Progress = Callable[[str, float], None]
 
-# Moments in memory at once, over all clips; a gallery is chosen among them.
+# Moments in memory over all clips; the gallery is chosen among them.
 MAX_MOMENTS = 320
-# What reading the clips takes; detectors say what they take beside it (`Enrolling.effort`).
+# Relative duration of reading the clips, in the unit of `Enrolling.effort`.
 READING_EFFORT = 0.42
 
 
@@ -66,10 +66,10 @@ def enrol(
     learners = _learners(models, config)
     if not 0 < len(clips) <= config.max_clips:
         raise EnrolmentRefused([f"{len(clips)} clips were given: give 1 to {config.max_clips}, a long one counts most"])
-    whole = READING_EFFORT + sum(learner.effort for learner in learners.values())
-    reading = READING_EFFORT / whole
-    recordings = _read(clips, models, learners, config, lambda what, share: progress(what, reading * share))
-    progress("comparing the clips", reading)
+    total_effort = READING_EFFORT + sum(learner.effort for learner in learners.values())
+    reading_share = READING_EFFORT / total_effort
+    recordings = _read(clips, models, learners, config, lambda what, share: progress(what, reading_share * share))
+    progress("comparing the clips", reading_share)
     reasons = refusals(recordings, config)
     moments, clip = _gallery(recordings, config.gallery)
     if not moments:
@@ -79,50 +79,52 @@ def enrol(
         reasons += learner.refuse(material)
     if reasons:
         raise EnrolmentRefused(reasons)
-    made, parts = rfc3339(datetime.now(UTC)), dict[str, Part]()
-    done = READING_EFFORT
+    created, parts = rfc3339(datetime.now(UTC)), dict[str, Part]()
+    effort_done = READING_EFFORT
     for name, learner in learners.items():
-        tell = partial(_tell, progress, learner, done / whole, whole)
-        parts[name] = learner.learn(replace(material, taken=[r.taken.get(name) for r in recordings]), made, tell)
-        done += learner.effort
+        report = partial(_report, progress, learner, effort_done / total_effort, total_effort)
+        parts[name] = learner.learn(replace(material, taken=[r.taken.get(name) for r in recordings]), created, report)
+        effort_done += learner.effort
     progress("done", 1.0)
     sources = [_source(recording, int((clip == n).sum())) for n, recording in enumerate(recordings)]
     data = {name: part.data for name, part in parts.items() if part.data is not None}
     poses = tuple(np.asarray(m.shot.landmarks[:, :2] / FACE_SIZE, np.float32) for m in moments)
     quality = assess(recordings, material, list(parts.values()))
-    return Enrolment(Reference(made, tuple(sources), data), quality, poses)
+    return Enrolment(Reference(created, tuple(sources), data), quality, poses)
 
 
-def _tell(progress: Progress, learner: Enrolling, start: float, whole: float, share: float) -> None:
+def _report(progress: Progress, learner: Enrolling, start: float, total_effort: float, share: float) -> None:
     if learner.effort:
-        progress(learner.task, start + learner.effort / whole * share)
+        progress(learner.task, start + learner.effort / total_effort * share)
 
 
 def _learners(models: Models, config: EnrolConfig) -> dict[str, Enrolling]:
     """Give each detector's side of the enrolment; raises `EngineError` where nobody can be enrolled."""
-    found = {loaded.info.name: loaded.enrolling(config.require_identity) for loaded in models.detectors}
-    return {name: learner for name, learner in found.items() if learner is not None}
+    learners = {loaded.info.name: loaded.enrolling(config.require_identity) for loaded in models.detectors}
+    return {name: learner for name, learner in learners.items() if learner is not None}
 
 
 def _read(
     clips: Sequence[Path], models: Models, learners: dict[str, Enrolling], config: EnrolConfig, progress: Progress
 ) -> list[Recording]:
-    # Every header first: what cannot be read is told before the long work.
+    # Every header first: an unreadable clip fails before the long work.
     lengths = [max(probe_clip(clip).seconds, 0.1) for clip in clips]
     demands = Demands(config.min_face_px, config.min_sharpness)
-    whole, done, found = sum(lengths), 0.0, list[Recording]()
+    total_seconds, seconds_done, recordings = sum(lengths), 0.0, list[Recording]()
     for number, (clip, length) in enumerate(zip(clips, lengths, strict=True), 1):
         what = f"reading clip {number} of {len(clips)}"
 
-        def tell(read: float, what: str = what, done: float = done, length: float = length) -> None:
-            progress(what, (done + min(read, length)) / whole)
+        def report(
+            seconds_read: float, what: str = what, seconds_done: float = seconds_done, length: float = length
+        ) -> None:
+            progress(what, (seconds_done + min(seconds_read, length)) / total_seconds)
 
-        tell(0.0)
-        seconds = MAX_COLLECTED_SECONDS * length / whole
+        report(0.0)
+        seconds = MAX_COLLECTED_SECONDS * length / total_seconds
         collectors = {name: learner.collect(seconds) for name, learner in learners.items()}
-        found.append(read_recording(clip, models, demands, max(MAX_MOMENTS // len(clips), 1), tell, collectors))
-        done += length
-    return found
+        recordings.append(read_recording(clip, models, demands, max(MAX_MOMENTS // len(clips), 1), report, collectors))
+        seconds_done += length
+    return recordings
 
 
 def _gallery(recordings: Sequence[Recording], places: int) -> tuple[list[Moment], NDArray[np.int64]]:

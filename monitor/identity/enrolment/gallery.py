@@ -1,7 +1,7 @@
-"""Which moments of a person's recordings become the gallery: good ones, typical ones, and as different as there are.
+"""Selection of the gallery from a person's recordings: sharp moments, typical ones, and the most diverse.
 
 Half of a clip's places go to moments spread evenly over it, which say what is usual; the other half go, one by one, to
-the moment that differs most in pose and mouth from all that are taken already, so that a live face finds its like.
+the moment that differs most in pose and mouth from all that are taken already, so that a live face has a near match.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from monitor.face.geometry import fit_pose, rigid_points, speech_shape
 from monitor.face.shot import FaceShot
 from monitor.types import FloatArray
 
-# A clip that takes part has at least so many places: fewer say nothing of how a recording differs in itself.
-LEAST = 5
+# Shots per participating clip at least: fewer do not show the variation within a recording.
+MIN_SHOTS = 5
 # The share of a clip's moments, the least sharp ones, that is left out where enough others are there.
-BLURRED = 0.2
-# A turn of so many degrees counts as much as a mouth moved by a tenth of the eye distance.
-DEGREES = 10.0
-MOVED = 0.1
+BLURRED_SHARE = 0.2
+# Head rotation and mouth displacement (in eye distances) that count as a distance of 1.
+POSE_SCALE_DEGREES = 10.0
+MOUTH_SCALE = 0.1
 
 Indices = NDArray[np.int64]
 
@@ -33,14 +33,16 @@ def choose(clips: Sequence[Sequence[FaceShot]], places: int) -> list[Indices]:
 
 
 def share_out(counts: Sequence[int], places: int) -> list[int]:
-    """Share places out over clips with so many moments each: as even as the counts allow, none below `LEAST` but 0."""
+    """Allot places to clips by their moment counts, as evenly as these allow; no quota is below `MIN_SHOTS` but 0."""
     quotas = [0] * len(counts)
     # The richest clips take part where there are too many for all.
-    able = sorted((n for n, count in enumerate(counts) if count), key=lambda n: -counts[n])[: max(places // LEAST, 1)]
-    left = places
-    for position, n in enumerate(sorted(able, key=lambda n: counts[n])):
-        quotas[n] = min(counts[n], left // (len(able) - position))
-        left -= quotas[n]
+    eligible = sorted((n for n, count in enumerate(counts) if count), key=lambda n: -counts[n])[
+        : max(places // MIN_SHOTS, 1)
+    ]
+    remaining = places
+    for position, n in enumerate(sorted(eligible, key=lambda n: counts[n])):
+        quotas[n] = min(counts[n], remaining // (len(eligible) - position))
+        remaining -= quotas[n]
     return quotas
 
 
@@ -50,7 +52,9 @@ def features(shots: Sequence[FaceShot]) -> FloatArray:
     for shot in shots:
         pose = fit_pose(rigid_points(shot.landmarks))
         shape = speech_shape(shot.landmarks, pose)
-        rows.append(np.concatenate([np.array(pose.angles) / DEGREES, shape / MOVED / np.sqrt(len(shape) / 3)]))
+        rows.append(
+            np.concatenate([np.array(pose.angles) / POSE_SCALE_DEGREES, shape / MOUTH_SCALE / np.sqrt(len(shape) / 3)])
+        )
     return np.array(rows, np.float32)
 
 
@@ -58,22 +62,22 @@ def _of_clip(shots: Sequence[FaceShot], quota: int) -> Indices:
     if quota == 0:
         return np.zeros(0, np.int64)
     sharpness = np.array([shot.sharpness for shot in shots])
-    spare = min(int(BLURRED * len(shots)), len(shots) - quota)
-    able = np.sort(np.argsort(sharpness, kind="stable")[spare:])
-    even = np.unique(np.linspace(0, len(able) - 1, max(quota // 2, 1)).round().astype(np.int64))
-    return able[spread(features([shots[n] for n in able]), even, quota)].astype(np.int64)
+    dropped = min(int(BLURRED_SHARE * len(shots)), len(shots) - quota)
+    sharp = np.sort(np.argsort(sharpness, kind="stable")[dropped:])
+    even = np.unique(np.linspace(0, len(sharp) - 1, max(quota // 2, 1)).round().astype(np.int64))
+    return sharp[spread(features([shots[n] for n in sharp]), even, quota)].astype(np.int64)
 
 
-def spread(points: FloatArray, taken: Indices, count: int) -> Indices:
-    """Add to the `taken` rows of (N, F), one by one, the one farthest from all taken, up to `count`; rising."""
-    chosen = list(taken[:count])
-    nearest = np.min([_apart(points, n) for n in chosen], axis=0)
+def spread(points: FloatArray, selected: Indices, count: int) -> Indices:
+    """Add to the `selected` rows of (N, F) the farthest one from all of them until there are `count`; rising."""
+    chosen = list(selected[:count])
+    nearest = np.min([_distances(points, n) for n in chosen], axis=0)
     while len(chosen) < min(count, len(points)):
         nearest[chosen] = -1.0
         chosen.append(int(np.argmax(nearest)))
-        nearest = np.minimum(nearest, _apart(points, chosen[-1]))
+        nearest = np.minimum(nearest, _distances(points, chosen[-1]))
     return np.sort(np.array(chosen, np.int64))
 
 
-def _apart(points: FloatArray, row: int) -> FloatArray:
+def _distances(points: FloatArray, row: int) -> FloatArray:
     return np.asarray(np.linalg.norm(points - points[row], axis=1), np.float32)

@@ -1,4 +1,4 @@
-"""How good a reference is, in numbers and in what would make it better. Pure."""
+"""The quality of a reference, in numbers and in advice that would improve it. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from monitor.detectors.base import Material, Part
 if TYPE_CHECKING:
     from monitor.identity.enrolment.clip_reader import Recording
 
-# Below these a live face often finds no like in the gallery.
+# Degrees; below these a live face often has no near match in the gallery.
 YAW_RANGE, PITCH_RANGE = 20.0, 10.0
-LARGE_FACE = 130.0
+LARGE_FACE_PX = 130.0
 PLENTY_SECONDS = 120.0
 PLENTY_MOMENTS = 40
 
@@ -27,9 +27,9 @@ Span = tuple[float, float]
 class Quality:
     """What a reference rests on.
 
-    Seconds of clear face and of speech; `shots` moments looked at and `gallery` kept; `face_px` the face's height
-    (median, in pixels); `yaw` and `pitch` the degrees between which nine in ten of the kept moments lie; `parts` is
-    what detectors say of what they learnt; `advice` is one line each, and empty when nothing would help much.
+    Seconds of clear face and of speech; `shots` moments examined and `gallery` chosen; `face_px` the face's height
+    (median, in pixels); `yaw` and `pitch` the 5 % and 95 % quantiles of the gallery in degrees; `parts` holds
+    the detectors' own quality figures; `advice` is one line each, and empty when nothing would help much.
     """
 
     face_seconds: float
@@ -62,7 +62,7 @@ def assess(recordings: Sequence[Recording], material: Material, parts: Sequence[
     advice = (
         (yaw[1] - yaw[0] < YAW_RANGE, "turn the head a little to both sides while speaking"),
         (pitch[1] - pitch[0] < PITCH_RANGE, "look up and down now and then"),
-        (face_px < LARGE_FACE, "record closer or at a higher resolution: a larger face shows more"),
+        (face_px < LARGE_FACE_PX, "record closer or at a higher resolution: a larger face shows more"),
         (face < PLENTY_SECONDS or count < PLENTY_MOMENTS, "record more: two minutes and longer are better"),
         (len(recordings) < 2, "add a recording of another day: with one, changes of light and looks are guessed"),
     )

@@ -12,8 +12,8 @@ from engines.base import Engine
 from monitor.face.shot import FaceShot
 from monitor.face.track import FaceTracker
 from monitor.identity.enrolment.condition_ladder import (
-    LARGEST,
     MARGIN,
+    MAX_FACE_PX,
     RUNGS,
     Codec,
     Moment,
@@ -81,7 +81,7 @@ def test_worse_lines_show_less(rungs: dict[str, list[FaceShot]]) -> None:
 
 @pytest.mark.data
 def test_patches_are_bounded_and_a_small_face_is_not_enlarged(few: list[Moment]) -> None:
-    assert all(moment.patch.width <= LARGEST * 1.3 * MARGIN + 2 for moment in few)
+    assert all(moment.patch.width <= MAX_FACE_PX * 1.3 * MARGIN + 2 for moment in few)
     huge = Step("huge", 4000, "h264", 20)
     ((_, shots),) = make_rungs(few[:1], [huge])
     assert shots[0].size <= few[0].shot.size + 1

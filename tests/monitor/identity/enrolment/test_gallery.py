@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.face.geometry import Pose, canonical
 from monitor.face.shot import FaceShot
-from monitor.identity.enrolment.gallery import LEAST, choose, features, share_out, spread
+from monitor.identity.enrolment.gallery import MIN_SHOTS, choose, features, share_out, spread
 
 
 def shot(yaw: float = 0.0, sharpness: float = 0.5, time: float = 0.0) -> FaceShot:
@@ -23,12 +23,12 @@ def shot(yaw: float = 0.0, sharpness: float = 0.5, time: float = 0.0) -> FaceSho
 @given(st.lists(st.integers(0, 200), max_size=30), st.integers(5, 90))
 def test_places_are_shared_out(counts: list[int], places: int) -> None:
     quotas = share_out(counts, places)
-    if sum(count > 0 for count in counts) <= places // LEAST:
+    if sum(count > 0 for count in counts) <= places // MIN_SHOTS:
         assert sum(quotas) == min(places, sum(counts))
     assert sum(quotas) <= places
     for count, quota in zip(counts, quotas, strict=True):
         assert quota <= count
-        assert quota == 0 or quota >= min(count, LEAST)
+        assert quota == 0 or quota >= min(count, MIN_SHOTS)
 
 
 def test_small_clips_leave_their_places_to_others() -> None:

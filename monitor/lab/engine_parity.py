@@ -66,8 +66,8 @@ def read_cases(data: Path) -> list[Case]:
 
     Raises `CorpusError` when the list cannot be read, or names clips that the folder does not have.
     """
-    own = data / LIST.name
-    path = own if own.exists() else LIST
+    own_list = data / LIST.name
+    path = own_list if own_list.exists() else LIST
     cases = [_case(raw, data, f"{path.name} line {number}") for number, raw in enumerate(read_csv(path, COLUMNS), 2)]
     if not cases:
         raise CorpusError(f"{path.name} lists no clips: add a line for each")
@@ -99,14 +99,14 @@ def references(cases: Sequence[Case], models: Models, done: Callable[[], None] =
 def judge_cases(
     cases: Sequence[Case],
     models: Models,
-    known: Mapping[Path, Reference],
+    references_by_clip: Mapping[Path, Reference],
     done: Callable[[], None] = lambda: None,
     seconds: float = SECONDS,
 ) -> list[Judged]:
     """Judge the first `seconds` of each case; raises `SourceError` or `EngineError`."""
     found = []
     for case in cases:
-        found.append(_judged(case, models, known, seconds))
+        found.append(_judged(case, models, references_by_clip, seconds))
         done()
     return found
 
@@ -119,8 +119,8 @@ def _case(raw: Mapping[str, str], data: Path, where: str) -> Case:
     return Case(name, data / raw["path"], sound, reference, _TRUTH[raw["lips"]], _TRUTH[raw["person"]])
 
 
-def _judged(case: Case, models: Models, known: Mapping[Path, Reference], seconds: float) -> Judged:
-    reference = known.get(case.reference) if case.reference is not None else None
+def _judged(case: Case, models: Models, references_by_clip: Mapping[Path, Reference], seconds: float) -> Judged:
+    reference = references_by_clip.get(case.reference) if case.reference is not None else None
     judge = ClipJudge(models, identity=_WHO if reference else None, reference=reference)
     for item in _first(read_media(case.path, case.sound), seconds):
         judge.push(item)

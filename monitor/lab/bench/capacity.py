@@ -73,7 +73,7 @@ class Capacity:
         }
 
 
-def next_try(held: Mapping[int, bool], first: int, most: int) -> int | None:
+def next_try(held: Mapping[int, bool], first: int, max_participants: int) -> int | None:
     """Say how many to try next, None when it is known; `held` says of the sizes tried so far whether they held."""
     if not held:
         return first
@@ -81,7 +81,7 @@ def next_try(held: Mapping[int, bool], first: int, most: int) -> int | None:
     # A size that held above one that did not is luck: the machine is not sure of it.
     best = max((size for size, ok in held.items() if ok and (beyond is None or size < beyond)), default=0)
     if beyond is None:
-        return min(2 * best, most) if best < most else None
+        return min(2 * best, max_participants) if best < max_participants else None
     return (best + beyond) // 2 if beyond - best > 1 else None
 
 
@@ -103,14 +103,14 @@ async def measure(
     setup: BenchSetup,
     first: int,
     seconds: float = STEP_SECONDS,
-    most: int = MAX_PARTICIPANTS,
+    max_participants: int = MAX_PARTICIPANTS,
     progress: Progress = lambda _part, _done: None,
 ) -> Capacity:
     """Find the largest call that holds, beginning with `first` participants; raises `BenchError`."""
     check_network()
     steps: list[CapacityStep] = []
-    async with subscribed(setup, most) as subscription:
-        while (size := next_try({step.participants: step.held for step in steps}, first, most)) is not None:
+    async with subscribed(setup, max_participants) as subscription:
+        while (size := next_try({step.participants: step.held for step in steps}, first, max_participants)) is not None:
             steps.append(await _try(stream, setup, subscription, size, seconds, _progress_of(progress, size, steps)))
     machine = len(os.sched_getaffinity(0))
     return Capacity(tuple(steps), len(setup.cores or ()) or machine, machine, setup.identity is not None, seconds)

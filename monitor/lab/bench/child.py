@@ -45,8 +45,8 @@ def die_with_parent() -> None:
 
 def environment(**extra: str) -> dict[str, str]:
     """Return the environment without the operator's own settings: the server that is measured is the default one."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("SIDEWITNESS_")}
-    return {**kept, PARENT: str(os.getpid()), **extra}
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("SIDEWITNESS_")}
+    return {**inherited, PARENT: str(os.getpid()), **extra}
 
 
 async def spawn(module: str, *arguments: str, errors: Path, env: dict[str, str], stdin: bool = False) -> Process:

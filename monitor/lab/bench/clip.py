@@ -132,18 +132,18 @@ def generated() -> tuple[float, FloatArray, Iterator[Planes]]:
 def _sound(clip: Path) -> tuple[float, FloatArray]:
     """Give the seconds of the loop and its samples at 16 kHz."""
     samples = np.zeros(int(LOOP_SECONDS * SOURCE_RATE), np.float32)
-    heard = seen = 0.0
+    last_sound_seconds = last_picture_seconds = 0.0
     for item in read_clip(clip):
         if isinstance(item, VideoFrame):
-            seen = item.stamp.capture
-            if seen > LOOP_SECONDS:
+            last_picture_seconds = item.stamp.capture
+            if last_picture_seconds > LOOP_SECONDS:
                 break
         elif isinstance(item, AudioBlock):
             first = max(round(item.stamp.capture * SOURCE_RATE), 0)
             room = samples[first : first + item.samples.size]
             room[:] = item.samples[: room.size]
-            heard = item.stamp.capture
-    seconds = int(min(heard, seen, LOOP_SECONDS) * 10) / 10
+            last_sound_seconds = item.stamp.capture
+    seconds = int(min(last_sound_seconds, last_picture_seconds, LOOP_SECONDS) * 10) / 10
     if seconds < MIN_LOOP_SECONDS:
         raise SourceError(f"{clip.name} has less than a second of pictures with sound: give another --clip")
     return seconds, samples

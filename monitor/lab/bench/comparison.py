@@ -111,12 +111,12 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _unlike(old: Mapping[str, Any], new: Mapping[str, Any], names: Sequence[str] | None = None) -> list[str]:
-    known = names if names is not None else sorted({*old, *new})
-    unlike = [name for name in known if old.get(name) != new.get(name)]
-    return [f"{name} {_told(old.get(name))} before, {_told(new.get(name))} now" for name in unlike]
+    compared = names if names is not None else sorted({*old, *new})
+    unlike = [name for name in compared if old.get(name) != new.get(name)]
+    return [f"{name} {_known_value(old.get(name))} before, {_known_value(new.get(name))} now" for name in unlike]
 
 
-def _told(value: Any) -> str:
+def _known_value(value: Any) -> str:
     return "unknown" if value is None else str(value)
 
 

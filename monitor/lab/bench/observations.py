@@ -24,7 +24,7 @@ class SpanMessages:
     @property
     def verdicts(self) -> dict[str, int]:
         """How often each word was said, of all participants together."""
-        return dict(sum((Counter(each) for each in self.verdict_counts.values()), Counter()))
+        return dict(sum((Counter(counts) for counts in self.verdict_counts.values()), Counter()))
 
     @property
     def hops(self) -> int:
@@ -33,8 +33,8 @@ class SpanMessages:
 
     def share(self, who: str, word: str) -> float:
         """Give how much of what was said of a participant is this word, 0 where nothing was said."""
-        said = self.verdict_counts.get(who, {})
-        return said.get(word, 0) / sum(said.values()) if said else 0.0
+        counts = self.verdict_counts.get(who, {})
+        return counts.get(word, 0) / sum(counts.values()) if counts else 0.0
 
 
 @dataclass(slots=True)
@@ -63,11 +63,11 @@ class Observer:
         self._rates += [message["quality"]["fps"]] if "fps" in message["quality"] else []
         self._delays.append(wall - datetime.fromisoformat(message["time"]).timestamp())
 
-    def first(self, seen: dict[str, list[float]]) -> list[float]:
-        """Give the seconds from each participant's first media to its first moment in `seen`, where it has one."""
+    def first(self, moments: dict[str, list[float]]) -> list[float]:
+        """Give the seconds from each participant's first media to its first moment in `moments`, where it has one."""
         found = []
         for who, began in self.media.items():
-            after = [at for at in seen.get(who, []) if at >= began]
+            after = [at for at in moments.get(who, []) if at >= began]
             found += [after[0] - began] if after else []
         return found
 

@@ -44,11 +44,11 @@ def _budgets(axes: Any, result: BenchResult) -> None:
     """Draw the share of each budget that is used up; bars are cut at twice the budget."""
     rows = [row for row in reversed(result.rows) if row.budget is not None]
     for height, row in enumerate(rows):
-        told = "not measured"
+        label = "not measured"
         if row.value is not None and row.budget is not None:
             axes.barh(height, max(min(row.budget.used(row.value), MAX_BUDGET_SHARE), 0.0), color=BARS[row.state])
-            told = f"{number(row.value)} {row.unit}, budget {row.budget}"
-        axes.text(MAX_BUDGET_SHARE + 0.05, height, told, va="center", fontsize=8)
+            label = f"{number(row.value)} {row.unit}, budget {row.budget}"
+        axes.text(MAX_BUDGET_SHARE + 0.05, height, label, va="center", fontsize=8)
     axes.axvline(1.0, color="black", linewidth=1)
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8)
     axes.set(xlim=(0, MAX_BUDGET_SHARE + 0.9), xlabel="share of the budget")
@@ -81,10 +81,10 @@ def _speeds(axes: Any, speeds: EngineSpeeds) -> None:
     engines = list(dict.fromkeys(row.engine for row in speeds.rows))
     packs = list(dict.fromkeys(row.pack for row in speeds.rows))
     for pack, engine in dict.fromkeys((row.pack, row.engine) for row in speeds.rows):
-        own = [row for row in speeds.rows if (row.pack, row.engine) == (pack, engine)]
+        points = [row for row in speeds.rows if (row.pack, row.engine) == (pack, engine)]
         axes.plot(
-            [row.batch for row in own],
-            [row.gain for row in own],
+            [row.batch for row in points],
+            [row.gain for row in points],
             STYLES[engines.index(engine) % len(STYLES)],
             color=f"C{packs.index(pack) % 10}",
             marker=".",

@@ -81,30 +81,32 @@ class BenchResult:
 
 def live_rows(live: LiveCall) -> list[Measurement]:
     """Make the rows of a live call; of several starts the median counts, of several participants the slowest."""
-    all_states, all_verdicts = (len(each) == live.participants for each in (live.first_state, live.first_verdict))
+    all_states, all_verdicts = (len(moments) == live.participants for moments in (live.first_state, live.first_verdict))
     working = "every detector" if live.enrolled else "synchrony only"
     who = f"{live.participants} participants, {live.span:.0f} s, {working}"
     silent = "" if all_verdicts else "not everybody was scored: no face or too little speech in the clip"
-    left = overloaded(live)
-    fewer = (
-        f"{100 * left:.0f} % of the hops were overloaded: fewer were judged than came"
-        if left > MAX_OVERLOADED_SHARE
+    overloaded_share = overloaded(live)
+    shed_note = (
+        f"{100 * overloaded_share:.0f} % of the hops were overloaded: fewer were judged than came"
+        if overloaded_share > MAX_OVERLOADED_SHARE
         else ""
     )
-    more = "over that of one" if live.participants > 1 else "over that of none"
+    over_what = "over that of one" if live.participants > 1 else "over that of none"
     rows = [
-        measured(CORES, None if fewer else live.cores_per_participant, fewer or f"process of the sidecar, {who}"),
-        measured(LOOP, None if fewer else live.loop_cores, fewer or "main thread"),
+        measured(
+            CORES, None if shed_note else live.cores_per_participant, shed_note or f"process of the sidecar, {who}"
+        ),
+        measured(LOOP, None if shed_note else live.loop_cores, shed_note or "main thread"),
         *[Measurement(f"hops with a score of {name}", 100 * share, "%") for name, share in live.scored.items()],
         Measurement("sidecar without participants", live.idle_cores, "cores"),
         Measurement("score age p50", live.age_p50, "s", note="from arrival of the newest judged media"),
-        measured(AGE, live.age_p95, _age_note(live, fewer)),
+        measured(AGE, live.age_p95, _age_note(live, shed_note)),
         measured(SOCKET, _ms(live.socket_p95), "from the histogram of /metrics"),
         Measurement("decision to subscriber p95", _ms(live.received_p95), "ms", note="as received in another process"),
         measured(FIRST_STATE, max(live.first_state) if all_states else None, "the slowest participant"),
         measured(FIRST_VERDICT, max(live.first_verdict) if all_verdicts else None, silent or "the slowest participant"),
         measured(READY, median(live.ready), f"median of {len(live.ready)} starts, {_list(live.ready)} s"),
-        measured(MEMORY, live.memory_mb, f"resident, of each more, {more}"),
+        measured(MEMORY, live.memory_mb, f"resident, of each more, {over_what}"),
         Measurement(
             "memory of the first participant", live.first_mb, "MB", note="with what only those who are judged need"
         ),
@@ -160,8 +162,8 @@ def live_notes(live: LiveCall, cores: int) -> list[str]:
             f"The publisher was late by up to {1000 * live.publisher_late:.0f} ms: use fewer --participants here."
         )
     if live.frames_per_second is None or live.frames_per_second < MIN_FRAMES_PER_SECOND:
-        told = "none" if live.frames_per_second is None else f"{live.frames_per_second:.0f}"
-        notes.append(f"Of 30 pictures a second {told} arrived: what is measured is less than a 720p30 participant.")
+        frames = "none" if live.frames_per_second is None else f"{live.frames_per_second:.0f}"
+        notes.append(f"Of 30 pictures a second {frames} arrived: what is measured is less than a 720p30 participant.")
     if live.dropped:
         notes.append(f"{live.dropped} frames or blocks were dropped: this machine cannot judge {live.participants}.")
     if live.late_hops:
@@ -256,8 +258,8 @@ def overload_notes(found: Overload, cores: int) -> list[str]:
 
 def soak_row(found: Soak) -> Measurement:
     """Make the row of memory over virtual time."""
-    told = f"{found.minutes:.0f} virtual minutes, {found.times_real:.1f} x real time; {found.verdict}"
-    return measured(SOAK, found.slope[1] if found.slope else None, told)
+    note = f"{found.minutes:.0f} virtual minutes, {found.times_real:.1f} x real time; {found.verdict}"
+    return measured(SOAK, found.slope[1] if found.slope else None, note)
 
 
 def _numbers(people: tuple[int, ...]) -> str:

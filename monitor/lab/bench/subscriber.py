@@ -162,8 +162,8 @@ def percentile(values: list[float], q: float) -> float | None:
 
 def slope(points: list[tuple[float, int]]) -> float:
     """Megabytes an hour through (seconds, bytes): the median of `slopes`, 0 where there are none."""
-    found = slopes(points)
-    return median(found) if found else 0.0
+    slopes_mb_per_hour = slopes(points)
+    return median(slopes_mb_per_hour) if slopes_mb_per_hour else 0.0
 
 
 def slopes(points: list[tuple[float, int]]) -> list[float]:
@@ -171,10 +171,10 @@ def slopes(points: list[tuple[float, int]]) -> list[float]:
 
     Theil and Sen's estimate leaves near pairs in; of memory, which moves in steps, they say nothing.
     """
-    apart = len(points) // 2
-    if not apart:
+    min_distance = len(points) // 2
+    if not min_distance:
         return []
     at, size = np.array(points, np.float64).T
-    first, last = np.triu_indices(len(points), apart)
-    found: list[float] = ((size[last] - size[first]) / (at[last] - at[first]) * 3600 / 1e6).tolist()
-    return found
+    first, last = np.triu_indices(len(points), min_distance)
+    slopes_mb_per_hour: list[float] = ((size[last] - size[first]) / (at[last] - at[first]) * 3600 / 1e6).tolist()
+    return slopes_mb_per_hour

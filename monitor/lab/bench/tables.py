@@ -45,8 +45,8 @@ def show(result: BenchResult, console: Console) -> None:
             if row.value is None:
                 console.print(f"Not measured, {row.name}: {row.note}", markup=False, highlight=False)
     if result.verdicts:
-        told = ", ".join(f"{name} {count}" for name, count in sorted(result.verdicts.items()))
-        console.print(f"Verdicts told meanwhile: {told}.", markup=False, highlight=False)
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(result.verdicts.items()))
+        console.print(f"Verdicts told meanwhile: {counts}.", markup=False, highlight=False)
     for note in result.notes:
         console.print(f"Note: {note}", markup=False, highlight=False)
 
@@ -100,9 +100,9 @@ def speed_table(speeds: EngineSpeeds) -> Table:
         table.add_column(f"batch {batch}", justify="right", no_wrap=True)
     table.add_column("gain", justify="right", no_wrap=True)
     for pack, engine in dict.fromkeys((row.pack, row.engine) for row in speeds.rows):
-        own = {row.batch: row for row in speeds.rows if (row.pack, row.engine) == (pack, engine)}
-        cells = [_speed(own[batch]) if batch in own else "-" for batch in batches]
-        table.add_row(pack, engine, *cells, f"{max(row.gain for row in own.values()):.2f} x")
+        by_batch = {row.batch: row for row in speeds.rows if (row.pack, row.engine) == (pack, engine)}
+        cells = [_speed(by_batch[batch]) if batch in by_batch else "-" for batch in batches]
+        table.add_row(pack, engine, *cells, f"{max(row.gain for row in by_batch.values()):.2f} x")
     return table
 
 
@@ -119,8 +119,8 @@ def capacity_table(capacity: Capacity) -> Table:
     for step in sorted(capacity.steps, key=lambda step: step.participants):
         shares = (step.cores, step.publisher_cores, step.others_cores)
         ages = (f"{number(age)} s" if age is not None else "-" for age in (step.age_p50, step.age_p95))
-        told = Text("holds", COLOURS["ok"]) if step.held else Text(step.why, COLOURS["over"])
-        table.add_row(str(step.participants), *ages, *(number(share) for share in shares), told)
+        verdict = Text("holds", COLOURS["ok"]) if step.held else Text(step.why, COLOURS["over"])
+        table.add_row(str(step.participants), *ages, *(number(share) for share in shares), verdict)
     return table
 
 

@@ -133,15 +133,15 @@ def _scores(cases: list[Case], engine: EngineName, folder: Path, against: Path, 
     from monitor.lab.engine_parity import judge_cases, references
     from monitor.session.models import load_models
 
-    whom = {case.reference for case in cases if case.reference is not None}
+    people = {case.reference for case in cases if case.reference is not None}
     with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("judging clips with both engines", total=len(whom) + 2 * len(cases))
+        task = progress.add_task("judging clips with both engines", total=len(people) + 2 * len(cases))
         done = partial(progress.advance, task)
         models = load_models(REFERENCE, against)
-        known = references(cases, models, done)
-        want = judge_cases(cases, models, known, done)
+        enrolled = references(cases, models, done)
+        reference_scores = judge_cases(cases, models, enrolled, done)
         models = load_models(engine, folder, load=partial(load_engine, wait=True))
-        return score_drift(want, judge_cases(cases, models, known, done))
+        return score_drift(reference_scores, judge_cases(cases, models, enrolled, done))
 
 
 def _print(engine: EngineName, rows: Rows, drift: ScoreDrift | None, problems: list[str], speeds: Rows) -> None:
@@ -161,16 +161,16 @@ _DRIFT = ("detector", "cases", "forged", "AUC", f"AUC {REFERENCE}", "largest shi
 def _drift_rows(drift: ScoreDrift) -> list[dict[str, Any]]:
     return [
         {
-            "detector": each.detector,
-            "cases": each.scored,
-            "forged": each.forged,
-            "AUC": _number(each.auc_other),
-            f"AUC {REFERENCE}": _number(each.auc),
-            "largest shift": each.shift,
-            "mean shift": each.mean_shift,
-            "p moved by": each.p_change,
+            "detector": row.detector,
+            "cases": row.scored,
+            "forged": row.forged,
+            "AUC": _number(row.auc_other),
+            f"AUC {REFERENCE}": _number(row.auc),
+            "largest shift": row.shift,
+            "mean shift": row.mean_shift,
+            "p moved by": row.p_change,
         }
-        for each in drift.detectors
+        for row in drift.detectors
     ]
 
 
@@ -182,6 +182,6 @@ def _print_json(engine: EngineName, rows: Rows, drift: ScoreDrift | None, proble
     scores = None
     if drift:
         detectors = plain([{key.lower(): value for key, value in row.items()} for row in _drift_rows(drift)])
-        told = {"ok": not problems, "cases": drift.cases, "detectors": detectors}
-        scores = {**told, "verdicts": drift.turns, "problems": problems}
+        summary = {"ok": not problems, "cases": drift.cases, "detectors": detectors}
+        scores = {**summary, "verdicts": drift.turns, "problems": problems}
     typer.echo(json.dumps({"engine": engine, "packs": plain(rows), "scores": scores, "speed": plain(speeds)}))

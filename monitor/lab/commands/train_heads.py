@@ -39,8 +39,8 @@ def command(
         raise typer.BadParameter(f"{packs} has heads already: remove its *_head folders first", param_hint="--packs")
     rows = training_rows(data, split, hold_out)
     training, held_out = _encoded(rows, hold_out, packs, cache)
-    known = {clip.group for clip in training}
-    settings: dict[str, Any] = {"weights": {g: share for g, share in RESEARCH_WEIGHTS.items() if g in known}}
+    groups = {clip.group for clip in training}
+    settings: dict[str, Any] = {"weights": {g: share for g, share in RESEARCH_WEIGHTS.items() if g in groups}}
     if smoke:
         settings |= {"batch": 8, "max_steps": 6, "windows": ()}
     return _train(training, held_out, packs, {"minutes": minutes, **settings})
@@ -57,7 +57,7 @@ def _encoded(rows: Sequence[Row], hold_out: str, packs: Path, cache: Path) -> tu
     speech = load_speech(packs, heads=False)
     sides: tuple[list[Vectors], list[Vectors]] = ([], [])
     with clip_progress("encoding clips", len(rows)) as tick:
-        for row, found in load_features(rows, cache, workers_here(), lambda _: None, wants=speech.input_spec):
+        for row, found in load_features(rows, cache, workers_here(), lambda _: None, input_spec=speech.input_spec):
             tick(found if isinstance(found, str) else None)
             if isinstance(found, str) or len(found) < MIN_STEPS or found.faces > 1:
                 continue

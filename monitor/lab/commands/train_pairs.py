@@ -70,17 +70,17 @@ def command(
     return 0
 
 
-def _claims(clips: Sequence[FaceClip], built: FittedPopulation, out: Path) -> None:
+def _claims(clips: Sequence[FaceClip], fitted: FittedPopulation, out: Path) -> None:
     """Write claims.json, and print a line: what other people under a person's name score."""
     import json
 
     from monitor.lab.studies.impostors import claims
 
-    told = claims(clips, built).as_json()
-    (out / "claims.json").write_text(json.dumps(told, indent=2) + "\n")
+    report = claims(clips, fitted).as_json()
+    (out / "claims.json").write_text(json.dumps(report, indent=2) + "\n")
     typer.echo(
-        f"another person under the name: {told['windows']} windows of {told['people']} people's names, "
-        f"AUC {told['auc']}, EER {told['eer']}, p <= 0.05 in {told['found']}; mean e-value {told['e_value']}"
+        f"another person under the name: {report['windows']} windows of {report['people']} people's names, "
+        f"AUC {report['auc']}, EER {report['eer']}, p <= 0.05 in {report['found']}; mean e-value {report['e_value']}"
     )
 
 
@@ -95,7 +95,9 @@ def _compare(clips: Sequence[FaceClip], out: Path) -> None:
     def gmm(x: FloatArray) -> Scorer:
         return Mixture.of(fit_mixture(x)).log_likelihood
 
-    told = compare_models(clips, {"gmm": gmm, "one-class svm": fit_one_class, "autoencoder": fit_autoencoder})
-    (out / "published.json").write_text(json.dumps(told, indent=2) + "\n")
-    for name, own in told.items():
-        typer.echo(f"{name}: wins {own['wins']} [{own['wins_low']}-{own['wins_high']}], AUC {own['auc']}")
+    report = compare_models(clips, {"gmm": gmm, "one-class svm": fit_one_class, "autoencoder": fit_autoencoder})
+    (out / "published.json").write_text(json.dumps(report, indent=2) + "\n")
+    for name, summary in report.items():
+        typer.echo(
+            f"{name}: wins {summary['wins']} [{summary['wins_low']}-{summary['wins_high']}], AUC {summary['auc']}"
+        )

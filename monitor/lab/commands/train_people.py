@@ -63,8 +63,8 @@ def command(
         raise typer.BadParameter("weights are not below zero, and one is above", param_hint="--weights")
     parts = parts_of(data, split, folds, folders)
     study = Study(parts, out, cache, workers or workers_here(), compressed, weights)
-    told, people = run(study)
-    typer.echo(json.dumps(told)) if as_json else _show(told, out)
+    summary, people = run(study)
+    typer.echo(json.dumps(summary)) if as_json else _show(summary, out)
     if into is not None:
         _write(people, into)
     return 0
@@ -87,8 +87,8 @@ def _write(people: PersonaPeople, folder: Path) -> None:
     typer.echo(f"{path}: {len(people.scores)} genuine pieces of {people.people} people")
 
 
-def _show(told: dict[str, Any], out: Path) -> None:
+def _show(summary: dict[str, Any], out: Path) -> None:
     """Print the table of areas and, where there are forgeries, that of paired wins."""
     typer.echo((out / "people.md").read_text())
-    if "forged" in told:
+    if "forged" in summary:
         typer.echo((out / "forged.md").read_text())

@@ -87,19 +87,19 @@ def settings(recipe: PersonaRecipe, given: Sequence[str]) -> dict[str, Any]:
     import json
     from dataclasses import fields
 
-    known = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    defaults = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
     found: dict[str, Any] = {}
-    for one in given:
-        name, _, text = one.partition("=")
-        if name not in known:
-            raise typer.BadParameter(f"no {name!r} in the recipe: there is {', '.join(known)}", param_hint="--set")
-        usual = known[name]
+    for assignment in given:
+        name, _, text = assignment.partition("=")
+        if name not in defaults:
+            raise typer.BadParameter(f"no {name!r} in the recipe: there is {', '.join(defaults)}", param_hint="--set")
+        default = defaults[name]
         try:
-            value = text if isinstance(usual, str) else json.loads(text)
-            found[name] = tuple(map(float, value)) if isinstance(usual, tuple) else type(usual)(value)
+            value = text if isinstance(default, str) else json.loads(text)
+            found[name] = tuple(map(float, value)) if isinstance(default, tuple) else type(default)(value)
         except (TypeError, ValueError):
             raise typer.BadParameter(
-                f"{name} is not {text!r}: it is {usual!r} by default", param_hint="--set"
+                f"{name} is not {text!r}: it is {default!r} by default", param_hint="--set"
             ) from None
     return found
 
@@ -171,9 +171,9 @@ def _companion(
     folder.mkdir(exist_ok=True)
     with _reported(console, "training the companion") as report:
         run = train(people.companion, people.companion_held_out, recipe, folder, report)
-    told = {"basis": people.basis.key, "expressions": people.basis.name}
-    own = {"clips": len(people.companion), "people": len({clip.person for clip in people.companion})}
-    pack = write_motion_pack(run, out / "packs", recipe, {**data, **own}, told)
+    preprocessing = {"basis": people.basis.key, "expressions": people.basis.name}
+    companion_data = {"clips": len(people.companion), "people": len({clip.person for clip in people.companion})}
+    pack = write_motion_pack(run, out / "packs", recipe, {**data, **companion_data}, preprocessing)
     # Not of those held out: they are measured against it.
     population = motion_population(people.companion, load_engine(pack.name, "onnx", pack.parent))
     (pack / FILE).write_bytes(population.to_bytes())

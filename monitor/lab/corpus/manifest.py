@@ -89,14 +89,14 @@ def read_manifest(path: Path, needed: tuple[str, ...] = ("path", "label", "metho
         if raw["label"] not in ("real", "fake"):
             raise CorpusError(f"{path.name} line {number}: label is {raw['label']!r}, not real or fake")
         source = (raw.get("source") or "").split(":")[0]
-        sound, told = (path.parent / raw[name] if raw.get(name) else None for name in ("sound", "coefficients"))
+        sound, coefficients = (path.parent / raw[name] if raw.get(name) else None for name in ("sound", "coefficients"))
         reference = tuple(
             path.parent / name.strip() for name in (raw.get("reference") or "").split(";") if name.strip()
         )
         clip = Row(
             path.parent / raw["path"], raw["path"], raw["label"], raw.get("method") or raw["label"], raw["subject"]
         )
-        rows.append(replace(clip, source=source, sound=sound, reference=reference, coefficients=told))
+        rows.append(replace(clip, source=source, sound=sound, reference=reference, coefficients=coefficients))
     if not rows:
         raise CorpusError(f"{path.name} lists no clips: add a line for each")
     return rows
@@ -148,13 +148,13 @@ def load_features(
     workers: int,
     done: Callable[[int], None],
     change: Change | None = None,
-    wants: InputSpec = DEFAULT,
+    input_spec: InputSpec = DEFAULT,
 ) -> Iterator[tuple[Row, ClipFeatures | str]]:
     """Features of each clip, or the line that says why there are none; in the order of `rows`, analysed in parallel.
 
     With a `change` they are those of the changed clips, kept beside the others.
     """
-    task = partial(_row_features, folder=folder, change=change, wants=wants)
+    task = partial(_row_features, folder=folder, change=change, input_spec=input_spec)
     return analysed(rows, task, ClipFeatures.load, workers, done)
 
 
@@ -183,37 +183,37 @@ def _engines() -> tuple[Engine, Engine]:
     return load_engine(DETECTOR), load_engine(LANDMARKS)
 
 
-def _row_features(row: Row, folder: Path, change: Change | None, wants: InputSpec) -> Path | str:
-    return _features(row.path, folder, change, row.sound, wants)
+def _row_features(row: Row, folder: Path, change: Change | None, input_spec: InputSpec) -> Path | str:
+    return _features(row.path, folder, change, row.sound, input_spec)
 
 
 def _features(
-    clip: Path, folder: Path, change: Change | None = None, sound: Path | None = None, wants: InputSpec = DEFAULT
+    clip: Path, folder: Path, change: Change | None = None, sound: Path | None = None, input_spec: InputSpec = DEFAULT
 ) -> Path | str:
     try:
         content = digest(clip, sound)
     except OSError as error:
         return f"{clip.name}: {error.strerror}"
     try:
-        return kept_features(clip, sound, content, folder, change, wants)
+        return cached_features(clip, sound, content, folder, change, input_spec)
     except SourceError as error:
         return str(error)
 
 
-def kept_features(
+def cached_features(
     clip: Path,
     sound: Path | None,
     digest: str,
     folder: Path,
     change: Change | None = None,
-    wants: InputSpec = DEFAULT,
+    input_spec: InputSpec = DEFAULT,
 ) -> Path:
     """File with the features of a clip, as the encoders want them, made if it is not there; raises `SourceError`."""
-    kind = "".join(f".{part}" for part in (wants.name, change.name if change else "") if part)
+    kind = "".join(f".{part}" for part in (input_spec.name, change.name if change else "") if part)
     target = folder / f"{digest}{kind}.v{FEATURES_VERSION}.npz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        extract(clip, *_engines(), change, wants, sound=sound).save(target)
+        extract(clip, *_engines(), change, input_spec, sound=sound).save(target)
     return target
 
 

@@ -29,9 +29,9 @@ def read_pair(clip: Path, sound: Path | None) -> Iterator[MediaItem]:
 
     Raises `SourceError` as `read_clip` does.
     """
-    seen = read_pictures(clip) if clip.is_dir() else _only(clip, "video")
-    heard = _only(sound, "audio") if sound is not None else iter(())
-    yield from heapq.merge(seen, heard, key=item_time)
+    pictures = read_pictures(clip) if clip.is_dir() else _only(clip, "video")
+    sound_blocks = _only(sound, "audio") if sound is not None else iter(())
+    yield from heapq.merge(pictures, sound_blocks, key=item_time)
 
 
 def read_pictures(folder: Path) -> Iterator[VideoFrame]:

@@ -31,7 +31,7 @@ class ClipFeatures:
 
     `shape` (T, 168), `mouth` (T, 36, 36) uint8, `face` (T,) whether the lips can be used; `mel` (T, 4, 80), `speech`
     (T,) whether somebody speaks; `size` median face height in pixels; `faces` how many faces were followed at once for
-    at least a fifth of the clip. For encoders that want something else (`monitor.session.input_spec`), `mouth` holds
+    at least a fifth of the clip. For encoders that take something else (`monitor.session.input_spec`), `mouth` holds
     their pictures (T, H, W) and `mel` their features of sound (T, ...).
     """
 
@@ -77,20 +77,20 @@ def extract(
     detector: Engine,
     landmarks: Engine,
     change: Change | None = None,
-    wants: InputSpec = DEFAULT,
+    input_spec: InputSpec = DEFAULT,
     sound: Path | None = None,
 ) -> ClipFeatures:
     """Features of the face that is seen longest and of the sound, which may be in a file of its own.
 
     Raises `SourceError` when the clip cannot be read.
     """
-    tracker, voice = FaceTracker(detector, landmarks), VoiceStream(wants.sound)
-    pictures: defaultdict[int, Picture] = defaultdict(PICTURES[wants.pictures])
+    tracker, voice = FaceTracker(detector, landmarks), VoiceStream(input_spec.sound)
+    pictures: defaultdict[int, Picture] = defaultdict(PICTURES[input_spec.pictures])
     items = read_media(clip, sound)
     main = follow_main_face(
         change(items) if change else items, tracker, voice, lambda frame, view: pictures[view.track](frame, view)
     )
-    return _assemble(list(_resample(main.views)), main.chunks, main.size, main.faces, wants)
+    return _assemble(list(_resample(main.views)), main.chunks, main.size, main.faces, input_spec)
 
 
 def _resample(views: list[tuple[FaceView, ByteArray]]) -> list[GridSample]:
@@ -99,15 +99,15 @@ def _resample(views: list[tuple[FaceView, ByteArray]]) -> list[GridSample]:
 
 
 def _assemble(
-    lips: list[GridSample], chunks: list[VoiceChunk], size: float, faces: int, wants: InputSpec = DEFAULT
+    lips: list[GridSample], chunks: list[VoiceChunk], size: float, faces: int, input_spec: InputSpec = DEFAULT
 ) -> ClipFeatures:
     ends = [step.index + 1 for step in lips] + [chunk.first + len(chunk.speech) for chunk in chunks]
     length = max(ends, default=0)
     shape = np.zeros((length, SHAPE_SIZE), np.float32)
-    side = PICTURES[wants.pictures]().size
+    side = PICTURES[input_spec.pictures]().size
     mouth = np.zeros((length, side, side), np.uint8)
     face = np.zeros(length, np.bool_)
-    mel = silent_steps(wants.sound, length)
+    mel = silent_steps(input_spec.sound, length)
     speech = np.zeros(length, np.bool_)
     for step in lips:
         if step.index >= 0:

@@ -168,10 +168,10 @@ def voice_on(condition: CallCondition, blocks: list[AudioBlock], random: np.rand
         return
     samples = np.concatenate([block.samples for block in blocks]).astype(np.float32)
     samples = _noisy(_room(samples, condition.reverb, random) * condition.gain, condition.noise, random)
-    heard = opus(np.clip(samples, -1, 1).astype(np.float32), condition.opus, condition.loss, random)
+    received = opus(np.clip(samples, -1, 1).astype(np.float32), condition.opus, condition.loss, random)
     at = 0
     for block in blocks:
-        yield replace(block, samples=heard[at : at + block.samples.size])
+        yield replace(block, samples=received[at : at + block.samples.size])
         at += block.samples.size
 
 

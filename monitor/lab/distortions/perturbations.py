@@ -236,10 +236,10 @@ def _blurred(plane: ByteArray, deviation: float) -> ByteArray:
 
 def _coarse(plane: ByteArray, size: tuple[int, int]) -> ByteArray:
     height, width = plane.shape
-    least = min(size[0], width), min(size[1], height)
+    coarse_size = min(size[0], width), min(size[1], height)
     # `transform` samples as it is told; `resize` would average what it leaves out.
     box = (0.0, 0.0, float(width), float(height))
-    small = Image.fromarray(plane).transform(least, Image.Transform.EXTENT, box, Image.Resampling.BILINEAR)
+    small = Image.fromarray(plane).transform(coarse_size, Image.Transform.EXTENT, box, Image.Resampling.BILINEAR)
     return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
 
 

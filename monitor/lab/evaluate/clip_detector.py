@@ -44,7 +44,7 @@ class ClipDetector(Protocol):
         ...
 
     @property
-    def wants(self) -> InputSpec:
+    def input_spec(self) -> InputSpec:
         """The kind of features that it scores; raises `EngineError`."""
         ...
 

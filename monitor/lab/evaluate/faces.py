@@ -52,7 +52,7 @@ class DiffFakeClips:
         return _key(self.name, self.packs)
 
     @property
-    def wants(self) -> InputSpec:
+    def input_spec(self) -> InputSpec:
         """Nothing special: features of lips and voice are not looked at."""
         return DEFAULT
 
@@ -74,7 +74,7 @@ class PairwiseClips:
         return _key(self.name, self.packs)
 
     @property
-    def wants(self) -> InputSpec:
+    def input_spec(self) -> InputSpec:
         """Nothing special: features of lips and voice are not looked at."""
         return DEFAULT
 

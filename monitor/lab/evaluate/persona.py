@@ -63,7 +63,7 @@ class PersonaClips:
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
     @property
-    def wants(self) -> InputSpec:
+    def input_spec(self) -> InputSpec:
         """Nothing special: features of lips and voice are not looked at."""
         return DEFAULT
 

@@ -55,8 +55,8 @@ class SynchronyClips:
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
     @property
-    def wants(self) -> InputSpec:
-        """What the packs' encoders want to be fed."""
+    def input_spec(self) -> InputSpec:
+        """What the encoders of the packs take as input."""
         return speech_input_spec(self.packs)
 
     def load(self) -> SynchronyScorer:

@@ -220,7 +220,7 @@ def _in_turn(rows: Sequence[Row], seed: int) -> list[Row]:
         row = sorted(rows, key=lambda r: r.name)[n]
         groups.setdefault(row.subject if row.label == "real" else row.method, []).append(row)
     ranked = [(place, n, row) for n, group in enumerate(groups.values()) for place, row in enumerate(group)]
-    return [row for _, _, row in sorted(ranked, key=lambda each: each[:2])]
+    return [row for _, _, row in sorted(ranked, key=lambda entry: entry[:2])]
 
 
 def _condition(change: Change | None) -> tuple[str, int]:

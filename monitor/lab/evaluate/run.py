@@ -89,10 +89,10 @@ def assess(plan: EvaluationPlan) -> dict[str, Any]:
     write_results(results, plan.out / "results.csv")
     summary: dict[str, Any] = {"dataset": plan.dataset} if plan.dataset else {}
     sets = {name: [r for r in results if r.detector == name] for name in plan.detectors}
-    for name, own in sets.items():
-        summary[name] = describe(own)
+    for name, detector_results in sets.items():
+        summary[name] = describe(detector_results)
         if claimed := claims([row for part in plan.parts for row in part.rows]):
-            summary[name]["of_interest"] = of_interest(own, claimed)
+            summary[name]["of_interest"] = of_interest(detector_results, claimed)
     draw(sets, plan.out)
     draw_methods({name: summary[name] for name in sets}, plan.out)
     draw_subjects(sets, plan.out)
@@ -179,17 +179,17 @@ def run_extras(
 
     `clean` are the results of the clips as they are. Raises `EngineError`.
     """
-    told: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
     if trials.live_minutes is not None:
         # Told now what would stop the last of the work.
         for packs, _ in parts:
             settings_of(packs)
     if trials.stress is not None:
-        told["robustness"] = _robustness(trials.stress, parts, clean, detectors, trials.mismatch, effort)
-        draw_robustness(told["robustness"], out)
+        summary["robustness"] = _robustness(trials.stress, parts, clean, detectors, trials.mismatch, effort)
+        draw_robustness(summary["robustness"], out)
     if trials.live_minutes is not None:
-        told["live"] = _live(trials.live_minutes, parts, trials.mismatch, effort, out)
-    return told
+        summary["live"] = _live(trials.live_minutes, parts, trials.mismatch, effort, out)
+    return summary
 
 
 def _robustness(

@@ -50,7 +50,7 @@ class SessionClips:
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
     @property
-    def wants(self) -> InputSpec:
+    def input_spec(self) -> InputSpec:
         """What the speech encoders take: the features tell which clips can be judged at all."""
         return speech_input_spec(self.packs)
 

@@ -21,7 +21,7 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from engines.errors import SidewitnessError
-from monitor.lab.corpus.manifest import FEATURES_VERSION, Row, kept_features, workers_here
+from monitor.lab.corpus.manifest import FEATURES_VERSION, Row, cached_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import ClipDetector, Job
 from monitor.lab.evaluate.outcomes import Outcome, OutcomeLog
@@ -114,27 +114,27 @@ class _Task:
         except OSError as error:
             # Not kept: the file may be there the next time.
             return Done((("", Outcome(None, UNREADABLE)),) * len(self.keys), f"{row.name}: {error.strerror}")
-        if _known.issuperset(keys):
+        if _finished_keys.issuperset(keys):
             return Done(tuple((key, None) for key in keys))
         try:
-            wanted = [detector.wants for detector in self.detectors]
-            files = [kept_features(row.path, row.sound, content, self.cache, job.change, each) for each in wanted]
+            specs = [detector.input_spec for detector in self.detectors]
+            files = [cached_features(row.path, row.sound, content, self.cache, job.change, spec) for spec in specs]
         except SourceError as error:
             return Done(tuple((key, Outcome(None, UNREADABLE)) for key in keys), str(error))
-        # Detectors mostly want the same: a file is read once.
+        # Detectors mostly take the same features: a file is read once.
         features = {file: ClipFeatures.load(file) for file in files}
         judged = zip(files, self.detectors, keys, strict=True)
         return Done(tuple(self._judged(job, features[file], d, key) for file, d, key in judged))
 
     def _judged(self, job: Job, features: ClipFeatures, detector: ClipDetector, key: str) -> tuple[str, Outcome | None]:
-        return key, None if key in _known else judge(job, features, detector)
+        return key, None if key in _finished_keys else judge(job, features, detector)
 
 
 def _encode(job: Job, packs: Path, cache: Path) -> EncodedClip | None:
     row = job.row
     try:
-        wants = SynchronyClips(packs).wants
-        file = kept_features(row.path, row.sound, digest(row.path, row.sound), cache, job.change, wants)
+        input_spec = SynchronyClips(packs).input_spec
+        file = cached_features(row.path, row.sound, digest(row.path, row.sound), cache, job.change, input_spec)
     except (OSError, SourceError):
         return None
     features, _ = trim(ClipFeatures.load(file))
@@ -169,13 +169,13 @@ def _result(job: Job, detector: ClipDetector, outcome: Outcome) -> Result:
 
 
 # Keys of the outcomes that need no work, in a worker.
-_known: frozenset[str] = frozenset()
+_finished_keys: frozenset[str] = frozenset()
 
 
-def _start(known: frozenset[str]) -> None:
+def _start(finished: frozenset[str]) -> None:
     """Prepare a worker: it knows what is done, leaves interrupts to its parent and ends with it."""
-    global _known
-    _known = known
+    global _finished_keys
+    _finished_keys = finished
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
 
@@ -189,12 +189,12 @@ def _follow_parent() -> None:
 
 
 @contextmanager
-def worker_pool(workers: int, known: frozenset[str] = frozenset()) -> Iterator[ProcessPoolExecutor]:
-    """Hold processes that end with this one; `known` are keys of outcomes that need no work."""
+def worker_pool(workers: int, finished: frozenset[str] = frozenset()) -> Iterator[ProcessPoolExecutor]:
+    """Hold processes that end with this one; `finished` are keys of outcomes that need no work."""
     before = os.environ.get(THREADS)
     os.environ[THREADS] = "1"
     # Spawned, not forked: the engines and progress bars of this process have threads, which a fork would cut off.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (known,))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (finished,))
     try:
         yield pool
     except BrokenProcessPool:

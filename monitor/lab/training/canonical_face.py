@@ -71,12 +71,14 @@ def main(manifest: Path, target: Path) -> int:
         track = FaceTracker(detector, landmarks)
         try:
             frames = islice((item for item in read_clip(row.path) if isinstance(item, VideoFrame)), FRAMES)
-            seen = [views[0].landmarks for frame in frames if (views := track(frame))]
+            landmarks_of_frames = [views[0].landmarks for frame in frames if (views := track(frame))]
         except SourceError:
             continue
-        if seen:
+        if landmarks_of_frames:
             taken[row.subject] += 1
-            faces.append(np.mean([_normal(face) * _eyes(face) for face in seen], axis=0).astype(np.float32))
+            faces.append(
+                np.mean([_normal(face) * _eyes(face) for face in landmarks_of_frames], axis=0).astype(np.float32)
+            )
     np.save(target, mean_face(faces))
     return len(faces)
 

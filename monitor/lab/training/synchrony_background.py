@@ -109,7 +109,7 @@ def background_scores(
     for folder, fold in packs:
         encoders = load_speech(folder)
         chosen = [row for row in rows if row.fold == fold]
-        for row, features in load_features(chosen, cache, workers_here(), done, wants=encoders.input_spec):
+        for row, features in load_features(chosen, cache, workers_here(), done, input_spec=encoders.input_spec):
             if isinstance(features, str) or features.faces > 1 or len(features) < GRID_HZ:
                 continue
             for hop in windows(encode_features(features, encoders.lips, encoders.voice), 5.0):

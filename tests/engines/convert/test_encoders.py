@@ -23,7 +23,7 @@ from engines.nets.avhubert import AvHubertContext
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.pytorch.engine import TorchEngine
 from monitor import cli
-from monitor.lab.corpus.manifest import Row, kept_features
+from monitor.lab.corpus.manifest import Row, cached_features
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.registry import SynchronyClips, judge
@@ -123,10 +123,13 @@ def test_a_session_takes_imported_packs_and_says_that_they_are_not_calibrated(
 def test_evaluation_analyses_clips_as_the_packs_want_them(packs: Path, data_dir: Path, tmp_path: Path) -> None:
     clip = data_dir / "clips/real/LivePortrait__d12.mp4"
     detector = SynchronyClips(packs)
-    assert detector.wants == InputSpec("mouth88", "fbank104")
+    assert detector.input_spec == InputSpec("mouth88", "fbank104")
     assert detector.key != SynchronyClips().key
     content = digest(clip)
-    files = [kept_features(clip, None, content, tmp_path, wants=wants) for wants in (InputSpec(), detector.wants)]
+    files = [
+        cached_features(clip, None, content, tmp_path, input_spec=input_spec)
+        for input_spec in (InputSpec(), detector.input_spec)
+    ]
     assert files[0] != files[1]
     shipped, wanted = (ClipFeatures.load(file) for file in files)
     assert (shipped.mouth.shape[1:], shipped.mel.shape[1:]) == ((36, 36), (4, 80))

@@ -52,12 +52,12 @@ def read_dataset(folder: Path, name: str | None = None, wanted: DatasetPart | No
         raise CorpusError(f"unknown data set {name!r}: there is {', '.join(LAYOUTS)}")
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not a folder: give that of the data set, or a manifest.csv")
-    known = (LAYOUTS[name], folder) if name else detect(folder)
-    if known is None:
+    layout_and_root = (LAYOUTS[name], folder) if name else detect(folder)
+    if layout_and_root is None:
         raise CorpusError(
             f"{folder} looks like none of the known data sets: name it with --dataset, or give a manifest.csv"
         )
-    layout, root = known
+    layout, root = layout_and_root
     if wanted is not None and wanted.subset not in (None, *SUBSETS):
         raise CorpusError(f"unknown subset {wanted.subset!r}: use one of {', '.join(SUBSETS)}")
     return layout.name, layout.read(root, wanted or DatasetPart())

@@ -116,10 +116,14 @@ def _read_kodf(root: Path, wanted: DatasetPart) -> DatasetClips:
     if wanted.subset not in (None, "all"):
         raise missing(KODF, root, "official split: leave --subset out")
     rows = [row for path in videos(root) if (row := _kodf_row(root, path)) is not None]
-    known = {row.subject for row in rows if row.label == "real"}
-    worn = {row.name: row.path.stem.split("_")[1] for row in rows if row.method in KODF_SWAPS}
+    genuine_subjects = {row.subject for row in rows if row.label == "real"}
+    shown_person = {row.name: row.path.stem.split("_")[1] for row in rows if row.method in KODF_SWAPS}
     return with_both_labels(
-        DatasetClips(with_references(rows, {name: who for name, who in worn.items() if who in known})), KODF, root
+        DatasetClips(
+            with_references(rows, {name: who for name, who in shown_person.items() if who in genuine_subjects})
+        ),
+        KODF,
+        root,
     )
 
 

@@ -79,16 +79,18 @@ def with_references(rows: Sequence[Row], claimed: Mapping[str, str]) -> list[Row
     for row in rows:
         if row.label == "real":
             genuine[row.subject].append(row)
-    side = {row.name: n % 2 for own in genuine.values() for n, row in enumerate(own)}
-    found = []
+    side = {row.name: n % 2 for clips_of_person in genuine.values() for n, row in enumerate(clips_of_person)}
+    rows_with_references = []
     for row in rows:
-        own = genuine[claimed.get(row.name, row.subject)]
-        given = own[1 - side[row.name] :: 2] if row.label == "real" else own[::2]
-        given = given[:MAX_REFERENCES]
-        sounds = tuple(each.sound for each in given)
-        more = replace(row, reference=tuple(each.path for each in given), reference_sounds=sounds)
-        found.append(row if row.reference or not given else more)
-    return found
+        clips_of_person = genuine[claimed.get(row.name, row.subject)]
+        references = clips_of_person[1 - side[row.name] :: 2] if row.label == "real" else clips_of_person[::2]
+        references = references[:MAX_REFERENCES]
+        sounds = tuple(reference.sound for reference in references)
+        with_reference = replace(
+            row, reference=tuple(reference.path for reference in references), reference_sounds=sounds
+        )
+        rows_with_references.append(row if row.reference or not references else with_reference)
+    return rows_with_references
 
 
 def present(rows: Sequence[Row], title: str, folder: Path, listed_in: str) -> DatasetClips:

@@ -40,17 +40,17 @@ def _read_cameo(root: Path, wanted: DatasetPart) -> DatasetClips:
     rows: list[Row] = []
     references: defaultdict[str, list[Path]] = defaultdict(list)
     for path in videos(root):
-        kind, who = _told(path.relative_to(root).parts[:-1])
+        kind, who = _kind_and_subject(path.relative_to(root).parts[:-1])
         if kind == "reference":
             references[who].append(path)
         elif kind in ("real", "fake"):
             rows.append(make(root, path, kind, "real" if kind == "real" else "Sora 2", who))
     # All forty are the person's reference.
-    told = [replace(row, reference=tuple(references.get(row.subject, ()))) for row in rows]
-    return with_both_labels(DatasetClips(with_references(told, {})), S2CFP, root)
+    with_all_references = [replace(row, reference=tuple(references.get(row.subject, ()))) for row in rows]
+    return with_both_labels(DatasetClips(with_references(with_all_references, {})), S2CFP, root)
 
 
-def _told(folders: tuple[str, ...]) -> tuple[str | None, str]:
+def _kind_and_subject(folders: tuple[str, ...]) -> tuple[str | None, str]:
     """Kind of a clip and its subject, by the folders that it is in."""
     kinds = [(at, kind) for at, name in enumerate(folders) if (kind := _kind(name)) is not None]
     if not kinds:

@@ -57,10 +57,10 @@ def _read(root: Path, wanted: DatasetPart, methods: tuple[str, ...] = METHODS, t
     for method in methods:
         folder = root / "manipulated_sequences" / method / level / "videos"
         rows += [make(root, p, "fake", method, p.stem[:3], sound=_sound(root, p.stem[:3])) for p in videos(folder)]
-    kept = [row for row in rows if chosen is None or row.subject in chosen]
-    if kept and not any(row.sound for row in kept):
+    in_subset = [row for row in rows if chosen is None or row.subject in chosen]
+    if in_subset and not any(row.sound for row in in_subset):
         notes = (*notes, f"{title} is released without sound: see docs/evaluate.md for where to put it")
-    return with_both_labels(DatasetClips(kept, notes), f"{title} at {level}", root)
+    return with_both_labels(DatasetClips(in_subset, notes), f"{title} at {level}", root)
 
 
 def _originals(root: Path, level: str) -> list[Row]:

@@ -88,21 +88,21 @@ def compare(dataset: str, measured: Mapping[str, Mapping[str, Any]]) -> list[dic
     ones are turned into fractions.
     """
     rows = []
-    for known in PUBLISHED:
-        if known.dataset == dataset:
-            found = _measured(known, measured.get(known.detector))
-            rows.append({**asdict(known), "auc": round(known.auc / 100, 4), "measured": found})
+    for published in PUBLISHED:
+        if published.dataset == dataset:
+            measured_here = _measured(published, measured.get(published.detector))
+            rows.append({**asdict(published), "auc": round(published.auc / 100, 4), "measured": measured_here})
     return rows
 
 
-def _measured(known: Published, summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _measured(published: Published, summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if summary is None:
         return None
-    if known.method == MEAN:
+    if published.method == MEAN:
         areas = [row["auc"] for row in summary["methods"].values() if row["auc"] is not None]
         mean = round(sum(areas) / len(areas), 4) if areas else None
         return {"auc": mean, "auc_low": None, "auc_high": None, "fake": summary["fake"], "real": summary["real"]}
-    row = summary if known.method == ALL else summary["methods"].get(known.method)
+    row = summary if published.method == ALL else summary["methods"].get(published.method)
     return {key: row[key] for key in ("auc", "auc_low", "auc_high", "fake", "real")} if row else None
 
 
@@ -113,10 +113,10 @@ def markdown(rows: Sequence[Mapping[str, Any]], layouts: Mapping[str, Layout]) -
     )
     lines = [head, "|---|---|---|---|---|---|---|"]
     for row in rows:
-        known = layouts.get(row["dataset"])
+        layout = layouts.get(row["dataset"])
         setting = f", {row['setting']}" if row["setting"] else ""
         cells = [
-            known.title if known else row["dataset"],
+            layout.title if layout else row["dataset"],
             row["method"],
             f"{row['system']} ({row['detector']}){setting}",
             f"{row['auc']:.3f}",
@@ -126,9 +126,9 @@ def markdown(rows: Sequence[Mapping[str, Any]], layouts: Mapping[str, Layout]) -
     return "\n".join(lines) + "\n"
 
 
-def _cells(found: Mapping[str, Any] | None) -> tuple[str, str, str]:
-    if found is None or found["auc"] is None:
+def _cells(measured: Mapping[str, Any] | None) -> tuple[str, str, str]:
+    if measured is None or measured["auc"] is None:
         return "not measured", "", ""
-    known = found["auc_low"] is not None
-    span = f"{found['auc_low']:.3f}-{found['auc_high']:.3f}" if known else ""
-    return f"{found['auc']:.3f}", span, f"{found['fake']} + {found['real']}"
+    has_interval = measured["auc_low"] is not None
+    span = f"{measured['auc_low']:.3f}-{measured['auc_high']:.3f}" if has_interval else ""
+    return f"{measured['auc']:.3f}", span, f"{measured['fake']} + {measured['real']}"

@@ -38,7 +38,7 @@ def _mp4_folders(root: Path) -> list[Path]:
 
 
 def _read_voxceleb(root: Path, wanted: DatasetPart) -> DatasetClips:
-    folders = [f for f in _mp4_folders(root) if _kept(f.parent.name, wanted, {"train": "dev", "test": "test"})]
+    folders = [f for f in _mp4_folders(root) if _in_subset(f.parent.name, wanted, {"train": "dev", "test": "test"})]
     rows = [_vox_row(root, folder, path) for folder in folders for path in videos(folder)]
     if not rows:
         raise missing(VOX, root, "dev/mp4/id.../*.mp4")
@@ -53,7 +53,7 @@ def _vox_row(root: Path, folder: Path, path: Path) -> Row:
     return make(root, path, "real", "real", inside.parts[0], source=VOX, sound=sound if sound.exists() else None)
 
 
-def _kept(name: str, wanted: DatasetPart, names: dict[str, str]) -> bool:
+def _in_subset(name: str, wanted: DatasetPart, names: dict[str, str]) -> bool:
     return wanted.subset in (None, "all") or names.get(str(wanted.subset)) == name
 
 

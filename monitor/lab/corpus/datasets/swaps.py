@@ -88,16 +88,20 @@ def _read_timit(root: Path, wanted: DatasetPart) -> DatasetClips:
     rows = []
     for quality in QUALITIES:
         for path in videos(base / quality):
-            who, said = path.parent.name, path.stem.split("-")[0]
-            sounds = (path.parent / f"{name}.wav" for name in (path.stem, said, f"{said}-audio"))
-            sound = first((*sounds, genuine / who / "audio" / f"{said}.wav"))
+            who, sentence = path.parent.name, path.stem.split("-")[0]
+            sounds = (path.parent / f"{name}.wav" for name in (path.stem, sentence, f"{sentence}-audio"))
+            sound = first((*sounds, genuine / who / "audio" / f"{sentence}.wav"))
             rows.append(make(root, path, "fake", quality, who, sound=sound))
     for who in sorted({row.subject for row in rows}):
         rows += _vidtimit(root if genuine.is_relative_to(root) else root.parent, genuine / who)
-    worn = {row.name: row.path.stem.split("-")[-1] for row in rows if row.label == "fake"}
-    known = {row.subject for row in rows if row.label == "real"}
+    shown_person = {row.name: row.path.stem.split("-")[-1] for row in rows if row.label == "fake"}
+    genuine_subjects = {row.subject for row in rows if row.label == "real"}
     return with_both_labels(
-        DatasetClips(with_references(rows, {name: who for name, who in worn.items() if who in known})), TIMIT, root
+        DatasetClips(
+            with_references(rows, {name: who for name, who in shown_person.items() if who in genuine_subjects})
+        ),
+        TIMIT,
+        root,
     )
 
 
@@ -141,10 +145,10 @@ def _read_celeb(root: Path, wanted: DatasetPart) -> DatasetClips:
     if not path.exists():
         return with_both_labels(DatasetClips(rows, no_lists(wanted, CELEB, root, path.name)), CELEB, root)
     listed = {tuple(line.split(maxsplit=1)[-1].split("/")) for line in read_lines(path)}
-    kept = [row for row in rows if (row.path.relative_to(root).parts[0], row.path.name) in listed]
-    lost = len(listed) - len(kept)
+    in_list = [row for row in rows if (row.path.relative_to(root).parts[0], row.path.name) in listed]
+    lost = len(listed) - len(in_list)
     notes = (f"{lost} of the {len(listed)} clips that {path.name} lists are not there",) if lost else ()
-    return with_both_labels(DatasetClips(kept, notes), CELEB, root)
+    return with_both_labels(DatasetClips(in_list, notes), CELEB, root)
 
 
 def _celeb_row(root: Path, path: Path) -> Row:

@@ -156,8 +156,8 @@ def chosen_rows(rows: Sequence[Row], max_clips: int = MAX_CLIPS) -> list[Row]:
     return [row for row in rows if row.label != "real" or row.name in chosen]
 
 
-def _spread(count: int, most: int) -> list[int]:
-    return sorted({int(n) for n in np.linspace(0, count - 1, min(most, count))})
+def _spread(count: int, max_count: int) -> list[int]:
+    return sorted({int(n) for n in np.linspace(0, count - 1, min(max_count, count))})
 
 
 def speech_of(recordings: Sequence[Footage]) -> float:

@@ -148,7 +148,7 @@ async def test_a_call_is_tried_between_real_processes(
     webm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "SETTLE_SECONDS", 0.5)
-    found = await asyncio.wait_for(capacity.measure(webm, BenchSetup(tmp_path), 1, 1.0, most=1), PATIENCE)
+    found = await asyncio.wait_for(capacity.measure(webm, BenchSetup(tmp_path), 1, 1.0, max_participants=1), PATIENCE)
     assert [step.participants for step in found.steps] == [1]
     assert found.steps[0].cores > 0
     assert not found.enrolled

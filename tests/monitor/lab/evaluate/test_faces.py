@@ -43,7 +43,7 @@ def test_the_detectors_have_names_and_keys() -> None:
         assert detector.name == name
         assert detector == kind(MODELS)
         assert hash(detector) == hash(kind(MODELS))
-    assert DETECTORS["difffake"](MODELS).wants == DETECTORS["pairwise"](MODELS).wants
+    assert DETECTORS["difffake"](MODELS).input_spec == DETECTORS["pairwise"](MODELS).input_spec
 
 
 @pytest.mark.usefixtures("population")

@@ -37,8 +37,8 @@ def scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PersonaScorer:
         clip(person, seconds, seed).motion.save(path)
         return path
 
-    monkeypatch.setattr("monitor.lab.evaluate.persona.load_persona", lambda _packs, voice: engines)
-    monkeypatch.setattr("monitor.lab.evaluate.persona.load_people", lambda _packs: movers.people(engines))
+    monkeypatch.setattr("monitor.lab.evaluate.persona.load_persona", lambda _loader: engines)
+    monkeypatch.setattr("monitor.lab.evaluate.persona.load_people", lambda _loader: movers.people(engines))
     monkeypatch.setattr("monitor.lab.evaluate.persona.cached_motion", watched)
     return PersonaClips(MODELS, tmp_path / "cache").load()
 
@@ -92,11 +92,11 @@ def test_the_detector_has_a_name_and_a_key(tmp_path: Path) -> None:
     assert detector.key == PersonaClips().key != DETECTORS["pairwise"](MODELS).key
     assert detector == PersonaClips()
     assert hash(detector) == hash(PersonaClips())
-    assert detector.wants == DETECTORS["pairwise"](MODELS).wants
+    assert detector.input_spec == DETECTORS["pairwise"](MODELS).input_spec
 
 
 def test_packs_without_people_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.lab.evaluate.persona.load_people", lambda _packs: None)
+    monkeypatch.setattr("monitor.lab.evaluate.persona.load_people", lambda _loader: None)
     with pytest.raises(EngineError, match="train people"):
         PersonaClips().load()
 

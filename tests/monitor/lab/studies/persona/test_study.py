@@ -112,7 +112,7 @@ def test_the_command_tells_and_writes(study: Study, monkeypatch: pytest.MonkeyPa
 def test_packs_without_the_model_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from monitor.lab.studies.persona.study import _measurer
 
-    monkeypatch.setattr("monitor.lab.studies.persona.study.load_persona", lambda _packs, voice: None)
+    monkeypatch.setattr("monitor.lab.studies.persona.study.load_persona", lambda _loader: None)
     with pytest.raises(EngineError, match="train persona"):
         _measurer(Study((), tmp_path, tmp_path, 1), MODELS)
 

@@ -17,6 +17,7 @@ PACKAGES = ("monitor", "engines", "plugins")
 ROOFS = {"monitor/serve.py": "monitor/serve", "engines/load.py": "engines/load"}
 MOST_IN_ROOT = 17
 LAB = "monitor/lab"
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 
 
 def files(*names: str) -> list[Path]:
@@ -215,3 +216,15 @@ def test_plugins_import_their_base_and_the_documented_toolkit_and_nothing_deeper
         if n.startswith(("monitor.", "engines.", "plugins.")) and not n.startswith(allowed)
     }
     assert deeper == set()
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "examples"])
+def test_no_file_and_no_function_grows_beyond_a_screenful_or_two(package: str) -> None:
+    long = [str(f.relative_to(ROOT)) for f in files(package) if f.read_text().count("\n") > MAX_FILE_LINES]
+    for file in files(package):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > MAX_FUNCTION_LINES:
+                    long.append(f"{file.relative_to(ROOT)}: {node.name} has {lines} lines")
+    assert long == []

@@ -129,15 +129,7 @@ def router(publications: Publications) -> APIRouter:
             raise Problem(503, "no answer could be made in time: try again", headers={"Retry-After": "5"}) from None
         except AtCapacity as error:
             raise Problem(503, f"{error}: try again later", headers={"Retry-After": str(error.retry_after)}) from None
-        response = Response(publication.answer, 201, media_type=SDP)
-        # Starlette would add a charset, which application/sdp does not define.
-        response.headers["Content-Type"] = SDP
-        response.headers["Location"] = _location(request, key, session)
-        response.headers["ETag"] = _quoted(publication.etag)
-        response.headers["Accept-Patch"] = FRAGMENT
-        for ice_server in publications.links:
-            response.headers.append("Link", ice_server)
-        return response
+        return _created(request, key, session, publication, publications.links)
 
     @routes.patch(SESSION, dependencies=guarded, **TRICKLE)
     async def trickle(request: Request, call: str, participant: str, session: str) -> Response:
@@ -156,6 +148,21 @@ def router(publications: Publications) -> APIRouter:
         return Response()
 
     return routes
+
+
+def _created(
+    request: Request, key: ParticipantKey, session: str, publication: Publication, links: Sequence[str]
+) -> Response:
+    """Answer an offer (RFC 9725, 4.2)."""
+    response = Response(publication.answer, 201, media_type=SDP)
+    # Starlette would add a charset, which application/sdp does not define.
+    response.headers["Content-Type"] = SDP
+    response.headers["Location"] = _location(request, key, session)
+    response.headers["ETag"] = _quoted(publication.etag)
+    response.headers["Accept-Patch"] = FRAGMENT
+    for ice_server in links:
+        response.headers.append("Link", ice_server)
+    return response
 
 
 def link(server: IceServer) -> str:

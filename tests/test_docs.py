@@ -144,6 +144,19 @@ def test_links_lead_to_files(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
+def anchors(document: Path) -> set[str]:
+    """What the headings of a document can be linked to by."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_links_lead_to_headings(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:\s]*\.md|)#([^)\s]+)\)", FENCE.sub("", document.read_text()))
+    targets = [(document.parent / name if name else document, anchor) for name, anchor in links]
+    assert [f"{path.name}#{anchor}" for path, anchor in targets if anchor not in anchors(path)] == []
+
+
 @pytest.mark.parametrize("document", CURRENT, ids=name_of)
 def test_files_are_there(document: Path) -> None:
     found = [name for text in code(document) for match in FILE.findall(text) for name in braces(match)]

@@ -72,9 +72,6 @@ def find_coefficients(clip: Path) -> Path | None:
     return next((path for suffix in FILE_SUFFIXES if (path := clip.with_suffix(suffix)).is_file()), None)
 
 
-beside = find_coefficients
-
-
 def read_coefficients(path: Path, fps: float | None = None) -> Coefficients:
     """Load a FLAME .npz, or 52 blendshapes as .csv or .json; raises `CoefficientsError`.
 

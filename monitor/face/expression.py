@@ -24,7 +24,6 @@ from monitor.window.grid import GRID_HZ
 
 HEAD_SIZE = 6
 FACE_SHAPE_SIZE = LANDMARK_COUNT * 3
-RATE = GRID_HZ
 LANDMARKS = "landmarks"
 ARRAY_NAMES = ("mean", "components", "scale", "head")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from monitor.detectors.base import FrameObserver
 from monitor.face.encoder_crops import PICTURES
-from monitor.face.geometry import SHAPE_SIZE
+from monitor.face.geometry import SPEECH_SHAPE_SIZE
 from monitor.face.lip_input import sample_of, unit
 from monitor.face.track import FaceTracker, FaceView
 from monitor.session.models import Models
@@ -33,7 +33,7 @@ class PictureTrack:
         self._observers = list(observers)
         self._cut = PICTURES[models.input_spec.pictures]()
         self._nothing = Sample(
-            np.zeros(SHAPE_SIZE, np.float32), np.zeros((self._cut.size, self._cut.size), np.uint8), False
+            np.zeros(SPEECH_SHAPE_SIZE, np.float32), np.zeros((self._cut.size, self._cut.size), np.uint8), False
         )
         self._resample = Resampler()
         self._encode = StreamEncoder(models.lips)

@@ -16,7 +16,6 @@ import numpy as np
 from monitor.types import ByteArray, FloatArray
 
 GRID_HZ = 25
-RATE = GRID_HZ
 MAX_GAP_SECONDS = 0.17
 
 

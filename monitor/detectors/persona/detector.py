@@ -21,15 +21,15 @@ from monitor.decision.calibration import Calibration, CalibrationError, Table
 from monitor.detectors.persona.companion import MotionReference
 from monitor.detectors.persona.windows import LEAST_SPEECH, STEPS
 from monitor.detectors.reference import TemplateError, pack_arrays, unpack_arrays
-from monitor.face.expression import RATE
 from monitor.types import FloatArray, Reason, Score
+from monitor.window.grid import GRID_HZ
 
 SCHEMA = 1
 FILE = "people.npz"
 NAME = "persona"
 MEASURES = ("distance", "companion")
 DISTANCE, COMPANION = range(len(MEASURES))
-WINDOW_SECONDS = STEPS / RATE
+WINDOW_SECONDS = STEPS / GRID_HZ
 # What is judged, and what is shown: only the first is evidence, for windows of the decision must not share any.
 JUDGED_SECONDS = 5.0
 SHOWN_SECONDS = 20.0

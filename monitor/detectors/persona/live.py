@@ -24,8 +24,9 @@ from monitor.detectors.persona.entry import INFO
 from monitor.detectors.persona.rows import MotionRows
 from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
 from monitor.detectors.reference import TemplateError
-from monitor.face.expression import RATE, neutral_of
+from monitor.face.expression import neutral_of
 from monitor.types import Reason, Score
+from monitor.window.grid import GRID_HZ
 from monitor.window.window import Stretch, WindowBuffer
 
 # A neutral face of fewer usable seconds would be what was just done with it.
@@ -80,8 +81,8 @@ class LivePersona:
             # Enrolled anew meanwhile: what was measured is against another reference.
             self._reference, self._measured = reference, Measured.join([])
         stretch = self._window.moving()
-        end = stretch.end / RATE - self._window.began
-        if np.count_nonzero(stretch.valid) < NEUTRAL_SECONDS * RATE or end <= self._scored_until:
+        end = stretch.end / GRID_HZ - self._window.began
+        if np.count_nonzero(stretch.valid) < NEUTRAL_SECONDS * GRID_HZ or end <= self._scored_until:
             return INFO.abstain(Reason.WARMING_UP)
         self._scored_until = end
         windows = newest_window(stretch, end)
@@ -90,8 +91,8 @@ class LivePersona:
         return self._detector.score(self._measured, end, self._spoken(stretch), reference, self._engines.key)
 
     def _spoken(self, stretch: Stretch) -> float:
-        newest = slice(-round(self._window.seconds * RATE), None)
-        return float(np.count_nonzero(stretch.speech[newest] & stretch.valid[newest])) / RATE
+        newest = slice(-round(self._window.seconds * GRID_HZ), None)
+        return float(np.count_nonzero(stretch.speech[newest] & stretch.valid[newest])) / GRID_HZ
 
 
 def newest_window(stretch: Stretch, end: float) -> list[MotionWindow]:
@@ -101,7 +102,7 @@ def newest_window(stretch: Stretch, end: float) -> list[MotionWindow]:
     """
     neutral, newest = neutral_of(stretch.motion, stretch.valid), slice(-STEPS, None)
     parts = (stretch.motion[newest], stretch.valid[newest], stretch.voice[newest], stretch.speech[newest])
-    return windows_of(*parts, hop=STEPS, neutral=neutral, start=end - STEPS / RATE)
+    return windows_of(*parts, hop=STEPS, neutral=neutral, start=end - STEPS / GRID_HZ)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

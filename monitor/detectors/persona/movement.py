@@ -24,7 +24,7 @@ from monitor.detectors.persona.personalise import (
     personalise,
 )
 from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 from monitor.window.window import Stretch
 
 # Over all clips, in memory while they are read: more teaches little.
@@ -50,7 +50,7 @@ class Movement:
     def see(self, stretch: Stretch) -> None:
         """Take what is new of a session's past."""
         fresh = max(self._until, stretch.first)
-        if fresh >= stretch.end or self._kept >= self.seconds * RATE:
+        if fresh >= stretch.end or self._kept >= self.seconds * GRID_HZ:
             return
         if not self._parts and not stretch.valid.any():
             # Before the first face with sound nothing is known of either, not even how many numbers they are.
@@ -67,7 +67,7 @@ class Movement:
             np.concatenate([getattr(part, name) for part in self._parts])
             for name in ("motion", "valid", "voice", "speech")
         )
-        return windows_of(motion, valid, voice, speech, HOP, start=self._parts[0].first / RATE)
+        return windows_of(motion, valid, voice, speech, HOP, start=self._parts[0].first / GRID_HZ)
 
 
 def thin(clips: Sequence[Sequence[MotionWindow]], most: int = MOST_WINDOWS) -> tuple[list[MotionWindow], Ints]:

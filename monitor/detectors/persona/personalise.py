@@ -20,7 +20,7 @@ from engines.base import Engine
 from engines.errors import SidewitnessError
 from monitor.detectors.persona.reconstruction import Moving, Plan, Tokens, batch, distances
 from monitor.types import FloatArray
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 
 Progress = Callable[[float], None]
 Ints = NDArray[np.int64]
@@ -148,7 +148,7 @@ class _Rows:
         At most a third: of very few windows, some that share a second are better than none.
         """
         edge = others[0] if others[0] > numbers[-1] else others[-1]
-        free = np.abs(self.start[numbers] - self.start[edge]) >= self.motion.shape[1] / RATE
+        free = np.abs(self.start[numbers] - self.start[edge]) >= self.motion.shape[1] / GRID_HZ
         nearest = np.argsort(np.abs(numbers - edge))[: len(numbers) // 3]
         near = np.zeros(len(numbers), np.bool_)
         near[nearest] = True

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.face.expression import RATE, neutral_of
+from monitor.face.expression import neutral_of
 from monitor.types import BoolArray, FloatArray
+from monitor.window.grid import GRID_HZ
 
 STEPS = 75
 LEAST_VALID = 0.8
@@ -30,12 +31,12 @@ class MotionWindow:
     @property
     def seconds(self) -> float:
         """Seconds of speech in it."""
-        return float(self.speech.sum()) / RATE
+        return float(self.speech.sum()) / GRID_HZ
 
 
 def counts(valid: BoolArray, speech: BoolArray) -> bool:
     """Say whether a window of these steps (75,) can be judged: enough of it seen, and enough of that speech."""
-    return bool(valid.mean() >= LEAST_VALID and (speech & valid).sum() >= round(LEAST_SPEECH * RATE))
+    return bool(valid.mean() >= LEAST_VALID and (speech & valid).sum() >= round(LEAST_SPEECH * GRID_HZ))
 
 
 def windows_of(
@@ -57,7 +58,7 @@ def windows_of(
     for first in range(0, len(motion) - STEPS + 1, hop):
         own = slice(first, first + STEPS)
         if counts(valid[own], speech[own]):
-            found.append(_window(motion[own] - rest, valid[own], voice[own], speech[own], start + first / RATE))
+            found.append(_window(motion[own] - rest, valid[own], voice[own], speech[own], start + first / GRID_HZ))
     return found
 
 

@@ -23,7 +23,7 @@ from monitor.face.crops import Region, cut, cut_rgb, sharpness
 from monitor.face.geometry import Pose, mouth_centre
 from monitor.face.shot import FaceShot, shot_of
 from monitor.face.track import FACE_ENLARGE, FACE_SIZE, MOUTH_SIDE, MOUTH_SIZE, FaceView, face_region
-from monitor.tap.media.formats import picture
+from monitor.tap.media.formats import to_video_frame
 from monitor.types import ByteArray, VideoFrame
 
 Codec = Literal["h264", "vp8"]
@@ -168,7 +168,7 @@ def through(frames: Sequence[VideoFrame], codec: Codec, quantiser: int) -> list[
     decoder.thread_count = 1
     decoded = [frame for packet in [*map(Packet, packets), None] for frame in decoder.decode(packet)]
     return [
-        replace(picture(output, source.stamp), full_range=source.full_range)
+        replace(to_video_frame(output, source.stamp), full_range=source.full_range)
         for output, source in zip(decoded, frames, strict=True)
     ]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from engines.base import Engine
 from monitor.face.encoder_crops import PICTURES, Picture
-from monitor.face.geometry import SHAPE_SIZE
+from monitor.face.geometry import SPEECH_SHAPE_SIZE
 from monitor.face.lip_input import sample_of
 from monitor.face.track import FaceTracker, FaceView
 from monitor.lab.corpus.main_face import follow_main_face
@@ -103,7 +103,7 @@ def _assemble(
 ) -> ClipFeatures:
     ends = [step.index + 1 for step in lips] + [chunk.first + len(chunk.speech) for chunk in chunks]
     length = max(ends, default=0)
-    shape = np.zeros((length, SHAPE_SIZE), np.float32)
+    shape = np.zeros((length, SPEECH_SHAPE_SIZE), np.float32)
     side = PICTURES[input_spec.pictures]().size
     mouth = np.zeros((length, side, side), np.uint8)
     face = np.zeros(length, np.bool_)

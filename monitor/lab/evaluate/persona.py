@@ -21,7 +21,7 @@ from monitor.detectors.persona.movement import learn
 from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.detectors.persona.windows import MotionWindow
 from monitor.detectors.synchrony.entry import VOICE
-from monitor.face.coefficients import beside
+from monitor.face.coefficients import find_coefficients
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import MOTION_VERSION, ClipMotion, cached_motion, motion_of
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
@@ -32,7 +32,7 @@ from monitor.session.input_spec import DEFAULT, InputSpec
 from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.media.digest import digest
 from monitor.types import Reason
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 
 # Steps between the windows of a clip that is judged, as in a call.
 HOP = 12
@@ -102,7 +102,7 @@ class PersonaScorer:
         windows = self._windows(part, HOP)
         if not windows:
             return Outcome(None, Reason.TOO_LITTLE_SPEECH.value)
-        measured, end = self._engines.measure(windows, reference), part.last / RATE
+        measured, end = self._engines.measure(windows, reference), part.last / GRID_HZ
         judge = PersonaDetector(self._people, judged_seconds=end + 1)
         score = judge.score(measured, end, part.speech, reference, self._engines.key, once=True)
         reason = score.reason.value if score.value is None and score.reason else None
@@ -128,7 +128,8 @@ class PersonaScorer:
                 known = dict(held)
             return self._placed(PersonaReference.of(known)) if known else None
         rows = [
-            Row(path, path.name, "real", "real", "", sound=sound, coefficients=beside(path)) for path, sound in clips
+            Row(path, path.name, "real", "real", "", sound=sound, coefficients=find_coefficients(path))
+            for path, sound in clips
         ]
         watched = [part for part in map(self._watch, rows) if part.footage.motion.name == self._engines.basis.name]
         parts = [self._windows(part, ENROL_HOP_STEPS) for part in watched]

@@ -33,7 +33,7 @@ from monitor.lab.training.synchrony_background import encode_features, windows
 from monitor.session.input_spec import InputSpec
 from monitor.session.models import load_speech, speech_input_spec, speech_key
 from monitor.types import Reason
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 
 WINDOW = 5.0
 LEAST_SPEECH = 2.0
@@ -77,7 +77,7 @@ class SynchronyScorer:
         """Score one clip; see `Scorer`."""
         found = list(windows(encode_features(features, self._lips, self._voice), WINDOW))
         if not found:
-            quiet = features.speech.sum() < LEAST_SPEECH * RATE
+            quiet = features.speech.sum() < LEAST_SPEECH * GRID_HZ
             return Outcome(None, (Reason.SILENCE if quiet else Reason.LOW_QUALITY).value)
         value, speech, _ = clip_value([(hop.whole, hop.whole_speech) for hop in found], self._lengths)
         p_value = self._calibration.p_value(value, speech, once=True) if self._calibration else None
@@ -123,7 +123,7 @@ def trim(features: ClipFeatures) -> tuple[ClipFeatures, float]:
         mel=features.mel[start:],
         speech=features.speech[start:],
     )
-    return cut, start / RATE
+    return cut, start / GRID_HZ
 
 
 def unusable(features: ClipFeatures) -> str | None:
@@ -144,7 +144,7 @@ def judge(job: Job, features: ClipFeatures, detector: ClipDetector) -> Outcome:
     trimmed, dropped = trim(features)
     reason = unusable(trimmed)
     found = Outcome(None, reason) if reason else loaded(detector)(job, trimmed)
-    return replace(found, seconds=len(features) / RATE, trimmed=dropped)
+    return replace(found, seconds=len(features) / GRID_HZ, trimmed=dropped)
 
 
 def _calibration(packs: Path) -> Calibration | None:

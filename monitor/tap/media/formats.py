@@ -42,10 +42,6 @@ def to_video_frame(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
     return VideoFrame(stamp, y, u, v, full_range)
 
 
-# The old name, for files that are being rewritten.
-picture = to_video_frame
-
-
 def _plane(plane: VideoPlane) -> ByteArray:
     rows: ByteArray = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     view = rows[: plane.height, : plane.width]

@@ -13,8 +13,8 @@ from monitor.face.geometry import (
     OUTER_LIPS,
     RIGHT_EYE,
     RIGID_LANDMARKS,
-    SHAPE_SIZE,
     SPEECH_LANDMARKS,
+    SPEECH_SHAPE_SIZE,
     bounding_box,
     canonical,
     fit_pose,
@@ -55,7 +55,7 @@ def test_the_canonical_face_is_centred_and_of_unit_eye_distance() -> None:
     assert np.abs(face[list(RIGID_LANDMARKS)].mean(0)).max() < 1e-3
     assert np.linalg.norm(face[LEFT_EYE] - face[RIGHT_EYE]) == pytest.approx(1, abs=0.02)
     assert face[list(OUTER_LIPS), 1].mean() > face[LEFT_EYE, 1]
-    assert SHAPE_SIZE == len(SPEECH_LANDMARKS) * 3 == 168
+    assert SPEECH_SHAPE_SIZE == len(SPEECH_LANDMARKS) * 3 == 168
 
 
 @given(degrees, degrees, degrees, st.floats(20, 500), st.floats(-300, 2000), st.floats(-300, 2000), st.integers(0, 99))

@@ -12,7 +12,7 @@ from monitor.detectors.base import Hop
 from monitor.detectors.pairwise.entry import INFO
 from monitor.detectors.pairwise.live import PENDING_SHOTS, START_SECONDS, LivePairwise
 from monitor.detectors.reference import Reference
-from monitor.face.geometry import SHAPE_SIZE, Pose, canonical
+from monitor.face.geometry import SPEECH_SHAPE_SIZE, Pose, canonical
 from monitor.face.quality import FaceQuality
 from monitor.face.shot import FaceShot
 from monitor.face.track import FaceView
@@ -46,7 +46,7 @@ def view(at: float, good: bool = True) -> FaceView:
     quality = FaceQuality(200.0 if good else 20.0, 0.5, 0.0, 0.0, 0.0, 1.0)
     face = np.zeros((224, 224, 3), np.uint8)
     return FaceView(
-        1, moved(PICTURE, at).stamp, pose.project(canonical()), pose, np.zeros(SHAPE_SIZE, np.float32),
+        1, moved(PICTURE, at).stamp, pose.project(canonical()), pose, np.zeros(SPEECH_SHAPE_SIZE, np.float32),
         np.zeros((36, 36), np.uint8), quality, face,
     )  # fmt: skip
 

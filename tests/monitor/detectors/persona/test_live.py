@@ -15,7 +15,7 @@ from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.entry import INFO
 from monitor.detectors.persona.live import LivePersona
 from monitor.detectors.persona.rows import MotionRows
-from monitor.face.geometry import SHAPE_SIZE, Pose, canonical
+from monitor.face.geometry import SPEECH_SHAPE_SIZE, Pose, canonical
 from monitor.face.quality import FaceQuality
 from monitor.face.track import FaceView
 from monitor.session.warm_later import Later
@@ -183,7 +183,7 @@ def view(at: float, landmarks: FloatArray, good: bool = True) -> FaceView:
     pose = Pose(80.0, np.eye(3, dtype=np.float32), np.array([320, 240, 0], np.float32))
     quality = FaceQuality(200.0 if good else 20.0, 0.5, 0.0, 0.0, 0.0, 1.0)
     return FaceView(
-        1, moved(PICTURE, at).stamp, pose.project(landmarks), pose, np.zeros(SHAPE_SIZE, np.float32),
+        1, moved(PICTURE, at).stamp, pose.project(landmarks), pose, np.zeros(SPEECH_SHAPE_SIZE, np.float32),
         np.zeros((36, 36), np.uint8), quality, None,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.movement import Movement, learn, seconds_of, thin
 from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.detectors.reference import TemplateError
-from monitor.window.grid import RATE
+from monitor.window.grid import GRID_HZ
 from monitor.window.window import Stretch
 from tests.monitor import movers
 
@@ -21,7 +21,7 @@ QUICK = PersonaliseConfig(steps=40, batch=8, rate=0.2)
 def hops(person: int, seconds: float, past: float = 29.0, begin: int = 0) -> list[Stretch]:
     """What a session tells at its hops: the last 29 s, nothing before the first picture."""
     motion, voice = movers.recording(person, seconds)
-    told, reach = [], round(past * RATE)
+    told, reach = [], round(past * GRID_HZ)
     for end in range(12, len(motion) + 1, 12):
         at = np.arange(end - reach, end)
         known = at >= begin
@@ -48,7 +48,7 @@ def test_what_is_kept_is_bounded_and_begins_with_the_first_face() -> None:
     for stretch in hops(0, 30.0, begin=100):
         movement.see(stretch)
     windows = movement.windows()
-    assert movement._kept <= 10.5 * RATE
+    assert movement._kept <= 10.5 * GRID_HZ
     assert windows[0].start >= 3.0
     assert windows[-1].start + 3 < 16
 

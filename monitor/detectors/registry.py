@@ -66,8 +66,8 @@ def infos() -> tuple[DetectorInfo, ...]:
 
 
 def phrases() -> Mapping[Reason, Phrase]:
-    """Give the words for every reason that a detector brings."""
-    return {reason: phrase for info in infos() for reason, phrase in info.phrases.items()}
+    """Give the words for every reason that a detector brings; where two bring the same, those of the first hold."""
+    return {reason: phrase for info in reversed(infos()) for reason, phrase in info.phrases.items()}
 
 
 def describe(reference: Reference) -> dict[str, Any]:

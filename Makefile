@@ -32,7 +32,7 @@ run: .venv/.runtime identity
 # clock of a real call comes last, when the other has long ended.
 COMPUTES := tests/engines tests/monitor/identity tests/monitor/lab/studies/persona
 CALLS := tests/e2e
-OTHERS := $(filter-out $(CALLS) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
+OTHERS := $(filter-out $(CALLS) $(COMPUTES) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
 # The tests of the pure core run once, where their branches are counted: without the clips, so that the count is the
 # same everywhere.
 PURE = $(shell $(BIN)/python -m tests.pure tests)

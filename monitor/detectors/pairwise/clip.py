@@ -9,7 +9,7 @@ import numpy as np
 
 from monitor.detectors.base import scored
 from monitor.detectors.pairwise.detector import counted_of
-from monitor.detectors.pairwise.entry import INFO
+from monitor.detectors.pairwise.info import INFO
 from monitor.detectors.pairwise.population import COMPONENTS, Population
 from monitor.types import Reason, Score
 

@@ -1,4 +1,4 @@
-"""Pairwise in the registry: what is known of it, how it is loaded, what of it is installed."""
+"""Pairwise in the registry: how it is loaded, and what of it is installed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.base import EngineError, load_pack
-from monitor.decision.words import Phrase
-from monitor.detectors.base import DetectorInfo
 from monitor.detectors.check import Check, check_of
 from monitor.detectors.packs import PackLoader
-from monitor.types import Reason
+from monitor.detectors.pairwise.info import INFO
 
 if TYPE_CHECKING:
     from monitor.detectors.pairwise.live import LoadedPairwise
@@ -19,27 +17,6 @@ if TYPE_CHECKING:
     from monitor.face.encoders import FaceEncoders
 
 ARTEFACTS, IDENTITY = "face_artefacts", "face_identity"
-INFO = DetectorInfo(
-    name="pairwise",
-    label="face",
-    question="Is the face that of the enrolled person, and was it left as it is?",
-    cause=Reason.IDENTITY_MISMATCH,
-    phrases={
-        Reason.IDENTITY_MISMATCH: Phrase(
-            "Not like the enrolled person",
-            "The face is farther from the enrolled recordings than usual.",
-            "Typical of a swapped face, or of another person. A much changed look or an unusual camera can do it too: "
-            "check with the person another way.",
-        ),
-        Reason.FACE_CHANGES_UNNATURALLY: Phrase(
-            "Face may be worked on",
-            "The picture of the face has more traces of manipulation than usual.",
-            "Typical of a swapped or re-rendered face. Beauty filters and virtual make-up look the same: have them "
-            "turned off, and check with the person another way.",
-        ),
-    },
-    needs_identity=True,
-)
 
 
 class Pairwise:

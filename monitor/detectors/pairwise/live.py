@@ -18,7 +18,7 @@ from monitor.detectors.base import Compilation, Hop
 from monitor.detectors.pairwise.clip import score_clip
 from monitor.detectors.pairwise.detector import PairwiseDetector
 from monitor.detectors.pairwise.enrolling import EnrollingPairwise
-from monitor.detectors.pairwise.entry import INFO
+from monitor.detectors.pairwise.info import INFO
 from monitor.detectors.pairwise.population import Population
 from monitor.detectors.pairwise.reference import PairwiseReference
 from monitor.detectors.parts import PartCache

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.detectors.base import scored
 from monitor.detectors.persona.detector import MEASURES, PersonaDetector, PersonaPeople
-from monitor.detectors.persona.entry import INFO
+from monitor.detectors.persona.info import INFO
 from monitor.types import Score
 
 

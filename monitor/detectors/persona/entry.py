@@ -1,4 +1,4 @@
-"""Persona in the registry: what is known of it, how it is loaded, what of it is installed."""
+"""Persona in the registry: how it is loaded, and what of it is installed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from engines.base import Engine, EngineError, load_pack
 from engines.load import load_engine
-from monitor.decision.words import Phrase
-from monitor.detectors.base import DetectorInfo
 from monitor.detectors.check import Check, check_of
 from monitor.detectors.packs import PackLoader
-from monitor.types import Reason
+from monitor.detectors.persona.info import INFO
 
 if TYPE_CHECKING:
     from monitor.detectors.persona.companion import MotionPopulation
@@ -23,27 +21,6 @@ if TYPE_CHECKING:
 
 PERSONA, FIT, MOTION = "persona", "persona_tokens", "motion"
 BASIS = "basis.npz"
-INFO = DetectorInfo(
-    name="persona",
-    label="movement",
-    question="Does the person move as the enrolled person does when they speak?",
-    cause=Reason.MOVES_UNLIKE_ENROLLED,
-    phrases={
-        Reason.MOVES_UNLIKE_ENROLLED: Phrase(
-            "Moves unlike the enrolled person",
-            "Face and head move less like the enrolled recordings than usual.",
-            "Typical of a face that another person drives, or of another person. Reading aloud, illness or a very "
-            "different mood can do it too: check with the person another way.",
-        ),
-        Reason.TOO_LITTLE_SPEECH: Phrase(
-            "Too little speech",
-            "How somebody moves is compared while they speak, and too little was said in the last seconds.",
-        ),
-    },
-    one_sided=True,
-    withholds=True,
-    needs_identity=True,
-)
 
 
 class Persona:

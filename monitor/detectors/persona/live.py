@@ -20,7 +20,7 @@ from monitor.detectors.persona.clip import score_clip
 from monitor.detectors.persona.detector import SHOWN_SECONDS, Measured, PersonaDetector, PersonaPeople, PersonaReference
 from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.enrolling import EnrollingPersona
-from monitor.detectors.persona.entry import INFO
+from monitor.detectors.persona.info import INFO
 from monitor.detectors.persona.rows import MotionRows
 from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
 from monitor.detectors.reference import TemplateError

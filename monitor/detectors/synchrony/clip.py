@@ -9,7 +9,7 @@ import numpy as np
 
 from monitor.decision.calibration import Calibration
 from monitor.detectors.base import scored
-from monitor.detectors.synchrony.entry import INFO
+from monitor.detectors.synchrony.info import INFO
 from monitor.types import Score
 
 

@@ -1,4 +1,4 @@
-"""Synchrony in the registry: what is known of it, how it is loaded, what of it is installed."""
+"""Synchrony in the registry: how it is loaded, and what of it is installed."""
 
 from __future__ import annotations
 
@@ -9,33 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from engines.base import MODELS, EngineError
 from monitor.decision.calibration import Calibration
-from monitor.decision.words import Phrase
-from monitor.detectors.base import DetectorInfo
 from monitor.detectors.check import Check, check_of
 from monitor.detectors.packs import PackLoader
-from monitor.types import Reason
+from monitor.detectors.synchrony.info import INFO
 
 if TYPE_CHECKING:
     from monitor.detectors.synchrony.live import LoadedSynchrony
 
 LIPS, VOICE = "speech_lips", "speech_voice"
 CALIBRATION = "calibration.json"
-INFO = DetectorInfo(
-    name="synchrony",
-    label="lips",
-    question="Do lips and voice belong together?",
-    cause=Reason.LIPS_DISAGREE_WITH_VOICE,
-    phrases={
-        Reason.LIPS_DISAGREE_WITH_VOICE: Phrase(
-            "Lips and voice do not fit",
-            "No shift in time makes the lips fit the voice.",
-            "Typical of a dubbed or replaced voice, another person's audio or a broken lip-sync. "
-            "A very long audio delay looks the same: check with the person another way.",
-        ),
-    },
-    one_sided=True,
-    sign=-1,
-)
 
 
 class Synchrony:

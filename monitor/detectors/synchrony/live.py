@@ -10,7 +10,7 @@ from monitor.decision.calibration import Calibration
 from monitor.detectors.base import Compilation, Hop
 from monitor.detectors.synchrony.clip import score_clip
 from monitor.detectors.synchrony.detector import SynchronyDetector
-from monitor.detectors.synchrony.entry import INFO
+from monitor.detectors.synchrony.info import INFO
 from monitor.types import Reason, Score
 from monitor.window.window import WindowBuffer
 

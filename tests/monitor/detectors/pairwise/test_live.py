@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from monitor.detectors.base import Hop
-from monitor.detectors.pairwise.entry import INFO
+from monitor.detectors.pairwise.info import INFO
 from monitor.detectors.pairwise.live import PENDING_SHOTS, START_SECONDS, LivePairwise
 from monitor.detectors.reference import Reference
 from monitor.face.geometry import SPEECH_SHAPE_SIZE, Pose, canonical

@@ -12,7 +12,7 @@ from monitor.detectors.base import Hop
 from monitor.detectors.persona.companion import enrol
 from monitor.detectors.persona.detector import PersonaReference, usual_distance
 from monitor.detectors.persona.engines import PersonaEngines
-from monitor.detectors.persona.entry import INFO
+from monitor.detectors.persona.info import INFO
 from monitor.detectors.persona.live import LivePersona
 from monitor.detectors.persona.rows import MotionRows
 from monitor.face.geometry import SPEECH_SHAPE_SIZE, Pose, canonical

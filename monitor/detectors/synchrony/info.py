@@ -1,0 +1,24 @@
+"""What is known of synchrony before anything is loaded: its question, what a suspicion rests on, and its words."""
+
+from __future__ import annotations
+
+from monitor.decision.words import Phrase
+from monitor.detectors.base import DetectorInfo
+from monitor.types import Reason
+
+INFO = DetectorInfo(
+    name="synchrony",
+    label="lips",
+    question="Do lips and voice belong together?",
+    cause=Reason.LIPS_DISAGREE_WITH_VOICE,
+    phrases={
+        Reason.LIPS_DISAGREE_WITH_VOICE: Phrase(
+            "Lips and voice do not fit",
+            "No shift in time makes the lips fit the voice.",
+            "Typical of a dubbed or replaced voice, another person's audio or a broken lip-sync. "
+            "A very long audio delay looks the same: check with the person another way.",
+        ),
+    },
+    one_sided=True,
+    sign=-1,
+)

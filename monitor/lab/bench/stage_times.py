@@ -18,8 +18,7 @@ from monitor.session.models import Models
 from monitor.session.session import Session
 from monitor.tap.media.decode import EncodedFrame, make_decoder
 from monitor.tap.media.formats import AudioCutter, to_video_frame
-from monitor.types import AudioBlock, ClockState, MediaItem, ParticipantKey, Score, Stamp
-from monitor.window.window import Window
+from monitor.types import AudioBlock, ClockState, MediaItem, ParticipantKey, Stamp
 
 HEAD_SECONDS = 1.0
 
@@ -49,20 +48,6 @@ class Timer:
     def total(self) -> float:
         """Seconds of all calls."""
         return sum(self.samples)
-
-
-class TimedDetector:
-    """A detector with its scoring timed: detectors are frozen, so they cannot be wrapped in place."""
-
-    def __init__(self, detector: Any, timer: Timer) -> None:
-        self.name: str = detector.name
-        self.one_sided: bool = detector.one_sided
-        self._score = timer(detector.score)
-
-    def score(self, window: Window, settled: bool = False) -> Score:
-        """Score one window."""
-        score: Score = self._score(window, settled)
-        return score
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +90,9 @@ def attach(session: Session, timers: dict[str, Timer]) -> None:
     """Wrap the parts of a session."""
     watch(session, "_decide", timers["decide"])
     parts: Any = session
-    parts._detector = TimedDetector(parts._detector, timers["detect"])
+    for _, live in parts._detectors:
+        if live is not None:
+            watch(live, "score", timers["detect"])
     watch(parts._window, "window", timers["window"])
     side = parts._picture
     watch(side, "push", timers["picture"])

@@ -65,6 +65,8 @@ UNUSED = {
     ("tables", "torch"),
     ("train_people", "sklearn"),
     ("train_people", "torch"),
+    ("train_calibration", "sklearn"),
+    ("train_calibration", "torch"),
 }
 # As it is where a package is not installed: the search for it finds nothing.
 HIDE = """

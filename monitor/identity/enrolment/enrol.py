@@ -83,6 +83,7 @@ def enrol(
     effort_done = READING_EFFORT
     for name, learner in learners.items():
         report = partial(_report, progress, learner, effort_done / total_effort, total_effort)
+        report(0.0)
         parts[name] = learner.learn(replace(material, taken=[r.taken.get(name) for r in recordings]), created, report)
         effort_done += learner.effort
     progress("done", 1.0)

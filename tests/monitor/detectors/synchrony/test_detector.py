@@ -157,6 +157,18 @@ def test_an_offset_that_wanders_is_paid_for(every: int) -> None:
     assert wandering.evidence["accumulated"]["agreement"] < steady.evidence["accumulated"]["agreement"] - 0.4
 
 
+def test_the_price_of_wandering_is_in_the_score() -> None:
+    lips = unit(0, 400)
+    places = np.random.default_rng(1).integers(-8, 9, 8)
+    voice = np.concatenate([np.roll(lips, k, axis=0)[n * 50 : (n + 1) * 50] for n, k in enumerate(places)])
+    score = SynchronyDetector().score(recalled(lips, voice))
+    wander_frames = score.evidence["accumulated"]["wander_ms"] / 40
+    assert score.value is not None
+    # A frame beyond the one that genuine clips show costs a fifth of the agreement.
+    assert score.value + score.evidence["agreement_max"] == pytest.approx(0.2 * (wander_frames - 1.0), abs=0.001)
+    assert score.value + score.evidence["agreement_max"] > 0.1
+
+
 def test_a_window_that_memory_says_nothing_about_is_searched_freely() -> None:
     lips = unit(0, 400)
     voice = np.roll(lips, 12, axis=0)

@@ -68,6 +68,9 @@ SLOW = {
     "tests/monitor/window/test_stream_encoder.py": "training",
     "tests/test_errors.py": "imports everything, torch too",
     "tests/monitor/lab/test_engine_parity.py": "media, through every engine",
+    "tests/monitor/detectors/test_seam.py": "every model of the sidecar",
+    "tests/monitor/host/test_batched_models.py": "every model of the sidecar",
+    "tests/monitor/host/test_sidecar.py": "every model of the sidecar",
     "tests/test_examples.py": "a server",
     "tests/test_extras.py": "media, processes of its own",
 } | {

@@ -6,22 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from monitor.lab.bench import clip
 from monitor.lab.bench import pairwise_cost as comparing
 from monitor.lab.bench import persona_cost as moving
-from monitor.lab.bench.clip import Stream, prepare
-from monitor.session.models import Models, load_models
+from monitor.lab.bench.clip import Stream
+from monitor.session.models import Models
 from tests.monitor import movers
 from tests.monitor.loaded import pairwise, with_faces, with_movement
-from tests.monitor.tap.clips import write_clip
-
-
-@pytest.fixture(scope="module")
-def models() -> Models:
-    return load_models()
-
-
-def stream_of(clip: Path, folder: Path) -> Stream:
-    return prepare(clip, folder / "stream.webm", lambda _: None)
 
 
 def test_without_packs_nothing_is_compared(models: Models) -> None:
@@ -32,10 +23,9 @@ def test_without_packs_nothing_is_compared(models: Models) -> None:
         moving.measure(stream, with_movement(models, None))
 
 
-def test_a_pattern_has_no_face(models: Models, tmp_path: Path) -> None:
+def test_a_pattern_has_no_face(models: Models, stream: Stream) -> None:
     if pairwise(models).encoders is None or pairwise(models).population is None:
         pytest.skip("the packs that compare faces are not installed")
-    stream = stream_of(write_clip(tmp_path / "clip.mp4", seconds=1.6), tmp_path)
     with pytest.raises(comparing.CannotCompare, match="shows no face"):
         comparing.measure(stream, models)
     with pytest.raises(comparing.CannotCompare, match="nobody who speaks"):
@@ -43,9 +33,12 @@ def test_a_pattern_has_no_face(models: Models, tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-def test_a_face_costs_something(models: Models, data_dir: Path, tmp_path: Path) -> None:
+def test_a_face_costs_something(
+    models: Models, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if pairwise(models).encoders is None or pairwise(models).population is None:
         pytest.skip("the packs that compare faces are not installed")
-    stream = stream_of(data_dir / "clips/real/LivePortrait__d12.mp4", tmp_path)
+    monkeypatch.setattr(clip, "LOOP_SECONDS", 5.0)
+    stream = clip.prepare(data_dir / "clips/real/LivePortrait__d12.mp4", tmp_path / "stream.webm")
     assert 0.001 < comparing.measure(stream, models) < 10
     assert 0.0001 < moving.measure(stream, with_movement(models, movers.engines())) < 10

@@ -46,10 +46,10 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.data
 def test_evaluation_writes_a_row_a_clip_a_summary_and_pictures(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    corpus: Path, features_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    command = ["evaluate", str(corpus / "clips.csv"), "--out", str(out), "--cache", str(corpus / "cache")]
+    command = ["evaluate", str(corpus / "clips.csv"), "--out", str(out), "--cache", str(features_cache)]
     assert cli.run([*command, "--mismatch", "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary == json.loads((out / "summary.json").read_text())
@@ -121,10 +121,12 @@ def test_the_whole_recipe_runs_on_twenty_clips(
 
 
 @pytest.mark.data
-def test_too_few_people_are_no_calibration(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_few_people_are_no_calibration(
+    corpus: Path, features_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     target = tmp_path / "calibration.json"
     command = ["train", "calibration", str(corpus / "clips.csv"), "--fold", "always", "--out", str(target)]
-    assert cli.run([*command, "--cache", str(corpus / "cache")]) == 1
+    assert cli.run([*command, "--cache", str(features_cache)]) == 1
     said = capsys.readouterr()
     assert "people, left out" in said.out
     assert said.err.splitlines()[-1].startswith("error: ")

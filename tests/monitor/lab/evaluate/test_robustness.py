@@ -114,10 +114,10 @@ def test_one_side_makes_up_for_the_other(genuine: int, forged: int) -> None:
 
 
 @pytest.mark.data
-def test_real_clips_are_scored_clean_and_changed(data_dir: Path, tmp_path: Path) -> None:
+def test_real_clips_are_scored_clean_and_changed(data_dir: Path, features_cache: Path, tmp_path: Path) -> None:
     rows = [row(who, subject=who, path=data_dir / clip) for who, clip in CLIPS.items()]
     rows.append(row("bars", subject="bars", path=write_clip(tmp_path / "bars.mkv", seconds=1.0)))
-    effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 2)
+    effort = WorkerOptions(features_cache, tmp_path / "partial.jsonl", 2)
     stress = Stress(2, changes=(Blur(1),))
     voices = stress_mismatch([(MODELS, rows)], stress, effort)
     for conditions in voices.values():

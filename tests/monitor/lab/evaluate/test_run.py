@@ -23,7 +23,9 @@ CLIPS = {"000": "clips/real/video-retalking__1.mp4", "003": "clips/real/deep_avs
 
 
 @pytest.mark.data
-def test_faceforensics_as_it_is_published(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faceforensics_as_it_is_published(
+    data_dir: Path, features_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root, out = tmp_path / "FaceForensics++", tmp_path / "out"
     for sequence, clip in CLIPS.items():
         original = root / f"original_sequences/youtube/c23/videos/{sequence}.mp4"
@@ -36,7 +38,7 @@ def test_faceforensics_as_it_is_published(data_dir: Path, tmp_path: Path, capsys
     (root / "audio").mkdir()
     (root / "audio/000.mp4").symlink_to(data_dir / CLIPS["000"])
     write(root / "splits/test.json", '[["000", "003"]]')
-    command = ["evaluate", str(root), "--out", str(out), "--cache", str(tmp_path / "cache"), "--json"]
+    command = ["evaluate", str(root), "--out", str(out), "--cache", str(features_cache), "--json"]
     assert cli.run([*command, "--compression", "c23", "--workers", "1"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary["dataset"] == "faceforensics"
@@ -99,7 +101,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_are_done_on_request_and_not_twice(
-    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    manifest: Path, features_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     command = [
@@ -108,7 +110,7 @@ def test_both_are_done_on_request_and_not_twice(
         "--out",
         str(out),
         "--cache",
-        str(tmp_path / "cache"),
+        str(features_cache),
         "--mismatch",
         "--workers",
         "1",
@@ -130,9 +132,11 @@ def test_both_are_done_on_request_and_not_twice(
     assert "false alerts/h" in said
 
 
-def test_neither_is_done_unasked(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_neither_is_done_unasked(
+    manifest: Path, features_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
-    assert cli.run(["evaluate", str(manifest), "--out", str(out), "--cache", str(tmp_path / "cache"), "--json"]) == 0
+    assert cli.run(["evaluate", str(manifest), "--out", str(out), "--cache", str(features_cache), "--json"]) == 0
     assert not {"robustness", "live"} & set(json.loads(capsys.readouterr().out))
     assert not {"robustness.png", "live.png", "live.jsonl"} & {path.name for path in out.iterdir()}
 
@@ -143,13 +147,13 @@ def test_a_limit_on_nothing_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.data
-def test_forged_and_genuine_clips_are_scored_changed(data_dir: Path, tmp_path: Path) -> None:
+def test_forged_and_genuine_clips_are_scored_changed(data_dir: Path, features_cache: Path, tmp_path: Path) -> None:
     rows = [
         Row(data_dir / clip, who, label, label, who)
         for (who, clip), label in zip(STRESSED.items(), ("real", "fake"), strict=True)
     ]
     clean = [Result(row.name, row.label, row.method, row.subject, 0.0, None) for row in rows]
-    effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 2)
+    effort = WorkerOptions(features_cache, tmp_path / "partial.jsonl", 2)
     trials = ExtraRuns(Stress(changes=(Contrast(1),)))
     told = run_extras(trials, [(MODELS, rows)], clean, ["synchrony"], effort, tmp_path)
     assert set(told) == {"robustness"}

@@ -20,10 +20,10 @@ from monitor.lab.corpus.motion_features import ClipMotion, load_motions
 REFERENCES, PROBES = 10, 6
 
 
-def windows(rows: list[Row], cache: Path, engines: PersonaEngines) -> list[MotionWindow]:
+def windows(clips: list[ClipMotion | str], engines: PersonaEngines) -> list[MotionWindow]:
     """The one window of each sentence that counts."""
     found: list[MotionWindow] = []
-    for _, clip in load_motions(rows, cache, 2, lambda _: None):
+    for clip in clips:
         assert isinstance(clip, ClipMotion)
         found += windows_of(clip.motion(engines.basis), clip.valid, clip.voice, clip.speech, STEPS)
     return found
@@ -42,8 +42,9 @@ def test_other_words_of_the_same_person_do_not_raise_the_distance(data_dir: Path
     blue, green = ([name for name in names if name.split("__")[1].startswith(start)] for start in ("bb", "bg"))
     chosen = [*blue[::2][:REFERENCES], *blue[1::2][:PROBES], *green[:PROBES]]
     rows = [Row(data_dir / name, name, "real", "real", "s1") for name in chosen]
-    parts = (rows[:REFERENCES], rows[REFERENCES:-PROBES], rows[-PROBES:])
-    learnt, same, other = (windows(part, tmp_path, engines) for part in parts)
+    clips = [clip for _, clip in load_motions(rows, tmp_path, 2, lambda _: None)]
+    parts = (clips[:REFERENCES], clips[REFERENCES:-PROBES], clips[-PROBES:])
+    learnt, same, other = (windows(part, engines) for part in parts)
     config = PersonaliseConfig(steps=40)
     made = personalise(engines.fit(), learnt, engines.tokens.start, engines.plan, config, lambda _: None)
     # Another sentence's voice with this sentence's face is nobody's, but not less like this person than like anybody.

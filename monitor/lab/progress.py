@@ -14,7 +14,7 @@ PLAIN_LINES = 20
 
 @contextmanager
 def clip_progress(what: str, total: int) -> Iterator[Callable[[str | None], None]]:
-    """Give a function to call for each finished clip, with a line to show or None; all goes to stderr."""
+    """Yield a function to call for each finished clip, with a line to show or None; all goes to stderr."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _Lines(console, what, total)

@@ -21,7 +21,7 @@ class Budget:
         return value >= self.limit if self.at_least else value <= self.limit
 
     def used(self, value: float) -> float:
-        """Give the share of the budget that a value uses up; above 1 is over."""
+        """Return the share of the budget that a value uses up; above 1 is over."""
         if self.at_least:
             return self.limit / value if value > 0 else float("inf")
         return value / self.limit
@@ -81,7 +81,7 @@ OVERLOAD_AGE: Final = "score age p95 of the others, overloaded"
 OVERLOAD_GROWTH: Final = "memory growth per participant, overloaded"
 SOAK: Final = "memory slope of a participant, virtual time"
 
-# What the live part would have measured, told as not measured where it cannot run.
+# What the live part measures: listed as not measured where it cannot run.
 LIVE: Final = (CORES, LOOP, AGE, SOCKET, FIRST_STATE, FIRST_VERDICT, READY, MEMORY)
 
 BUDGETS: Final[Mapping[str, tuple[str, Budget]]] = {

@@ -130,7 +130,7 @@ def generated() -> tuple[float, FloatArray, Iterator[Planes]]:
 
 
 def _sound(clip: Path) -> tuple[float, FloatArray]:
-    """Give the seconds of the loop and its samples at 16 kHz."""
+    """Return the seconds of the loop and its samples at 16 kHz."""
     samples = np.zeros(int(LOOP_SECONDS * SOURCE_RATE), np.float32)
     last_sound_seconds = last_picture_seconds = 0.0
     for item in read_clip(clip):
@@ -200,7 +200,7 @@ def _frame(planes: Planes, number: int) -> av.VideoFrame:
 
 
 def _block(sound: FloatArray, number: int) -> av.AudioFrame:
-    """Give the samples under one picture."""
+    """Return the samples under one picture."""
     first, last = (n * SOURCE_RATE // FPS for n in (number, number + 1))
     samples = (np.clip(sound[first:last], -1, 1) * 32767).astype(np.int16)
     frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")

@@ -79,7 +79,7 @@ def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
 
 
 def enrolled(identity: str | None) -> ReferenceLookup:
-    """Give what a session asks for the reference of `identity`, from the vault of this process's settings."""
+    """Return what a session asks for the reference of `identity`, from the vault of this process's settings."""
     from monitor.config import load
     from monitor.identity.vault.open import open_vault
     from monitor.identity.vault.registry import Identities

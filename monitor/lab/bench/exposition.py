@@ -25,11 +25,11 @@ class Histogram:
         return self.counts[-1] if self.counts else 0.0
 
     def since(self, before: Histogram) -> Histogram:
-        """Give what was observed after an earlier reading of the same histogram."""
+        """Return what was observed after an earlier reading of the same histogram."""
         return Histogram(self.bounds, tuple(now - then for now, then in zip(self.counts, before.counts, strict=True)))
 
     def quantile(self, q: float) -> float | None:
-        """Give the q-quantile (0 < q <= 1), straight between bounds; None without data.
+        """Return the q-quantile (0 < q <= 1), straight between bounds; None without data.
 
         It is the last finite bound where it lies above that.
         """
@@ -67,11 +67,11 @@ class Exposition:
         return cls(values, {name: tuple(sorted(pairs)) for name, pairs in buckets.items()})
 
     def histogram(self, name: str) -> Histogram:
-        """Give a histogram by its name without prefix; empty when there is none."""
+        """Return a histogram by its name without prefix; empty when there is none."""
         pairs: Iterable[tuple[float, float]] = self.buckets.get(name, ())
         bounds, counts = zip(*pairs, strict=True) if pairs else ((), ())
         return Histogram(tuple(bounds), tuple(counts))
 
     def value(self, name: str) -> float:
-        """Give a counter or gauge by its name without prefix, summed over labels; 0 when there is none."""
+        """Return a counter or gauge by its name without prefix, summed over labels; 0 when there is none."""
         return self.values.get(name, 0.0)

@@ -63,7 +63,7 @@ class Memory:
     alone: int
 
     def per_participant(self, together: int, people: int) -> float:
-        """Give what one more participant takes: the first one of a process pays for what all of them share."""
+        """Return what one more participant takes: the first one of a process pays for what all of them share."""
         return (together - self.alone) / (people - 1) if people > 1 else together - self.nobody
 
 

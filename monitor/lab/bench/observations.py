@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SpanMessages:
-    """What was told in a span: words by participant, hops with a score by detector, delays and frame rates.
+    """Messages of a span: verdicts by participant, hops with a score by detector, delays and frame rates.
 
     `delays_seconds` are seconds from a message's own time to its arrival.
     """
@@ -32,7 +32,7 @@ class SpanMessages:
         return sum(self.verdicts.values())
 
     def share(self, who: str, word: str) -> float:
-        """Give how much of what was said of a participant is this word, 0 where nothing was said."""
+        """Return how much of what was said of a participant is this word, 0 where nothing was said."""
         counts = self.verdict_counts.get(who, {})
         return counts.get(word, 0) / sum(counts.values()) if counts else 0.0
 
@@ -64,7 +64,7 @@ class Observer:
         self._delays.append(wall - datetime.fromisoformat(message["time"]).timestamp())
 
     def first(self, moments: dict[str, list[float]]) -> list[float]:
-        """Give the seconds from each participant's first media to its first moment in `moments`, where it has one."""
+        """Return the seconds from each participant's first media to its first moment in `moments`, where it has one."""
         found = []
         for who, began in self.media.items():
             after = [at for at in moments.get(who, []) if at >= began]
@@ -76,7 +76,7 @@ class Observer:
         self._words, self._by, self._delays, self._rates = {}, Counter(), [], []
 
     def messages(self) -> SpanMessages:
-        """Give what was told since the span began."""
+        """Return the messages since the span began."""
         return SpanMessages(
             {who: dict(words) for who, words in self._words.items()},
             dict(self._by),

@@ -31,7 +31,7 @@ class CannotCompare(SidewitnessError):  # noqa: N818 - a measurement left out, n
 
 
 def measure(stream: Stream, models: Models) -> float:
-    """Give the share of one core that comparing takes, over the stream; raises `CannotCompare`."""
+    """Return the share of one core that comparing takes, over the stream; raises `CannotCompare`."""
     # Encoders run in the thread that asks: its own clock is right on a busy machine, too.
     reference, timer = enrolled(stream, models), Timer(clock=time.thread_time)
     session = Session(ParticipantKey("bench", "1", "bench"), models, reference=reference)

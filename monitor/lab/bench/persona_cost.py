@@ -35,7 +35,7 @@ ROUNDS = 2
 
 
 def measure(stream: Stream, models: Models) -> float:
-    """Give the share of one core that comparing movement takes; raises `CannotCompare`."""
+    """Return the share of one core that comparing movement takes; raises `CannotCompare`."""
     loaded = models.of(LoadedPersona)
     if loaded.engines is None:
         raise CannotCompare("the packs that compare movement are not installed")
@@ -71,12 +71,14 @@ def _of(report: HopReport, loaded: LoadedPersona) -> list[Score]:
 def enrolled(windows: Sequence[MotionWindow], engines: PersonaEngines) -> PersonaReference:
     """Make a reference of windows without personalising."""
     tokens, clip = engines.tokens.start, np.zeros(len(windows), np.int64)
-    own = engines.distances(windows, tokens).gap.astype(np.float64)
+    distances = engines.distances(windows, tokens).gap.astype(np.float64)
     motion = None
     if engines.population is not None and engines.has_companion:
         start = np.array([window.start for window in windows], np.float64)
         motion = enrol(engines.embed(windows), clip, start, engines.population)
-    return PersonaReference(engines.key, tokens, own, clip, float(own.mean()), float(own.std()) + 1e-6, motion)
+    return PersonaReference(
+        engines.key, tokens, distances, clip, float(distances.mean()), float(distances.std()) + 1e-6, motion
+    )
 
 
 def _windows(stream: Stream, models: Models, loaded: LoadedPersona) -> list[MotionWindow]:

@@ -55,7 +55,7 @@ class Usage:
         return cls(now, cpu_seconds(pid), main_thread_seconds(pid), machine_seconds())
 
     def since(self, before: Usage) -> Usage:
-        """Give the difference to an earlier reading, `at` being the seconds between them."""
+        """Return the difference to an earlier reading, `at` being the seconds between them."""
         return Usage(
             self.at - before.at,
             self.process - before.process,

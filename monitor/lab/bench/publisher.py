@@ -79,7 +79,7 @@ class LoopTrack(MediaStreamTrack):
         self._number = 0
 
     async def recv(self) -> Packet[Any]:
-        """Give the next frame when it is due."""
+        """Return the next frame when it is due."""
         number, self._number = self._number, self._number + 1
         await self._pace.wait(number / self._rate)
         if number == 0:

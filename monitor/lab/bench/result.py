@@ -124,7 +124,7 @@ def _age_note(live: LiveCall, fewer: str) -> str:
 
 
 def overloaded(live: LiveCall) -> float:
-    """Give the share of hops at which somebody was not judged, for want of time."""
+    """Return the share of hops at which somebody was not judged, for want of time."""
     return live.verdicts.get(OVERLOADED, 0) / max(sum(live.verdicts.values()), 1)
 
 

@@ -77,7 +77,7 @@ class Options:
     soak: float | None = None
 
     def people(self, cores: int) -> int:
-        """Return how many participants: two a core unless told, since the publishers need some of it too."""
+        """Return how many participants: two a core by default, since the publishers need some of it too."""
         return self.participants or min(2 * cores, 8)
 
 
@@ -94,7 +94,7 @@ class Bench:
     tell: Progress
 
     def telling(self, part: str) -> Callable[[float], None]:
-        """Return what a part tells its progress."""
+        """Return the progress callback of a part."""
         return lambda done: self.tell(part, done)
 
 

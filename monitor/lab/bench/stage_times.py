@@ -146,12 +146,14 @@ def summarize(timers: dict[str, Timer], seconds: float) -> list[Stage]:
     frames = max(len(timers["track"].samples), 1)
 
     def stage(name: str, timer: str, less: tuple[str, ...] = (), calls: str | None = None) -> Stage:
-        own = timers[timer].total - sum(timers[other].total for other in less)
+        own_seconds = timers[timer].total - sum(timers[other].total for other in less)
         samples = timers[calls or timer].samples
         count = len(samples)
         # A percentile of what is left over would mix calls: it is given only where nothing is taken off.
         tail = 1e3 * float(np.percentile(samples, 95)) if count and not less else None
-        return Stage(name, 1e3 * own / frames, 1e3 * own / count if count else None, tail, count / seconds)
+        return Stage(
+            name, 1e3 * own_seconds / frames, 1e3 * own_seconds / count if count else None, tail, count / seconds
+        )
 
     return [
         stage("decode video", "decode video"),

@@ -1,4 +1,4 @@
-"""A running sidecar with somebody who watches it: readings over a span of time, and what subscribers were told."""
+"""A running sidecar and a subscriber to it: readings over a span of time, and the messages that subscribers got."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def _take(socket: ClientConnection, observer: Observer) -> None:
 
 
 def percentile(values: list[float], q: float) -> float | None:
-    """Give the value below which a share `q` of the values lies, None without any."""
+    """Return the value below which a share `q` of the values lies, None without any."""
     ordered = sorted(values)
     return ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else None
 

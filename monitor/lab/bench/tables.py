@@ -138,8 +138,8 @@ def show_comparison(compared: Comparison, console: Console) -> None:
         table.add_row(row.name, old, new, ratio, Text(row.change, CHANGES[row.change]))
     console.print(table)
     alone = len(compared.rows) - len(both)
-    told = [*compared.notes, *([f"{alone} more rows are in one of the runs only: see the JSON."] if alone else [])]
-    for note in told:
+    notes = [*compared.notes, *([f"{alone} more rows are in one of the runs only: see the JSON."] if alone else [])]
+    for note in notes:
         console.print(f"Note: {note}", markup=False, highlight=False)
 
 

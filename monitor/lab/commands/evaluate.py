@@ -1,4 +1,4 @@
-"""`sidewitness evaluate`: how well the detectors tell forged from genuine, on your own clips."""
+"""`sidewitness evaluate`: how well the detectors separate forged from genuine, on your own clips."""
 
 from __future__ import annotations
 

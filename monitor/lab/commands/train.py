@@ -80,8 +80,8 @@ def speech(
 
     rows = training_rows(data, split, hold_out, dataset)
     training, held_out = _clips(rows, hold_out, cache, calls)
-    known = {clip.group for clip in training}
-    weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in known}
+    groups = {clip.group for clip in training}
+    weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in groups}
     recipe = SpeechRecipe(minutes=minutes, patience=patience, device=device, weights=weights)
     if start is not None:
         recipe = replace(recipe, rate=recipe.rate / 3)

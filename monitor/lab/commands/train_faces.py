@@ -1,4 +1,4 @@
-"""`sidewitness train faces`: the backbone that tells blends from genuine faces, on your own pictures."""
+"""`sidewitness train faces`: the backbone that separates blends from genuine faces, on your own pictures."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class ClipLooks:
 def load_looks(
     rows: Sequence[Row], folder: Path, workers: int, steps: Sequence[Step], done: Callable[[int], None]
 ) -> Iterator[tuple[Row, ClipLooks | str]]:
-    """Give each clip's looks, or the line that says why there are none: in the order of `rows`, analysed in parallel.
+    """Yield each clip's looks, or the line that says why there are none: in the order of `rows`, analysed in parallel.
 
     They are seen on the rungs that `steps` name.
     """

@@ -50,7 +50,7 @@ from monitor.window.stream_encoder import StreamEncoder
 # Raised whenever the motion of a clip would change.
 MOTION_VERSION = 1
 CHUNK_STEPS = 25
-# Components of a basis: they tell at least 95.8 % of the variance of each of 53 held-out people (docs/persona.md).
+# Components of a basis: they explain at least 95.8 % of the variance of each of 53 held-out people (docs/persona.md).
 BASIS_SIZE = 24
 _NO_PICTURE = np.zeros((0, 0), np.uint8)
 
@@ -207,7 +207,7 @@ def motion_of(
 def motion_from_coefficients(
     coefficients: Path, clip: Path, voice: Engine, change: Change | None = None, sound: Path | None = None
 ) -> ClipMotion:
-    """Motion as another tracker told it, and the clip's voice; raises `SourceError` and `CoefficientsError`.
+    """Load the motion that another tracker found, and the clip's voice; raises `SourceError` and `CoefficientsError`.
 
     Both begin with the clip. Nothing is known of the size and the shaking of the landmarks: zero and nan.
     """
@@ -241,8 +241,8 @@ def _assemble(
     for step in steps:
         if step.index >= 0:
             rows[step.index], usable[step.index] = step.sample.shape, step.sample.usable
-    vectors, heard, speech = _voice(chunks, voice, length)
-    shape, head, valid = rows[:, :FACE_SHAPE_SIZE].astype(np.float16), rows[:, FACE_SHAPE_SIZE:], usable & heard
+    vectors, has_voice, speech = _voice(chunks, voice, length)
+    shape, head, valid = rows[:, :FACE_SHAPE_SIZE].astype(np.float16), rows[:, FACE_SHAPE_SIZE:], usable & has_voice
     return ClipMotion(shape, head, valid, vectors, speech, size, jitter_of(shape, usable), faces)
 
 

@@ -68,7 +68,7 @@ class Change(Protocol):
         ...
 
     def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
-        """Give the changed items, in the order of their capture times."""
+        """Return the changed items, in the order of their capture times."""
         ...
 
 

@@ -42,7 +42,7 @@ class VirtualCall:
     seed: int = 0
 
     def items(self) -> Iterator[MediaItem]:
-        """Give the call's media from second 0 in the order of its clock; clips that cannot be read are left out."""
+        """Return the call's media from second 0 in the order of its clock; clips that cannot be read are left out."""
         if not self.voice:
             return strung(self.clips, self.seconds, self._random(0))
         pictures = only("video", strung(self.clips, self.seconds, self._random(0)))
@@ -84,7 +84,7 @@ def calls_of(rows: Sequence[Row], seconds: float, dubs: bool = False, seed: int 
 
 
 def strung(clips: Sequence[Row], seconds: float, random: np.random.Generator) -> Iterator[MediaItem]:
-    """Give clips in random order, again and again, on one clock from 0 until `seconds` have passed.
+    """Yield clips in random order, again and again, on one clock from 0 until `seconds` have passed.
 
     A clip begins where the longer track of the one before ended.
     """

@@ -86,7 +86,7 @@ class SimulatedCall:
         return f"call{self.seed}"
 
     def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
-        """Give the items as received, by capture time."""
+        """Yield the items as received, by capture time."""
         video: _Pictures | None = None
         sound: list[AudioBlock] = []
         faults: list[MediaItem] = []

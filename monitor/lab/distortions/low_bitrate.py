@@ -25,7 +25,7 @@ class LowBitrateCall:
         return f"h264crf{Compression(self.level).value:g}x{self.lines}"
 
     def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
-        """Give the items in their order, with their own stamps."""
+        """Return the items in their order, with their own stamps."""
         small = (shrunk(item, self.lines) if isinstance(item, VideoFrame) else item for item in items)
         return Compression(self.level)(small)
 

@@ -63,7 +63,7 @@ class Perturbation:
         return f"{self.kind}{self.level}" + (f"s{self.seed}" if self.chance else "")
 
     def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
-        """Give the items with every picture changed; stamps, order, sound and faults stay."""
+        """Yield the items with every picture changed; stamps, order, sound and faults stay."""
         random: np.random.Generator | None = None
         for item in items:
             if isinstance(item, VideoFrame):
@@ -191,7 +191,7 @@ class Compression(Perturbation):
     values = (30, 32, 35, 38, 40)
 
     def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
-        """Give the items in their order, pictures as the decoder gives them."""
+        """Yield the items in their order, pictures as the decoder gives them."""
         coder: _Coder | None = None
         waiting: deque[MediaItem] = deque()
         for item in items:
@@ -212,7 +212,7 @@ SEVEN: tuple[type[Perturbation], ...] = (Saturation, Contrast, Blocks, Noise, Bl
 
 
 def conditions(seed: int = 0) -> list[Perturbation]:
-    """Give all seven kinds at all five levels."""
+    """Return all seven kinds at all five levels."""
     return [kind(level, seed) for kind in SEVEN for level in range(1, LEVELS + 1)]
 
 
@@ -237,7 +237,7 @@ def _blurred(plane: ByteArray, deviation: float) -> ByteArray:
 def _coarse(plane: ByteArray, size: tuple[int, int]) -> ByteArray:
     height, width = plane.shape
     coarse_size = min(size[0], width), min(size[1], height)
-    # `transform` samples as it is told; `resize` would average what it leaves out.
+    # `transform` samples without smoothing; `resize` would average what it leaves out.
     box = (0.0, 0.0, float(width), float(height))
     small = Image.fromarray(plane).transform(coarse_size, Image.Transform.EXTENT, box, Image.Resampling.BILINEAR)
     return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
@@ -276,7 +276,7 @@ class _Coder:
         return self._through(self._encoder.encode(raw))
 
     def finish(self) -> list[VideoFrame]:
-        """Give all that are still under way."""
+        """Return all that are still under way."""
         last = self._through(self._encoder.encode(None))
         last += self._named(self._decoder.decode(None))
         # All have come back; a picture that had not would go on as it was.

@@ -39,7 +39,7 @@ def summarise_calls(outcomes: Sequence[CallOutcome], config: SessionConfig | Non
 
 
 def percentile(times: Sequence[float | None], share: float) -> float | None:
-    """Give the time by which a share of the calls had alerted, None where fewer ever did."""
+    """Return the time by which a share of the calls had alerted, None where fewer ever did."""
     ordered_times = sorted(math.inf if seconds is None else seconds for seconds in times)
     seconds = ordered_times[max(math.ceil(share * len(ordered_times)) - 1, 0)] if ordered_times else math.inf
     return seconds if math.isfinite(seconds) else None

@@ -31,13 +31,13 @@ WINDOWS = (2.0, 3.0, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class ClipSet:
-    """Clips that are scored by one set of packs: vectors and scores of different packs are told apart."""
+    """Clips that are scored by one set of packs: vectors and scores of different packs do not mix."""
 
     packs: Path
     rows: tuple[Row, ...]
 
     def detectors(self, names: Sequence[str]) -> tuple[ClipDetector, ...]:
-        """Give the detectors of these names, with this part's packs."""
+        """Return the detectors of these names, with this part's packs."""
         return tuple(clip_detector(name, self.packs) for name in names)
 
 

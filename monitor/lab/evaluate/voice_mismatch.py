@@ -1,4 +1,4 @@
-"""Genuine lips against the wrong voice: what the synchrony detector must tell apart before anything else.
+"""Genuine lips against the wrong voice: what the synchrony detector must detect before anything else.
 
 Every window of a genuine clip is scored with its own voice, with voices of other subjects, and with its own voice a
 second later or earlier: forgeries of timing and content that need no forger. Each is scored twice: with nothing known

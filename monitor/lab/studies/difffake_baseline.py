@@ -1,6 +1,6 @@
 """DiffFake's published form as its paper compares it: four pair features, three models, one clip at a time.
 
-Told on matched pairs like everything else, so that it can be read beside what the detector does. Nothing of it is
+Measured on matched pairs like everything else, so that it can be read beside what the detector does. Nothing of it is
 shipped but the mixture, and that for `evaluate` only.
 """
 
@@ -24,7 +24,7 @@ Model = Callable[[FloatArray], Callable[[FloatArray], Doubles]]
 
 
 def compare_models(clips: Sequence[FaceClip], models: Mapping[str, Model]) -> dict[str, dict[str, Any]]:
-    """Tell paired wins and AUC of each model with each feature: `{"gmm, squared": {...}}`.
+    """Compute paired wins and AUC of each model with each feature: `{"gmm, squared": {...}}`.
 
     Each person's clips are scored by what was fitted to the other half of the people.
     """

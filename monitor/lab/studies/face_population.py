@@ -50,7 +50,7 @@ from monitor.lab.progress import clip_progress
 from monitor.tap.media.digest import digest
 from monitor.types import FloatArray
 
-# People are measured as recorded and on a poor line: the rungs between tell nothing new and cost as much.
+# People are measured as recorded and on a poor line: the rungs between add nothing and cost as much.
 LADDER = (RUNGS[0], RUNGS[3])
 # Rows of a gallery, as an enrolment keeps them.
 GALLERY_ROWS = 64
@@ -115,7 +115,7 @@ def encode_clips(
     tick: Callable[[str | None], None],
     workers: int | None = None,
 ) -> list[FaceClip]:
-    """Encode what is seen in each clip; clips with too little of a face are left out and told to `tick`.
+    """Encode what is seen in each clip; clips with too little of a face are left out, with a line to `tick`.
 
     Identity vectors are kept beside the looks: their encoder changes seldom and costs the most.
     """
@@ -145,7 +145,7 @@ def _rungs(
 
 
 def cached_identities(content: str, step: Step, shots: Sequence[FaceShot], identity: Engine, cache: Path) -> FloatArray:
-    """Give the identity vectors of a clip's looks on a rung, kept beside them."""
+    """Return the identity vectors of a clip's looks on a rung, kept beside them."""
     path = cache / f"{content}-{ladder_key([step])}.{identity.manifest.sha256[:16]}.npy"
     if not path.exists():
         vectors = [identities(shots[at : at + WINDOW], identity) for at in range(0, len(shots), WINDOW)]
@@ -195,7 +195,7 @@ def windows(rows: Indices) -> list[Indices]:
 def judge(
     live: FaceVectors, start: FaceVectors | None, reference: PairwiseReference, population: Population
 ) -> Doubles:
-    """Give the components (3,) of live looks, as the detector does."""
+    """Return the components (3,) of live looks, as the detector does."""
     rung, _ = nearest_rung(live, reference, population)
     raw = measure(live, reference.rungs[rung].vectors, reference.mixture)
     change = within_call(live, start, population)
@@ -247,7 +247,7 @@ class FittedPopulation:
     sides: tuple[Population, Population]
 
     def measured_by(self, person: str) -> Population:
-        """Give what a person of the population is measured by: fitted to others, with the others' genuine scores."""
+        """Return what a person of the population is measured by: fitted to others, with the others' genuine scores."""
         index = self.people.index(person)
         others = self.population.person != index
         scores, people = self.population.scores[others], self.population.person[others]
@@ -328,7 +328,7 @@ def _without_scores(clips: Sequence[FaceClip], key: str, kind: Feature, fit: Fit
     ]
     location, scale = _usual(within)
     location_across, scale_across = _usual(across)
-    # Where every clip is too short to be divided, other recordings tell what one would have.
+    # Where every clip is too short to be divided, other recordings stand in for one.
     location, scale = (np.where(np.isfinite(a), a, b) for a, b in ((location, location_across), (scale, scale_across)))
     if not np.isfinite(location[PAIRS]):
         raise PopulationError("the genuine clips show too little of each person: give longer or more clips of people")

@@ -43,7 +43,7 @@ class Claims:
     e_value: float
 
     def as_json(self) -> Mapping[str, Any]:
-        """Give plain numbers, rounded."""
+        """Return plain numbers, rounded."""
         return {key: round(value, 4) for key, value in asdict(self).items()}
 
 

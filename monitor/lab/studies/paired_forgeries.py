@@ -1,6 +1,6 @@
 """Matched pairs: a person's forged clips beside that person's own genuine ones, each against the same enrolment.
 
-The only fair question to ask of a score that is relative to a person. Everything is told beside what the confounds
+The only fair question to ask of a score that is relative to a person. Everything stands beside what the confounds
 alone would have said: bitrate, sharpness, detail and face size, compared with the same gallery in the same way.
 """
 
@@ -142,7 +142,7 @@ def _probe(piece: _Piece, trial: FaceTrial, number: int, reference: PairwiseRefe
 
 
 def method_of(name: str) -> str:
-    """Give the method's own name: manifests put where a clip is from before a colon."""
+    """Return the method's own name: manifests put where a clip is from before a colon."""
     return name.rsplit(": ", 1)[-1]
 
 
@@ -184,7 +184,7 @@ def paired(probes: Sequence[Probe], score: str) -> list[float]:
 
 
 def summary(probes: Sequence[Probe], score: str) -> dict[str, Any]:
-    """Tell paired wins and AUC of one score with intervals; genuine probes are those of the same people."""
+    """Compute paired wins and AUC of one score with intervals; genuine probes are those of the same people."""
     wins = paired(probes, score)
     low, high = wilson(sum(wins), len(wins))
     results = [
@@ -204,9 +204,9 @@ def summary(probes: Sequence[Probe], score: str) -> dict[str, Any]:
 
 
 def report(probes: Sequence[Probe]) -> dict[str, Any]:
-    """Tell each method, and all together, by every score; and how often p-values are at most 0.05, by label.
+    """Summarise each method, and all together, by every score; and how often p-values are at most 0.05, by label.
 
-    `re-encoded` tells the same against the person's genuine probes on a poor line: a score that only reads what coding
+    `re-encoded` is the same against the person's genuine probes on a poor line: a score that only reads what coding
     does to a picture falls to chance or below there.
     """
     forged = [p for p in probes if p.label == "fake"]

@@ -2,7 +2,7 @@
 
     python -m monitor.lab.training.basis_size MANIFEST SPLIT CACHE
 
-For each of the folds a and b, a basis is learnt from everybody else and told what the people of the fold do. One line
+For each of the folds a and b, a basis is learnt from everybody else and measured on the people of the fold. One line
 of JSON a fold goes to stdout.
 """
 
@@ -44,7 +44,7 @@ def shares(basis: ExpressionBasis, clips: Sequence[ClipMotion]) -> Doubles:
 
 
 def needed(by_count: Doubles) -> int:
-    """How many components it takes to tell enough; one more than there are when all do not."""
+    """Compute how many components explain enough of the variance; one more than there are when all do not."""
     return int(np.searchsorted(by_count, ENOUGH_VARIANCE)) + 1
 
 
@@ -70,7 +70,7 @@ def shaking(clip: ClipMotion) -> float:
 def measure(
     clips: Sequence[tuple[Row, ClipMotion]], fold: str, max_components: int = MAX_COMPONENTS
 ) -> Mapping[str, Any]:
-    """Tell people of a fold in a basis of the others, of `max_components` components."""
+    """Measure how well a basis of the others, of `max_components` components, describes the people of a fold."""
     basis = learn_basis([(row.subject, clip) for row, clip in clips if row.fold != fold], max_components)
     clips_by_person: dict[str, list[ClipMotion]] = {}
     for row, clip in clips:

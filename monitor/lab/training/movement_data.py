@@ -61,7 +61,7 @@ def moving_rows(data: Path, split: Path | None, hold_out: str, max_clips: int = 
 
 
 def read_motions(rows: Sequence[Row], cache: Path, packs: Path, tick: Tick) -> list[AnalysedClip]:
-    """How the face of each clip moves, of those that show one speaking face; `tick` is told what could not be used.
+    """Load the motion of every clip that shows one speaking face; `tick` gets a line for each that cannot be used.
 
     Raises `CorpusError` when nothing is left.
     """
@@ -140,12 +140,12 @@ def motion_population(clips: Sequence[MotionClip], motion: Engine) -> MotionPopu
 
 
 def persona_clip(row: Row, clip: ClipMotion, basis: ExpressionBasis) -> PersonaClip:
-    """Tell a clip in a basis, less its own neutral face; zero where there is none."""
+    """Express a clip in a basis, relative to its own neutral face; zero where there is no face."""
     motion = clip.motion(basis)
     motion = np.where(clip.valid[:, None], motion - neutral_of(motion, clip.valid), 0).astype(np.float32)
     return PersonaClip(row.name, row.subject, motion, clip.voice, clip.valid, clip.speech)
 
 
 def motion_clip(clip: PersonaClip) -> MotionClip:
-    """Give what the companion takes of a clip: no voice, and the head's velocity."""
+    """Return what the companion takes of a clip: no voice, and the head's velocity."""
     return MotionClip(clip.name, clip.person, with_velocity(clip.motion, clip.valid), clip.valid, clip.speech)

@@ -44,7 +44,7 @@ def read_clips(
 
 
 def read_dataset(folder: Path, name: str | None = None, wanted: DatasetPart | None = None) -> tuple[str, DatasetClips]:
-    """Read a published data set, told by name or known by what it holds: its name and its clips.
+    """Read a published data set, given by its name or recognised by what it holds: its name and its clips.
 
     Raises `CorpusError` with one line that says what is missing.
     """

@@ -59,7 +59,7 @@ def videos(folder: Path) -> list[Path]:
 
 
 def first(candidates: Iterable[Path]) -> Path | None:
-    """Give the first path that exists."""
+    """Return the first path that exists."""
     return next((path for path in candidates if path.exists()), None)
 
 
@@ -105,7 +105,7 @@ def present(rows: Sequence[Row], title: str, folder: Path, listed_in: str) -> Da
 
 
 def with_both_labels(found: DatasetClips, title: str, folder: Path) -> DatasetClips:
-    """Give what was found; raises `CorpusError` unless it has genuine and forged clips."""
+    """Return what was found; raises `CorpusError` unless it has genuine and forged clips."""
     labels = {row.label for row in found.rows}
     for label, words in (("real", "genuine"), ("fake", "forged")):
         if label not in labels:

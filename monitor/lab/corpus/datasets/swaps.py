@@ -106,7 +106,7 @@ def _read_timit(root: Path, wanted: DatasetPart) -> DatasetClips:
 
 
 def _vidtimit(root: Path, folder: Path) -> Iterator[Row]:
-    """Give the sentences of one person, as folders of pictures or as videos."""
+    """Yield the sentences of one person, as folders of pictures or as videos."""
     pictures = sorted(p for p in folder.glob("video/*") if p.is_dir())
     for path in [*pictures, *videos(folder)]:
         if not path.stem.startswith("head"):

@@ -1,1 +1,1 @@
-"""How well people are told by how they move: a person-of-interest study of recorded clips."""
+"""How well people are recognised by how they move: a person-of-interest study of recorded clips."""

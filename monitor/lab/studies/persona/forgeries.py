@@ -35,7 +35,7 @@ def probes_of(cohort: Cohort, confounds: Confounds) -> Iterator[Probe]:
 
 
 def report(probes: Sequence[Probe]) -> dict[str, Any]:
-    """Tell paired wins and AUC of every score, for each method and all of them; with the interval over people too."""
+    """Compute paired wins and AUC of every score, for each method and all of them, with intervals over people too."""
     summary_by_method = {}
     for method in ("all", *sorted({p.method for p in probes if p.label == "fake"})):
         forged_probes = [p for p in probes if p.label == "fake" and method in ("all", p.method)]

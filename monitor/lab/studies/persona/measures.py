@@ -144,6 +144,6 @@ class Measurer:
 
 
 def _nobody(key: str) -> PersonaPeople:
-    """Make what an enrolment is told of people while nothing is known of them."""
+    """Make a population of nobody, for an enrolment before there is one."""
     empty = np.zeros(0)
     return PersonaPeople(key, 0.0, 1.0, 0.0, np.zeros((0, 2)), empty, empty.astype(np.int64))

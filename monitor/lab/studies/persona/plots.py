@@ -1,4 +1,4 @@
-"""Plots of how well people are told by how they move: by length of speech, by person, and forged beside genuine."""
+"""Plots of how well people are recognised by how they move: by length of speech, by person, forged beside genuine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from monitor.lab.plotting import pyplot, save
 from monitor.lab.studies.persona.scores import BOTH, DISTANCE, PLAIN
 
-SHOWN = (DISTANCE, "companion", BOTH, PLAIN)
+PLOTTED_SCORES = (DISTANCE, "companion", BOTH, PLAIN)
 
 
 def draw_lengths(groups: Mapping[str, Any], folder: Path) -> Path:
     """Write lengths.png: mean area over people by seconds of speech, a panel for each group, with intervals."""
     figure, grid = pyplot().subplots(1, len(groups), figsize=(5 * len(groups), 4), sharey=True, layout="constrained")
     for axes, (group, lengths) in zip(np.atleast_1d(grid), groups.items(), strict=True):
-        for number, score in enumerate(SHOWN):
+        for number, score in enumerate(PLOTTED_SCORES):
             rows = [scores[score] for scores in lengths.values()]
             xs = np.arange(len(rows)) + 0.06 * (number - 1.5)
             aucs = np.array([_float(row["auc"]) for row in rows])
@@ -39,7 +39,7 @@ def draw_people(areas: Mapping[str, Mapping[str, float | None]], folder: Path) -
     """Write people.png: each person's area, personalised beside without tokens."""
     names = sorted(areas, key=lambda name: _float(areas[name].get(DISTANCE)))
     figure, axes = pyplot().subplots(figsize=(7, 1 + 0.25 * len(names)), layout="constrained")
-    for score, mark in zip(SHOWN, "osD|", strict=True):
+    for score, mark in zip(PLOTTED_SCORES, "osD|", strict=True):
         axes.plot([_float(areas[name].get(score)) for name in names], range(len(names)), mark, label=score, alpha=0.8)
     # People are numbered, not named.
     axes.set_yticks(range(len(names)), [f"person {n + 1}" for n in range(len(names))], fontsize=7)

@@ -1,8 +1,8 @@
 """People as recorded clips show them move: divided into what is enrolled and what is probed.
 
 The invariants: what is probed is never enrolled, and no stretch of one recording is both; a person who has one
-recording is enrolled from half of it and probed with the other. Everybody's rows are told from the median of their own
-stretch, so that nothing of a face at rest is carried from one to the other.
+recording is enrolled from half of it and probed with the other. Rows are relative to the median of their own stretch,
+so that nothing of a face at rest is carried from one to the other.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Part:
         return float(np.log(max(jitter_of(motion.shape[steps], motion.valid[steps]), 1e-3)))
 
     def windows(self, basis: ExpressionBasis, hop: int) -> list[MotionWindow]:
-        """Cut its windows, told from its own neutral; one, padded, of a recording that is shorter than a window."""
+        """Cut its windows, relative to its neutral face; one, padded, of a recording that is shorter than a window."""
         steps, motion = slice(self.first, self.last), self.footage.motion
         parts = motion.valid[steps], motion.voice[steps], motion.speech[steps]
         rows = motion.motion(basis)[steps]
@@ -130,7 +130,7 @@ class MotionTrial:
 def load_footage(
     rows: Sequence[Row], cache: Path, workers: int, tick: Tick, change: Change | None = None
 ) -> list[Footage]:
-    """Analyse clips, or find them analysed; those without one speaking face are left out and told to `tick`."""
+    """Analyse clips, or find them analysed; those without one speaking face are left out, with a line to `tick`."""
     footage = []
     for row, motion in load_motions(rows, cache, workers, lambda _count: None, change):
         if isinstance(motion, str) or motion.faces > 1 or not (motion.valid & motion.speech).any():

@@ -1,4 +1,4 @@
-"""How well distances tell the enrolled person from others: areas by person, with intervals over people.
+"""How well distances separate the enrolled person from others: AUC by person, with intervals over people.
 
 Impostors and genuine pieces are compared within one enrolment and areas averaged over people, which no difference of
 level between people can help; `pooled` is the area over everybody at once, at one threshold. People are drawn with
@@ -42,7 +42,7 @@ def sides(rows: Sequence[ScoredPiece], score: str) -> Sides:
 
 
 def by_person(scores_by_person: Sides) -> dict[str, float]:
-    """Area of each person: the mean over their enrolments."""
+    """AUC of each person: the mean over their enrolments."""
     return {
         name: float(np.mean([auc(impostors, genuine) for genuine, impostors in pairs]))
         for name, pairs in scores_by_person.items()

@@ -1,6 +1,6 @@
 """What the numbers of trials come to: distances in everybody's own measure, the population, and rows to be counted.
 
-Every number is told in deviations of the enrolled person's own windows, drawn to those of people in general
+Every number is in deviations of the enrolled person's own windows, drawn to those of people in general
 (`monitor.detectors.persona.detector.usual_distance`), and people in general are always the others: nobody is
 measured by themselves.
 """
@@ -54,7 +54,7 @@ class Cohort:
     names: tuple[str, ...]
 
     def without(self, person: str) -> PersonaPeople:
-        """Give the genuine scores of everybody else."""
+        """Return the genuine scores of everybody else."""
         other_people = self.people.person != self.names.index(person)
         arrays = {name: getattr(self.people, name)[other_people] for name in ("scores", "seconds", "person")}
         return replace(self.people, **arrays)

@@ -31,7 +31,7 @@ from monitor.lab.progress import clip_progress
 from monitor.lab.studies.paired_forgeries import Probe
 from monitor.lab.studies.persona.forgeries import ALL, markdown, probes_of, report
 from monitor.lab.studies.persona.measures import Measurer
-from monitor.lab.studies.persona.plots import SHOWN, draw_forged, draw_lengths, draw_people
+from monitor.lab.studies.persona.plots import PLOTTED_SCORES, draw_forged, draw_lengths, draw_people
 from monitor.lab.studies.persona.recordings import (
     OF_INTEREST_SECONDS,
     Footage,
@@ -131,7 +131,7 @@ def run(study: Study) -> tuple[dict[str, Any], PersonaPeople]:
         summary["forged"] = report(probes)
         _write_probes(probes, study.out / "forged.csv")
         (study.out / "forged.md").write_text(markdown(summary["forged"]))
-        draw_forged(summary["forged"], (*SHOWN, *CONFOUNDS), study.out)
+        draw_forged(summary["forged"], (*PLOTTED_SCORES, *CONFOUNDS), study.out)
     (study.out / "people.json").write_text(json.dumps(summary, indent=2) + "\n")
     (study.out / "people.md").write_text(table(summary["genuine"]))
     draw_lengths(summary["genuine"], study.out)
@@ -214,7 +214,7 @@ def _again(
 def _cost(
     clean: Sequence[ScoredPiece], small: Sequence[ScoredPiece], groups: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    """Tell areas of small calls, and by how much they lie above those of the clips as they are (below zero: a loss)."""
+    """Compute AUC of small calls, and by how much it lies above that of the clips as recorded (negative: a loss)."""
     cost: dict[str, Any] = {"genuine": described(small, groups, SCORES, GAINS), "change": {}}
     for group, names in groups.items():
         cost["change"][group] = {

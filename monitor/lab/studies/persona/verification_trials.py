@@ -68,7 +68,7 @@ class TrialResult:
 
 
 def measure_trials(footage: Sequence[Footage], measurer: Measurer, tick: Tick) -> list[TrialResult]:
-    """Enrol everybody who can be, and measure everything against it; `tick` is told of each person.
+    """Enrol everybody who can be, and measure everything against it; `tick` is called for each person.
 
     People of interest, and those of whom there are forgeries, are enrolled both ways, others once: it takes a minute.
     """

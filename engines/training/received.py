@@ -97,7 +97,7 @@ def intra(image: Image.Image, codec: str, level: int) -> Image.Image:
         encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": str(level), "x264-params": "threads=1"}
     else:
         encoder.bit_rate = 10**7
-        encoder.options = {"deadline": "realtime", "cpu-used": "8", "qmin": str(level), "qmax": str(level)}
+        encoder.options = {"deadline": "realtime", "cpu-used": "-4", "qmin": str(level), "qmax": str(level)}
     frame = av.VideoFrame.from_ndarray(np.asarray(image), "rgb24").reformat(
         encoder.width, encoder.height, "yuv420p", threads=1
     )

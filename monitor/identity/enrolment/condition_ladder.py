@@ -33,6 +33,9 @@ MARGIN = 1.2
 # No rung shows a face larger than this many pixels high; patches hold no more than that needs.
 MAX_FACE_PX = 200
 GREY = 128
+# Negative: this speed. A positive one is a target of load, for which libvpx drops detail on a busy machine, and
+# references would depend on what else ran while they were made (vp8_auto_select_speed).
+VP8_SPEED = "-4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,13 @@ def _encoder(frame: VideoFrame, codec: Codec, quantiser: int) -> VideoCodecConte
     else:
         level = str(quantiser)
         encoder.bit_rate = 10_000_000
-        encoder.options = {"deadline": "realtime", "cpu-used": "4", "lag-in-frames": "0", "qmin": level, "qmax": level}
+        encoder.options = {
+            "deadline": "realtime",
+            "cpu-used": VP8_SPEED,
+            "lag-in-frames": "0",
+            "qmin": level,
+            "qmax": level,
+        }
     return encoder
 
 

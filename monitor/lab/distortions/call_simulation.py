@@ -28,7 +28,8 @@ _TIME_BASE = Fraction(1, 90_000)
 _GOP_FRAMES = 250
 _ENCODER_OPTIONS = {
     "libx264": {"preset": "veryfast", "tune": "zerolatency"},
-    "libvpx": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
+    # Negative: this speed, however busy the machine is; a positive one lets libvpx choose by the clock.
+    "libvpx": {"deadline": "realtime", "cpu-used": "-4", "lag-in-frames": "0"},
 }
 _OPUS_RATE_HZ = 48_000
 _OPUS_FRAME_SAMPLES = 960

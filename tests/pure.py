@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PURE = (
     "monitor/types.py",
     "monitor/tap/media/clock.py",
+    "monitor/tap/rtp/h264_format.py",
     "monitor/tap/rtp/sdp.py",
     "monitor/tap/rtp/sdp_codecs.py",
     "monitor/tap/rtp/sdp_lines.py",

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, RTCPeerConnection, RTCRtpReceiver
+from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, RTCPeerConnection
 from aiortc import RTCSessionDescription as Description
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
@@ -23,14 +23,13 @@ from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, Decoder, make_decoder
 from monitor.tap.rtp.candidates import Candidate, select
 from monitor.tap.rtp.guards import SourceFilter
-from monitor.tap.rtp.install import guard_sources, install
+from monitor.tap.rtp.install import agree, guard_sources, install
 from monitor.tap.rtp.receiver import TapReceiver
 from monitor.tap.rtp.sdp import Offer, SdpError
 from monitor.tap.rtp.sdp_codecs import SUPPORTED_CODECS
 from monitor.tap.rtp.sdp_parser import check_restart, parse_fragment, parse_offer
 from monitor.types import MediaItem, Reason, TrackFault, TrackKind
 
-_MIME_TYPES = ("audio/opus", "video/vp8", "video/h264", "video/rtx")
 _WATCH_SECONDS = 0.25
 # Asynchronous iteration: how many frames are decoded at once, and how long to wait where there are none.
 _BATCH_FRAMES = 16
@@ -185,18 +184,15 @@ class WebRtcPeer:
 
     async def _negotiate(self) -> str:
         for section in self._offer.sections:
-            transceiver = self._pc.addTransceiver(section.kind, "recvonly")
-            capabilities = RTCRtpReceiver.getCapabilities(section.kind)
-            transceiver.setCodecPreferences(
-                [c for c in capabilities.codecs if c.mimeType.lower() in _MIME_TYPES] if capabilities else []
-            )
+            self._pc.addTransceiver(section.kind, "recvonly")
         try:
-            await self._pc.setRemoteDescription(Description(self._offer.sdp(), "offer"))
+            await self._pc.setRemoteDescription(Description(self._offer.for_the_stack().sdp(), "offer"))
         except Exception:
-            # The offer was rewritten from what was understood, so what is refused now is a profile of a known codec.
+            # The offer was rewritten from what was understood, so this is for what nobody thought of.
             raise SdpError(
-                422, "unsupported offer", f"no codec profile of this offer is spoken: offer {SUPPORTED_CODECS}"
+                422, "unsupported offer", f"this offer is not understood: offer {SUPPORTED_CODECS}"
             ) from None
+        agree(self._pc, self._offer.sections, self._config.max_pixels)
         for receiver in install(self._pc, self._config, self.clock, self._decode):
             self._receivers[receiver.kind] = receiver
         self._pc.on("connectionstatechange", self._state_changed)

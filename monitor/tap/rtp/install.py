@@ -8,18 +8,62 @@ fails when an upgrade moves what is used here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from aiortc import RTCPeerConnection
 from aiortc.exceptions import InvalidStateError
 from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcrtpparameters import ParametersDict, RTCRtcpFeedback, RTCRtpCodecParameters
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop
 from monitor.tap.rtp.fast_path import FastPath
 from monitor.tap.rtp.guards import CappedRouter, CappedSession, SourceFilter
+from monitor.tap.rtp.h264_format import format_parameters, parse_format
 from monitor.tap.rtp.receiver import TapReceiver
+from monitor.tap.rtp.sdp import Codec, Section
 
 _RECEIVER = "_RTCRtpTransceiver__receiver"
+_NAMES = {"opus": "audio/opus", "vp8": "video/VP8", "h264": "video/H264", "rtx": "video/rtx"}
+
+
+def agree(pc: RTCPeerConnection, sections: Sequence[Section], max_pixels: int) -> None:
+    """Put the codecs of an admitted offer into the answer, in their order; between remote and local description.
+
+    aiortc finds only the formats that it encodes, and puts them in its own order.
+    """
+    by_mid = {section.mid: section for section in sections}
+    for transceiver in pc.getTransceivers():
+        section = by_mid[transceiver.mid or ""]
+        transceiver._codecs = [_agreed(codec, max_pixels) for codec in section.codecs]
+
+
+def _agreed(codec: Codec, max_pixels: int) -> RTCRtpCodecParameters:
+    name = codec.name.lower()
+    return RTCRtpCodecParameters(
+        mimeType=_NAMES[name],
+        clockRate=codec.clock_rate,
+        channels=codec.channels,
+        payloadType=codec.payload,
+        rtcpFeedback=[RTCRtcpFeedback(kind, parameter or None) for kind, parameter in _feedback(codec)],
+        parameters=_answer(codec, max_pixels),
+    )
+
+
+def _feedback(codec: Codec) -> Iterator[tuple[str, str]]:
+    for message in codec.feedback:
+        kind, _, parameter = message.partition(" ")
+        yield kind, parameter
+
+
+def _answer(codec: Codec, max_pixels: int) -> ParametersDict:
+    if codec.name.lower() == "rtx":
+        return {"apt": int(codec.parameters.removeprefix("apt="))}
+    offered = parse_format(codec.parameters) if codec.name.lower() == "h264" else None
+    if offered is None:
+        return {}
+    return {**format_parameters(offered.answer(max_pixels))}
 
 
 def install(pc: RTCPeerConnection, config: TapConfig, clock: CallClock, decode: DecodeLoop) -> tuple[TapReceiver, ...]:

@@ -8,7 +8,7 @@ us, with codecs that are decoded here and candidates that point where packets ma
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.tap.rtp.candidates import Candidate
 from monitor.types import TrackKind
@@ -32,6 +32,10 @@ class Codec:
     channels: int | None = None
     parameters: str = ""
     feedback: tuple[str, ...] = ()
+
+
+# The one H.264 format that the WebRTC stack knows, in the place of those that it would refuse; the answer's is our own.
+_STAND_IN = "packetization-mode=1;profile-level-id=42e01f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,10 @@ class Offer:
         """The section that carries the bundle's transport (RFC 9143 section 7.2)."""
         return self.sections[0].mid
 
+    def for_the_stack(self) -> Offer:
+        """Give the offer with every format of H.264 as one that the WebRTC stack does not refuse."""
+        return replace(self, sections=tuple(replace(s, codecs=tuple(map(_known, s.codecs))) for s in self.sections))
+
     def sdp(self) -> str:
         """Render the offer anew, without its candidates: they are added one by one, as trickled ones are."""
         lines = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", "s=-", "t=0 0"]
@@ -87,6 +95,10 @@ class Offer:
         if len(section.ssrcs) == 2:
             yield f"a=ssrc-group:FID {section.ssrcs[0]} {section.ssrcs[1]}"
         yield from (f"a=ssrc:{ssrc} cname:-" for ssrc in section.ssrcs)
+
+
+def _known(codec: Codec) -> Codec:
+    return replace(codec, parameters=_STAND_IN) if codec.name.lower() == "h264" else codec
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from monitor.tap.rtp.h264_format import parse_format
 from monitor.tap.rtp.sdp import Codec
 from monitor.tap.rtp.sdp_lines import Block, unsupported
 from monitor.types import TrackKind
 
-SUPPORTED_CODECS = "VP8, H264 (packetization-mode 1, baseline) and Opus"
+SUPPORTED_CODECS = "VP8, H264 (baseline, main or high profile, packetization-mode 0 or 1) and Opus"
 _FEEDBACK = ("nack", "nack pli", "goog-remb")
 _RTPMAP = re.compile(r"(\d{1,3}) ([\w.\-]{1,32})/(\d{1,7})(?:/(\d))?", re.ASCII)
 
@@ -17,7 +18,8 @@ _RTPMAP = re.compile(r"(\d{1,3}) ([\w.\-]{1,32})/(\d{1,7})(?:/(\d))?", re.ASCII)
 def choose_codecs(kind: TrackKind, payloads: Iterable[str], block: Block) -> tuple[Codec, ...]:
     """Choose the codecs of one media section, in the order of its `payloads`, and their retransmissions after them.
 
-    Raises `SdpError` 422 where there is none that is decoded here.
+    Where H.264 is offered in several profiles, they change places so that the simplest comes first. Raises `SdpError`
+    422 where there is none that is decoded here.
     """
     offered = [int(p) for p in payloads if p.isascii() and p.isdigit() and len(p) <= 3 and int(p) < 128]
     rtpmaps = dict(_parse_rtpmaps(block))
@@ -31,7 +33,7 @@ def choose_codecs(kind: TrackKind, payloads: Iterable[str], block: Block) -> tup
     retransmissions = [codec for codec in candidates if codec is not None]
     if not chosen:
         raise unsupported(f"no {kind} codec of this offer is spoken here: offer {SUPPORTED_CODECS}")
-    return (*chosen, *retransmissions)
+    return (*_simplest_profile_first(chosen), *retransmissions)
 
 
 def _parse_rtpmaps(block: Block) -> Iterator[tuple[int, tuple[str, int, int | None]]]:
@@ -64,11 +66,16 @@ def _is_supported(kind: TrackKind, codec: Codec) -> bool:
     if kind == "audio":
         return (name, codec.clock_rate, codec.channels) == ("opus", 48_000, 2)
     if (name, codec.clock_rate) == ("h264", 90_000):
-        # RFC 6184 section 8.1: constrained baseline is what browsers send, and mode 1 is what they pack it as.
-        parameters = dict(part.strip().partition("=")[::2] for part in codec.parameters.split(";"))
-        profile = parameters.get("profile-level-id", "42e01f").lower()
-        return parameters.get("packetization-mode") == "1" and re.fullmatch(r"42[0-9a-f]{4}", profile) is not None
+        return parse_format(codec.parameters) is not None
     return (name, codec.clock_rate) == ("vp8", 90_000)
+
+
+def _simplest_profile_first(chosen: Sequence[Codec]) -> list[Codec]:
+    """Order the formats of H.264 among themselves, each codec in the places that it has."""
+    formats = {codec.payload: parse_format(codec.parameters) for codec in chosen if codec.name.lower() == "h264"}
+    ranks = {payload: parsed.rank for payload, parsed in formats.items() if parsed is not None}
+    ordered = iter(sorted((c for c in chosen if c.payload in ranks), key=lambda codec: ranks[codec.payload]))
+    return [next(ordered) if codec.payload in ranks else codec for codec in chosen]
 
 
 def _retransmission(

@@ -274,9 +274,39 @@ async def test_trickled_candidates_are_taken_within_limits_and_restarts_refused(
         assert live.peer.etag.startswith('"')
 
 
-async def test_a_profile_that_is_not_spoken_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("offered", "answered"),
+    [
+        ("profile-level-id=640034;level-asymmetry-allowed=1", "profile-level-id=640029"),
+        ("profile-level-id=4d001f", "profile-level-id=4d001f"),
+        ("Profile-Level-ID=42E01F", "profile-level-id=42e01f"),
+    ],
+)
+async def test_the_answer_keeps_the_profile_that_was_offered(offered: str, answered: str) -> None:
     async with call(codec="video/H264") as live:
-        offer = re.sub(r"profile-level-id=\w+", "profile-level-id=42e0ff", live.publisher.localDescription.sdp)
+        sdp = re.sub(r"(a=fmtp:\d+ ).*profile-level-id=.*", rf"\1{offered}", live.publisher.localDescription.sdp)
+    peer, answer = await WebRtcPeer.answer(sdp, LOCAL)
+    await peer.close()
+    formats = re.findall(r"a=fmtp:\d+ (.*profile-level-id.*)\r", answer)
+    assert formats
+    for parameters in formats:
+        assert answered in parameters.split(";")
+        assert ("level-asymmetry-allowed=1" in parameters) is ("level-asymmetry-allowed=1" in offered)
+
+
+async def test_the_answer_has_the_offers_codecs_in_its_order_with_their_feedback() -> None:
+    async with call() as live:
+        offer = live.publisher.localDescription.sdp
+        answer = live.answer
+    payloads = [re.search(r"m=video \d+ \S+ (.*)\r", sdp) for sdp in (offer, answer)]
+    assert [p and p[1] for p in payloads] == ["97 98", "97 98"]
+    for line in ("a=rtcp-fb:97 nack\r", "a=rtcp-fb:97 nack pli\r", "a=rtcp-fb:97 goog-remb\r", "a=fmtp:98 apt=97\r"):
+        assert line in answer
+
+
+async def test_a_profile_that_is_not_decoded_is_refused() -> None:
+    async with call(codec="video/H264") as live:
+        offer = re.sub(r"profile-level-id=\w+", "profile-level-id=6e001f", live.publisher.localDescription.sdp)
     with pytest.raises(SdpError) as refused:
         await WebRtcPeer.answer(offer, LOCAL)
     assert refused.value.status == 422

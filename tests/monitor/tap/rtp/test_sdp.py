@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -178,11 +179,19 @@ def test_without_media_or_over_the_size_it_is_refused() -> None:
     assert refused(OFFER + "a=x:y\n" * 8000).status == 413
 
 
-@pytest.mark.parametrize("mode", ["packetization-mode=0", "level-asymmetry-allowed=1"])
-def test_h264_is_spoken_in_mode_one_only(mode: str) -> None:
-    text = OFFER.replace("packetization-mode=1", mode).replace("VP8/90000", "VP9/90000")
-    assert refused(text).status == 422
-    assert refused(OFFER.replace("id=42001f", "id=640032").replace("VP8/90000", "VP9/90000")).status == 422
+@pytest.mark.parametrize("parameters", ["packetization-mode=2;profile-level-id=42e01f", "profile-level-id=58001f"])
+def test_h264_is_refused_where_it_cannot_be_decoded(parameters: str) -> None:
+    h264 = OFFER.replace("VP8/90000", "VP9/90000")
+    assert refused(re.sub("(a=fmtp:103) .*", rf"\1 {parameters}", h264)).status == 422
+
+
+def test_the_simplest_profile_comes_first_and_other_codecs_keep_their_places() -> None:
+    high = "a=rtpmap:35 H264/90000\na=fmtp:35 packetization-mode=1;profile-level-id=64001f\n"
+    main = "a=rtpmap:36 H264/90000\na=fmtp:36 packetization-mode=1;profile-level-id=4d001f\n"
+    text = OFFER.replace("SAVPF 96 97 103", "SAVPF 35 96 97 36 103").replace(
+        "a=ssrc-group", high + main + "a=ssrc-group"
+    )
+    assert [codec.payload for codec in admit(text).sections[1].codecs] == [103, 96, 36, 35, 97]
 
 
 def test_a_garbled_format_parameter_is_left_out() -> None:

@@ -62,7 +62,9 @@ class DecisionConfig:
     `kappa` shapes the bet of the e-values. A finding is updated, at a hop that was judged, every `update_seconds` or
     when its evidence has grown `update_factor` times; it closes after `calm_seconds` below the suspect level, or
     after `abstain_seconds` without any score. `clip_p_value` is the share of genuine recorded clips that may be
-    called suspect on their clip-level score alone. Nobody is called `bona_fide` while a detector that compares them
+    called suspect on their clip-level score alone. In a participant's first `first_seconds` of judged media a finding
+    opens only where two phases half a window apart have both crossed the threshold: little is known of the person then,
+    and one peculiar stretch must not speak for them. Nobody is called `bona_fide` while a detector that compares them
     with their reference finds them as unusual as `bona_fide_p_value`, or more.
     """
 
@@ -74,6 +76,7 @@ class DecisionConfig:
     update_factor: float = 10.0
     calm_seconds: float = 10.0
     abstain_seconds: float = 60.0
+    first_seconds: float = 60.0
     clip_p_value: float = 0.05
     bona_fide_p_value: float = 0.1
 
@@ -125,7 +128,8 @@ class Decision:
 class DecisionState:
     """The state between hops; `recovery` exists while a finding is open.
 
-    `reported_statistic` is the statistic when the finding was last opened or updated, `since_report` the time since.
+    `reported_statistic` is the statistic when the finding was last opened or updated, `since_report` the time since;
+    `judged` is all the media that was judged since the participant came.
 
     Durations are seconds of stream, counted hop by hop, so a step of the clock cannot stretch them.
     """
@@ -139,6 +143,7 @@ class DecisionState:
     since_report: float = 0.0
     calm: float = 0.0
     abstained: float = 0.0
+    judged: float = 0.0
 
 
 def initial(config: DecisionConfig) -> DecisionState:
@@ -206,6 +211,7 @@ def _elapse(state: DecisionState, time: float, judged: bool) -> DecisionState:
         since_report=state.since_report + step,
         calm=state.calm + step if below and judged else state.calm,
         abstained=0.0 if judged else state.abstained + step,
+        judged=state.judged + step if judged else state.judged,
     )
 
 
@@ -231,7 +237,8 @@ def _accumulate(state: DecisionState, time: float, e_value: float, blame: Reason
 def _transit(state: DecisionState) -> tuple[DecisionState, Transition | None]:
     config, statistic = state.config, state.running.statistic
     if state.recovery is None:
-        if statistic < config.threshold:
+        early = state.judged < config.first_seconds
+        if min(statistic, state.running.agreed if early else statistic) < config.threshold:
             return state, None
         state = replace(state, recovery=_copy(state), reported_statistic=statistic, since_report=0.0, calm=0.0)
         return state, Transition.OPENED
@@ -274,4 +281,4 @@ def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verd
 
 
 def _restart(state: DecisionState) -> DecisionState:
-    return replace(initial(state.config), time=state.time, abstained=state.abstained)
+    return replace(initial(state.config), time=state.time, abstained=state.abstained, judged=state.judged)

@@ -47,6 +47,16 @@ class EDetector:
         """Mean of the phases' statistics."""
         return sum(self.phases) / len(self.phases)
 
+    @property
+    def agreed(self) -> float:
+        """The highest level that two phases half a window apart have both reached.
+
+        Their windows share half of their media, the least that two phases can: one stretch of peculiar media that
+        fills the windows of one phase is not enough for both.
+        """
+        apart = len(self.phases) // 2
+        return max(min(pair) for pair in zip(self.phases, (*self.phases[apart:], *self.phases[:apart]), strict=True))
+
     def advance(self, time: float, e_value: float) -> EDetector:
         """Add the e-value of the window that ends at `time` (seconds) to the phase that has waited longest.
 

@@ -79,7 +79,9 @@ def run(config: DecisionConfig, p_values: Doubles) -> Runs:
         statistic = running.mean(axis=1)
         first_suspect[np.isnan(first_suspect) & (statistic >= level)] = time
         closes = is_open & (calm >= config.calm_seconds)
-        opens = ~is_open & (statistic >= config.threshold)
+        agreed = np.minimum(running, np.roll(running, count // 2, axis=1)).max(axis=1)
+        early = time < config.first_seconds
+        opens = ~is_open & ((np.minimum(statistic, agreed) if early else statistic) >= config.threshold)
         first_alert[np.isnan(first_alert) & opens] = time
         recovery[opens] = np.minimum(recovery_cap, running[opens])
         calm[opens] = 0.0

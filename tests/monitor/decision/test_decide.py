@@ -133,6 +133,36 @@ def test_a_forgery_becomes_suspect_then_alert() -> None:
     assert alert.scores == (sync(0.02),)
 
 
+def one_phase() -> list[list[Score]]:
+    """Two minutes in which every tenth window, so one phase of ten, is as unusual as can be, and no other is."""
+    return [[sync(1e-4 if hop % 10 == 0 else 0.25)] for hop in range(240)]
+
+
+def opened_at(config: DecisionConfig, hops: list[list[Score]]) -> float:
+    _, decisions = play(hops, initial(config))
+    return next(0.5 * hop for hop, d in enumerate(decisions) if d.transition is Transition.OPENED)
+
+
+def test_one_phase_opens_nothing_in_the_first_minute_of_judged_media() -> None:
+    assert opened_at(DecisionConfig(first_seconds=0.0), one_phase()) == 10.0
+    assert opened_at(CONFIG, one_phase()) == 60.0
+    # Silence is not judged media: the minute does not pass meanwhile.
+    paused = [[silent(Reason.SILENCE)]] * 60 + one_phase()
+    assert opened_at(CONFIG, paused) == 89.5
+
+
+def test_what_is_closed_does_not_begin_a_first_minute_again() -> None:
+    state, decisions = play([[sync(0.02)]] * 120 + [[sync(0.9)]] * 120)
+    assert transitions(decisions)[-1] is Transition.CLOSED
+    _, again = play(one_phase(), state, time=120.0)
+    assert next(0.5 * hop for hop, d in enumerate(again) if d.transition is Transition.OPENED) == 10.0
+
+
+def test_two_phases_half_a_window_apart_open_a_finding_at_once() -> None:
+    both = [[sync(1e-4 if hop % 5 == 0 else 0.25)] for hop in range(60)]
+    assert opened_at(CONFIG, both) <= 15.0
+
+
 def test_hops_without_a_transition_carry_no_finding() -> None:
     _, decisions = play([[sync(0.02)]] * 120)
     for decision in decisions:

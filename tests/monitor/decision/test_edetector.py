@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -80,3 +81,19 @@ def test_statistics_stay_at_the_cap() -> None:
 def test_a_hop_longer_than_a_window_makes_one_phase() -> None:
     assert len(EDetector.start(5.0, 20.0, 1.0).phases) == 1
     assert EDetector.start(5.0, 0.5, 100.0, level=7.0).statistic == 7.0
+
+
+def test_two_phases_half_a_window_apart_must_reach_a_level_to_agree_on_it() -> None:
+    detector = EDetector.start(5.0, 0.5, 1e60)
+    phases = [0.0] * 10
+    for levels, agreed in (({3: 900.0}, 0.0), ({3: 900.0, 4: 900.0}, 0.0), ({3: 900.0, 8: 70.0, 4: 500.0}, 70.0)):
+        values = tuple(levels.get(n, phase) for n, phase in enumerate(phases))
+        assert replace(detector, phases=values).agreed == agreed
+
+
+@given(st.integers(1, 12), st.lists(E, min_size=1, max_size=40))
+def test_phases_never_agree_on_more_than_the_highest(count: int, e_values: list[float]) -> None:
+    detector = EDetector.start(5.0, 5.0 / count, 1e60)
+    for n, e_value in enumerate(e_values):
+        detector = detector.advance(n * 5.0 / count, e_value)
+        assert min(detector.phases) <= detector.agreed <= max(detector.phases)

@@ -18,7 +18,7 @@ from typing import Any
 
 from monitor.alerts.journal import MAX_SEQ, Entry, Head
 from monitor.alerts.plain import encode
-from monitor.alerts.wire import finding_message, gap, hello
+from monitor.alerts.wire import finding_message, gap, hello, pong
 
 CAPACITY_MESSAGES = 256
 PAGE_ENTRIES = 64
@@ -82,13 +82,20 @@ class Subscriber:
         self.close: Close | None = None
 
     def receive(self, data: str | bytes) -> None:
-        """Take a message of the client: the first must subscribe, a second is an error."""
+        """Take a message of the client: the first must subscribe, later ones may ping, anything else is an error."""
         if self.phase is Phase.CLOSED:
             return
         message = _parse(data)
-        if self.phase is not Phase.AWAITING or message is None:
+        kind = message.get("type") if message is not None else None
+        if kind == "ping" and self.phase is not Phase.AWAITING:
+            # Not a state: it is answered during a replay too, and counts as waiting like everything else.
+            self._push(Outgoing(encode(pong())))
+        elif message is None or kind != "subscribe" or self.phase is not Phase.AWAITING:
             self._shut(Close.BAD_MESSAGE)
-            return
+        else:
+            self._subscribe(message)
+
+    def _subscribe(self, message: dict[str, Any]) -> None:
         token, after, states = message.get("token"), message.get("after"), message.get("states", False)
         if not isinstance(token, str) or not self._check(token):
             self._shut(Close.BAD_TOKEN)
@@ -107,7 +114,8 @@ class Subscriber:
         """Take the state of the journal, read after the subscription came; queues `hello` and, where needed, `gap`."""
         if self.phase is not Phase.STARTING:
             return
-        self._queue.append(Outgoing(encode(hello(head.seq))))
+        # Before what answers a ping that came meanwhile.
+        self._queue.appendleft(Outgoing(encode(hello(head.seq))))
         self._newest = max(self._newest, head.seq)
         cursor = head.seq if self._cursor is None else self._cursor
         if cursor < head.pruned or cursor > head.seq:
@@ -235,4 +243,4 @@ def _parse(data: str | bytes) -> dict[str, Any] | None:
         message = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) and message.get("type") == "subscribe" else None
+    return message if isinstance(message, dict) else None

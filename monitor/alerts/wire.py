@@ -18,6 +18,11 @@ def hello(seq: int) -> Message:
     return {"type": "hello", "seq": seq}
 
 
+def pong() -> Message:
+    """Answer a client's `ping`."""
+    return {"type": "pong"}
+
+
 def gap(after: int) -> Message:
     """Say that what the client asked for was pruned: the findings that follow have numbers above `after`."""
     return {"type": "gap", "after": after}

@@ -54,7 +54,9 @@ class Alerts:
 
     async def _serve(self, socket: WebSocket) -> None:
         offered = socket.scope.get("subprotocols", [])
-        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        # One that is not spoken is accepted too, and closed at once: where none is chosen, browsers and Node.js end the
+        # connection themselves with 1006, and never see the code that says what is wrong.
+        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(offered), None))
         if offered and SUBPROTOCOL not in offered:
             await _close(socket, Close.BAD_MESSAGE.code, f"offer the subprotocol {SUBPROTOCOL}")
         elif self._connected >= self._limit:

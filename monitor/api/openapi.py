@@ -19,7 +19,7 @@ from monitor.api.auth import Token
 from monitor.api.identities import People, Policy
 from monitor.api.schemas.base import Shape
 from monitor.api.schemas.calls import ProblemDetails
-from monitor.api.schemas.messages import FindingMessage, Gap, Hello, StateMessage, Subscribe
+from monitor.api.schemas.messages import FindingMessage, Gap, Hello, Ping, Pong, StateMessage, Subscribe
 from monitor.api.schemas.scan import ScanLine
 from monitor.config import Settings
 
@@ -38,6 +38,8 @@ MESSAGES: dict[str, type[Shape]] = {
     "finding": FindingMessage,
     "state": StateMessage,
     "gap": Gap,
+    "ping": Ping,
+    "pong": Pong,
     "scan": ScanLine,
 }
 

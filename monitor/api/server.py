@@ -9,14 +9,16 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from monitor.alerts.push import Close
 from monitor.config import ConfigError, Settings
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 16384
 PING_SECONDS = 20.0
-ABORT_SECONDS = 10.0
+# How long a client that had stopped reading has for what is buffered and the close code behind it.
+ABORT_SECONDS = 30.0
 MAX_CONNECTIONS = 1024
 
 
@@ -24,9 +26,30 @@ class AlertsProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, but a client that stopped reading cannot keep its connection and buffer after the close."""
 
     async def run_asgi(self) -> None:
-        """Serve the connection, then give its peer a few seconds to take what is left."""
+        """Serve the connection, then give its peer a while to take what is left."""
         await super().run_asgi()
         self.loop.call_later(ABORT_SECONDS, self.transport.abort)
+
+    async def send(self, message: Message) -> None:  # type: ignore[override]
+        """Send as uvicorn does, but a close frame goes behind whatever the client has not read yet.
+
+        uvicorn waits until it has: whoever is closed for being too slow would never be told so.
+        """
+        if message["type"] == "websocket.close":
+            self.writable.set()
+        await super().send(message)  # type: ignore[arg-type]
+
+    def keepalive_timeout(self) -> None:
+        """Close as too slow a client that answers no ping; uvicorn would say that the server has failed (1011)."""
+        self.stop_keepalive()
+        if self.close_sent or self.transport.is_closing():
+            return
+        code, reason = Close.TOO_SLOW.value
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.close_timer = self.loop.call_later(ABORT_SECONDS, self.transport.close)
 
 
 class Server(uvicorn.Server):

@@ -10,7 +10,7 @@ from monitor.api.schemas.base import DetectorScore, Evidence, EvidencedScore, Ju
 
 
 class Subscribe(Shape):
-    """The client's first and only message."""
+    """The client's first message."""
 
     type: Literal["subscribe"]
     token: str
@@ -18,6 +18,18 @@ class Subscribe(Shape):
     """The last `seq` that the client has; null for only what is new."""
     states: bool = False
     """Whether to send a `state` at every hop."""
+
+
+class Ping(Shape):
+    """What a client may send at any time after it has subscribed, to see that the server still answers."""
+
+    type: Literal["ping"]
+
+
+class Pong(Shape):
+    """Answers a ping, after what waited before it."""
+
+    type: Literal["pong"]
 
 
 class Hello(Shape):

@@ -63,6 +63,7 @@ class Store:
         ("[" * 4000, Close.BAD_MESSAGE),
         (b"{}", Close.BAD_MESSAGE),
         ('{"type": "hello"}', Close.BAD_MESSAGE),
+        ('{"type": "ping"}', Close.BAD_MESSAGE),
         (subscribe(pad="x" * MAX_MESSAGE_BYTES), Close.BAD_MESSAGE),
         (subscribe(after=-1), Close.BAD_MESSAGE),
         (subscribe(after=2**63), Close.BAD_MESSAGE),
@@ -103,6 +104,26 @@ def test_second_message_is_an_error() -> None:
     made = subscriber()
     made.receive(subscribe())
     assert made.close is Close.BAD_MESSAGE
+
+
+def test_a_ping_is_answered_in_every_phase_but_never_before_the_greeting() -> None:
+    made, store = subscriber(after=0), Store(3)
+    made.receive('{"type": "ping"}')
+    made.start(store.head)
+    made.receive('{"type": "ping"}')
+    store.feed(made)
+    made.receive('{"type": "ping", "of": "a later version"}')
+    assert [m["type"] for m in drain(made)] == ["hello", "pong", "pong", "finding", "finding", "finding", "pong"]
+    assert made.phase is Phase.LIVE
+
+
+def test_pings_wait_like_everything_else() -> None:
+    made = subscriber()
+    made.start(Head(0, 0))
+    Store().feed(made)
+    for _ in range(CAPACITY_MESSAGES + 1):
+        made.receive('{"type": "ping"}')
+    assert made.close is Close.TOO_SLOW
 
 
 def test_without_cursor_only_what_is_new() -> None:

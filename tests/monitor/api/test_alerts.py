@@ -73,7 +73,16 @@ async def test_subprotocol(site: Site) -> None:
         await socket.send(subscription())
         assert (await receive(socket))["type"] == "hello"
     async with site.connect(subprotocols=[Subprotocol("sidewitness.alerts.v9"), Subprotocol("chat")]) as socket:
+        # One has to be chosen: without one, browsers and Node.js say 1006 and nothing else.
+        assert socket.subprotocol == "sidewitness.alerts.v9"
         assert await close_code(socket) == 4400
+
+
+async def test_a_ping_gets_a_pong(site: Site) -> None:
+    async with site.subscribe() as socket:
+        assert (await receive(socket))["type"] == "hello"
+        await socket.send('{"type": "ping"}')
+        assert await receive(socket) == {"type": "pong"}
 
 
 async def test_live_and_resume(site: Site) -> None:
@@ -174,6 +183,42 @@ async def test_a_client_that_never_reads_again_does_not_keep_its_connection(
         await asyncio.wait_for(lost.wait(), PATIENCE)
         stalled.transport.resume_reading()
         assert await close_code(stalled) == 1006
+
+
+async def test_whoever_reads_again_much_later_is_told_that_they_were_too_slow(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.api.alerts.CLOSE_SECONDS", 0.01)
+    run, done = AlertsProtocol.run_asgi, asyncio.Event()
+
+    async def served(protocol: AlertsProtocol) -> None:
+        await run(protocol)
+        done.set()
+
+    monkeypatch.setattr(AlertsProtocol, "run_asgi", served)
+    async with stalled_client(site) as stalled, site.subscribe(states=True) as brisk:
+        await receive(brisk)
+        await flood(site, brisk)
+        await asyncio.wait_for(done.wait(), PATIENCE)
+        stalled.transport.resume_reading()
+        assert await close_code(stalled) == 4008
+
+
+async def test_whoever_answers_no_ping_is_told_that_they_were_too_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.api.server.PING_SECONDS", 0.05)
+    closed = asyncio.Event()
+
+    def noticed(protocol: AlertsProtocol) -> None:
+        WebSocketsSansIOProtocol.stop_keepalive(protocol)
+        closed.set()
+
+    monkeypatch.setattr(AlertsProtocol, "stop_keepalive", noticed)
+    async with serving(tmp_path) as site, stalled_client(site) as stalled:
+        await asyncio.wait_for(closed.wait(), PATIENCE)
+        stalled.transport.resume_reading()
+        assert await close_code(stalled) == 4008
 
 
 async def test_latency_is_measured(site: Site) -> None:

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from monitor.api.auth import require_token
 from monitor.api.enrolments import Busy, Enrolments, Job, Order
 from monitor.api.form import MAX_CLIPS, FormError
+from monitor.api.forwarded import address_of
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
 from monitor.api.schemas import identities as shapes
@@ -152,7 +153,7 @@ def _add_identities(routes: APIRouter, people: People) -> None:
     @routes.post(PATH, **ENROL)
     async def enrol(request: Request, name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
         job = await _submit(people, request, _checked("identity", name), _checked("actor", actor))
-        location = f"{request.scope.get('root_path', '')}/v1/enrolments/{quote(job.id)}"
+        location = address_of(request.scope, f"/v1/enrolments/{quote(job.id)}")
         return reply(job.describe(), 202, {"Location": location})
 
     @routes.delete(PATH, **ERASE)
@@ -208,13 +209,14 @@ def _consent(fields: Mapping[str, str], policy: Policy) -> Consent:
     unknown = fields.keys() - {CONSENT}
     if unknown:
         raise Problem(400, f"the only field beside the clips is `{CONSENT}`: who acts goes into Sidewitness-Actor")
-    text, today = fields.get(CONSENT), datetime.now(UTC).date()
+    text, now = fields.get(CONSENT), datetime.now(UTC)
     if text is None:
         if policy.consent_required:
             raise Problem(422, 'nobody is enrolled without consent: send `consent` as JSON, with "by" and "given"')
-        return checked(Consent(NOT_RECORDED, today, None, NOT_RECORDED, None), days=policy.consent_days, today=today)
+        unrecorded = Consent(NOT_RECORDED, now.date(), None, NOT_RECORDED, None)
+        return checked(unrecorded, days=policy.consent_days, now=now)
     try:
-        return checked(_read_consent(text), days=policy.consent_days, today=today)
+        return checked(_read_consent(text), days=policy.consent_days, now=now)
     except ConsentError as error:
         raise Problem(422, str(error)) from None
 

@@ -94,8 +94,8 @@ def _consent(settings: Settings, file: Path | None, by: str | None) -> Consent:
 
     from monitor.identity.vault.consent import resolve
 
-    today = datetime.now(UTC).date()
-    return resolve(file, by, required=settings.consent_required, days=settings.consent_days, today=today)
+    now = datetime.now(UTC)
+    return resolve(file, by, required=settings.consent_required, days=settings.consent_days, now=now)
 
 
 def _draw(made: Enrolment, target: Path) -> None:

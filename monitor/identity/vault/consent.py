@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ MAX_TEXT_CHARS = 512
 MAX_FILE_BYTES = 65536
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 NOT_RECORDED = "not recorded"
+
+
+# Where a day begins first: Kiribati's Line Islands, UTC+14 (IANA time zone database, Pacific/Kiritimati).
+EARLIEST_ZONE = timedelta(hours=14)
 
 
 class ConsentError(SidewitnessError):
@@ -98,12 +102,14 @@ def read_consent(path: Path) -> Consent:
     return Consent.from_json(raw)
 
 
-def resolve(file: Path | None, by: str | None, *, required: bool, days: int, today: date) -> Consent:
+def resolve(file: Path | None, by: str | None, *, required: bool, days: int, now: datetime) -> Consent:
     """Return the consent that an enrolment goes by; raises `ConsentError`.
 
-    From `file`, else given today by `by`, else (only where it is not `required`) a note that none was recorded. One
-    that names no end ends `days` after it was given, so that nothing is kept for ever because nobody thought of it.
+    `now` has a time zone. From `file`, else given today by `by`, else (only where it is not `required`) a note that
+    none was recorded. One that names no end ends `days` after it was given, so that nothing is kept for ever because
+    nobody thought of it.
     """
+    today = now.astimezone(UTC).date()
     if file is not None and by is not None:
         raise ConsentError("two consents were given: use --consent or --consent-by, not both")
     if file is not None:
@@ -114,12 +120,16 @@ def resolve(file: Path | None, by: str | None, *, required: bool, days: int, tod
         raise ConsentError("nobody is enrolled without consent: use --consent FILE or --consent-by WHO")
     else:
         consent = Consent(NOT_RECORDED, today, None, NOT_RECORDED, None)
-    return checked(consent, days=days, today=today)
+    return checked(consent, days=days, now=now)
 
 
-def checked(consent: Consent, *, days: int, today: date) -> Consent:
-    """Return the consent with an end; raises `ConsentError` for one from the future, or that has ended."""
-    if consent.given > today:
+def checked(consent: Consent, *, days: int, now: datetime) -> Consent:
+    """Return the consent with an end; raises `ConsentError` for one from the future, or that has ended.
+
+    A day has no time zone, `now` does: a day that has begun anywhere is not in the future. Whether it has ended goes by
+    UTC, as `Consent.holds` does.
+    """
+    if consent.given > (now.astimezone(UTC) + EARLIEST_ZONE).date():
         raise ConsentError("the consent is dated in the future: correct `given`")
     if consent.expires is None:
         consent = Consent(
@@ -129,7 +139,7 @@ def checked(consent: Consent, *, days: int, today: date) -> Consent:
             consent.purpose,
             consent.evidence_sha256,
         )
-    if not consent.holds(today):
+    if not consent.holds(now.astimezone(UTC).date()):
         raise ConsentError("the consent has expired: obtain a new one")
     return consent
 

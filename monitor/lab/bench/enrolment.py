@@ -68,8 +68,8 @@ def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
     encoders = models.of(LoadedPairwise).encoders
     config = EnrolConfig(FACE_SECONDS, SPEECH_SECONDS, require_identity=encoders is not None and encoders.identifies)
     made = enrol([stream], models, config)
-    today = datetime.now(UTC).date()
-    consent = resolve(None, "the benchmark", required=True, days=settings.consent_days, today=today)
+    now = datetime.now(UTC)
+    consent = resolve(None, "the benchmark", required=True, days=settings.consent_days, now=now)
     vault = open_vault(settings)
     try:
         vault.store(IDENTITY, made.reference.to_bytes(), consent, "the benchmark")

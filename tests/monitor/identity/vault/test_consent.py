@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from monitor.identity.vault.consent import (
 )
 
 TODAY = date(2026, 3, 1)
+NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 GOOD = "by: Jane Doe\ngiven: 2026-02-01\nexpires: 2027-02-01\npurpose: calls of the board\n"
 
 
@@ -96,24 +97,42 @@ def test_it_holds_through_its_last_day() -> None:
 
 
 def test_what_names_no_end_gets_one() -> None:
-    consent = checked(Consent("Jane", date(2026, 2, 1), None, "x", None), days=30, today=TODAY)
+    consent = checked(Consent("Jane", date(2026, 2, 1), None, "x", None), days=30, now=NOW)
     assert consent.expires == date(2026, 3, 3)
 
 
 def test_from_the_future_and_ended_are_refused() -> None:
     with pytest.raises(ConsentError, match="future"):
-        checked(Consent("Jane", date(2026, 3, 2), None, "x", None), days=30, today=TODAY)
+        checked(Consent("Jane", date(2026, 3, 2), None, "x", None), days=30, now=NOW)
     with pytest.raises(ConsentError, match="has expired"):
-        checked(Consent("Jane", date(2026, 1, 1), None, "x", None), days=30, today=TODAY)
+        checked(Consent("Jane", date(2026, 1, 1), None, "x", None), days=30, now=NOW)
+
+
+@pytest.mark.parametrize("hours", [14, 9, 0, -12])
+def test_today_is_no_future_day_wherever_it_is_written(hours: int) -> None:
+    """As in Tokyo at half past eight in the morning, when it is still yesterday in UTC."""
+    morning = datetime(2026, 3, 1, 8, 30, tzinfo=timezone(timedelta(hours=hours)))
+    for now in (morning, morning.astimezone(UTC)):
+        assert checked(Consent("Hanako", date(2026, 3, 1), None, "x", None), days=30, now=now).given == TODAY
+        with pytest.raises(ConsentError, match="future"):
+            checked(Consent("Hanako", date(2026, 3, 3), None, "x", None), days=30, now=now)
+
+
+def test_the_earliest_zone_begins_a_day_ten_hours_after_noon_utc_before() -> None:
+    consent = Consent("Teuea", date(2026, 3, 1), None, "x", None)
+    first = datetime(2026, 2, 28, 10, tzinfo=UTC)
+    assert checked(consent, days=30, now=first) is not None
+    with pytest.raises(ConsentError, match="future"):
+        checked(consent, days=30, now=first - timedelta(seconds=1))
 
 
 def test_resolve(tmp_path: Path) -> None:
     file = written(tmp_path, GOOD)
-    assert resolve(file, None, required=True, days=30, today=TODAY).expires == date(2027, 2, 1)
-    assert resolve(None, "Jane", required=True, days=30, today=TODAY).expires == date(2026, 3, 31)
-    unrecorded = resolve(None, None, required=False, days=30, today=TODAY)
+    assert resolve(file, None, required=True, days=30, now=NOW).expires == date(2027, 2, 1)
+    assert resolve(None, "Jane", required=True, days=30, now=NOW).expires == date(2026, 3, 31)
+    unrecorded = resolve(None, None, required=False, days=30, now=NOW)
     assert (unrecorded.by, unrecorded.given, unrecorded.expires) == ("not recorded", TODAY, date(2026, 3, 31))
     with pytest.raises(ConsentError, match="--consent FILE"):
-        resolve(None, None, required=True, days=30, today=TODAY)
+        resolve(None, None, required=True, days=30, now=NOW)
     with pytest.raises(ConsentError, match="not both"):
-        resolve(file, "Jane", required=True, days=30, today=TODAY)
+        resolve(file, "Jane", required=True, days=30, now=NOW)

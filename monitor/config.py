@@ -7,6 +7,7 @@ what to do; no value of a setting is ever repeated in an error, because it may b
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
@@ -32,6 +33,9 @@ CONFIG_VARIABLE = "SIDEWITNESS_CONFIG"
 OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SIDEWITNESS_DATA"})
 STRONG_TOKEN = 16
 WINDOWS = (5.0, 10.0)
+# Unreserved characters (RFC 3986, 2.3), no empty segment: `//elsewhere` in a Location would be another host.
+PATH_PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~\-]{1,64}){1,8}")
+LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 class ConfigError(SidewitnessError):
@@ -111,6 +115,9 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(default=2048, ge=1, le=65536)
     max_sdp_bytes: int = Field(default=32768, ge=1024, le=262144)
     cors_origins: tuple[str, ...] = ("*",)
+    root_path: str = ""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
+    leave_seconds: float = Field(default=60.0, ge=5.0, le=86400.0)
 
     vault_key: SecretStr | None = None
     vault_key_file: Path | None = None
@@ -158,6 +165,14 @@ class Settings(BaseSettings):
         if value not in WINDOWS:
             raise ValueError("only 5 and 10 are calibrated, choose one of them")
         return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _root_path_is_a_path(cls, value: str) -> str:
+        path = value.rstrip("/")
+        if path and not PATH_PREFIX.fullmatch(path):
+            raise ValueError("write the path that the proxy shows, such as /sidewitness")
+        return path
 
     @field_validator("vault_key")
     @classmethod

@@ -40,7 +40,7 @@ class Parts:
 
 def build(settings: Settings, parts: Parts) -> ASGIApp:
     """Return the ASGI application with the guard around it."""
-    return Guard(application(settings, parts), settings.cors_origins)
+    return Guard(application(settings, parts), settings.cors_origins, settings.root_path, settings.trusted_proxies)
 
 
 def application(settings: Settings, parts: Parts) -> FastAPI:
@@ -71,15 +71,15 @@ def _pages(app: FastAPI) -> None:
     # No-cache, not no-store: a reload after an update must not mix old and new modules.
     fresh = {"Cache-Control": "no-cache"}
 
-    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/", include_in_schema=False)
     async def dashboard() -> FileResponse:
         return FileResponse(DASHBOARD / "index.html", headers=fresh)
 
-    @app.api_route("/try", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/try", include_in_schema=False)
     async def try_it() -> FileResponse:
         return FileResponse(DASHBOARD / "try.html", headers=fresh)
 
-    @app.api_route("/enroll", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/enroll", include_in_schema=False)
     async def enroll() -> FileResponse:
         return FileResponse(DASHBOARD / "enroll.html", headers=fresh)
 

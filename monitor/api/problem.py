@@ -64,7 +64,8 @@ def _methods(request: Request) -> set[str]:
         scope = {**request.scope, "method": method}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
             found.add(method)
-    return found
+    # The guard makes HEAD a GET.
+    return found | {"HEAD"} if "GET" in found else found
 
 
 async def _validation(_request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from monitor.api.auth import require_token
+from monitor.api.forwarded import address_of
 from monitor.api.problem import Problem
 from monitor.api.schemas.operation import NO_TOKEN, operation
 from monitor.config import IceServer
@@ -107,7 +108,6 @@ def router(publications: Publications) -> APIRouter:
     async def get_session_options(call: str, participant: str, session: str) -> Response:
         return Response(headers={"Accept-Patch": FRAGMENT, "Allow": "DELETE, OPTIONS, PATCH"})
 
-    @routes.head(ENDPOINT, include_in_schema=False)
     @routes.get(ENDPOINT, **operation("Nothing, as RFC 9725 has it", status=204))
     async def get_nothing(call: str, participant: str) -> Response:
         return Response(status_code=204)
@@ -210,8 +210,7 @@ def _check_etag(given: str | None, etag: str) -> None:
 
 def _location(request: Request, key: ParticipantKey, session: str) -> str:
     parts = (quote(key.call, safe=""), quote(key.participant, safe=""))
-    prefix = str(request.scope.get("root_path", ""))
-    return f"{prefix}/v1/calls/{parts[0]}/participants/{parts[1]}/whip/{session}"
+    return address_of(request.scope, f"/v1/calls/{parts[0]}/participants/{parts[1]}/whip/{session}")
 
 
 def _place(publication: Publication) -> tuple[str, str]:

@@ -81,11 +81,11 @@ class Site:
     serving: asyncio.Task[None]
 
     def client(self, **options: Any) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.base, timeout=PATIENCE, headers=BEARER, **options)
+        return httpx.AsyncClient(**{"base_url": self.base, "timeout": PATIENCE, "headers": BEARER, **options})
 
-    def connect(self, **options: Any) -> connect:
+    def connect(self, prefix: str = "", **options: Any) -> connect:
         chosen: dict[str, Any] = {"subprotocols": [Subprotocol("sidewitness.alerts.v1")], "proxy": None, **options}
-        return connect(self.base.replace("http", "ws") + "/v1/alerts", **chosen)
+        return connect(self.base.replace("http", "ws") + prefix + "/v1/alerts", **chosen)
 
     @contextlib.asynccontextmanager
     async def subscribe(self, after: int | None = None, states: bool = False) -> AsyncIterator[ClientConnection]:

@@ -42,8 +42,9 @@ VERDICTS: Mapping[Verdict, Phrase] = {
     Verdict.INCONCLUSIVE: Phrase("Cannot tell", "There is not enough to judge."),
 }
 
-# What a participant's last states say; the host gives these two reasons, no decision does.
+# What a participant's last states say; the host gives these reasons, no decision does.
 ENDED = Reason("ended")
+MEDIA_ENDED = Reason("media_ended")
 SESSION_FAILED = Reason("session_failed")
 
 REASONS: Mapping[Reason, Phrase] = {
@@ -87,6 +88,10 @@ REASONS: Mapping[Reason, Phrase] = {
     ),
     SESSION_FAILED: Phrase("Sidecar failed here", "Judging this participant broke down. The sidecar's log says why."),
     ENDED: Phrase("Left the call", "The media ended. Findings stay in the list."),
+    MEDIA_ENDED: Phrase(
+        "Left the call",
+        "No media came any more, though nobody said goodbye. Findings stay in the list. To come back, publish again.",
+    ),
 }
 # Follows the detail of what a suspicion rests on, where it was noticed and the verdict is inconclusive all the same.
 UNUSUAL = "That is too little to suspect anything, and too much to say that all is well."

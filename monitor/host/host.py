@@ -193,7 +193,9 @@ class Host:
         if self._participants.get(place) is participant:
             del self._participants[place]
             self._metrics.participants.set(len(self))
-            structlog.stdlib.get_logger("host").info("a participant left", judged=len(self))
+            structlog.stdlib.get_logger("host").info(
+                "a participant left", judged=len(self), reason=participant.end_reason
+            )
             if place not in self._replacing:
                 self._release(place)
 

@@ -80,6 +80,7 @@ def webrtc_answer(settings: Settings) -> Answer:
     tap = TapConfig(
         max_sdp_bytes=settings.max_sdp_bytes,
         allowed_networks=settings.allowed_networks + local,
+        leave_seconds=settings.leave_seconds,
         ice_servers=tuple(
             IceServer(server.url, server.username, server.credential.get_secret_value() if server.credential else None)
             for server in settings.ice_servers

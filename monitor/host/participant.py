@@ -25,7 +25,7 @@ from monitor.host.metrics import Metrics
 from monitor.host.shedding import ParticipantLoad
 from monitor.host.status import Status
 from monitor.host.step import Clock, SessionFactory, SessionLike, SessionStep
-from monitor.tap.media.source import Source
+from monitor.tap.media.source import Explaining, Source
 from monitor.types import MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 
 # From the beginning of one step to that of the next: rarer ones hand over more at once, which costs less, and make
@@ -92,6 +92,11 @@ class Participant:
         """Whether the last word has been given out."""
         return self._done.is_set()
 
+    @property
+    def end_reason(self) -> str:
+        """The reason of the last state, once the source has ended."""
+        return (self.source.end_reason if isinstance(self.source, Explaining) else None) or ENDED
+
     async def wait(self) -> None:
         """Wait for the last word."""
         await self._done.wait()
@@ -140,7 +145,7 @@ class Participant:
             left()
             # A session URL may outlive its participant; its buffers must not.
             self._session = None
-            self._say_inconclusive(ENDED)
+            self._say_inconclusive(self.end_reason)
             self._done.set()
 
     async def _judge(self) -> None:

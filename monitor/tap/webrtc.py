@@ -21,6 +21,7 @@ from aiortc.rtcconfiguration import RTCBundlePolicy
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, Decoder, make_decoder
+from monitor.tap.media.source import MEDIA_ENDED
 from monitor.tap.rtp.candidates import Candidate, select
 from monitor.tap.rtp.guards import SourceFilter
 from monitor.tap.rtp.install import agree, guard_sources, install
@@ -55,11 +56,12 @@ class TapStats:
 
 
 class WebRtcPeer:
-    """A WHIP publisher as a `Source`; made by `answer`, ends by `close`, a lost connection or the deadline."""
+    """A WHIP publisher as a `Source`; made by `answer`; ends by `close`, a lost connection, a deadline or silence."""
 
     def __init__(self, pc: RTCPeerConnection, offer: Offer, config: TapConfig, factory: DecoderFactory) -> None:
         self.etag = f'"{secrets.token_hex(8)}"'
         self.closed = asyncio.Event()
+        self.end_reason: str | None = None
         self.clock = CallClock()
         self._pc, self._offer, self._config = pc, offer, config
         self._decode = DecodeLoop(config, self.clock, self._on_decoder_failure, factory)
@@ -232,12 +234,21 @@ class WebRtcPeer:
             await asyncio.sleep(min(_WATCH_SECONDS, self._config.handshake_seconds))
             now = time.monotonic()
             if self._connected_at is not None:
+                if self._has_left(now, self._connected_at):
+                    self.end_reason = MEDIA_ENDED
+                    self._start_closing()
+                    return
                 if not self._paused:
                     self._check_age(now, max(self._connected_at, self._resumed_at))
                 self._check_payloads(now)
             elif now >= deadline:
                 self._start_closing()
                 return
+
+    def _has_left(self, now: float, connected_at: float) -> bool:
+        """Whether no track has brought a packet for so long that the publisher must have gone."""
+        heard = max((receiver.heard_at for receiver in self._receivers.values()), default=connected_at)
+        return now - max(heard, connected_at) >= self._config.leave_seconds
 
     def _check_age(self, now: float, since: float) -> None:
         for kind in self._receivers:

@@ -43,6 +43,21 @@ async def test_the_camera_is_published_judged_and_deleted(camera: Visit) -> None
     await expect(page.locator("#start")).to_be_focused()
 
 
+async def test_the_keyboard_keeps_its_place_from_start_to_stop_and_back(desk_camera: Visit) -> None:
+    """The button that was pressed goes; its successor has the focus, and so does whatever comes after a refusal."""
+    page, sidecar = desk_camera.page, desk_camera.sidecar
+    await desk_camera.live("/try")
+    await page.locator("#start").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#stop")).to_be_focused()
+    await expect(page.locator("#progress")).to_contain_text("Publishing")
+    await expect(page.locator("#stop")).to_be_focused()
+    [(_, name)] = sidecar.published
+    await sidecar.say(state(name, 1, "inconclusive", "media_ended", call="try"))
+    await expect(page.locator("#problem")).to_contain_text("connection to the sidecar ended")
+    await expect(page.locator("#start")).to_be_focused()
+
+
 async def test_who_the_one_before_the_camera_claims_to_be(desk_camera: Visit) -> None:
     sidecar, page = desk_camera.sidecar, desk_camera.page
     sidecar.identities.append(identity("Alice Example"))

@@ -14,10 +14,16 @@ import { detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
 /** @typedef {import("./types.js").ParticipantState} ParticipantState */
 /** @typedef {{ element: HTMLElement, grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }} Call */
 
-const ENDED = "ended";
+const ENDINGS = ["ended", "media_ended"];
 const OUTDATED = "reference_outdated";
 const STALE_AFTER_MS = 4_000;
 const REMOVED_AFTER_MS = 30_000;
+
+/**
+ * Whether a state is the last one of its participant.
+ * @param {string} reason
+ */
+export const hasLeft = (reason) => ENDINGS.includes(reason);
 
 /** One participant. */
 export class Card {
@@ -80,7 +86,7 @@ export class Card {
     this.figures.show({ scores: state.scores });
     this.outdated = isOutdated(state, this.outdated);
     delete this.element.dataset.left;
-    if (state.reason === ENDED) this.leave(now);
+    if (state.reason && hasLeft(state.reason)) this.leave(now, state.reason);
     return changed;
   }
 
@@ -112,11 +118,14 @@ export class Card {
     write(this.level, `alert at ${round(threshold)}`);
   }
 
-  /** @param {number} now */
-  leave(now) {
+  /**
+   * @param {number} now
+   * @param {string} [reason] of the last state
+   */
+  leave(now, reason = "ended") {
     this.leftAt ||= now;
     this.element.dataset.left = "";
-    const { title, detail } = phrase("inconclusive", ENDED);
+    const { title, detail } = phrase("inconclusive", reason);
     write(this.title, title);
     write(this.detail, detail);
   }

@@ -1,7 +1,7 @@
 /** The page that publishes your camera and shows what subscribers get about you. */
 
 import { ApiError, getIdentities, whipAddress } from "./api.js";
-import { Board } from "./cards.js";
+import { Board, hasLeft } from "./cards.js";
 import { byId, detailOf, notify, write } from "./dom.js";
 import { FindingList } from "./findings.js";
 import { hex } from "./format.js";
@@ -52,11 +52,22 @@ let skewMs = 0;
  */
 function show(phase, text) {
   document.body.dataset.camera = phase;
-  byId("start").hidden = phase !== "off";
-  byId("stop").hidden = phase === "off";
+  swap(phase === "off" ? "stop" : "start", phase === "off" ? "start" : "stop");
   identity.disabled = phase !== "off";
   byId("stage-hint").hidden = stream !== null;
   write(byId("progress"), text);
+}
+
+/**
+ * Shows one button in the place of another; the keyboard's focus goes along, or it would fall to the top of the page.
+ * @param {string} from
+ * @param {string} to
+ */
+function swap(from, to) {
+  const hadFocus = document.activeElement === byId(from);
+  byId(to).hidden = false;
+  byId(from).hidden = true;
+  if (hadFocus) byId(to).focus();
 }
 
 /** @param {string} text empty hides it */
@@ -170,7 +181,7 @@ feed.addEventListener("message", (event) => {
     byId("no-calls").hidden = true;
   }
   // The browser notices a session that the sidecar ended only after half a minute; subscribers are told at once.
-  if (message.type === "state" && message.reason === "ended" && document.body.dataset.camera === "on") fail(ENDED);
+  if (message.type === "state" && hasLeft(message.reason ?? "") && document.body.dataset.camera === "on") fail(ENDED);
   if (message.type === "finding") {
     findings.apply(message, Date.now() + skewMs);
     byId("findings-title").hidden = false;

@@ -32,8 +32,9 @@ class TapConfig:
     """Limits of one WebRTC participant; durations in seconds, sizes in the unit of their name.
 
     `allowed_networks` are exceptions to the denied ranges (loopback, link-local, private, multicast, metadata):
-    candidates inside them are used. `backlog_packets` bounds the encoded frames of a track that wait to be decoded
-    and judged.
+    candidates inside them are used. A participant of whom no media packet comes for `leave_seconds` has left: behind an
+    SFU the connection stays up when the publisher goes. `backlog_packets` bounds the encoded frames of a track that
+    wait to be decoded and judged.
     """
 
     max_sdp_bytes: int = 32768
@@ -42,6 +43,7 @@ class TapConfig:
     max_ssrc: int = 8
     handshake_seconds: float = 10.0
     stall_seconds: float = 2.0
+    leave_seconds: float = 60.0
     repair_seconds: float = 0.1
     keyframe_seconds: float = 1.0
     backlog_packets: int = 64

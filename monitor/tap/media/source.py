@@ -8,6 +8,9 @@ from typing import Protocol, runtime_checkable
 from engines.errors import SidewitnessError
 from monitor.types import MediaItem
 
+# The reason of the last state of a participant whose media stopped coming while the connection stayed.
+MEDIA_ENDED = "media_ended"
+
 
 class SourceError(SidewitnessError):
     """A source cannot be opened or read; the message is one line that says what to do."""
@@ -35,6 +38,16 @@ class Source(Protocol):
     @property
     def dropped(self) -> int:
         """Items dropped so far because the reader was too slow."""
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A source that may know why it ended."""
+
+    @property
+    def end_reason(self) -> str | None:
+        """The reason of the participant's last state (`media_ended`); None where there is nothing special to say."""
         ...
 
 

@@ -81,6 +81,8 @@ class TapReceiver:
         self._timer: asyncio.TimerHandle | None = None
         self._stopped = False
         self._paused = False
+        self.heard_at = float("-inf")
+        """When the last packet came, in monotonic seconds; while paused too."""
 
     @property
     def track(self) -> RemoteStreamTrack | None:
@@ -168,6 +170,7 @@ class TapReceiver:
 
     def take(self, packet: Packet, now: float) -> None:
         """Take a packet that came at `now`; whatever it holds, this raises nothing."""
+        self.heard_at = now
         if not self._enabled or self._stopped or self._paused:
             return
         try:

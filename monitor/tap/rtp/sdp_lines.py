@@ -42,9 +42,12 @@ def unsupported(detail: str) -> SdpError:
 
 
 def split_blocks(text: str) -> list[Block]:
-    """Split into the session block and one block a media section; raises `SdpError` 400."""
+    """Split into the session block and one block a media section; raises `SdpError` 400.
+
+    Blank lines at the end are no error: whoever joins lines, or copies SDP from a log, easily adds one.
+    """
     blocks = [Block()]
-    for line in text.replace("\r\n", "\n").removesuffix("\n").split("\n"):
+    for line in text.replace("\r\n", "\n").rstrip("\n").split("\n"):
         if len(line) > _MAX_LINE_CHARS or not _LINE.fullmatch(line):
             raise malformed("a line is not of the form letter=value: send unaltered SDP")
         if line.startswith("m="):

@@ -133,6 +133,22 @@ async def test_leaving_closes_the_finding_and_says_so(bench: Bench) -> None:
     assert await bench.host.calls() == []
 
 
+class Abandoned(ScriptedSource):
+    """A source that knows that it ended because nothing came any more."""
+
+    end_reason = "media_ended"
+
+
+async def test_the_last_word_says_why_where_the_source_knows_it(bench: Bench) -> None:
+    source = await bench.admit(ADA, Abandoned())
+    source.put(block(OPEN))
+    await bench.until(lambda: len(bench.findings) == 1)
+    await source.close()
+    await bench.until(lambda: len(bench.findings) == 2)
+    assert (bench.findings[-1].finding.action, bench.findings[-1].finding.reason) == ("closed", "media_ended")
+    assert (bench.states[-1]["verdict"], bench.states[-1]["reason"]) == ("inconclusive", "media_ended")
+
+
 async def test_capacity_counts_half_open_publications(bench: Bench) -> None:
     await bench.admit(ADA)
     with bench.host.reserve(BOB), pytest.raises(AtCapacity), bench.host.reserve(EVE):

@@ -91,6 +91,46 @@ async def test_a_track_that_falls_silent_is_told_once() -> None:
     assert [(f.track, f.reason) for f in faults(items)] == [("audio", Reason.MEDIA_STALLED)]
 
 
+async def test_a_publisher_of_whom_nothing_comes_any_more_has_left() -> None:
+    """As behind an SFU, where the connection stays; one track alone keeps the participant."""
+    async with call(config=replace(LOCAL, leave_seconds=0.8)) as live:
+        assert live.audio is not None
+        assert live.video is not None
+        await collect(live.peer, lambda items: len(blocks(items)) > 5 and len(frames(items)) > 5)
+        live.audio.paused = True
+        await passed(live, 40)
+        assert not live.peer.ended
+        live.video.paused = True
+        await asyncio.wait_for(live.peer.closed.wait(), 20)
+        assert live.peer.end_reason == "media_ended"
+        assert live.publisher.iceConnectionState == "completed"
+
+
+async def test_a_publisher_who_never_sends_anything_has_left_too() -> None:
+    async with call(config=replace(LOCAL, leave_seconds=0.8)) as live:
+        assert live.audio is not None
+        assert live.video is not None
+        live.audio.paused = live.video.paused = True
+        await asyncio.wait_for(live.peer.closed.wait(), 20)
+        assert live.peer.end_reason == "media_ended"
+
+
+async def test_whoever_is_closed_has_not_left_by_themselves() -> None:
+    async with call(video=False) as live:
+        await collect(live.peer, lambda items: len(blocks(items)) > 3)
+        await live.peer.close()
+        assert live.peer.end_reason is None
+
+
+async def test_a_paused_peer_is_heard_all_the_same() -> None:
+    """Most packets are left out undecrypted, and yet somebody who was shed must not be taken to have left."""
+    async with call(config=replace(LOCAL, leave_seconds=3.0)) as live:
+        await collect(live.peer, lambda items: len(blocks(items)) > 3)
+        live.peer.pause(True)
+        await passed(live, 330)
+        assert not live.peer.ended
+
+
 async def passed(live: Call, packets: int) -> None:
     """Wait until the publisher has sent so many more packets."""
     transport = live.publisher.getSenders()[0].transport

@@ -122,6 +122,19 @@ def test_a_lite_publisher_is_known_as_such() -> None:
     assert "ice-lite" not in admit(OFFER).sdp()
 
 
+@pytest.mark.parametrize("end", ["\n", "\n\n\n"])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_blank_lines_at_the_end_are_no_error(end: str, line_break: str) -> None:
+    text = (OFFER + end).replace("\n", line_break)
+    assert parse_offer(text, CONFIG) == admit(OFFER)
+    fragment = f"a=ice-ufrag:{UFRAG}\nm=audio 9 UDP/TLS/RTP/SAVPF 0\na=mid:0\na=end-of-candidates\n"
+    assert parse_fragment((fragment + end).replace("\n", line_break), CONFIG).complete
+
+
+def test_a_blank_line_elsewhere_is_one() -> None:
+    assert "letter=value" in refused(OFFER.replace("m=video", "\nm=video")).detail
+
+
 def test_one_section_needs_no_bundle() -> None:
     assert len(admit(OFFER.replace("a=group:BUNDLE 0 1\n", "").replace(VIDEO, "")).sections) == 1
     assert len(admit(SESSION.replace("0 1", "1") + VIDEO).sections) == 1

@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import av
 import numpy as np
-from av.audio.resampler import AudioResampler
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange
 
+from monitor.tap.media.resampler import Resampler
 from monitor.types import SAMPLE_RATE_HZ, ByteArray, FloatArray, Stamp, VideoFrame
 
 BLOCK_SAMPLES = 480
@@ -49,11 +49,6 @@ def _plane(plane: VideoPlane) -> ByteArray:
     return view
 
 
-def _resampler() -> AudioResampler:
-    # Without the bound FFmpeg adds channels at -3 dB each, and a voice on both comes out 3 dB too loud and over 1.
-    return AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ, options={"rematrix_maxval": "1.0"})
-
-
 class AudioCutter:
     """Resamples decoded audio to 16 kHz mono float32 and cuts it into blocks of 30 ms, timed by their first sample.
 
@@ -62,7 +57,7 @@ class AudioCutter:
     """
 
     def __init__(self) -> None:
-        self._resampler = _resampler()
+        self._resampler = Resampler()
         self._format: tuple[str, str, int] | None = None
         self._pieces: list[FloatArray] = []
         self._start = 0.0
@@ -84,7 +79,7 @@ class AudioCutter:
         if self._buffered:
             yield self._start, np.concatenate(self._pieces)
         self._pieces, self._buffered = [], 0
-        self._resampler = _resampler()
+        self._resampler = Resampler()
 
     def _cut(self, out: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
         samples = np.array(out.to_ndarray()[0], np.float32)

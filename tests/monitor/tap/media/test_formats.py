@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
 from monitor.tap.media.formats import AudioCutter, to_video_frame
+from monitor.tap.media.resampler import Resampler
 from monitor.types import ClockState, Stamp
 from tests.monitor.tap.clips import picture_frame
 
@@ -55,6 +57,36 @@ def test_blocks_follow_the_clock_of_the_frames() -> None:
     sound = np.concatenate([samples for _, samples in found])
     wanted = np.sin(2 * np.pi * 440 * (2.0 + np.arange(sound.size) / 16_000))
     assert np.abs(sound[200:-200] - wanted[200:-200]).max() < 0.05
+
+
+def threads() -> int:
+    """Threads of this process, those of libraries too."""
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux says how many threads there are")
+def test_nobodys_sound_takes_a_thread() -> None:
+    """FFmpeg's own choice is one for each core and participant, and they stayed until the collector came by."""
+    before = threads()
+    cutters = [AudioCutter() for _ in range(3)]
+    for cutter in cutters:
+        assert list(cutter.push(tone(0.0, 4800)))
+    assert threads() == before
+
+
+@pytest.mark.parametrize(("rate", "layout"), [(48_000, "stereo"), (16_000, "mono"), (44_100, "mono")])
+def test_sound_is_what_ffmpegs_resampler_makes_of_it(rate: int, layout: str) -> None:
+    theirs = av.AudioResampler(format="flt", layout="mono", rate=16_000, options={"rematrix_maxval": "1.0"})
+    ours = Resampler()
+    frames = [tone(n * 0.1, rate // 10, rate, layout) for n in range(5)]
+    expected, made = (
+        [f for frame in [*frames, None] for f in resampler.resample(frame)] for resampler in (theirs, ours)
+    )
+    assert len(made) == len(expected) > 0
+    for one, other in zip(made, expected, strict=True):
+        assert (one.pts, one.time_base, one.sample_rate) == (other.pts, other.time_base, 16_000)
+        assert np.array_equal(one.to_ndarray(), other.to_ndarray())
+    assert Resampler().resample(None) == []
 
 
 def test_a_gap_cuts_a_block_short_and_keeps_the_time() -> None:

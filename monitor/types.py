@@ -67,6 +67,8 @@ class Reason(StrEnum):
     FRAME_TOO_LARGE = "frame_too_large"
     MEDIA_STALLED = "media_stalled"
     DECODER_FAILED = "decoder_failed"
+    KEYFRAME_MISSING = "keyframe_missing"
+    PICTURE_DAMAGED = "picture_damaged"
     LIPS_DISAGREE_WITH_VOICE = "lips_disagree_with_voice"
     IDENTITY_MISMATCH = "identity_mismatch"
     FACE_CHANGES_UNNATURALLY = "face_changes_unnaturally"
@@ -104,7 +106,8 @@ class Stamp:
 class VideoFrame:
     """One decoded picture: planar 4:2:0, uint8, limited range unless `full_range`.
 
-    Shapes (H, W) and (H/2, W/2) twice.
+    Shapes (H, W) and (H/2, W/2) twice. A `damaged` picture does not show all that the sender shows, since pictures
+    before it were lost: it is no evidence.
     """
 
     stamp: Stamp
@@ -112,6 +115,7 @@ class VideoFrame:
     u: ByteArray
     v: ByteArray
     full_range: bool = False
+    damaged: bool = False
 
     @property
     def width(self) -> int:

@@ -26,6 +26,8 @@ REASON_PRIORITY = (
     Reason.UNSUPPORTED_CODEC,
     Reason.FRAME_TOO_LARGE,
     Reason.DECODER_FAILED,
+    Reason.KEYFRAME_MISSING,
+    Reason.PICTURE_DAMAGED,
     Reason.MEDIA_STALLED,
     Reason.OVERLOADED,
     Reason.NO_VIDEO,

@@ -82,6 +82,14 @@ REASONS: Mapping[Reason, Phrase] = {
     Reason.DECODER_FAILED: Phrase(
         "Media cannot be decoded", "The stream is damaged. Judging goes on when it recovers."
     ),
+    Reason.KEYFRAME_MISSING: Phrase(
+        "No key frame",
+        "Pictures arrive, but none that can be shown by itself, though the sender is asked for one again and again.",
+    ),
+    Reason.PICTURE_DAMAGED: Phrase(
+        "Picture damaged",
+        "Packets were lost, and what shows is patched up. Judging goes on when the sender sends a whole picture.",
+    ),
     Reason.REFERENCE_OUTDATED: Phrase(
         "Reference outdated",
         "It was made by other encoders than those that run here. Enrol this person again.",

@@ -42,6 +42,7 @@ class PictureTrack:
         self._sample: Sample | None = None
         self._recent: deque[tuple[float, bool]] = deque(maxlen=256)
         self.last: Stamp | None = None
+        self.damaged = False
         self.face_px = 0.0
 
     @property
@@ -60,13 +61,16 @@ class PictureTrack:
         return sum(rival for _, rival in self._recent) > 0.5 * len(self._recent) > 0
 
     def push(self, frame: VideoFrame, window: WindowBuffer) -> None:
-        """Follow the faces of one frame and encode the participant's."""
-        self.last = frame.stamp
+        """Follow the faces of one frame and encode the participant's; of a damaged one nothing is shown to anybody."""
+        self.last, self.damaged = frame.stamp, frame.damaged
         views = self._track(frame)
         view = self._choose(views, frame.stamp.media)
         rival = view is not None and any(
             v is not view and v.quality.size > RIVAL_SIZE * view.quality.size for v in views
         )
+        self.face_px = view.quality.size if view else 0.0
+        if frame.damaged:
+            view = None
         for observe in self._observers:
             observe(frame, view, rival)
         self._recent.append((frame.stamp.media, rival))
@@ -76,7 +80,6 @@ class PictureTrack:
             self._sample = sample_of(view, self._cut(frame, view))
         elif self._sample is not None:
             self._sample = replace(self._sample, usable=False)
-        self.face_px = view.quality.size if view else 0.0
         sample = self._sample or self._nothing
         for step in self._resample.push(frame.stamp.media, sample):
             inputs: dict[str, FloatArray] = {

@@ -215,13 +215,18 @@ class Session:
             return missing
         if now - self._overloaded < OVERLOAD_SECONDS:
             return Reason.OVERLOADED
+        if self._picture.damaged:
+            return Reason.PICTURE_DAMAGED
         if self._picture.fps < MIN_FPS and self._picture.counted > 1.0:
             return Reason.LOW_FRAME_RATE
         return Reason.SEVERAL_FACES if self._picture.crowded else None
 
     def _face_obstacle(self, now: float) -> Reason | None:
         """Say what keeps the face from being judged now; that needs neither a voice nor every picture."""
-        return self._missing(now, ("video",)) or (Reason.SEVERAL_FACES if self._picture.crowded else None)
+        missing = self._missing(now, ("video",))
+        if missing or not self._picture.damaged:
+            return missing or (Reason.SEVERAL_FACES if self._picture.crowded else None)
+        return Reason.PICTURE_DAMAGED
 
     def _missing(self, now: float, kinds: Sequence[TrackKind]) -> Reason | None:
         fresh = {kind: self._is_fresh(kind, now) for kind in kinds}

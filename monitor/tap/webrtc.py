@@ -195,7 +195,7 @@ class WebRtcPeer:
                 422, "unsupported offer", f"this offer is not understood: offer {SUPPORTED_CODECS}"
             ) from None
         agree(self._pc, self._offer.sections, self._config.max_pixels)
-        for receiver in install(self._pc, self._config, self.clock, self._decode):
+        for receiver in install(self._pc, self._config, self.clock, self._decode, self._offer.sections):
             self._receivers[receiver.kind] = receiver
         self._pc.on("connectionstatechange", self._state_changed)
         await self._pc.setLocalDescription(await self._pc.createAnswer())

@@ -34,7 +34,8 @@ class TapConfig:
     `allowed_networks` are exceptions to the denied ranges (loopback, link-local, private, multicast, metadata):
     candidates inside them are used. A participant of whom no media packet comes for `leave_seconds` has left: behind an
     SFU the connection stays up when the publisher goes. `backlog_packets` bounds the encoded frames of a track that
-    wait to be decoded and judged.
+    wait to be decoded and judged. A key frame that is needed is asked for every `keyframe_seconds`; where none has come
+    in `conceal_seconds`, pictures are decoded with what is missing concealed.
     """
 
     max_sdp_bytes: int = 32768
@@ -46,6 +47,7 @@ class TapConfig:
     leave_seconds: float = 60.0
     repair_seconds: float = 0.1
     keyframe_seconds: float = 1.0
+    conceal_seconds: float = 3.0
     backlog_packets: int = 64
     allowed_networks: tuple[Network, ...] = ()
     ice_servers: tuple[IceServer, ...] = ()

@@ -30,13 +30,17 @@ _FFMPEG_DECODERS = {"VP8": "vp8", "H264": "h264"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedFrame:
-    """One encoded frame: its codec as in SDP, its media time in seconds and the monotonic time of its first packet."""
+    """One encoded frame: its codec as in SDP, its media time in seconds and the monotonic time of its first packet.
+
+    `damaged` says that what it is predicted from was lost.
+    """
 
     kind: TrackKind
     codec: str
     data: bytes
     media: float
     arrival: float
+    damaged: bool = False
 
 
 class Decoder(Protocol):
@@ -48,12 +52,12 @@ class Decoder(Protocol):
 
 
 class PictureDecoder:
-    """FFmpeg's own VP8 or H264 decoder, one thread, no more pixels than allowed."""
+    """FFmpeg's own VP8 or H264 decoder, one thread, no more pixels than allowed; damaged pictures come out as well."""
 
     def __init__(self, codec: str, max_pixels: int) -> None:
         self._context = cast(VideoCodecContext, av.CodecContext.create(_FFMPEG_DECODERS[codec], "r"))
         self._context.thread_count = 1
-        self._context.options = {"max_pixels": str(max_pixels), "flags": "low_delay"}
+        self._context.options = {"max_pixels": str(max_pixels), "flags": "low_delay+output_corrupt"}
 
     def decode(self, encoded: EncodedFrame) -> list[av.VideoFrame]:
         """Decode one picture; raises `av.FFmpegError`."""
@@ -107,6 +111,8 @@ class DecodeLoop:
         self._decoders: dict[TrackKind, tuple[str, Decoder]] = {}
         self._cutter = AudioCutter()
         self._faults: dict[TrackKind, Reason] = {}
+        # Media time from which pictures show what the sender shows.
+        self._intact_from = float("-inf")
         self._reported: deque[TrackFault] = deque(maxlen=config.backlog_packets)
         self.dropped: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self.errors = 0
@@ -182,6 +188,7 @@ class DecodeLoop:
         try:
             if self._is_refused(encoded):
                 return []
+            self._note_damage(encoded)
             for item in self._decode(encoded):
                 items.append(item)
                 self._faults.pop(kind, None)
@@ -191,9 +198,17 @@ class DecodeLoop:
             self.errors += 1
             if not isinstance(error, av.FFmpegError):
                 self._decoders.pop(kind, None)
-            self._fault(encoded, Reason.DECODER_FAILED, f"the {kind} could not be decoded")
-            self._on_failure(kind)
+            if not encoded.damaged:
+                self._fault(encoded, Reason.DECODER_FAILED, f"the {kind} could not be decoded")
+                self._on_failure(kind)
         return items
+
+    def _note_damage(self, encoded: EncodedFrame) -> None:
+        if encoded.damaged:
+            self._intact_from = float("inf")
+        elif encoded.kind == "video" and self._intact_from == float("inf"):
+            # Half a tick of the decoder's time base, to which it rounds.
+            self._intact_from = encoded.media - float(_VIDEO_TIME_BASE) / 2
 
     def _is_refused(self, encoded: EncodedFrame) -> bool:
         size = picture_size(encoded.codec, encoded.data) if encoded.kind == "video" else None
@@ -219,7 +234,9 @@ class DecodeLoop:
 
     def _picture(self, frame: av.VideoFrame, encoded: EncodedFrame) -> VideoFrame:
         media = encoded.media if frame.pts is None else float(frame.pts * _VIDEO_TIME_BASE)
-        return to_video_frame(frame, self._clock.at("video", media, encoded.arrival))
+        # In the order of showing: a picture that was decoded late may belong before those that are intact.
+        damaged = frame.is_corrupt or media < self._intact_from
+        return to_video_frame(frame, self._clock.at("video", media, encoded.arrival), damaged)
 
     def _blocks(self, frame: av.AudioFrame, encoded: EncodedFrame) -> Iterator[AudioBlock]:
         for media, samples in self._cutter.push(frame):

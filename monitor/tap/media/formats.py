@@ -23,7 +23,7 @@ MAX_GAP_SECONDS = 0.02
 _FULL_RANGE = {"yuv420p": False, "yuvj420p": True}
 
 
-def to_video_frame(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
+def to_video_frame(frame: av.VideoFrame, stamp: Stamp, damaged: bool = False) -> VideoFrame:
     """Convert a decoded picture: its planes without a copy, or of a yuv420p conversion where it is not planar 4:2:0.
 
     What is converted comes out in limited range. Rotation metadata is ignored.
@@ -39,7 +39,7 @@ def to_video_frame(frame: av.VideoFrame, stamp: Stamp) -> VideoFrame:
         full_range = False
     full_range = full_range or _FULL_RANGE[frame.format.name]
     y, u, v = (_plane(p) for p in frame.planes)
-    return VideoFrame(stamp, y, u, v, full_range)
+    return VideoFrame(stamp, y, u, v, full_range, damaged)
 
 
 def _plane(plane: VideoPlane) -> ByteArray:

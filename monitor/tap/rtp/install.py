@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import structlog
 from aiortc import RTCPeerConnection
 from aiortc.exceptions import InvalidStateError
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -18,6 +19,7 @@ from aiortc.rtcrtpparameters import ParametersDict, RTCRtcpFeedback, RTCRtpCodec
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop
+from monitor.tap.media.parameter_sets import ParameterSets, parse_sprop
 from monitor.tap.rtp.fast_path import FastPath
 from monitor.tap.rtp.guards import CappedRouter, CappedSession, SourceFilter
 from monitor.tap.rtp.h264_format import format_parameters, parse_format
@@ -66,18 +68,33 @@ def _answer(codec: Codec, max_pixels: int) -> ParametersDict:
     return {**format_parameters(offered.answer(max_pixels))}
 
 
-def install(pc: RTCPeerConnection, config: TapConfig, clock: CallClock, decode: DecodeLoop) -> tuple[TapReceiver, ...]:
-    """Replace the receivers of a peer connection and cap its tables; between remote and local description."""
+def install(
+    pc: RTCPeerConnection, config: TapConfig, clock: CallClock, decode: DecodeLoop, sections: Sequence[Section] = ()
+) -> tuple[TapReceiver, ...]:
+    """Replace the receivers of a peer connection and cap its tables; between remote and local description.
+
+    `sections` are those of the offer, for what it says of the streams.
+    """
     if pc.signalingState != "have-remote-offer":
         raise InvalidStateError("the tap is installed between the offer and the answer")
     receivers: list[TapReceiver] = []
+    parameter_sets = _parameter_sets(sections)
     for transceiver in pc.getTransceivers():
-        receiver = TapReceiver(transceiver, config, clock, decode)
+        receiver = TapReceiver(transceiver, config, clock, decode, parameter_sets)
         setattr(transceiver, _RECEIVER, receiver)
         receivers.append(receiver)
     for transport in {id(r.transport): r.transport for r in receivers}.values():
         _cap(transport, config)
     return tuple(receivers)
+
+
+def _parameter_sets(sections: Sequence[Section]) -> dict[int, ParameterSets]:
+    """Give the parameter sets of an offer by payload type (RFC 6184 section 8.1)."""
+    codecs = [codec for section in sections for codec in section.codecs if codec.name.lower() == "h264"]
+    parsed = {c.payload: parse_sprop(format_parameters(c.parameters).get("sprop-parameter-sets", "")) for c in codecs}
+    if not all(well_formed for _, well_formed in parsed.values()):
+        structlog.stdlib.get_logger("tap").warning("malformed sprop-parameter-sets of an offer are left out")
+    return {payload: sets for payload, (sets, _) in parsed.items()}
 
 
 def guard_sources(pc: RTCPeerConnection) -> tuple[SourceFilter, ...]:

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from aiortc.codecs import depayload, is_rtx
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+from monitor.tap.media.parameter_sets import ParameterSets
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadFormat:
     """One payload type: `depayload` strips the payload descriptor, `apt` is the type that a retransmission repeats.
 
-    `apt` is the associated payload type of RFC 4588 section 8.1; None for media.
+    `apt` is the associated payload type of RFC 4588 section 8.1; None for media. `parameter_sets` are those of H264
+    that the offer gave.
     """
 
     name: str
     clock_rate: int
     depayload: Callable[[bytes], bytes]
     apt: int | None = None
+    parameter_sets: ParameterSets = field(default_factory=ParameterSets)
 
     @classmethod
-    def of(cls, codec: RTCRtpCodecParameters) -> PayloadFormat:
+    def of(cls, codec: RTCRtpCodecParameters, parameter_sets: ParameterSets | None = None) -> PayloadFormat:
         """Make the format of a negotiated codec."""
         apt = int(str(codec.parameters["apt"])) if is_rtx(codec) else None
-        return cls(
-            codec.name, codec.clockRate, depayload_vp8 if codec.name == "VP8" else partial(depayload, codec), apt
-        )
+        depayloader = depayload_vp8 if codec.name == "VP8" else partial(depayload, codec)
+        return cls(codec.name, codec.clockRate, depayloader, apt, parameter_sets or ParameterSets())
 
 
 def depayload_vp8(payload: bytes) -> bytes:

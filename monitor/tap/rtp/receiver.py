@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -20,8 +21,9 @@ from aiortc.stats import RTCStatsReport
 from monitor.tap.media.clock import CallClock, ntp_seconds
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, EncodedFrame
-from monitor.tap.media.headers import is_key
+from monitor.tap.media.entry_point import Admitted, EntryPoint
 from monitor.tap.media.lru import LruTable
+from monitor.tap.media.parameter_sets import ParameterSets
 from monitor.tap.rtp import feedback
 from monitor.tap.rtp.estimate import BandwidthEstimate
 from monitor.tap.rtp.packet import Packet
@@ -55,9 +57,17 @@ class TapReceiver:
 
     It gives each frame its true RTP timestamp, SSRC and arrival, feeds sender reports to the clock, repeats NACK and
     PLI on a timer while packets are missing, and hands frames to a decode loop that never blocks the event loop.
+    `parameter_sets` are those of H264 that came with the offer, by payload type.
     """
 
-    def __init__(self, transceiver: RTCRtpTransceiver, config: TapConfig, clock: CallClock, decode: DecodeLoop) -> None:
+    def __init__(
+        self,
+        transceiver: RTCRtpTransceiver,
+        config: TapConfig,
+        clock: CallClock,
+        decode: DecodeLoop,
+        parameter_sets: Mapping[int, ParameterSets] | None = None,
+    ) -> None:
         original = transceiver.receiver
         self.kind: TrackKind = "audio" if transceiver.kind == "audio" else "video"
         self.stats = ReceiverStats()
@@ -66,6 +76,7 @@ class TapReceiver:
         self._transport: RTCDtlsTransport = original.transport
         self._rtcp_ssrc: int = transceiver.sender._ssrc
         self._config, self._clock, self._decode = config, clock, decode
+        self._parameter_sets = parameter_sets or {}
         self._codecs: dict[int, PayloadFormat] = {}
         self._send_time_id = 0
         self._rtx: dict[int, int] = {}
@@ -73,7 +84,7 @@ class TapReceiver:
         self._reports: LruTable[int, tuple[int, float]] = LruTable(config.max_ssrc)
         self._superseded: LruTable[int, float] = LruTable(config.max_ssrc)
         self._stream: Stream | None = None
-        self._needs_key = self.kind == "video"
+        self._entry = EntryPoint(config.conceal_seconds) if self.kind == "video" else None
         self._pli_time = 0.0
         self._report_time = 0.0
         self._estimate = BandwidthEstimate()
@@ -103,10 +114,15 @@ class TapReceiver:
         """Take another transport, when media are bundled."""
         self._transport = transport
 
-    def require_key(self) -> None:
-        """Drop pictures until a key frame comes, and request one."""
-        if self.kind == "video":
-            self._needs_key = True
+    @property
+    def needs_key(self) -> bool:
+        """Whether pictures wait for a key frame."""
+        return self._entry is not None and self._entry.waiting
+
+    def require_key(self, now: float | None = None) -> None:
+        """Drop pictures until one can be decoded by itself, and request it; `now` is monotonic, the present if None."""
+        if self._entry is not None:
+            self._entry.lose(time.monotonic() if now is None else now)
 
     def pause(self, paused: bool) -> None:
         """Take no media and ask for none, or begin anew; sender reports are taken and receiver reports sent throughout.
@@ -127,7 +143,11 @@ class TapReceiver:
         """Begin, once ICE and DTLS are through."""
         if self._timer is not None or self._stopped:
             return
-        self._codecs = {c.payloadType: PayloadFormat.of(c) for c in parameters.codecs if c.payloadType is not None}
+        self._codecs = {
+            c.payloadType: PayloadFormat.of(c, self._parameter_sets.get(c.payloadType))
+            for c in parameters.codecs
+            if c.payloadType is not None
+        }
         self._send_time_id = next((e.id for e in parameters.headerExtensions if e.uri == ABS_SEND_TIME_URI), 0)
         for encoding in parameters.encodings:
             if encoding.rtx and encoding.rtx.ssrc is not None and encoding.ssrc is not None:
@@ -212,7 +232,8 @@ class TapReceiver:
             self._superseded.put(self._stream.ssrc, now)
             self.stats.switches += 1
         self._stream = Stream(ssrc, self.kind)
-        self.require_key()
+        if self._entry is not None:
+            self._entry = EntryPoint(self._config.conceal_seconds)
         return self._stream
 
     def _assemble(self, stream: Stream, packet: Packet, codec: PayloadFormat, now: float) -> None:
@@ -221,24 +242,27 @@ class TapReceiver:
         data = codec.depayload(packet.payload) if packet.payload else b""
         stream.note_arrival(packet.timestamp, now)
         if stream.jitter.add(packet.sequence_number, packet.timestamp, data):
-            self.require_key()
+            self.require_key(now)
         while (frame := stream.jitter.pop()) is not None:
             self._deliver(stream, *frame, codec, now)
-        if self._needs_key:
+        if self.needs_key:
             self._send_pli(stream, now)
 
     def _deliver(self, stream: Stream, timestamp: int, data: bytes, codec: PayloadFormat, now: float) -> None:
         if not data:
             return
-        if self._needs_key:
-            if not is_key(codec.name, data):
+        admitted = Admitted(data, damaged=False)
+        if self._entry is not None:
+            entering = self._entry.admit(codec.name, data, codec.parameter_sets, now)
+            if entering is None:
                 self.stats.without_key += 1
                 return
-            self._needs_key = False
+            admitted = entering
         arrival = stream.arrival(timestamp, now)
         media = self._clock.tracks[self.kind].rtp(timestamp, arrival, stream.ssrc)
-        if not self._decode.submit(EncodedFrame(self.kind, codec.name, data, media, arrival)):
-            self.require_key()
+        frame = EncodedFrame(self.kind, codec.name, admitted.data, media, arrival, admitted.damaged)
+        if not self._decode.submit(frame):
+            self.require_key(now)
 
     def _tick(self) -> None:
         # Before the work: whatever happens there, the next one comes.
@@ -259,10 +283,10 @@ class TapReceiver:
         if stream.hole_age(now) >= GIVE_UP_SECONDS[self.kind]:
             stream.give_up_hole()
             self.stats.given_up += 1
-            self.require_key()
+            self.require_key(now)
         elif stream.missing():
             self._send_nack(stream)
-        if self._needs_key:
+        if self.needs_key:
             self._send_pli(stream, now)
 
     def _send_nack(self, stream: Stream) -> None:

@@ -49,7 +49,7 @@ def _fmtp(block: Block, payload: int) -> str:
     """Find the format parameters of a payload type; empty where there are none, or none that are plain text."""
     for value in block.all("fmtp"):
         number, _, parameters = value.partition(" ")
-        if number == str(payload) and re.fullmatch(r"[\w=;,+\-/. ]{1,256}", parameters, re.ASCII):
+        if number == str(payload) and re.fullmatch(r"[\w=;,+\-/. ]{1,2048}", parameters, re.ASCII):
             return parameters
     return ""
 

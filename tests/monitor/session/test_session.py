@@ -153,6 +153,33 @@ def test_a_fault_beside_a_track_that_goes_on_is_no_reason(models: Models) -> Non
     assert Reason.DECODER_FAILED not in found
 
 
+def test_damaged_pictures_are_the_reason_while_they_show(models: Models) -> None:
+    damaged = [replace(item, damaged=True) for item in pictures(3)]
+    said = run(models, mixed(iter(damaged), pictures(4, start=3), sound(7)))
+    assert {report.decision.reason for report in said if 1.0 < report.now < 3.0} == {Reason.PICTURE_DAMAGED}
+    assert said[-1].decision.reason is Reason.NO_FACE
+
+
+@pytest.mark.data
+def test_no_detector_sees_a_face_in_damaged_pictures(models: Models, genuine: list[MediaItem]) -> None:
+    """Synchrony and pairwise abstain while they show, and nothing of them is left in the window afterwards."""
+    seen: list[bool] = []
+    session = Session(
+        ParticipantKey("call", "ann", "Ann"), models, observer=lambda _, view, __: seen.append(view is None)
+    )
+    reports = []
+    for item in genuine[:400]:
+        now = item.arrival if isinstance(item, TrackFault) else item.stamp.arrival
+        reports.append(session.tick(now))
+        session.push(replace(item, damaged=True) if isinstance(item, VideoFrame) and 1.0 < now < 2.5 else item)
+    during = [report for report in reports if report is not None and 1.1 < report.now < 2.5]
+    assert during
+    assert {score.reason for report in during for score in report.decision.scores[:2]} == {Reason.PICTURE_DAMAGED}
+    assert 30 <= sum(seen) <= 45
+    # A second of the last five is masked.
+    assert 0.7 < session._window.window(5.0).face_fraction < 0.85
+
+
 @pytest.mark.data
 def test_two_faces_leave_open_who_speaks(models: Models, genuine: list[MediaItem]) -> None:
     double = [_doubled(item) if isinstance(item, VideoFrame) else item for item in genuine[:450]]

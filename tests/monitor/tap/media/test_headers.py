@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.tap.media.headers import is_key, picture_size
+from monitor.tap.media.headers import is_key, is_reference, leading_units, picture_size, recovery_frames
 from tests.monitor.tap.clips import picture_frame
 
 
@@ -94,12 +94,59 @@ def test_a_parameter_set_that_ends_early_says_nothing() -> None:
     assert picture_size("H264", b"\0\0\1\x67\x42\x00\x1f") is None
 
 
+SLICE = b"\0\0\1\x41slice"
+
+
+def sei(payload: bytes) -> bytes:
+    return b"\0\0\1\x06" + payload
+
+
+@pytest.mark.parametrize(
+    ("messages", "frames"),
+    [
+        (sei(b"\x06\x01\xc0\x80"), 0),
+        (sei(b"\x06\x01\x70\x80"), 1 + 1),
+        (sei(b"\x05\x03abc\x06\x01\xc0\x80"), 0),
+        (sei(b"\x05\xff\x01" + b"x" * 256 + b"\x06\x01\xc0\x80"), 0),
+        (sei(b"\xff\x06\x01x\x80") + sei(b"\x06\x01\xc0\x80"), 0),
+        (sei(b"\x05\x01x\x80"), None),
+        (sei(b"\x05\x7fcut"), None),
+        (sei(b"\x06\x01\x00"), None),
+        (sei(b"\xff\xff"), None),
+        (SLICE + sei(b"\x06\x01\xc0\x80"), None),
+        (b"", None),
+    ],
+)
+def test_recovery_points_are_read_from_the_messages_before_the_slices(messages: bytes, frames: int | None) -> None:
+    assert recovery_frames(messages + SLICE) == frames
+
+
+def test_units_before_the_first_slice_are_all_that_is_looked_at() -> None:
+    data = b"\0\0\1" + b"\0\0\0\1\x67set\0" + sei(b"\x01") + b"\0\0\1\x65slice" + sps("1")
+    assert list(leading_units(data)) == [b"\x67set", b"\x06\x01", b"\x65"]
+    assert is_key("H264", data)
+    assert list(leading_units(b"\0\0\1")) == list(leading_units(b"slice")) == []
+
+
+def test_thousands_of_tiny_units_cost_nothing() -> None:
+    data = sei(b"\x01") * 100_000 + b"\0\0\1\x65slice"
+    assert len(list(leading_units(data))) == 64
+    assert not is_key("H264", data)
+
+
+def test_a_picture_that_nothing_refers_to_is_told_from_one_that_is_referred_to() -> None:
+    assert is_reference(SLICE)
+    assert not is_reference(b"\0\0\1\x01slice")
+
+
 @given(
     st.binary(max_size=600),
     st.sampled_from(["VP8", "H264"]),
-    st.sampled_from([b"", b"\0\0\1\x67", b"\x10\0\0\x9d\x01\x2a"]),
+    st.sampled_from([b"", b"\0\0\1\x67", b"\0\0\1\x06\x06", b"\x10\0\0\x9d\x01\x2a"]),
 )
 def test_garbage_never_raises(data: bytes, codec: str, head: bytes) -> None:
     size = picture_size(codec, head + data)
     assert size is None or (size[0] >= 0 and size[1] >= 0)
     is_key(codec, head + data)
+    count = recovery_frames(head + data)
+    assert count is None or count >= 0

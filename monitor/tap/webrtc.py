@@ -24,7 +24,8 @@ from monitor.tap.media.decode import DecodeLoop, Decoder, make_decoder
 from monitor.tap.media.source import MEDIA_ENDED
 from monitor.tap.rtp.candidates import Candidate, select
 from monitor.tap.rtp.guards import SourceFilter
-from monitor.tap.rtp.install import agree, guard_sources, install
+from monitor.tap.rtp.ice import Consent
+from monitor.tap.rtp.install import agree, guard_sources, install, peer_connection, watch_consent
 from monitor.tap.rtp.receiver import TapReceiver
 from monitor.tap.rtp.sdp import Offer, SdpError
 from monitor.tap.rtp.sdp_codecs import SUPPORTED_CODECS
@@ -68,6 +69,7 @@ class WebRtcPeer:
         self._loop = asyncio.get_running_loop()
         self._receivers: dict[TrackKind, TapReceiver] = {}
         self._filters: tuple[SourceFilter, ...] = ()
+        self._consents: tuple[Consent, ...] = ()
         self._candidate_count = 0
         self._connected_at: float | None = None
         self._paused = False
@@ -88,7 +90,7 @@ class WebRtcPeer:
         """
         limits = config or TapConfig()
         offer = parse_offer(offer_sdp, limits)
-        pc = RTCPeerConnection(_configuration(limits))
+        pc = peer_connection(_configuration(limits))
         peer = cls(pc, offer, limits, decoders)
         try:
             answer = await peer._negotiate()
@@ -200,6 +202,7 @@ class WebRtcPeer:
         self._pc.on("connectionstatechange", self._state_changed)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         self._filters = guard_sources(self._pc)
+        self._consents = watch_consent(self._pc, self._config)
         await self._add(self._offer.candidates)
         self._start_task(self._watch())
         return str(self._pc.localDescription.sdp)

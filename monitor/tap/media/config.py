@@ -43,6 +43,7 @@ class TapConfig:
     max_pixels: int = 1920 * 1088
     max_ssrc: int = 8
     handshake_seconds: float = 10.0
+    consent_seconds: float = 30.0
     stall_seconds: float = 2.0
     leave_seconds: float = 60.0
     repair_seconds: float = 0.1

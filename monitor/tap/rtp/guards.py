@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from aioice import stun
-from aioice.ice import CandidatePair, Connection, StunProtocol
+from aioice.ice import Connection, StunProtocol
 from aiortc.rtcdtlstransport import RtpRouter
 from aiortc.rtp import RtpPacket
 
@@ -55,21 +56,27 @@ class CappedRouter(RtpRouter):
 
 
 class CappedSession:
-    """An SRTP session of at most `max_streams` streams: libsrtp makes one for each SSRC that it authenticates."""
+    """An SRTP session of at most `max_streams` streams: libsrtp makes one for each SSRC that it authenticates.
+
+    `authenticated_at` is when a packet last did, in monotonic seconds.
+    """
 
     def __init__(self, session: Any, max_streams: int) -> None:
         self._session = session
+        self.authenticated_at = float("-inf")
         self.streams: LruTable[int, None] = LruTable(max_streams, self._remove)
 
     def unprotect(self, data: bytes) -> bytes:
         """Decrypt an RTP packet; raises `pylibsrtp.Error`."""
         plain: bytes = self._session.unprotect(data)
+        self.authenticated_at = time.monotonic()
         self.streams.put(int.from_bytes(data[8:12], "big"), None)
         return plain
 
     def unprotect_rtcp(self, data: bytes) -> bytes:
         """Decrypt an RTCP packet; raises `pylibsrtp.Error`."""
         plain: bytes = self._session.unprotect_rtcp(data)
+        self.authenticated_at = time.monotonic()
         self.streams.put(int.from_bytes(data[4:8], "big"), None)
         return plain
 
@@ -78,7 +85,11 @@ class CappedSession:
 
 
 class SourceFilter:
-    """Passes STUN, and other datagrams only from the far end of a validated candidate pair (RFC 8445 section 12).
+    """Passes STUN, and other datagrams only from a candidate of the far end (RFC 8445 section 12.2).
+
+    Those are the candidates that came in the offer or by trickle and were admitted, and those from which a check came
+    that knew our password. Whether our own check of such a pair has succeeded is not asked: the far end chooses the
+    pair, and may send as soon as its own check has.
 
     While `paused`, media are passed only as often as SRTP must see a packet to keep count. `media` may take media
     datagrams, and says whether it did; all else, and what it leaves, goes on to aioice.
@@ -87,8 +98,8 @@ class SourceFilter:
     def __init__(self, connection: Connection, media: Callable[[bytes], bool] = lambda data: False) -> None:
         self._connection = connection
         self._media = media
-        # A cache: looking a pair up in aioice's lists takes too long for every datagram.
-        self._pairs: dict[tuple[StunProtocol, tuple[Any, ...]], CandidatePair] = {}
+        # A cache: looking an address up in aioice's list takes too long for every datagram.
+        self._addresses: set[tuple[Any, ...]] = set()
         self.paused = False
         self.refused = 0
         self.overflowed = 0
@@ -98,25 +109,20 @@ class SourceFilter:
         receive = protocol.datagram_received
 
         def filtered(data: bytes | str, addr: tuple[Any, ...]) -> None:
-            if not isinstance(data, bytes) or not self.admits(protocol, data, addr):
+            if not isinstance(data, bytes) or not self.admits(data, addr):
                 return
             if not (is_media(data) and self._media(data)):
                 receive(data, addr)
 
         protocol.datagram_received = filtered  # type: ignore[method-assign]
 
-    def admits(self, protocol: StunProtocol, data: bytes, addr: tuple[Any, ...]) -> bool:
+    def admits(self, data: bytes, addr: tuple[Any, ...]) -> bool:
         """Whether a datagram may go on; counts what may not."""
-        if data and data[0] > 3:
-            pair = self._pairs.get((protocol, addr))
-            validated = pair is not None and pair.state is CandidatePair.State.SUCCEEDED
-        elif is_stun(data):
+        if is_stun(data):
             return self._admits_check((addr[0], addr[1]))
-        else:
-            validated = False
         if self.paused and is_media(data) and int.from_bytes(data[2:4], "big") % PAUSED_PACKET_STRIDE:
             return False
-        if not validated and not self._validated(protocol, addr):
+        if addr not in self._addresses and not self._is_candidate(addr):
             self.refused += 1
             return False
         if self._connection._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
@@ -126,24 +132,19 @@ class SourceFilter:
 
     def _admits_check(self, addr: tuple[str, int]) -> bool:
         """Whether a check may make one more peer-reflexive candidate: aioice keeps all that it learns."""
-        remote = self._connection._remote_candidates
-        if len(remote) < MAX_REMOTE_CANDIDATES or any((c._network_host, c.port) == addr for c in remote):
+        if len(self._connection._remote_candidates) < MAX_REMOTE_CANDIDATES or self._is_candidate(addr):
             return True
         self.refused += 1
         return False
 
-    def _validated(self, protocol: StunProtocol, addr: tuple[Any, ...]) -> bool:
-        for pair in (*self._connection._nominated.values(), *self._connection._check_list):
-            if (
-                pair.protocol is protocol
-                and pair.remote_addr == (addr[0], addr[1])
-                and pair.state is CandidatePair.State.SUCCEEDED
-            ):
-                if len(self._pairs) >= MAX_REMOTE_CANDIDATES:
-                    self._pairs.clear()
-                self._pairs[protocol, addr] = pair
-                return True
-        return False
+    def _is_candidate(self, addr: tuple[Any, ...]) -> bool:
+        address = (addr[0], addr[1])
+        if not any((c._network_host, c.port) == address for c in self._connection._remote_candidates):
+            return False
+        if len(self._addresses) >= MAX_REMOTE_CANDIDATES:
+            self._addresses.clear()
+        self._addresses.add(addr)
+        return True
 
 
 def is_media(data: bytes) -> bool:

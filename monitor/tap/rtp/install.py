@@ -8,10 +8,11 @@ fails when an upgrade moves what is used here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import structlog
-from aiortc import RTCPeerConnection
+from aiortc import RTCConfiguration, RTCPeerConnection
 from aiortc.exceptions import InvalidStateError
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import ParametersDict, RTCRtcpFeedback, RTCRtpCodecParameters
@@ -20,14 +21,24 @@ from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop
 from monitor.tap.media.parameter_sets import ParameterSets, parse_sprop
+from monitor.tap.rtp.certificate import TapCertificate
 from monitor.tap.rtp.fast_path import FastPath
 from monitor.tap.rtp.guards import CappedRouter, CappedSession, SourceFilter
 from monitor.tap.rtp.h264_format import format_parameters, parse_format
+from monitor.tap.rtp.ice import Consent, resume_checks
 from monitor.tap.rtp.receiver import TapReceiver
 from monitor.tap.rtp.sdp import Codec, Section
 
+_CERTIFICATES = "_RTCPeerConnection__certificates"
 _RECEIVER = "_RTCRtpTransceiver__receiver"
 _NAMES = {"opus": "audio/opus", "vp8": "video/VP8", "h264": "video/H264", "rtx": "video/rtx"}
+
+
+def peer_connection(configuration: RTCConfiguration) -> RTCPeerConnection:
+    """Make a peer connection with our own kind of certificate; its transports come later and take that one."""
+    pc = RTCPeerConnection(configuration)
+    setattr(pc, _CERTIFICATES, [TapCertificate.generateCertificate()])
+    return pc
 
 
 def agree(pc: RTCPeerConnection, sections: Sequence[Section], max_pixels: int) -> None:
@@ -100,14 +111,34 @@ def _parameter_sets(sections: Sequence[Section]) -> dict[int, ParameterSets]:
 def guard_sources(pc: RTCPeerConnection) -> tuple[SourceFilter, ...]:
     """Put source filters before the sockets; after the candidates have been gathered."""
     filters = []
-    transports = {id(r.transport): r.transport for r in pc.getReceivers()}
-    for transport in transports.values():
+    for transport in _transports(pc):
         connection = transport.transport._connection
         source_filter = SourceFilter(connection, FastPath(transport).take)
         for protocol in connection._protocols:
             source_filter.guard(protocol)
         filters.append(source_filter)
     return tuple(filters)
+
+
+def watch_consent(pc: RTCPeerConnection, config: TapConfig) -> tuple[Consent, ...]:
+    """Have the far ends' consent watched, and their checks answered; before ICE begins."""
+    consents = []
+    for transport in _transports(pc):
+        connection = transport.transport._connection
+        consent = Consent(connection, config.consent_seconds, partial(_last_media, transport))
+        connection.query_consent = consent.run  # type: ignore[method-assign]
+        resume_checks(connection)
+        consents.append(consent)
+    return tuple(consents)
+
+
+def _transports(pc: RTCPeerConnection) -> Iterable[RTCDtlsTransport]:
+    return {id(r.transport): r.transport for r in pc.getReceivers()}.values()
+
+
+def _last_media(transport: RTCDtlsTransport) -> float:
+    session = transport._rx_srtp
+    return session.authenticated_at if isinstance(session, CappedSession) else float("-inf")
 
 
 def _count_unknown_payload(receiver: TapReceiver) -> None:

@@ -38,10 +38,14 @@ class Packet:
             offset += length
         return None
 
+    @property
+    def repeats(self) -> int:
+        """The sequence number of the packet that this one repeats (RFC 4588 section 4); needs two bytes of payload."""
+        return int.from_bytes(self.payload[:2], "big")
+
     def original(self, payload_type: int, ssrc: int) -> Packet:
         """Unwrap the packet that this one repeats (RFC 4588 section 4); its payload has at least two bytes."""
-        sequence = int.from_bytes(self.payload[:2], "big")
-        return Packet(payload_type, sequence, self.timestamp, ssrc, self.payload[2:], self.size - 2)
+        return Packet(payload_type, self.repeats, self.timestamp, ssrc, self.payload[2:], self.size - 2)
 
 
 def parse(data: bytes) -> Packet | None:

@@ -79,7 +79,7 @@ class TapReceiver:
         self._parameter_sets = parameter_sets or {}
         self._codecs: dict[int, PayloadFormat] = {}
         self._send_time_id = 0
-        self._rtx: dict[int, int] = {}
+        self._rtx: LruTable[int, int] = LruTable(config.max_ssrc)
         self._streams: LruTable[int, StreamStatistics] = LruTable(config.max_ssrc)
         self._reports: LruTable[int, tuple[int, float]] = LruTable(config.max_ssrc)
         self._superseded: LruTable[int, float] = LruTable(config.max_ssrc)
@@ -151,7 +151,7 @@ class TapReceiver:
         self._send_time_id = next((e.id for e in parameters.headerExtensions if e.uri == ABS_SEND_TIME_URI), 0)
         for encoding in parameters.encodings:
             if encoding.rtx and encoding.rtx.ssrc is not None and encoding.ssrc is not None:
-                self._rtx[encoding.rtx.ssrc] = encoding.ssrc
+                self._rtx.put(encoding.rtx.ssrc, encoding.ssrc)
         self._transport._register_rtp_receiver(self, parameters)
         self._schedule_repair()
 
@@ -211,13 +211,29 @@ class TapReceiver:
         statistics = self._streams.get(ssrc) or self._streams.put(ssrc, StreamStatistics(codec.clock_rate))
         statistics.add(packet)  # type: ignore[arg-type]
         if codec.apt is not None:
-            if ssrc not in self._rtx or len(packet.payload) < 2:
+            stream = self._repaired(packet)
+            if stream is None:
                 return
-            packet = packet.original(codec.apt, self._rtx[ssrc])
+            packet = packet.original(codec.apt, stream.ssrc)
             codec = self._codecs[codec.apt]
-        stream = self._select_stream(packet.ssrc, now)
+        else:
+            stream = self._select_stream(ssrc, now)
         if stream is not None:
             self._assemble(stream, packet, codec, now)
+
+    def _repaired(self, packet: Packet) -> Stream | None:
+        """Return the stream that a retransmission repairs; None where that is not the one that is shown.
+
+        Where the description did not say which it is, it is the stream in which just the packet is missing that the
+        retransmission repeats (RFC 4588 section 5.3).
+        """
+        stream = self._stream
+        if stream is None or len(packet.payload) < 2:
+            return None
+        ssrc = self._rtx.get(packet.ssrc)
+        if ssrc is None and packet.repeats in stream.missing():
+            ssrc = self._rtx.put(packet.ssrc, stream.ssrc)
+        return stream if ssrc == stream.ssrc else None
 
     def _select_stream(self, ssrc: int, now: float) -> Stream | None:
         """Select the stream of an SSRC, switching to a new one at once; a superseded one is ignored while it lasts."""

@@ -25,6 +25,8 @@ _MID = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]{1,32}")
 _FINGERPRINT = re.compile(r"(\S{1,16}) ([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){19,63})", re.ASCII)
 _EXTMAP = re.compile(r"(\d{1,5})(?:/\w+)? (\S{1,128})(?: .*)?", re.ASCII)
 _SSRC = re.compile(r"(\d{1,10})(?: .*)?", re.ASCII)
+_FID = re.compile(r"FID (\d{1,10}) (\d{1,10})(?: .*)?", re.ASCII)
+_MAX_SSRC = (1 << 32) - 1
 
 
 def parse_offer(text: str, config: TapConfig) -> Offer:
@@ -133,16 +135,16 @@ def _parse_extensions(block: Block) -> tuple[tuple[int, str], ...]:
 
 
 def _parse_ssrcs(block: Block, codecs: Sequence[Codec]) -> tuple[int, ...]:
-    """Parse the SSRC of the media and, where it is retransmitted, that of the repair flow (RFC 4588, RFC 5576)."""
-    parsed = [_SSRC.fullmatch(value) for value in block.all("ssrc")]
-    numbers = list(dict.fromkeys(int(p[1]) for p in parsed if p and int(p[1]) < 1 << 32))
-    pairs = [group.split()[1:3] for group in block.all("ssrc-group") if group.startswith("FID ")]
-    repaired = any(codec.name == "rtx" for codec in codecs)
-    for pair in pairs if repaired else []:
-        flow = tuple(number for text in pair for number in numbers if str(number) == text)
-        if len(set(flow)) == 2:
-            return flow
-    return tuple(numbers[:1])
+    """Parse the SSRC of the media and, where it is retransmitted, that of the repair flow (RFC 4588 section 8.2).
+
+    A flow counts as named where only a group names it (RFC 5576 section 4.2): FFmpeg leaves its own lines out.
+    """
+    named = [int(p[1]) for p in map(_SSRC.fullmatch, block.all("ssrc")) if p and int(p[1]) <= _MAX_SSRC]
+    groups = [(int(p[1]), int(p[2])) for p in map(_FID.fullmatch, block.all("ssrc-group")) if p]
+    flows = [flow for flow in groups if flow[0] != flow[1] and max(flow) <= _MAX_SSRC]
+    if flows and any(codec.name == "rtx" for codec in codecs):
+        return flows[0]
+    return tuple(named[:1] or [flow[0] for flow in flows[:1]])
 
 
 def _parse_credentials(block: Block, session: Block) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import av
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
+from aiortc.rtcdtlstransport import RTCCertificate
 
 from monitor.tap.media.config import TapConfig, local_addresses
 from monitor.tap.media.decode import Decoder, make_decoder
@@ -86,9 +87,16 @@ async def call(
     video_after: float = 0.0,
     size: tuple[int, int] = SIZE,
     decoders: Callable[[str, int], Decoder] = make_decoder,
+    certificate: RTCCertificate | None = None,
+    prepare: Callable[[RTCPeerConnection], None] = lambda publisher: None,
 ) -> AsyncIterator[Call]:
-    """Publish; the pictures begin `video_after` seconds later than the sound, on the same clock."""
+    """Publish; the pictures begin `video_after` seconds later than the sound, on the same clock.
+
+    `prepare` is called with the publisher when it has made its offer.
+    """
     publisher = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+    if certificate is not None:
+        vars(publisher)["_RTCPeerConnection__certificates"] = [certificate]
     start = time.monotonic() + 0.3
     beeps = Beeps(start) if audio else None
     flashes = Flashes(start, video_after, size=size) if video else None
@@ -100,6 +108,7 @@ async def call(
         assert known is not None
         sender.setCodecPreferences([c for c in known.codecs if c.mimeType in (codec, "video/rtx")])
     await publisher.setLocalDescription(await publisher.createOffer())
+    prepare(publisher)
     peer, answer = await WebRtcPeer.answer(publisher.localDescription.sdp, config, decoders)
     try:
         await publisher.setRemoteDescription(RTCSessionDescription(answer, "answer"))

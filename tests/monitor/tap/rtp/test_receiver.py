@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aioice.candidate import Candidate
-from aioice.ice import CandidatePair, Connection, StunProtocol
+from aioice.ice import Connection, StunProtocol
 from aiortc import RTCPeerConnection
 from aiortc.codecs import CODECS
 from aiortc.codecs.vpx import VpxPayloadDescriptor
@@ -194,6 +194,28 @@ async def test_a_repaired_packet_takes_its_place(pc: RTCPeerConnection) -> None:
     assert len(decode.given) == 3
 
 
+async def test_a_repair_flow_that_nothing_names_is_known_by_what_it_repeats(pc: RTCPeerConnection) -> None:
+    """RFC 4588 section 5.3: simulcast senders name none; a flow that repeats what is not missing stays unknown."""
+    receiver, decode = await make(pc)
+
+    def repair(sequence: int, ssrc: int) -> RtpPacket:
+        return wrap_rtx(rtp(sequence), payload_type=RTX_PAYLOAD or 0, sequence_number=9, ssrc=ssrc)
+
+    await feed(receiver, repair(0, 78), rtp(0, KEY), rtp(2), repair(0, 77), repair(1, 78), rtp(3))
+    assert len(decode.given) == 3
+    await feed(receiver, rtp(5), repair(4, 78), rtp(6))
+    assert len(decode.given) == 6
+    assert list(receiver._rtx.entries) == [2, 78]
+
+
+async def test_a_repair_of_a_stream_that_was_left_does_not_bring_it_back(pc: RTCPeerConnection) -> None:
+    receiver, _ = await make(pc)
+    await feed(receiver, rtp(0, KEY), rtp(1), rtp(500, KEY, ssrc=9))
+    receiver._superseded.entries.clear()
+    await feed(receiver, wrap_rtx(rtp(2), payload_type=RTX_PAYLOAD or 0, sequence_number=9, ssrc=2))
+    assert receiver.stats.switches == 1
+
+
 async def test_a_new_ssrc_takes_over_and_the_old_one_is_ignored(pc: RTCPeerConnection) -> None:
     receiver, decode = await make(pc)
     await feed(receiver, rtp(0, KEY), rtp(1), rtp(500, KEY, ssrc=9), rtp(2), rtp(501, ssrc=9), rtp(502, ssrc=9))
@@ -370,23 +392,20 @@ def candidate(host: str) -> Candidate:
 BINDING = bytes.fromhex("000100002112a442") + bytes(12)
 
 
-async def test_only_validated_sources_may_send_anything_but_stun() -> None:
+async def test_only_candidates_of_the_far_end_may_send_anything_but_stun() -> None:
     connection = Connection(ice_controlling=False)
     received: list[Any] = []
-    protocol, other = Local(connection, received), Local(connection, received)
+    protocol = Local(connection, received)
     source_filter = SourceFilter(connection)
     source_filter.guard(protocol)
-    pair = CandidatePair(protocol, candidate("198.51.100.7"))
-    connection._check_list.append(pair)
     friend, stranger = ("198.51.100.7", 5000), ("198.51.100.8", 5000)
     protocol.datagram_received(b"\x80media", friend)
     assert (received, source_filter.refused) == ([], 1)
-    pair.state = CandidatePair.State.SUCCEEDED
+    await connection.add_remote_candidate(candidate("198.51.100.7"))
     protocol.datagram_received(b"\x80media", (*friend, 0, 0))
     protocol.datagram_received(b"\x80media", stranger)
     protocol.datagram_received(b"\x80media", ("198.51.100.7", 5001))
     assert ([data for data, _ in received], source_filter.refused) == ([b"\x80media"], 3)
-    assert not source_filter.admits(other, b"\x80media", friend)
     protocol.datagram_received(BINDING, stranger)
     assert received[-1] == (BINDING, stranger)
     connection._remote_candidates += [candidate(f"203.0.113.{n}") for n in range(MAX_REMOTE_CANDIDATES)]
@@ -396,7 +415,7 @@ async def test_only_validated_sources_may_send_anything_but_stun() -> None:
     assert len(received) == 3
     for _ in range(MAX_QUEUED_DATAGRAMS):
         connection._queue.put_nowait((b"", 1))
-    assert not source_filter.admits(protocol, b"\x80media", friend)
+    assert not source_filter.admits(b"\x80media", friend)
     assert source_filter.overflowed == 1
 
 
@@ -406,19 +425,16 @@ def srtp(sequence: int, kind: int = 96) -> bytes:
 
 async def test_a_paused_filter_lets_srtp_keep_count_and_everything_else_through() -> None:
     connection = Connection(ice_controlling=False)
-    protocol = Local(connection, [])
-    pair = CandidatePair(protocol, candidate("198.51.100.7"))
-    pair.state = CandidatePair.State.SUCCEEDED
-    connection._check_list.append(pair)
+    await connection.add_remote_candidate(candidate("198.51.100.7"))
     source_filter = SourceFilter(connection)
     source_filter.paused = True
     friend = ("198.51.100.7", 5000)
-    passed = [n for n in range(65536) if source_filter.admits(protocol, srtp(n, 0xE0 if n % 2 else 96), friend)]
+    passed = [n for n in range(65536) if source_filter.admits(srtp(n, 0xE0 if n % 2 else 96), friend)]
     assert passed == list(range(0, 65536, PAUSED_PACKET_STRIDE))
     sender_report, handshake = srtp(1, 200), bytes([22, 254, 253, 0, 1])
-    assert all(source_filter.admits(protocol, data, friend) for data in (sender_report, handshake, BINDING))
+    assert all(source_filter.admits(data, friend) for data in (sender_report, handshake, BINDING))
     source_filter.paused = False
-    assert source_filter.admits(protocol, srtp(1), friend)
+    assert source_filter.admits(srtp(1), friend)
     assert source_filter.refused == 0
 
 

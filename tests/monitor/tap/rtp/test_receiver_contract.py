@@ -7,13 +7,17 @@ import re
 from importlib.metadata import version
 
 import aiortc.rtcdtlstransport as dtls
+from aioice.candidate import Candidate
 from aioice.ice import CandidatePair, Connection, StunProtocol
-from aiortc import RTCPeerConnection
+from aiortc import RTCConfiguration, RTCPeerConnection
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcrtpreceiver import NackGenerator, RTCRtpReceiver, StreamStatistics
 
+from monitor.tap.rtp.certificate import FINGERPRINT_HASH, TapCertificate
 from monitor.tap.rtp.guards import CappedRouter
+from monitor.tap.rtp.install import peer_connection
 from monitor.tap.rtp.receiver import TapReceiver
+from tests.monitor.tap.publisher import call
 
 
 def parameters(function: object) -> list[str]:
@@ -81,8 +85,47 @@ def test_media_are_decrypted_and_routed_as_before() -> None:
     assert routed == {"ssrc", "payload_type"}
 
 
-def test_datagrams_come_in_as_before() -> None:
+async def test_datagrams_come_in_as_before() -> None:
     assert parameters(StunProtocol.datagram_received) == ["self", "data", "addr"]
     assert "self.receiver.data_received(data" in inspect.getsource(StunProtocol.datagram_received)
     assert isinstance(CandidatePair.remote_addr, property)
-    assert CandidatePair.State.SUCCEEDED is not None
+    connection = Connection(ice_controlling=False)
+    await connection.add_remote_candidate(Candidate("1", 1, "udp", 1, "198.51.100.7", 5000, "host"))
+    assert [(c._network_host, c.port) for c in connection._remote_candidates] == [("198.51.100.7", 5000)]
+    # Only who knows our password becomes a candidate by a check.
+    source = inspect.getsource(Connection.request_received)
+    assert source.index("check_message_integrity") < source.index("check_incoming")
+
+
+def test_consent_and_checks_are_kept_as_before() -> None:
+    assert "self._query_consent_task = asyncio.create_task(self.query_consent())" in inspect.getsource(
+        Connection.connect
+    )
+    assert "self._query_consent_task" in inspect.getsource(Connection.close)
+    assert "check.task.cancel()" in inspect.getsource(Connection.connect)
+    assert "self.check_incoming(message, addr, protocol)" in inspect.getsource(Connection.request_received)
+    assert parameters(Connection.check_incoming) == ["self", "message", "addr", "protocol"]
+    assert parameters(Connection.check_state) == ["self", "pair", "state"]
+    assert parameters(Connection.build_request) == ["self", "pair", "nominate"]
+    assert "if pair.task is None:" in inspect.getsource(Connection.check_start_task)
+
+
+async def test_certificates_are_made_and_used_as_before() -> None:
+    pc = RTCPeerConnection()
+    assert [type(one) for one in vars(pc)["_RTCPeerConnection__certificates"]] == [dtls.RTCCertificate]
+    await pc.close()
+    tap = peer_connection(RTCConfiguration(iceServers=[]))
+    transport = tap.addTransceiver("audio", "recvonly").receiver.transport
+    (fingerprint,) = transport.getLocalParameters().fingerprints
+    assert fingerprint.algorithm == FINGERPRINT_HASH
+    await tap.close()
+    assert "_create_ssl_context(" in inspect.getsource(dtls.RTCDtlsTransport.start)
+    assert parameters(TapCertificate._create_ssl_context) == parameters(dtls.RTCCertificate._create_ssl_context)
+
+
+async def test_everything_is_installed_in_a_connection_that_is_answered() -> None:
+    async with call(video=False) as live:
+        transport = live.peer._pc.getReceivers()[0].transport
+        connection = transport.transport._connection
+        assert {"query_consent", "check_incoming"} <= vars(connection).keys()
+        assert all("datagram_received" in vars(protocol) for protocol in connection._protocols)

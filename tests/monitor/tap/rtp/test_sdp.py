@@ -214,7 +214,25 @@ def test_a_garbled_format_parameter_is_left_out() -> None:
     assert offer.sections[1].ssrcs == (2001,)
 
 
-@pytest.mark.parametrize("group", ["FID 2001 9999", "FID 2001 2001", "FID 2001", "SIM 2001 2002", "FID"])
+@pytest.mark.parametrize("left_out", [("a=ssrc:2002 cname:x\n",), ("a=ssrc:2001 cname:x\n", "a=ssrc:2002 cname:x\n")])
+def test_a_repair_flow_that_only_a_group_names_is_known(left_out: tuple[str, ...]) -> None:
+    """FFmpeg has no `a=ssrc` line of its own for it; without it, every retransmission would be dropped."""
+    text = OFFER
+    for line in left_out:
+        text = text.replace(line, "")
+    offer = admit(text)
+    assert offer.sections[1].ssrcs == (2001, 2002)
+    assert "a=ssrc-group:FID 2001 2002\r\na=ssrc:2001 cname:-\r\na=ssrc:2002 cname:-\r\n" in offer.sdp()
+
+
+def test_a_group_without_retransmission_names_the_media_all_the_same() -> None:
+    text = OFFER.replace("a=ssrc:2001 cname:x\na=ssrc:2002 cname:x\n", "").replace("rtx/90000", "ulpfec/90000")
+    assert admit(text).sections[1].ssrcs == (2001,)
+
+
+@pytest.mark.parametrize(
+    "group", ["FID 2001 x", "FID 2001 2001", "FID 2001 4294967296", "FID 2001", "SIM 2001 2002", "FID"]
+)
 def test_an_unusable_ssrc_group_leaves_one_ssrc(group: str) -> None:
     offer = admit(OFFER.replace("FID 2001 2002", group))
     assert offer.sections[1].ssrcs == (2001,)

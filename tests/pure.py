@@ -13,8 +13,10 @@ ROOT = Path(__file__).parents[1]
 PURE = (
     "monitor/types.py",
     "monitor/tap/media/clock.py",
+    "monitor/tap/media/clock_line.py",
     "monitor/tap/media/entry_point.py",
     "monitor/tap/media/headers.py",
+    "monitor/tap/media/least_delay.py",
     "monitor/tap/media/parameter_sets.py",
     "monitor/tap/rtp/h264_format.py",
     "monitor/tap/rtp/sdp.py",

@@ -8,12 +8,12 @@ see one immutable line at a time.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import median
+from collections.abc import Mapping
+from dataclasses import replace
 
+from monitor.tap.media.clock_line import ClockLine, ReportRange, SenderReport, fit_line
+from monitor.tap.media.least_delay import LeastDelay
 from monitor.types import ClockState, Stamp, TrackKind
 
 # RTP clock rates of Opus (RFC 7587 section 4.1) and of every video payload format.
@@ -22,20 +22,13 @@ CLOCK_RATES_HZ: Mapping[TrackKind, int] = {"audio": 48_000, "video": 90_000}
 # Placing frames: packets further back than this, or further ahead of their arrival, are a new timeline.
 MAX_REORDER_SECONDS = 0.5
 MAX_LEAD_SECONDS = 2.0
-# Crystals differ by less than 500 parts per million.
-MAX_DRIFT_RATIO = 500e-6
 
-# Fitting the line: the slope is only measured over this span and number of reports.
 MAX_REPORTS = 32
-MIN_SPAN_SECONDS = 10.0
-MIN_REPORTS = 4
 REPORT_WINDOW_SECONDS = 60.0
-# A report further from the line is an outlier, or the first of a clock that was set anew.
-MAX_RESIDUAL_SECONDS = 0.25
 MAX_DELAY_DIFFERENCE_SECONDS = 2.0
+# A report confirms that RTP time stood still where it says so for as long as arrivals do, to within this.
+MAX_STANDSTILL_DIFFERENCE_SECONDS = 0.5
 
-PRIOR_UNCERTAINTY_SECONDS = 0.05
-MIN_UNCERTAINTY_SECONDS = 0.005
 REANCHOR_UNCERTAINTY_SECONDS = 0.15
 ARRIVAL_UNCERTAINTY_SECONDS = 0.5
 
@@ -46,69 +39,6 @@ _RTP_WRAP = 1 << 32
 def ntp_seconds(ntp: int) -> float:
     """Seconds since 1900 of a 64-bit NTP timestamp (RFC 5905 section 6)."""
     return (ntp >> 32) + (ntp & 0xFFFFFFFF) / _RTP_WRAP
-
-
-@dataclass(frozen=True, slots=True)
-class SenderReport:
-    """A sender report (RFC 3550 section 6.4.1): `ntp` seconds on the sender's clock at `media` seconds of the track."""
-
-    media: float
-    ntp: float
-
-
-@dataclass(frozen=True, slots=True)
-class ClockLine:
-    """The sender's clock as a line over media time through `(media, ntp)`, both in seconds.
-
-    `slope` is sender seconds for each media second, `slack` its half-width; `spread` is the largest residual in seconds
-    of the `reports` that were fitted; `extra` is uncertainty in seconds from media that were placed by arrival.
-    """
-
-    media: float
-    ntp: float
-    slope: float
-    spread: float
-    slack: float
-    reports: int
-    extra: float = 0.0
-
-    def at(self, media: float) -> float:
-        """Sender's clock at a media time."""
-        return self.ntp + self.slope * (media - self.media)
-
-    def uncertainty(self, media: float) -> float:
-        """Half-width in seconds at a media time: report jitter, what was re-anchored, and drift since the middle."""
-        drift = abs(media - self.media) * self.slack
-        prior = PRIOR_UNCERTAINTY_SECONDS / math.sqrt(self.reports)
-        return MIN_UNCERTAINTY_SECONDS + self.spread + prior + self.extra + drift
-
-
-def fit_line(reports: Sequence[SenderReport]) -> ClockLine:
-    """Fit a line through sender reports: Theil-Sen slope where the span allows (else 1), lowest-fifth intercept.
-
-    Many senders pair the time of the report with the timestamp of their last frame, so reports are late by up to one
-    frame and never early: the lower edge is the truth. A fifth, not the least, so that a few wild ones are ignored.
-    """
-    middle = median(r.media for r in reports)
-    span = reports[-1].media - reports[0].media
-    measurable = span >= MIN_SPAN_SECONDS and len(reports) >= MIN_REPORTS
-    slope = _slope(reports, span / 4) if measurable else 1.0
-    ntp = sorted(r.ntp - slope * (r.media - middle) for r in reports)[len(reports) // 5]
-    spread = max(abs(r.ntp - ntp - slope * (r.media - middle)) for r in reports)
-    slack = min(2 * spread / span, MAX_DRIFT_RATIO) if measurable else MAX_DRIFT_RATIO
-    return ClockLine(middle, ntp, slope, spread, slack, len(reports))
-
-
-def _slope(reports: Sequence[SenderReport], min_distance: float) -> float:
-    """Median slope over pairs more than `min_distance` seconds apart (Theil-Sen), limited to the drift of clocks."""
-    slopes = [
-        (b.ntp - a.ntp) / (b.media - a.media)
-        for i, a in enumerate(reports)
-        for b in reports[i + 1 :]
-        if b.media - a.media > min_distance
-    ]
-    steepest, flattest = 1.0 + MAX_DRIFT_RATIO, 1.0 - MAX_DRIFT_RATIO
-    return float(min(max(median(slopes), flattest), steepest))
 
 
 class TrackClock:
@@ -122,9 +52,9 @@ class TrackClock:
         self._media = 0.0
         self._arrival = 0.0
         self._advance_arrival = 0.0
-        self._lead: float | None = None
+        self._delay = LeastDelay()
         self._reports: deque[SenderReport] = deque(maxlen=MAX_REPORTS)
-        self._outlier: SenderReport | None = None
+        self._deviant: SenderReport | None = None
         self._early_report: tuple[float, int, int] | None = None
         self._line: ClockLine | None = None
         self.resets = 0
@@ -149,13 +79,14 @@ class TrackClock:
         """Place a frame's 32-bit RTP timestamp; returns media seconds, 0.0 for the first frame, never less than before.
 
         `arrival` is monotonic seconds. A change of SSRC, a step back of more than half a second and a step ahead of
-        what can have arrived are re-anchored: media time goes on by the time that passed.
+        what can have arrived are re-anchored: media time goes on by the time that passed. So is RTP time that stood
+        still, as soon as a sender report confirms it or no report has explained the lag for two seconds.
         """
         if self._ssrc is None:
             return self._begin(timestamp, arrival, ssrc, 0.0)
         elapsed = max(arrival - self._arrival, 0.0)
         step = self._step(timestamp, elapsed)
-        ahead = self._latest + step - arrival - self._leading(arrival)
+        ahead = self._latest + step - arrival - self._delay.lead(arrival)
         if ssrc != self._ssrc or self._latest + step < self._media - MAX_REORDER_SECONDS or ahead > MAX_LEAD_SECONDS:
             self._reanchor()
             return self._begin(timestamp, arrival, ssrc, self._media + max(arrival - self._advance_arrival, 0.0))
@@ -189,7 +120,7 @@ class TrackClock:
 
     def arrival_of(self, media: float) -> float:
         """When a frame of this media time arrives with the least delay seen."""
-        return media - (self._lead or 0.0)
+        return self._delay.arrival_of(media)
 
     def _begin(self, timestamp: int, arrival: float, ssrc: int, media: float) -> float:
         self._ssrc, self._latest = ssrc, media
@@ -201,9 +132,11 @@ class TrackClock:
         return self._media
 
     def _advance(self, timestamp: int, arrival: float, media: float) -> float:
-        self._timestamp, self._latest = timestamp & (_RTP_WRAP - 1), media
-        self._lead = max(self._leading(arrival), media - arrival)
         self._arrival = max(self._arrival, arrival)
+        self._delay.note(media, arrival)
+        if self._delay.is_lasting:
+            media += self._end_lag()
+        self._timestamp, self._latest = timestamp & (_RTP_WRAP - 1), media
         if media >= self._media:
             self._media, self._advance_arrival = media, self._arrival
         return self._media
@@ -214,46 +147,64 @@ class TrackClock:
         difference = (timestamp - self._timestamp - expected + _RTP_WRAP // 2) % _RTP_WRAP - _RTP_WRAP // 2
         return (expected + difference) / self._rate
 
-    def _leading(self, arrival: float) -> float:
-        """Give the most that media time has led arrival, forgetting at the rate at which clocks may drift apart."""
-        if self._lead is None:
-            return self._latest - arrival
-        return self._lead - MAX_DRIFT_RATIO * max(arrival - self._arrival, 0.0)
+    def _end_lag(self) -> float:
+        """Say what a lasting lag was; returns the seconds for which RTP time stood still, 0.0 for a slower network."""
+        lag = self._delay.lag
+        if self._delay.is_explained:
+            self._delay.accept_lag()
+            return 0.0
+        self._reanchor()
+        # It may have been the network after all: only a report can tell.
+        self._line = None
+        return lag
 
     def _reanchor(self) -> None:
         self.resets += 1
         self._reports.clear()
-        self._outlier = None
+        self._deviant = None
+        self._delay.forget_lag()
         line = self._line
         if line is not None:
             self._line = replace(line, extra=line.extra + REANCHOR_UNCERTAINTY_SECONDS)
 
     def _accept(self, report: SenderReport) -> None:
-        """Add a report, unless it is a lone outlier: two outliers that agree with each other start a new line."""
+        """Add a report, unless it is wild: two such in a row that agree with each other start a new line.
+
+        Until the second has come the first is not believed, but the uncertainty covers it.
+        """
         if self._reports:
             if report.ntp <= self._reports[-1].ntp and report.media == self._reports[-1].media:
                 return
-            if self._is_outlier(report):
-                return
-        self._outlier = None
+            usual = ReportRange.of(tuple(self._reports))
+            deviation = usual.deviation(report)
+            if deviation:
+                if self._has_stood_still(deviation):
+                    self._accept(self._resume(report, deviation))
+                    return
+                previous, self._deviant = self._deviant, report
+                if previous is None or not usual.agree(previous, report):
+                    self._line = replace(usual.line, extra=abs(deviation))
+                    return
+                self._reports.clear()
+                self._reports.append(previous)
+        self._deviant = None
+        self._delay.explain_lag()
         self._reports.append(report)
         self._line = fit_line(tuple(self._reports))
 
-    def _is_outlier(self, report: SenderReport) -> bool:
-        """Whether a report is a lone outlier; two in a row that agree with each other replace what came before."""
-        line = fit_line(tuple(self._reports))
-        if abs(report.ntp - line.at(report.media)) <= MAX_RESIDUAL_SECONDS + line.spread:
-            return False
-        previous = self._outlier
-        self._outlier = report
-        if (
-            previous is None
-            or abs((report.ntp - previous.ntp) - (report.media - previous.media)) > MAX_RESIDUAL_SECONDS
-        ):
-            return True
-        self._reports.clear()
-        self._reports.append(previous)
-        return False
+    def _has_stood_still(self, deviation: float) -> bool:
+        """Whether a report that is off the line by so many seconds says of the lag what arrivals say."""
+        lag = self._delay.lag
+        return lag > 0.0 and deviation > 0.0 and abs(deviation - lag) <= MAX_STANDSTILL_DIFFERENCE_SECONDS
+
+    def _resume(self, report: SenderReport, deviation: float) -> SenderReport:
+        """Move media time on by the time for which RTP time stood still, which keeps the line; returns the report."""
+        stood = min(deviation, self._delay.lag)
+        self.resets += 1
+        self._latest += stood
+        self._deviant = None
+        self._delay.forget_lag()
+        return replace(report, media=report.media + stood)
 
 
 class CallClock:

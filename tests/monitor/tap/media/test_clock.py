@@ -6,17 +6,16 @@ import random
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.tap.media.clock import (
     ARRIVAL_UNCERTAINTY_SECONDS,
     CallClock,
-    SenderReport,
     TrackClock,
-    fit_line,
     ntp_seconds,
 )
+from monitor.tap.media.clock_line import SenderReport, fit_line
 from monitor.types import ClockState, TrackKind
 
 WRAP = 1 << 32
@@ -97,6 +96,7 @@ def test_one_report_maps_the_track() -> None:
     seconds=st.integers(3, 90),
     seed=st.integers(0, 999),
 )
+@example(offset=0, drift=0.0, late=0.046875, jitter=0.0, seconds=3, seed=843)
 @settings(max_examples=60, deadline=None)
 def test_capture_lies_within_its_uncertainty(
     offset: int, drift: float, late: float, jitter: float, seconds: int, seed: int
@@ -185,7 +185,7 @@ def test_a_step_of_the_timestamps_is_reanchored_from_arrival(jump: float) -> Non
     assert uncertainty > 0.15
     media = play(clock, sender, 10.04, 13)
     capture, uncertainty, _ = clock.reading(media)
-    assert abs(capture - EPOCH - 12.96) < uncertainty < 0.05
+    assert abs(capture - EPOCH - 12.96) < uncertainty < 0.06
 
 
 def test_an_ssrc_switch_is_reanchored_and_takes_its_early_report() -> None:

@@ -33,9 +33,13 @@ def choose(clips: Sequence[Sequence[FaceShot]], places: int) -> list[Indices]:
 
 
 def share_out(counts: Sequence[int], places: int) -> list[int]:
-    """Allot places to clips by their moment counts, as evenly as these allow; no quota is below `MIN_SHOTS` but 0."""
+    """Allot `places` to clips by their moment counts, as evenly as these allow; a quota for each clip, in their order.
+
+    Where there are too many clips for `MIN_SHOTS` each, the richest take part and the others get 0. A clip that takes
+    part gets `MIN_SHOTS` at least; fewer only where it has fewer moments, all of which it then gets, or where `places`
+    are fewer. The sum is at most `places`: less where the clips that take part have fewer moments.
+    """
     quotas = [0] * len(counts)
-    # The richest clips take part where there are too many for all.
     eligible = sorted((n for n, count in enumerate(counts) if count), key=lambda n: -counts[n])[
         : max(places // MIN_SHOTS, 1)
     ]

@@ -20,7 +20,7 @@ def shot(yaw: float = 0.0, sharpness: float = 0.5, time: float = 0.0) -> FaceSho
     return FaceShot(time, np.zeros((224, 224, 3), np.uint8), pose.project(canonical()), pose, 150.0, sharpness)
 
 
-@given(st.lists(st.integers(0, 200), max_size=30), st.integers(5, 90))
+@given(st.lists(st.integers(0, 200), max_size=30), st.integers(0, 90))
 def test_places_are_shared_out(counts: list[int], places: int) -> None:
     quotas = share_out(counts, places)
     if sum(count > 0 for count in counts) <= places // MIN_SHOTS:
@@ -28,7 +28,22 @@ def test_places_are_shared_out(counts: list[int], places: int) -> None:
     assert sum(quotas) <= places
     for count, quota in zip(counts, quotas, strict=True):
         assert quota <= count
-        assert quota == 0 or quota >= min(count, MIN_SHOTS)
+        assert quota == 0 or quota >= min(count, MIN_SHOTS, places)
+        # Nobody has two places more than a clip that could fill another one.
+        assert quota in (0, count) or quota >= max(quotas) - 1
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=30), st.integers(1, 90))
+def test_the_richest_clips_take_part(counts: list[int], places: int) -> None:
+    quotas = share_out(counts, places)
+    taking_part = [count for count, quota in zip(counts, quotas, strict=True) if quota]
+    assert sorted(taking_part) == sorted(counts)[-max(places // MIN_SHOTS, 1) :]
+
+
+def test_a_clip_with_few_moments_gets_fewer_than_the_minimum() -> None:
+    assert share_out([MIN_SHOTS - 1, 0, 50], 30) == [MIN_SHOTS - 1, 0, 26]
+    assert share_out([2, 2], 30) == [2, 2]
+    assert share_out([40, 50], MIN_SHOTS - 2) == [0, MIN_SHOTS - 2]
 
 
 def test_small_clips_leave_their_places_to_others() -> None:

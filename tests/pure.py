@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PURE = (
     "monitor/types.py",
+    "monitor/retry.py",
     "monitor/tap/media/clock.py",
     "monitor/tap/media/clock_line.py",
     "monitor/tap/media/entry_point.py",
@@ -32,7 +33,6 @@ PURE = (
     "monitor/host/supervision.py",
     "monitor/alerts/finding.py",
     "monitor/alerts/push.py",
-    "monitor/alerts/sinks/backoff.py",
     "monitor/alerts/sinks/batch.py",
     "monitor/identity/vault/audit.py",
     "monitor/identity/vault/consent.py",

@@ -18,7 +18,8 @@ from monitor.alerts.wire import Message
 from monitor.host.calls import Admission, AtCapacity, InvalidName, participant_key
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource
-from monitor.host.supervision import SourcePhase, Supervision, retry_delay_seconds
+from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
+from monitor.retry import retry_delay_seconds
 from monitor.tap.media.source import Source, SourceError
 from monitor.types import ParticipantKey
 from plugins.base import NoRoom, Unavailable
@@ -174,7 +175,7 @@ class SourceRunner:
         is_new = (why, self.status.failures > 0) != (self.status.why, True)
         status = self.status.failed(self._clock(), why)
         asked = error.retry_after_seconds if isinstance(error, Unavailable) else None
-        delay = retry_delay_seconds(status.failures, self._jitter(), asked)
+        delay = retry_delay_seconds(status.failures, self._jitter(), LONGEST_RETRY_SECONDS, asked)
         self._set(status)
         if is_new:
             self._log().warning("a source failed: it is tried again", retry_seconds=round(delay, 1), exc_info=error)

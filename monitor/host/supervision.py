@@ -1,14 +1,11 @@
-"""How a source is doing, and when it is tried again: half a second to eight, doubling, with jitter. Pure."""
+"""How a source is doing, and how long it is left alone at most after it failed. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 8.0
-# What the other side asks for may be longer than our own pauses, up to this.
-LONGEST_ASKED_SECONDS = 300.0
 # A source that was connected for so long begins with the shortest pause again.
 STEADY_SECONDS = 60.0
 
@@ -57,14 +54,3 @@ class Supervision:
     def ended(self, now: float) -> Supervision:
         """Take note that there will be nobody any more."""
         return Supervision(SourcePhase.ENDED, now)
-
-
-def retry_delay_seconds(failures: int, jitter: float, asked_seconds: float | None = None) -> float:
-    """Return the pause after `failures` attempts in a row (at least 1) have failed.
-
-    `jitter` in [0, 1) spreads it over the upper half of the step, so that sources that failed together do not come back
-    together. `asked_seconds` is what the other side asked for: it lengthens the pause.
-    """
-    # Beyond 2**10 the longest pause is reached; a bounded exponent cannot overflow.
-    step = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 10))
-    return max(step * (1.0 + jitter) / 2.0, min(asked_seconds or 0.0, LONGEST_ASKED_SECONDS))

@@ -18,16 +18,18 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from monitor.alerts.journal import Head, Journal, JournalError
-from monitor.alerts.sinks.backoff import retry_delay_seconds
 from monitor.alerts.sinks.base import Gap, SinkError
 from monitor.alerts.sinks.batch import Batch, next_batch, resume
 from monitor.alerts.sinks.cursors import Cursors
 from monitor.alerts.sinks.metrics import SinkMetrics
 from monitor.alerts.sinks.registry import NamedSink
+from monitor.retry import retry_delay_seconds
 
 DELIVER_SECONDS = 60.0
 DRAIN_SECONDS = 3.0
 CLOSE_SECONDS = 1.0
+# A sink that does not accept is left alone for so long at most.
+LONGEST_RETRY_SECONDS = 300.0
 
 
 class Delivery:
@@ -101,7 +103,8 @@ class Delivery:
                 if last_try:
                     return
                 asked = error.retry_after_seconds if isinstance(error, SinkError) else None
-                await self._pause(retry_delay_seconds(self._failures, random.random(), asked))  # noqa: S311
+                jitter = random.random()  # noqa: S311
+                await self._pause(retry_delay_seconds(self._failures, jitter, LONGEST_RETRY_SECONDS, asked))
                 continue
             self._note_success()
             if not more:

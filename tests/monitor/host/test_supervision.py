@@ -1,36 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
-from monitor.host.supervision import (
-    FIRST_RETRY_SECONDS,
-    LONGEST_ASKED_SECONDS,
-    LONGEST_RETRY_SECONDS,
-    STEADY_SECONDS,
-    SourcePhase,
-    Supervision,
-    retry_delay_seconds,
-)
-
-
-def test_pauses_double_up_to_the_longest() -> None:
-    pauses = [retry_delay_seconds(failures, 0.0) for failures in range(1, 8)]
-    assert pauses[:5] == [FIRST_RETRY_SECONDS / 2 * 2**step for step in range(5)]
-    assert pauses[4:] == [LONGEST_RETRY_SECONDS / 2] * 3
-    assert retry_delay_seconds(10**9, 0.0) == LONGEST_RETRY_SECONDS / 2
-
-
-@pytest.mark.parametrize("failures", [1, 3, 9])
-def test_jitter_spreads_a_pause_over_its_upper_half(failures: int) -> None:
-    shortest, middle, longest = (retry_delay_seconds(failures, jitter) for jitter in (0.0, 0.5, 1.0))
-    assert longest == 2.0 * shortest
-    assert middle == 1.5 * shortest
-
-
-def test_what_the_other_side_asks_for_lengthens_a_pause() -> None:
-    assert retry_delay_seconds(1, 0.0, 20.0) == 20.0
-    assert retry_delay_seconds(9, 0.0, 1.0) == LONGEST_RETRY_SECONDS / 2
-    assert retry_delay_seconds(1, 0.0, 1e9) == LONGEST_ASKED_SECONDS
+from monitor.host.supervision import STEADY_SECONDS, SourcePhase, Supervision
 
 
 def test_the_way_of_a_source() -> None:

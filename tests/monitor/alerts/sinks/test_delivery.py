@@ -33,7 +33,7 @@ class Schedule:
         self.asked: list[tuple[int, float | None]] = []
         self._changed = asyncio.Event()
 
-    def __call__(self, failures: int, _jitter: float, asked_seconds: float | None) -> float:
+    def __call__(self, failures: int, _jitter: float, _longest_seconds: float, asked_seconds: float | None) -> float:
         self.asked.append((failures, asked_seconds))
         self._changed.set()
         return self.pause_seconds

@@ -218,7 +218,7 @@ def test_plugins_import_their_base_and_the_documented_toolkit_and_nothing_deeper
     assert deeper == set()
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "examples"])
+@pytest.mark.parametrize("package", [*PACKAGES, "examples", "tests"])
 def test_no_file_and_no_function_grows_beyond_a_screenful_or_two(package: str) -> None:
     long = [str(f.relative_to(ROOT)) for f in files(package) if f.read_text().count("\n") > MAX_FILE_LINES]
     for file in files(package):

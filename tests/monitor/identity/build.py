@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from monitor.identity.vault.consent import Consent
+from monitor.identity.vault.errors import VaultError
 from monitor.identity.vault.keys import MasterKeys
 from monitor.identity.vault.vault import Vault
 
@@ -48,6 +50,17 @@ def vault(folder: Path, keys: MasterKeys | None = None, second_approver: bool = 
     made = Vault(url(folder), keys or MasterKeys.local(OLD_KEY), second_approver, now or Clock())
     made.open()
     return made
+
+
+def one_line(error: pytest.ExceptionInfo[VaultError]) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    assert JANE not in text
+    return text
+
+
+def actions(opened: Vault) -> list[tuple[str, str]]:
+    return [(entry.action, entry.actor) for entry in opened.audit()]
 
 
 def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:

@@ -4,7 +4,7 @@ on the way, what never comes, and from where on the picture can be trusted."""
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -27,7 +27,7 @@ from monitor.tap.media.parameter_sets import ParameterSets
 from monitor.tap.rtp.install import _parameter_sets
 from monitor.tap.rtp.packet import Packet
 from monitor.types import Reason, TrackFault, VideoFrame
-from tests.monitor.tap.rtp.test_receiver import Recording
+from tests.monitor.tap.rtp.receiving import Recording
 from tests.monitor.tap.rtp.test_sdp import OFFER, admit
 
 FPS = 25
@@ -128,13 +128,6 @@ class Line:
         """Every picture that is not flagged is the very picture that was sent."""
         wrong = [n for n in self.intact() if not np.array_equal(self.frames[n].y, pictures[n])]
         assert wrong == []
-
-
-@pytest.fixture
-async def pc() -> AsyncIterator[RTCPeerConnection]:
-    connection = RTCPeerConnection()
-    yield connection
-    await connection.close()
 
 
 async def line(

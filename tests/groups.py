@@ -67,6 +67,7 @@ SLOW = {
     "tests/monitor/alerts/sinks/test_kill.py": "processes that are killed",
     "tests/monitor/window/test_stream_encoder.py": "training",
     "tests/test_errors.py": "imports everything, torch too",
+    "tests/monitor/lab/corpus/datasets/test_registry.py": "clips that are evaluated",
     "tests/monitor/lab/test_engine_parity.py": "media, through every engine",
     "tests/monitor/detectors/test_seam.py": "every model of the sidecar",
     "tests/monitor/host/test_batched_models.py": "every model of the sidecar",

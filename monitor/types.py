@@ -92,7 +92,8 @@ class Stamp:
     `media` is seconds on the track's own continuous timeline (unwrapped RTP time or file pts; never steps back,
     survives SSRC switches). `capture` is seconds on the sender's clock, shared by the tracks of one participant.
     `uncertainty` is the half-width in seconds of the interval that holds the true capture time. `arrival` is this
-    process's monotonic clock (virtual in a replay).
+    process's monotonic clock (virtual in a replay). `delay` is by how many seconds media of this capture time arrive
+    later at the least, but for a constant that is the same for all tracks; 0.0 where it is not known.
     """
 
     media: float
@@ -100,6 +101,7 @@ class Stamp:
     uncertainty: float
     state: ClockState
     arrival: float
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,9 @@ from monitor.types import BoolArray, ClockState, FloatArray, Stamp, TrackKind
 
 # How long the window waits for the slower track before it advances with that track masked.
 PATIENCE_SECONDS = 1.0
+# Where sender reports and arrival differ by more about which frames belong together, both are read. Tracks of one
+# sender come by the same way: their encoders and pacing leave them less apart.
+MAX_DISAGREEMENT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +29,8 @@ class Window:
     masked. `pictures` (T,) is true where a picture was seen, with or without a usable face. `end` is the capture time
     of the end in seconds, `age` the seconds since the first push, `uncertainty` the half-width in seconds of the
     pairing's error (the window's length while a track has no stamp). `memory` is the longer past that ends with this
-    window, where one was asked for.
+    window, where one was asked for. `by_arrival` is the window with its frames paired as they arrive, where the
+    capture times say something else by more than `MAX_DISAGREEMENT_SECONDS`.
     """
 
     end: float
@@ -41,6 +45,12 @@ class Window:
     pictures: BoolArray
     age: float
     memory: Window | None = None
+    by_arrival: Window | None = None
+
+    @property
+    def pairings(self) -> tuple[Window, ...]:
+        """This window and, where reports and arrival disagree, the one paired by arrival."""
+        return (self,) if self.by_arrival is None else (self, self.by_arrival)
 
     @property
     def seconds(self) -> float:
@@ -63,12 +73,12 @@ class Window:
         return float(np.mean(self.lips_mask))
 
     def last(self, frames: int) -> Window:
-        """Return the newest `frames` of the window, without its memory."""
+        """Return the newest `frames` of the window, without its memory and its other pairing."""
         newest = {
             name: getattr(self, name)[len(self.lips_mask) - frames :]
             for name in ("lips", "lips_mask", "voice", "voice_mask", "speech", "pictures")
         }
-        return replace(self, **newest, memory=None)
+        return replace(self, **newest, memory=None, by_arrival=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,12 +157,25 @@ class WindowBuffer:
             return 0
         return round(self.rate * (self._clock_offset("video") - self._clock_offset("audio")))
 
+    @property
+    def _disagreement(self) -> int:
+        """Frames by which the voice index is further ahead by arrival than by capture."""
+        if len(self._stamps) < 2:
+            return 0
+        return round(self.rate * (self._stamps["video"].delay - self._stamps["audio"].delay))
+
     def window(self, seconds: float | None = None) -> Window:
         """Read the newest window, of `seconds` if given; missing frames are masked. Raises `ValueError`."""
         length = round((self.seconds if seconds is None else seconds) * self.rate)
         if not 0 < length <= round((self.keep_seconds - PATIENCE_SECONDS) * self.rate):
             raise ValueError(f"a window of {seconds} s does not fit: keep_seconds is {self.keep_seconds:g}")
-        shift = self.shift
+        shift, by_arrival = self.shift, self.shift + self._disagreement
+        other = (
+            self._read(length, by_arrival) if abs(by_arrival - shift) > MAX_DISAGREEMENT_SECONDS * self.rate else None
+        )
+        return replace(self._read(length, shift), by_arrival=other)
+
+    def _read(self, length: int, shift: int) -> Window:
         end = self._end_index(shift)
         lips, pictures, usable = self._lips.read(end - length, length)
         voice, voice_mask, speech = self._voice.read(end - length + shift, length)
@@ -176,6 +199,10 @@ class WindowBuffer:
         The memory is never shorter than the window.
         """
         longest = self.window(self.keep_seconds - PATIENCE_SECONDS)
+        remembered = [self._remember(pairing, speech_seconds) for pairing in longest.pairings]
+        return replace(remembered[0], by_arrival=remembered[-1] if len(remembered) > 1 else None)
+
+    def _remember(self, longest: Window, speech_seconds: float) -> Window:
         speech_frames = np.cumsum((longest.lips_mask & longest.voice_mask & longest.speech)[::-1])
         needed_frames = int(np.searchsorted(speech_frames, round(speech_seconds * self.rate))) + 1
         length = min(max(needed_frames, round(self.seconds * self.rate)), len(speech_frames))

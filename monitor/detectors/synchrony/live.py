@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engines.base import Engine
 from monitor.decision.calibration import Calibration
@@ -35,10 +35,26 @@ class LiveSynchrony:
         window = hop.window
         moved = self._scored_until is None or window.end > self._scored_until
         self._scored_until = window.end
-        score = self._detector.score(window, hop.settled)
-        if score.value is not None and not moved:
+        scores = [
+            self._calibration.apply(self._detector.score(pairing, hop.settled), pairing.speech_seconds)
+            for pairing in window.pairings
+        ]
+        if scores[0].value is not None and not moved:
             return INFO.abstain(Reason.WARMING_UP)
-        return self._calibration.apply(score, window.speech_seconds)
+        return least_suspicious(scores)
+
+
+def least_suspicious(scores: Sequence[Score]) -> Score:
+    """Return the first that abstains, else what accuses least: doubt about the pairing of frames accuses nobody.
+
+    The scores are of one moment, its frames paired by sender reports and, where that differs, by arrival. Evidence
+    that rests on arrival says so.
+    """
+    abstaining = next((score for score in scores if score.value is None), None)
+    if abstaining is not None:
+        return abstaining
+    best = max(scores, key=lambda score: (score.p_value or 0.0, -(score.value or 0.0)))
+    return best if best is scores[0] else replace(best, evidence={**best.evidence, "paired_by": "arrival"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

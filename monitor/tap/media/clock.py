@@ -237,7 +237,7 @@ class CallClock:
         shift = self._shift
         if shift is None or abs(capture + shift - expected) > 2 * MAX_DELAY_DIFFERENCE_SECONDS:
             self._shift = shift = expected - capture
-        return Stamp(media, capture + shift, uncertainty, state, arrival)
+        return Stamp(media, capture + shift, uncertainty, state, arrival, expected - capture - shift)
 
     def _agreed(self) -> bool:
         delays: list[float] = []

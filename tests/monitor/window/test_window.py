@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,6 +110,29 @@ def test_a_late_sender_report_realigns_the_past() -> None:
     after = buffer.window()
     assert indices(before)[1] == indices(before)[0]
     assert [j for j in indices(after)[1] if j >= 0] == [i + 10 for i in indices(after)[0] if i + 10 < 250]
+
+
+@settings(deadline=None)
+@given(st.integers(-50, 50), st.integers(-50, 50))
+def test_where_arrival_disagrees_both_pairings_are_read(apart: int, disagreement: int) -> None:
+    """Each as if it alone were there, with its own past."""
+    buffer, other = filled(700, 700), filled(700, 700)
+    buffer.mark("video", replace(stamp(apart / 25), delay=disagreement / 25))
+    buffer.mark("audio", stamp(0.0))
+    other.mark("video", stamp((apart + disagreement) / 25))
+    other.mark("audio", stamp(0.0))
+    for window, alone in ((buffer.window(), other.window()), (buffer.recall(3.0), other.recall(3.0))):
+        assert len(window.pairings) == (2 if abs(disagreement) > 5 else 1)
+        if window.by_arrival is not None:
+            assert indices(window.by_arrival) == indices(alone)
+            assert (window.by_arrival.memory is None) == (alone.memory is None)
+        assert window.last(25).pairings[1:] == ()
+
+
+def test_one_track_alone_has_one_pairing() -> None:
+    buffer = filled()
+    buffer.mark("video", replace(stamp(0.0), delay=1.0))
+    assert buffer.window().by_arrival is None
 
 
 def test_end_is_the_capture_time_of_the_last_frame() -> None:

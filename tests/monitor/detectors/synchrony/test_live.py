@@ -60,6 +60,29 @@ def test_silence_stays_silence_however_often_it_is_asked(live: LiveSynchrony) ->
     assert [live.score(Hop(silent)).reason for _ in range(2)] == [Reason.SILENCE] * 2
 
 
+def test_where_reports_and_arrival_disagree_the_better_pairing_counts(live: LiveSynchrony) -> None:
+    apart, together = window(unit(1), unit(2)), same()
+    by_arrival = live.score(Hop(replace(apart, by_arrival=together)))
+    by_reports = live.score(Hop(replace(together, end=9.5, by_arrival=apart)))
+    assert [score.value for score in (by_arrival, by_reports)] == pytest.approx([-1.0, -1.0], abs=1e-5)
+    assert by_arrival.evidence["paired_by"] == "arrival"
+    assert "paired_by" not in by_reports.evidence
+    assert by_arrival.p_value == by_reports.p_value
+
+
+def test_voices_that_fit_in_neither_pairing_stay_suspicious(live: LiveSynchrony) -> None:
+    score = live.score(Hop(replace(window(unit(1), unit(2)), by_arrival=window(unit(3), unit(4)))))
+    assert score.value is not None
+    assert score.value > -0.3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_pairing_that_cannot_be_judged_leaves_doubt(live: LiveSynchrony, first: bool) -> None:
+    silent, apart = replace(same(), speech=np.zeros(125, np.bool_)), window(unit(1), unit(2))
+    score = live.score(Hop(replace(silent, by_arrival=apart) if first else replace(apart, by_arrival=silent)))
+    assert (score.value, score.reason) == (None, Reason.SILENCE)
+
+
 def test_a_clip_is_the_mean_of_its_hops_and_says_over_how_many(loaded: LoadedSynchrony, live: LiveSynchrony) -> None:
     hops = [replace(window(unit(n), unit(n + 50)), end=9.0 + n) for n in range(3)]
     scores = [live.score(Hop(hop)) for hop in hops]

@@ -300,6 +300,8 @@ def test_a_skewed_server_is_believed_up_to_two_seconds_and_not_beyond() -> None:
     worst, state = send(clock, senders, 0, 4)
     assert state is ClockState.MAPPED
     assert worst == pytest.approx(0.4, abs=0.01)
+    delays = {kind: clock.at(kind, 3.9, 4.0).delay for kind in senders}
+    assert delays["audio"] - delays["video"] == pytest.approx(0.4, abs=0.05)
     clock, senders = tracks(skew=50.0)
     assert send(clock, senders, 0, 4)[1] is ClockState.UNKNOWN
 

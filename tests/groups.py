@@ -51,6 +51,7 @@ SLOW = {
     "tests/engines/convert/test_encoders.py": "training, media",
     "tests/engines/test_registry.py": "processes of its own",
     "tests/golden": "media",
+    "tests/interop": "real calls with other people's programs",
     "tests/monitor/api": "a server and calls",
     "tests/monitor/identity": "media, processes that are killed",
     "tests/monitor/identity/enrolment": "media",

@@ -40,8 +40,8 @@ def fit_mixture(
 ) -> dict[str, Doubles]:
     """Fit the mixture to features (N, D).
 
-    The arrays are those that `monitor.detectors.pairwise.mixture.Mixture.of` takes. `spread` (D,) is what each number
-    is divided by first. Needs scikit-learn.
+    The arrays are those that `monitor.detectors.pairwise.mixture.Mixture.from_arrays` takes. `spread` (D,) is what each
+    number is divided by first. Needs scikit-learn.
     """
     from sklearn.mixture import GaussianMixture
 

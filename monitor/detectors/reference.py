@@ -49,10 +49,10 @@ class Reference:
 
     def to_bytes(self) -> bytes:
         """Write as an .npz without pickles."""
-        about = {"schema": SCHEMA, "made": self.made, "sources": [asdict(source) for source in self.sources]}
+        header = {"schema": SCHEMA, "made": self.made, "sources": [asdict(source) for source in self.sources]}
         arrays: dict[str, Any] = {_PART + name: np.frombuffer(data, np.uint8) for name, data in self.parts.items()}
         file = io.BytesIO()
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        np.savez(file, about=np.array(json.dumps(header)), **arrays)
         return file.getvalue()
 
     @classmethod
@@ -69,14 +69,14 @@ class Reference:
 
 
 def _read(arrays: dict[str, Any]) -> Reference:
-    about = json.loads(str(arrays["about"]))
-    sources = tuple(Source(**source) for source in about["sources"])
-    if about["schema"] in SIDE_BY_SIDE:
-        return Reference(str(about["made"]), sources, _side_by_side(arrays))
-    if about["schema"] != SCHEMA:
+    header = json.loads(str(arrays["about"]))
+    sources = tuple(Source(**source) for source in header["sources"])
+    if header["schema"] in SIDE_BY_SIDE:
+        return Reference(str(header["made"]), sources, _side_by_side(arrays))
+    if header["schema"] != SCHEMA:
         raise ValueError("schema")
     parts = {name.removeprefix(_PART): value.tobytes() for name, value in arrays.items() if name.startswith(_PART)}
-    return Reference(str(about["made"]), sources, parts)
+    return Reference(str(header["made"]), sources, parts)
 
 
 def _side_by_side(arrays: Mapping[str, Any]) -> dict[str, bytes]:

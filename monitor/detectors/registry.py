@@ -35,7 +35,7 @@ class DetectorError(SidewitnessError):
 @cache
 def detectors() -> tuple[Detector, ...]:
     """Give every detector, in the order in which they are shown; raises `DetectorError`."""
-    found: dict[str, Detector] = {}
+    by_name: dict[str, Detector] = {}
     for point in (*BUILT_IN, *sorted(entry_points(group=GROUP), key=lambda point: point.name)):
         try:
             detector: Detector = point.load()
@@ -46,10 +46,10 @@ def detectors() -> tuple[Detector, ...]:
             raise DetectorError(
                 f"the detector {point.name} ({point.value}) cannot be loaded ({why}): uninstall or repair its package"
             ) from None
-        if name in found:
+        if name in by_name:
             raise DetectorError(f"two detectors are called {name}: uninstall the package of {point.value}")
-        found[name] = detector
-    return tuple(found.values())
+        by_name[name] = detector
+    return tuple(by_name.values())
 
 
 def find(name: str) -> Detector:

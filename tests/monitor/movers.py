@@ -20,7 +20,7 @@ from monitor.detectors.persona.companion import MotionPopulation
 from monitor.detectors.persona.detector import PersonaPeople
 from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.reconstruction import Tokens
-from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
+from monitor.detectors.persona.windows import WINDOW_STEPS, MotionWindow, windows_of
 from monitor.face.expression import FACE_SHAPE_SIZE, HEAD_SIZE, ExpressionBasis
 from monitor.window.grid import GRID_HZ
 from tests.engines import packs
@@ -67,14 +67,14 @@ def _manifest(
 
 
 WINDOW = {
-    "motion": (STEPS, WIDTH),
-    "voice": (STEPS, VOICE),
-    "mask": (STEPS,),
+    "motion": (WINDOW_STEPS, WIDTH),
+    "voice": (WINDOW_STEPS, VOICE),
+    "mask": (WINDOW_STEPS,),
     "tokens": (TOKENS, WIDTH),
     "timestep": (1,),
-    "noise": (STEPS, WIDTH),
+    "noise": (WINDOW_STEPS, WIDTH),
 }
-PLAN = {"timesteps": [0.3, 0.6], "noises": 1, "noise_seed": 1, "steps": STEPS, "features": WIDTH}
+PLAN = {"timesteps": [0.3, 0.6], "noises": 1, "noise_seed": 1, "steps": WINDOW_STEPS, "features": WIDTH}
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Persona:
     """The error of a window beside what the tokens say."""
 
     manifest: Manifest = field(
-        default_factory=lambda: _manifest("persona", WINDOW, {"error": (STEPS,)}, voice="v", **PLAN)
+        default_factory=lambda: _manifest("persona", WINDOW, {"error": (WINDOW_STEPS,)}, voice="v", **PLAN)
     )
     batches: list[int] = field(default_factory=list)
 
@@ -138,7 +138,7 @@ def model(inputs: Mapping[str, tuple[int, ...]], output: str) -> bytes:
 
     given = [value(name, *shape) for name, shape in inputs.items()]
     constants = [none, numpy_helper.from_array(np.array([1]), "one")]
-    graph = helper.make_graph(nodes, "movement", given, [value(output, STEPS)], constants)
+    graph = helper.make_graph(nodes, "movement", given, [value(output, WINDOW_STEPS)], constants)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     data: bytes = made.SerializeToString()
     return data
@@ -155,7 +155,7 @@ class Companion:
 
     manifest: Manifest = field(
         default_factory=lambda: _manifest(
-            "motion", {"motion": (STEPS, WIDTH + HEAD_SIZE), "mask": (STEPS,)}, {"embedding": (WIDTH,)}
+            "motion", {"motion": (WINDOW_STEPS, WIDTH + HEAD_SIZE), "mask": (WINDOW_STEPS,)}, {"embedding": (WIDTH,)}
         )
     )
 
@@ -188,9 +188,13 @@ def people(engines: PersonaEngines, count: int = 40) -> PersonaPeople:
 def write_packs(folder: Path, voice: str) -> None:
     """A folder with packs of movement: the error is how much somebody moves, whoever they are."""
     kinds = {
-        "persona": ({**WINDOW}, {"error": (STEPS,)}, {"voice": voice, **PLAN}),
-        "persona_tokens": ({**WINDOW}, {"loss": (STEPS,)}, {}),
-        "motion": ({"motion": (STEPS, WIDTH + HEAD_SIZE), "mask": (STEPS,)}, {"embedding": (STEPS,)}, {}),
+        "persona": ({**WINDOW}, {"error": (WINDOW_STEPS,)}, {"voice": voice, **PLAN}),
+        "persona_tokens": ({**WINDOW}, {"loss": (WINDOW_STEPS,)}, {}),
+        "motion": (
+            {"motion": (WINDOW_STEPS, WIDTH + HEAD_SIZE), "mask": (WINDOW_STEPS,)},
+            {"embedding": (WINDOW_STEPS,)},
+            {},
+        ),
     }
     for name, (inputs, outputs, about) in kinds.items():
         given, told = (tuple(TensorSpec(*item) for item in specs.items()) for specs in (inputs, outputs))

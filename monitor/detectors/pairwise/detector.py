@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from monitor.detectors.pairwise.measures import (
     IDENTITY,
-    LEAST,
     LOGIT,
-    NEAREST,
+    MIN_LOOKS,
+    NEAREST_LOOKS,
     PAIRS,
     Norm,
     identity_distances,
@@ -34,15 +34,15 @@ from monitor.face.vectors import FaceVectors
 from monitor.types import Reason, Score
 
 # Looks that are scored at most: the newest.
-RECENT = 20
+RECENT_LOOKS = 20
 # Condition medians farther from every rung than this, in spreads, are not compared: genuine probes of the people that
 # were measured lie within 1.2 of a rung of their own, recordings of anybody else within 2.3.
-TOO_FAR = 2.5
+MAX_RUNG_DISTANCE = 2.5
 # Beyond this the line changed since the call's start, and nothing is known of the face.
-LINE_CHANGED = 1.2
+MAX_CONDITION_CHANGE = 1.2
 # What a suspicion is called, not whether there is one: of 84 people in research recordings 1 % of pairs of two people
 # lie nearer than this, and one person of 14 with several recordings farther. A face that was worked on moves less.
-ANOTHER_FACE = 0.3
+ANOTHER_FACE_DISTANCE = 0.3
 
 Doubles = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class PairwiseDetector:
     """
 
     population: Population | None
-    recent: int = RECENT
+    recent: int = RECENT_LOOKS
     count_change: bool = False
     name: str = "pairwise"
     one_sided: bool = False
@@ -79,16 +79,16 @@ class PairwiseDetector:
         """
         if self.population is None or not self.population.fits(key):
             return self._abstain(Reason.NOT_CALIBRATED, {})
-        if len(live) < LEAST:
+        if len(live) < MIN_LOOKS:
             return self._abstain(Reason.WARMING_UP, {"shots": len(live)})
         live = live.take(slice(-self.recent, None))
         change = within_call(live, start, self.population)
         if reference is None or reference.key != key:
             reason = Reason.NOT_ENROLLED if reference is None else Reason.REFERENCE_OUTDATED
             return self._abstain(reason, {"shots": len(live), "within_call": self._shown(change, once)})
-        rung, apart = nearest_rung(live, reference, self.population)
-        if apart > TOO_FAR:
-            return self._abstain(Reason.LOW_QUALITY, {"shots": len(live), "rung_distance": round(apart, 2)})
+        rung, rung_distance = nearest_rung(live, reference, self.population)
+        if rung_distance > MAX_RUNG_DISTANCE:
+            return self._abstain(Reason.LOW_QUALITY, {"shots": len(live), "rung_distance": round(rung_distance, 2)})
         gallery = reference.rungs[rung].vectors
         raw = measure(live, gallery, reference.mixture)
         parts = np.array([*components(raw, reference.norms[rung]), np.nan if change is None else change])
@@ -100,12 +100,12 @@ class PairwiseDetector:
             "artefact": self._part(parts, 1, once) | {"logit": _rounded(raw[LOGIT]), "pairs": _rounded(raw[PAIRS])},
             "within_call": self._shown(change, once),
             "rung": reference.rungs[rung].name,
-            "rung_distance": round(apart, 2),
+            "rung_distance": round(rung_distance, 2),
             "made": reference.made,
             "worst_pair": worst_pair(live, gallery, reference),
         }
-        another = raw[IDENTITY] >= ANOTHER_FACE and self.population.value(parts, [0]) >= 1
-        cause = Reason.IDENTITY_MISMATCH if another else Reason.FACE_CHANGES_UNNATURALLY
+        is_another_face = raw[IDENTITY] >= ANOTHER_FACE_DISTANCE and self.population.value(parts, [0]) >= 1
+        cause = Reason.IDENTITY_MISMATCH if is_another_face else Reason.FACE_CHANGES_UNNATURALLY
         unknown = Reason.NOT_CALIBRATED if p_value is None else None
         return Score(self.name, value, unknown, p_value, evidence=evidence, cause=cause)
 
@@ -141,9 +141,9 @@ def within_call(live: FaceVectors, start: FaceVectors | None, population: Popula
 
     None without a start, or when the picture itself has changed: then the line changed, and nothing is known.
     """
-    if start is None or len(start) < LEAST:
+    if start is None or len(start) < MIN_LOOKS:
         return None
-    if _apart(live, start, population) > LINE_CHANGED:
+    if _condition_distance(live, start, population) > MAX_CONDITION_CHANGE:
         return None
     raw = measure(live, start, population.mixture)
     identity, artefact = components(raw, Norm(population.location, population.scale, 0))
@@ -152,28 +152,28 @@ def within_call(live: FaceVectors, start: FaceVectors | None, population: Popula
 
 def nearest_rung(live: FaceVectors, reference: PairwiseReference, population: Population) -> tuple[int, float]:
     """Find the rung whose conditions are nearest those of the live looks, and how far it is, in spreads."""
-    apart = [_apart(live, rung.vectors, population) for rung in reference.rungs]
-    best = int(np.argmin(apart))
-    return best, apart[best]
+    distances = [_condition_distance(live, rung.vectors, population) for rung in reference.rungs]
+    best = int(np.argmin(distances))
+    return best, distances[best]
 
 
-def _apart(a: FaceVectors, b: FaceVectors, population: Population) -> float:
+def _condition_distance(a: FaceVectors, b: FaceVectors, population: Population) -> float:
     gap = (np.median(a.condition, axis=0) - np.median(b.condition, axis=0)) / population.condition
     return float(np.sqrt((gap**2).mean()))
 
 
 def worst_pair(live: FaceVectors, gallery: FaceVectors, reference: PairwiseReference) -> dict[str, Any] | None:
     """Show the live look that is least likely beside its nearest in pose: outlines only, no picture, no vector."""
-    _, columns = partners(live, gallery, NEAREST)
+    _, columns = partners(live, gallery, NEAREST_LOOKS)
     expected = gallery.artefacts[columns].reshape(len(live), -1, gallery.artefacts.shape[1]).mean(1)
     worst = int(np.argmin(reference.mixture.log_likelihood(live.artefacts - expected)))
     a, b = worst, int(columns.reshape(len(live), -1)[worst, 0])
-    apart = identity_distances(live.take(slice(a, a + 1)), gallery.take(slice(b, b + 1)))
+    distance = identity_distances(live.take(slice(a, a + 1)), gallery.take(slice(b, b + 1)))
     return {
         "live": outline(live.landmarks[a]),
         "reference": outline(gallery.landmarks[b]),
         "age_seconds": round(float(live.time[-1] - live.time[a]), 2),
-        "distance": _rounded(apart[0, 0]) if apart.shape[1] else None,
+        "distance": _rounded(distance[0, 0]) if distance.shape[1] else None,
     }
 
 

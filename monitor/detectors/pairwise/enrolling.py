@@ -15,7 +15,7 @@ from monitor.face.encoders import FaceEncoders
 from monitor.face.vectors import FaceVectors
 
 # Looks at a clip that is not in the gallery, to see who is in it.
-WITNESSES = 4
+WITNESS_LOOKS = 4
 UNCHECKED = "install the identity encoder and enrol anew: nobody checked that the clips show one person"
 
 
@@ -30,7 +30,7 @@ class EnrollingPairwise:
         self._recorded: FaceVectors | None = None
 
     @classmethod
-    def of(cls, encode: FaceEncoders | None, population: Population | None, one_person: bool) -> EnrollingPairwise:
+    def begin(cls, encode: FaceEncoders | None, population: Population | None, one_person: bool) -> EnrollingPairwise:
         """Begin; raises `EngineError` where a face cannot be learnt, or not be checked to be of `one_person`."""
         if encode is None or population is None:
             missing = "the pack face_artefacts is" if encode is None else "genuine people to compare with are"
@@ -57,14 +57,14 @@ class EnrollingPairwise:
         self._recorded = self._encode(material.gallery)
         if not self._encode.identifies:
             return ()
-        vectors, whose = [self._recorded.identity], [material.clip]
+        vectors, clips = [self._recorded.identity], [material.clip]
         for n in sorted(set(range(len(material.shots))) - set(material.clip.tolist())):
             shots = material.shots[n]
-            some = shots[:: max(len(shots) // WITNESSES, 1)][:WITNESSES]
-            if some:
-                vectors.append(self._encode(some).identity)
-                whose.append(np.full(len(some), n, np.int64))
-        return strangers(np.concatenate(vectors), np.concatenate(whose), material.names, material.seconds)
+            witnesses = shots[:: max(len(shots) // WITNESS_LOOKS, 1)][:WITNESS_LOOKS]
+            if witnesses:
+                vectors.append(self._encode(witnesses).identity)
+                clips.append(np.full(len(witnesses), n, np.int64))
+        return strangers(np.concatenate(vectors), np.concatenate(clips), material.names, material.seconds)
 
     def learn(self, material: Material, made: str, progress: Progress) -> Part:
         """Encode the other rungs and say what this person's recordings are to each other."""

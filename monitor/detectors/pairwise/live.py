@@ -148,4 +148,4 @@ class LoadedPairwise:
 
     def enrolling(self, one_person: bool) -> EnrollingPairwise:
         """Give this detector's side of one enrolment; raises `EngineError` where nobody can be enrolled."""
-        return EnrollingPairwise.of(self.encoders, self.population, one_person)
+        return EnrollingPairwise.begin(self.encoders, self.population, one_person)

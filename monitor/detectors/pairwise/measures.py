@@ -21,12 +21,12 @@ from monitor.types import FloatArray
 MEASURES = ("identity", "logit", "pairs")
 IDENTITY, LOGIT, PAIRS = range(len(MEASURES))
 # Looks in one comparison: five seconds at two a second.
-WINDOW = 10
-LEAST = 5
+WINDOW_LOOKS = 10
+MIN_LOOKS = 5
 # Rows beside a held-out window of the same recording that are left out with it: neighbours show the same moment.
-GUARD = 1
+GUARD_LOOKS = 1
 # Looks of the gallery, the nearest in pose and expression, that one live look is compared with.
-NEAREST = 5
+NEAREST_LOOKS = 5
 # How many windows of this person weigh as much as what is known of people in general.
 PRIOR_WINDOWS = 4.0
 
@@ -39,7 +39,7 @@ def difference(live: FaceVectors, gallery: FaceVectors) -> FloatArray:
     This is DiffFake's A - B with the live looks for A and the gallery's nearest for B, averaged before anything else is
     made of it: single pairs of looks differ by far more than a forgery adds (`docs/detection.md`).
     """
-    return _difference(live, gallery, partners(live, gallery, NEAREST)[1])
+    return _difference(live, gallery, partners(live, gallery, NEAREST_LOOKS)[1])
 
 
 def _difference(live: FaceVectors, gallery: FaceVectors, columns: NDArray[np.int64]) -> FloatArray:
@@ -51,7 +51,7 @@ def measure(live: FaceVectors, gallery: FaceVectors, mixture: Mixture) -> Double
 
     Identity is NaN where either side has no identity vectors.
     """
-    _, columns = partners(live, gallery, NEAREST)
+    _, columns = partners(live, gallery, NEAREST_LOOKS)
     return np.array(
         [
             _identity(live, gallery, columns),
@@ -94,22 +94,22 @@ def held_out(clip: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], NDArray[n
 
     With several recordings, a window is compared with the other recordings only; with one, with the rest of it.
     """
-    names, found = np.unique(clip), []
+    names, pairs = np.unique(clip), []
     for name in names:
-        own = np.flatnonzero(clip == name)
-        for at in range(0, len(own), WINDOW):
-            window = own[at : at + WINDOW]
-            near = own[max(at - GUARD, 0) : at + WINDOW + GUARD]
-            rest = np.flatnonzero(clip != name) if len(names) > 1 else np.setdiff1d(own, near)
-            if len(window) >= LEAST and len(rest) >= LEAST:
-                found.append((window, rest))
-    return found
+        rows = np.flatnonzero(clip == name)
+        for start in range(0, len(rows), WINDOW_LOOKS):
+            window = rows[start : start + WINDOW_LOOKS]
+            guarded = rows[max(start - GUARD_LOOKS, 0) : start + WINDOW_LOOKS + GUARD_LOOKS]
+            rest = np.flatnonzero(clip != name) if len(names) > 1 else np.setdiff1d(rows, guarded)
+            if len(window) >= MIN_LOOKS and len(rest) >= MIN_LOOKS:
+                pairs.append((window, rest))
+    return pairs
 
 
-def natural(gallery: FaceVectors, clip: NDArray[np.int64]) -> FloatArray:
+def window_differences(gallery: FaceVectors, clip: NDArray[np.int64]) -> FloatArray:
     """Give the differences of a gallery's windows from the rest, (B, D): what the mixture is adapted to."""
-    found = [difference(gallery.take(window), gallery.take(rest)) for window, rest in held_out(clip)]
-    return np.concatenate([np.zeros((0, gallery.artefacts.shape[1]), np.float32), *found])
+    differences = [difference(gallery.take(window), gallery.take(rest)) for window, rest in held_out(clip)]
+    return np.concatenate([np.zeros((0, gallery.artefacts.shape[1]), np.float32), *differences])
 
 
 def leave_one_out(gallery: FaceVectors, clip: NDArray[np.int64], mixture: Mixture) -> tuple[Doubles, int]:
@@ -117,19 +117,19 @@ def leave_one_out(gallery: FaceVectors, clip: NDArray[np.int64], mixture: Mixtur
 
     The mixture is adapted to the other windows, never to the one that is measured.
     """
-    own, rows = natural(gallery, clip), []
+    differences, rows = window_differences(gallery, clip), []
     for number, (window, rest) in enumerate(held_out(clip)):
-        adapted = mixture.adapt(np.delete(own, number, axis=0))
+        adapted = mixture.adapt(np.delete(differences, number, axis=0))
         rows.append(measure(gallery.take(window), gallery.take(rest), adapted))
     return np.array(rows, np.float64).reshape(-1, len(MEASURES)), len(np.unique(clip))
 
 
-def shrunk(own: Doubles, location: Doubles, scale: Doubles, weight: float = PRIOR_WINDOWS) -> Norm:
+def shrink(measures: Doubles, location: Doubles, scale: Doubles, weight: float = PRIOR_WINDOWS) -> Norm:
     """Norm of a person from their held-out measures (B, M), drawn to that of people in general where B is small."""
-    count = len(own)
-    mean = own.mean(0) if count else location
+    count = len(measures)
+    mean = measures.mean(0) if count else location
     centre = (count * mean + weight * location) / (count + weight)
-    spread = ((own - mean) ** 2).sum(0) if count else np.zeros_like(location)
+    spread = ((measures - mean) ** 2).sum(0) if count else np.zeros_like(location)
     variance = (spread + weight * scale**2) / (count + weight)
-    known = np.isfinite(centre) & np.isfinite(variance)
-    return Norm(np.where(known, centre, location), np.where(known, np.sqrt(variance), scale), count)
+    finite = np.isfinite(centre) & np.isfinite(variance)
+    return Norm(np.where(finite, centre, location), np.where(finite, np.sqrt(variance), scale), count)

@@ -63,16 +63,16 @@ class Mixture:
         share = np.exp(joint - joint.max(1, keepdims=True))
         share /= share.sum(1, keepdims=True)
         counts = share.sum(0)
-        own = share.T @ rows / np.maximum(counts, 1e-9)[:, None]
+        person_means = share.T @ rows / np.maximum(counts, 1e-9)[:, None]
         pull = (counts / (counts + relevance))[:, None]
-        return replace(self, means=pull * own + (1 - pull) * self.means)
+        return replace(self, means=pull * person_means + (1 - pull) * self.means)
 
     def arrays(self) -> dict[str, Doubles]:
         """Give what the mixture consists of, by name."""
         return {name: getattr(self, name) for name in self.NAMES}
 
     @classmethod
-    def of(cls, arrays: Mapping[str, Any]) -> Mixture:
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Mixture:
         """Build from what `arrays` gave; raises `KeyError` and `ValueError`."""
         return cls(*(np.asarray(arrays[name], np.float64) for name in cls.NAMES))
 

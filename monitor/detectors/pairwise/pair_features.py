@@ -23,8 +23,8 @@ CUBED: Feature = "cubed"
 FEATURES: tuple[Feature, ...] = (ABS, SUB, SQUARED, CUBED)
 
 # A turn of so many degrees is as far as an expression that moves the mouth by a tenth of the eye distance.
-_DEGREES = 10.0
-_MOVED = 0.1
+_FAR_DEGREES = 10.0
+_FAR_EYE_DISTANCES = 0.1
 
 Indices = NDArray[np.int64]
 
@@ -47,10 +47,10 @@ def pair_features(a: FloatArray, b: FloatArray, kind: Feature = SQUARED) -> Floa
 
 def distances(a: FaceVectors, b: FaceVectors) -> FloatArray:
     """Tell how far apart looks are in pose and expression: (len(a), len(b)), about 1 for a clear change of either."""
-    turned = (a.angles[:, None, :] - b.angles[None, :, :]) / _DEGREES
+    turn = (a.angles[:, None, :] - b.angles[None, :, :]) / _FAR_DEGREES
     squares = (a.expression**2).sum(1)[:, None] + (b.expression**2).sum(1)[None] - 2 * a.expression @ b.expression.T
-    moved = np.maximum(squares, 0) / max(a.expression.shape[1] / 3, 1) / _MOVED**2
-    return np.asarray(np.sqrt((turned**2).sum(2) + moved), np.float32)
+    expression = np.maximum(squares, 0) / max(a.expression.shape[1] / 3, 1) / _FAR_EYE_DISTANCES**2
+    return np.asarray(np.sqrt((turn**2).sum(2) + expression), np.float32)
 
 
 def far_pairs(vectors: FaceVectors, count: int, seed: int = 0) -> tuple[Indices, Indices]:
@@ -58,15 +58,15 @@ def far_pairs(vectors: FaceVectors, count: int, seed: int = 0) -> tuple[Indices,
     first, second = np.triu_indices(len(vectors), 1)
     if len(first) == 0:
         return first.astype(np.int64), second.astype(np.int64)
-    apart = distances(vectors, vectors)[first, second]
-    able = np.flatnonzero(apart >= np.median(apart))
-    picked = np.random.default_rng(seed).permutation(able)[:count]
+    gaps = distances(vectors, vectors)[first, second]
+    far = np.flatnonzero(gaps >= np.median(gaps))
+    picked = np.random.default_rng(seed).permutation(far)[:count]
     return first[picked].astype(np.int64), second[picked].astype(np.int64)
 
 
-def partners(live: FaceVectors, gallery: FaceVectors, each: int, far: bool = False) -> tuple[Indices, Indices]:
-    """Pair every live row with the `each` gallery rows nearest in pose and expression, or the farthest."""
-    apart = distances(live, gallery)
-    order = np.argsort(-apart if far else apart, axis=1, kind="stable")[:, :each]
+def partners(live: FaceVectors, gallery: FaceVectors, count: int, far: bool = False) -> tuple[Indices, Indices]:
+    """Pair every live row with the `count` gallery rows nearest in pose and expression, or the farthest."""
+    gaps = distances(live, gallery)
+    order = np.argsort(-gaps if far else gaps, axis=1, kind="stable")[:, :count]
     rows = np.repeat(np.arange(len(live)), order.shape[1])
     return rows.astype(np.int64), order.reshape(-1).astype(np.int64)

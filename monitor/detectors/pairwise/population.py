@@ -19,17 +19,15 @@ from monitor.decision.calibration import Calibration, CalibrationError
 from monitor.detectors.pairwise.measures import MEASURES
 from monitor.detectors.pairwise.mixture import Mixture
 from monitor.detectors.pairwise.pair_features import FEATURES, Feature
+from monitor.detectors.usual import usual_sizes
 
 SCHEMA = 1
 FILE = "population.npz"
 # Evidence that is shown apart. The first two are against the gallery, the last against this call's own start.
 COMPONENTS = ("identity", "artefact", "within_call")
 WITHIN = 2
-# Where genuine people in general end: components are brought to one size by it.
-USUAL = 0.9
-LEAST_USUAL = 0.5
 # One length: a score is of one window.
-_LENGTH = 1.0
+_LENGTH_WINDOWS = 1.0
 
 NUMBERS = ("location", "scale", "shift", "session", "condition", "scores")
 
@@ -67,9 +65,7 @@ class Population:
 
     def __post_init__(self) -> None:
         """Work out where genuine people usually end, each weighing the same."""
-        ends = [[_upper(self.scores[self.person == p, c]) for p in np.unique(self.person)] for c in range(3)]
-        usual = [_upper(np.array(own)) for own in ends]
-        object.__setattr__(self, "usual", np.array([max(n, LEAST_USUAL) if np.isfinite(n) else 1.0 for n in usual]))
+        object.__setattr__(self, "usual", usual_sizes(self.scores, self.person))
 
     @property
     def people(self) -> int:
@@ -95,7 +91,7 @@ class Population:
         apart. None where too few people are known.
         """
         table = self._table(tuple(counted))
-        return None if table is None else table.p_value(self.value(components, counted), _LENGTH, once)
+        return None if table is None else table.p_value(self.value(components, counted), _LENGTH_WINDOWS, once)
 
     def _values(self, components: Doubles, counted: tuple[int, ...]) -> Doubles:
         scaled = components / self.usual
@@ -106,10 +102,10 @@ class Population:
 
     def _table(self, counted: tuple[int, ...]) -> Calibration | None:
         if counted not in self._tables:
-            able = np.isfinite(self.scores[:, counted]).all(1)
-            values = self._values(self.scores[able], counted) if able.any() else np.zeros(0)
+            finite = np.isfinite(self.scores[:, counted]).all(1)
+            values = self._values(self.scores[finite], counted) if finite.any() else np.zeros(0)
             try:
-                table = Calibration.build({_LENGTH: (values, [str(p) for p in self.person[able]])})
+                table = Calibration.build({_LENGTH_WINDOWS: (values, [str(p) for p in self.person[finite]])})
             except CalibrationError:
                 self._tables[counted] = None
             else:
@@ -137,8 +133,8 @@ class Population:
     def from_bytes(cls, data: bytes) -> Population:
         """Read what `to_bytes` wrote; raises `PopulationError`."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as held:
-                return _read(dict(held))
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                return _read(dict(file))
         except Exception as error:
             # A damaged archive raises whatever its parts raise: zip, zlib, tokenizer, arrays.
             raise PopulationError(
@@ -146,24 +142,20 @@ class Population:
             ) from None
 
 
-def _read(held: dict[str, Any]) -> Population:
-    if int(held["schema"]) != SCHEMA or tuple(held["measures"].tolist()) != MEASURES:
+def _read(arrays: dict[str, Any]) -> Population:
+    if int(arrays["schema"]) != SCHEMA or tuple(arrays["measures"].tolist()) != MEASURES:
         raise ValueError("schema")
-    kind = next(feature for feature in FEATURES if feature == str(held["kind"]))
+    kind = next(feature for feature in FEATURES if feature == str(arrays["kind"]))
     mixture, published = (
-        Mixture.of({name: held[f"{part}_{name}"] for name in Mixture.NAMES}) for part in ("mixture", "published")
+        Mixture.from_arrays({name: arrays[f"{part}_{name}"] for name in Mixture.NAMES})
+        for part in ("mixture", "published")
     )
-    numbers = {name: np.asarray(held[name], np.float64) for name in NUMBERS}
+    numbers = {name: np.asarray(arrays[name], np.float64) for name in NUMBERS}
     return Population(
-        key=str(held["key"]),
+        key=str(arrays["key"]),
         kind=kind,
         mixture=mixture,
         published=published,
-        person=np.asarray(held["person"], np.int64),
+        person=np.asarray(arrays["person"], np.int64),
         **numbers,
     )
-
-
-def _upper(values: Doubles) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.quantile(known, USUAL)) if len(known) else float("nan")

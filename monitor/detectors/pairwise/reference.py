@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detectors.pairwise.measures import Norm, leave_one_out, natural, shrunk
+from monitor.detectors.pairwise.measures import Norm, leave_one_out, shrink, window_differences
 from monitor.detectors.pairwise.mixture import Mixture
 from monitor.detectors.pairwise.population import Population
 from monitor.detectors.reference import TemplateError, pack_arrays, unpack_arrays
@@ -50,13 +50,13 @@ class PairwiseReference:
         for n, (rung, norm) in enumerate(zip(self.rungs, self.norms, strict=True)):
             arrays |= {f"rung{n}_{f.name}": getattr(rung.vectors, f.name) for f in fields(FaceVectors)}
             arrays |= {f"norm{n}_location": norm.location, f"norm{n}_scale": norm.scale}
-        about = {
+        header = {
             "made": self.made,
             "key": self.key,
             "rungs": [rung.name for rung in self.rungs],
             "windows": [norm.windows for norm in self.norms],
         }
-        return pack_arrays({"about": np.array(json.dumps(about)), **arrays})
+        return pack_arrays({"about": np.array(json.dumps(header)), **arrays})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PairwiseReference:
@@ -72,17 +72,17 @@ class PairwiseReference:
     @classmethod
     def _read(cls, data: bytes) -> PairwiseReference:
         arrays = unpack_arrays(data)
-        about = json.loads(str(arrays["about"]))
+        header = json.loads(str(arrays["about"]))
         rungs, norms = [], []
-        for n, (name, windows) in enumerate(zip(about["rungs"], about["windows"], strict=True)):
+        for n, (name, windows) in enumerate(zip(header["rungs"], header["windows"], strict=True)):
             vectors = FaceVectors(*(arrays[f"rung{n}_{f.name}"] for f in fields(FaceVectors)))
             rungs.append(Rung(str(name), vectors))
             norms.append(Norm(arrays[f"norm{n}_location"], arrays[f"norm{n}_scale"], int(windows)))
-        mixture = Mixture.of({name: arrays[f"mixture_{name}"] for name in Mixture.NAMES})
+        mixture = Mixture.from_arrays({name: arrays[f"mixture_{name}"] for name in Mixture.NAMES})
         clip = np.asarray(arrays["clip"], np.int64)
         if not rungs or any(len(rung.vectors) != len(clip) for rung in rungs):
             raise ValueError("rungs")
-        return cls(str(about["made"]), str(about["key"]), clip, tuple(rungs), tuple(norms), mixture)
+        return cls(str(header["made"]), str(header["key"]), clip, tuple(rungs), tuple(norms), mixture)
 
 
 def build_reference(
@@ -107,16 +107,16 @@ def build_reference(
     if not population.fits(key):
         raise TemplateError("the population was made by other packs: make it again (train pairs)")
     norms = tuple(_norm(rung.vectors, clip, population, same_recording) for rung in rungs)
-    mixture = population.mixture.adapt(np.concatenate([natural(rung.vectors, clip) for rung in rungs]))
+    mixture = population.mixture.adapt(np.concatenate([window_differences(rung.vectors, clip) for rung in rungs]))
     return PairwiseReference(made, key, clip, tuple(rungs), norms, mixture)
 
 
 def _norm(gallery: FaceVectors, clip: NDArray[np.int64], population: Population, same_recording: bool) -> Norm:
     differences, recordings = leave_one_out(gallery, clip, population.mixture)
-    apart = recordings > 1
-    location = population.location + (population.shift if apart else 0)
-    scale = np.hypot(population.scale, population.session if apart else 0)
-    norm = shrunk(differences, location, scale)
-    if apart or same_recording:
+    several = recordings > 1
+    location = population.location + (population.shift if several else 0)
+    scale = np.hypot(population.scale, population.session if several else 0)
+    norm = shrink(differences, location, scale)
+    if several or same_recording:
         return norm
     return Norm(norm.location + population.shift, np.hypot(norm.scale, population.session), norm.windows)

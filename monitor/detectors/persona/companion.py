@@ -28,13 +28,13 @@ PRIOR_WINDOWS = 200.0
 PRIOR_CLIPS = 30.0
 # Reference windows, the nearest, whose cosines are averaged. MOTIF takes the best alone; among five, one lucky window
 # counts for less: AUC at 5 s among news anchors .979 for .954.
-NEAREST = 5
+NEAREST_WINDOWS = 5
 # Seconds between the starts of two windows of one recording that count as apart.
-APART = 6.0
+MIN_START_GAP_SECONDS = 6.0
 # Eigenvalues of a covariance are kept above this share of their mean.
-_LEAST = 1e-3
+_MIN_EIGENVALUE_SHARE = 1e-3
 # Share of a covariance of people in general that is the same in all directions: they are few.
-_ROUND = 0.3
+_ISOTROPIC_SHARE = 0.3
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,8 +78,8 @@ class MotionPopulation:
     def from_bytes(cls, data: bytes) -> MotionPopulation:
         """Read what `to_bytes` wrote; raises `MotionError`."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as held:
-                return _population(dict(held))
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                return _population(dict(file))
         except Exception as error:
             # A damaged archive raises whatever its parts raise: zip, zlib, tokenizer, arrays.
             raise MotionError(
@@ -87,13 +87,13 @@ class MotionPopulation:
             ) from None
 
 
-def _population(held: Mapping[str, Any]) -> MotionPopulation:
-    centre, within = np.asarray(held["centre"], np.float64), np.asarray(held["within"], np.float64)
-    location, scale, single = (float(n) for n in held["numbers"])
-    fits = int(held["schema"]) == SCHEMA and within.shape == (len(centre), len(centre)) and scale > 0
-    if not fits or not all(np.isfinite(array).all() for array in (centre, within, held["numbers"])):
+def _population(arrays: Mapping[str, Any]) -> MotionPopulation:
+    centre, within = np.asarray(arrays["centre"], np.float64), np.asarray(arrays["within"], np.float64)
+    location, scale, single = (float(n) for n in arrays["numbers"])
+    fits = int(arrays["schema"]) == SCHEMA and within.shape == (len(centre), len(centre)) and scale > 0
+    if not fits or not all(np.isfinite(array).all() for array in (centre, within, arrays["numbers"])):
         raise ValueError("arrays")
-    return MotionPopulation(str(held["key"]), centre, within, location, scale, single)
+    return MotionPopulation(str(arrays["key"]), centre, within, location, scale, single)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,51 +120,51 @@ def fit_whitening(
     x = np.asarray(embeddings, np.float64)
     total = prior * population.within
     for name in np.unique(clip):
-        own = x[clip == name]
-        total = total + (own - own.mean(0)).T @ (own - own.mean(0))
+        rows = x[clip == name]
+        total = total + (rows - rows.mean(0)).T @ (rows - rows.mean(0))
     values, vectors = np.linalg.eigh(total / (prior + len(x)))
-    floor = max(_LEAST * float(values.mean()), 1e-12)
+    floor = max(_MIN_EIGENVALUE_SHARE * float(values.mean()), 1e-12)
     matrix = (vectors / np.sqrt(np.maximum(values, floor))) @ vectors.T
     return Whitening(population.centre, np.asarray(matrix, np.float64))
 
 
 def best_cosine(live: FloatArray, references: FloatArray, whitening: Whitening) -> Doubles:
-    """Give the mean cosine of each live embedding (N, E) to the `NEAREST` of the references (R, E): (N,)."""
-    return _best(whitening(live) @ whitening(references).T)
+    """Give the mean cosine of each live embedding (N, E) to the `NEAREST_WINDOWS` of the references (R, E): (N,)."""
+    return _mean_of_nearest(whitening(live) @ whitening(references).T)
 
 
-def _best(cosines: Doubles) -> Doubles:
+def _mean_of_nearest(cosines: Doubles) -> Doubles:
     """Mean of the best finite cosines of each row (N, R); NaN where there is none."""
-    best = np.sort(cosines, axis=1)[:, -NEAREST:]
-    some = np.isfinite(best)
-    return np.asarray(np.where(some, best, 0).sum(1) / np.where(some.any(1), some.sum(1), np.nan), np.float64)
+    best = np.sort(cosines, axis=1)[:, -NEAREST_WINDOWS:]
+    finite = np.isfinite(best)
+    return np.asarray(np.where(finite, best, 0).sum(1) / np.where(finite.any(1), finite.sum(1), np.nan), np.float64)
 
 
 def leave_one_out(embeddings: FloatArray, clip: Ints, start: Doubles, population: MotionPopulation) -> Doubles:
     """Give the distance of each reference window (R, E) from the others: (R,), NaN where there is nothing to compare.
 
     With several recordings `clip` (R,) a window is compared with the other recordings, whitened without its own; with
-    one, with the windows that start (`start`, seconds) at least `APART` from it.
+    one, with the windows that start (`start`, seconds) at least `MIN_START_GAP_SECONDS` from it.
     """
     names = np.unique(clip)
     if len(names) > 1:
-        found = np.full(len(embeddings), np.nan)
+        distances = np.full(len(embeddings), np.nan)
         for name in names:
-            own, rest = clip == name, clip != name
-            whitening = fit_whitening(embeddings[rest], clip[rest], population)
-            found[own] = 1 - best_cosine(embeddings[own], embeddings[rest], whitening)
-        return found
-    white = fit_whitening(embeddings, clip, population)(embeddings)
-    cosines = np.where(np.abs(start[:, None] - start[None]) >= APART, white @ white.T, -np.inf)
-    return 1 - _best(cosines)
+            inside, others = clip == name, clip != name
+            whitening = fit_whitening(embeddings[others], clip[others], population)
+            distances[inside] = 1 - best_cosine(embeddings[inside], embeddings[others], whitening)
+        return distances
+    unit = fit_whitening(embeddings, clip, population)(embeddings)
+    cosines = np.where(np.abs(start[:, None] - start[None]) >= MIN_START_GAP_SECONDS, unit @ unit.T, -np.inf)
+    return 1 - _mean_of_nearest(cosines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MotionReference:
     """What is kept of an enrolled person: embeddings (R, E) of their windows, their whitening, their own distances.
 
-    `location` and `scale` are of their leave-one-out distances, drawn to those of people in general; `own` (R,) the
-    standardised distances themselves, NaN where a window had nothing to be compared with.
+    `location` and `scale` are of their leave-one-out distances, drawn to those of people in general;
+    `own_distances` (R,) the standardised distances themselves, NaN where a window had nothing to be compared with.
     """
 
     NAMES: ClassVar = ("embeddings", "centre", "matrix", "own", "numbers")
@@ -172,7 +172,7 @@ class MotionReference:
     key: str
     embeddings: FloatArray
     whitening: Whitening
-    own: Doubles
+    own_distances: Doubles
     location: float
     scale: float
 
@@ -189,20 +189,20 @@ class MotionReference:
             "embeddings": self.embeddings,
             "centre": self.whitening.centre,
             "matrix": self.whitening.matrix,
-            "own": self.own,
+            "own": self.own_distances,
             "numbers": np.array([self.location, self.scale]),
         }
 
     @classmethod
-    def of(cls, arrays: Mapping[str, Any]) -> MotionReference:
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> MotionReference:
         """Build from what `arrays` gave; raises `KeyError`, and `MotionError` where they do not fit each other."""
         embeddings = np.asarray(arrays["embeddings"], np.float32)
-        centre, matrix, own, numbers = (np.asarray(arrays[name], np.float64) for name in cls.NAMES[1:])
+        centre, matrix, standardised, numbers = (np.asarray(arrays[name], np.float64) for name in cls.NAMES[1:])
         size = len(centre)
-        fits = embeddings.shape == (len(own), size) and matrix.shape == (size, size) and numbers.shape == (2,)
-        if not fits or len(own) == 0 or not numbers[1] > 0:
+        fits = embeddings.shape == (len(standardised), size) and matrix.shape == (size, size) and numbers.shape == (2,)
+        if not fits or len(standardised) == 0 or not numbers[1] > 0:
             raise MotionError("the arrays of the companion do not fit each other: enrol again")
-        return cls(str(arrays["key"]), embeddings, Whitening(centre, matrix), own, *map(float, numbers))
+        return cls(str(arrays["key"]), embeddings, Whitening(centre, matrix), standardised, *map(float, numbers))
 
 
 def fit_population(embeddings: FloatArray, person: Ints, clip: Ints, start: Doubles, key: str) -> MotionPopulation:
@@ -212,23 +212,24 @@ def fit_population(embeddings: FloatArray, person: Ints, clip: Ints, start: Doub
     nobody changes the camera. Everybody weighs the same. Raises `MotionError` where nobody's windows can be compared.
     """
     x = np.asarray(embeddings, np.float64)
-    own = [np.flatnonzero(person == name) for name in np.unique(person)]
-    several = [rows for rows in own if len(np.unique(clip[rows])) > 1]
-    if not own:
+    people = [np.flatnonzero(person == name) for name in np.unique(person)]
+    several = [rows for rows in people if len(np.unique(clip[rows])) > 1]
+    if not people:
         raise MotionError("no window of speech: add longer recordings")
-    centre = np.mean([x[rows].mean(0) for rows in own], axis=0)
-    spreads = [(x[rows] - x[rows].mean(0)).T @ (x[rows] - x[rows].mean(0)) / len(rows) for rows in several or own]
+    centre = np.mean([x[rows].mean(0) for rows in people], axis=0)
+    spreads = [(x[rows] - x[rows].mean(0)).T @ (x[rows] - x[rows].mean(0)) / len(rows) for rows in several or people]
     within = np.mean(spreads, axis=0)
-    round_ = np.eye(len(centre)) * max(float(np.trace(within)) / len(centre), 1e-9)
-    rough = MotionPopulation(key, centre, (1 - _ROUND) * within + _ROUND * round_, 0.0, 1.0, 0.0)
-    apart = [leave_one_out(embeddings[rows], clip[rows], start[rows], rough) for rows in several]
-    alone = [
-        leave_one_out(embeddings[rows][one], clip[rows][one], start[rows][one], rough)
-        for rows in own
-        for one in (clip[rows] == name for name in np.unique(clip[rows]))
+    isotropic = np.eye(len(centre)) * max(float(np.trace(within)) / len(centre), 1e-9)
+    rough = MotionPopulation(key, centre, (1 - _ISOTROPIC_SHARE) * within + _ISOTROPIC_SHARE * isotropic, 0.0, 1.0, 0.0)
+    distances_across = [leave_one_out(embeddings[rows], clip[rows], start[rows], rough) for rows in several]
+    distances_within = [
+        leave_one_out(embeddings[rows][recording], clip[rows][recording], start[rows][recording], rough)
+        for rows in people
+        for recording in (clip[rows] == name for name in np.unique(clip[rows]))
     ]
     across, inside = (
-        [part[np.isfinite(part)] for part in parts if np.isfinite(part).any()] for parts in (apart, alone)
+        [part[np.isfinite(part)] for part in parts if np.isfinite(part).any()]
+        for parts in (distances_across, distances_within)
     )
     if not across and not inside:
         raise MotionError("nobody has two windows that can be compared: add longer recordings, or several of a person")
@@ -248,15 +249,15 @@ def enrol(
     """
     if len(embeddings) == 0:
         raise MotionError("no window of speech to enrol from: give longer clips in which the person speaks")
-    own = leave_one_out(embeddings, clip, start, population)
+    distances = leave_one_out(embeddings, clip, start, population)
     names = np.unique(clip)
-    own = own + (population.single if len(names) == 1 else 0.0)
+    distances = distances + (population.single if len(names) == 1 else 0.0)
     # A recording counts once however long it is: its windows have its own light, camera and mood in common.
-    groups = [known for name in names if len(known := own[(clip == name) & np.isfinite(own)])]
+    groups = [finite for name in names if len(finite := distances[(clip == name) & np.isfinite(distances)])]
     count = len(groups)
     location = (sum(float(group.mean()) for group in groups) + clips * population.location) / (count + clips)
     spread = sum(float(((group - location) ** 2).mean()) for group in groups)
     scale = float(np.sqrt((spread + clips * population.scale**2) / (count + clips)))
     whitening = fit_whitening(embeddings, clip, population)
-    kept = np.asarray(embeddings, np.float32)
-    return MotionReference(population.key, kept, whitening, (own - location) / scale, location, scale)
+    references = np.asarray(embeddings, np.float32)
+    return MotionReference(population.key, references, whitening, (distances - location) / scale, location, scale)

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from engines.errors import SidewitnessError
 from monitor.decision.calibration import Calibration, CalibrationError, Table
 from monitor.detectors.persona.companion import MotionReference
-from monitor.detectors.persona.windows import LEAST_SPEECH, STEPS
+from monitor.detectors.persona.windows import MIN_SPEECH_SECONDS, WINDOW_STEPS
 from monitor.detectors.reference import TemplateError, pack_arrays, unpack_arrays
+from monitor.detectors.usual import usual_sizes
 from monitor.types import FloatArray, Reason, Score
 from monitor.window.grid import GRID_HZ
 
@@ -29,15 +30,12 @@ FILE = "people.npz"
 NAME = "persona"
 MEASURES = ("distance", "companion")
 DISTANCE, COMPANION = range(len(MEASURES))
-WINDOW_SECONDS = STEPS / GRID_HZ
+WINDOW_SECONDS = WINDOW_STEPS / GRID_HZ
 # What is judged, and what is shown: only the first is evidence, for windows of the decision must not share any.
 JUDGED_SECONDS = 5.0
 SHOWN_SECONDS = 20.0
 # How many recordings weigh as much as what is known of people in general, in where a person's own distances lie.
 PRIOR_CLIPS = 3.0
-# Where genuine people in general end: measures are brought to one size by it.
-USUAL = 0.9
-LEAST_USUAL = 0.5
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,8 +61,8 @@ class Measured:
 
     def since(self, moment: float) -> Measured:
         """Keep the windows that begin at `moment` or later."""
-        kept = self.start >= moment - 1e-6
-        return Measured(self.start[kept], self.values[kept])
+        late_enough = self.start >= moment - 1e-6
+        return Measured(self.start[late_enough], self.values[late_enough])
 
     def parts(self) -> Doubles:
         """Mean of each measure, (2,): NaN without windows."""
@@ -81,16 +79,16 @@ class Measured:
 class PersonaReference:
     """What is kept of how an enrolled person moves; no sound, no picture, no words.
 
-    `key` is that of the packs. `tokens` (P, d) are what personalising learnt; `own` (R,) the distances of the person's
-    own windows, each by tokens that had not seen it, and `clip` (R,) the recordings of these; `location` and `scale`
-    what such distances usually are; `motion` is the companion's part, None without that pack.
+    `key` is that of the packs. `tokens` (P, d) are what personalising learnt; `own_distances` (R,) the distances of the
+    person's windows, each by tokens that had not seen it, and `clip` (R,) the recordings of these; `location` and
+    `scale` what such distances usually are; `motion` is the companion's part, None without that pack.
     """
 
     NAMES: ClassVar = ("tokens", "own", "clip", "numbers")
 
     key: str
     tokens: FloatArray
-    own: Doubles
+    own_distances: Doubles
     clip: Ints
     location: float
     scale: float
@@ -98,30 +96,30 @@ class PersonaReference:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Give what the reference consists of, by name: plain arrays for the vault."""
-        told: dict[str, NDArray[Any]] = {
+        arrays: dict[str, NDArray[Any]] = {
             "key": np.array(self.key),
             "tokens": self.tokens,
-            "own": self.own,
+            "own": self.own_distances,
             "clip": self.clip,
             "numbers": np.array([self.location, self.scale]),
         }
         if self.motion is not None:
-            told |= {f"motion_{name}": array for name, array in self.motion.arrays().items()}
-        return told
+            arrays |= {f"motion_{name}": array for name, array in self.motion.arrays().items()}
+        return arrays
 
     @classmethod
-    def of(cls, arrays: Mapping[str, Any]) -> PersonaReference:
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> PersonaReference:
         """Build from what `arrays` gave; raises `KeyError`, and `PersonaError` where they do not fit each other."""
         tokens = np.asarray(arrays["tokens"], np.float32)
-        own, numbers = (np.asarray(arrays[name], np.float64) for name in ("own", "numbers"))
+        distances, numbers = (np.asarray(arrays[name], np.float64) for name in ("own", "numbers"))
         clip = np.asarray(arrays["clip"], np.int64)
-        fits = tokens.ndim == 2 and own.shape == clip.shape and numbers.shape == (2,)
+        fits = tokens.ndim == 2 and distances.shape == clip.shape and numbers.shape == (2,)
         if not fits or not np.isfinite(tokens).all() or not numbers[1] > 0:
             raise PersonaError("the arrays of how a person moves do not fit each other: enrol again")
         prefix = "motion_"
         motion = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-        companion = MotionReference.of(motion) if motion else None
-        return cls(str(arrays["key"]), tokens, own, clip, float(numbers[0]), float(numbers[1]), companion)
+        companion = MotionReference.from_arrays(motion) if motion else None
+        return cls(str(arrays["key"]), tokens, distances, clip, float(numbers[0]), float(numbers[1]), companion)
 
     def to_bytes(self) -> bytes:
         """Write as an .npz without pickles."""
@@ -131,7 +129,7 @@ class PersonaReference:
     def from_bytes(cls, data: bytes) -> PersonaReference:
         """Read what `to_bytes` wrote; raises `TemplateError`."""
         try:
-            return cls.of(unpack_arrays(data))
+            return cls.from_arrays(unpack_arrays(data))
         except Exception as error:
             # A damaged archive raises whatever its parts raise: zip, zlib, tokenizer, arrays.
             raise TemplateError(
@@ -169,10 +167,7 @@ class PersonaPeople:
     def __post_init__(self) -> None:
         """Work out where genuine people usually end, each weighing the same; from the shortest pieces."""
         short = self.seconds == self.seconds.min() if len(self.seconds) else np.zeros(0, np.bool_)
-        scores, person = self.scores[short], self.person[short]
-        ends = [[_upper(scores[person == p, n]) for p in np.unique(person)] for n in range(len(MEASURES))]
-        usual = [_upper(np.array(own)) for own in ends]
-        object.__setattr__(self, "usual", np.array([max(n, LEAST_USUAL) if np.isfinite(n) else 1.0 for n in usual]))
+        object.__setattr__(self, "usual", usual_sizes(self.scores[short], self.person[short]))
 
     @property
     def people(self) -> int:
@@ -193,7 +188,7 @@ class PersonaPeople:
             return None
         return table.p_value(self.value(parts), seconds, once)
 
-    def least_seconds(self, parts: Doubles) -> float:
+    def min_seconds(self, parts: Doubles) -> float:
         """Give the seconds of speech below which nothing is known of these measures of genuine people."""
         table = self._table(counted) if (counted := counted_of(parts)) else None
         return table.lengths[0] if table is not None else 0.0
@@ -210,32 +205,32 @@ class PersonaPeople:
         return self._tables[counted]
 
     def _calibrate(self, counted: tuple[int, ...]) -> Calibration | None:
-        able = np.isfinite(self.scores[:, counted]).all(1)
+        finite = np.isfinite(self.scores[:, counted]).all(1)
         values, tables = self._values(self.scores, counted), list[Table]()
-        for length in np.unique(self.seconds[able]):
-            rows = able & (self.seconds == length)
+        for length in np.unique(self.seconds[finite]):
+            rows = finite & (self.seconds == length)
             try:
-                known = Calibration.build({float(length): (values[rows], [str(p) for p in self.person[rows]])})
+                calibration = Calibration.build({float(length): (values[rows], [str(p) for p in self.person[rows]])})
             except CalibrationError:
                 # Long pieces are of few people: shorter ones answer for them.
                 continue
-            tables += known.tables
+            tables += calibration.tables
         return Calibration(tuple(tables)) if tables else None
 
     def to_bytes(self) -> bytes:
         """Write as an .npz without pickles."""
         file = io.BytesIO()
         numbers = np.array([self.location, self.scale, self.single])
-        held = {name: getattr(self, name) for name in self.NAMES}
-        np.savez_compressed(file, schema=np.array(SCHEMA), key=np.array(self.key), numbers=numbers, **held)
+        arrays = {name: getattr(self, name) for name in self.NAMES}
+        np.savez_compressed(file, schema=np.array(SCHEMA), key=np.array(self.key), numbers=numbers, **arrays)
         return file.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PersonaPeople:
         """Read what `to_bytes` wrote; raises `PersonaError`."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as held:
-                return _people(dict(held))
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                return _people(dict(file))
         except Exception as error:
             # A damaged archive raises whatever its parts raise: zip, zlib, tokenizer, arrays.
             raise PersonaError(
@@ -244,14 +239,14 @@ class PersonaPeople:
             ) from None
 
 
-def _people(held: Mapping[str, Any]) -> PersonaPeople:
-    location, scale, single = (float(n) for n in held["numbers"])
-    scores, seconds, weights = (np.asarray(held[name], np.float64) for name in ("scores", "seconds", "weights"))
-    person = np.asarray(held["person"], np.int64)
+def _people(arrays: Mapping[str, Any]) -> PersonaPeople:
+    location, scale, single = (float(n) for n in arrays["numbers"])
+    scores, seconds, weights = (np.asarray(arrays[name], np.float64) for name in ("scores", "seconds", "weights"))
+    person = np.asarray(arrays["person"], np.int64)
     fits = scores.shape == (len(person), len(MEASURES)) and seconds.shape == person.shape
-    if int(held["schema"]) != SCHEMA or not fits or weights.shape != (len(MEASURES),) or not scale > 0:
+    if int(arrays["schema"]) != SCHEMA or not fits or weights.shape != (len(MEASURES),) or not scale > 0:
         raise ValueError("arrays")
-    return PersonaPeople(str(held["key"]), location, scale, single, scores, seconds, person, weights)
+    return PersonaPeople(str(arrays["key"]), location, scale, single, scores, seconds, person, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,13 +285,13 @@ class PersonaDetector:
         unable = self.unable(reference, key)
         if unable is not None or self.people is None:
             return self.abstain(unable or Reason.NOT_CALIBRATED)
-        told = {"speech_seconds": round(speech_seconds, 2)}
+        evidence = {"speech_seconds": round(speech_seconds, 2)}
         newest = measured.since(end - self.judged_seconds)
         parts = newest.parts()
-        if speech_seconds < max(LEAST_SPEECH, self.people.least_seconds(parts)):
-            return self.abstain(Reason.TOO_LITTLE_SPEECH, told)
+        if speech_seconds < max(MIN_SPEECH_SECONDS, self.people.min_seconds(parts)):
+            return self.abstain(Reason.TOO_LITTLE_SPEECH, evidence)
         if not np.isfinite(self.people.value(parts)):
-            return self.abstain(Reason.LOW_QUALITY, told)
+            return self.abstain(Reason.LOW_QUALITY, evidence)
         return self.word(parts, measured.parts(), self.timeline(measured), speech_seconds, once)
 
     def word(
@@ -308,7 +303,7 @@ class PersonaDetector:
         evidence: dict[str, Any] = {
             name: {
                 "value": _rounded(parts[n]),
-                "p_value": self._alone(parts, n, seconds, once),
+                "p_value": self._p_value_alone(parts, n, seconds, once),
                 "recent": _rounded(recent[n]),
             }
             for n, name in enumerate(MEASURES)
@@ -331,7 +326,7 @@ class PersonaDetector:
         """Say why nothing is told."""
         return Score(self.name, None, reason, one_sided=True, evidence=dict(evidence or {}))
 
-    def _alone(self, parts: Doubles, number: int, seconds: float, once: bool) -> float | None:
+    def _p_value_alone(self, parts: Doubles, number: int, seconds: float, once: bool) -> float | None:
         only = np.where(np.arange(len(MEASURES)) == number, parts, np.nan)
         p_value = self.people.p_value(only, seconds, once) if self.people else None
         return None if p_value is None else round(p_value, 4)
@@ -348,24 +343,21 @@ def means(values: Doubles) -> Doubles:
     return np.array([float(column.mean()) if len(column) else np.nan for column in columns])
 
 
-def usual_distance(own: Doubles, clip: Ints, people: PersonaPeople, clips: float = PRIOR_CLIPS) -> tuple[float, float]:
+def usual_distance(
+    distances: Doubles, clip: Ints, people: PersonaPeople, clips: float = PRIOR_CLIPS
+) -> tuple[float, float]:
     """Location and scale of a person's own distances (R,) of recordings `clip` (R,), drawn to those of people.
 
     A recording counts once however long it is, and `clips` recordings weigh as much as people in general do. Distances
     within the only recording are taken to what they would be across recordings.
     """
     names = np.unique(clip)
-    own = own + (people.single if len(names) == 1 else 0.0)
-    groups = [known for name in names if len(known := own[(clip == name) & np.isfinite(own)])]
+    distances = distances + (people.single if len(names) == 1 else 0.0)
+    groups = [finite for name in names if len(finite := distances[(clip == name) & np.isfinite(distances)])]
     count = len(groups)
     location = (sum(float(group.mean()) for group in groups) + clips * people.location) / (count + clips)
     spread = sum(float(((group - location) ** 2).mean()) for group in groups)
     return location, float(np.sqrt((spread + clips * people.scale**2) / (count + clips)))
-
-
-def _upper(values: Doubles) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.quantile(known, USUAL)) if len(known) else float("nan")
 
 
 def _rounded(value: float) -> float | None:

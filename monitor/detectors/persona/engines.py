@@ -21,7 +21,7 @@ from monitor.face.expression import ExpressionBasis, with_velocity
 from monitor.types import FloatArray
 
 # Windows in one call of an engine: live it is one.
-BATCH = 8
+BATCH_WINDOWS = 8
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class PersonaEngines:
         fit: Callable[[], Engine] | None = None,
     ) -> None:
         self.persona, self.basis, self.tokens, self.population = persona, basis, tokens, population
-        self.plan = Plan.of(persona.manifest.preprocessing)
+        self.plan = Plan.from_preprocessing(persona.manifest.preprocessing)
         self.fit = cache(fit) if fit is not None else None
         self._companion = companion if population is not None else None
         packs = (persona, self._companion)
@@ -72,8 +72,8 @@ class PersonaEngines:
         """Embed at least one window for the companion: (N, E); no columns without it."""
         if self._companion is None:
             return np.zeros((len(windows), 0), np.float32)
-        found = [self._companion.run(_moved(part))["embedding"] for part in _batches(windows)]
-        return np.concatenate(found)
+        embeddings = [self._companion.run(_motion_inputs(part))["embedding"] for part in _batches(windows)]
+        return np.concatenate(embeddings)
 
     def measure(self, windows: Sequence[MotionWindow], reference: PersonaReference) -> Measured:
         """Say how far each of at least one window lies from an enrolled person; raises `EngineError`."""
@@ -89,11 +89,11 @@ class PersonaEngines:
         return distances(error, windows, self.plan)
 
 
-def _moved(windows: Sequence[MotionWindow]) -> dict[str, FloatArray]:
+def _motion_inputs(windows: Sequence[MotionWindow]) -> dict[str, FloatArray]:
     motion = np.stack([with_velocity(window.motion, window.mask) for window in windows])
     mask: NDArray[np.float32] = np.stack([window.mask for window in windows]).astype(np.float32)
     return {"motion": motion.astype(np.float32), "mask": mask}
 
 
 def _batches(windows: Sequence[T]) -> list[Sequence[T]]:
-    return [windows[at : at + BATCH] for at in range(0, len(windows), BATCH)]
+    return [windows[at : at + BATCH_WINDOWS] for at in range(0, len(windows), BATCH_WINDOWS)]

@@ -50,9 +50,9 @@ class EnrollingPersona:
     @property
     def effort(self) -> float:
         """What personalising takes, nothing where it cannot be done."""
-        return 0.3 if self._able() else 0.0
+        return 0.3 if self._can_learn() else 0.0
 
-    def _able(self) -> bool:
+    def _can_learn(self) -> bool:
         """Whether there is what learns how people move, and what to compare it with."""
         if self._engines is None or self._people is None or self._engines.fit is None:
             return False
@@ -68,7 +68,7 @@ class EnrollingPersona:
 
     def learn(self, material: Material, made: str, progress: Progress) -> Part:
         """Personalise; without data where they speak too little."""
-        if self._engines is None or self._people is None or not self._able():
+        if self._engines is None or self._people is None or not self._can_learn():
             return Part(None, {"movement_seconds": 0.0})
         clips: list[Sequence[MotionWindow]] = list(material.taken)
         reference = learn(clips, self._engines, self._people, progress)

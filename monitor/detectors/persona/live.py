@@ -22,7 +22,7 @@ from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.enrolling import EnrollingPersona
 from monitor.detectors.persona.info import INFO
 from monitor.detectors.persona.rows import MotionRows
-from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
+from monitor.detectors.persona.windows import WINDOW_STEPS, MotionWindow, windows_of
 from monitor.detectors.reference import TemplateError
 from monitor.face.expression import neutral_of
 from monitor.types import Reason, Score
@@ -100,9 +100,9 @@ def newest_window(stretch: Stretch, end: float) -> list[MotionWindow]:
 
     The neutral face is that of the whole stretch.
     """
-    neutral, newest = neutral_of(stretch.motion, stretch.valid), slice(-STEPS, None)
+    neutral, newest = neutral_of(stretch.motion, stretch.valid), slice(-WINDOW_STEPS, None)
     parts = (stretch.motion[newest], stretch.valid[newest], stretch.voice[newest], stretch.speech[newest])
-    return windows_of(*parts, hop=STEPS, neutral=neutral, start=end - STEPS / GRID_HZ)
+    return windows_of(*parts, hop=WINDOW_STEPS, neutral=neutral, start=end - WINDOW_STEPS / GRID_HZ)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

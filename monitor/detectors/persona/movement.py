@@ -23,17 +23,17 @@ from monitor.detectors.persona.personalise import (
     own_distances,
     personalise,
 )
-from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
+from monitor.detectors.persona.windows import WINDOW_STEPS, MotionWindow, windows_of
 from monitor.window.grid import GRID_HZ
 from monitor.window.window import Stretch
 
 # Over all clips, in memory while they are read: more teaches little.
-KEPT_SECONDS = 1200.0
+MAX_SECONDS = 1200.0
 # Windows begin so many steps apart, about as live ones do, and at most so many are learnt from.
-HOP = 12
-MOST_WINDOWS = 400
+HOP_STEPS = 12
+MAX_WINDOWS = 400
 # The share of the time that personalising takes; embedding and measuring take the rest.
-LEARNING = 0.9
+PERSONALISE_SHARE = 0.9
 
 Ints = NDArray[np.int64]
 
@@ -42,21 +42,21 @@ Ints = NDArray[np.int64]
 class Movement:
     """Collects how somebody moved and spoke through a clip, hop by hop, at most `seconds` of it."""
 
-    seconds: float = KEPT_SECONDS
+    seconds: float = MAX_SECONDS
     _parts: list[Stretch] = field(default_factory=list)
     _until: int = 0
-    _kept: int = 0
+    _steps: int = 0
 
     def see(self, stretch: Stretch) -> None:
         """Take what is new of a session's past."""
         fresh = max(self._until, stretch.first)
-        if fresh >= stretch.end or self._kept >= self.seconds * GRID_HZ:
+        if fresh >= stretch.end or self._steps >= self.seconds * GRID_HZ:
             return
         if not self._parts and not stretch.valid.any():
             # Before the first face with sound nothing is known of either, not even how many numbers they are.
             return
         self._until = stretch.end
-        self._kept += stretch.end - fresh
+        self._steps += stretch.end - fresh
         self._parts.append(stretch.after(fresh))
 
     def windows(self) -> list[MotionWindow]:
@@ -67,15 +67,15 @@ class Movement:
             np.concatenate([getattr(part, name) for part in self._parts])
             for name in ("motion", "valid", "voice", "speech")
         )
-        return windows_of(motion, valid, voice, speech, HOP, start=self._parts[0].first / GRID_HZ)
+        return windows_of(motion, valid, voice, speech, HOP_STEPS, start=self._parts[0].first / GRID_HZ)
 
 
-def thin(clips: Sequence[Sequence[MotionWindow]], most: int = MOST_WINDOWS) -> tuple[list[MotionWindow], Ints]:
-    """Put the windows of all clips after each other, evenly thinned to `most`, with the clip (W,) of each."""
-    windows = [window for own in clips for window in own]
-    clip = np.repeat(np.arange(len(clips)), [len(own) for own in clips])
-    kept = np.unique(np.linspace(0, len(windows) - 1, min(most, len(windows))).astype(np.int64))
-    return [windows[n] for n in kept], clip[kept].astype(np.int64)
+def thin(clips: Sequence[Sequence[MotionWindow]], max_windows: int = MAX_WINDOWS) -> tuple[list[MotionWindow], Ints]:
+    """Put the windows of all clips after each other, evenly thinned to `max_windows`, with the clip (W,) of each."""
+    windows = [window for part in clips for window in part]
+    clip = np.repeat(np.arange(len(clips)), [len(part) for part in clips])
+    rows = np.unique(np.linspace(0, len(windows) - 1, min(max_windows, len(windows))).astype(np.int64))
+    return [windows[n] for n in rows], clip[rows].astype(np.int64)
 
 
 def learn(
@@ -96,22 +96,31 @@ def learn(
         )
     config = config or PersonaliseConfig()
     try:
-        made = personalise(
-            engines.fit(), windows, engines.tokens.start, engines.plan, config, lambda done: progress(LEARNING * done)
+        personalised = personalise(
+            engines.fit(),
+            windows,
+            engines.tokens.start,
+            engines.plan,
+            config,
+            lambda done: progress(PERSONALISE_SHARE * done),
         )
     except PersonaliseError:
         return None
-    own = np.asarray(own_distances(engines.persona, windows, made, engines.tokens, engines.plan), np.float64)
-    progress((1 + LEARNING) / 2)
-    location, scale = usual_distance(own, clip, people)
+    distances = np.asarray(
+        own_distances(engines.persona, windows, personalised, engines.tokens, engines.plan), np.float64
+    )
+    progress((1 + PERSONALISE_SHARE) / 2)
+    location, scale = usual_distance(distances, clip, people)
     motion = None
     if engines.population is not None and engines.has_companion:
         start = np.array([window.start for window in windows], np.float64)
         motion = enrol_motion(engines.embed(windows), clip, start, engines.population)
     progress(1.0)
-    return PersonaReference(engines.key, np.asarray(made.tokens, np.float32), own, clip, location, scale, motion)
+    return PersonaReference(
+        engines.key, np.asarray(personalised.tokens, np.float32), distances, clip, location, scale, motion
+    )
 
 
 def seconds_of(windows: Sequence[MotionWindow]) -> float:
     """Give the seconds of speech that windows cover together, told from how far apart they begin."""
-    return sum(window.seconds for window in windows) * HOP / STEPS
+    return sum(window.seconds for window in windows) * HOP_STEPS / WINDOW_STEPS

@@ -26,7 +26,7 @@ Progress = Callable[[float], None]
 Ints = NDArray[np.int64]
 HALVES = 2
 # Rows of one engine call when windows are measured: memory, not speed.
-_ROWS = 64
+_BATCH_ROWS = 64
 
 
 class PersonaliseError(SidewitnessError):
@@ -93,19 +93,24 @@ def personalise(
             f"{len(windows)} windows of speech are too few to learn how somebody moves, {config.least_windows} are "
             "needed: add recordings in which they speak"
         )
-    fitter = _Fitter(fit, _Rows.of(windows), start, plan, config, progress)
+    fitter = _Fitter(fit, _Rows.stack(windows), start, plan, config, progress)
     half = np.arange(len(windows)) * HALVES // len(windows)
     first, second = (np.flatnonzero(half == n) for n in range(HALVES))
-    parts = [fitter.rows.apart(first, second), fitter.rows.apart(second, first)]
+    parts = [fitter.rows.without_overlap(first, second), fitter.rows.without_overlap(second, first)]
     with ThreadPoolExecutor(min(config.workers, HALVES)) as pool:
         fitted = list(pool.map(fitter.with_check, parts, range(HALVES)))
     # Twice as many windows want no more steps of the same size: what each half needed is what all need.
-    steps = max(1, round(float(np.mean([one.steps for one in fitted]))))
+    steps = max(1, round(float(np.mean([half_fit.steps for half_fit in fitted]))))
     tokens = fitter.for_steps(np.arange(len(windows)), steps, HALVES)
     progress(1.0)
-    told = fitted[0]
+    first_half = fitted[0]
     return Personalised(
-        tokens, steps, told.losses, told.held_out, np.stack([one.tokens for one in fitted]), 1 - half.astype(np.int64)
+        tokens,
+        steps,
+        first_half.losses,
+        first_half.held_out,
+        np.stack([half_fit.tokens for half_fit in fitted]),
+        1 - half.astype(np.int64),
     )
 
 
@@ -113,14 +118,14 @@ def own_distances(
     persona: Engine, windows: Sequence[Moving], person: Personalised, tokens: Tokens, plan: Plan
 ) -> FloatArray:
     """Distances (W,) of the person's own windows, each to the tokens fitted without its half; raises `EngineError`."""
-    at_once = max(1, _ROWS // (2 * len(plan)))
-    found = []
+    at_once = max(1, _BATCH_ROWS // (2 * len(plan)))
+    gaps = []
     for first in range(0, len(windows), at_once):
-        some = windows[first : first + at_once]
-        own = person.halves[person.half[first : first + at_once]]
-        error = persona.run(batch(some, own, tokens.null, plan))["error"]
-        found.append(distances(error, some, plan).gap)
-    return np.concatenate(found)
+        part = windows[first : first + at_once]
+        part_tokens = person.halves[person.half[first : first + at_once]]
+        error = persona.run(batch(part, part_tokens, tokens.null, plan))["error"]
+        gaps.append(distances(error, part, plan).gap)
+    return np.concatenate(gaps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,13 +141,13 @@ class _Rows:
     start: NDArray[np.float64]
 
     @classmethod
-    def of(cls, windows: Sequence[Moving]) -> _Rows:
+    def stack(cls, windows: Sequence[Moving]) -> _Rows:
         parts = ([getattr(window, name) for window in windows] for name in ("motion", "voice", "mask"))
         start = np.array([window.start for window in windows], np.float64)
         motion, voice, mask = (np.stack(part).astype(np.float32) for part in parts)
         return cls(motion, voice, mask, start)
 
-    def apart(self, numbers: Ints, others: Ints) -> Ints:
+    def without_overlap(self, numbers: Ints, others: Ints) -> Ints:
         """Leave out, of windows beside others in one recording, those that overlap the nearest of them.
 
         At most a third: of very few windows, some that share a second are better than none.
@@ -152,8 +157,8 @@ class _Rows:
         nearest = np.argsort(np.abs(numbers - edge))[: len(numbers) // 3]
         near = np.zeros(len(numbers), np.bool_)
         near[nearest] = True
-        kept: Ints = numbers[free | ~near]
-        return kept
+        disjoint: Ints = numbers[free | ~near]
+        return disjoint
 
     def inputs(
         self, numbers: Ints, tokens: FloatArray, timestep: FloatArray, noise: FloatArray
@@ -201,30 +206,30 @@ class _Fitter:
         """Fit to the first of these windows, and stop when the last of them, kept back, are explained no better."""
         config = self._config
         cut = len(numbers) - max(1, round(config.kept_back * len(numbers)))
-        fitted, kept = self.rows.apart(numbers[:cut], numbers[cut:]), numbers[cut:]
-        kept = kept[np.unique(np.linspace(0, len(kept) - 1, config.checked).astype(np.int64))]
+        fitted, checked = self.rows.without_overlap(numbers[:cut], numbers[cut:]), numbers[cut:]
+        checked = checked[np.unique(np.linspace(0, len(checked) - 1, config.checked).astype(np.int64))]
         random = np.random.default_rng([config.seed, seed])
         tokens, adam = self._start, _Adam(config.rate)
-        last, last_step = tokens, 0
-        before = self._measured(kept, tokens)
-        losses, held_out, seen, worse = list[float](), [before], list[float](), 0
+        best, best_step = tokens, 0
+        before = self._measured(checked, tokens)
+        losses, held_out, recent_losses, worse = list[float](), [before], list[float](), 0
         for step in range(1, config.steps + 1):
             loss, gradient = self._gradient(fitted, tokens, random)
-            seen.append(loss)
+            recent_losses.append(loss)
             tokens = tokens + adam(gradient)
             if step % config.check:
                 continue
-            losses.append(float(np.mean(seen[-config.check :])))
-            held_out.append(self._measured(kept, tokens))
+            losses.append(float(np.mean(recent_losses[-config.check :])))
+            held_out.append(self._measured(checked, tokens))
             # Other people go on being explained worse long after the person is explained best.
             worse = 0 if step <= config.least or held_out[-1] < before else worse + 1
             if not worse:
-                last, last_step = tokens, step
-            self._tell(config.check)
+                best, best_step = tokens, step
+            self._report(config.check)
             if worse >= config.patience:
-                self._tell(config.steps - step)
+                self._report(config.steps - step)
                 break
-        return _Fitted(last, last_step, tuple(losses), tuple(held_out))
+        return _Fitted(best, best_step, tuple(losses), tuple(held_out))
 
     def for_steps(self, numbers: Ints, steps: int, seed: int) -> FloatArray:
         """Fit to all of these windows in so many steps."""
@@ -232,16 +237,16 @@ class _Fitter:
         tokens, adam = self._start, _Adam(self._config.rate)
         for _ in range(steps):
             tokens = tokens + adam(self._gradient(numbers, tokens, random)[1])
-            self._tell(self._config.steps / steps)
+            self._report(self._config.steps / steps)
         return tokens
 
     def _gradient(self, numbers: Ints, tokens: FloatArray, random: np.random.Generator) -> tuple[float, FloatArray]:
         count = self._config.batch
-        drawn = random.choice(numbers, count)
+        rows = random.choice(numbers, count)
         timestep = random.choice(self._times, (count, 1)).astype(np.float32)
         noise = random.standard_normal((count, *self.rows.motion.shape[1:]), np.float32)
-        found = self._fit.run(self.rows.inputs(drawn, tokens, timestep, noise))
-        return float(found["loss"].mean()), found["gradient"].mean(0)
+        outputs = self._fit.run(self.rows.inputs(rows, tokens, timestep, noise))
+        return float(outputs["loss"].mean()), outputs["gradient"].mean(0)
 
     def _measured(self, numbers: Ints, tokens: FloatArray) -> float:
         """Mean logarithm of the loss at every timestep of the plan, with the same noise at each check."""
@@ -249,11 +254,11 @@ class _Fitter:
         for time in self._times:
             noise = random.standard_normal((len(numbers), *self.rows.motion.shape[1:]), np.float32)
             timestep = np.full((len(numbers), 1), time, np.float32)
-            found = self._fit.run(self.rows.inputs(numbers, tokens, timestep, noise))
-            losses.append(float(np.log(max(float(found["loss"].mean()), 1e-9))))
+            outputs = self._fit.run(self.rows.inputs(numbers, tokens, timestep, noise))
+            losses.append(float(np.log(max(float(outputs["loss"].mean()), 1e-9))))
         return float(np.mean(losses))
 
-    def _tell(self, steps: float) -> None:
+    def _report(self, steps: float) -> None:
         with self._lock:
             self._done += steps
             self._progress(min(1.0, self._done / ((HALVES + 1) * self._config.steps)))

@@ -19,7 +19,7 @@ from monitor.types import BoolArray, FloatArray
 
 # The file beside the pack that holds `Tokens`.
 FILE = "tokens.npz"
-_LEAST_ERROR = 1e-9
+_MIN_ERROR = 1e-9
 
 
 class TokensError(SidewitnessError):
@@ -71,13 +71,17 @@ class Tokens:
         """Read what `to_bytes` gave; raises `TokensError` for anything else."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                made = cls(arrays["null"].astype(np.float32), arrays["start"].astype(np.float32))
+                tokens = cls(arrays["null"].astype(np.float32), arrays["start"].astype(np.float32))
         except Exception:
             # np.load raises what zipfile, ast and numpy happen to: for the caller they are one case.
             raise TokensError(f"{FILE} of the persona pack cannot be read: reinstall the pack") from None
-        if made.null.ndim != 2 or made.null.shape != made.start.shape or not np.isfinite([made.null, made.start]).all():
+        if (
+            tokens.null.ndim != 2
+            or tokens.null.shape != tokens.start.shape
+            or not np.isfinite([tokens.null, tokens.start]).all()
+        ):
             raise TokensError(f"{FILE} of the persona pack does not hold tokens: reinstall the pack")
-        return made
+        return tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,15 +93,15 @@ class Plan:
     weights: FloatArray
 
     @classmethod
-    def of(cls, preprocessing: Mapping[str, Any]) -> Plan:
+    def from_preprocessing(cls, preprocessing: Mapping[str, Any]) -> Plan:
         """Read a persona pack's plan: `timesteps`, `noises` for each, `noise_seed`, `steps`, `features`, `weights`."""
-        times, each = [float(at) for at in preprocessing["timesteps"]], int(preprocessing.get("noises", 1))
-        given = [float(share) for share in preprocessing.get("weights", [1.0] * len(times))]
+        times, noises = [float(at) for at in preprocessing["timesteps"]], int(preprocessing.get("noises", 1))
+        shares = [float(share) for share in preprocessing.get("weights", [1.0] * len(times))]
         random = np.random.Generator(np.random.PCG64(int(preprocessing["noise_seed"])))
-        size = (len(times) * each, int(preprocessing["steps"]), int(preprocessing["features"]))
-        weights = np.repeat(np.array(given, np.float32), each)
+        size = (len(times) * noises, int(preprocessing["steps"]), int(preprocessing["features"]))
+        weights = np.repeat(np.array(shares, np.float32), noises)
         noise = random.standard_normal(size, np.float32)
-        return cls(np.repeat(np.array(times, np.float32), each), noise, weights / weights.sum())
+        return cls(np.repeat(np.array(times, np.float32), noises), noise, weights / weights.sum())
 
     def __len__(self) -> int:
         return len(self.timesteps)
@@ -107,14 +111,14 @@ class Plan:
 class Distances:
     """What W windows are: `gap` (W,) is the distance, the logarithm of the error WITH the tokens over that WITHOUT.
 
-    `own` (W,) and `plain` (W,) are the errors with and without, their geometric means over timesteps. `curve` (W, 75)
+    `with_tokens` (W,) and `without_tokens` (W,) are the errors, their geometric means over timesteps. `curve` (W, 75)
     is how much more error a step has with the tokens, as a share of the window's without, zero where the step is
     masked: when, within the window, they moved unlike the person.
     """
 
     gap: FloatArray
-    own: FloatArray
-    plain: FloatArray
+    with_tokens: FloatArray
+    without_tokens: FloatArray
     curve: FloatArray
 
 
@@ -124,8 +128,8 @@ def batch(windows: Sequence[Moving], tokens: FloatArray, null: FloatArray, plan:
     `tokens` may also be (W, P, d), some for each window.
     """
     count, rows = len(windows), 2 * len(plan)
-    own = np.broadcast_to(tokens, (count, *null.shape))
-    both = np.stack([own, np.broadcast_to(null, own.shape)], 1)
+    broadcast = np.broadcast_to(tokens, (count, *null.shape))
+    both = np.stack([broadcast, np.broadcast_to(null, broadcast.shape)], 1)
 
     def repeated(values: Sequence[FloatArray | BoolArray]) -> FloatArray:
         return np.repeat(np.stack(values).astype(np.float32), rows, axis=0)
@@ -151,9 +155,9 @@ def distances(error: FloatArray, windows: Sequence[Moving], plan: Plan) -> Dista
     """
     errors = error.astype(np.float64).reshape(len(windows), 2, len(plan), -1)
     steps = np.maximum(np.stack([window.mask for window in windows]).sum(1), 1.0)
-    means = np.maximum(errors.sum(3) / steps[:, None, None], _LEAST_ERROR)
+    means = np.maximum(errors.sum(3) / steps[:, None, None], _MIN_ERROR)
     logs = np.log(means) @ plan.weights
-    gap, own, plain = logs[:, 0] - logs[:, 1], np.exp(logs[:, 0]), np.exp(logs[:, 1])
-    apart = (errors[:, 0] - errors[:, 1]) / means[:, 1, :, None]
-    curve = np.einsum("wst,s->wt", apart, plan.weights)
-    return Distances(*(np.asarray(each, np.float32) for each in (gap, own, plain, curve)))
+    gap, with_tokens, without_tokens = logs[:, 0] - logs[:, 1], np.exp(logs[:, 0]), np.exp(logs[:, 1])
+    differences = (errors[:, 0] - errors[:, 1]) / means[:, 1, :, None]
+    curve = np.einsum("wst,s->wt", differences, plan.weights)
+    return Distances(*(np.asarray(array, np.float32) for array in (gap, with_tokens, without_tokens, curve)))

@@ -10,9 +10,9 @@ from monitor.face.expression import neutral_of
 from monitor.types import BoolArray, FloatArray
 from monitor.window.grid import GRID_HZ
 
-STEPS = 75
-LEAST_VALID = 0.8
-LEAST_SPEECH = 1.5
+WINDOW_STEPS = 75
+MIN_VALID_SHARE = 0.8
+MIN_SPEECH_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class MotionWindow:
 
 def counts(valid: BoolArray, speech: BoolArray) -> bool:
     """Say whether a window of these steps (75,) can be judged: enough of it seen, and enough of that speech."""
-    return bool(valid.mean() >= LEAST_VALID and (speech & valid).sum() >= round(LEAST_SPEECH * GRID_HZ))
+    return bool(valid.mean() >= MIN_VALID_SHARE and (speech & valid).sum() >= round(MIN_SPEECH_SECONDS * GRID_HZ))
 
 
 def windows_of(
@@ -53,13 +53,15 @@ def windows_of(
     `neutral` (M,) is what the motion is told from, that of the recording itself by default; `start` is the time of the
     first step in seconds.
     """
-    rest = neutral_of(motion, valid) if neutral is None else neutral
-    found = []
-    for first in range(0, len(motion) - STEPS + 1, hop):
-        own = slice(first, first + STEPS)
-        if counts(valid[own], speech[own]):
-            found.append(_window(motion[own] - rest, valid[own], voice[own], speech[own], start + first / GRID_HZ))
-    return found
+    neutral = neutral_of(motion, valid) if neutral is None else neutral
+    windows = []
+    for first in range(0, len(motion) - WINDOW_STEPS + 1, hop):
+        steps = slice(first, first + WINDOW_STEPS)
+        if counts(valid[steps], speech[steps]):
+            windows.append(
+                _window(motion[steps] - neutral, valid[steps], voice[steps], speech[steps], start + first / GRID_HZ)
+            )
+    return windows
 
 
 def _window(motion: FloatArray, valid: BoolArray, voice: FloatArray, speech: BoolArray, start: float) -> MotionWindow:

@@ -19,9 +19,9 @@ def score_clip(scores: Sequence[Score], calibration: Calibration) -> Score:
     if not hops:
         return INFO.abstain(reason)
     memories = [hop.evidence["accumulated"] for hop in hops]
-    found = [(-float(memory["agreement"]), float(memory["speech_seconds"])) for memory in memories]
-    value, speech, count = clip_value(found, calibration.lengths)
-    middle, _ = min(zip(hops, found, strict=True), key=lambda pair: abs(pair[1][0] - value))
+    values = [(-float(memory["agreement"]), float(memory["speech_seconds"])) for memory in memories]
+    value, speech, count = clip_value(values, calibration.lengths)
+    middle, _ = min(zip(hops, values, strict=True), key=lambda pair: abs(pair[1][0] - value))
     score = replace(middle, value=value, p_value=None, evidence={**middle.evidence, "windows": count})
     return calibration.apply(score, speech, once=True)
 

@@ -25,8 +25,8 @@ from monitor.types import ClockState, Reason, Score
 from monitor.window.window import Window
 
 # A frame of wandering beyond what genuine clips show costs this much agreement.
-STEADY = 1.0
-WANDER_COST = 0.2
+USUAL_WANDER_FRAMES = 1.0
+WANDER_COST_PER_FRAME = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class SynchronyDetector:
             )
         curve, past = offset_curve(window, self.max_offset), window.memory or window
         whole, path = follow(past, self.max_offset)
-        price = WANDER_COST * max(0.0, path.spread - STEADY)
+        price = WANDER_COST_PER_FRAME * max(0.0, path.spread - USUAL_WANDER_FRAMES)
         best = curve.near(whole)
         agreement = float(curve.means[best])
         offsets_ms = [round(1000 * k / window.rate) for k in range(-self.max_offset, self.max_offset + 1)]
         evidence: dict[str, Any] = {
             "offsets_ms": offsets_ms,
-            "agreement": _plain(curve),
+            "agreement": _as_json(curve),
             "best_offset_ms": offsets_ms[best],
             "agreement_max": round(agreement, 4),
             "speech_seconds": round(window.speech_seconds, 2),
@@ -90,10 +90,10 @@ class SynchronyDetector:
             (Reason.NO_FACE, window.lips_mask),
             (Reason.SILENCE, window.speech),
         )
-        least = min(self.min_speech_seconds, window.age / 2) * window.rate
+        min_frames = min(self.min_speech_seconds, window.age / 2) * window.rate
         otherwise = Reason.WARMING_UP if short else Reason.LOW_QUALITY
-        return next((reason for reason, mask in missing if np.count_nonzero(mask) < least), otherwise)
+        return next((reason for reason, mask in missing if np.count_nonzero(mask) < min_frames), otherwise)
 
 
-def _plain(curve: Curve) -> Sequence[float | None]:
-    return [round(float(mean), 4) if keep else None for mean, keep in zip(curve.means, curve.kept, strict=True)]
+def _as_json(curve: Curve) -> Sequence[float | None]:
+    return [round(float(mean), 4) if keep else None for mean, keep in zip(curve.means, curve.sufficient, strict=True)]

@@ -20,16 +20,16 @@ Doubles = NDArray[np.float64]
 
 # An offset is left out when the masks leave it less than this share of the frames that the richest offset has: a mean
 # over few frames is noisy, and the largest of many noisy means is too large.
-LEAST_SHARE = 0.5
+MIN_FRAMES_SHARE = 0.5
 # How far from the offset of the past a window may lie: a frame is what clocks and resampling leave uncertain.
-STAY = 1
+MAX_OFFSET_CHANGE_FRAMES = 1
 SEGMENT_SECONDS = 2.0
-SEGMENT_HOP = 0.5
+SEGMENT_HOP_SECONDS = 0.5
 # How far the best offset of a segment must stand above every offset that is not beside it. On 92 genuine clips of
 # unseen people 70 % of the segments are as clear, 99 % of these within a frame of their clip's offset, and no clip's
 # spread exceeds 0.71 frames; three quarters of clips whose sound was made to wander go beyond one.
-CLEAR = 0.12
-BESIDE = 3
+MIN_CLEARNESS = 0.12
+PEAK_FRAMES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,18 +40,18 @@ class Curve:
     counts: NDArray[np.int64]
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
+    def sufficient(self) -> NDArray[np.bool_]:
         """Which offsets (K,) rest on enough frames."""
-        return np.asarray(self.counts >= LEAST_SHARE * self.counts.max(), np.bool_)
+        return np.asarray(self.counts >= MIN_FRAMES_SHARE * self.counts.max(), np.bool_)
 
     @property
     def best(self) -> int:
-        """Index of the best offset that is kept."""
-        return int(np.argmax(np.where(self.kept, self.means, -np.inf)))
+        """Index of the best sufficient offset."""
+        return int(np.argmax(np.where(self.sufficient, self.means, -np.inf)))
 
     def near(self, other: Curve) -> int:
-        """Index of the best offset that is kept within `STAY` of the other curve's best; of all, if none is kept."""
-        close = self.kept & (np.abs(np.arange(len(self.means)) - other.best) <= STAY)
+        """Index of the best sufficient offset within `MAX_OFFSET_CHANGE_FRAMES` of the other's; of all, if none."""
+        close = self.sufficient & (np.abs(np.arange(len(self.means)) - other.best) <= MAX_OFFSET_CHANGE_FRAMES)
         return int(np.argmax(np.where(close, self.means, -np.inf))) if close.any() else self.best
 
     @property
@@ -67,7 +67,7 @@ class Curve:
     @property
     def clearness(self) -> float:
         """By how much the best offset stands above all that are not beside it; 0 where there is nothing to compare."""
-        far = self.kept & (np.abs(np.arange(len(self.means)) - self.best) > BESIDE)
+        far = self.sufficient & (np.abs(np.arange(len(self.means)) - self.best) > PEAK_FRAMES)
         return float(self.means[self.best] - self.means[far].max()) if far.any() else 0.0
 
 
@@ -95,17 +95,17 @@ def offset_curve(window: Window, max_offset: int = 15) -> Curve:
 def follow(window: Window, max_offset: int = 15) -> tuple[Curve, Track]:
     """Give the curve over all of `window`, and the offset's path through it.
 
-    The path is read in segments of `SEGMENT_SECONDS` of usable speech, one each `SEGMENT_HOP`.
+    The path is read in segments of `SEGMENT_SECONDS` of usable speech, one each `SEGMENT_HOP_SECONDS`.
     """
     frames, usable = _frames(window, max_offset)
     sums = np.pad(np.cumsum(np.where(usable, frames, 0.0), axis=1), ((0, 0), (1, 0)))
     counts = np.pad(np.cumsum(usable, axis=1, dtype=np.int64), ((0, 0), (1, 0)))
     spoken = np.cumsum(window.lips_mask & window.voice_mask & window.speech)
-    need, hop = SEGMENT_SECONDS * window.rate, SEGMENT_HOP * window.rate
+    need, hop = SEGMENT_SECONDS * window.rate, SEGMENT_HOP_SECONDS * window.rate
     ends = np.floor(np.arange(need, spoken[-1] + 1, hop))
     starts, stops = np.searchsorted(spoken, ends - need + 1), np.searchsorted(spoken, ends) + 1
     curves = [_mean(sums[:, b] - sums[:, a], counts[:, b] - counts[:, a]) for a, b in zip(starts, stops, strict=True)]
-    clear = tuple(curve.offset for curve in curves if curve.clearness >= CLEAR)
+    clear = tuple(curve.offset for curve in curves if curve.clearness >= MIN_CLEARNESS)
     return _mean(sums[:, -1], counts[:, -1]), Track(clear, _spread(clear))
 
 

@@ -93,7 +93,7 @@ def _compare(clips: Sequence[FaceClip], out: Path) -> None:
     from monitor.lab.studies.difffake_baseline import compare_models
 
     def gmm(x: FloatArray) -> Scorer:
-        return Mixture.of(fit_mixture(x)).log_likelihood
+        return Mixture.from_arrays(fit_mixture(x)).log_likelihood
 
     report = compare_models(clips, {"gmm": gmm, "one-class svm": fit_one_class, "autoencoder": fit_autoencoder})
     (out / "published.json").write_text(json.dumps(report, indent=2) + "\n")

@@ -19,7 +19,7 @@ from engines.load import load_engine
 from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.pairwise.detector import PairwiseDetector
 from monitor.detectors.pairwise.entry import ARTEFACTS, IDENTITY, load_face_encoders, load_population
-from monitor.detectors.pairwise.measures import LEAST
+from monitor.detectors.pairwise.measures import MIN_LOOKS
 from monitor.detectors.pairwise.population import FILE, Population
 from monitor.detectors.pairwise.reference import PairwiseReference, Rung, build_reference
 from monitor.face.encoders import FaceEncoders
@@ -100,7 +100,7 @@ class _Faces:
     def looks(self, job: Job) -> FaceVectors | None:
         """Encode looks at the clip's face; None where there are too few."""
         shots = [moment.shot for moment in self.moments(job)]
-        return self.encode(shots) if len(shots) >= LEAST else None
+        return self.encode(shots) if len(shots) >= MIN_LOOKS else None
 
 
 class DiffFakeScorer(_Faces):
@@ -139,7 +139,7 @@ class PairwiseScorer(_Faces):
         """Make a reference of clips, without the questions that an enrolment asks; None where little is seen."""
         found = [moments_of(read_clip(clip), self._detector, self._landmarks) for clip in clips]
         moments = [moment for own in found for moment in own]
-        if len(moments) < LEAST:
+        if len(moments) < MIN_LOOKS:
             return None
         rungs = [Rung(name, self.encode(shots)) for name, shots in make_rungs(moments)]
         of = np.repeat(np.arange(len(found)), [len(own) for own in found])

@@ -126,7 +126,7 @@ class PersonaScorer:
         if kept.exists():
             with np.load(kept, allow_pickle=False) as held:
                 known = dict(held)
-            return self._placed(PersonaReference.of(known)) if known else None
+            return self._placed(PersonaReference.from_arrays(known)) if known else None
         rows = [
             Row(path, path.name, "real", "real", "", sound=sound, coefficients=find_coefficients(path))
             for path, sound in clips
@@ -142,5 +142,5 @@ class PersonaScorer:
 
     def _placed(self, found: PersonaReference) -> PersonaReference:
         """Tell where a kept person's distances lie by the people of today."""
-        location, scale = usual_distance(found.own, found.clip, self._people)
+        location, scale = usual_distance(found.own_distances, found.clip, self._people)
         return replace(found, location=location, scale=scale)

@@ -19,11 +19,11 @@ from monitor.detectors.packs import home
 from monitor.detectors.pairwise.detector import components, nearest_rung, within_call
 from monitor.detectors.pairwise.entry import ARTEFACTS, IDENTITY
 from monitor.detectors.pairwise.measures import (
-    GUARD,
-    LEAST,
+    GUARD_LOOKS,
     MEASURES,
+    MIN_LOOKS,
     PAIRS,
-    WINDOW,
+    WINDOW_LOOKS,
     difference,
     leave_one_out,
     measure,
@@ -123,7 +123,7 @@ def encode_clips(
     for row, looks in load_looks(
         rows, cache, workers or workers_here(), LADDER[: 2 if ladder else 1], lambda _count: None
     ):
-        if isinstance(looks, str) or len(looks) < LEAST:
+        if isinstance(looks, str) or len(looks) < MIN_LOOKS:
             tick(looks if isinstance(looks, str) else f"{row.name}: too little of a face")
             continue
         clips.append(FaceClip(row, _rungs(row, looks, encode, identity, cache), looks.bitrate))
@@ -148,7 +148,7 @@ def cached_identities(content: str, step: Step, shots: Sequence[FaceShot], ident
     """Return the identity vectors of a clip's looks on a rung, kept beside them."""
     path = cache / f"{content}-{ladder_key([step])}.{identity.manifest.sha256[:16]}.npy"
     if not path.exists():
-        vectors = [identities(shots[at : at + WINDOW], identity) for at in range(0, len(shots), WINDOW)]
+        vectors = [identities(shots[at : at + WINDOW_LOOKS], identity) for at in range(0, len(shots), WINDOW_LOOKS)]
         np.save(path, np.concatenate(vectors))
     found: FloatArray = np.load(path, allow_pickle=False)
     return found
@@ -159,16 +159,16 @@ def trials(clips: Sequence[FaceClip]) -> list[FaceTrial]:
     if len(clips) == 1:
         clip = clips[0]
         halves = np.array_split(np.arange(len(clip)), 2)
-        if min(map(len, halves)) < LEAST:
+        if min(map(len, halves)) < MIN_LOOKS:
             return []
         return [FaceTrial(((clip, a),), (clip, b), a, True) for a, b in (halves, halves[::-1])]
     divisions = []
     for clip in clips:
         other_clips = tuple((other, np.arange(len(other))) for other in clips if other is not clip)
-        if sum(len(rows) for _, rows in other_clips) < LEAST:
+        if sum(len(rows) for _, rows in other_clips) < MIN_LOOKS:
             continue
         halves = np.array_split(np.arange(len(clip)), 2)
-        if min(map(len, halves)) < LEAST:
+        if min(map(len, halves)) < MIN_LOOKS:
             divisions.append(FaceTrial(other_clips, (clip, np.arange(len(clip))), None, False))
         else:
             divisions += [FaceTrial(other_clips, (clip, b), a, False) for a, b in (halves, halves[::-1])]
@@ -189,7 +189,7 @@ def enrolled(trial: FaceTrial, population: Population, ladder: bool = True) -> P
 
 def windows(rows: Indices) -> list[Indices]:
     """Divide rows into windows of about the length that is scored live."""
-    return [part for part in np.array_split(rows, max(round(len(rows) / WINDOW), 1)) if len(part) >= LEAST]
+    return [part for part in np.array_split(rows, max(round(len(rows) / WINDOW_LOOKS), 1)) if len(part) >= MIN_LOOKS]
 
 
 def judge(
@@ -222,16 +222,16 @@ def genuine_differences(people: Iterable[Sequence[FaceClip]], seed: int = 0) -> 
                 others = [other.rungs[name] for other in clips_of_person if other is not clip]
                 if others:
                     other_vectors = FaceVectors.join(others)
-                    rows = [np.sort(random.permutation(len(clip))[:WINDOW]) for _ in range(WINDOWS_ACROSS_CLIPS)]
+                    rows = [np.sort(random.permutation(len(clip))[:WINDOW_LOOKS]) for _ in range(WINDOWS_ACROSS_CLIPS)]
                     differences += [difference(vectors.take(window), other_vectors) for window in rows]
     return np.concatenate(differences)
 
 
 def _drawn(count: int, random: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
-    for first in random.integers(0, max(count - LEAST, 0) + 1, WINDOWS_WITHIN_CLIP):
-        window_rows = np.arange(first, min(first + WINDOW, count))
-        other_rows = np.setdiff1d(np.arange(count), np.arange(first - GUARD, first + WINDOW + GUARD))
-        if min(len(window_rows), len(other_rows)) >= LEAST:
+    for first in random.integers(0, max(count - MIN_LOOKS, 0) + 1, WINDOWS_WITHIN_CLIP):
+        window_rows = np.arange(first, min(first + WINDOW_LOOKS, count))
+        other_rows = np.setdiff1d(np.arange(count), np.arange(first - GUARD_LOOKS, first + WINDOW_LOOKS + GUARD_LOOKS))
+        if min(len(window_rows), len(other_rows)) >= MIN_LOOKS:
             yield window_rows, other_rows
 
 
@@ -321,7 +321,7 @@ def _without_scores(clips: Sequence[FaceClip], key: str, kind: Feature, fit: Fit
     people = group_by_subject(clips, "real")
     artefact_vectors = np.concatenate([v.artefacts for clip in clips for v in clip.rungs.values()])
     spread_of_vectors = np.asarray(artefact_vectors.std(0) + np.float32(1e-6), np.float32)
-    mixture = Mixture.of(fit(genuine_differences(people.values()), spread_of_vectors))
+    mixture = Mixture.from_arrays(fit(genuine_differences(people.values()), spread_of_vectors))
     within = [_left_out([[clip] for clip in clips_of_person], mixture) for clips_of_person in people.values()]
     across = [
         _left_out([clips_of_person] if len(clips_of_person) > 1 else [], mixture) for clips_of_person in people.values()
@@ -338,7 +338,7 @@ def _without_scores(clips: Sequence[FaceClip], key: str, kind: Feature, fit: Fit
         key=key,
         kind=kind,
         mixture=mixture,
-        published=Mixture.of(fit(difffake_pairs(clips, kind), None)),
+        published=Mixture.from_arrays(fit(difffake_pairs(clips, kind), None)),
         location=location,
         scale=scale,
         shift=np.where(measured_across, np.maximum(location_across - location, 0), 0),

@@ -28,7 +28,7 @@ def test_principal_components_span_the_plane() -> None:
 def test_the_mixture_knows_what_is_natural() -> None:
     pytest.importorskip("sklearn", reason="fitting needs scikit-learn: install the extra `train`")
     arrays = fit_mixture(natural(400, 1), size=4)
-    mixture = Mixture.of(arrays)
+    mixture = Mixture.from_arrays(arrays)
     assert mixture.means.shape == (COMPONENTS, 4)
     near, far = natural(50, 2), natural(50, 2) + 3 * PLANE[0].astype(np.float32)
     assert mixture.log_likelihood(near).mean() > mixture.log_likelihood(far).mean() + 5
@@ -38,8 +38,8 @@ def test_spread_makes_units_of_no_account() -> None:
     pytest.importorskip("sklearn", reason="fitting needs scikit-learn: install the extra `train`")
     x = natural(200, 1)
     units = np.geomspace(0.01, 100, 20).astype(np.float32)
-    plain = Mixture.of(fit_mixture(x, x.std(0), size=4)).log_likelihood(x)
-    scaled = Mixture.of(fit_mixture(x * units, (x * units).std(0), size=4)).log_likelihood(x * units)
+    plain = Mixture.from_arrays(fit_mixture(x, x.std(0), size=4)).log_likelihood(x)
+    scaled = Mixture.from_arrays(fit_mixture(x * units, (x * units).std(0), size=4)).log_likelihood(x * units)
     assert scaled == pytest.approx(plain, abs=0.05)
 
 

@@ -159,7 +159,7 @@ def test_the_plan_is_that_of_the_product() -> None:
         "features": 3,
     }
     times, noises = plan_of(recipe, 3, STEPS)
-    plan = Plan.of(manifest_plan)
+    plan = Plan.from_preprocessing(manifest_plan)
     assert np.array_equal(times[:, 0].numpy(), plan.timesteps)
     assert np.array_equal(noises.numpy(), plan.noise)
 

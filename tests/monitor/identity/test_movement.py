@@ -61,8 +61,8 @@ def test_movement_is_enrolled_sealed_and_compared_by_a_scan(
         reference = Identities(vault).reference(JANE)
     assert reference is not None
     persona = PersonaReference.from_bytes(reference.parts["persona"])
-    assert len(persona.own) > 10
-    assert np.isfinite(persona.own).all()
+    assert len(persona.own_distances) > 10
+    assert np.isfinite(persona.own_distances).all()
     assert cli.run(["scan", other, "--identity", JANE, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     score = found["scores"]["persona"]

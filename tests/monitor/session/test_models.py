@@ -13,7 +13,7 @@ from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.pairwise.entry import ARTEFACTS, load_face_encoders, load_population
 from monitor.detectors.pairwise.population import FILE
 from monitor.detectors.persona.entry import load_people, load_persona
-from monitor.detectors.persona.windows import STEPS
+from monitor.detectors.persona.windows import WINDOW_STEPS
 from monitor.detectors.synchrony.entry import CALIBRATION, LIPS, VOICE, load_calibration
 from monitor.session.models import load_models
 from tests.monitor import movers, people
@@ -80,7 +80,7 @@ def test_the_models_of_movement_are_loaded_with_what_lies_beside_them(tmp_path: 
     assert found.fit() is found.fit()
     (window,) = movers.windows(0, 3.1)
     assert found.distances([window], found.tokens.start).gap.tolist() == [0.0]
-    assert found.embed([window]).shape == (1, STEPS)
+    assert found.embed([window]).shape == (1, WINDOW_STEPS)
     (tmp_path / "motion/population.npz").unlink()
     (tmp_path / "persona_tokens").rename(tmp_path / "gone")
     alone = load_persona(PackLoader(tmp_path, "onnx"))

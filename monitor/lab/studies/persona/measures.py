@@ -40,7 +40,7 @@ Progress = Callable[[float], None]
 class Enrolled:
     """One side of a trial as an enrolment learns it; `location` and `scale` of the reference say nothing yet.
 
-    `plain` (R,) are the logarithms of the errors without tokens of the windows that `reference.own` is of.
+    `plain` (R,) are the logarithms of the errors without tokens of the windows that `reference.own_distances` is of.
     """
 
     key: str
@@ -89,7 +89,7 @@ class Measurer:
             arrays = dict(data)
         if "tokens" not in arrays:
             return None
-        reference = replace(PersonaReference.of(arrays), motion=self._companion(trial))
+        reference = replace(PersonaReference.from_arrays(arrays), motion=self._companion(trial))
         return Enrolled(key, reference, arrays["plain"])
 
     def measure(self, enrolled: Enrolled, part: Part) -> Doubles:
@@ -103,8 +103,8 @@ class Measurer:
                 distances = self.engines.distances(windows, enrolled.reference.tokens)
                 values[:, GAP], values[:, WITH], values[:, WITHOUT] = (
                     distances.gap,
-                    np.log(distances.own),
-                    np.log(distances.plain),
+                    np.log(distances.with_tokens),
+                    np.log(distances.without_tokens),
                 )
             write_npz(path, {"values": values})
         with np.load(path, allow_pickle=False) as data:
@@ -119,7 +119,7 @@ class Measurer:
         if reference is None:
             write_npz(path, {})
             return
-        plain = np.log(persona_only.distances(thin(parts)[0], reference.tokens).plain.astype(np.float64))
+        plain = np.log(persona_only.distances(thin(parts)[0], reference.tokens).without_tokens.astype(np.float64))
         write_npz(path, reference.arrays() | {"plain": plain})
 
     def _companion(self, trial: MotionTrial) -> MotionReference | None:

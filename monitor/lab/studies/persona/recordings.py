@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
+from monitor.detectors.persona.windows import WINDOW_STEPS, MotionWindow, windows_of
 from monitor.face.expression import ExpressionBasis, neutral_of
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import ClipMotion, jitter_of, load_motions
@@ -95,7 +95,7 @@ class Part:
         parts = motion.valid[steps], motion.voice[steps], motion.speech[steps]
         rows = motion.motion(basis)[steps]
         start = self.first / GRID_HZ
-        if len(rows) >= STEPS:
+        if len(rows) >= WINDOW_STEPS:
             return windows_of(rows, *parts, hop=hop, start=start)
         return list(_padded(rows - neutral_of(rows, parts[0]), *parts, start)) if len(rows) else []
 
@@ -106,7 +106,7 @@ def _padded(
     speech_steps = speech & valid
     if valid.sum() < SHORT_VALID_SECONDS * GRID_HZ or speech_steps.sum() < SHORT_SPEECH_SECONDS * GRID_HZ:
         return
-    missing, shown = STEPS - len(valid), valid[:, None]
+    missing, shown = WINDOW_STEPS - len(valid), valid[:, None]
     motion, voice_rows = (np.pad(np.where(shown, values, 0), ((0, missing), (0, 0))) for values in (rows, voice))
     mask, speech_mask = (np.pad(values, (0, missing)) for values in (valid, speech_steps))
     yield MotionWindow(motion.astype(np.float32), voice_rows.astype(np.float32), mask, speech_mask, start)
@@ -225,12 +225,12 @@ def _gathered(
                 # It begins within the piece before.
                 continue
             new_step = (
-                int(np.clip(round((end_of_speech_seconds - window.start) * GRID_HZ), 0, STEPS))
+                int(np.clip(round((end_of_speech_seconds - window.start) * GRID_HZ), 0, WINDOW_STEPS))
                 if np.isfinite(end_of_speech_seconds)
                 else 0
             )
             spoken += float(window.speech[new_step:].sum()) / GRID_HZ
-            end_of_speech_seconds = window.start + STEPS / GRID_HZ
+            end_of_speech_seconds = window.start + WINDOW_STEPS / GRID_HZ
             piece.append((part, number))
             if spoken + 1e-6 >= seconds:
                 yield piece, spoken

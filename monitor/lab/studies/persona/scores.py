@@ -132,7 +132,7 @@ def _probed(result: TrialResult, column: int) -> Doubles:
 
 
 def _own(enrolled: Enrolled, column: int) -> Doubles:
-    distances, plain_errors = enrolled.reference.own, enrolled.plain
+    distances, plain_errors = enrolled.reference.own_distances, enrolled.plain
     return {GAP: distances, WITH: distances + plain_errors, WITHOUT: plain_errors}[column]
 
 

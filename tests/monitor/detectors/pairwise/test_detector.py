@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.detectors.pairwise.detector import RECENT, PairwiseDetector, nearest_rung, within_call
-from monitor.detectors.pairwise.measures import LEAST
+from monitor.detectors.pairwise.detector import RECENT_LOOKS, PairwiseDetector, nearest_rung, within_call
+from monitor.detectors.pairwise.measures import MIN_LOOKS
 from monitor.face.outline import OUTLINE
 from monitor.face.vectors import FaceVectors
 from monitor.types import Reason
@@ -66,7 +66,7 @@ def test_change_since_the_start_counts_where_a_reference_is() -> None:
     [
         (PairwiseDetector(None), 15, KEY, Reason.NOT_CALIBRATED),
         (PairwiseDetector(replace(PEOPLE, key="older")), 15, KEY, Reason.NOT_CALIBRATED),
-        (DETECTOR, LEAST - 1, KEY, Reason.WARMING_UP),
+        (DETECTOR, MIN_LOOKS - 1, KEY, Reason.WARMING_UP),
         (PairwiseDetector(population(key="newer")), 15, "newer", Reason.REFERENCE_OUTDATED),
     ],
 )
@@ -91,7 +91,7 @@ def test_the_rung_that_looks_like_the_call_is_taken() -> None:
 
 def test_a_line_that_changed_says_nothing_about_change() -> None:
     assert within_call(looks(10, blur=5.0), looks(10, seed=2), PEOPLE) is None
-    assert within_call(looks(10), looks(LEAST - 1), PEOPLE) is None
+    assert within_call(looks(10), looks(MIN_LOOKS - 1), PEOPLE) is None
     assert within_call(looks(10), None, PEOPLE) is None
 
 
@@ -112,10 +112,10 @@ def test_too_few_people_give_a_score_without_a_p_value() -> None:
 
 
 def test_only_the_newest_looks_count() -> None:
-    old, new = looks(30, person=9, seed=1), looks(RECENT, seed=2)
+    old, new = looks(30, person=9, seed=1), looks(RECENT_LOOKS, seed=2)
     both = DETECTOR.score(FaceVectors.join([old, new]), None, ENROLLED, KEY)
     assert both.value == DETECTOR.score(new, None, ENROLLED, KEY).value
-    assert both.evidence["shots"] == RECENT
+    assert both.evidence["shots"] == RECENT_LOOKS
 
 
 def test_evidence_is_json_and_shows_outlines_only() -> None:

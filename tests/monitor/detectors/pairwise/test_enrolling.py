@@ -11,7 +11,7 @@ import pytest
 
 from engines.base import EngineError
 from monitor.detectors.base import Enrolling, Material
-from monitor.detectors.pairwise.enrolling import UNCHECKED, WITNESSES
+from monitor.detectors.pairwise.enrolling import UNCHECKED, WITNESS_LOOKS
 from monitor.detectors.pairwise.live import LoadedPairwise
 from monitor.detectors.pairwise.reference import PairwiseReference
 from monitor.face.geometry import Pose
@@ -86,7 +86,7 @@ def test_a_clip_that_gave_the_gallery_nothing_is_looked_at_too() -> None:
     encoders = Encoders()
     refused = enrolling(encoders).refuse(material((6, 0), (6, 0), (40, 7), (0, 0), (2, 0)))
     assert refused == ["clip2.mp4 shows another person than the other clips: leave it out"]
-    assert encoders.asked == [12, WITNESSES, 2]
+    assert encoders.asked == [12, WITNESS_LOOKS, 2]
 
 
 def test_without_identity_vectors_nobody_is_refused_and_advice_says_so() -> None:

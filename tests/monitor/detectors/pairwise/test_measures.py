@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.detectors.pairwise.measures import (
-    GUARD,
+    GUARD_LOOKS,
     IDENTITY,
-    LEAST,
     LOGIT,
+    MIN_LOOKS,
     PAIRS,
-    WINDOW,
+    WINDOW_LOOKS,
     difference,
     held_out,
     identity_distances,
     leave_one_out,
     measure,
-    natural,
-    shrunk,
+    shrink,
+    window_differences,
 )
 from tests.monitor.people import looks, mixture
 
@@ -54,24 +54,24 @@ def test_noise_averages_out_of_the_difference() -> None:
 
 def test_natural_differences_are_those_of_the_windows_left_out() -> None:
     gallery, clip = looks(40), np.repeat([0, 1], 20)
-    found = natural(gallery, clip)
+    found = window_differences(gallery, clip)
     assert found.shape == (4, gallery.artefacts.shape[1])
     window, rest = held_out(clip)[1]
     assert (found[1] == difference(gallery.take(window), gallery.take(rest))[0]).all()
-    assert natural(looks(6), np.zeros(6, np.int64)).shape == (0, gallery.artefacts.shape[1])
+    assert window_differences(looks(6), np.zeros(6, np.int64)).shape == (0, gallery.artefacts.shape[1])
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=90))
 def test_windows_are_never_compared_with_themselves(clips: list[int]) -> None:
     clip = np.array(sorted(clips), np.int64)
     for window, rest in held_out(clip):
-        assert LEAST <= len(window) <= WINDOW
-        assert len(rest) >= LEAST
+        assert MIN_LOOKS <= len(window) <= WINDOW_LOOKS
+        assert len(rest) >= MIN_LOOKS
         assert not set(window.tolist()) & set(rest.tolist())
         if len(set(clips)) > 1:
             assert not set(clip[window].tolist()) & set(clip[rest].tolist())
         else:
-            assert np.abs(window[:, None] - rest[None]).min() > GUARD
+            assert np.abs(window[:, None] - rest[None]).min() > GUARD_LOOKS
 
 
 def test_rows_of_a_recording_may_lie_anywhere() -> None:
@@ -92,7 +92,7 @@ def test_one_row_for_each_window_left_out() -> None:
 @given(st.integers(0, 50), st.floats(-5, 5), st.floats(0.01, 3))
 def test_a_norm_lies_between_the_person_and_people(count: int, mean: float, spread: float) -> None:
     own = np.full((count, 3), mean) + spread * np.where(np.arange(count) % 2, 1, -1)[:, None]
-    norm = shrunk(own, np.zeros(3), np.ones(3))
+    norm = shrink(own, np.zeros(3), np.ones(3))
     low, high = sorted((0.0, float(own.mean()) if count else 0.0))
     assert (norm.location >= low - 1e-9).all()
     assert (norm.location <= high + 1e-9).all()
@@ -103,7 +103,7 @@ def test_a_norm_lies_between_the_person_and_people(count: int, mean: float, spre
 
 def test_what_cannot_be_measured_is_taken_from_people() -> None:
     own = np.array([[np.nan, 1, 2], [np.nan, 2, 3]])
-    norm = shrunk(own, np.array([0.5, 0, 0]), np.ones(3))
+    norm = shrink(own, np.array([0.5, 0, 0]), np.ones(3))
     assert norm.location[0] == 0.5
     assert norm.scale[0] == 1
     assert norm.standardise(np.array([1.5, norm.location[1], 0]))[:2] == pytest.approx([1, 0])

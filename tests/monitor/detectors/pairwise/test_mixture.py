@@ -46,7 +46,7 @@ def test_nothing_to_adapt_to_changes_nothing() -> None:
 def test_arrays_make_the_same_mixture() -> None:
     made = mixture()
     rows = np.random.default_rng(1).standard_normal((5, SIZE)).astype(np.float32)
-    assert (Mixture.of(made.arrays()).log_likelihood(rows) == made.log_likelihood(rows)).all()
+    assert (Mixture.from_arrays(made.arrays()).log_likelihood(rows) == made.log_likelihood(rows)).all()
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_arrays_make_the_same_mixture() -> None:
 )
 def test_arrays_that_do_not_fit_are_refused(name: str, value: Doubles) -> None:
     with pytest.raises(ValueError, match="fit it again"):
-        Mixture.of(mixture().arrays() | {name: value})
+        Mixture.from_arrays(mixture().arrays() | {name: value})

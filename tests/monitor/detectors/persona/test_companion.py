@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from monitor.detectors.persona.companion import (
-    APART,
-    NEAREST,
+    MIN_START_GAP_SECONDS,
+    NEAREST_WINDOWS,
     MotionError,
     MotionPopulation,
     MotionReference,
@@ -88,13 +88,13 @@ def test_whitened_vectors_have_length_one_and_nothing_stays_nothing() -> None:
 
 
 def test_the_nearest_references_count() -> None:
-    references = np.repeat(np.eye(SIZE, dtype=np.float32)[:3], NEAREST, axis=0)
+    references = np.repeat(np.eye(SIZE, dtype=np.float32)[:3], NEAREST_WINDOWS, axis=0)
     population = MotionPopulation("pack", np.zeros(SIZE), np.eye(SIZE), 0.2, 0.1, 0.0)
     whitening = fit_whitening(references[:0], np.zeros(0, np.int64), population)
-    live = np.stack([references[NEAREST], np.eye(SIZE, dtype=np.float32)[5]])
+    live = np.stack([references[NEAREST_WINDOWS], np.eye(SIZE, dtype=np.float32)[5]])
     assert best_cosine(live, references, whitening) == pytest.approx([1.0, 0.0])
     # Where there are fewer, all count.
-    assert best_cosine(live, references[NEAREST : NEAREST + 2], whitening) == pytest.approx([1.0, 0.0])
+    assert best_cosine(live, references[NEAREST_WINDOWS : NEAREST_WINDOWS + 2], whitening) == pytest.approx([1.0, 0.0])
 
 
 def test_a_recording_is_compared_with_the_other_recordings() -> None:
@@ -107,7 +107,7 @@ def test_a_recording_is_compared_with_the_other_recordings() -> None:
 
 def test_one_recording_is_compared_with_its_parts_that_lie_apart() -> None:
     embeddings, _, _ = of(crowd(recordings=1, windows=4), 0)
-    clip, start = np.zeros(4, np.int64), np.array([0.0, 1.0, APART, 50.0])
+    clip, start = np.zeros(4, np.int64), np.array([0.0, 1.0, MIN_START_GAP_SECONDS, 50.0])
     found = leave_one_out(embeddings, clip, start, general())
     assert np.isfinite(found).all()
     # The first and the second overlap: they are compared with what lies apart, however alike they are.
@@ -128,7 +128,7 @@ def test_somebody_else_lies_farther_than_the_person() -> None:
     others = people["embeddings"][people["person"] != 0]
     assert reference.distances(own[18:]).mean() < 1.5
     assert reference.distances(others).mean() > reference.distances(own[18:]).mean() + 2
-    assert reference.own.shape == (18,)
+    assert reference.own_distances.shape == (18,)
 
 
 def test_few_recordings_say_little_of_a_person() -> None:
@@ -138,7 +138,7 @@ def test_few_recordings_say_little_of_a_person() -> None:
     drawn = enrol(embeddings, clip, start, population, clips=1e9)
     assert drawn.location == pytest.approx(population.location)
     assert drawn.scale == pytest.approx(population.scale)
-    assert known.own.mean() == pytest.approx(0, abs=1e-6)
+    assert known.own_distances.mean() == pytest.approx(0, abs=1e-6)
 
 
 def test_within_one_recording_people_are_more_like_themselves_than_between_two() -> None:
@@ -154,7 +154,7 @@ def test_a_short_reference_stands_on_people_in_general() -> None:
     population = general()
     reference = enrol(np.eye(SIZE, dtype=np.float32)[:1], np.zeros(1, np.int64), np.zeros(1), population)
     assert (reference.location, reference.scale) == pytest.approx((population.location, population.scale))
-    assert np.isnan(reference.own).all()
+    assert np.isnan(reference.own_distances).all()
 
 
 def test_nothing_is_enrolled_from_nothing() -> None:
@@ -217,7 +217,7 @@ def test_a_damaged_population_says_what_to_do(damage: str) -> None:
 
 def test_a_reference_is_built_from_its_arrays() -> None:
     reference = enrol(*of(crowd(), 0), general())
-    again = MotionReference.of({name: np.array(array) for name, array in reference.arrays().items()})
+    again = MotionReference.from_arrays({name: np.array(array) for name, array in reference.arrays().items()})
     live = crowd(seed=9)["embeddings"]
     assert again.key == reference.key
     assert again.distances(live) == pytest.approx(reference.distances(live))
@@ -227,12 +227,12 @@ def test_a_reference_is_built_from_its_arrays() -> None:
 def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
     arrays = enrol(*of(crowd(), 0), general()).arrays()
     with pytest.raises(MotionError, match="enrol again"):
-        MotionReference.of({**arrays, name: arrays[name][:-1]})
+        MotionReference.from_arrays({**arrays, name: arrays[name][:-1]})
 
 
 def test_a_reference_without_windows_or_scale_is_refused() -> None:
     arrays = enrol(*of(crowd(), 0), general()).arrays()
     with pytest.raises(MotionError):
-        MotionReference.of({**arrays, "embeddings": arrays["embeddings"][:0], "own": arrays["own"][:0]})
+        MotionReference.from_arrays({**arrays, "embeddings": arrays["embeddings"][:0], "own": arrays["own"][:0]})
     with pytest.raises(MotionError):
-        MotionReference.of({**arrays, "numbers": np.array([0.1, 0.0])})
+        MotionReference.from_arrays({**arrays, "numbers": np.array([0.1, 0.0])})

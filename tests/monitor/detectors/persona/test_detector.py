@@ -94,7 +94,7 @@ def test_more_speech_is_compared_with_more_speech() -> None:
     short, long = (detector.score(measured(5, 1.2, 1.2), 5.0, s, reference(), KEY, once=True) for s in (4.0, 5.0))
     assert (long.p_value or 1) < (short.p_value or 0)
     assert detector.people is not None
-    assert detector.people.least_seconds(np.array([0.0, 0.0])) == 1.5
+    assert detector.people.min_seconds(np.array([0.0, 0.0])) == 1.5
 
 
 def test_a_measure_that_is_missing_is_left_out() -> None:
@@ -134,7 +134,7 @@ def test_nobody_to_compare_with_tells_nothing() -> None:
     assert (score.p_value, score.reason) == (None, Reason.NOT_CALIBRATED)
     assert people().p_value(np.array([np.nan, np.nan]), 5.0) is None
     assert people().p_value(np.zeros(2), 1.0) is None
-    assert people().least_seconds(np.array([np.nan, np.nan])) == 0.0
+    assert people().min_seconds(np.array([np.nan, np.nan])) == 0.0
 
 
 def test_weights_say_what_counts() -> None:
@@ -162,7 +162,7 @@ def test_people_and_references_survive_storing() -> None:
     assert (again.location, again.scale, again.single) == (-0.1, 0.05, 0.02)
     for companion in (True, False):
         enrolled = reference(companion)
-        held = PersonaReference.of(enrolled.arrays())
+        held = PersonaReference.from_arrays(enrolled.arrays())
         assert np.array_equal(held.tokens, enrolled.tokens)
         assert (held.motion is not None) == companion
         assert held.standardise(np.array([-0.05])) == pytest.approx([1.0])
@@ -173,11 +173,11 @@ def test_what_does_not_fit_is_refused() -> None:
         PersonaPeople.from_bytes(b"nothing")
     with pytest.raises(PersonaError, match="make it again"):
         PersonaPeople.from_bytes(replace(people(), scale=0.0).to_bytes())
-    for change in ({"own": np.zeros(5)}, {"scale": 0.0}, {"tokens": np.full((2, 3), np.nan, np.float32)}):
+    for change in ({"own_distances": np.zeros(5)}, {"scale": 0.0}, {"tokens": np.full((2, 3), np.nan, np.float32)}):
         with pytest.raises(PersonaError, match="enrol again"):
-            PersonaReference.of(replace(reference(), **change).arrays())
+            PersonaReference.from_arrays(replace(reference(), **change).arrays())
     with pytest.raises(KeyError):
-        PersonaReference.of({})
+        PersonaReference.from_arrays({})
 
 
 def test_people_without_scores_bring_nothing_to_size() -> None:

@@ -48,7 +48,7 @@ def test_what_is_kept_is_bounded_and_begins_with_the_first_face() -> None:
     for stretch in hops(0, 30.0, begin=100):
         movement.see(stretch)
     windows = movement.windows()
-    assert movement._kept <= 10.5 * GRID_HZ
+    assert movement._steps <= 10.5 * GRID_HZ
     assert windows[0].start >= 3.0
     assert windows[-1].start + 3 < 16
 
@@ -73,7 +73,7 @@ def test_a_person_is_learnt_and_another_is_farther(companion: bool) -> None:
     assert made.key == engines.key
     assert (made.motion is not None) == companion
     assert set(made.clip.tolist()) == {0, 1}
-    assert len(made.own) == len(made.clip)
+    assert len(made.own_distances) == len(made.clip)
     assert told == sorted(told)
     assert told[-1] == 1.0
     same, other = (engines.measure(movers.windows(person, 20.0, 5), made).parts() for person in (0, 1))

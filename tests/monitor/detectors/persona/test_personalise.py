@@ -8,10 +8,10 @@ import pytest
 from engines.base import Arrays, FloatArray
 from monitor.detectors.persona.personalise import PersonaliseConfig, PersonaliseError, own_distances, personalise
 from monitor.detectors.persona.reconstruction import Plan, Tokens, batch, distances
-from monitor.detectors.persona.windows import STEPS, MotionWindow
+from monitor.detectors.persona.windows import WINDOW_STEPS, MotionWindow
 from tests.monitor import movers
 
-PLAN = Plan.of(movers.Persona().manifest.preprocessing)
+PLAN = Plan.from_preprocessing(movers.Persona().manifest.preprocessing)
 NULL = np.zeros((movers.TOKENS, movers.WIDTH), np.float32)
 TOKENS = Tokens(NULL, NULL + 0.1)
 CONFIG = PersonaliseConfig(steps=120, rate=0.1)
@@ -81,7 +81,7 @@ def test_no_window_that_overlaps_the_other_half_is_learnt_from() -> None:
     made = personalise(watched, windows, TOKENS.start, PLAN, replace(CONFIG, steps=200, workers=1), silent)
     second = {float(window.voice[0, 0]) for window, half in zip(windows, made.half, strict=True) if half == 0}
     edge = min(window.start for window, half in zip(windows, made.half, strict=True) if half == 0)
-    near = {float(window.voice[0, 0]) for window in windows if edge - STEPS / 25 < window.start < edge}
+    near = {float(window.voice[0, 0]) for window in windows if edge - WINDOW_STEPS / 25 < window.start < edge}
     first_half = [asked for asked in watched.asked if not asked & second]
     assert len(near) == 6
     assert first_half
@@ -92,7 +92,8 @@ def test_it_stops_when_windows_kept_back_are_explained_no_better() -> None:
     # Nothing can be learnt of movement that has nothing to do with the voice: the start stays the best.
     random = np.random.default_rng(1)
     quiet = [
-        replace(window, voice=random.standard_normal((STEPS, 128), np.float32)) for window in movers.windows(1, 20)
+        replace(window, voice=random.standard_normal((WINDOW_STEPS, 128), np.float32))
+        for window in movers.windows(1, 20)
     ]
     config = replace(CONFIG, rate=1.0, patience=2, check=5)
     made = personalise(movers.Fit(), quiet, NULL, PLAN, config, silent)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from monitor.detectors.persona.reconstruction import Plan, Tokens, TokensError, batch, distances
-from monitor.detectors.persona.windows import STEPS, MotionWindow
+from monitor.detectors.persona.windows import WINDOW_STEPS, MotionWindow
 
-TOLD = {"timesteps": [0.2, 0.6], "noises": 2, "noise_seed": 3, "steps": STEPS, "features": 4}
+TOLD = {"timesteps": [0.2, 0.6], "noises": 2, "noise_seed": 3, "steps": WINDOW_STEPS, "features": 4}
 TOKENS = Tokens(np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32))
 
 
@@ -17,35 +17,37 @@ def windows(count: int = 3) -> list[MotionWindow]:
     random = np.random.default_rng(0)
     made = []
     for number in range(count):
-        mask = random.random(STEPS) > 0.2
-        motion = random.standard_normal((STEPS, 4)).astype(np.float32) * mask[:, None]
-        made.append(MotionWindow(motion, np.full((STEPS, 128), number, np.float32), mask, mask, 0.5 * number))
+        mask = random.random(WINDOW_STEPS) > 0.2
+        motion = random.standard_normal((WINDOW_STEPS, 4)).astype(np.float32) * mask[:, None]
+        made.append(MotionWindow(motion, np.full((WINDOW_STEPS, 128), number, np.float32), mask, mask, 0.5 * number))
     return made
 
 
 def test_a_plan_is_the_same_for_everybody() -> None:
-    plan = Plan.of(TOLD)
+    plan = Plan.from_preprocessing(TOLD)
     assert len(plan) == 4
     assert plan.timesteps.tolist() == pytest.approx([0.2, 0.2, 0.6, 0.6])
     assert plan.weights.tolist() == [0.25] * 4
-    assert plan.noise.shape == (4, STEPS, 4)
-    assert np.array_equal(plan.noise, Plan.of(TOLD).noise)
+    assert plan.noise.shape == (4, WINDOW_STEPS, 4)
+    assert np.array_equal(plan.noise, Plan.from_preprocessing(TOLD).noise)
     assert not np.array_equal(plan.noise[0], plan.noise[1])
-    assert not np.array_equal(plan.noise, Plan.of(TOLD | {"noise_seed": 4}).noise)
-    weighed = Plan.of({key: value for key, value in TOLD.items() if key != "noises"} | {"weights": [3, 1]})
+    assert not np.array_equal(plan.noise, Plan.from_preprocessing(TOLD | {"noise_seed": 4}).noise)
+    weighed = Plan.from_preprocessing(
+        {key: value for key, value in TOLD.items() if key != "noises"} | {"weights": [3, 1]}
+    )
     assert weighed.weights.tolist() == [0.75, 0.25]
 
 
 def test_rows_with_tokens_come_before_rows_without() -> None:
-    plan, some = Plan.of(TOLD), windows(2)
+    plan, some = Plan.from_preprocessing(TOLD), windows(2)
     inputs = batch(some, TOKENS.start, TOKENS.null, plan)
     assert {key: value.shape for key, value in inputs.items()} == {
-        "motion": (16, STEPS, 4),
-        "voice": (16, STEPS, 128),
-        "mask": (16, STEPS),
+        "motion": (16, WINDOW_STEPS, 4),
+        "voice": (16, WINDOW_STEPS, 128),
+        "mask": (16, WINDOW_STEPS),
         "tokens": (16, 2, 3),
         "timestep": (16, 1),
-        "noise": (16, STEPS, 4),
+        "noise": (16, WINDOW_STEPS, 4),
     }
     assert {value.dtype for value in inputs.values()} == {np.dtype(np.float32)}
     assert inputs["tokens"][:, 0, 0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0] * 2
@@ -57,8 +59,8 @@ def test_rows_with_tokens_come_before_rows_without() -> None:
 
 
 def test_the_distance_is_what_tokens_change() -> None:
-    plan, some = replace(Plan.of(TOLD), weights=np.array([0.7, 0.1, 0.1, 0.1], np.float32)), windows(2)
-    some[1] = replace(some[1], mask=np.zeros(STEPS, np.bool_))
+    plan, some = replace(Plan.from_preprocessing(TOLD), weights=np.array([0.7, 0.1, 0.1, 0.1], np.float32)), windows(2)
+    some[1] = replace(some[1], mask=np.zeros(WINDOW_STEPS, np.bool_))
     inputs = batch(some, TOKENS.start, TOKENS.null, plan)
     # With tokens the error is 1 at the first timestep and 2 else, without it is 4; nothing where nothing is seen.
     own = inputs["tokens"][:, :1, 0] > 0
@@ -66,9 +68,9 @@ def test_the_distance_is_what_tokens_change() -> None:
     found = distances(error, some, plan)
     # Each timestep has its say by its weight, however large its errors are.
     assert found.gap.tolist() == pytest.approx([np.log(1 / 4) * 0.7 + np.log(2 / 4) * 0.3, 0])
-    assert found.own[0] == pytest.approx(1**0.7 * 2**0.3)
-    assert found.plain[0] == pytest.approx(4)
-    assert found.curve.shape == (2, STEPS)
+    assert found.with_tokens[0] == pytest.approx(1**0.7 * 2**0.3)
+    assert found.without_tokens[0] == pytest.approx(4)
+    assert found.curve.shape == (2, WINDOW_STEPS)
     assert found.curve[0] == pytest.approx((0.7 * (1 - 4) + 0.3 * (2 - 4)) / 4 * some[0].mask)
     assert not found.curve[1].any()
 

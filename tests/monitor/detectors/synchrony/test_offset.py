@@ -42,7 +42,7 @@ def test_the_best_offset_is_where_the_voice_fits() -> None:
 
 def test_offsets_on_few_frames_are_not_kept() -> None:
     found = curve(0.9, 0.2, 0.1, counts=(10, 50, 50))
-    assert found.kept.tolist() == [False, True, True]
+    assert found.sufficient.tolist() == [False, True, True]
     assert found.best == 1
 
 

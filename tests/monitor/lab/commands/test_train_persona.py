@@ -63,7 +63,7 @@ def test_the_recipe_runs_on_twenty_clips_and_leaves_packs_that_engines_take(mani
     motion = np.zeros((100, engines.basis.width), np.float32)
     windows = windows_of(motion, np.ones(100, bool), np.zeros((100, 128), np.float32), np.ones(100, bool), 25)
     assert engines.distances(windows, engines.tokens.start).gap.shape == (2,)
-    assert len(Plan.of(manifest_of.preprocessing)) == 2
+    assert len(Plan.from_preprocessing(manifest_of.preprocessing)) == 2
 
 
 def json_of(path: Path) -> list[dict[str, float]]:

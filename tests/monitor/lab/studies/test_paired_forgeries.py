@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.detectors.pairwise.measures import LEAST, WINDOW
+from monitor.detectors.pairwise.measures import MIN_LOOKS, WINDOW_LOOKS
 from monitor.detectors.pairwise.population import PopulationError
 from monitor.face.vectors import FaceVectors
 from monitor.lab.corpus.manifest import Row, group_by_subject
@@ -90,13 +90,13 @@ def test_what_is_probed_is_never_enrolled(clips: list[FaceClip]) -> None:
 
 
 def test_little_is_not_divided() -> None:
-    assert trials([clip(0, shots=2 * LEAST - 1)]) == []
+    assert trials([clip(0, shots=2 * MIN_LOOKS - 1)]) == []
     assert trials([clip(0, shots=2), clip(0, 1, shots=3)]) == []
     short = trials([clip(0, shots=8), clip(0, 1, shots=8)])
     assert [t.start for t in short] == [None, None]
     assert [len(part) for part in windows(np.arange(24))] == [12, 12]
-    assert windows(np.arange(LEAST - 1)) == []
-    assert sum(len(part) for part in windows(np.arange(3 * WINDOW))) == 3 * WINDOW
+    assert windows(np.arange(MIN_LOOKS - 1)) == []
+    assert sum(len(part) for part in windows(np.arange(3 * WINDOW_LOOKS))) == 3 * WINDOW_LOOKS
 
 
 def test_a_population_of_people(built: FittedPopulation) -> None:

@@ -13,7 +13,7 @@ from engines.base import MODELS
 from monitor.detectors.persona.engines import PersonaEngines
 from monitor.detectors.persona.entry import PERSONA, load_persona
 from monitor.detectors.persona.personalise import PersonaliseConfig, personalise
-from monitor.detectors.persona.windows import STEPS, MotionWindow, windows_of
+from monitor.detectors.persona.windows import WINDOW_STEPS, MotionWindow, windows_of
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.motion_features import ClipMotion, load_motions
 
@@ -25,7 +25,7 @@ def windows(clips: list[ClipMotion | str], engines: PersonaEngines) -> list[Moti
     found: list[MotionWindow] = []
     for clip in clips:
         assert isinstance(clip, ClipMotion)
-        found += windows_of(clip.motion(engines.basis), clip.valid, clip.voice, clip.speech, STEPS)
+        found += windows_of(clip.motion(engines.basis), clip.valid, clip.voice, clip.speech, WINDOW_STEPS)
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.detectors.persona.windows import STEPS
+from monitor.detectors.persona.windows import WINDOW_STEPS
 from monitor.lab.corpus.manifest import Row, group_by_subject
 from monitor.lab.studies.persona.recordings import (
     ENROLLED_SECONDS,
@@ -65,7 +65,7 @@ def test_windows_are_told_from_the_neutral_of_their_part() -> None:
 def test_a_clip_shorter_than_a_window_is_padded_where_enough_is_in_it() -> None:
     short = Part.whole(clip(0, 2.0, silent=1.0))
     (window,) = short.windows(movers.basis(), HOP_STEPS)
-    assert window.motion.shape == (STEPS, movers.WIDTH)
+    assert window.motion.shape == (WINDOW_STEPS, movers.WIDTH)
     assert window.mask.sum() == 50
     assert window.speech.sum() == 25
     assert not window.motion[50:].any()

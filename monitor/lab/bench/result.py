@@ -68,8 +68,8 @@ class BenchResult:
         return {
             "machine": self.machine,
             "settings": self.settings,
-            "rows": [one.as_json() for one in self.rows],
-            "stages": [asdict(one) for one in self.stages],
+            "rows": [item.as_json() for item in self.rows],
+            "stages": [asdict(item) for item in self.stages],
             "engines": self.speeds.as_json() if self.speeds else [],
             "capacity": self.capacity.as_json() if self.capacity else None,
             "overload": self.overload.as_json() if self.overload else None,
@@ -177,26 +177,36 @@ def busy(others: float, cores: int) -> str:
     return f"Other processes took {others:.2f} of {cores} cores meanwhile: {REPEAT_WHEN_IDLE}."
 
 
-def capacity_rows(found: Capacity) -> list[Measurement]:
+def capacity_rows(capacity: Capacity) -> list[Measurement]:
     """Make the rows of how many participants hold."""
-    best = next((step for step in found.steps if step.held and step.participants == found.largest_call), None)
-    where = f"{found.cores} cores" if found.cores == found.machine else f"{found.cores} of {found.machine} cores"
-    working = "every detector" if found.enrolled else "synchrony only"
-    sent = f", of which the publisher took {best.publisher_cores:.2f}" if best and found.cores == found.machine else ""
+    best = next((step for step in capacity.steps if step.held and step.participants == capacity.largest_call), None)
+    where = (
+        f"{capacity.cores} cores"
+        if capacity.cores == capacity.machine
+        else f"{capacity.cores} of {capacity.machine} cores"
+    )
+    working = "every detector" if capacity.enrolled else "synchrony only"
+    sent = (
+        f", of which the publisher took {best.publisher_cores:.2f}"
+        if best and capacity.cores == capacity.machine
+        else ""
+    )
     beyond = (
-        f"; {found.first_failed.participants} do not: {found.first_failed.why}"
-        if found.first_failed
+        f"; {capacity.first_failed.participants} do not: {capacity.first_failed.why}"
+        if capacity.first_failed
         else "; more were not tried"
     )
     return [
         measured(
-            CAPACITY, found.largest_call / found.cores, f"{found.largest_call} hold on {where}{sent}, {working}{beyond}"
+            CAPACITY,
+            capacity.largest_call / capacity.cores,
+            f"{capacity.largest_call} hold on {where}{sent}, {working}{beyond}",
         ),
         Measurement(
             "live participants that hold",
-            found.largest_call,
+            capacity.largest_call,
             "participants",
-            note=f"{found.seconds:.0f} s each, {where}",
+            note=f"{capacity.seconds:.0f} s each, {where}",
         ),
         Measurement(
             "score age p95 at that many", best.age_p95 if best else None, "s", note="" if best else "not even one held"
@@ -204,62 +214,64 @@ def capacity_rows(found: Capacity) -> list[Measurement]:
     ]
 
 
-def capacity_notes(found: Capacity) -> list[str]:
+def capacity_notes(capacity: Capacity) -> list[str]:
     """Say what makes a capacity doubtful."""
     notes = []
-    worst = max((step.others_cores for step in found.steps), default=0.0)
-    if worst > BUSY_SHARE * found.machine:
-        notes.append(f"Capacity: {busy(worst, found.machine)}")
-    lucky = [
+    worst = max((step.others_cores for step in capacity.steps), default=0.0)
+    if worst > BUSY_SHARE * capacity.machine:
+        notes.append(f"Capacity: {busy(worst, capacity.machine)}")
+    larger = [
         s.participants
-        for s in found.steps
-        if s.held and found.first_failed and s.participants > found.first_failed.participants
+        for s in capacity.steps
+        if s.held and capacity.first_failed and s.participants > capacity.first_failed.participants
     ]
-    if lucky:
-        notes.append(f"Capacity: {max(lucky)} held though a smaller call did not: the machine is not steady.")
+    if larger:
+        notes.append(f"Capacity: {max(larger)} held though a smaller call did not: the machine is not steady.")
     return notes
 
 
-def overload_rows(found: Overload) -> list[Measurement]:
+def overload_rows(overload: Overload) -> list[Measurement]:
     """Make the rows of a call of twice the size that holds."""
-    size = f"{found.admitted} of {2 * found.sustainable} were taken in, twice {found.sustainable}"
+    size = f"{overload.admitted} of {2 * overload.sustainable} were taken in, twice {overload.sustainable}"
     return [
-        measured(OVERLOAD_AGE, found.age_p95, f"{size}; p95 {_seconds(found.age_before)} before"),
+        measured(OVERLOAD_AGE, overload.age_p95, f"{size}; p95 {_seconds(overload.age_before)} before"),
         Measurement(
-            "shed while overloaded", len(found.shed), "people", note=f"joined as number {_numbers(found.shed)}"
+            "shed while overloaded", len(overload.shed), "people", note=f"joined as number {_numbers(overload.shed)}"
         ),
-        Measurement("judged while overloaded", len(found.kept), "people", note=f"number {_numbers(found.kept)}"),
-        Measurement("neither, while overloaded", len(found.between), "people", note="judged and overloaded by turns"),
-        measured(OVERLOAD_GROWTH, found.growth_mb, "last third of the span over the one before"),
+        Measurement("judged while overloaded", len(overload.kept), "people", note=f"number {_numbers(overload.kept)}"),
+        Measurement(
+            "neither, while overloaded", len(overload.between), "people", note="judged and overloaded by turns"
+        ),
+        measured(OVERLOAD_GROWTH, overload.growth_mb, "last third of the span over the one before"),
         Measurement(
             "judged again afterwards",
-            len(found.recovered),
+            len(overload.recovered),
             "people",
-            note=f"of {found.sustainable}, {found.recovery_seconds:.0f} s after the others left",
+            note=f"of {overload.sustainable}, {overload.recovery_seconds:.0f} s after the others left",
         ),
     ]
 
 
-def overload_notes(found: Overload, cores: int) -> list[str]:
+def overload_notes(overload: Overload, cores: int) -> list[str]:
     """Say what went wrong under overload, and what makes the numbers doubtful."""
     notes = []
-    if found.failures:
-        notes.append(f"Overload: {found.failures} sessions FAILED and were begun anew; none should.")
-    if found.silent:
-        notes.append(f"Overload: NOTHING was said of number {_numbers(found.silent)}; they should be inconclusive.")
-    if found.refused:
-        notes.append(f"Overload: {found.refused} were refused at the door, so the load was less than twice.")
-    if not found.shed:
+    if overload.failures:
+        notes.append(f"Overload: {overload.failures} sessions FAILED and were begun anew; none should.")
+    if overload.silent:
+        notes.append(f"Overload: NOTHING was said of number {_numbers(overload.silent)}; they should be inconclusive.")
+    if overload.refused:
+        notes.append(f"Overload: {overload.refused} were refused at the door, so the load was less than twice.")
+    if not overload.shed:
         notes.append("Overload: nobody was shed.")
-    if found.others_cores > BUSY_SHARE * cores:
-        notes.append(f"Overload: {busy(found.others_cores, cores)}")
+    if overload.others_cores > BUSY_SHARE * cores:
+        notes.append(f"Overload: {busy(overload.others_cores, cores)}")
     return notes
 
 
-def soak_row(found: Soak) -> Measurement:
+def soak_row(soak: Soak) -> Measurement:
     """Make the row of memory over virtual time."""
-    note = f"{found.minutes:.0f} virtual minutes, {found.times_real:.1f} x real time; {found.verdict}"
-    return measured(SOAK, found.slope[1] if found.slope else None, note)
+    note = f"{soak.minutes:.0f} virtual minutes, {soak.times_real:.1f} x real time; {soak.verdict}"
+    return measured(SOAK, soak.slope[1] if soak.slope else None, note)
 
 
 def _numbers(people: tuple[int, ...]) -> str:

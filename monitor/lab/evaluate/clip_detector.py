@@ -12,6 +12,10 @@ from monitor.session.input_spec import InputSpec
 
 # Raised whenever the same clip and the same packs would score differently: part of the key of every kept outcome.
 SCORING = 3
+# A clip is judged in windows of this length, as calls are by default.
+WINDOW_SECONDS = 5.0
+# References in memory: evaluation goes through people in turn.
+CACHED_REFERENCES = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.lab.corpus.manifest import read_folder, read_manifest
-from monitor.lab.evaluate.clip_detector import Job
+from monitor.lab.evaluate.clip_detector import WINDOW_SECONDS, Job
 from monitor.lab.evaluate.registry import clip_detector
 from monitor.lab.evaluate.worker_pool import WorkerOptions, score_clips
 from monitor.lab.progress import clip_progress
-
-# A clip is judged in windows of this length, as calls are by default.
-WINDOW_SECONDS = 5.0
 
 
 def genuine_scores(

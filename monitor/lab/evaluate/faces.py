@@ -27,7 +27,7 @@ from monitor.face.vectors import FaceVectors
 from monitor.identity.enrolment.condition_ladder import Moment, make_rungs
 from monitor.lab.corpus.face_shots import MAX_SHOTS, moments_of
 from monitor.lab.corpus.speech_features import ClipFeatures
-from monitor.lab.evaluate.clip_detector import SCORING, Job
+from monitor.lab.evaluate.clip_detector import CACHED_REFERENCES, SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
 from monitor.lab.studies.paired_forgeries import difffake_score
 from monitor.session.input_spec import DEFAULT, InputSpec
@@ -35,26 +35,34 @@ from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.replay import read_clip
 from monitor.types import Reason
 
-# References kept in memory: evaluation goes through people in turn.
-KEPT = 8
-
 
 @dataclass(frozen=True, slots=True)
-class DiffFakeClips:
-    """DiffFake's published form: minus the mean log-likelihood of 30 random pairs within the clip; no p-value."""
+class _FaceClips:
+    """What both ways of judging faces have in common: their packs, and that they read the clip themselves."""
 
     packs: Path = MODELS
-    name: str = "difffake"
+    name: str = ""
 
     @property
     def key(self) -> str:
         """A digest of the packs, the population and the settings."""
-        return _key(self.name, self.packs)
+        folders = [home(pack, self.packs) / pack for pack in (ARTEFACTS, IDENTITY, DETECTOR, LANDMARKS)]
+        hashes = [load_pack(folder).manifest.sha256 for folder in folders if (folder / "manifest.json").exists()]
+        people = folders[0] / FILE
+        hashes.append(hashlib.sha256(people.read_bytes()).hexdigest() if people.exists() else "")
+        return hashlib.sha256(json.dumps([self.name, SCORING, hashes, MAX_SHOTS]).encode()).hexdigest()[:32]
 
     @property
     def input_spec(self) -> InputSpec:
         """Nothing special: features of lips and voice are not looked at."""
         return DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class DiffFakeClips(_FaceClips):
+    """DiffFake's published form: minus the mean log-likelihood of 30 random pairs within the clip; no p-value."""
+
+    name: str = "difffake"
 
     def load(self) -> DiffFakeScorer:
         """Load the encoders; raises `EngineError`."""
@@ -62,21 +70,10 @@ class DiffFakeClips:
 
 
 @dataclass(frozen=True, slots=True)
-class PairwiseClips:
+class PairwiseClips(_FaceClips):
     """Clips against the person of their `reference` column, enrolled on the spot; abstains where that is empty."""
 
-    packs: Path = MODELS
     name: str = "pairwise"
-
-    @property
-    def key(self) -> str:
-        """A digest of the packs, the population and the settings."""
-        return _key(self.name, self.packs)
-
-    @property
-    def input_spec(self) -> InputSpec:
-        """Nothing special: features of lips and voice are not looked at."""
-        return DEFAULT
 
     def load(self) -> PairwiseScorer:
         """Load the encoders; raises `EngineError`."""
@@ -122,7 +119,7 @@ class PairwiseScorer(_Faces):
     def __init__(self, packs: Path) -> None:
         super().__init__(packs)
         self._judge = PairwiseDetector(self.population, recent=MAX_SHOTS)
-        self._enrolled = lru_cache(KEPT)(self._enrol)
+        self._enrolled = lru_cache(CACHED_REFERENCES)(self._enrol)
 
     def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
         """Score one clip; see `Scorer`."""
@@ -137,13 +134,13 @@ class PairwiseScorer(_Faces):
 
     def _enrol(self, clips: Sequence[Path]) -> PairwiseReference | None:
         """Make a reference of clips, without the questions that an enrolment asks; None where little is seen."""
-        found = [moments_of(read_clip(clip), self._detector, self._landmarks) for clip in clips]
-        moments = [moment for own in found for moment in own]
+        moments_by_clip = [moments_of(read_clip(clip), self._detector, self._landmarks) for clip in clips]
+        moments = [moment for clip_moments in moments_by_clip for moment in clip_moments]
         if len(moments) < MIN_LOOKS:
             return None
         rungs = [Rung(name, self.encode(shots)) for name, shots in make_rungs(moments)]
-        of = np.repeat(np.arange(len(found)), [len(own) for own in found])
-        return build_reference("", self.encode.key, of, rungs, self.population)
+        recording = np.repeat(np.arange(len(clips)), [len(clip_moments) for clip_moments in moments_by_clip])
+        return build_reference("", self.encode.key, recording, rungs, self.population)
 
 
 def _loaded(packs: Path) -> tuple[FaceEncoders, Population]:
@@ -151,11 +148,3 @@ def _loaded(packs: Path) -> tuple[FaceEncoders, Population]:
     if encode is None or population is None or not population.fits(encode.key):
         raise EngineError(f"{packs} has no {ARTEFACTS} with a {FILE} of its own: run `sidewitness train pairs`")
     return encode, population
-
-
-def _key(name: str, packs: Path) -> str:
-    known = [home(pack, packs) / pack for pack in (ARTEFACTS, IDENTITY, DETECTOR, LANDMARKS)]
-    hashes = [load_pack(folder).manifest.sha256 for folder in known if (folder / "manifest.json").exists()]
-    people = known[0] / FILE
-    hashes.append(hashlib.sha256(people.read_bytes()).hexdigest() if people.exists() else "")
-    return hashlib.sha256(json.dumps([name, SCORING, hashes, MAX_SHOTS]).encode()).hexdigest()[:32]

@@ -30,26 +30,26 @@ class OutcomeLog:
     """Outcomes by key in a file; a context manager that holds it open for appending."""
 
     def __init__(self, path: Path) -> None:
-        self._kept = ResumeLog(path)
+        self._log = ResumeLog(path)
         self.outcomes: dict[str, Outcome] = {}
 
     def __enter__(self) -> Self:
         """Read what is there and open the file for more; entries of other work in it are left alone."""
-        self._kept.__enter__()
+        self._log.__enter__()
         names = [field.name for field in fields(Outcome)]
         self.outcomes = {
             key: Outcome(**{name: entry[name] for name in names})
-            for key, entry in self._kept.entries.items()
+            for key, entry in self._log.entries.items()
             if set(names) <= set(entry)
         }
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close the file."""
-        self._kept.__exit__(kind, error, at)
+        self._log.__exit__(kind, error, at)
 
-    def add(self, key: str, outcome: Outcome, about: Mapping[str, str]) -> None:
-        """Append one outcome, unless it is there; `about` is for people who read the file."""
+    def add(self, key: str, outcome: Outcome, description: Mapping[str, str]) -> None:
+        """Append one outcome, unless it is there; `description` is for people who read the file."""
         if key not in self.outcomes:
             self.outcomes[key] = outcome
-            self._kept.add(key, {**about, **asdict(outcome)})
+            self._log.add(key, {**description, **asdict(outcome)})

@@ -17,7 +17,7 @@ from engines.load import load_engine
 from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.persona.detector import FILE, PersonaDetector, PersonaReference, usual_distance
 from monitor.detectors.persona.entry import MOTION, PERSONA, load_people, load_persona
-from monitor.detectors.persona.movement import learn
+from monitor.detectors.persona.movement import HOP_STEPS, learn
 from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.detectors.persona.windows import MotionWindow
 from monitor.detectors.synchrony.entry import VOICE
@@ -34,10 +34,8 @@ from monitor.tap.media.digest import digest
 from monitor.types import Reason
 from monitor.window.grid import GRID_HZ
 
-# Steps between the windows of a clip that is judged, as in a call.
-HOP = 12
-# References kept in memory: evaluation goes through people in turn.
-KEPT = 16
+# References in memory: evaluation goes through people in turn. They are small.
+CACHED_REFERENCES = 16
 CACHE = Path(".cache")
 
 
@@ -55,12 +53,12 @@ class PersonaClips:
     @property
     def key(self) -> str:
         """A digest of the packs, the population and the settings."""
-        known = [home(pack, self.packs) / pack for pack in (PERSONA, MOTION, VOICE, DETECTOR, LANDMARKS)]
-        hashes = [load_pack(folder).manifest.sha256 for folder in known if (folder / "manifest.json").exists()]
-        people = known[0] / FILE
+        folders = [home(pack, self.packs) / pack for pack in (PERSONA, MOTION, VOICE, DETECTOR, LANDMARKS)]
+        hashes = [load_pack(folder).manifest.sha256 for folder in folders if (folder / "manifest.json").exists()]
+        people = folders[0] / FILE
         hashes.append(hashlib.sha256(people.read_bytes()).hexdigest() if people.exists() else "")
-        about = [self.name, SCORING, MOTION_VERSION, hashes, HOP, asdict(PersonaliseConfig())]
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+        settings = [self.name, SCORING, MOTION_VERSION, hashes, HOP_STEPS, asdict(PersonaliseConfig())]
+        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     @property
     def input_spec(self) -> InputSpec:
@@ -85,7 +83,7 @@ class PersonaScorer:
         if engines is None or people is None or people.key != engines.key:
             raise EngineError(f"{packs} has no {PERSONA} with a {FILE} of its own: run `sidewitness train people`")
         self._engines, self._people, self._packs, self._cache = engines, people, packs, cache
-        self._enrolled = lru_cache(KEPT)(self._enrol)
+        self._enrolled = lru_cache(CACHED_REFERENCES)(self._enrol)
 
     def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
         """Score one clip; see `Scorer`."""
@@ -96,10 +94,10 @@ class PersonaScorer:
         reference = self._enrolled(tuple(zip(row.reference, sounds, strict=True)))
         if reference is None:
             return Outcome(None, Reason.NOT_ENROLLED.value)
-        part = self._watch(row, job.change)
+        part = self._analyse(row, job.change)
         if part.footage.motion.name != self._engines.basis.name:
             return Outcome(None, Reason.NOT_CALIBRATED.value)
-        windows = self._windows(part, HOP)
+        windows = self._windows(part, HOP_STEPS)
         if not windows:
             return Outcome(None, Reason.TOO_LITTLE_SPEECH.value)
         measured, end = self._engines.measure(windows, reference), part.last / GRID_HZ
@@ -108,39 +106,39 @@ class PersonaScorer:
         reason = score.reason.value if score.value is None and score.reason else None
         return Outcome(score.value, reason, score.p_value)
 
-    def _watch(self, row: Row, change: Change | None = None) -> Part:
+    def _analyse(self, row: Row, change: Change | None = None) -> Part:
         """Analyse a clip, or find it analysed; what was changed is looked at once and not kept."""
         if change is None:
-            moved = ClipMotion.load(cached_motion(row, self._cache / "motion", None, self._packs))
+            motion = ClipMotion.load(cached_motion(row, self._cache / "motion", None, self._packs))
         else:
-            moved = motion_of(row.path, self._detector, self._landmarks, self._voice, change, row.sound)
-        return Part.whole(Footage(row, moved, ""))
+            motion = motion_of(row.path, self._detector, self._landmarks, self._voice, change, row.sound)
+        return Part.whole(Footage(row, motion, ""))
 
     def _windows(self, part: Part, hop: int) -> list[MotionWindow]:
         return part.windows(self._engines.basis, hop)
 
     def _enrol(self, clips: Sequence[tuple[Path, Path | None]]) -> PersonaReference | None:
         """Learn the person of clips, without the questions that an enrolment asks; None where they speak too little."""
-        about = [self._engines.key, ENROL_HOP_STEPS, asdict(PersonaliseConfig()), [digest(*clip) for clip in clips]]
-        kept = self._cache / "persons" / f"{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]}.npz"
-        if kept.exists():
-            with np.load(kept, allow_pickle=False) as held:
-                known = dict(held)
-            return self._placed(PersonaReference.from_arrays(known)) if known else None
+        settings = [self._engines.key, ENROL_HOP_STEPS, asdict(PersonaliseConfig()), [digest(*clip) for clip in clips]]
+        file = self._cache / "persons" / f"{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]}.npz"
+        if file.exists():
+            with np.load(file, allow_pickle=False) as stored:
+                arrays = dict(stored)
+            return self._with_usual_distance(PersonaReference.from_arrays(arrays)) if arrays else None
         rows = [
             Row(path, path.name, "real", "real", "", sound=sound, coefficients=find_coefficients(path))
             for path, sound in clips
         ]
-        watched = [part for part in map(self._watch, rows) if part.footage.motion.name == self._engines.basis.name]
-        parts = [self._windows(part, ENROL_HOP_STEPS) for part in watched]
-        found = learn(parts, self._engines, self._people)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        whole = kept.with_suffix(f".{os.getpid()}.part.npz")
-        np.savez(whole, allow_pickle=False, **(found.arrays() if found else {}))
-        whole.replace(kept)
-        return found
+        usable = [part for part in map(self._analyse, rows) if part.footage.motion.name == self._engines.basis.name]
+        parts = [self._windows(part, ENROL_HOP_STEPS) for part in usable]
+        reference = learn(parts, self._engines, self._people)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(f".{os.getpid()}.part.npz")
+        np.savez(unfinished, allow_pickle=False, **(reference.arrays() if reference else {}))
+        unfinished.replace(file)
+        return reference
 
-    def _placed(self, found: PersonaReference) -> PersonaReference:
+    def _with_usual_distance(self, reference: PersonaReference) -> PersonaReference:
         """Tell where a kept person's distances lie by the people of today."""
-        location, scale = usual_distance(found.own_distances, found.clip, self._people)
-        return replace(found, location=location, scale=scale)
+        location, scale = usual_distance(reference.own_distances, reference.clip, self._people)
+        return replace(reference, location=location, scale=scale)

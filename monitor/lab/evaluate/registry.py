@@ -20,10 +20,11 @@ from engines.base import MODELS
 from monitor.decision.calibration import Calibration
 from monitor.detectors.registry import infos
 from monitor.detectors.synchrony.clip import clip_value
+from monitor.detectors.synchrony.detector import SynchronyDetector
 from monitor.detectors.synchrony.entry import CALIBRATION, LIPS, load_calibration
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import ClipFeatures
-from monitor.lab.evaluate.clip_detector import SCORING, ClipDetector, Job, Scorer
+from monitor.lab.evaluate.clip_detector import SCORING, WINDOW_SECONDS, ClipDetector, Job, Scorer
 from monitor.lab.evaluate.faces import DiffFakeClips, PairwiseClips
 from monitor.lab.evaluate.outcomes import Outcome
 from monitor.lab.evaluate.persona import PersonaClips
@@ -35,8 +36,8 @@ from monitor.session.models import load_speech, speech_input_spec, speech_key
 from monitor.types import Reason
 from monitor.window.grid import GRID_HZ
 
-WINDOW = 5.0
-LEAST_SPEECH = 2.0
+# With less speech than this a clip is called silent.
+MIN_SPEECH_SECONDS = SynchronyDetector().min_speech_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,14 @@ class SynchronyClips:
         """A digest of the packs, the calibration and the settings."""
         hashes = speech_key(self.packs)
         table = _calibration(self.packs)
-        about = [self.name, SCORING, hashes, WINDOW, table.to_json() if table else load_calibration().lengths]
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+        settings = [
+            self.name,
+            SCORING,
+            hashes,
+            WINDOW_SECONDS,
+            table.to_json() if table else load_calibration().lengths,
+        ]
+        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     @property
     def input_spec(self) -> InputSpec:
@@ -75,11 +82,11 @@ class SynchronyScorer:
 
     def __call__(self, job: Job, features: ClipFeatures) -> Outcome:
         """Score one clip; see `Scorer`."""
-        found = list(windows(encode_features(features, self._lips, self._voice), WINDOW))
-        if not found:
-            quiet = features.speech.sum() < LEAST_SPEECH * GRID_HZ
+        hops = list(windows(encode_features(features, self._lips, self._voice), WINDOW_SECONDS))
+        if not hops:
+            quiet = features.speech.sum() < MIN_SPEECH_SECONDS * GRID_HZ
             return Outcome(None, (Reason.SILENCE if quiet else Reason.LOW_QUALITY).value)
-        value, speech, _ = clip_value([(hop.whole, hop.whole_speech) for hop in found], self._lengths)
+        value, speech, _ = clip_value([(hop.whole, hop.whole_speech) for hop in hops], self._lengths)
         p_value = self._calibration.p_value(value, speech, once=True) if self._calibration else None
         return Outcome(value, None, p_value)
 
@@ -143,8 +150,8 @@ def judge(job: Job, features: ClipFeatures, detector: ClipDetector) -> Outcome:
     """Score one clip's features by one detector, leading silence dropped."""
     trimmed, dropped = trim(features)
     reason = unusable(trimmed)
-    found = Outcome(None, reason) if reason else loaded(detector)(job, trimmed)
-    return replace(found, seconds=len(features) / GRID_HZ, trimmed=dropped)
+    outcome = Outcome(None, reason) if reason else loaded(detector)(job, trimmed)
+    return replace(outcome, seconds=len(features) / GRID_HZ, trimmed=dropped)
 
 
 def _calibration(packs: Path) -> Calibration | None:

@@ -22,7 +22,7 @@ from engines.metrics import auc
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import Change
 from monitor.lab.distortions.perturbations import LEVELS, SEVEN, Perturbation, conditions
-from monitor.lab.evaluate.clip_detector import Job
+from monitor.lab.evaluate.clip_detector import WINDOW_SECONDS, Job
 from monitor.lab.evaluate.registry import clip_detector
 from monitor.lab.evaluate.voice_mismatch import EncodedClip, mismatches
 from monitor.lab.evaluate.worker_pool import Tick, WorkerOptions, encode_jobs, score_clips
@@ -31,7 +31,6 @@ from monitor.lab.metrics.numbers import rounded
 from monitor.lab.metrics.summary import Result
 from monitor.lab.progress import clip_progress
 
-WINDOW = 5.0
 KINDS = tuple(kind.kind for kind in SEVEN)
 # Areas that the paper reports on FaceForensics++: clean, and the mean over five levels of each kind.
 PAPER_CLEAN_AUC = 0.976
@@ -92,7 +91,7 @@ def stress_mismatch(parts: Parts, stress: Stress, effort: WorkerOptions) -> dict
                 for change in stress.all:
                     # `zip` asks for a row first, so each condition takes just its own clips.
                     clips = [clip for _, clip in zip(chosen_rows, encoded, strict=False) if clip is not None]
-                    for kind, results in mismatches(clips, WINDOW).items():
+                    for kind, results in mismatches(clips, WINDOW_SECONDS).items():
                         results_by_kind.setdefault(kind, {}).setdefault(_condition(change), []).extend(results)
     return results_by_kind
 
@@ -123,12 +122,12 @@ def describe(conditions: Conditions, rounds: int = BOOTSTRAP_ROUNDS, seed: int =
     subjects = sorted({r.subject for results in conditions.values() for r in results})
     scores_by_condition = {where: _by_subject(results, subjects) for where, results in conditions.items()}
     areas = _areas(scores_by_condition, np.arange(len(subjects)))
-    drawn = [_areas(scores_by_condition, picked) for picked in resample(len(subjects), rounds, seed)]
+    redrawn = [_areas(scores_by_condition, picked) for picked in resample(len(subjects), rounds, seed)]
     present = [(kind, n) for kind, n in CONDITIONS if (kind, n) in conditions]
     return {
         "clean": rounded(areas.clean),
-        **_fall(areas.clean, areas.judged, [(round_areas.clean, round_areas.judged) for round_areas in drawn]),
-        "strict": _fall(areas.clean, areas.strict, [(round_areas.clean, round_areas.strict) for round_areas in drawn]),
+        **_fall(areas.clean, areas.judged, [(r.clean, r.judged) for r in redrawn]),
+        "strict": _fall(areas.clean, areas.strict, [(r.clean, r.strict) for r in redrawn]),
         "unmeasured": [f"{kind} {n}" for kind, n in present if np.isnan(areas.judged[CONDITIONS.index((kind, n))])],
         "fake": _count(conditions.get(CLEAN, []), "fake"),
         "real": _count(conditions.get(CLEAN, []), "real"),
@@ -171,8 +170,8 @@ def _areas(
     return _Areas(auc(*clean), judged, strict)
 
 
-def _fall(clean: float, areas: Floats, drawn: Sequence[tuple[float, Floats]]) -> dict[str, Any]:
-    falls = np.array([100 * (clean_area - _mean(values)) for clean_area, values in drawn], np.float64)
+def _fall(clean: float, areas: Floats, redrawn: Sequence[tuple[float, Floats]]) -> dict[str, Any]:
+    falls = np.array([100 * (clean_area - _mean(values)) for clean_area, values in redrawn], np.float64)
     low, high = bootstrap_interval(falls[np.isfinite(falls)])
     return {
         "mean": rounded(_mean(areas)),
@@ -209,7 +208,7 @@ def _sides(people: Sequence[tuple[Floats, Floats]], picked: NDArray[np.int64]) -
 def _long_enough(packs: Path, rows: Sequence[Row], effort: WorkerOptions, tick: Tick) -> list[Row]:
     """Keep the clips that have a window of 5 s which can be judged."""
     encoded: list[EncodedClip] = [e for e in encode_jobs(map(Job, rows), packs, effort, tick) if e is not None]
-    names = {result.clip for result in mismatches(encoded, WINDOW)["other"]}
+    names = {result.clip for result in mismatches(encoded, WINDOW_SECONDS)["other"]}
     return [row for row in rows if row.name in names]
 
 

@@ -16,17 +16,17 @@ from monitor.lab.corpus.manifest import Row, apply_split
 from monitor.lab.corpus.stitched_calls import calls_of
 from monitor.lab.evaluate.call_replay import run_calls, settings_of
 from monitor.lab.evaluate.call_summary import summarise_calls
-from monitor.lab.evaluate.clip_detector import ClipDetector, Job
+from monitor.lab.evaluate.clip_detector import WINDOW_SECONDS, ClipDetector, Job
 from monitor.lab.evaluate.plots import draw, draw_live, draw_methods, draw_mismatch, draw_robustness, draw_subjects
 from monitor.lab.evaluate.registry import clip_detector
-from monitor.lab.evaluate.robustness import WINDOW, Parts, Stress, stress_detectors, stress_mismatch
+from monitor.lab.evaluate.robustness import Parts, Stress, stress_detectors, stress_mismatch
 from monitor.lab.evaluate.robustness import describe as describe_robustness
 from monitor.lab.evaluate.voice_mismatch import KINDS, mismatches
 from monitor.lab.evaluate.worker_pool import WorkerOptions, encode_clips, score_clips
 from monitor.lab.metrics.summary import Result, by_method, by_subject, of_interest, summarise, worst_method
 from monitor.lab.progress import clip_progress
 
-WINDOWS = (2.0, 3.0, 5.0, 10.0)
+MISMATCH_WINDOWS_SECONDS = (2.0, 3.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +147,10 @@ def _mismatch(plan: EvaluationPlan) -> tuple[dict[str, Any], dict[str, dict[str,
         encoded = [encode_clips(rows, packs, plan.effort, tick) for packs, rows in genuine]
     summary: dict[str, Any] = {}
     panels: dict[str, dict[str, list[Result]]] = {}
-    for seconds in WINDOWS:
-        found = [mismatches(part, seconds) for part in encoded]
+    for seconds in MISMATCH_WINDOWS_SECONDS:
+        by_kind = [mismatches(part, seconds) for part in encoded]
         for kind in KINDS:
-            pooled = [result for part in found for result in part[kind]]
+            pooled = [result for part in by_kind for result in part[kind]]
             summary[f"{kind} {seconds:g} s"] = summarise(pooled)
             panels.setdefault(f"windows of {seconds:g} s", {})[kind] = pooled
     return summary, panels
@@ -201,16 +201,16 @@ def _robustness(
     effort: WorkerOptions,
 ) -> dict[str, Any]:
     both = {"real", "fake"} <= {result.label for result in clean if result.score is not None}
-    found = stress_detectors(parts, clean, detectors, stress, effort) if both else {}
+    tasks = stress_detectors(parts, clean, detectors, stress, effort) if both else {}
     if mismatch:
         voices = stress_mismatch(parts, stress, effort)
-        found |= {f"{kind}, {WINDOW:g} s": conditions for kind, conditions in voices.items()}
-    return {name: describe_robustness(conditions) for name, conditions in found.items()}
+        tasks |= {f"{kind}, {WINDOW_SECONDS:g} s": conditions for kind, conditions in voices.items()}
+    return {name: describe_robustness(conditions) for name, conditions in tasks.items()}
 
 
 def _live(minutes: float, parts: Parts, dubs: bool, effort: WorkerOptions, out: Path) -> dict[str, Any]:
     calls = [(packs, calls_of(rows, 60.0 * minutes, dubs)) for packs, rows in parts]
-    with clip_progress("replaying calls", sum(len(made) for _, made in calls)) as tick:
+    with clip_progress("replaying calls", sum(len(part_calls) for _, part_calls in calls)) as tick:
         outcomes = run_calls(calls, out / "live.jsonl", effort.workers, tick)
     draw_live(outcomes, out)
     return summarise_calls(outcomes)

@@ -21,15 +21,13 @@ from monitor.identity.enrolment.config import EnrolConfig
 from monitor.identity.enrolment.enrol import EnrolmentRefused, enrol
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.lab.corpus.speech_features import ClipFeatures
-from monitor.lab.evaluate.clip_detector import SCORING, Job
+from monitor.lab.evaluate.clip_detector import CACHED_REFERENCES, SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
 from monitor.session.clip import ClipJudge
 from monitor.session.input_spec import InputSpec
 from monitor.session.models import load_models, speech_input_spec, speech_key
 from monitor.types import Reason
 
-# References in memory: evaluation goes through people in turn.
-CACHED_REFERENCES = 8
 # Evaluation asks of a reference nothing but that it can be made.
 UNDEMANDING = EnrolConfig(min_face_seconds=0.0, min_speech_seconds=0.0, require_identity=False)
 IDENTITY = "of interest"
@@ -46,8 +44,8 @@ class SessionClips:
     def key(self) -> str:
         """A digest of the packs, of what the detector is installed as, and of the settings."""
         installed = [(check.name, check.state, check.detail) for check in find(self.name).check(self.packs)]
-        about = [self.name, SCORING, speech_key(self.packs), installed]
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+        settings = [self.name, SCORING, speech_key(self.packs), installed]
+        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     @property
     def input_spec(self) -> InputSpec:

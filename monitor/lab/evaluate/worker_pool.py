@@ -74,7 +74,7 @@ def score_clips(
             done, n = future.result(), waiting[future]
             for detector, (key, outcome) in zip(detectors, done.outcomes, strict=True):
                 if outcome is not None and key:
-                    partial.add(key, outcome, _about(jobs[n], detector))
+                    partial.add(key, outcome, _description(jobs[n], detector))
                 results[n].append(_result(jobs[n], detector, outcome or partial.outcomes[key]))
             tick(done.note)
     return [result for group in results for result in group]
@@ -82,8 +82,8 @@ def score_clips(
 
 def encode_clips(rows: Sequence[Row], packs: Path, effort: WorkerOptions, tick: Tick) -> list[EncodedClip]:
     """Vectors of lips and voice of every clip that one speaking person can be seen in, leading silence dropped."""
-    found = encode_jobs([Job(row) for row in rows], packs, effort, tick)
-    return [encoded for encoded in found if encoded is not None]
+    clips = encode_jobs([Job(row) for row in rows], packs, effort, tick)
+    return [encoded for encoded in clips if encoded is not None]
 
 
 def encode_jobs(
@@ -148,8 +148,8 @@ def _scorer(packs: Path) -> SynchronyScorer:
 
 def _key(content: str, job: Job, detector: str) -> str:
     references = [_reference(clip) for clip in job.row.reference]
-    about = "/".join([content, *references, str(FEATURES_VERSION), job.change.name if job.change else "", detector])
-    return hashlib.sha256(about.encode()).hexdigest()[:32]
+    identity = "/".join([content, *references, str(FEATURES_VERSION), job.change.name if job.change else "", detector])
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 @cache
@@ -158,7 +158,7 @@ def _reference(clip: Path) -> str:
     return digest(clip)
 
 
-def _about(job: Job, detector: ClipDetector) -> dict[str, str]:
+def _description(job: Job, detector: ClipDetector) -> dict[str, str]:
     change = {"change": job.change.name} if job.change else {}
     return {"path": job.row.name, "detector": detector.name, **change}
 

@@ -29,6 +29,8 @@ SCHEMA = 1
 GRID_HZ = 25
 # Steps of a stream that an encoder with a state is given at once in a call: a fifth of a second.
 CHUNK_STEPS = 5
+# Steps of a window of movement: three seconds.
+MOTION_WINDOW_STEPS = 75
 
 
 class EngineError(SidewitnessError):
@@ -63,7 +65,7 @@ class TensorSpec:
                 f"input {self.name!r} is {array.dtype}, not float32: convert it with .astype(numpy.float32)"
             )
         fits = array.ndim == len(self.shape) + 1 and all(
-            want in (-1, got) for want, got in zip(self.shape, array.shape[1:], strict=False)
+            declared in (-1, actual) for declared, actual in zip(self.shape, array.shape[1:], strict=False)
         )
         if not fits or array.shape[0] == 0:
             raise InputError(
@@ -211,9 +213,9 @@ def _tensor(raw: Mapping[str, Any]) -> TensorSpec:
 
 def check_inputs(manifest: Manifest, inputs: Arrays) -> None:
     """Raise `InputError` unless `inputs` are exactly the tensors of the manifest, one batch and one free length."""
-    want = {spec.name for spec in manifest.inputs}
-    if set(inputs) != want:
-        raise InputError(f"{manifest.name} takes the inputs {sorted(want)}, got {sorted(inputs)}")
+    expected = {spec.name for spec in manifest.inputs}
+    if set(inputs) != expected:
+        raise InputError(f"{manifest.name} takes the inputs {sorted(expected)}, got {sorted(inputs)}")
     batch: int | None = None
     for spec in manifest.inputs:
         spec.check(inputs[spec.name], batch)
@@ -224,7 +226,9 @@ def check_inputs(manifest: Manifest, inputs: Arrays) -> None:
 def free_length(manifest: Manifest, inputs: Arrays) -> int | None:
     """Return the length of the free axes, None where there is none; raises `InputError` if they differ."""
     axes = ((spec.shape, inputs[spec.name].shape[1:]) for spec in manifest.inputs)
-    lengths = {got for shape, found in axes for want, got in zip(shape, found, strict=True) if want == -1}
+    lengths = {
+        length for shape, actual in axes for declared, length in zip(shape, actual, strict=True) if declared == -1
+    }
     if len(lengths) > 1:
         raise InputError(f"the inputs of {manifest.name} have the lengths {sorted(lengths)}: make them equal")
     return next(iter(lengths), None)
@@ -236,21 +240,27 @@ def check_interface(manifest: Manifest, inputs: Shapes, outputs: Shapes) -> None
     `inputs` and `outputs` are what the runtime reports: full shapes with the batch axis first, -1 for a free axis. The
     batch must be free; a shape that the runtime cannot tell (an output of unknown rank is `()`) is taken on trust.
     """
-    for kind, specs, found in (("inputs", manifest.inputs, inputs), ("outputs", manifest.outputs, outputs)):
-        want = sorted(spec.name for spec in specs)
-        if not set(want) <= set(found) or (kind == "inputs" and set(want) != set(found)):
-            raise ModelPackError(f"the model of {manifest.name} has {kind} {sorted(found)}, its manifest says {want}")
+    for kind, specs, reported in (("inputs", manifest.inputs, inputs), ("outputs", manifest.outputs, outputs)):
+        declared = sorted(spec.name for spec in specs)
+        if not set(declared) <= set(reported) or (kind == "inputs" and set(declared) != set(reported)):
+            raise ModelPackError(
+                f"the model of {manifest.name} has {kind} {sorted(reported)}, its manifest says {declared}"
+            )
         for spec in specs:
-            if found[spec.name] and not _agree(spec.shape, found[spec.name]):
+            if reported[spec.name] and not _agree(spec.shape, reported[spec.name]):
                 raise ModelPackError(
-                    f"the model of {manifest.name} has {spec.name!r} of shape {tuple(found[spec.name])}, "
+                    f"the model of {manifest.name} has {spec.name!r} of shape {tuple(reported[spec.name])}, "
                     f"its manifest says (batch, {', '.join(map(str, spec.shape))})"
                 )
 
 
-def _agree(shape: tuple[int, ...], found: Sequence[int]) -> bool:
-    pairs = zip(shape, found[1:], strict=False)
-    return len(found) == len(shape) + 1 and found[0] == -1 and all(got in (-1, want) for want, got in pairs)
+def _agree(shape: tuple[int, ...], reported: Sequence[int]) -> bool:
+    pairs = zip(shape, reported[1:], strict=False)
+    return (
+        len(reported) == len(shape) + 1
+        and reported[0] == -1
+        and all(actual in (-1, declared) for declared, actual in pairs)
+    )
 
 
 def example_length(manifest: Manifest) -> int:

@@ -56,12 +56,12 @@ def landmarks() -> Engine:
 def untrained_packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Model packs of `tests.engines.towers.untrained()`, exported as training exports them."""
     pytest.importorskip("torch", reason="training and export need torch: install the extra `train`")
-    from engines.training.export import About, export_lips, export_voice
+    from engines.training.export import PackDescription, export_lips, export_voice
     from tests.engines.towers import untrained
 
     folder = tmp_path_factory.mktemp("packs")
     lips, voice = untrained()
-    about = About("0", "Apache-2.0", "a test", {"minutes": 0}, {"clips": 0}, {}, "# A test\n")
+    about = PackDescription("0", "Apache-2.0", "a test", {"minutes": 0}, {"clips": 0}, {}, "# A test\n")
     export_lips(lips, folder / "speech_lips", about)
     export_voice(voice, folder / "speech_voice", about)
     return folder

@@ -43,15 +43,15 @@ def differences(reference: Engine, other: Engine, inputs: Arrays) -> dict[str, f
 
     An output with a NaN, or of another shape, is infinitely far.
     """
-    want, got = reference.run(inputs), other.run(inputs)
-    return {name: distance(want[name], got[name]) for name in want}
+    expected, actual = reference.run(inputs), other.run(inputs)
+    return {name: distance(expected[name], actual[name]) for name in expected}
 
 
-def distance(want: FloatArray, got: FloatArray) -> float:
+def distance(expected: FloatArray, actual: FloatArray) -> float:
     """Return max |want - got| / max(1, max |want|), infinity for other shapes or NaN."""
-    if want.shape != got.shape or not (np.isfinite(want).all() and np.isfinite(got).all()):
+    if expected.shape != actual.shape or not (np.isfinite(expected).all() and np.isfinite(actual).all()):
         return float("inf")
-    return float(np.abs(want - got).max() / max(1.0, float(np.abs(want).max())))
+    return float(np.abs(expected - actual).max() / max(1.0, float(np.abs(expected).max())))
 
 
 class DriftError(SidewitnessError):
@@ -113,22 +113,24 @@ class DetectorDrift:
     def problems(self, limits: Limits) -> list[str]:
         """Say which limits are passed, each in one line; none for an engine that may be used."""
         area = abs(self.auc_other - self.auc)
-        found = []
+        problems = []
         if self.abstentions:
-            found.append(f"{self.detector}: one of the two abstains in {_cases(self.abstentions)}")
+            problems.append(f"{self.detector}: one of the two abstains in {_cases(self.abstentions)}")
         # Not `>`: a NaN is no score that an engine may give.
         if not self.shift <= limits.shift:
-            found.append(f"{self.detector}: a score moves by {self.shift:.3f} of their spread, over {limits.shift:g}")
+            problems.append(
+                f"{self.detector}: a score moves by {self.shift:.3f} of their spread, over {limits.shift:g}"
+            )
         if not self.mean_shift <= limits.mean_shift:
-            found.append(
+            problems.append(
                 f"{self.detector}: on average scores move by {self.mean_shift:.3f} of their spread, "
                 f"over {limits.mean_shift:g}"
             )
         if area > limits.auc + 1e-9:
-            found.append(f"{self.detector}: the AUC moves by {area:.3f}, over {limits.auc:g}")
+            problems.append(f"{self.detector}: the AUC moves by {area:.3f}, over {limits.auc:g}")
         if not self.p_change <= limits.p_value:
-            found.append(f"{self.detector}: a p-value moves by {self.p_change:.3f}, over {limits.p_value:g}")
-        return found
+            problems.append(f"{self.detector}: a p-value moves by {self.p_change:.3f}, over {limits.p_value:g}")
+        return problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,10 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
         raise EngineError(f"{what} lacks {missing[0]}{more}: is it a checkpoint of that system?")
     for name, value in wanted.items():
         if tensors[name].shape != value.shape:
-            found, right = tuple(tensors[name].shape), tuple(value.shape)
-            raise EngineError(f"{what} has {name} of shape {found}, not {right}: is it a checkpoint of that system?")
+            actual, expected = tuple(tensors[name].shape), tuple(value.shape)
+            raise EngineError(
+                f"{what} has {name} of shape {actual}, not {expected}: is it a checkpoint of that system?"
+            )
         if not torch.isfinite(tensors[name]).all():
             raise EngineError(f"{what} has numbers in {name} that are not finite: download it again")
     module.load_state_dict({name: tensors[name].float() for name in wanted}, strict=False)

@@ -29,12 +29,12 @@ PACK = "face_identity"
 PACKAGE = "face_recognition_models"
 MEMBER = "dlib_face_recognition_resnet_model_v1.dat"
 SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
-SIZE = 150
-NUMBERS = 128
+FACE_PIXELS = 150
+EMBEDDING_SIZE = 128
 OPSET = 17
 # dlib divides what is left of a pixel after its mean by this.
 _SCALE = 256.0
-_SHORTEST = 1e-6
+_MIN_NORM = 1e-6
 
 Shape = tuple[int, int, int]
 
@@ -42,10 +42,10 @@ Shape = tuple[int, int, int]
 def published() -> Path:
     """Find the file in the installed package, without importing it; raises `EngineError` when it is not there."""
     try:
-        found = [file.locate() for file in distribution(PACKAGE).files or () if file.name == MEMBER]
+        files = [file.locate() for file in distribution(PACKAGE).files or () if file.name == MEMBER]
     except PackageNotFoundError:
-        found = []
-    paths = [Path(str(path)) for path in found]
+        files = []
+    paths = [Path(str(path)) for path in files]
     if not paths or not paths[0].is_file():
         raise EngineError(
             f"{MEMBER} is not installed: install it with `pip install 'sidewitness[identity]'`, or name the file"
@@ -65,7 +65,7 @@ def convert(file: Path | None, out: Path) -> Path:
     digest = hashlib.sha256(data).hexdigest()
     licence = LICENCES["dlib-face"]
     published_file = digest == SHA256
-    about = {
+    fields = {
         "name": PACK,
         "version": digest[:12],
         "licence": licence.name if published_file else "not known: this is not the published file",
@@ -74,7 +74,7 @@ def convert(file: Path | None, out: Path) -> Path:
             "layout": "NCHW",
             "colour": "RGB",
             "range": [0, 255],
-            "size": SIZE,
+            "size": FACE_PIXELS,
             "fit": "similarity of five points onto dlib's mean face with a padding of 0.25 (monitor.face.aligned)",
             "distance": "Euclidean, between embeddings, which have unit length",
             # Held against the parity gate (docs/engines.md); another file of the same layout is not.
@@ -82,16 +82,21 @@ def convert(file: Path | None, out: Path) -> Path:
         },
         "recipe": {"script": "engines/convert/dlib_face.py", "opset": OPSET, "file_sha256": digest},
     }
-    inputs, outputs = (TensorSpec("face", (3, SIZE, SIZE)),), (TensorSpec("embedding", (NUMBERS,)),)
-    write_pack(folder, model, inputs, outputs, about, FACE_IDENTITY_CARD.format(sha256=digest))
+    inputs, outputs = (
+        (TensorSpec("face", (3, FACE_PIXELS, FACE_PIXELS)),),
+        (TensorSpec("embedding", (EMBEDDING_SIZE,)),),
+    )
+    write_pack(folder, model, inputs, outputs, fields, FACE_IDENTITY_CARD.format(sha256=digest))
     return folder
 
 
 def build(layers: Sequence[Layer]) -> bytes:
     """Make the ONNX model of `layers`: `face` (N, 3, 150, 150) RGB in 0..255 to `embedding` (N, 128)."""
     first, last = layers[0].numbers, layers[-1]
-    if (first["rows"], first["columns"]) != (SIZE, SIZE) or last.kind != "fc":
-        raise FormatError(f"the network does not turn {SIZE} x {SIZE} pictures into numbers: name {MEMBER}")
+    if (first["rows"], first["columns"]) != (FACE_PIXELS, FACE_PIXELS) or last.kind != "fc":
+        raise FormatError(
+            f"the network does not turn {FACE_PIXELS} x {FACE_PIXELS} pictures into numbers: name {MEMBER}"
+        )
     try:
         graph = _Graph(layers)
     except (IndexError, KeyError, ValueError):
@@ -105,9 +110,9 @@ class _Graph:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
-        self._newest, self.shape = "face", (3, SIZE, SIZE)
+        self._newest, self.shape = "face", (3, FACE_PIXELS, FACE_PIXELS)
         # What a residual block started from, and what it made before its shortcut was taken.
-        self._start = self._made = (self._newest, self.shape)
+        self._start = self._before_shortcut = (self._newest, self.shape)
         self._shortcut = False
         for position in range(1, len(layers)):
             self._add(layers, position)
@@ -118,8 +123,8 @@ class _Graph:
         graph = helper.make_graph(
             self._nodes,
             PACK,
-            [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["batch", 3, SIZE, SIZE])],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", NUMBERS])],
+            [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["batch", 3, FACE_PIXELS, FACE_PIXELS])],
+            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", EMBEDDING_SIZE])],
             self._weights,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
@@ -151,7 +156,7 @@ class _Graph:
         if second:
             (self._newest, self.shape), self._shortcut = self._start, True
         elif more:
-            self._made = (self._newest, self.shape)
+            self._before_shortcut = (self._newest, self.shape)
         else:
             self._start = (self._newest, self.shape)
 
@@ -184,28 +189,28 @@ class _Graph:
         self._node(kind, [self._newest], shape, kernel_shape=window, strides=stride)
 
     def _sum(self) -> None:
-        one, other = (self._newest, self.shape), self._made if self._shortcut else self._start
+        one, other = (self._newest, self.shape), self._before_shortcut if self._shortcut else self._start
         self._shortcut = False
         a, b, c = (max(pair) for pair in zip(one[1], other[1], strict=True))
-        self._node("Add", [self._filled(*one, (a, b, c)), self._filled(*other, (a, b, c))], (a, b, c))
+        self._node("Add", [self._padded(*one, (a, b, c)), self._padded(*other, (a, b, c))], (a, b, c))
 
-    def _filled(self, name: str, shape: Shape, want: Shape) -> str:
-        if shape == want:
+    def _padded(self, name: str, shape: Shape, padded: Shape) -> str:
+        if shape == padded:
             return name
-        after = [wide - narrow for wide, narrow in zip(want, shape, strict=True)]
-        self._node("Pad", [name, self._weight(np.array([0, 0, 0, 0, 0, *after], np.int64))], want)
+        padding = [wide - narrow for wide, narrow in zip(padded, shape, strict=True)]
+        self._node("Pad", [name, self._weight(np.array([0, 0, 0, 0, 0, *padding], np.int64))], padded)
         return self._newest
 
     def _dense(self, layer: Layer) -> None:
         inputs, outputs = int(layer.numbers["inputs"]), int(layer.numbers["outputs"])
-        if self.shape != (inputs, 1, 1) or outputs != NUMBERS or layer.values["bias"].size:
+        if self.shape != (inputs, 1, 1) or outputs != EMBEDDING_SIZE or layer.values["bias"].size:
             raise ValueError("head")
         self._node("Flatten", [self._newest], self.shape, axis=1)
         weight = self._weight(layer.values["weight"].reshape(inputs, outputs))
         self._node("MatMul", [self._newest, weight], self.shape)
         raw = self._newest
         self._node("ReduceL2", [raw], self.shape, axes=[1], keepdims=1)
-        self._node("Max", [self._newest, self._weight(np.array([_SHORTEST]))], self.shape)
+        self._node("Max", [self._newest, self._weight(np.array([_MIN_NORM]))], self.shape)
         self._node("Div", [raw, self._newest], self.shape)
 
     def _weight(self, values: Any) -> str:

@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 # Networks nest a few hundred deep; a file that says more is not one.
 MAX_DEPTH = 4096
-MAX_NAME = 64
+MAX_NAME_BYTES = 64
 # What an outer layer's version number says: it has fields of its own, or it only marks a place (tag, skip).
 _INNERMOST, _LAYER, _MARK = 3, 2, 1
 
@@ -55,13 +55,13 @@ class Reader:
         self._at = 0
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """How many bytes were not read yet."""
         return len(self._data) - self._at
 
     def take(self, count: int) -> bytes:
         """Read `count` bytes."""
-        if count > self.left:
+        if count > self.remaining:
             raise FormatError(f"the file ends after {len(self._data)} bytes, inside a field: download it again")
         self._at += count
         return self._data[self._at - count : self._at]
@@ -91,7 +91,7 @@ class Reader:
 
     def text(self) -> str:
         """Read a short string."""
-        return self.take(self.size(MAX_NAME)).decode("ascii", "replace")
+        return self.take(self.size(MAX_NAME_BYTES)).decode("ascii", "replace")
 
     def flag(self) -> bool:
         """Read a truth value."""
@@ -117,17 +117,19 @@ class Reader:
 
     def versions(self) -> list[int]:
         """Read the version numbers that open a network, the outermost first; the last is the innermost layer's."""
-        found: list[int] = []
-        while not found or found[-1] != _INNERMOST:
-            found.append(self.integer())
-            if found[-1] not in (_MARK, _LAYER, _INNERMOST) or len(found) > MAX_DEPTH:
-                raise FormatError(f"version {found[-1]} of a layer is not known: name the file as it was published")
-        return found
+        numbers: list[int] = []
+        while not numbers or numbers[-1] != _INNERMOST:
+            numbers.append(self.integer())
+            if numbers[-1] not in (_MARK, _LAYER, _INNERMOST) or len(numbers) > MAX_DEPTH:
+                raise FormatError(f"version {numbers[-1]} of a layer is not known: name the file as it was published")
+        return numbers
 
-    def _version(self, want: int) -> None:
-        found = self.integer()
-        if found != want:
-            raise FormatError(f"version {found} of a tensor is not known, {want} is: name the file as it was published")
+    def _version(self, expected: int) -> None:
+        version = self.integer()
+        if version != expected:
+            raise FormatError(
+                f"version {version} of a tensor is not known, {expected} is: name the file as it was published"
+            )
 
 
 def network(data: bytes) -> list[Layer]:
@@ -147,8 +149,8 @@ def network(data: bytes) -> list[Layer]:
             continue
         layers.append(_layer(reader))
         _training(reader, version)
-    if reader.left:
-        raise FormatError(f"{reader.left} bytes follow the network: name the file as it was published")
+    if reader.remaining:
+        raise FormatError(f"{reader.remaining} bytes follow the network: name the file as it was published")
     return layers
 
 

@@ -20,8 +20,14 @@ from engines.convert.licences import LICENCES, Licence
 from engines.convert.pack import write_pack
 
 # A network over a window sees four seconds of the past and half a second ahead, and runs twice a second.
-WINDOW = 100
-WINDOWED = {"rate": GRID_HZ, "reach": 12, "window": WINDOW, "chunk": 12, "example_length": WINDOW}
+WINDOW_STEPS = 100
+WINDOW_PREPROCESSING = {
+    "rate": GRID_HZ,
+    "reach": 12,
+    "window": WINDOW_STEPS,
+    "chunk": 12,
+    "example_length": WINDOW_STEPS,
+}
 LIPS, VOICE, CONTEXT = "speech_lips", "speech_voice", "_context"
 
 CARD = """# {name}
@@ -63,14 +69,20 @@ def convert(system: str, checkpoints: Sequence[Path], out: Path, done: Callable[
     folders = []
     for piece in SYSTEMS[system]([read(path) for path in checkpoints]):
         folder = out / piece.pack
-        write_pack(folder, piece.graph.model, piece.graph.inputs, piece.graph.outputs, *_about(piece, LICENCES[system]))
+        write_pack(
+            folder,
+            piece.graph.model,
+            piece.graph.inputs,
+            piece.graph.outputs,
+            *_manifest_and_card(piece, LICENCES[system]),
+        )
         folders.append(folder)
         done(piece.pack)
     return folders
 
 
-def _about(piece: Piece, licence: Licence) -> tuple[dict[str, Any], str]:
-    about = {
+def _manifest_and_card(piece: Piece, licence: Licence) -> tuple[dict[str, Any], str]:
+    fields = {
         "name": piece.pack,
         "version": piece.source.sha256[:12],
         "licence": licence.name,
@@ -89,7 +101,7 @@ def _about(piece: Piece, licence: Licence) -> tuple[dict[str, Any], str]:
         sha256=piece.source.sha256,
         preprocessing=", ".join(f"{key} {value}" for key, value in piece.preprocessing.items()),
     )
-    return about, card
+    return fields, card
 
 
 def one(checkpoints: Sequence[Checkpoint], system: str) -> Checkpoint:
@@ -114,8 +126,10 @@ def _lr_asd(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
         fill(net, tensors, source.path.name)
     for pack, net, _, tensor, shape, input_kind, what in sides:
         graph = export_stream(net, tensor, shape, pack.removeprefix("speech_"))
-        about = {"rate": GRID_HZ, "reach": net.reach, **input_kind}
-        yield Piece(pack, graph, f"{what}, 25 times a second; a head must bring both into one space.", about, source)
+        preprocessing = {"rate": GRID_HZ, "reach": net.reach, **input_kind}
+        yield Piece(
+            pack, graph, f"{what}, 25 times a second; a head must bring both into one space.", preprocessing, source
+        )
 
 
 def _avhubert(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
@@ -130,16 +144,16 @@ def _avhubert(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
     fill(voice, _under(tensors, "feature_extractor_audio."), source.path.name)
     for context in contexts.values():
         fill(context, tensors, source.path.name)
-    about = {"rate": GRID_HZ, "reach": lips.reach, "pictures": "mouth88"}
+    preprocessing = {"rate": GRID_HZ, "reach": lips.reach, "pictures": "mouth88"}
     graph = export_stream(lips, "mouth", (MOUTH, MOUTH), "lips")
-    yield Piece(LIPS, graph, f"Mouths to the front-end's {sizes.width} numbers.", about, source)
-    about = {"rate": GRID_HZ, "reach": voice.reach, "sound": "fbank104"}
+    yield Piece(LIPS, graph, f"Mouths to the front-end's {sizes.width} numbers.", preprocessing, source)
+    preprocessing = {"rate": GRID_HZ, "reach": voice.reach, "sound": "fbank104"}
     graph = export_stream(voice, "fbank", (BANDS,), "voice")
-    yield Piece(VOICE, graph, f"Filterbanks to the front-end's {sizes.width} numbers.", about, source)
+    yield Piece(VOICE, graph, f"Filterbanks to the front-end's {sizes.width} numbers.", preprocessing, source)
     for side, context in contexts.items():
         graph = export_window(context, "frames", sizes.width, side.removeprefix("speech_"))
         what = f"The transformer over a window ({sizes.width} numbers, {sizes.layers} layers)."
-        yield Piece(side + CONTEXT, graph, what, WINDOWED, source)
+        yield Piece(side + CONTEXT, graph, what, WINDOW_PREPROCESSING, source)
 
 
 def _braven(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
@@ -160,11 +174,13 @@ def _braven(checkpoints: Sequence[Checkpoint]) -> Iterator[Piece]:
         fill(contexts[side], tensors, source.path.name)
     for side, source, front, tensor, shape, input_kind in sides:
         output = side.removeprefix("speech_")
-        about = {"rate": GRID_HZ, "reach": front.reach, **input_kind}
-        yield Piece(side, export_stream(front, tensor, shape, output), "The front-end, 512 numbers.", about, source)
+        preprocessing = {"rate": GRID_HZ, "reach": front.reach, **input_kind}
+        yield Piece(
+            side, export_stream(front, tensor, shape, output), "The front-end, 512 numbers.", preprocessing, source
+        )
         graph = export_window(contexts[side], "frames", FRONT, output)
         what = f"The transformer over a window ({contexts[side].width} numbers)."
-        yield Piece(side + CONTEXT, graph, what, WINDOWED, source)
+        yield Piece(side + CONTEXT, graph, what, WINDOW_PREPROCESSING, source)
 
 
 _BRAVEN = ("encoder.", "", "model.encoder.", "backbone.", "model.backbone.")
@@ -172,16 +188,16 @@ _BRAVEN = ("encoder.", "", "model.encoder.", "backbone.", "model.backbone.")
 
 def _braven_sides(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, Checkpoint]:
     """Tell the lips' checkpoint from the voice's by their first convolution, whatever the order they are given in."""
-    found = {}
+    by_side = {}
     for checkpoint in checkpoints:
         for side, key in (("lips", "frontend.frontend3D.0.weight"), ("voice", "frontend.trunk.conv1.weight")):
             if checkpoint.below(_BRAVEN, key) is not None:
-                found[side] = checkpoint
-    missing = [side for side in ("lips", "voice") if side not in found]
-    if missing or len(checkpoints) != len(found):
+                by_side[side] = checkpoint
+    missing = [side for side in ("lips", "voice") if side not in by_side]
+    if missing or len(checkpoints) != len(by_side):
         what = f"no {missing[0]} encoder" if missing else "a file too many"
         raise EngineError(f"BRAVEn has a checkpoint for lips and one for voice, and there is {what}: name both files")
-    return found["lips"], found["voice"]
+    return by_side["lips"], by_side["voice"]
 
 
 def _sizes(

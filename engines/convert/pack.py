@@ -24,22 +24,22 @@ def write_pack(
     model: bytes,
     inputs: Sequence[TensorSpec],
     outputs: Sequence[TensorSpec],
-    about: Mapping[str, Any],
+    fields: Mapping[str, Any],
     card: str,
 ) -> None:
     """Write `model.onnx`, `manifest.json` and `card.md` into `folder`, which is made when absent.
 
-    `about` holds the manifest's other fields: name, version, licence, source and, where they apply, preprocessing,
+    `fields` holds the manifest's other fields: name, version, licence, source and, where they apply, preprocessing,
     metrics, recipe and data.
     """
     manifest = {
         "schema": SCHEMA,
-        "name": about["name"],
-        "version": about["version"],
+        "name": fields["name"],
+        "version": fields["version"],
         "sha256": hashlib.sha256(model).hexdigest(),
         "inputs": tensor_fields(inputs),
         "outputs": tensor_fields(outputs),
-        **{key: value for key, value in about.items() if key not in {"name", "version"}},
+        **{key: value for key, value in fields.items() if key not in {"name", "version"}},
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(model)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-STEPS = 75
+from engines.base import MOTION_WINDOW_STEPS
+
 VOICE = 128
 # Features are clamped to so many deviations: a tracker that slips must not be all that an error shows.
 CLAMP_DEVIATIONS = 8.0
@@ -43,8 +44,10 @@ class PersonaSize:
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for what does not divide."""
-        if STEPS % self.patch or self.width % self.heads:
-            raise ValueError(f"the patch must divide {STEPS}, and the heads the width: {self.patch}, {self.heads}")
+        if MOTION_WINDOW_STEPS % self.patch or self.width % self.heads:
+            raise ValueError(
+                f"the patch must divide {MOTION_WINDOW_STEPS}, and the heads the width: {self.patch}, {self.heads}"
+            )
         if self.target not in TARGETS:
             raise ValueError(f"unknown target {self.target!r}: there is {', '.join(TARGETS)}")
 
@@ -68,7 +71,7 @@ class Persona(nn.Module):
     def __init__(self, shape: PersonaShape) -> None:
         super().__init__()
         self.shape = shape
-        width, places = shape.width, STEPS // shape.patch
+        width, places = shape.width, MOTION_WINDOW_STEPS // shape.patch
         self.motion = nn.Linear(shape.patch * (shape.features + 1), width)
         self.voice = nn.Linear(shape.patch * VOICE, width)
         self.place = nn.Parameter(torch.randn(1, places, width) * 0.02)
@@ -102,7 +105,7 @@ class Persona(nn.Module):
 
     def enter(self, noisy: Tensor, voice: Tensor, mask: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Make places (N, L, D) of the window, waves (N, 64) of the timestep, and what keeps empty places unseen."""
-        places = STEPS // self.shape.patch
+        places = MOTION_WINDOW_STEPS // self.shape.patch
         there = mask[:, :, None]
         seen = torch.cat([noisy * there, there], 2).reshape(-1, places, self.shape.patch * (self.shape.features + 1))
         heard = nn.functional.layer_norm(voice * there, (VOICE,)).reshape(-1, places, self.shape.patch * VOICE)
@@ -114,7 +117,7 @@ class Persona(nn.Module):
 
     def leave(self, last: Tensor, noisy: Tensor, timestep: Tensor) -> Tensor:
         """Make the clean windows (N, 75, M) of what the last layer gave for each place."""
-        answer = last.reshape(-1, STEPS, self.shape.features)
+        answer = last.reshape(-1, MOTION_WINDOW_STEPS, self.shape.features)
         if self.shape.target == "x0":
             return answer
         keep, noise = schedule(timestep)

@@ -14,7 +14,7 @@ FLOOR = -13.815511  # the logarithm of the front-end's 1e-6
 
 def augment_lips(shape: Tensor, mouth: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
     """(B, T, 168) and (B, T, 36, 36) in [0, 1], changed alike within a row."""
-    shape, mouth = _hold(shape, mouth, random)
+    shape, mouth = _repeat_pictures(shape, mouth, random)
     return _reshape(shape, random), _picture(mouth, random)
 
 
@@ -26,12 +26,12 @@ def _randn(random: torch.Generator, *size: int) -> Tensor:
     return torch.randn(size, generator=random)
 
 
-def _hold(shape: Tensor, mouth: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+def _repeat_pictures(shape: Tensor, mouth: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
     """Make a fifth of the rows a call at half the frame rate: every second picture is held."""
     steps = torch.arange(shape.shape[1])
-    held = torch.where(_rand(random, shape.shape[0], 1) < 0.2, steps // 2 * 2, steps)
+    source = torch.where(_rand(random, shape.shape[0], 1) < 0.2, steps // 2 * 2, steps)
     rows = torch.arange(shape.shape[0])[:, None]
-    return shape[rows, held], mouth[rows, held]
+    return shape[rows, source], mouth[rows, source]
 
 
 def _reshape(shape: Tensor, random: torch.Generator) -> Tensor:

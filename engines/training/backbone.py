@@ -209,11 +209,11 @@ def _measure(run: FaceRun, trials: Mapping[str, BlendTrial], recipe: FaceRecipe,
 def answers(net: Backbone, pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[np.ndarray[Any, Any], Any]:
     """Features (N, D) and answers (N,) of pictures (N, S, S, 3)."""
     net.eval()
-    found = [
+    parts = [
         net(torch.from_numpy(prepare(pictures[n : n + 32])).contiguous(memory_format=torch.channels_last))
         for n in range(0, len(pictures), 32)
     ]
-    return torch.cat([part[0] for part in found]).numpy(), torch.cat([part[1] for part in found]).numpy()
+    return torch.cat([part[0] for part in parts]).numpy(), torch.cat([part[1] for part in parts]).numpy()
 
 
 def separation(one: BlendTrial, score: Callable[[Any], Any]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from engines.training.received import Degradation, receive
 
 FloatArray = NDArray[np.float32]
 # Sides of a cell of the dense target, in pixels of the picture.
-STRIDE = 16
+CELL_PIXELS = 16
 
 
 def prepare(pictures: NDArray[np.uint8]) -> FloatArray:
@@ -53,9 +53,9 @@ class BlendStream(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         random = np.random.default_rng([self._seed, worker.id if worker else 0])
         while True:
             chosen = random.choice(len(self._faces), self._batch, p=self._chance)
-            made = [one_pair(self._faces[n], self._size, random, self._clean) for n in chosen]
-            real, fake, mask = (np.stack(arrays) for arrays in zip(*made, strict=True))
-            cells = mask.reshape(len(mask), mask.shape[1] // STRIDE, STRIDE, -1, STRIDE).mean((2, 4))
+            pairs = [one_pair(self._faces[n], self._size, random, self._clean) for n in chosen]
+            real, fake, mask = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
+            cells = mask.reshape(len(mask), mask.shape[1] // CELL_PIXELS, CELL_PIXELS, -1, CELL_PIXELS).mean((2, 4))
             yield tuple(torch.from_numpy(array) for array in (prepare(real), prepare(fake), cells))  # type: ignore[misc]
 
 
@@ -67,9 +67,13 @@ def one_pair(
     if random.random() < 0.3:
         # Colour and light differ between genuine cameras too.
         picture = transform(picture, random)
-    made = blend(picture, landmarks, random)
+    blended = blend(picture, landmarks, random)
     degradation = Degradation.draw(random, clean).at(size)
-    return receive(picture, degradation), receive(made.picture, degradation), made.mask * np.float32(made.ratio)
+    return (
+        receive(picture, degradation),
+        receive(blended.picture, degradation),
+        blended.mask * np.float32(blended.ratio),
+    )
 
 
 def loader(stream: BlendStream, workers: int) -> DataLoader[tuple[Tensor, Tensor, Tensor]]:
@@ -97,5 +101,5 @@ def make_trial(faces: Sequence[Face], size: int, degraded: bool, seed: int = 7) 
         real.append(receive(picture, degradation))
         for scheme in SCHEMES:
             fake[scheme].append(receive(blend(picture, landmarks, random, scheme).picture, degradation))
-    made = {scheme: np.stack(pictures) for scheme, pictures in fake.items()}
-    return BlendTrial(np.stack(real), made, tuple(face.subject for face in faces))
+    forged = {scheme: np.stack(pictures) for scheme, pictures in fake.items()}
+    return BlendTrial(np.stack(real), forged, tuple(face.subject for face in faces))

@@ -132,19 +132,19 @@ class Sampler:
         frames = np.asarray(voice, np.float64)
         whole, heard = _within(frames, 4 * len(heard_in))
         mel = np.where(heard[..., None], heard_in.mel.reshape(-1, clip.mel.shape[-1])[whole], np.float32(np.log(1e-6)))
-        named = self._units.get(clip.name)
-        said, present = _within(at + late, len(clip) if named is None else len(named))
-        units = np.full(self._length, -1) if named is None else np.where(present, named[said], -1)
+        clip_units = self._units.get(clip.name)
+        sounds, present = _within(at + late, len(clip) if clip_units is None else len(clip_units))
+        units = np.full(self._length, -1) if clip_units is None else np.where(present, clip_units[sounds], -1)
         return shape.astype(np.float32), mouth.astype(np.float32), mel.astype(np.float32), lag, good, units
 
 
 def _versions(clips: Sequence[Clip]) -> list[list[Clip]]:
     """Clips with enough speech, those of one name together."""
-    found: dict[str, list[Clip]] = {}
+    by_name: dict[str, list[Clip]] = {}
     for clip in clips:
         if clip.good.sum() >= 10:
-            found.setdefault(clip.name, []).append(clip)
-    return list(found.values())
+            by_name.setdefault(clip.name, []).append(clip)
+    return list(by_name.values())
 
 
 def _within(at: Doubles, total: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -25,7 +25,7 @@ _EXAMPLE_STEPS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class PackDescription:
     """What the manifests and cards of both packs say of their making."""
 
     version: str
@@ -55,42 +55,46 @@ class _VoiceStep(nn.Module):
         return self.tower.step(mel, state)
 
 
-def export_lips(lips: LipTower, folder: Path, about: About) -> None:
+def export_lips(lips: LipTower, folder: Path, description: PackDescription) -> None:
     """Write the lip encoder's pack; raises `TrainingError` when the ONNX file does not reproduce torch."""
-    _export(_LipStep(lips).eval(), {"shape": (SHAPE,), "mouth": (MOUTH, MOUTH)}, "lips", folder, about)
+    _export(_LipStep(lips).eval(), {"shape": (SHAPE,), "mouth": (MOUTH, MOUTH)}, "lips", folder, description)
 
 
-def export_voice(voice: VoiceTower, folder: Path, about: About) -> None:
+def export_voice(voice: VoiceTower, folder: Path, description: PackDescription) -> None:
     """Write the voice encoder's pack; raises `TrainingError` when the ONNX file does not reproduce torch."""
-    _export(_VoiceStep(voice).eval(), {"mel": (4, 80)}, "voice", folder, about)
+    _export(_VoiceStep(voice).eval(), {"mel": (4, 80)}, "voice", folder, description)
 
 
 def _export(
-    module: _LipStep | _VoiceStep, inputs: Mapping[str, tuple[int, ...]], output: str, folder: Path, about: About
+    module: _LipStep | _VoiceStep,
+    inputs: Mapping[str, tuple[int, ...]],
+    output: str,
+    folder: Path,
+    description: PackDescription,
 ) -> None:
     state, size = module.tower.state_size, module.tower.size
     batch, time = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("time", min=1, max=256)
     example = {name: torch.randn(2, _EXAMPLE_STEPS, *shape) for name, shape in inputs.items()}
     axes: dict[str, dict[int, Any]] = {name: {0: batch, 1: time} for name in inputs}
-    with tempfile.TemporaryDirectory() as made:
-        path = Path(made) / "model.onnx"
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
         graph = {**example, "state": torch.zeros(2, state)}
         save_graph(module, graph, {**axes, "state": {0: batch}}, (output, "state_out"), path)
         _check(module, path, inputs, state)
         model = path.read_bytes()
     fields = {
         "name": folder.name,
-        "version": about.version,
-        "licence": about.licence,
-        "source": about.source,
+        "version": description.version,
+        "licence": description.licence,
+        "source": description.source,
         "preprocessing": {"rate": GRID_HZ, "reach": module.tower.reach},
-        "recipe": dict(about.recipe),
-        "data": dict(about.data),
-        "metrics": dict(about.metrics),
+        "recipe": dict(description.recipe),
+        "data": dict(description.data),
+        "metrics": dict(description.metrics),
     }
     frames = [TensorSpec(name, (-1, *shape)) for name, shape in inputs.items()]
     vectors = [TensorSpec(output, (-1, size)), TensorSpec("state_out", (state,))]
-    write_pack(folder, model, [*frames, TensorSpec("state", (state,))], vectors, fields, about.card)
+    write_pack(folder, model, [*frames, TensorSpec("state", (state,))], vectors, fields, description.card)
 
 
 @torch.no_grad()
@@ -101,8 +105,8 @@ def _check(module: nn.Module, path: Path, inputs: Mapping[str, tuple[int, ...]],
         arrays = [torch.rand(batch, time, *shape, generator=random) for shape in inputs.values()]
         arrays.append(torch.rand(batch, state, generator=random))
         names = [*inputs, "state"]
-        want = module(*arrays)
-        got = session.run(None, {name: array.numpy() for name, array in zip(names, arrays, strict=True)})
-        worst = max(float(np.abs(np.asarray(g) - w.numpy()).max()) for g, w in zip(got, want, strict=True))
+        expected = module(*arrays)
+        actual = session.run(None, {name: array.numpy() for name, array in zip(names, arrays, strict=True)})
+        worst = max(float(np.abs(np.asarray(g) - w.numpy()).max()) for g, w in zip(actual, expected, strict=True))
         if worst > TOLERANCE:
             raise TrainingError(f"the exported {path.name} differs from torch by {worst:.1e}: do not ship it")

@@ -84,8 +84,8 @@ def write_face_pack(
     module = _Pack(net).eval().float()
     random = torch.Generator().manual_seed(0)
     example = {"face": torch.rand(2, 3, size, size, generator=random) * 2 - 1}
-    with tempfile.TemporaryDirectory() as held:
-        path = Path(held) / "model.onnx"
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
         save_graph(
             module, example, {"face": {0: torch.export.Dim("batch", min=1, max=256)}}, ("embedding", "logit"), path
         )
@@ -95,7 +95,7 @@ def write_face_pack(
     start = f"Began with {recipe['start']}." if recipe.get("start") else "Began with random weights."
     items = (bullets(data), bullets(recipe), _table(metrics))
     card = CARD.format(start=start, data=items[0], recipe=items[1], metrics=items[2])
-    about = {
+    fields = {
         "name": NAME,
         "version": VERSION,
         "licence": LICENCE,
@@ -107,7 +107,7 @@ def write_face_pack(
     }
     inputs = (TensorSpec("face", (3, size, size)),)
     outputs = (TensorSpec("embedding", (features.shape[1],)), TensorSpec("logit", (1,)))
-    write_pack(folder / NAME, model, inputs, outputs, about, card)
+    write_pack(folder / NAME, model, inputs, outputs, fields, card)
     return folder / NAME
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 FloatArray = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-CROP = 256
+CROP_PIXELS = 256
 # Sides of the crop that is stored, and of what the encoders see, in units of the landmarks' box (DiffFake, 4.1: 1.3).
 REACH = 1.5
 ENLARGE = 1.3
@@ -31,12 +31,12 @@ class Face:
 
 def look(face: Face, size: int, random: np.random.Generator | None = None) -> tuple[Picture, FloatArray]:
     """Show a face as the encoders see it, (size, size, 3) and landmarks in its pixels; with `random` a little off."""
-    side = CROP * ENLARGE / REACH
-    x = y = CROP / 2
+    side = CROP_PIXELS * ENLARGE / REACH
+    x = y = CROP_PIXELS / 2
     if random is not None:
         side *= float(random.uniform(0.92, 1.08))
-        x, y = (float(n) + CROP / 2 for n in random.uniform(-0.03, 0.03, 2) * side)
-    left, top = min(max(x - side / 2, 0.0), CROP - side), min(max(y - side / 2, 0.0), CROP - side)
+        x, y = (float(n) + CROP_PIXELS / 2 for n in random.uniform(-0.03, 0.03, 2) * side)
+    left, top = min(max(x - side / 2, 0.0), CROP_PIXELS - side), min(max(y - side / 2, 0.0), CROP_PIXELS - side)
     box = (left, top, left + side, top + side)
     picture = Image.fromarray(face.picture).resize((size, size), Image.Resampling.BILINEAR, box=box)
     landmarks = (face.landmarks - np.array([left, top], np.float32)) * np.float32(size / side)

@@ -92,8 +92,8 @@ def train_heads(training: Sequence[Vectors], held_out: Sequence[Vectors], recipe
         done = max((time.monotonic() - began) / (recipe.minutes * 60), step / recipe.max_steps)
         report({"step": step, "done": min(done, 1.0), "loss": loss.item()})
     _centre(mean, chosen)
-    found = separated([(clip, *_encode(clip, mean)) for clip in held_out], recipe.windows, recipe.seed)
-    return Heads(_head(mean, 0), _head(mean, 1), step, tuple(found))
+    separations = separated([(clip, *_encode(clip, mean)) for clip in held_out], recipe.windows, recipe.seed)
+    return Heads(_head(mean, 0), _head(mean, 1), step, tuple(separations))
 
 
 def _pair(clips: Sequence[Vectors]) -> torch.nn.ModuleList:
@@ -184,11 +184,11 @@ def _encode(clip: Vectors, heads: torch.nn.ModuleList) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _centre(heads: torch.nn.ModuleList, clips: Sequence[Vectors], most: int = 300) -> None:
-    """Set what both heads take out of their vectors: the mean over the speech of up to `most` clips."""
+def _centre(heads: torch.nn.ModuleList, clips: Sequence[Vectors], max_clips: int = 300) -> None:
+    """Set what both heads take out of their vectors: the mean over the speech of up to `max_clips` clips."""
     for head in heads:
         head.get_parameter("centre").zero_()
-    picked = clips[:: max(len(clips) // most, 1)]
+    picked = clips[:: max(len(clips) // max_clips, 1)]
     encoded = [(*_encode(clip, heads), torch.from_numpy(clip.good)) for clip in picked]
     for at, head in enumerate(heads):
         head.get_parameter("centre").copy_(torch.cat([pair[at][pair[2]] for pair in encoded]).mean(0))
@@ -213,7 +213,7 @@ Low agreement of lips and voice is evidence of a forgery. High agreement is **no
 """
 
 
-def write_heads(heads: Heads, packs: Path, names: Sequence[tuple[str, str]], about: Mapping[str, Any]) -> list[Path]:
+def write_heads(heads: Heads, packs: Path, names: Sequence[tuple[str, str]], recipe: Mapping[str, Any]) -> list[Path]:
     """Write both heads beside their fronts in `packs`; `names` are those of front and head, lips first.
 
     Raises `EngineError`.
@@ -230,11 +230,11 @@ def write_heads(heads: Heads, packs: Path, names: Sequence[tuple[str, str]], abo
             "licence": f"that of its encoder: {below.licence}",
             "source": f"trained by `sidewitness train heads` on {below.name} {below.version}",
             "preprocessing": {"rate": GRID_HZ, "reach": head.reach},
-            "recipe": {**about, "steps": heads.steps, "front_sha256": below.sha256},
+            "recipe": {**recipe, "steps": heads.steps, "front_sha256": below.sha256},
             "metrics": {"held_out": measured},
         }
         card = CARD.format(
-            name=name, front=front, licence=below.licence, recipe=bullets(about), measured=_lines_of(measured)
+            name=name, front=front, licence=below.licence, recipe=bullets(recipe), measured=_lines_of(measured)
         )
         write_pack(packs / name, graph.model, graph.inputs, graph.outputs, manifest, card)
         folders.append(packs / name)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from engines.training.clips import Clip
 
 UNITS = 128
-SPAN = 8
+SPAN_STEPS = 8
 UNKNOWN = -1
 
 
@@ -81,10 +81,10 @@ def hide(batch: int, time: int, random: torch.Generator) -> Hidden:
     """Draw what is hidden: a third of the rows each lose spans of sound, all sound, or spans of lips and all sound."""
     kind = torch.rand(batch, generator=random)
     spans = torch.zeros(batch, time, dtype=torch.bool)
-    for _ in range(max(time // (2 * SPAN), 1)):
-        start = torch.randint(0, max(time - SPAN, 1), (batch, 1), generator=random)
+    for _ in range(max(time // (2 * SPAN_STEPS), 1)):
+        start = torch.randint(0, max(time - SPAN_STEPS, 1), (batch, 1), generator=random)
         at = torch.arange(time)[None]
-        spans |= (at >= start) & (at < start + SPAN)
+        spans |= (at >= start) & (at < start + SPAN_STEPS)
     return Hidden(
         spans & (kind > 2 / 3)[:, None],
         spans & (kind < 1 / 3)[:, None],
@@ -127,9 +127,9 @@ def masked_loss(
     at = torch.arange(time, device=good.device)[None] - lag[:, None]
     inside = (at >= 0) & (at < time)
     logits = context(lips, at_lips(voice, lag), hidden.no_voice, inside)
-    asked = (hidden.no_voice[:, None] | at_lips(hidden.voice, lag)) & inside & good & (units != UNKNOWN)
-    if not asked.any():
+    counted = (hidden.no_voice[:, None] | at_lips(hidden.voice, lag)) & inside & good & (units != UNKNOWN)
+    if not counted.any():
         nothing: Tensor = logits.sum() * 0
         return nothing
-    loss: Tensor = nn.functional.cross_entropy(logits[asked].float(), units[asked])
+    loss: Tensor = nn.functional.cross_entropy(logits[counted].float(), units[counted])
     return loss

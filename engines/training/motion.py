@@ -118,10 +118,10 @@ def begin(net: MotionNet, motion: FloatArray, mask: FloatArray, weight: Doubles)
     vary most nor the many that hardly vary rule the cosines.
     """
     share = torch.from_numpy(weight / weight.sum()).double()[:, None]
-    seen = net.correlations(torch.from_numpy(motion), torch.from_numpy(mask)).double()
-    usual = (seen * share).sum(0)
+    correlations = net.correlations(torch.from_numpy(motion), torch.from_numpy(mask)).double()
+    usual = (correlations * share).sum(0)
     net.usual.data = usual.float()
-    net.spread.data = ((((seen - usual) ** 2) * share).sum(0).sqrt() + 1e-3).float()
+    net.spread.data = ((((correlations - usual) ** 2) * share).sum(0).sqrt() + 1e-3).float()
     x = net.standard(torch.from_numpy(motion), torch.from_numpy(mask)).double()
     values, vectors = torch.linalg.eigh(x.T @ (x * share))
     values, vectors = values.flip(0)[: net.size].clamp(min=1e-6), vectors.flip(1)[:, : net.size]

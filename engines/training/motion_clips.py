@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import GRID_HZ
+from engines.base import GRID_HZ, MOTION_WINDOW_STEPS
 from engines.training.clips import TrainingError
 
 FloatArray = NDArray[np.float32]
 
-STEPS = 75
 HEAD_NUMBERS = 6
 # What makes a window count: shares of its steps with a face, and with speech.
 MIN_VALID_SHARE = 0.8
@@ -40,18 +39,18 @@ class MotionClip:
 
     def starts(self, hop: int = 1) -> NDArray[np.int64]:
         """First steps of the windows that count, `hop` apart."""
-        at = np.arange(0, len(self.valid) - STEPS + 1, hop)
+        at = np.arange(0, len(self.valid) - MOTION_WINDOW_STEPS + 1, hop)
         counts = [np.concatenate([[0], np.cumsum(flags & self.valid)]) for flags in (self.valid, self.speech)]
         enough = [
-            (c[at + STEPS] - c[at]) / STEPS >= share
+            (c[at + MOTION_WINDOW_STEPS] - c[at]) / MOTION_WINDOW_STEPS >= share
             for c, share in zip(counts, (MIN_VALID_SHARE, MIN_SPEECH_SHARE), strict=True)
         ]
         return np.asarray(at[enough[0] & enough[1]], np.int64)
 
     def window(self, start: int) -> tuple[FloatArray, FloatArray]:
         """Motion (STEPS, F), zero where no face was seen, and its mask (STEPS,)."""
-        mask = self.valid[start : start + STEPS].astype(np.float32)
-        motion = self.motion[start : start + STEPS] * mask[:, None]
+        mask = self.valid[start : start + MOTION_WINDOW_STEPS].astype(np.float32)
+        motion = self.motion[start : start + MOTION_WINDOW_STEPS] * mask[:, None]
         # Alone, a window has no neighbours to tell the velocity of its ends by.
         motion[[0, -1], -HEAD_NUMBERS:] = 0
         return motion, mask
@@ -63,20 +62,20 @@ def join_short(clips: Sequence[MotionClip]) -> list[MotionClip]:
     What is not seen at their ends is cut off first, and each keeps its own neutral; the step at a seam counts as not
     seen, so that nobody jumps. What stays too short is left out.
     """
-    found = [clip for clip in clips if len(clip.valid) >= STEPS]
+    joined = [clip for clip in clips if len(clip.valid) >= MOTION_WINDOW_STEPS]
     waiting: dict[str, list[MotionClip]] = {}
     for clip in clips:
-        if clip.valid.any() and len(clip.valid) < STEPS:
+        if clip.valid.any() and len(clip.valid) < MOTION_WINDOW_STEPS:
             parts = waiting.setdefault(clip.person, [])
             parts.append(_trimmed(clip))
-            if sum(len(part.valid) for part in parts) >= STEPS:
-                found.append(_joined(waiting.pop(clip.person)))
-    return found
+            if sum(len(part.valid) for part in parts) >= MOTION_WINDOW_STEPS:
+                joined.append(_joined(waiting.pop(clip.person)))
+    return joined
 
 
 def _trimmed(clip: MotionClip) -> MotionClip:
-    seen = np.flatnonzero(clip.valid)
-    span = slice(int(seen[0]), int(seen[-1]) + 1)
+    valid = np.flatnonzero(clip.valid)
+    span = slice(int(valid[0]), int(valid[-1]) + 1)
     return replace(clip, motion=clip.motion[span], valid=clip.valid[span], speech=clip.speech[span])
 
 
@@ -148,15 +147,15 @@ class MotionSampler:
         """
         random = self._random
         first = random.choice(self._several, min(max(people // 2, 1), len(self._several)), replace=False)
-        rest = np.setdiff1d(np.arange(len(self._people)), first)
-        drawn = [*first, *random.choice(rest, min(people - len(first), len(rest)), replace=False)]
+        others = np.setdiff1d(np.arange(len(self._people)), first)
+        chosen = [*first, *random.choice(others, min(people - len(first), len(others)), replace=False)]
         motions, masks, labels = [], [], []
         recordings: list[int] = []
-        for person in drawn:
+        for person in chosen:
             flip = self._mirror is not None and random.random() < 0.5
             for number, motion, mask in self._windows(self._people[person], count):
-                turned = motion @ self._mirror if flip and self._mirror is not None else motion
-                motions.append(worsen(turned, mask, self.scale, self._worsening, random))
+                mirrored = motion @ self._mirror if flip and self._mirror is not None else motion
+                motions.append(worsen(mirrored, mask, self.scale, self._worsening, random))
                 masks.append(mask)
                 labels.append(person)
                 recordings.append(number if self.across else len(recordings))
@@ -182,13 +181,13 @@ class MotionSampler:
         """Windows with the number of their recording; those of one recording are from parts that follow each other."""
         random = self._random
         order = random.permutation(len(recordings))
-        found = []
+        windows = []
         for place in range(count):
             number = int(order[place % len(recordings)])
             clip, starts = recordings[number]
             at = (place // len(recordings) + random.random()) / -(-count // len(recordings))
-            found.append((number, *clip.window(int(starts[min(int(at * len(starts)), len(starts) - 1)]))))
-        return found
+            windows.append((number, *clip.window(int(starts[min(int(at * len(starts)), len(starts) - 1)]))))
+        return windows
 
 
 def worsen(
@@ -199,7 +198,7 @@ def worsen(
     if random.random() < how.chance and how.pace:
         changed = _paced(changed, 1 + how.pace * random.uniform(-1, 1))
     if random.random() < how.chance * 0.5:
-        changed = _held(changed, random.uniform(how.hold, GRID_HZ))
+        changed = _at_frame_rate(changed, random.uniform(how.hold, GRID_HZ))
     if random.random() < how.chance:
         changed = smoothed(changed, how.smooth * random.random())
     if random.random() < how.chance:
@@ -228,7 +227,7 @@ def _paced(motion: FloatArray, pace: float) -> FloatArray:
     return changed
 
 
-def _held(motion: FloatArray, rate: float) -> FloatArray:
+def _at_frame_rate(motion: FloatArray, rate: float) -> FloatArray:
     """Let the sender have had fewer frames a second, with straight lines between them."""
     frames = np.arange(0, len(motion) - 1 + GRID_HZ / rate, GRID_HZ / rate).clip(0, len(motion) - 1)
     few = _at(motion, np.round(frames))

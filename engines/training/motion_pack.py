@@ -10,13 +10,12 @@ from typing import Any
 
 import torch
 
-from engines.base import GRID_HZ, TensorSpec
+from engines.base import GRID_HZ, MOTION_WINDOW_STEPS, TensorSpec
 from engines.convert.card_lines import bullets
 from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
 from engines.nets.motion import MotionNet
 from engines.training.motion import MotionRecipe, MotionRun
-from engines.training.motion_clips import STEPS
 
 NAME, VERSION, LICENCE = "motion", "1", "Apache-2.0"
 SOURCE = "trained by `sidewitness train persona`; research data: retrain for production"
@@ -53,8 +52,8 @@ def write_motion_pack(
     `preprocessing` names what its inputs are made with: the key of the basis of expressions under `basis`.
     """
     net = run.mean.eval()
-    with tempfile.TemporaryDirectory() as held:
-        path = Path(held) / "model.onnx"
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
         batch = torch.export.Dim("batch", min=1, max=1024)
         example = _example(net, 2)
         save_graph(net, example, {key: {0: batch} for key in example}, ("embedding",), path)
@@ -62,24 +61,24 @@ def write_motion_pack(
         model = path.read_bytes()
     metrics = {"steps": run.step, "minutes": round(run.spent / 60, 1), **(run.history[-1] if run.history else {})}
     shape = asdict(recipe)
-    about = {
+    fields = {
         "name": NAME,
         "version": VERSION,
         "licence": LICENCE,
         "source": SOURCE,
-        "preprocessing": {"rate": float(GRID_HZ), "steps": STEPS, **preprocessing},
+        "preprocessing": {"rate": float(GRID_HZ), "steps": MOTION_WINDOW_STEPS, **preprocessing},
         "recipe": shape,
         "data": dict(data),
         "metrics": metrics,
     }
     card = CARD.format(data=bullets(data), recipe=bullets(shape), metrics=bullets(metrics))
-    inputs = (TensorSpec("motion", (STEPS, len(net.scale))), TensorSpec("mask", (STEPS,)))
-    write_pack(folder / NAME, model, inputs, (TensorSpec("embedding", (net.size,)),), about, card)
+    inputs = (TensorSpec("motion", (MOTION_WINDOW_STEPS, len(net.scale))), TensorSpec("mask", (MOTION_WINDOW_STEPS,)))
+    write_pack(folder / NAME, model, inputs, (TensorSpec("embedding", (net.size,)),), fields, card)
     return folder / NAME
 
 
 def _example(net: MotionNet, batch: int) -> dict[str, torch.Tensor]:
     random = torch.Generator().manual_seed(batch)
-    mask = (torch.rand(batch, STEPS, generator=random) > 0.1).float()
-    motion = torch.randn(batch, STEPS, len(net.scale), generator=random) / net.scale * mask[..., None]
+    mask = (torch.rand(batch, MOTION_WINDOW_STEPS, generator=random) > 0.1).float()
+    motion = torch.randn(batch, MOTION_WINDOW_STEPS, len(net.scale), generator=random) / net.scale * mask[..., None]
     return {"motion": motion, "mask": mask}

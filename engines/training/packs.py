@@ -9,7 +9,7 @@ from typing import Any
 from engines.convert.card_lines import bullets
 from engines.nets.speech import LipsEnsemble, VoiceEnsemble
 from engines.training.clips import Clip
-from engines.training.export import About, export_lips, export_voice
+from engines.training.export import PackDescription, export_lips, export_voice
 from engines.training.plots import history_plot
 from engines.training.speech_recipe import SpeechRun
 from engines.training.validate import LipTower, VoiceTower, separation
@@ -70,20 +70,20 @@ def write_packs(
         "members": len(runs),
         "held_out": rows,
     }
-    made = []
+    folders = []
     for name, what in (
         ("speech_lips", "Lip landmarks and mouth pictures to 25 vectors a second in the space of speech."),
         ("speech_voice", "Log-mel frames of a voice to 25 vectors a second in the space of speech."),
     ):
         card = CARD.format(name=name, what=what, data=bullets(data), recipe=bullets(recipe), metrics=_metrics(rows))
-        about = About(VERSION, LICENCE, SOURCE, recipe, data, metrics, card)
+        description = PackDescription(VERSION, LICENCE, SOURCE, recipe, data, metrics, card)
         target = folder / name
         if name == "speech_lips":
-            export_lips(lips, target, about)
+            export_lips(lips, target, description)
         else:
-            export_voice(voice, target, about)
-        made.append(target)
-    return made
+            export_voice(voice, target, description)
+        folders.append(target)
+    return folders
 
 
 def _one(key: str, recipes: Sequence[Mapping[str, Any]]) -> Any:

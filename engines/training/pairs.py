@@ -102,8 +102,8 @@ def fit_autoencoder(x: Rows, size: int = SIZE, inner: int = 8, steps: int = 600,
         optimiser.step()
 
     def natural(y: Rows) -> Doubles:
-        given = torch.from_numpy(((y - centre) @ basis.T / spread).astype(np.float32))
+        projected = torch.from_numpy(((y - centre) @ basis.T / spread).astype(np.float32))
         with torch.no_grad():
-            return np.asarray(-((model(given) - given) ** 2).mean(1).numpy(), np.float64)
+            return np.asarray(-((model(projected) - projected) ** 2).mean(1).numpy(), np.float64)
 
     return natural

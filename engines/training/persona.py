@@ -133,7 +133,7 @@ def train(
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         restore(run, checkpoint, LAYOUT)
-    trials = Trials.of(aside, held_out, people, recipe)
+    trials = Trials.spread(aside, held_out, people, recipe)
     draws, noises = np.random.default_rng(recipe.seed + run.step), torch.Generator().manual_seed(recipe.seed + run.step)
     measured, clock = run.spent, time.monotonic()
     while unfinished(run, recipe):
@@ -172,9 +172,9 @@ def _measure(
 ) -> None:
     row: dict[str, Any] = {"step": run.step, "minutes": round(run.spent / 60, 1)}
     row |= measure(run.mean, trials, recipe, fit_steps)
-    held = row.get("held_out", row.get("known"))
-    if held is not None and held["error"] < run.lowest:
-        run.lowest = held["error"]
+    judged = row.get("held_out", row.get("known"))
+    if judged is not None and judged["error"] < run.lowest:
+        run.lowest = judged["error"]
         run.best.load_state_dict(run.mean.state_dict())
     run.history.append(row)
     append_log(folder / "log.jsonl", row)

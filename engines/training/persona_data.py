@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.nets.persona import STEPS, VOICE
+from engines.base import MOTION_WINDOW_STEPS
+from engines.nets.persona import VOICE
 from engines.training.clips import TrainingError
+from engines.training.motion_clips import MIN_VALID_SHARE
 
 FloatArray = NDArray[np.float32]
 Integers = NDArray[np.int64]
 NOBODY = ""
 MIN_STEPS = 20
-_MIN_VALID_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,20 +74,20 @@ def set_aside(clips: Sequence[PersonaClip], share: float) -> tuple[list[PersonaC
 
     Cut in the order given; a person whose last part would be shorter than a window keeps it.
     """
-    left: list[PersonaClip] = [clip for clip in clips if clip.person == NOBODY]
+    remaining: list[PersonaClip] = [clip for clip in clips if clip.person == NOBODY]
     aside: list[PersonaClip] = []
     for person in people_of(clips):
         recordings = [clip for clip in clips if clip.person == person]
-        want = round(share * sum(map(len, recordings)))
-        if share == 0 or want < STEPS:
-            left += recordings
+        steps = round(share * sum(map(len, recordings)))
+        if share == 0 or steps < MOTION_WINDOW_STEPS:
+            remaining += recordings
             continue
         for clip in reversed(recordings):
-            cut = len(clip) - min(len(clip), want)
-            want -= len(clip) - cut
+            cut = len(clip) - min(len(clip), steps)
+            steps -= len(clip) - cut
             aside += [clip.part(cut, len(clip))] if len(clip) - cut >= MIN_STEPS else []
-            left += [clip.part(0, cut)] if cut >= MIN_STEPS else []
-    return left, aside
+            remaining += [clip.part(0, cut)] if cut >= MIN_STEPS else []
+    return remaining, aside
 
 
 class WindowPool:
@@ -100,13 +101,16 @@ class WindowPool:
         if not usable:
             raise TrainingError("no clip shows a speaking face for a second: check the data, or hold out another fold")
         numbers = {name: number for number, name in enumerate(people, 1)}
-        size, rows = usable[0].motion.shape[1], sum(len(clip) + STEPS for clip in usable) + STEPS
+        size, rows = (
+            usable[0].motion.shape[1],
+            sum(len(clip) + MOTION_WINDOW_STEPS for clip in usable) + MOTION_WINDOW_STEPS,
+        )
         motion, voice = np.zeros((rows, size), np.float32), np.zeros((rows, VOICE), np.float32)
         mask = np.zeros(rows, np.float32)
         starts: list[Integers] = []
         owners: list[Integers] = []
         clip_of: list[Integers] = []
-        at = STEPS
+        at = MOTION_WINDOW_STEPS
         for number, clip in enumerate(usable):
             rows_of_clip, shown = slice(at, at + len(clip)), clip.valid[:, None]
             motion[rows_of_clip], voice[rows_of_clip] = np.where(shown, clip.motion, 0), np.where(shown, clip.voice, 0)
@@ -115,7 +119,7 @@ class WindowPool:
             starts.append(at + first)
             owners.append(np.full(len(first), numbers.get(clip.person, 0)))
             clip_of.append(np.full(len(first), number))
-            at += len(clip) + STEPS
+            at += len(clip) + MOTION_WINDOW_STEPS
         self._motion, self._voice, self._mask = (torch.from_numpy(array) for array in (motion, voice, mask))
         self.starts, self.owners = np.concatenate(starts), np.concatenate(owners)
         self.clips = np.concatenate(clip_of)
@@ -138,7 +142,7 @@ class WindowPool:
 
     def at(self, numbers: Integers) -> Windows:
         """Windows by number."""
-        rows = torch.from_numpy(self.starts[numbers])[:, None] + torch.arange(STEPS)
+        rows = torch.from_numpy(self.starts[numbers])[:, None] + torch.arange(MOTION_WINDOW_STEPS)
         owners = torch.from_numpy(self.owners[numbers])
         return Windows(self._motion[rows], self._voice[rows], self._mask[rows], owners)
 
@@ -155,9 +159,9 @@ class WindowPool:
 
 def _starts(valid: NDArray[np.bool_]) -> Integers:
     """First steps of the windows of a clip with enough to see; negative where a short clip is padded before."""
-    if len(valid) < STEPS:
-        return np.arange(len(valid) - STEPS, 1)
+    if len(valid) < MOTION_WINDOW_STEPS:
+        return np.arange(len(valid) - MOTION_WINDOW_STEPS, 1)
     total = np.concatenate([[0], np.cumsum(valid)])
-    first = np.arange(len(valid) - STEPS + 1)
-    found = first[(total[first + STEPS] - total[first]) >= _MIN_VALID_SHARE * STEPS]
-    return found if len(found) else first[:1]
+    first = np.arange(len(valid) - MOTION_WINDOW_STEPS + 1)
+    usable = first[(total[first + MOTION_WINDOW_STEPS] - total[first]) >= MIN_VALID_SHARE * MOTION_WINDOW_STEPS]
+    return usable if len(usable) else first[:1]

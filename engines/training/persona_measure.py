@@ -22,7 +22,7 @@ from engines.training.persona_recipe import PeopleModel, PersonaRecipe
 
 HOP_STEPS = 25
 MAX_WINDOWS = 400
-_ROWS = 128
+_BATCH_ROWS = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Trials:
     held_out: Windows | None
 
     @classmethod
-    def of(
+    def spread(
         cls,
         aside: Sequence[PersonaClip],
         held_out: Sequence[PersonaClip],
@@ -65,11 +65,11 @@ def errors(net: PeopleModel, windows: Windows, tokens: Tensor, recipe: PersonaRe
     """Errors (N, S) of windows at each timestep, with tokens (N, P, d)."""
     net.eval()
     times, noises = plan_of(recipe, windows.motion.shape[2], windows.motion.shape[1])
-    found = []
+    columns = []
     for at, noise in zip(times, noises, strict=True):
         parts = []
-        for first in range(0, len(windows), _ROWS):
-            part = windows.chosen(torch.arange(first, min(first + _ROWS, len(windows))))
+        for first in range(0, len(windows), _BATCH_ROWS):
+            part = windows.chosen(torch.arange(first, min(first + _BATCH_ROWS, len(windows))))
             count = len(part)
             error, _ = net.model(
                 part.motion,
@@ -80,14 +80,14 @@ def errors(net: PeopleModel, windows: Windows, tokens: Tensor, recipe: PersonaRe
                 noise.expand(count, -1, -1),
             )
             parts.append(window_loss(error, part.mask))
-        found.append(torch.cat(parts))
-    return torch.cat(found, 1)
+        columns.append(torch.cat(parts))
+    return torch.cat(columns, 1)
 
 
 def gap(with_tokens: Tensor, plain: Tensor) -> np.ndarray[Any, Any]:
     """Distances (N,) from errors (N, S) with and without tokens, as the product takes them: ratios of them."""
-    found: np.ndarray[Any, Any] = (with_tokens.log() - plain.log()).mean(1).numpy()
-    return found
+    gaps: np.ndarray[Any, Any] = (with_tokens.log() - plain.log()).mean(1).numpy()
+    return gaps
 
 
 def measure(net: PeopleModel, trials: Trials, recipe: PersonaRecipe, fit_steps: int = 0) -> dict[str, Any]:
@@ -152,11 +152,11 @@ def fit_tokens(
     random = torch.Generator().manual_seed(recipe.seed)
     times = torch.tensor(recipe.timesteps)
     for _ in range(steps):
-        drawn = windows.chosen(torch.randint(len(windows), (64,), generator=random))
+        batch = windows.chosen(torch.randint(len(windows), (64,), generator=random))
         at = times[torch.randint(len(times), (64, 1), generator=random)]
-        noise = torch.randn(drawn.motion.shape, generator=random)
-        error, _ = net.model(drawn.motion, drawn.voice, drawn.mask, tokens[drawn.person], at, noise)
-        (gradient,) = torch.autograd.grad(window_loss(error, drawn.mask).sum(), tokens)
+        noise = torch.randn(batch.motion.shape, generator=random)
+        error, _ = net.model(batch.motion, batch.voice, batch.mask, tokens[batch.person], at, noise)
+        (gradient,) = torch.autograd.grad(window_loss(error, batch.mask).sum(), tokens)
         tokens.grad = gradient
         optimiser.step()
     return tokens.detach()
@@ -169,18 +169,20 @@ def _personal(
     people = torch.unique(windows.person[judged])
     place = torch.searchsorted(people, windows.person)
     place = place.clamp_max(len(people) - 1)
-    mine = windows.chosen(fitted)
-    mine = Windows(mine.motion, mine.voice, mine.mask, place[fitted])
-    tokens = fit_tokens(net, mine, len(people), recipe, steps)
-    asked, base = windows.chosen(judged), plain[judged]
-    gaps = np.stack([gap(errors(net, asked, one.expand(len(asked), -1, -1), recipe), base) for one in tokens], 1)
+    fitted_windows = windows.chosen(fitted)
+    fitted_windows = Windows(fitted_windows.motion, fitted_windows.voice, fitted_windows.mask, place[fitted])
+    tokens = fit_tokens(net, fitted_windows, len(people), recipe, steps)
+    judged_windows, base = windows.chosen(judged), plain[judged]
+    gaps = np.stack(
+        [gap(errors(net, judged_windows, one.expand(len(judged_windows), -1, -1), recipe), base) for one in tokens], 1
+    )
     is_person = np.eye(len(people), dtype=bool)[place[judged].numpy()]
     areas = [
         auc(gaps[~is_person[:, n], n], gaps[is_person[:, n], n]) for n in range(len(people)) if is_person[:, n].any()
     ]
     return {
         "people": float(len(people)),
-        "personal_windows": float(len(asked)),
+        "personal_windows": float(len(judged_windows)),
         "gap_own": float(gaps[is_person].mean()),
         "gap_other": float(gaps[~is_person].mean()),
         "personal_auc": float(np.mean(areas)),

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engines.base import GRID_HZ, TensorSpec
+from engines.base import GRID_HZ, MOTION_WINDOW_STEPS, TensorSpec
 from engines.convert.card_lines import bullets
 from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
-from engines.nets.persona import STEPS, VOICE, Reconstruction
+from engines.nets.persona import VOICE, Reconstruction
 from engines.nets.persona_gradient import TokenGradient
 from engines.training.persona_recipe import PeopleModel, PersonaRecipe
 from engines.training.plots import history_plot
@@ -70,33 +70,33 @@ def write_persona_packs(
     net: PeopleModel,
     folder: Path,
     recipe: PersonaRecipe,
-    about: Mapping[str, Mapping[str, Any]],
+    description: Mapping[str, Mapping[str, Any]],
     files: Mapping[str, bytes] | None = None,
 ) -> list[Path]:
     """Write both packs under `folder`; raises `EngineError` when an exported graph does not match torch.
 
-    `about` holds `data`, `metrics`, `recipe` and, under `preprocessing`, what the inputs are made with: `voice` (the
-    digest of the voice pack) and `basis`. `files` are laid beside the model of `persona`.
+    `description` holds `data`, `metrics`, `recipe` and, under `preprocessing`, what the inputs are made with: `voice`
+    (the digest of the voice pack) and `basis`. `files` are laid beside the model of `persona`.
     """
     model = net.model.eval().float()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    facts: dict[str, dict[str, Any]] = {key: dict(about.get(key, {})) for key in ("recipe", "data", "metrics")}
+    facts: dict[str, dict[str, Any]] = {key: dict(description.get(key, {})) for key in ("recipe", "data", "metrics")}
     fields: dict[str, Any] = {
         "version": VERSION,
         "licence": LICENCE,
         "source": SOURCE,
-        "preprocessing": {**_plan(model, recipe), **about.get("preprocessing", {})},
+        "preprocessing": {**_plan(model, recipe), **description.get("preprocessing", {})},
         **facts,
     }
     size = model.net.shape
     steps = {
-        "error": (STEPS,),
-        "denoised": (STEPS, size.features),
+        "error": (MOTION_WINDOW_STEPS,),
+        "denoised": (MOTION_WINDOW_STEPS, size.features),
         "loss": (1,),
         "gradient": (size.tokens, size.token_size),
     }
-    made = []
+    folders = []
     for name, module, outputs in (
         (NAME, model, ("error", "denoised")),
         (FIT, TokenGradient(model).eval(), ("loss", "gradient")),
@@ -111,18 +111,18 @@ def write_persona_packs(
             {"name": name, **fields, "preprocessing": {**fields["preprocessing"], **ENGINE.get(name, {})}},
             _card(name, facts),
         )
-        made.append(folder / name)
+        folders.append(folder / name)
     beside = {"tokens.npz": _tokens(net), **(files or {})}
     for file, content in beside.items():
         (folder / NAME / file).write_bytes(content)
-    return made
+    return folders
 
 
 def _plan(model: Reconstruction, recipe: PersonaRecipe) -> dict[str, Any]:
     """Say what a distance is taken at, as `monitor.detectors.persona.reconstruction.Plan` reads it."""
     return {
         "features": model.net.shape.features,
-        "steps": STEPS,
+        "steps": MOTION_WINDOW_STEPS,
         "rate": GRID_HZ,
         "timesteps": list(recipe.timesteps),
         "noises": recipe.noises,
@@ -139,24 +139,24 @@ def example(model: Reconstruction, batch: int) -> dict[str, Tensor]:
     """Make inputs of both packs, with steps and a whole place that are not there."""
     shape = model.net.shape
     random = torch.Generator().manual_seed(batch)
-    mask = (torch.rand(batch, STEPS, generator=random) > 0.2).float()
+    mask = (torch.rand(batch, MOTION_WINDOW_STEPS, generator=random) > 0.2).float()
     mask[0, : 2 * shape.patch] = 0
     sizes = (
-        (STEPS, shape.features),
-        (STEPS, VOICE),
+        (MOTION_WINDOW_STEPS, shape.features),
+        (MOTION_WINDOW_STEPS, VOICE),
         (),
         (shape.tokens, shape.token_size),
         (1,),
-        (STEPS, shape.features),
+        (MOTION_WINDOW_STEPS, shape.features),
     )
-    made = {key: torch.randn(batch, *size, generator=random) for key, size in zip(INPUTS, sizes, strict=True)}
-    made["motion"] = made["motion"] * model.scale * mask[:, :, None]
-    return made | {"mask": mask, "timestep": torch.rand(batch, 1, generator=random)}
+    inputs = {key: torch.randn(batch, *size, generator=random) for key, size in zip(INPUTS, sizes, strict=True)}
+    inputs["motion"] = inputs["motion"] * model.scale * mask[:, :, None]
+    return inputs | {"mask": mask, "timestep": torch.rand(batch, 1, generator=random)}
 
 
 def _graph(module: nn.Module, model: Reconstruction, outputs: Sequence[str]) -> bytes:
-    with tempfile.TemporaryDirectory() as held:
-        path = Path(held) / "model.onnx"
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.onnx"
         batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
         inputs = example(model, 2)
         save_graph(module, inputs, {key: {0: batch} for key in inputs}, outputs, path)

@@ -67,8 +67,8 @@ class PeopleModel(nn.Module):
 
     def tokens(self, person: Tensor) -> Tensor:
         """Tokens (N, P, d) of people by number."""
-        found: Tensor = self.table(person)
-        return found.reshape(-1, *self.size)
+        rows: Tensor = self.table(person)
+        return rows.reshape(-1, *self.size)
 
     @property
     def null(self) -> Tensor:

@@ -138,8 +138,8 @@ def _shift_rgb(image: Image.Image, by: NDArray[np.float64]) -> Image.Image:
 def _shift_hsv(image: Image.Image, by: NDArray[np.float64]) -> Image.Image:
     levels = np.arange(256)
     hue = (levels + by[0] * _HUE_UNIT) % 256
-    rest = [np.clip(levels * (1 + change), 0, 255) for change in by[1:]]
-    table = [int(n) for change in (hue, *rest) for n in change]
+    others = [np.clip(levels * (1 + change), 0, 255) for change in by[1:]]
+    table = [int(n) for change in (hue, *others) for n in change]
     return image.convert("HSV").point(table).convert("RGB")
 
 

@@ -81,9 +81,9 @@ def receive(picture: Picture, degradation: Degradation) -> Picture:
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
     """Compress to JPEG of a quality of 1 to 95 and back."""
-    held = io.BytesIO()
-    image.save(held, "JPEG", quality=quality)
-    with Image.open(held) as decoded:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    with Image.open(file) as decoded:
         return decoded.convert("RGB")
 
 
@@ -106,7 +106,7 @@ def intra(image: Image.Image, codec: str, level: int) -> Image.Image:
     decoder = av.CodecContext.create("h264" if codec == "h264" else "vp8", "r")
     decoder.thread_count = 1
     for packet in [*packets, None]:
-        for found in decoder.decode(packet):
-            if isinstance(found, av.VideoFrame):
-                return Image.fromarray(found.reformat(format="rgb24", threads=1).to_ndarray()).resize(image.size)
+        for picture in decoder.decode(packet):
+            if isinstance(picture, av.VideoFrame):
+                return Image.fromarray(picture.reformat(format="rgb24", threads=1).to_ndarray()).resize(image.size)
     return image

@@ -12,7 +12,7 @@ from engines.training.faces import Face, look
 from engines.training.received import Degradation, receive
 
 # The share of untouched genuine faces that lies above the threshold.
-ALLOWED = 0.05
+FALSE_POSITIVE_RATE = 0.05
 DEGRADATIONS: Mapping[str, Degradation] = {
     "clean": Degradation(),
     "JPEG 30": Degradation(codec="jpeg", level=30),
@@ -26,9 +26,9 @@ DEGRADATIONS: Mapping[str, Degradation] = {
 
 
 def false_positives(faces: Sequence[Face], size: int, score: Callable[[NDArray[np.uint8]], Any]) -> dict[str, float]:
-    """Share of genuine faces above the threshold that `ALLOWED` of them pass untouched, for each degradation."""
+    """Share of genuine faces above the threshold that `FALSE_POSITIVE_RATE` of them pass untouched, by degradation."""
     plain = np.stack([look(face, size)[0] for face in faces])
-    threshold = float(np.quantile(score(plain), 1 - ALLOWED))
+    threshold = float(np.quantile(score(plain), 1 - FALSE_POSITIVE_RATE))
     return {
         name: float((score(np.stack([receive(one, degradation.at(size)) for one in plain])) > threshold).mean())
         for name, degradation in DEGRADATIONS.items()

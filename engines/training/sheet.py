@@ -11,8 +11,8 @@ from engines.training.faces import Face, look
 from engines.training.pseudo import SCHEMES, blend
 from engines.training.received import Degradation, receive
 
-SIZE = 160
-_LABEL = 14
+PICTURE_PIXELS = 160
+_LABEL_PIXELS = 14
 _HEADS = ("genuine", "mask", "pseudo-deepfake", "as received")
 
 
@@ -26,24 +26,26 @@ def contact_sheet(faces: Sequence[Face], rows: int = 6, seed: int = 0) -> Image.
         columns.append(_titled(np.vstack(strip), scheme))
     height = max(column.height for column in columns)
     sheet = Image.new("RGB", (sum(column.width + 8 for column in columns) - 8, height), "white")
-    left = 0
+    x = 0
     for column in columns:
-        sheet.paste(column, (left, 0))
-        left += column.width + 8
+        sheet.paste(column, (x, 0))
+        x += column.width + 8
     return sheet
 
 
 def _row(face: Face, scheme: str, random: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    picture, landmarks = look(face, SIZE)
-    made = blend(picture, landmarks, random, scheme)
-    mask = np.repeat((made.mask * 255 * made.ratio).astype(np.uint8)[..., None], 3, axis=2)
-    return np.hstack([picture, mask, made.picture, receive(made.picture, Degradation.draw(random, 0.0).at(SIZE))])
+    picture, landmarks = look(face, PICTURE_PIXELS)
+    blended = blend(picture, landmarks, random, scheme)
+    mask = np.repeat((blended.mask * 255 * blended.ratio).astype(np.uint8)[..., None], 3, axis=2)
+    return np.hstack(
+        [picture, mask, blended.picture, receive(blended.picture, Degradation.draw(random, 0.0).at(PICTURE_PIXELS))]
+    )
 
 
 def _titled(strip: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], scheme: str) -> Image.Image:
-    titled = Image.new("RGB", (strip.shape[1], strip.shape[0] + _LABEL), "white")
-    titled.paste(Image.fromarray(strip), (0, _LABEL))
+    titled = Image.new("RGB", (strip.shape[1], strip.shape[0] + _LABEL_PIXELS), "white")
+    titled.paste(Image.fromarray(strip), (0, _LABEL_PIXELS))
     pen = ImageDraw.Draw(titled)
     for number, head in enumerate(_HEADS):
-        pen.text((number * SIZE + 3, 1), f"{scheme}: {head}" if number == 0 else head, fill="black")
+        pen.text((number * PICTURE_PIXELS + 3, 1), f"{scheme}: {head}" if number == 0 else head, fill="black")
     return titled

@@ -104,10 +104,10 @@ def gains(history: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def _settled(run: SpeechRun, recipe: SpeechRecipe) -> bool:
     """Whether patience has run out: the best measurement lies that many measurements back."""
-    found = np.array(gains(run.history))
-    if not recipe.patience or not np.isfinite(found).any():
+    measured = np.array(gains(run.history))
+    if not recipe.patience or not np.isfinite(measured).any():
         return False
-    return len(found) - 1 - int(np.nanargmax(found)) >= recipe.patience
+    return len(measured) - 1 - int(np.nanargmax(measured)) >= recipe.patience
 
 
 def _start(training: Sequence[Clip], recipe: SpeechRecipe) -> SpeechRun:
@@ -152,13 +152,13 @@ def _loss(run: SpeechRun, batch: Batch, noise: torch.Generator, recipe: SpeechRe
         mel = torch.where(hidden.voice[..., None, None], run.voice.mean.cpu().reshape(mel.shape[2:]), mel)
         hidden = hidden.to(run.device)
     with torch.autocast(run.device.type, torch.bfloat16):
-        first, second, seen = run.lips.eyes(shape.to(run.device), mouth.to(run.device))
-        voice, heard = run.voice.both(mel.to(run.device))
+        first, second, lips_numbers = run.lips.eyes(shape.to(run.device), mouth.to(run.device))
+        voice, voice_numbers = run.voice.both(mel.to(run.device))
     first, second, voice = first.float(), second.float(), voice.float()
     loss = torch.zeros((), device=run.device)
     if hidden is not None:
         with torch.autocast(run.device.type, torch.bfloat16):
-            masked = masked_loss(run.context, seen, heard, lag, good, hidden, units)
+            masked = masked_loss(run.context, lips_numbers, voice_numbers, lag, good, hidden, units)
         loss = loss + recipe.masked_weight * masked
         # What was hidden is for the context to know; a single frame's vectors are not asked to agree there.
         good = good & ~hidden.lips & ~at_lips(hidden.voice, lag)
@@ -175,12 +175,14 @@ def clip_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice) -> dict[str, i
     lips.eval()
     voice.eval()
     encoded = ((clip, *encode(clip, lips, voice)) for clip in clips)
-    return source_offsets((clip, seen.cpu(), heard.cpu()) for clip, seen, heard in encoded)
+    return source_offsets(
+        (clip, lips_vectors.cpu(), voice_vectors.cpu()) for clip, lips_vectors, voice_vectors in encoded
+    )
 
 
 @torch.no_grad()
-def centre(lips: Lips, voice: Voice, clips: Sequence[Clip], most: int = 300) -> None:
-    """Set what both towers take out of their vectors: the mean over the speech of up to `most` clips, evenly picked.
+def centre(lips: Lips, voice: Voice, clips: Sequence[Clip], max_clips: int = 300) -> None:
+    """Set what both towers take out of their vectors: the mean over the speech of `max_clips` clips, evenly picked.
 
     Frames of any lips and any voice point partly the same way. That part says nothing about a match, and it differs
     from person to person, which is what calibration suffers from most.
@@ -189,13 +191,13 @@ def centre(lips: Lips, voice: Voice, clips: Sequence[Clip], most: int = 300) -> 
     voice.eval()
     lips.centre.zero_()
     voice.centre.zero_()
-    seen, heard = [], []
-    for clip in clips[:: max(len(clips) // most, 1)]:
+    lips_vectors, voice_vectors = [], []
+    for clip in clips[:: max(len(clips) // max_clips, 1)]:
         vectors, sound = encode(clip, lips, voice)
-        seen.append(vectors[torch.from_numpy(clip.good)])
-        heard.append(sound[torch.from_numpy(clip.good)])
-    lips.centre.copy_(torch.cat(seen).mean(0))
-    voice.centre.copy_(torch.cat(heard).mean(0))
+        lips_vectors.append(vectors[torch.from_numpy(clip.good)])
+        voice_vectors.append(sound[torch.from_numpy(clip.good)])
+    lips.centre.copy_(torch.cat(lips_vectors).mean(0))
+    voice.centre.copy_(torch.cat(voice_vectors).mean(0))
 
 
 def _measure(
@@ -213,8 +215,8 @@ def _measure(
     entry["loss"] = None if loss is None else round(loss, 4)
     entry["held_out"] = [row.as_dict() for row in rows]
     run.history.append(entry)
-    found = np.array(gains(run.history))
-    if np.isfinite(found[-1]) and found[-1] == np.nanmax(found):
+    measured = np.array(gains(run.history))
+    if np.isfinite(measured[-1]) and measured[-1] == np.nanmax(measured):
         run.best = (deepcopy(run.mean_lips.state_dict()), deepcopy(run.mean_voice.state_dict()))
     append_log(folder / "log.jsonl", entry)
     save(run, recipe, folder / "checkpoint.pt", LAYOUT)

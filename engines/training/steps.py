@@ -47,9 +47,9 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float, step: int, done: flo
 
 
 @torch.no_grad()
-def follow(mean: nn.Module, latest: nn.Module, most: float, step: int) -> None:
+def follow(mean: nn.Module, latest: nn.Module, max_keep: float, step: int) -> None:
     """Let `mean` follow the latest weights slowly, faster in the first steps: the mean is measured and shipped."""
-    keep = min(most, step / (step + 10))
+    keep = min(max_keep, step / (step + 10))
     for slow, fast in zip(mean.state_dict().values(), latest.state_dict().values(), strict=True):
         if slow.dtype.is_floating_point:
             slow.lerp_(fast, 1 - keep)

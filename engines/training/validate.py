@@ -60,8 +60,8 @@ def encode(clip: Clip, lips: LipTower, voice: VoiceTower) -> tuple[torch.Tensor,
     """Vectors of a whole clip, (T, 128) each."""
     where = next(lips.parameters()).device
     mouth = torch.from_numpy(clip.mouth.astype(np.float32) / 255)[None].to(where)
-    seen = lips(torch.from_numpy(clip.shape)[None].to(where), mouth)[0]
-    return seen, voice(torch.from_numpy(clip.mel)[None].to(where))[0]
+    vectors = lips(torch.from_numpy(clip.shape)[None].to(where), mouth)[0]
+    return vectors, voice(torch.from_numpy(clip.mel)[None].to(where))[0]
 
 
 def separation(
@@ -75,8 +75,8 @@ def separation(
     voice.eval()
     encoded = []
     for clip in clips:
-        seen, heard = encode(clip, lips, voice)
-        encoded.append((clip, seen.cpu(), heard.cpu()))
+        lips_vectors, voice_vectors = encode(clip, lips, voice)
+        encoded.append((clip, lips_vectors.cpu(), voice_vectors.cpu()))
     return separated(encoded, seconds, seed)
 
 

@@ -44,7 +44,7 @@ def start_from(lips: Lips, voice: Voice, packs: Path, batch: Batch) -> None:
 
 def _load(tower: Lips | Voice, folder: Path) -> None:
     pack = load_pack(folder)
-    found = _weights(onnx.load(str(pack.model)))
+    weights = _weights(onnx.load(str(pack.model)))
     state = tower.state_dict()
     folded = {
         f"{name}." for name, module in tower.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)
@@ -52,9 +52,9 @@ def _load(tower: Lips | Voice, folder: Path) -> None:
     for name, value in state.items():
         if name.rpartition(".")[0] + "." in folded:
             continue
-        if name not in found or found[name].shape != tuple(value.shape):
+        if name not in weights or weights[name].shape != tuple(value.shape):
             raise TrainingError(f"{folder.name} is not a single tower of this recipe: start from a pack of one member")
-        value.copy_(torch.from_numpy(found[name].copy()))
+        value.copy_(torch.from_numpy(weights[name].copy()))
 
 
 def _weights(model: Any) -> Weights:
@@ -62,17 +62,17 @@ def _weights(model: Any) -> Weights:
 
     A matrix that the exporter has transposed has lost its name: it is the one multiplied before its bias is added.
     """
-    arrays = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    arrays = {initializer.name: numpy_helper.to_array(initializer) for initializer in model.graph.initializer}
     makers = {output: node for node in model.graph.node for output in node.output}
-    found = {name.partition(".")[2]: array for name, array in arrays.items() if "." in name}
+    by_parameter = {name.partition(".")[2]: array for name, array in arrays.items() if "." in name}
     for node in model.graph.node:
         bias = next((name for name in node.input if node.op_type == "Add" and name.endswith(".bias")), None)
         if bias is not None:
             product = makers[next(name for name in node.input if name != bias)]
             matrix = next((name for name in product.input if name in arrays), None)
             if product.op_type == "MatMul" and matrix is not None:
-                found[bias.partition(".")[2].replace(".bias", ".weight")] = arrays[matrix].T
-    return found
+                by_parameter[bias.partition(".")[2].replace(".bias", ".weight")] = arrays[matrix].T
+    return by_parameter
 
 
 @contextmanager

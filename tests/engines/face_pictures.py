@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 import monitor.face.geometry as geometry
-from engines.training.faces import CROP, REACH, Face
+from engines.training.faces import CROP_PIXELS, REACH, Face
 
 
 def landmarks() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -16,7 +16,7 @@ def landmarks() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     points = np.load(Path(geometry.__file__).with_name("canonical.npy"))[:, :2]
     low, high = points.min(0), points.max(0)
     side = REACH * (high - low).max()
-    return np.asarray((points - (low + high) / 2) / side * CROP + CROP / 2, np.float32)
+    return np.asarray((points - (low + high) / 2) / side * CROP_PIXELS + CROP_PIXELS / 2, np.float32)
 
 
 def face(seed: int, fold: str = "train", still: bool = True) -> Face:
@@ -24,7 +24,7 @@ def face(seed: int, fold: str = "train", still: bool = True) -> Face:
     random = np.random.default_rng(seed)
     points = landmarks()
     skin, behind, dark = (tuple(int(n) for n in random.integers(low, low + 90, 3)) for low in (130, 20, 10))
-    image = Image.new("RGB", (CROP, CROP), behind)
+    image = Image.new("RGB", (CROP_PIXELS, CROP_PIXELS), behind)
     pen = ImageDraw.Draw(image)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     pen.ellipse((x0, y0, x1, y1), fill=skin)
@@ -32,7 +32,7 @@ def face(seed: int, fold: str = "train", still: bool = True) -> Face:
         (a, b), (c, d) = points[list(spots)].min(0), points[list(spots)].max(0)
         pen.ellipse((a, b - 5, c, d + 5), fill=dark)
     smooth = np.asarray(image.filter(ImageFilter.GaussianBlur(1.0)), np.float32)
-    slope = np.linspace(-20, 20, CROP)[None, :, None] * random.choice([-1, 1])
-    grain = random.normal(0, 4, (CROP, CROP, 1))
+    slope = np.linspace(-20, 20, CROP_PIXELS)[None, :, None] * random.choice([-1, 1])
+    grain = random.normal(0, 4, (CROP_PIXELS, CROP_PIXELS, 1))
     picture = np.clip(smooth + slope + grain, 0, 255).astype(np.uint8)
     return Face(picture, points, f"person-{seed}", "drawn", fold, still)

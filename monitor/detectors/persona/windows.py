@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engines.base import MOTION_WINDOW_STEPS
 from monitor.face.expression import neutral_of
 from monitor.types import BoolArray, FloatArray
 from monitor.window.grid import GRID_HZ
 
-WINDOW_STEPS = 75
+WINDOW_STEPS = MOTION_WINDOW_STEPS
 MIN_VALID_SHARE = 0.8
 MIN_SPEECH_SECONDS = 1.5
 

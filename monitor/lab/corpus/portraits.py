@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from engines.base import Engine
 from engines.load import load_engine
-from engines.training.faces import CROP, REACH, Face
+from engines.training.faces import CROP_PIXELS, REACH, Face
 from monitor.face.crops import Region, cut_rgb
 from monitor.face.track import FaceTracker, FaceView, face_region
 from monitor.lab.corpus.manifest import SUFFIXES, Row, read_manifest
@@ -128,12 +128,12 @@ def crops_of(path: Path, per_clip: int = 1) -> Crops:
     detector, landmarks = _engines()
     tracker = FaceTracker(detector, landmarks)
     crops = [
-        (cut_rgb(frame, region, CROP), (view.landmarks[:, :2] - corner) * np.float32(CROP / region.side))
+        (cut_rgb(frame, region, CROP_PIXELS), (view.landmarks[:, :2] - corner) * np.float32(CROP_PIXELS / region.side))
         for frame, view in _views(path, tracker, per_clip)
         for region, corner in [_wide(view)]
     ]
     return Crops(
-        np.stack([picture for picture, _ in crops]) if crops else np.zeros((0, CROP, CROP, 3), np.uint8),
+        np.stack([picture for picture, _ in crops]) if crops else np.zeros((0, CROP_PIXELS, CROP_PIXELS, 3), np.uint8),
         np.stack([points for _, points in crops]).astype(np.float32) if crops else np.zeros((0, 468, 2), np.float32),
     )
 

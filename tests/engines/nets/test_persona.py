@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engines.base import MODELS, EngineError
+from engines.base import MODELS, MOTION_WINDOW_STEPS, EngineError
 from engines.load import load_engine
-from engines.nets.persona import CLAMP_DEVIATIONS, STEPS, VOICE, PersonaShape, Reconstruction, schedule, window_loss
+from engines.nets.persona import CLAMP_DEVIATIONS, VOICE, PersonaShape, Reconstruction, schedule, window_loss
 from engines.nets.persona_gradient import TokenGradient, weight_of
 from engines.training.persona_pack import draw_history, example, write_persona_packs
 from engines.training.persona_recipe import PeopleModel, PersonaRecipe
@@ -42,9 +42,9 @@ def test_the_schedule_keeps_the_variance() -> None:
 
 def test_before_it_has_learnt_it_keeps_what_is_known_of_the_window() -> None:
     made = Reconstruction(PersonaShape(features=5, **SMALL)).eval()
-    inputs = example(made, 2) | {"timestep": torch.zeros(2, 1), "mask": torch.ones(2, STEPS)}
+    inputs = example(made, 2) | {"timestep": torch.zeros(2, 1), "mask": torch.ones(2, MOTION_WINDOW_STEPS)}
     error, denoised = run(made, inputs)
-    assert error.shape == (2, STEPS)
+    assert error.shape == (2, MOTION_WINDOW_STEPS)
     assert torch.allclose(denoised, inputs["motion"], atol=1e-6)
     inputs["timestep"] = torch.ones(2, 1)
     assert run(made, inputs)[1].abs().max() < 1e-5
@@ -157,7 +157,7 @@ def test_a_pack_says_what_its_distance_is_taken_at(packs: tuple[Path, PeopleMode
     manifest = load_engine("persona", "onnx", folder).manifest
     assert manifest.preprocessing == {
         "features": 5,
-        "steps": STEPS,
+        "steps": MOTION_WINDOW_STEPS,
         "rate": 25,
         "timesteps": [0.3, 0.7],
         "noises": 1,

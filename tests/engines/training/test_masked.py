@@ -9,7 +9,17 @@ pytest.importorskip("torch", reason="training needs torch: install the extra `tr
 
 import torch
 
-from engines.training.masked import SPAN, Context, Hidden, at_lips, hide, label, masked_loss, sound_steps, sound_units
+from engines.training.masked import (
+    SPAN_STEPS,
+    Context,
+    Hidden,
+    at_lips,
+    hide,
+    label,
+    masked_loss,
+    sound_steps,
+    sound_units,
+)
 from tests.engines.towers import clip
 
 CLIPS = [clip(f"p{n}", n, steps=80) for n in range(4)]
@@ -49,7 +59,7 @@ def test_rows_lose_sound_or_lips_never_both() -> None:
     assert not (lips & ~all_sound).any()
     for share in (spans, all_sound & ~lips, lips):
         assert 0.25 < share.float().mean() < 0.42
-    assert hidden.voice[spans].sum(1).min() >= SPAN
+    assert hidden.voice[spans].sum(1).min() >= SPAN_STEPS
 
 
 @pytest.mark.parametrize("lag", [-3, 0, 4])

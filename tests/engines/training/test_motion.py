@@ -10,13 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
 
+from engines.base import MOTION_WINDOW_STEPS  # noqa: E402
 from engines.load import load_engine  # noqa: E402
 from engines.nets.motion import MotionNet  # noqa: E402
 from engines.training.clips import TrainingError  # noqa: E402
 from engines.training.motion import CHECKPOINT, MotionRecipe, contrastive_loss, separation, train  # noqa: E402
 from engines.training.motion_clips import (  # noqa: E402
     HEAD_NUMBERS,
-    STEPS,
     MotionClip,
     MotionSampler,
     Worsening,
@@ -48,18 +48,18 @@ def people(count: int = 5, recordings: int = 3) -> list[MotionClip]:
 
 def test_a_vector_has_length_one_and_hears_nothing_of_masked_steps() -> None:
     net = MotionNet(FEATURES, 8).eval()
-    motion, mask = torch.randn(2, STEPS, FEATURES), torch.ones(2, STEPS)
+    motion, mask = torch.randn(2, MOTION_WINDOW_STEPS, FEATURES), torch.ones(2, MOTION_WINDOW_STEPS)
     mask[:, 60:] = 0
     other = motion.clone()
     other[:, 60:] = 99
     assert torch.allclose(net(motion, mask), net(other, mask), atol=1e-6)
     assert torch.allclose(net(motion, mask).norm(dim=1), torch.ones(2), atol=1e-5)
-    assert torch.isfinite(net(torch.zeros(1, STEPS, FEATURES), torch.zeros(1, STEPS))).all()
+    assert torch.isfinite(net(torch.zeros(1, MOTION_WINDOW_STEPS, FEATURES), torch.zeros(1, MOTION_WINDOW_STEPS))).all()
 
 
 def test_how_strongly_somebody_moves_is_not_what_is_compared() -> None:
     net = MotionNet(FEATURES, 8, sequence=False).eval()
-    motion, mask = 10 * torch.randn(3, STEPS, FEATURES), torch.ones(3, STEPS)
+    motion, mask = 10 * torch.randn(3, MOTION_WINDOW_STEPS, FEATURES), torch.ones(3, MOTION_WINDOW_STEPS)
     assert torch.allclose(net.correlations(motion, mask), net.correlations(3 * motion, mask), atol=5e-3)
 
 
@@ -102,7 +102,7 @@ def test_nobody_to_tell_apart_is_told() -> None:
 
 def test_batches_are_of_people_and_their_recordings() -> None:
     batch = MotionSampler(people(), Worsening(), np.eye(FEATURES, dtype=np.float32)).batch(4, 3)
-    assert batch.motion.shape == (12, STEPS, FEATURES)
+    assert batch.motion.shape == (12, MOTION_WINDOW_STEPS, FEATURES)
     assert len(set(batch.person.tolist())) == 4
     assert {len(set(batch.recording[batch.person == p].tolist())) for p in set(batch.person.tolist())} == {3}
     # Where everybody has one recording, parts of it are all there is.
@@ -121,11 +121,11 @@ def test_short_recordings_are_joined_without_a_jump() -> None:
 
 def test_windows_need_a_face_and_speech() -> None:
     whole = clip(0, 0)
-    assert len(whole.starts()) == 110 - STEPS + 1
+    assert len(whole.starts()) == 110 - MOTION_WINDOW_STEPS + 1
     whole.speech[:] = False
     assert len(whole.starts()) == 0
     motion, mask = whole.window(3)
-    assert motion.shape == (STEPS, FEATURES)
+    assert motion.shape == (MOTION_WINDOW_STEPS, FEATURES)
     assert not motion[[0, -1], -HEAD_NUMBERS:].any()
     assert mask.all()
 
@@ -145,7 +145,7 @@ def test_windows_are_made_worse_and_stay_windows(how: str) -> None:
 
 
 def test_smoothing_leaves_what_stands_still() -> None:
-    still = np.ones((STEPS, 2), np.float32)
+    still = np.ones((MOTION_WINDOW_STEPS, 2), np.float32)
     assert np.allclose(smoothed(still, 2.0), still, atol=1e-6)
     assert smoothed(still, 0.1) is still
 

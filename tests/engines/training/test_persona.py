@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engines.nets.persona import STEPS
+from engines.base import MOTION_WINDOW_STEPS
 from engines.training.clips import TrainingError
 from engines.training.persona import begin, losses, train
 from engines.training.persona_data import NOBODY, PersonaClip, WindowPool, people_of, set_aside
@@ -47,8 +47,8 @@ def test_windows_hold_what_is_seen_and_short_clips_lie_anywhere() -> None:
     assert len(pool) == 76 + 46
     assert pool.owners.tolist() == [1] * 76 + [2] * 46
     first = pool.at(np.array([0]))
-    assert np.array_equal(first.motion[0].numpy(), clips[0].motion[:STEPS])
-    assert np.array_equal(first.mask[0].numpy(), clips[0].valid[:STEPS].astype(np.float32))
+    assert np.array_equal(first.motion[0].numpy(), clips[0].motion[:MOTION_WINDOW_STEPS])
+    assert np.array_equal(first.mask[0].numpy(), clips[0].valid[:MOTION_WINDOW_STEPS].astype(np.float32))
     assert not first.voice[0][first.mask[0] == 0].any()
     for number in (76, 121):
         short = pool.at(np.array([number]))
@@ -155,10 +155,10 @@ def test_the_plan_is_that_of_the_product() -> None:
         "timesteps": recipe.timesteps,
         "noises": 2,
         "noise_seed": recipe.noise_seed,
-        "steps": STEPS,
+        "steps": MOTION_WINDOW_STEPS,
         "features": 3,
     }
-    times, noises = plan_of(recipe, 3, STEPS)
+    times, noises = plan_of(recipe, 3, MOTION_WINDOW_STEPS)
     plan = Plan.from_preprocessing(manifest_plan)
     assert np.array_equal(times[:, 0].numpy(), plan.timesteps)
     assert np.array_equal(noises.numpy(), plan.noise)
@@ -185,7 +185,7 @@ def test_tokens_come_to_mean_a_person(tmp_path: Path) -> None:
     row = run.history[-1]["held_out"]
     assert row["error"] < row["without_voice"]
     assert row["personal_auc"] > max(0.6, row["plain_auc"])
-    trials = Trials.of(people(*range(12), seed=1), [], run.people, recipe)
+    trials = Trials.spread(people(*range(12), seed=1), [], run.people, recipe)
     row = measure(run.mean, trials, recipe)["known"]
     assert row["with"] < row["error"] < row["other"]
     assert row["auc"] > 0.75

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.training.faces import CROP, look
+from engines.training.faces import CROP_PIXELS, look
 from engines.training.pseudo import (
     KERNELS,
     RATIOS,
@@ -127,14 +127,14 @@ def test_every_transform_changes_the_picture_and_keeps_its_shape() -> None:
 
 def test_looks_follow_the_landmarks() -> None:
     one = face(5)
-    shown, points = look(one, CROP)
-    assert shown.shape == (CROP, CROP, 3)
+    shown, points = look(one, CROP_PIXELS)
+    assert shown.shape == (CROP_PIXELS, CROP_PIXELS, 3)
     # The live crop is 1.3 times the box of the landmarks.
-    assert abs(float((points.max(0) - points.min(0)).max()) * 1.3 / CROP - 1) < 0.02
+    assert abs(float((points.max(0) - points.min(0)).max()) * 1.3 / CROP_PIXELS - 1) < 0.02
     random = np.random.default_rng(0)
-    eyes = [look(one, CROP, random)[1][[33, 263]] for _ in range(30)]
+    eyes = [look(one, CROP_PIXELS, random)[1][[33, 263]] for _ in range(30)]
     sides = {bool(pair[0, 0] < pair[1, 0]) for pair in eyes}
     assert sides == {True, False}
     for pair in eyes:
         assert pair.min() > 0
-        assert pair.max() < CROP
+        assert pair.max() < CROP_PIXELS

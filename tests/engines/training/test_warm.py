@@ -13,7 +13,7 @@ import torch
 from engines.base import ModelPackError
 from engines.nets.speech import Lips, LipsEnsemble, Voice, VoiceEnsemble
 from engines.training.clips import Sampler, TrainingError
-from engines.training.export import About, export_lips, export_voice
+from engines.training.export import PackDescription, export_lips, export_voice
 from engines.training.warm import start_from
 from tests.engines.towers import clip, untrained
 
@@ -44,7 +44,7 @@ def test_its_normalisations_change_nothing_in_training_either(untrained_packs: P
 
 def test_what_is_no_single_tower_is_refused(untrained_packs: Path, tmp_path: Path) -> None:
     lips, voice = untrained()
-    about = About("1", "x", "x", {}, {}, {}, "x")
+    about = PackDescription("1", "x", "x", {}, {}, {}, "x")
     export_lips(LipsEnsemble([lips, lips]), tmp_path / "speech_lips", about)
     export_voice(VoiceEnsemble([voice, voice]), tmp_path / "speech_voice", about)
     with pytest.raises(TrainingError, match="not a single tower"):

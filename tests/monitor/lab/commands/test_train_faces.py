@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from engines.base import load_pack
-from engines.training.faces import CROP, REACH
+from engines.training.faces import CROP_PIXELS, REACH
 from monitor import cli
 from monitor.lab.corpus.manifest import CorpusError
 from monitor.lab.corpus.portraits import crops_of, face_rows, load_faces, photo
@@ -54,9 +54,9 @@ def test_faces_are_cut_wide_and_their_landmarks_with_them(portraits: Path, tmp_p
     assert len(notes) == 2 + (PEOPLE - sum(face.still for face in first))
     assert sum(face.subject == "ann" for face in first) == 3
     for face in first:
-        assert face.picture.shape == (CROP, CROP, 3)
+        assert face.picture.shape == (CROP_PIXELS, CROP_PIXELS, 3)
         extent = float((face.landmarks.max(0) - face.landmarks.min(0)).max())
-        assert abs(extent * REACH / CROP - 1) < 0.02
+        assert abs(extent * REACH / CROP_PIXELS - 1) < 0.02
     again = load_faces(rows, tmp_path, 1, 3, counts.append, notes.append)
     assert all(np.array_equal(a.picture, b.picture) for a, b in zip(first, again, strict=True))
 

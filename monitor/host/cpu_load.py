@@ -62,8 +62,8 @@ class LoadMeter:
     def _system_share(self) -> float:
         """Share of the cores that anybody used; work at lower priority than ours gives way and is room."""
         (free, total), self._system = self._system, self._ticks()
-        passed = self._system[1] - total
-        return 1.0 - (self._system[0] - free) / passed if passed > 0 else 0.0
+        elapsed = self._system[1] - total
+        return 1.0 - (self._system[0] - free) / elapsed if elapsed > 0 else 0.0
 
     def _ticks(self) -> tuple[int, int]:
         """Free ticks and all ticks of the cores that this process may run on; none where the system does not tell."""

@@ -143,10 +143,10 @@ class Host:
 
     async def remove(self, call: str, participant: str) -> bool:
         """Stop judging a participant; False where there is none."""
-        found = self.find(call, participant)
-        if found is not None:
-            await found.end()
-        return found is not None
+        judged = self.find(call, participant)
+        if judged is not None:
+            await judged.end()
+        return judged is not None
 
     def find(self, call: str, participant: str) -> Participant | None:
         """Return who is judged under this name, or None."""
@@ -214,10 +214,10 @@ class Host:
     async def _watch(self) -> None:
         """Read how it goes with everybody, for as long as there is somebody, and do what `shedding` says."""
         while self._joined:
-            asked = self._clock()
+            began = self._clock()
             await asyncio.sleep(REVIEW_SECONDS)
             try:
-                self._review(self._clock() - asked - REVIEW_SECONDS)
+                self._review(self._clock() - began - REVIEW_SECONDS)
             except Exception:
                 # Whoever is paused must not stay so because one reading failed.
                 structlog.stdlib.get_logger("host").exception("the load could not be read")
@@ -237,8 +237,8 @@ class Host:
             paused = len(self._shedding.shed)
             self._metrics.shed.set(paused)
             self._metrics.sheds.inc(len(change.shed))
-            said = "too slow for everybody: some are paused" if change.shed else "room again for one who was paused"
-            structlog.stdlib.get_logger("host").warning(said, paused=paused, here=len(self))
+            event = "too slow for everybody: some are paused" if change.shed else "room again for one who was paused"
+            structlog.stdlib.get_logger("host").warning(event, paused=paused, here=len(self))
 
 
 def _report_failure(task: asyncio.Task[None]) -> None:

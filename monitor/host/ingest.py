@@ -174,8 +174,8 @@ class SourceRunner:
         why = str(error) if isinstance(error, SourceError) else f"{type(error).__name__} in the plug-in"
         is_new = (why, self.status.failures > 0) != (self.status.why, True)
         status = self.status.failed(self._clock(), why)
-        asked = error.retry_after_seconds if isinstance(error, Unavailable) else None
-        delay = retry_delay_seconds(status.failures, self._jitter(), LONGEST_RETRY_SECONDS, asked)
+        retry_after_seconds = error.retry_after_seconds if isinstance(error, Unavailable) else None
+        delay = retry_delay_seconds(status.failures, self._jitter(), LONGEST_RETRY_SECONDS, retry_after_seconds)
         self._set(status)
         if is_new:
             self._log().warning("a source failed: it is tried again", retry_seconds=round(delay, 1), exc_info=error)

@@ -106,8 +106,8 @@ def clean(value: Any, secrets: Sequence[str] = ()) -> Any:
 
 def shorten_exception(_logger: Any, _method: str, event: Event) -> Event:
     """Replace exception information by the exception's type and the place it was raised; never its text."""
-    given = event.pop("exc_info", None)
-    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    exc_info = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if exc_info is True else exc_info[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         frames = traceback.extract_tb(error.__traceback__)

@@ -82,9 +82,9 @@ class Participant:
         self._done = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, left: Callable[[], None]) -> asyncio.Task[None]:
-        """Begin; call once. `left` is called just before the last word, so that nobody asks for one who is gone."""
-        self._task = asyncio.create_task(self._run(left), name="participant")
+    def start(self, on_end: Callable[[], None]) -> asyncio.Task[None]:
+        """Begin; call once. `on_end` is called just before the last word, so that nobody asks for one who is gone."""
+        self._task = asyncio.create_task(self._run(on_end), name="participant")
         return self._task
 
     @property
@@ -135,14 +135,14 @@ class Participant:
         """Return the participant's entry in `GET /v1/calls`."""
         return self.status.describe(self.key)
 
-    async def _run(self, left: Callable[[], None]) -> None:
+    async def _run(self, on_end: Callable[[], None]) -> None:
         self._backlog.start(self._awake.set)
         try:
             await self._judge()
         finally:
             self._backlog.stop()
             await self._close_source()
-            left()
+            on_end()
             # A session URL may outlive its participant; its buffers must not.
             self._session = None
             self._say_inconclusive(self.end_reason)

@@ -23,12 +23,12 @@ class ConfiguredSource:
 
 def configured_sources(settings: Sequence[SourceSettings]) -> list[ConfiguredSource]:
     """Return the sources that are asked for; raises `ConfigError` for what cannot be one."""
-    found = available() if settings else {}
+    entries = available() if settings else {}
     sources: list[ConfiguredSource] = []
     for number, chosen in enumerate(settings):
-        entry = found.get(chosen.plugin)
+        entry = entries.get(chosen.plugin)
         if entry is None:
-            names = ", ".join(sorted(found))
+            names = ", ".join(sorted(entries))
             raise ConfigError(f"setting 'sources.{number}.plugin': there is no such plug-in, choose one of {names}")
         try:
             spec = load(entry)
@@ -39,14 +39,14 @@ def configured_sources(settings: Sequence[SourceSettings]) -> list[ConfiguredSou
 
 
 def _options(number: int, chosen: SourceSettings, spec: PluginSpec) -> PluginOptions:
-    given, there_are = chosen.model_extra or {}, spec.options.model_fields
-    for name in given:
+    options, there_are = chosen.model_extra or {}, spec.options.model_fields
+    for name in options:
         if name not in there_are:
             raise ConfigError(
                 f"setting 'sources.{number}.{name}': the plug-in {spec.name!r} has no such option, "
                 f"choose from {', '.join(sorted(there_are))}"
             )
     try:
-        return spec.options.model_validate(given)
+        return spec.options.model_validate(options)
     except ValidationError as error:
         raise ConfigError(describe_error(error, "sources", number)) from None

@@ -40,12 +40,12 @@ def packages(required: list[str] | None) -> Check:
         name = re.match(r"[\w.-]+", line)
         pin = re.search(r"==([\w.]+)$", line)
         try:
-            found = importlib.metadata.version(name.group() if name else line)
+            installed = importlib.metadata.version(name.group() if name else line)
         except importlib.metadata.PackageNotFoundError:
             wrong.append(f"{line} is missing")
             continue
-        if pin and found != pin.group(1):
-            wrong.append(f"{line} is {found}")
+        if pin and installed != pin.group(1):
+            wrong.append(f"{line} is {installed}")
     if wrong:
         return Check("packages", "failed", "; ".join(wrong), "python -m pip install --force-reinstall sidewitness")
     return Check("packages", "ok", f"{len(needed)} requirements installed")
@@ -74,11 +74,11 @@ def detectors() -> Iterator[Check]:
     from monitor.detectors import registry
 
     try:
-        found = registry.detectors()
+        installed = registry.detectors()
     except SidewitnessError as error:
         yield check_of("detectors", error)
         return
-    for detector in found:
+    for detector in installed:
         yield Check(f"detector {detector.info.name}", "ok", detector.info.question)
         yield from detector.check(MODELS)
 
@@ -135,9 +135,9 @@ def extras() -> Iterator[Check]:
 
 def browser() -> Check:
     """Look for a browser, which the end-to-end tests use."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found:
-        return Check("chromium", "ok", found)
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path:
+        return Check("chromium", "ok", path)
     return Check("chromium", "optional", "not found; only the end-to-end tests use it", "apt-get install chromium")
 
 

@@ -17,10 +17,10 @@ def vault(settings: Settings) -> Check:
     from monitor.identity.vault.open import existing_vault
 
     try:
-        found = existing_vault(settings)
-        if found is None:
+        existing = existing_vault(settings)
+        if existing is None:
             return Check("vault", "ok", "nobody was enrolled here yet")
-        with found as opened:
+        with existing as opened:
             opened.unlock()
     except VaultError as error:
         return check_of("vault", error)
@@ -35,10 +35,10 @@ def audit_log(config: Path | None) -> Check:
 
     locked = ""
     try:
-        found = existing_vault(load(config))
-        if found is None:
+        existing = existing_vault(load(config))
+        if existing is None:
             return Check("audit log", "ok", "no vault, no lines")
-        with found as opened:
+        with existing as opened:
             try:
                 opened.unlock()
             except KeysError as error:

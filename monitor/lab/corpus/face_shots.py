@@ -138,12 +138,12 @@ def write_looks(looks: ClipLooks, path: Path) -> None:
 
 def read_looks(path: Path) -> ClipLooks:
     """Read what `write_looks` wrote."""
-    with np.load(path, allow_pickle=False) as held:
-        time, landmarks, rotation, shift = (held[name] for name in ("time", "landmarks", "rotation", "shift"))
+    with np.load(path, allow_pickle=False) as arrays:
+        time, landmarks, rotation, shift = (arrays[name] for name in ("time", "landmarks", "rotation", "shift"))
         rungs = {}
-        for n, name in enumerate(held["names"].tolist()):
-            scale, size, sharpness = (held[f"{what}{n}"] for what in ("scale", "size", "sharpness"))
-            pictures: ByteArray = held[f"pictures{n}"]
+        for n, name in enumerate(arrays["names"].tolist()):
+            scale, size, sharpness = (arrays[f"{what}{n}"] for what in ("scale", "size", "sharpness"))
+            pictures: ByteArray = arrays[f"pictures{n}"]
             rungs[str(name)] = [
                 FaceShot(
                     float(time[i]),
@@ -155,7 +155,7 @@ def read_looks(path: Path) -> ClipLooks:
                 )
                 for i in range(len(time))
             ]
-        return ClipLooks(rungs, float(held["bitrate"]))
+        return ClipLooks(rungs, float(arrays["bitrate"]))
 
 
 def _stack(arrays: Sequence[FloatArray], shape: tuple[int, ...]) -> FloatArray:

@@ -86,17 +86,17 @@ class ClipMotion:
     def save(self, path: Path) -> None:
         """Write to an .npz file, whole or not at all."""
         arrays = {name: getattr(self, name) for name in ("shape", "head", "valid", "voice", "speech")}
-        about = {"about": np.array([self.size, self.jitter, self.faces]), "name": np.array(self.name)}
-        write_npz(path, arrays | about)
+        scalars = {"about": np.array([self.size, self.jitter, self.faces]), "name": np.array(self.name)}
+        write_npz(path, arrays | scalars)
 
     @classmethod
     def load(cls, path: Path) -> ClipMotion:
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as held:
-            size, jitter, faces = held["about"]
-            shape, head, valid, voice, speech = (held[name] for name in ("shape", "head", "valid", "voice", "speech"))
-            about = float(size), float(jitter), int(faces), str(held["name"])
-            return cls(shape, head, valid, voice, speech, *about)
+        with np.load(path, allow_pickle=False) as arrays:
+            size, jitter, faces = arrays["about"]
+            shape, head, valid, voice, speech = (arrays[name] for name in ("shape", "head", "valid", "voice", "speech"))
+            scalars = float(size), float(jitter), int(faces), str(arrays["name"])
+            return cls(shape, head, valid, voice, speech, *scalars)
 
 
 def learn_basis(clips: Sequence[tuple[str, ClipMotion]], size: int = BASIS_SIZE) -> ExpressionBasis:
@@ -258,14 +258,14 @@ def _voice(chunks: Sequence[VoiceChunk], engine: Engine, length: int) -> tuple[F
     vectors = np.zeros((length, engine.manifest.outputs[0].shape[-1]), np.float32)
     has_voice, speech = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
     for piece in encoded:
-        _put(vectors, piece.first, piece.vectors)
-        _put(has_voice, piece.first, piece.flags)
+        _write_part(vectors, piece.first, piece.vectors)
+        _write_part(has_voice, piece.first, piece.flags)
     for chunk in chunks:
-        _put(speech, chunk.first, chunk.speech)
+        _write_part(speech, chunk.first, chunk.speech)
     return vectors, has_voice, speech
 
 
-def _put(target: NDArray[Any], first: int, part: NDArray[Any]) -> None:
+def _write_part(target: NDArray[Any], first: int, part: NDArray[Any]) -> None:
     """Write a part at its place, less what lies outside."""
     low, high = max(first, 0), min(first + len(part), len(target))
     if low < high:

@@ -60,7 +60,7 @@ def face_rows(data: Sequence[Path], hold_out: str) -> list[Row]:
         rows = _read(place)
         forged = {row.subject for row in rows if row.label == "fake"}
         chosen += [row for row in rows if row.label == "real" and row.subject not in forged]
-    return [row if row.fold else replace(row, fold=hold_out if _held(row) else "train") for row in chosen]
+    return [row if row.fold else replace(row, fold=hold_out if _is_held_out(row) else "train") for row in chosen]
 
 
 def _read(place: Path) -> list[Row]:
@@ -70,7 +70,7 @@ def _read(place: Path) -> list[Row]:
     return read_manifest(place, ("path", "label", "subject"))
 
 
-def _held(row: Row) -> bool:
+def _is_held_out(row: Row) -> bool:
     return zlib.crc32(row.subject.encode()) % 5 == 0
 
 

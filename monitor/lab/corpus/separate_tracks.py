@@ -16,7 +16,7 @@ from monitor.tap.media.source import SourceError
 from monitor.tap.replay import item_time, read_clip
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, TrackKind, VideoFrame
 
-RATE = 25
+PICTURE_RATE_HZ = 25
 
 
 def read_media(clip: Path, sound: Path | None) -> Iterator[MediaItem]:
@@ -41,14 +41,14 @@ def read_pictures(folder: Path) -> Iterator[VideoFrame]:
     if not files:
         raise SourceError(f"{folder.name} holds no pictures: give a folder of JPEG files")
     for count, file in enumerate(files):
-        at = count / RATE
+        at = count / PICTURE_RATE_HZ
         try:
             frames = decoder.decode(av.Packet(file.read_bytes()))
         except (av.FFmpegError, ValueError):
             raise SourceError(f"{folder.name}/{file.name} is not a JPEG picture: download the folder again") from None
         for frame in frames:
             if isinstance(frame, av.VideoFrame):
-                yield to_video_frame(frame, Stamp(at, at, 1 / RATE, ClockState.MAPPED, at))
+                yield to_video_frame(frame, Stamp(at, at, 1 / PICTURE_RATE_HZ, ClockState.MAPPED, at))
 
 
 def _only(path: Path, kind: TrackKind) -> Iterator[MediaItem]:

@@ -21,7 +21,7 @@ from monitor.tap.media.source import SourceError
 from monitor.types import SAMPLE_RATE_HZ, AudioBlock, MediaItem, TrackFault, TrackKind, VideoFrame
 
 DUB_METHOD = "other-voice dub"
-_STEP = 0.04
+_FIRST_PICTURE_SECONDS = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,6 @@ class _Place:
         if isinstance(item, AudioBlock):
             self.end = max(self.end, at + item.samples.size / SAMPLE_RATE_HZ)
         else:
-            self.end = max(self.end, at + (_STEP if last is None else at - last))
+            self.end = max(self.end, at + (_FIRST_PICTURE_SECONDS if last is None else at - last))
             self._picture = at
         return replace(item, stamp=replace(item.stamp, media=at, capture=at, arrival=at))

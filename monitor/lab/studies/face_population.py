@@ -57,7 +57,7 @@ GALLERY_ROWS = 64
 PAIRS_PER_CLIP = 60
 # Windows drawn of each clip on each rung: against the rest of the clip, and against the person's other clips.
 WINDOWS_WITHIN_CLIP, WINDOWS_ACROSS_CLIPS = 6, 2
-_MADE = "1970-01-01T00:00:00Z"
+_REFERENCE_TIME = "1970-01-01T00:00:00Z"
 
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -150,8 +150,8 @@ def cached_identities(content: str, step: Step, shots: Sequence[FaceShot], ident
     if not path.exists():
         vectors = [identities(shots[at : at + WINDOW_LOOKS], identity) for at in range(0, len(shots), WINDOW_LOOKS)]
         np.save(path, np.concatenate(vectors))
-    found: FloatArray = np.load(path, allow_pickle=False)
-    return found
+    stored: FloatArray = np.load(path, allow_pickle=False)
+    return stored
 
 
 def trials(clips: Sequence[FaceClip]) -> list[FaceTrial]:
@@ -184,7 +184,7 @@ def enrolled(trial: FaceTrial, population: Population, ladder: bool = True) -> P
         Rung(name, FaceVectors.join([c.rungs[name].take(rows) for c, rows in trial.enrolled]).take(gallery))
         for name in names
     ]
-    return build_reference(_MADE, population.key, clip[gallery], rungs, population, trial.same_recording)
+    return build_reference(_REFERENCE_TIME, population.key, clip[gallery], rungs, population, trial.same_recording)
 
 
 def windows(rows: Indices) -> list[Indices]:
@@ -218,7 +218,9 @@ def genuine_differences(people: Iterable[Sequence[FaceClip]], seed: int = 0) -> 
     for clips_of_person in people:
         for clip in clips_of_person:
             for name, vectors in clip.rungs.items():
-                differences += [difference(vectors.take(a), vectors.take(b)) for a, b in _drawn(len(clip), random)]
+                differences += [
+                    difference(vectors.take(a), vectors.take(b)) for a, b in _windows_and_rest(len(clip), random)
+                ]
                 others = [other.rungs[name] for other in clips_of_person if other is not clip]
                 if others:
                     other_vectors = FaceVectors.join(others)
@@ -227,7 +229,7 @@ def genuine_differences(people: Iterable[Sequence[FaceClip]], seed: int = 0) -> 
     return np.concatenate(differences)
 
 
-def _drawn(count: int, random: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
+def _windows_and_rest(count: int, random: np.random.Generator) -> Iterator[tuple[Indices, Indices]]:
     for first in random.integers(0, max(count - MIN_LOOKS, 0) + 1, WINDOWS_WITHIN_CLIP):
         window_rows = np.arange(first, min(first + WINDOW_LOOKS, count))
         other_rows = np.setdiff1d(np.arange(count), np.arange(first - GUARD_LOOKS, first + WINDOW_LOOKS + GUARD_LOOKS))

@@ -76,8 +76,8 @@ def _read_fakeavceleb(root: Path, wanted: DatasetPart) -> DatasetClips:
         path = root / folder.removeprefix("FakeAVCeleb/") / name
         genuine = kind == "RealVideo-RealAudio"
         rows.append(make(root, path, "real" if genuine else "fake", "real" if genuine else method, source))
-    found = present(rows, FAKEAV, root, "meta_data.csv")
-    return with_both_labels(DatasetClips(found.rows, notes + found.notes), FAKEAV, root)
+    clips = present(rows, FAKEAV, root, "meta_data.csv")
+    return with_both_labels(DatasetClips(clips.rows, notes + clips.notes), FAKEAV, root)
 
 
 def _read_avdeepfake(root: Path, wanted: DatasetPart) -> DatasetClips:
@@ -88,15 +88,15 @@ def _read_avdeepfake(root: Path, wanted: DatasetPart) -> DatasetClips:
     notes: tuple[str, ...] = ()
     chosen = there
     if wanted.subset != "all":
-        asked = wanted.subset or "test"
-        if asked == "test" and "test" not in there:
-            asked, notes = "val", (f"{AV1M}: the labels of its test set are not published, so val is read",)
-        if asked not in there:
-            raise missing(AV1M, root, f"{asked}_metadata.json")
-        chosen = [asked]
+        subset = wanted.subset or "test"
+        if subset == "test" and "test" not in there:
+            subset, notes = "val", (f"{AV1M}: the labels of its test set are not published, so val is read",)
+        if subset not in there:
+            raise missing(AV1M, root, f"{subset}_metadata.json")
+        chosen = [subset]
     rows = [row for part in chosen for row in _avdeepfake_rows(root, part, read_json(parts[part]))]
-    found = present(rows, AV1M, root, "its metadata")
-    return with_both_labels(DatasetClips(found.rows, notes + found.notes), AV1M, root)
+    clips = present(rows, AV1M, root, "its metadata")
+    return with_both_labels(DatasetClips(clips.rows, notes + clips.notes), AV1M, root)
 
 
 def _avdeepfake_rows(root: Path, part: str, listed: Any) -> Iterator[Row]:
@@ -171,13 +171,13 @@ def _idforge_list(root: Path, wanted: DatasetPart) -> tuple[set[tuple[str, str]]
 
 
 def _idforge_references(root: Path) -> dict[str, tuple[Path, ...]]:
-    found: dict[str, list[Path]] = defaultdict(list)
+    by_person: dict[str, list[Path]] = defaultdict(list)
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and "ref" in p.name):
         for path in videos(folder):
             who = re.match(r"id\d+", path.stem)
-            if who and len(found[who[0]]) < MAX_REFERENCES:
-                found[who[0]].append(path)
-    return {who: tuple(paths) for who, paths in found.items()}
+            if who and len(by_person[who[0]]) < MAX_REFERENCES:
+                by_person[who[0]].append(path)
+    return {who: tuple(paths) for who, paths in by_person.items()}
 
 
 LAYOUTS = (

@@ -104,13 +104,13 @@ def present(rows: Sequence[Row], title: str, folder: Path, listed_in: str) -> Da
     )
 
 
-def with_both_labels(found: DatasetClips, title: str, folder: Path) -> DatasetClips:
+def with_both_labels(clips: DatasetClips, title: str, folder: Path) -> DatasetClips:
     """Return what was found; raises `CorpusError` unless it has genuine and forged clips."""
-    labels = {row.label for row in found.rows}
+    labels = {row.label for row in clips.rows}
     for label, words in (("real", "genuine"), ("fake", "forged")):
         if label not in labels:
             raise missing(title, folder, f"{words} clips")
-    return found
+    return clips
 
 
 def read_json(path: Path) -> Any:

@@ -31,7 +31,7 @@ from monitor.lab.corpus.manifest import Row
 
 S2CFP = "S2CFP"
 _KINDS = {"ref": "reference", "real": "real", "fake": "fake", "sora": "fake", "cameo": "fake"}
-_PASSED = {"test", "train", "videos", "clips", "data"}
+_PLAIN_FOLDERS = {"test", "train", "videos", "clips", "data"}
 
 
 def _read_cameo(root: Path, wanted: DatasetPart) -> DatasetClips:
@@ -55,7 +55,7 @@ def _kind_and_subject(folders: tuple[str, ...]) -> tuple[str | None, str]:
     kinds = [(at, kind) for at, name in enumerate(folders) if (kind := _kind(name)) is not None]
     if not kinds:
         return None, ""
-    others = [name for name in folders if _kind(name) is None and name.lower() not in _PASSED]
+    others = [name for name in folders if _kind(name) is None and name.lower() not in _PLAIN_FOLDERS]
     return kinds[0][1], others[0] if others else ""
 
 

@@ -72,10 +72,10 @@ def _compression(root: Path, wanted: DatasetPart, title: str) -> str:
     """Pick the compression that was asked for, or the first of c23, raw and c40 that is there."""
     if wanted.compression is not None and wanted.compression not in COMPRESSIONS:
         raise CorpusError(f"unknown compression {wanted.compression!r}: {title} has {', '.join(COMPRESSIONS)}")
-    asked = (wanted.compression,) if wanted.compression else COMPRESSIONS
-    level = next((c for c in asked if (root / ORIGINAL / c / "videos").is_dir()), None)
+    levels = (wanted.compression,) if wanted.compression else COMPRESSIONS
+    level = next((c for c in levels if (root / ORIGINAL / c / "videos").is_dir()), None)
     if level is None:
-        raise missing(title, root, f"{ORIGINAL}/{'|'.join(asked)}/videos")
+        raise missing(title, root, f"{ORIGINAL}/{'|'.join(levels)}/videos")
     return level
 
 

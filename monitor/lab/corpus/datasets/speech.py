@@ -77,8 +77,8 @@ def _read_avspeech(root: Path, wanted: DatasetPart) -> DatasetClips:
 
 
 def _segment(path: Path) -> str:
-    found = _SEGMENT.match(path.stem)
-    return found[1] if found else path.parent.name
+    match = _SEGMENT.match(path.stem)
+    return match[1] if match else path.parent.name
 
 
 def _looks_like_avspeech(root: Path) -> bool:

@@ -120,9 +120,9 @@ def _read_dfdc(root: Path, wanted: DatasetPart) -> DatasetClips:
         raise missing(DFDC, root, "dataset.json")
     subset = wanted.subset or "test"
     rows = []
-    for name, about in read_json(path).items():
+    for name, entry in read_json(path).items():
         try:
-            label, part, who = str(about["label"]), str(about["set"]), about.get("target_id")
+            label, part, who = str(entry["label"]), str(entry["set"]), entry.get("target_id")
         except (AttributeError, KeyError, TypeError):
             raise CorpusError(f"{path} has an entry without label and set: download it again") from None
         if subset in ("all", part):
@@ -172,8 +172,8 @@ def _read_forgerynet(root: Path, wanted: DatasetPart) -> DatasetClips:
     if not there:
         raise missing(FORGERY, root, "Validation/video (or Training, Test)")
     rows = [row for name in there for row in _forgerynet_rows(root, root / name)]
-    found = present(rows, FORGERY, root, "its lists")
-    return with_both_labels(DatasetClips(found.rows, notes + found.notes), FORGERY, root)
+    clips = present(rows, FORGERY, root, "its lists")
+    return with_both_labels(DatasetClips(clips.rows, notes + clips.notes), FORGERY, root)
 
 
 def _forgerynet_rows(root: Path, folder: Path) -> Iterator[Row]:

@@ -41,11 +41,11 @@ def report(probes: Sequence[Probe]) -> dict[str, Any]:
         forged_probes = [p for p in probes if p.label == "fake" and method in ("all", p.method)]
         people = {p.person for p in forged_probes}
         genuine_probes = [p for p in probes if p.label == "real" and p.person in people]
-        summary_by_method[method] = {name: _told([*forged_probes, *genuine_probes], name) for name in ALL}
+        summary_by_method[method] = {name: _summary_of([*forged_probes, *genuine_probes], name) for name in ALL}
     return summary_by_method
 
 
-def _told(probes: Sequence[Probe], name: str) -> dict[str, Any]:
+def _summary_of(probes: Sequence[Probe], name: str) -> dict[str, Any]:
     people = sorted({p.person for p in probes})
     wins = [paired([p for p in probes if p.person == person], name) for person in people]
     low, high = mean_interval([sum(clip_wins) / len(clip_wins) for clip_wins in wins if clip_wins], MEAN_ROUNDS)

@@ -59,7 +59,7 @@ class Measurer:
     _embeddings: dict[tuple[str, int], FloatArray] = field(default_factory=dict)
 
     @property
-    def alone(self) -> PersonaEngines:
+    def persona_only(self) -> PersonaEngines:
         """The model without its companion, which takes milliseconds and is asked anew each time."""
         engines = self.engines
         return PersonaEngines(engines.persona, engines.basis, engines.tokens, fit=engines.fit)
@@ -73,7 +73,7 @@ class Measurer:
 
     def enrol(self, trial: MotionTrial, progress: Progress) -> Enrolled | None:
         """Learn the enrolled side of a trial; None where that is too little. Raises `EngineError`."""
-        persona_only = self.alone
+        persona_only = self.persona_only
         settings = [
             MEASURES_VERSION,
             persona_only.key,

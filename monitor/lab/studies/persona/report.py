@@ -57,7 +57,7 @@ def area(rows: Sequence[ScoredPiece], score: str) -> dict[str, Any]:
     low, high = mean_interval(areas, MEAN_ROUNDS)
     names = list(scores_by_person)
     rounds = POOLED_ROUNDS if len(names) > 1 else 0
-    drawn_aucs = [_pooled([scores_by_person[names[n]] for n in drawn])[0] for drawn in resample(len(names), rounds)]
+    drawn_aucs = [_pooled([scores_by_person[names[n]] for n in picked])[0] for picked in resample(len(names), rounds)]
     pooled_low, pooled_high = bootstrap_interval(drawn_aucs)
     return {
         "auc": rounded(float(areas.mean()) if len(areas) else float("nan")),

@@ -120,7 +120,7 @@ def usual(results: Sequence[TrialResult], column: int) -> tuple[float, float, fl
     variances = [float(values.var() + (values.mean() - location) ** 2) for values in values_by_person]
     gaps = []
     for result in results:
-        values, probe_values = _own(result.enrolled, column), _probed(result, column)
+        values, probe_values = _leave_one_out(result.enrolled, column), _probed(result, column)
         if len(np.unique(result.enrolled.reference.clip)) == 1 and len(values) and len(probe_values):
             gaps.append(float(probe_values.mean() - values.mean()))
     single = max(float(np.mean(gaps)), 0.0) if gaps else 0.0
@@ -131,7 +131,7 @@ def _probed(result: TrialResult, column: int) -> Doubles:
     return np.concatenate([np.zeros(0), *(scored.values[:, column] for scored in result.genuine)])
 
 
-def _own(enrolled: Enrolled, column: int) -> Doubles:
+def _leave_one_out(enrolled: Enrolled, column: int) -> Doubles:
     distances, plain_errors = enrolled.reference.own_distances, enrolled.plain
     return {GAP: distances, WITH: distances + plain_errors, WITHOUT: plain_errors}[column]
 
@@ -141,7 +141,7 @@ def _level(result: TrialResult, others: Sequence[TrialResult], column: int) -> t
     location, scale, single = usual(others, column)
     empty = np.zeros(0)
     people = PersonaPeople("", location, scale, single, np.zeros((0, 2)), empty, empty.astype(np.int64))
-    return usual_distance(_own(result.enrolled, column), result.enrolled.reference.clip, people)
+    return usual_distance(_leave_one_out(result.enrolled, column), result.enrolled.reference.clip, people)
 
 
 class Scorer:
@@ -151,14 +151,14 @@ class Scorer:
         others = _others(crowd.faced, faced, measurer)
         self._levels = {column: _level(faced, others, column) for column in (GAP, WITH, WITHOUT)}
         self._people, self._confounds = crowd.without(faced.person), confounds
-        self._enrolled = _about(faced.trial.enrolled, confounds)
+        self._enrolled = _confounds_of(faced.trial.enrolled, confounds)
 
     def __call__(self, piece: Sequence[tuple[Part, Doubles]]) -> dict[str, float]:
         """Score the windows of a piece, or of a whole clip: higher is less like the person."""
         values = np.array([values for _, values in piece])
         z = {c: float(np.mean((values[:, c] - at) / by)) for c, (at, by) in self._levels.items()}
         companion = float(np.mean(values[:, COMPANION]))
-        about = _about([part for part, _ in piece], self._confounds)
+        confounds = _confounds_of([part for part, _ in piece], self._confounds)
         return {
             DISTANCE: z[GAP],
             "companion": companion,
@@ -166,11 +166,11 @@ class Scorer:
             "with tokens": z[WITH],
             PLAIN: z[WITHOUT],
             "without tokens, either way": abs(z[WITHOUT]),
-            **{name: abs(about[name] - self._enrolled[name]) for name in CONFOUNDS},
+            **{name: abs(confounds[name] - self._enrolled[name]) for name in CONFOUNDS},
         }
 
 
-def _about(parts: Sequence[Part], confounds: Confounds) -> dict[str, float]:
+def _confounds_of(parts: Sequence[Part], confounds: Confounds) -> dict[str, float]:
     """Mean of what is known of some parts without how anybody moves in them."""
     nothing = dict.fromkeys(CONFOUNDS, float("nan"))
     by_part = [

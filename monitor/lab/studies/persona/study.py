@@ -219,7 +219,7 @@ def _cost(
     for group, names in groups.items():
         cost["change"][group] = {
             f"{length:g} s": {
-                score: difference(_of(small, names, length), score, score, _of(clean, names, length))
+                score: difference(_pieces_of(small, names, length), score, score, _pieces_of(clean, names, length))
                 for score in SCORES
             }
             for length in sorted({row.seconds for row in small})
@@ -227,7 +227,7 @@ def _cost(
     return cost
 
 
-def _of(rows: Sequence[ScoredPiece], names: Sequence[str], length: float) -> list[ScoredPiece]:
+def _pieces_of(rows: Sequence[ScoredPiece], names: Sequence[str], length: float) -> list[ScoredPiece]:
     return [row for row in rows if row.person in names and row.seconds == length]
 
 

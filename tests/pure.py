@@ -20,6 +20,7 @@ PURE = (
     "monitor/tap/media/least_delay.py",
     "monitor/tap/media/parameter_sets.py",
     "monitor/tap/rtp/h264_format.py",
+    "monitor/tap/rtp/selection.py",
     "monitor/tap/rtp/sdp.py",
     "monitor/tap/rtp/sdp_codecs.py",
     "monitor/tap/rtp/sdp_lines.py",

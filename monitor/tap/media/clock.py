@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from monitor.tap.media.clock_line import ClockLine, ReportRange, SenderReport, fit_line
 from monitor.tap.media.least_delay import LeastDelay
+from monitor.tap.media.lru import LruTable
 from monitor.types import ClockState, Stamp, TrackKind
 
 # RTP clock rates of Opus (RFC 7587 section 4.1) and of every video payload format.
@@ -24,6 +25,8 @@ MAX_REORDER_SECONDS = 0.5
 MAX_LEAD_SECONDS = 2.0
 
 MAX_REPORTS = 32
+# Of how many other SSRCs the newest report is remembered.
+MAX_EARLY_REPORTS = 8
 REPORT_WINDOW_SECONDS = 60.0
 MAX_DELAY_DIFFERENCE_SECONDS = 2.0
 # A report confirms that RTP time stood still where it says so for as long as arrivals do, to within this.
@@ -55,7 +58,7 @@ class TrackClock:
         self._delay = LeastDelay()
         self._reports: deque[SenderReport] = deque(maxlen=MAX_REPORTS)
         self._deviant: SenderReport | None = None
-        self._early_report: tuple[float, int, int] | None = None
+        self._early_reports: LruTable[int, tuple[float, int]] = LruTable(MAX_EARLY_REPORTS)
         self._line: ClockLine | None = None
         self.resets = 0
 
@@ -95,13 +98,13 @@ class TrackClock:
     def sender_report(self, ntp: float, rtp: int, arrival: float, ssrc: int) -> None:
         """Take a sender report: `ntp` seconds on the sender's clock at RTP timestamp `rtp`.
 
-        A report for an SSRC that has sent nothing yet waits for it (the newest one); a zero clock (RFC 3550 section
+        The newest report of an SSRC that is not placed here yet waits for it; a zero clock (RFC 3550 section
         6.4.1: no wall clock) and one that fits no plausible media time are left out.
         """
         if ntp <= 0.0:
             return
         if ssrc != self._ssrc:
-            self._early_report = (ntp, rtp, ssrc)
+            self._early_reports.put(ssrc, (ntp, rtp))
             return
         step = self._step(rtp, max(arrival - self._arrival, 0.0))
         if abs(step) <= REPORT_WINDOW_SECONDS:
@@ -125,10 +128,9 @@ class TrackClock:
     def _begin(self, timestamp: int, arrival: float, ssrc: int, media: float) -> float:
         self._ssrc, self._latest = ssrc, media
         self._advance(timestamp, arrival, media)
-        if self._early_report is not None and self._early_report[2] == ssrc:
-            ntp, rtp, _ = self._early_report
-            self._early_report = None
-            self.sender_report(ntp, rtp, arrival, ssrc)
+        early = self._early_reports.entries.pop(ssrc, None)
+        if early is not None:
+            self.sender_report(*early, arrival, ssrc)
         return self._media
 
     def _advance(self, timestamp: int, arrival: float, media: float) -> float:

@@ -15,7 +15,7 @@ from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack, StreamStatistics
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
-from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
+from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSrPacket, RtpPacket
 from aiortc.stats import RTCStatsReport
 
 from monitor.tap.media.clock import CallClock, ntp_seconds
@@ -28,13 +28,13 @@ from monitor.tap.rtp import feedback
 from monitor.tap.rtp.estimate import BandwidthEstimate
 from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.payload import PayloadFormat
+from monitor.tap.rtp.selection import StreamSelector
 from monitor.tap.rtp.stream import Stream
 from monitor.types import TrackKind
 
 GIVE_UP_SECONDS: dict[TrackKind, float] = {"audio": 0.1, "video": 0.5}
 ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 REPORT_SECONDS = 1.0
-SUPERSEDED_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class TapReceiver:
         self._rtx: LruTable[int, int] = LruTable(config.max_ssrc)
         self._streams: LruTable[int, StreamStatistics] = LruTable(config.max_ssrc)
         self._reports: LruTable[int, tuple[int, float]] = LruTable(config.max_ssrc)
-        self._superseded: LruTable[int, float] = LruTable(config.max_ssrc)
+        self._selector = StreamSelector(config.max_ssrc)
         self._stream: Stream | None = None
         self._entry = EntryPoint(config.conceal_seconds) if self.kind == "video" else None
         self._pli_time = 0.0
@@ -149,6 +149,7 @@ class TapReceiver:
             if c.payloadType is not None
         }
         self._send_time_id = next((e.id for e in parameters.headerExtensions if e.uri == ABS_SEND_TIME_URI), 0)
+        self._selector.name(e.ssrc for e in parameters.encodings if e.ssrc is not None)
         for encoding in parameters.encodings:
             if encoding.rtx and encoding.rtx.ssrc is not None and encoding.ssrc is not None:
                 self._rtx.put(encoding.rtx.ssrc, encoding.ssrc)
@@ -172,7 +173,11 @@ class TapReceiver:
         if isinstance(packet, RtcpSrPacket):
             now, info = time.monotonic(), packet.sender_info
             self._reports.put(packet.ssrc, (info.ntp_timestamp >> 16 & 0xFFFFFFFF, now))
+            self._selector.report(packet.ssrc)
             self._clock.sender_report(self.kind, ntp_seconds(info.ntp_timestamp), info.rtp_timestamp, now, packet.ssrc)
+        elif isinstance(packet, RtcpByePacket):
+            for ssrc in packet.sources:
+                self._selector.leave(ssrc)
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         """Take what was in aiortc's queue when the keys were made; everything later comes through `take`."""
@@ -236,16 +241,13 @@ class TapReceiver:
         return stream if ssrc == stream.ssrc else None
 
     def _select_stream(self, ssrc: int, now: float) -> Stream | None:
-        """Select the stream of an SSRC, switching to a new one at once; a superseded one is ignored while it lasts."""
-        if self._stream is not None and self._stream.ssrc == ssrc:
-            return self._stream
-        superseded_at = self._superseded.get(ssrc)
-        if superseded_at is not None and now - superseded_at < SUPERSEDED_SECONDS:
-            self._superseded.put(ssrc, now)
+        """Return the stream of an SSRC where it is the one to decode."""
+        if not self._selector.take(ssrc, now):
             self.stats.ignored += 1
             return None
         if self._stream is not None:
-            self._superseded.put(self._stream.ssrc, now)
+            if self._stream.ssrc == ssrc:
+                return self._stream
             self.stats.switches += 1
         self._stream = Stream(ssrc, self.kind)
         if self._entry is not None:

@@ -11,11 +11,20 @@ from aiortc.rtcrtpparameters import (
     RTCRtpReceiveParameters,
     RTCRtpRtxParameters,
 )
-from aiortc.rtp import RTCP_PSFB_PLI, AnyRtcpPacket, RtcpPsfbPacket, RtcpRtpfbPacket, RtpPacket
+from aiortc.rtp import (
+    RTCP_PSFB_PLI,
+    AnyRtcpPacket,
+    RtcpPsfbPacket,
+    RtcpRtpfbPacket,
+    RtcpSenderInfo,
+    RtcpSrPacket,
+    RtpPacket,
+)
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, EncodedFrame
+from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.receiver import ABS_SEND_TIME_URI, TapReceiver
 from tests.monitor.tap.media.test_headers import encode
 
@@ -87,3 +96,15 @@ def send_time(at: float) -> bytes:
 async def feed(receiver: TapReceiver, *packets: RtpPacket) -> None:
     for packet in packets:
         await receiver._handle_rtp_packet(packet, 0)
+
+
+def feed_at(receiver: TapReceiver, now: float, *packets: RtpPacket) -> None:
+    """Feed packets that come at `now`, in virtual time."""
+    for p in packets:
+        receiver.take(Packet(p.payload_type, p.sequence_number, p.timestamp, p.ssrc, p.payload, len(p.payload)), now)
+
+
+def sender_report(ssrc: int, ntp: int = 3_900_000_000, rtp: int = 0, packets: int = 1) -> RtcpSrPacket:
+    """A report whose clock says `ntp` seconds at the RTP time `rtp`, after so many packets."""
+    info = RtcpSenderInfo(ntp_timestamp=ntp << 32, rtp_timestamp=rtp, packet_count=packets, octet_count=1)
+    return RtcpSrPacket(ssrc=ssrc, sender_info=info)

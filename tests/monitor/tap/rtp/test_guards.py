@@ -36,7 +36,7 @@ async def test_a_spray_of_ssrcs_leaves_small_tables(pc: RTCPeerConnection) -> No
     assert len(router.ssrc_table) <= 9
     assert 1 in router.ssrc_table
     assert len(receiver.ssrcs) <= 8
-    assert len(receiver._superseded.entries) <= 8
+    assert len(receiver._selector.others) <= 8
 
 
 async def test_packets_of_a_codec_that_was_not_agreed_on_are_counted(pc: RTCPeerConnection) -> None:

@@ -10,10 +10,9 @@ from aiortc.codecs import CODECS
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtp import (
     RTCP_PSFB_PLI,
+    RtcpByePacket,
     RtcpPsfbPacket,
     RtcpRrPacket,
-    RtcpSenderInfo,
-    RtcpSrPacket,
     RtpPacket,
     unpack_remb_fci,
     wrap_rtx,
@@ -24,7 +23,20 @@ from monitor.tap.media.config import TapConfig
 from monitor.tap.rtp.install import install
 from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.receiver import GIVE_UP_SECONDS, TapReceiver
-from tests.monitor.tap.rtp.receiving import DELTA, KEY, OPUS, PAYLOAD, RTX_PAYLOAD, Kept, feed, make, rtp, send_time
+from tests.monitor.tap.rtp.receiving import (
+    DELTA,
+    KEY,
+    OPUS,
+    PAYLOAD,
+    RTX_PAYLOAD,
+    Kept,
+    feed,
+    feed_at,
+    make,
+    rtp,
+    send_time,
+    sender_report,
+)
 
 
 async def test_frames_carry_their_true_time(pc: RTCPeerConnection) -> None:
@@ -110,19 +122,45 @@ async def test_a_repair_flow_that_nothing_names_is_known_by_what_it_repeats(pc: 
 
 async def test_a_repair_of_a_stream_that_was_left_does_not_bring_it_back(pc: RTCPeerConnection) -> None:
     receiver, _ = await make(pc)
-    await feed(receiver, rtp(0, KEY), rtp(1), rtp(500, KEY, ssrc=9))
-    receiver._superseded.entries.clear()
-    await feed(receiver, wrap_rtx(rtp(2), payload_type=RTX_PAYLOAD or 0, sequence_number=9, ssrc=2))
+    feed_at(receiver, 0.0, rtp(0, KEY), rtp(1))
+    feed_at(receiver, 0.6, rtp(500, KEY, ssrc=9))
+    feed_at(receiver, 1.2, wrap_rtx(rtp(2), payload_type=RTX_PAYLOAD or 0, sequence_number=9, ssrc=2))
     assert receiver.stats.switches == 1
 
 
-async def test_a_new_ssrc_takes_over_and_the_old_one_is_ignored(pc: RTCPeerConnection) -> None:
+async def test_a_new_ssrc_takes_over_once_the_old_one_is_silent(pc: RTCPeerConnection) -> None:
     receiver, decode = await make(pc)
-    await feed(receiver, rtp(0, KEY), rtp(1), rtp(500, KEY, ssrc=9), rtp(2), rtp(501, ssrc=9), rtp(502, ssrc=9))
-    assert (receiver.stats.switches, receiver.stats.ignored) == (1, 1)
+    feed_at(receiver, 0.0, rtp(0, KEY), rtp(1))
+    feed_at(receiver, 0.4, rtp(499, KEY, ssrc=9))
+    feed_at(receiver, 0.6, rtp(500, KEY, ssrc=9), rtp(2), rtp(501, ssrc=9), rtp(502, ssrc=9))
+    assert (receiver.stats.switches, receiver.stats.ignored) == (1, 2)
     assert [e.data for e in decode.given] == [KEY, KEY, DELTA]
     media = [e.media for e in decode.given]
     assert media == sorted(media)
+
+
+async def test_layers_of_simulcast_are_not_interleaved_and_the_named_one_is_decoded(pc: RTCPeerConnection) -> None:
+    """Three layers with sender reports of their own, in one media section; the offer names SSRC 1."""
+    receiver, decode = await make(pc)
+    for n in range(100):
+        feed_at(receiver, n / 25, *(rtp(n, KEY, ssrc=ssrc) for ssrc in (5, 1, 6)))
+        if n % 25 == 12:
+            for ssrc in (6, 5, 1):
+                await receiver._handle_rtcp_packet(sender_report(ssrc))
+    assert (receiver.stats.switches, receiver._stream.ssrc if receiver._stream else None) == (1, 1)
+    arrivals = [e.arrival for e in decode.given]
+    assert len(arrivals) > 95
+    assert arrivals == sorted(set(arrivals))
+    assert receiver._clock.tracks["video"].resets == 1
+
+
+async def test_a_layer_that_says_goodbye_is_followed_at_once(pc: RTCPeerConnection) -> None:
+    receiver, decode = await make(pc)
+    feed_at(receiver, 0.0, rtp(0, KEY), rtp(1), rtp(0, KEY, ssrc=5))
+    await receiver._handle_rtcp_packet(RtcpByePacket(sources=[1]))
+    feed_at(receiver, 0.1, rtp(1, KEY, ssrc=5), rtp(2, ssrc=5))
+    assert receiver.stats.switches == 1
+    assert len(decode.given) == 2
 
 
 async def test_garbage_does_not_end_the_transport(pc: RTCPeerConnection) -> None:
@@ -156,8 +194,7 @@ async def test_a_jump_of_sequence_numbers_starts_over(pc: RTCPeerConnection) -> 
 async def test_sender_reports_reach_the_clock_and_are_answered(pc: RTCPeerConnection) -> None:
     receiver, _ = await make(pc)
     await feed(receiver, rtp(0, KEY), rtp(1))
-    info = RtcpSenderInfo(ntp_timestamp=3_900_000_000 << 32, rtp_timestamp=0, packet_count=1, octet_count=1)
-    await receiver._handle_rtcp_packet(RtcpSrPacket(ssrc=1, sender_info=info))
+    await receiver._handle_rtcp_packet(sender_report(1))
     assert receiver._clock.tracks["video"].reading(0.0)[0] == pytest.approx(3_900_000_000.0)
     receiver._repair(time.monotonic() + 2)
     report = next(p for p in receiver.sent if isinstance(p, RtcpRrPacket))

@@ -3,6 +3,7 @@
 # make check            ruff, mypy, JavaScript
 # make coverage         the pure core, every branch of it
 # make test             all of these, and every other test
+# make interop          calls with Firefox, Chromium, GStreamer, libwebrtc, Janus, nginx, coturn; as root it installs them
 # make bench            the measured budgets
 # make identity         the encoder that compares faces (run and test do it by themselves)
 # make check-pythons    check and the pure core on every supported Python that is here
@@ -20,7 +21,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CON
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test quick check check-js coverage check-pythons bench browser identity constraints release-check
+.PHONY: help run test quick check check-js coverage check-pythons bench browser identity interop constraints release-check
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -29,9 +30,9 @@ run: .venv/.runtime identity
 	$(BIN)/sidewitness serve
 
 # Two at a time, which takes two thirds of the time: what only computes runs beside the rest, and what looks at the
-# clock of a real call comes last, when the other has long ended.
+# clock of a real call comes last, when the other has long ended. Of tests/interop it runs what is installed already.
 COMPUTES := tests/engines tests/monitor/identity tests/monitor/lab/studies/persona
-CALLS := tests/e2e
+CALLS := tests/e2e tests/interop
 OTHERS := $(filter-out $(CALLS) $(COMPUTES) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
 # The tests of the pure core run once, where their branches are counted: without the clips, so that the count is the
 # same everywhere.
@@ -75,6 +76,19 @@ constraints: | .venv/bin/python
 
 release-check: .venv/.dev
 	$(BIN)/python .ci/release_check.py
+
+# Longer than in `make test`, with everybody; writes the table of docs/interop.md.
+STRANGERS := firefox-esr janus coturn nginx-light nodejs npm python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
+	$(addprefix gstreamer1.0-plugins-,base good bad ugly)
+
+interop: .venv/.test browser identity
+ifeq ($(AS_ROOT),yes)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(STRANGERS)
+endif
+	@[ -z "$$(command -v npm)" ] || (cd tests/interop/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+	INTEROP_SECONDS=20 INTEROP_RESULTS=.cache/interop.json $(BIN)/python -m pytest -p no:cacheprovider tests/interop
+	$(BIN)/python -m tests.interop.results .cache/interop.json docs/interop.md
 
 # Skips, saying why, where there is no node.
 check-js:

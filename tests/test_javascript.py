@@ -44,11 +44,12 @@ def test_make_check_calls_it() -> None:
     assert "\ncheck-js:\n\t@bash .ci/js/check\n" in rules
 
 
-def test_versions_are_pinned_and_no_address_is() -> None:
-    wanted = json.loads((ROOT / ".ci/js/package.json").read_text())["devDependencies"]
+@pytest.mark.parametrize(("folder", "kind"), [(".ci/js", "devDependencies"), ("tests/interop/node", "dependencies")])
+def test_versions_are_pinned_and_no_address_is(folder: str, kind: str) -> None:
+    wanted = json.loads((ROOT / folder / "package.json").read_text())[kind]
     assert all(version[0].isdigit() for version in wanted.values())
-    packages = json.loads((ROOT / ".ci/js/package-lock.json").read_text())["packages"]
-    assert wanted == packages[""]["devDependencies"]
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+    assert wanted == packages[""][kind]
     assert len(packages) > len(wanted)
     for name, package in packages.items():
         assert "resolved" not in package

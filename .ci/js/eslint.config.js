@@ -23,4 +23,8 @@ export default [
       "prefer-template": "error",
     },
   },
+  {
+    files: ["tests/interop/node/*.js"],
+    languageOptions: { globals: globals.node },
+  },
 ];

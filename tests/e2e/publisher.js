@@ -1,17 +1,18 @@
 // Publishes by WHIP what a clip plays or, without one, flashes and beeps. Parameters: clip, endpoint, token, late (ms by which the
-// picture is held back).
+// picture is held back), rtc (the peer's configuration as JSON). `leave()` ends the session.
 export {};
 
 const query = new URLSearchParams(location.search);
 
-/** @typedef {HTMLVideoElement & { captureStream: () => MediaStream }} CapturedVideo the lib of types lacks the method */
+/** @typedef {() => MediaStream} Capture the lib of types lacks the method, and Firefox calls it by a name of its own */
+/** @typedef {HTMLVideoElement & { captureStream?: Capture, mozCaptureStream: Capture }} CapturedVideo */
 
 /** @param {string} clip address */
 async function played(clip) {
   const video = /** @type {CapturedVideo} */ (document.querySelector("video"));
   video.src = clip;
   await video.play();
-  const stream = video.captureStream();
+  const stream = video.captureStream?.() ?? video.mozCaptureStream();
   while (stream.getAudioTracks().length === 0 || stream.getVideoTracks().length === 0) {
     await new Promise((resolve) => stream.addEventListener("addtrack", resolve, { once: true }));
   }
@@ -59,7 +60,7 @@ function present(value) {
 const clip = query.get("clip");
 const stream = clip ? await played(clip) : await flashing();
 const [sound, film] = [present(stream.getAudioTracks()[0]), present(stream.getVideoTracks()[0])];
-const peer = new RTCPeerConnection();
+const peer = new RTCPeerConnection(JSON.parse(query.get("rtc") ?? "{}"));
 peer.addTransceiver(sound, { direction: "sendonly", streams: [stream] });
 const late = Number(query.get("late") ?? 0);
 const picture = late ? peer.addTransceiver("video", { direction: "sendonly", streams: [stream] }) : null;
@@ -68,12 +69,21 @@ await peer.setLocalDescription();
 while (peer.iceGatheringState !== "complete") {
   await new Promise((resolve) => peer.addEventListener("icegatheringstatechange", resolve, { once: true }));
 }
-const answer = await fetch(present(query.get("endpoint")), {
+const endpoint = present(query.get("endpoint"));
+const authorization = { Authorization: `Bearer ${query.get("token")}` };
+const answer = await fetch(endpoint, {
   method: "POST",
-  headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${query.get("token")}` },
+  headers: { "Content-Type": "application/sdp", ...authorization },
   body: present(peer.localDescription).sdp,
 });
 if (answer.status !== 201) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
+const session = new URL(present(answer.headers.get("Location")), endpoint);
+Object.assign(window, {
+  leave: async () => {
+    await fetch(session, { method: "DELETE", headers: authorization });
+    peer.close();
+  },
+});
 await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
 while (peer.connectionState !== "connected") {
   await new Promise((resolve) => peer.addEventListener("connectionstatechange", resolve, { once: true }));

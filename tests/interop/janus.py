@@ -1,0 +1,147 @@
+"""Janus (Debian package `janus`) as an SFU: the server, and as much of its API as publishing and subscribing take."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.interop.check import stopped
+from tests.interop.installed import program
+from tests.interop.sidecar import free_port
+
+PLUGINS = Path("/usr/lib/x86_64-linux-gnu/janus")
+VIDEOROOM = "janus.plugin.videoroom"
+ROOM = 1234
+PATIENCE_SECONDS = 20.0
+
+JsonObject = dict[str, Any]
+
+
+@contextlib.asynccontextmanager
+async def janus(folder: Path) -> AsyncIterator[str]:
+    """Start a Janus with the video room and the WebSocket transport; gives its address."""
+    port = free_port()
+    unused = {
+        kind: ",".join(path.name for path in (PLUGINS / kind).glob("*.so") if path.name != f"libjanus_{wanted}.so")
+        for kind, wanted in (("plugins", "videoroom"), ("transports", "websockets"))
+    }
+    (folder / "janus.jcfg").write_text(f"""
+general: {{
+  configs_folder = "{folder}"
+  plugins_folder = "{PLUGINS}/plugins"
+  transports_folder = "{PLUGINS}/transports"
+  events_folder = "{folder}"
+  loggers_folder = "{folder}"
+  debug_level = 4
+}}
+plugins: {{ disable = "{unused["plugins"]}" }}
+transports: {{ disable = "{unused["transports"]}" }}
+""")
+    (folder / "janus.transport.websockets.jcfg").write_text(
+        f'general: {{ ws = true, ws_port = {port}, ws_ip = "127.0.0.1" }}\n'
+    )
+    executable = program("janus")
+    assert executable is not None
+    log = (folder / "janus.log").open("wb")
+    with log:
+        process = await asyncio.create_subprocess_exec(
+            executable, "-F", str(folder), "-C", str(folder / "janus.jcfg"), stdout=log, stderr=log
+        )
+        async with stopped(process):
+            await _listening(port)
+            yield f"ws://127.0.0.1:{port}"
+
+
+async def _listening(port: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
+
+class Session:
+    """A session with Janus; every request waits for its answer."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._id = 0
+        self._seen: set[tuple[str, int]] = set()
+
+    async def request(self, janus: str, **fields: Any) -> JsonObject:
+        """Send a request and wait for what is more than an acknowledgement."""
+        transaction = secrets.token_hex(4)
+        session = {"session_id": self._id} if self._id else {}
+        await self._socket.send(json.dumps({"janus": janus, "transaction": transaction, **session, **fields}))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                answer = await self._receive()
+                if answer.get("transaction") == transaction and answer["janus"] != "ack":
+                    assert answer["janus"] != "error", answer
+                    assert "error" not in answer.get("plugindata", {}).get("data", {}), answer
+                    return answer
+
+    async def until(self, event: str, handle: int) -> None:
+        """Wait until Janus has told something of a handle, such as `webrtcup`."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (event, handle) not in self._seen:
+                await self._receive()
+
+    async def _receive(self) -> JsonObject:
+        answer: JsonObject = json.loads(await self._socket.recv())
+        self._seen.add((answer["janus"], answer.get("sender", 0)))
+        return answer
+
+    async def create(self) -> None:
+        """Begin."""
+        self._id = (await self.request("create"))["data"]["id"]
+
+    async def attach(self) -> int:
+        """Attach a handle to the video room."""
+        handle: int = (await self.request("attach", plugin=VIDEOROOM))["data"]["id"]
+        return handle
+
+    async def message(self, handle: int, request: str, jsep: JsonObject | None = None, **body: Any) -> JsonObject:
+        """Ask the video room for something."""
+        extra = {"jsep": jsep} if jsep else {}
+        return await self.request("message", handle_id=handle, body={"request": request, **body}, **extra)
+
+
+@contextlib.asynccontextmanager
+async def session(address: str) -> AsyncIterator[Session]:
+    """A session in a room of its own."""
+    async with connect(address, subprotocols=["janus-protocol"], proxy=None) as socket:  # type: ignore[list-item]
+        made = Session(socket)
+        await made.create()
+        yield made
+
+
+async def publish(one: Session, offer: str) -> tuple[int, int, str]:
+    """Make the room and publish in it; gives the handle, the publisher's number and the answer."""
+    handle = await one.attach()
+    await one.message(handle, "create", room=ROOM, publishers=2, audiocodec="opus", videocodec="vp8")
+    joined = await one.message(handle, "join", ptype="publisher", room=ROOM, display="speaker")
+    feed = joined["plugindata"]["data"]["id"]
+    answer = await one.message(handle, "publish", jsep={"type": "offer", "sdp": offer})
+    return handle, feed, answer["jsep"]["sdp"]
+
+
+async def subscribe(one: Session, feed: int) -> tuple[int, str]:
+    """Ask for somebody's media; gives the handle and Janus' offer."""
+    handle = await one.attach()
+    attached = await one.message(handle, "join", ptype="subscriber", room=ROOM, streams=[{"feed": feed}])
+    return handle, attached["jsep"]["sdp"]
+
+
+async def start(one: Session, handle: int, answer: str) -> None:
+    """Answer the offer."""
+    await one.message(handle, "start", jsep={"type": "answer", "sdp": answer})

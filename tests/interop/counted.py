@@ -1,4 +1,8 @@
-"""`sidewitness serve` that also says, for each line it reads, which asyncio tasks there are: one line of JSON."""
+"""`sidewitness serve` that also says, for each line that it reads, what it holds: one line of JSON.
+
+That is its asyncio tasks by the name of their coroutine, and how many threads are of pools: these grow to their fixed size
+when they are first needed, whoever needs them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ import uvloop
 
 from monitor.cli import main
 
-PREFIX = "tasks: "
+PREFIX = "held: "
+POOLS = ("session", "asyncio_")
 _loops: list[asyncio.AbstractEventLoop] = []
 _new_event_loop = uvloop.new_event_loop
 
@@ -25,7 +30,8 @@ def _remembered() -> uvloop.Loop:
 
 def _say(loop: asyncio.AbstractEventLoop) -> None:
     names = Counter(getattr(task.get_coro(), "__qualname__", "?") for task in asyncio.all_tasks(loop))
-    sys.stdout.write(PREFIX + json.dumps(names) + "\n")
+    pooled = sum(thread.name.startswith(POOLS) for thread in threading.enumerate())
+    sys.stdout.write(PREFIX + json.dumps({"tasks": names, "pooled": pooled}) + "\n")
     sys.stdout.flush()
 
 

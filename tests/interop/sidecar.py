@@ -34,7 +34,7 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True)
 class Holdings:
-    """What the process holds: threads, sockets, asyncio tasks by the name of their coroutine."""
+    """What the process holds: threads that are not of pools, sockets, asyncio tasks by the name of their coroutine."""
 
     threads: int
     sockets: int
@@ -87,11 +87,12 @@ class Sidecar:
         self.process.stdin.write(b"\n")
         while not (line := (await self.process.stdout.readline()).decode()).startswith(PREFIX):
             assert line, "the sidecar has ended"
+        held = json.loads(line.removeprefix(PREFIX))
         folder = Path(f"/proc/{self.process.pid}")
         return Holdings(
-            len(list((folder / "task").iterdir())),
+            len(list((folder / "task").iterdir())) - held["pooled"],
             sum(_is_socket(path) for path in (folder / "fd").iterdir()),
-            json.loads(line.removeprefix(PREFIX)),
+            held["tasks"],
         )
 
     async def nothing_left(self, before: Holdings, seconds: float = 10.0) -> None:

@@ -1,7 +1,7 @@
 """`sidewitness serve` that also says, for each line that it reads, what it holds: one line of JSON.
 
-That is its asyncio tasks by the name of their coroutine, and how many threads are of pools: these grow to their fixed size
-when they are first needed, whoever needs them.
+That is its asyncio tasks by the name of their coroutine, and how many threads are of pools: these grow to their fixed
+size when they are first needed, whoever needs them.
 """
 
 from __future__ import annotations

@@ -132,10 +132,15 @@ class VideoFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioBlock:
-    """Mono audio at 16 kHz, float32 in [-1, 1], shape (N,); the stamp is that of the first sample."""
+    """Mono audio at 16 kHz, float32 in [-1, 1], shape (N,); the stamp is that of the first sample.
+
+    `pause` is for how many seconds the sender is known to have sent nothing before it because there was nothing to
+    hear (discontinuous transmission): silence, and not a loss.
+    """
 
     stamp: Stamp
     samples: FloatArray
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from monitor.types import MediaItem
 
 # Of a source that decodes by itself: more than that waits in the source, which may drop it.
 BATCH_ITEMS = 16
-# Encoded frames that are decoded at once: all that may wait of one track.
-DECODE_FRAMES = 64
+# Encoded frames that are decoded at once: half a second of both tracks, where sound comes in its shortest frames.
+DECODE_FRAMES = 256
 
 
 class Backlog(Protocol):

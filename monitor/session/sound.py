@@ -18,8 +18,10 @@ class SoundTrack:
         self.last: Stamp | None = None
 
     def push(self, block: AudioBlock, window: WindowBuffer) -> None:
-        """Encode one block."""
+        """Encode one block; a pause before it is silence that was heard."""
         self.last = block.stamp
+        if block.pause:
+            window.push_silence(block.stamp.media - block.pause, block.stamp.media)
         chunk = self._stream.push(block)
         if chunk is None:
             return

@@ -8,6 +8,7 @@ frames are zero and masked.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -140,6 +141,14 @@ class WindowBuffer:
     def push_voice(self, first_index: int, vectors: FloatArray, speech: BoolArray) -> None:
         """Store voice vectors (N, E) of the frames from `first_index`; `speech` (N,) is true where somebody speaks."""
         self._voice.push(first_index, vectors, speech)
+
+    def push_silence(self, first_media: float, last_media: float) -> None:
+        """Store that nobody spoke between two media times of the voice, in seconds; vectors of it are zero."""
+        first, last = math.ceil(first_media * self.rate), math.floor(last_media * self.rate)
+        first = max(first, self._voice.end, last - self._voice.capacity)
+        if self._voice.started and first < last:
+            zeros = np.zeros((last - first, self._voice.vectors.shape[1]), np.float32)
+            self._voice.push(first, zeros, np.zeros(last - first, np.bool_))
 
     def mark(self, kind: TrackKind, stamp: Stamp) -> None:
         """Set the newest stamp of a track: its media time in capture time, and the uncertainty of that.

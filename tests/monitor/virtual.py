@@ -89,7 +89,8 @@ class Camera:
         self.backlog: deque[MediaItem] = deque()
         self.paused = self.ended = False
         self.sent = self.dropped = self._granted = 0
-        self._capacity = 2 * TapConfig().backlog_packets
+        # Pictures and blocks of sound that may wait.
+        self._capacity = round(TapConfig().backlog_seconds * (25 + 1 / 0.03))
         self._items, self._seconds = items, seconds
         self._task = asyncio.create_task(self._play())
 

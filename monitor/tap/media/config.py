@@ -33,9 +33,9 @@ class TapConfig:
 
     `allowed_networks` are exceptions to the denied ranges (loopback, link-local, private, multicast, metadata):
     candidates inside them are used. A participant of whom no media packet comes for `leave_seconds` has left: behind an
-    SFU the connection stays up when the publisher goes. `backlog_packets` bounds the encoded frames of a track that
-    wait to be decoded and judged. A key frame that is needed is asked for every `keyframe_seconds`; where none has come
-    in `conceal_seconds`, pictures are decoded with what is missing concealed.
+    SFU the connection stays up when the publisher goes. `backlog_seconds` of media and `backlog_bytes` bound what waits
+    of a track to be decoded and judged. A key frame that is needed is asked for every `keyframe_seconds`; where none
+    has come in `conceal_seconds`, pictures are decoded with what is missing concealed.
     """
 
     max_sdp_bytes: int = 32768
@@ -49,7 +49,8 @@ class TapConfig:
     repair_seconds: float = 0.1
     keyframe_seconds: float = 1.0
     conceal_seconds: float = 3.0
-    backlog_packets: int = 64
+    backlog_seconds: float = 2.0
+    backlog_bytes: int = 1 << 24
     allowed_networks: tuple[Network, ...] = ()
     ice_servers: tuple[IceServer, ...] = ()
 

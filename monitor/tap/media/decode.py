@@ -21,10 +21,14 @@ from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.tap.media.headers import picture_size
-from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
 
 _VIDEO_TIME_BASE = Fraction(1, 90_000)
 _AUDIO_TIME_BASE = Fraction(1, 48_000)
+_ENTRY_BYTES = 512
+MAX_FAULTS = 64
+# Of the grid that sound is cut on; a longer step is a gap.
+_MAX_STEP_SECONDS = 0.02
 _FFMPEG_DECODERS = {"VP8": "vp8", "H264": "h264"}
 
 
@@ -32,7 +36,7 @@ _FFMPEG_DECODERS = {"VP8": "vp8", "H264": "h264"}
 class EncodedFrame:
     """One encoded frame: its codec as in SDP, its media time in seconds and the monotonic time of its first packet.
 
-    `damaged` says that what it is predicted from was lost.
+    `damaged` says that what it is predicted from was lost; `follows` that nothing between it and the frame before was.
     """
 
     kind: TrackKind
@@ -41,6 +45,12 @@ class EncodedFrame:
     media: float
     arrival: float
     damaged: bool = False
+    follows: bool = False
+
+    @property
+    def cost_bytes(self) -> int:
+        """What it takes to keep it, about."""
+        return len(self.data) + _ENTRY_BYTES
 
 
 class Decoder(Protocol):
@@ -103,8 +113,8 @@ class DecodeLoop:
         factory: Callable[[str, int], Decoder] = make_decoder,
     ) -> None:
         self._config, self._clock, self._on_failure, self._factory = config, clock, on_failure, factory
-        self._backlog: deque[EncodedFrame] = deque()
-        self._queued: dict[TrackKind, int] = {"audio": 0, "video": 0}
+        self._backlog: dict[TrackKind, deque[EncodedFrame]] = {"audio": deque(), "video": deque()}
+        self._bytes: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self._lock = Lock()
         self._closed = False
         self._paused = False
@@ -113,7 +123,9 @@ class DecodeLoop:
         self._faults: dict[TrackKind, Reason] = {}
         # Media time from which pictures show what the sender shows.
         self._intact_from = float("-inf")
-        self._reported: deque[TrackFault] = deque(maxlen=config.backlog_packets)
+        # Media time at which the sound ends, and at which it goes on after a loss.
+        self._sound_end = self._sound_after_loss = float("-inf")
+        self._reported: deque[TrackFault] = deque(maxlen=MAX_FAULTS)
         self.dropped: dict[TrackKind, int] = {"audio": 0, "video": 0}
         self.errors = 0
         self.decoded: dict[TrackKind, int] = {"audio": 0, "video": 0}
@@ -123,16 +135,16 @@ class DecodeLoop:
     def oldest(self) -> float | None:
         """Arrival of the frame at the head of the backlog in monotonic seconds, None where it is empty."""
         with self._lock:
-            return self._backlog[0].arrival if self._backlog else None
+            return min((queue[0].arrival for queue in self._backlog.values() if queue), default=None)
 
     def submit(self, encoded: EncodedFrame) -> bool:
         """Queue a frame; never blocks. False where the backlog was full and video must restart at a key frame."""
         with self._lock:
             if self._closed or self._paused:
                 return True
-            fits = self._make_room(encoded.kind)
-            self._backlog.append(encoded)
-            self._queued[encoded.kind] += 1
+            fits = self._make_room(encoded)
+            self._backlog[encoded.kind].append(encoded)
+            self._bytes[encoded.kind] += encoded.cost_bytes
         return fits
 
     def report(self, fault: TrackFault) -> None:
@@ -145,9 +157,9 @@ class DecodeLoop:
         Audio comes first, each track in order: a decoder that runs on finds its tables in the processor's cache.
         """
         with self._lock:
-            batch = [self._backlog.popleft() for _ in range(min(limit, len(self._backlog)))]
-            for encoded in batch:
-                self._queued[encoded.kind] -= 1
+            batch: list[EncodedFrame] = []
+            while len(batch) < limit and (encoded := self._pop()) is not None:
+                batch.append(encoded)
         items: list[MediaItem] = []
         for encoded in sorted(batch, key=lambda frame: frame.kind):
             items += [*self._handle(encoded), *self._pending_faults()]
@@ -162,25 +174,42 @@ class DecodeLoop:
         with self._lock:
             self._paused = paused
             if paused:
-                self._backlog.clear()
-                self._queued = {"audio": 0, "video": 0}
+                self._clear()
                 self._decoders = {}
 
     def close(self) -> None:
         """Drop the backlog and accept no more frames; never blocks."""
         with self._lock:
             self._closed = True
-            self._backlog.clear()
+            self._clear()
 
-    def _make_room(self, kind: TrackKind) -> bool:
-        if self._queued[kind] < self._config.backlog_packets:
-            return True
-        dropped = [e for e in self._backlog if e.kind == kind][: None if kind == "video" else 1]
-        for encoded in dropped:
-            self._backlog.remove(encoded)
-        self._queued[kind] -= len(dropped)
-        self.dropped[kind] += len(dropped)
-        return kind == "audio"
+    def _clear(self) -> None:
+        for kind, queue in self._backlog.items():
+            queue.clear()
+            self._bytes[kind] = 0
+
+    def _pop(self) -> EncodedFrame | None:
+        queues = [queue for queue in self._backlog.values() if queue]
+        if not queues:
+            return None
+        encoded = min(queues, key=lambda queue: queue[0].arrival).popleft()
+        self._bytes[encoded.kind] -= encoded.cost_bytes
+        return encoded
+
+    def _make_room(self, encoded: EncodedFrame) -> bool:
+        kind, queue = encoded.kind, self._backlog[encoded.kind]
+        fits = True
+        while queue and not self._has_room(encoded):
+            dropped = [queue.popleft() for _ in range(len(queue) if kind == "video" else 1)]
+            self._bytes[kind] -= sum(old.cost_bytes for old in dropped)
+            self.dropped[kind] += len(dropped)
+            fits = kind == "audio"
+        return fits
+
+    def _has_room(self, encoded: EncodedFrame) -> bool:
+        waiting = encoded.media - self._backlog[encoded.kind][0].media
+        cost = self._bytes[encoded.kind] + encoded.cost_bytes
+        return waiting <= self._config.backlog_seconds and cost <= self._config.backlog_bytes
 
     def _handle(self, encoded: EncodedFrame) -> list[MediaItem]:
         kind = encoded.kind
@@ -239,8 +268,17 @@ class DecodeLoop:
         return to_video_frame(frame, self._clock.at("video", media, encoded.arrival), damaged)
 
     def _blocks(self, frame: av.AudioFrame, encoded: EncodedFrame) -> Iterator[AudioBlock]:
+        if not encoded.follows:
+            self._sound_after_loss = encoded.media
         for media, samples in self._cutter.push(frame):
-            yield AudioBlock(self._clock.at("audio", media, encoded.arrival), samples)
+            yield AudioBlock(self._clock.at("audio", media, encoded.arrival), samples, self._pause_before(media))
+            self._sound_end = media + samples.size / SAMPLE_RATE_HZ
+
+    def _pause_before(self, media: float) -> float:
+        """Seconds before this sound in which the sender sent nothing: RTP time went on, and no packet is missing."""
+        pause = media - self._sound_end
+        is_lost = abs(media - self._sound_after_loss) <= _MAX_STEP_SECONDS
+        return pause if _MAX_STEP_SECONDS < pause < float("inf") and not is_lost else 0.0
 
     def _fault(self, encoded: EncodedFrame, reason: Reason, detail: str) -> None:
         """Report a fault once an episode: again only after something was decoded, or when the reason changes."""

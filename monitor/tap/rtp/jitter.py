@@ -1,7 +1,7 @@
 """A jitter buffer: packets of one SSRC reordered into frames, with a bound on how many wait. Pure.
 
-Frames end where the timestamp changes. Packets in order from the head on are counted as they come, so that each costs
-the same however large its frame is.
+Frames end where the timestamp changes, or with every packet. Packets in order from the head on are counted as they
+come, so that each costs the same however large its frame is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ _MASK = 0xFFFF
 
 
 class JitterBuffer:
-    """Holds at most `capacity` packets (a power of 2); a frame is due once `ahead` whole ones are there in order."""
+    """Holds at most `capacity` packets (a power of 2); a frame is due once `ahead` whole ones are there in order.
+
+    With `ahead` 0 every packet is a frame, as of Opus (RFC 7587 section 4.2), and due as soon as it is in order:
+    whoever waits for packets waits for seconds where the sender pauses.
+    """
 
     def __init__(self, capacity: int, ahead: int = 1) -> None:
         if capacity < 1 or 0x10000 % capacity:
@@ -61,7 +65,7 @@ class JitterBuffer:
 
     def pop(self) -> tuple[int, bytes] | None:
         """Return the next frame, timestamp and data, if it is whole and enough packets follow it."""
-        if len(self._frames) < self._ahead or self._head is None:
+        if len(self._frames) < max(self._ahead, 1) or self._head is None:
             return None
         length, first, slots = self._frames.popleft(), self._head % self._capacity, self._slots
         places = [offset % self._capacity for offset in range(first, first + length)]
@@ -91,7 +95,7 @@ class JitterBuffer:
         for offset in range(self._capacity):
             packet = self._slots[(head + offset) % self._capacity]
             if packet is not None:
-                if offset >= count and timestamp != packet[0]:
+                if offset >= count and (timestamp != packet[0] or not self._ahead):
                     self._head = head + offset & _MASK
                     self._span -= offset
                     self._recount()
@@ -117,8 +121,11 @@ class JitterBuffer:
             packet = slots[(head + self._run) % capacity]
             if packet is None:
                 return
-            if self._run and packet[0] != self._stamp:
+            if self._ahead and self._run and packet[0] != self._stamp:
                 self._frames.append(self._run - self._open)
                 self._open = self._run
             self._stamp = packet[0]
             self._run += 1
+            if not self._ahead:
+                self._frames.append(1)
+                self._open = self._run

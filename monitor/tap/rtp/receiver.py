@@ -259,12 +259,30 @@ class TapReceiver:
             self._send_nack(stream)
         data = codec.depayload(packet.payload) if packet.payload else b""
         stream.note_arrival(packet.timestamp, now)
+        stream.codec = codec
         if stream.jitter.add(packet.sequence_number, packet.timestamp, data):
-            self.require_key(now)
-        while (frame := stream.jitter.pop()) is not None:
-            self._deliver(stream, *frame, codec, now)
+            self._lose(stream, now)
+        self._give_up(stream, now)
+        self._drain(stream, codec, now)
         if self.needs_key:
             self._send_pli(stream, now)
+
+    def _lose(self, stream: Stream, now: float) -> None:
+        stream.follows = False
+        self.require_key(now)
+
+    def _give_up(self, stream: Stream, now: float) -> bool:
+        """Wait no longer for a packet that has been missing for too long; returns whether there was one."""
+        if stream.hole_age(now) < GIVE_UP_SECONDS[self.kind]:
+            return False
+        stream.give_up_hole()
+        self.stats.given_up += 1
+        self._lose(stream, now)
+        return True
+
+    def _drain(self, stream: Stream, codec: PayloadFormat, now: float) -> None:
+        while (frame := stream.jitter.pop()) is not None:
+            self._deliver(stream, *frame, codec, now)
 
     def _deliver(self, stream: Stream, timestamp: int, data: bytes, codec: PayloadFormat, now: float) -> None:
         if not data:
@@ -278,7 +296,8 @@ class TapReceiver:
             admitted = entering
         arrival = stream.arrival(timestamp, now)
         media = self._clock.tracks[self.kind].rtp(timestamp, arrival, stream.ssrc)
-        frame = EncodedFrame(self.kind, codec.name, admitted.data, media, arrival, admitted.damaged)
+        frame = EncodedFrame(self.kind, codec.name, admitted.data, media, arrival, admitted.damaged, stream.follows)
+        stream.follows = True
         if not self._decode.submit(frame):
             self.require_key(now)
 
@@ -298,10 +317,10 @@ class TapReceiver:
         stream = self._stream
         if stream is None or self._paused:
             return
-        if stream.hole_age(now) >= GIVE_UP_SECONDS[self.kind]:
-            stream.give_up_hole()
-            self.stats.given_up += 1
-            self.require_key(now)
+        if self._give_up(stream, now):
+            if stream.codec is not None:
+                # In a pause the next packet may be long in coming.
+                self._drain(stream, stream.codec, now)
         elif stream.missing():
             self._send_nack(stream)
         if self.needs_key:

@@ -9,6 +9,7 @@ from aiortc.utils import uint16_gte
 
 from monitor.tap.rtp.jitter import JitterBuffer
 from monitor.tap.rtp.packet import Packet
+from monitor.tap.rtp.payload import PayloadFormat
 from monitor.types import TrackKind
 
 MAX_NACKS = 64
@@ -19,7 +20,13 @@ class Stream:
 
     def __init__(self, ssrc: int, kind: TrackKind) -> None:
         self.ssrc = ssrc
-        self.jitter = JitterBuffer(16, ahead=4) if kind == "audio" else JitterBuffer(512)
+        # How long a missing packet is waited for is bounded in seconds, by `hole_age`. So many packets of sound are
+        # 0.32 s of the shortest frames (RFC 6716 section 2.1.4), of pictures 0.5 s at 10 Mbit/s.
+        self.jitter = JitterBuffer(128, ahead=0) if kind == "audio" else JitterBuffer(512)
+        self.codec: PayloadFormat | None = None
+        """The format of the newest packet."""
+        self.follows = False
+        """Whether nothing was lost between the frame that was taken last and the next."""
         self._nack = NackGenerator() if kind == "video" else None
         self.arrivals: deque[tuple[int, float]] = deque(maxlen=600)
         self._hole: tuple[int, float] | None = None

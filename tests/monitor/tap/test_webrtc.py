@@ -240,7 +240,7 @@ async def test_an_oversized_picture_is_told_and_the_sound_goes_on() -> None:
 
 
 async def test_a_slow_reader_loses_the_oldest_frames_and_they_are_counted() -> None:
-    async with call(config=replace(LOCAL, backlog_packets=5), video=False) as live:
+    async with call(config=replace(LOCAL, backlog_seconds=0.1), video=False) as live:
         await collect(live.peer, lambda items: len(items) >= 1)
         lost = live.peer.dropped
 
@@ -358,7 +358,7 @@ async def test_closing_with_a_backlog_does_not_hold_the_event_loop() -> None:
     encoder.width, encoder.height, encoder.pix_fmt = 1280, 720, "yuv420p"
     encoder.time_base = Fraction(1, 25)
     key = bytes(encoder.encode(picture_frame(0.0, 1280, 720))[0])
-    async with call(config=replace(LOCAL, backlog_packets=1024), video=False) as live:
+    async with call(config=replace(LOCAL, backlog_seconds=60.0), video=False) as live:
         await collect(live.peer, lambda items: len(items) > 3)
         for n in range(600):
             live.peer._decode.submit(EncodedFrame("video", "VP8", key, n / 25, 0.0))

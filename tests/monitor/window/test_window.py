@@ -86,6 +86,30 @@ def test_silent_voice_is_valid_but_no_speech() -> None:
     assert window.coverage == 1.0
 
 
+def test_a_pause_is_silence_that_was_heard() -> None:
+    buffer = filled(125, 125)
+    buffer.push_lips(125, frames(125, 125), yes(125))
+    buffer.push_silence(5.0, 9.0)
+    buffer.push_voice(225, frames(225, 25, 3), yes(25))
+    window = buffer.window()
+    assert window.voice_mask.all()
+    assert (window.speech == (np.arange(125) >= 100)).all()
+    assert not window.voice[:100].any()
+
+
+def test_silence_takes_the_place_of_nothing() -> None:
+    """Not of what was stored, not before there is a voice, and not more of it than is kept."""
+    buffer = WindowBuffer(1.0)
+    buffer.push_silence(0.0, 4.0)
+    assert not buffer.window().voice_mask.any()
+    buffer.push_voice(0, frames(0, 100, 3), yes(100))
+    buffer.push_silence(2.0, 3.5)
+    assert buffer.window().speech.all()
+    buffer.push_silence(4.0, 400.0)
+    assert buffer.window(29.0).voice_mask.all()
+    assert not buffer.window(29.0).speech.any()
+
+
 @settings(deadline=None)
 @given(st.integers(-200, 200), st.integers(-40, 40))
 def test_frames_captured_together_meet(video_frames: int, apart: int) -> None:

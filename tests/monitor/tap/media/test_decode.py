@@ -14,7 +14,7 @@ import pytest
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
-from monitor.tap.media.decode import DecodeLoop, Decoder, EncodedFrame, make_decoder
+from monitor.tap.media.decode import MAX_FAULTS, DecodeLoop, Decoder, EncodedFrame, make_decoder
 from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
 from tests.monitor.tap.clips import sound_frame
 from tests.monitor.tap.media.test_headers import encode, vp8_bomb
@@ -61,15 +61,18 @@ def video(data: bytes, media: float = 0.0, codec: str = "VP8") -> EncodedFrame:
     return EncodedFrame("video", codec, data, media, media)
 
 
-def opus(count: int) -> list[bytes]:
+def opus(count: int, seconds: float = 0.02) -> list[bytes]:
+    """Packets of so many seconds."""
     context = av.CodecContext.create("libopus", "w")
+    context.options = {"frame_duration": f"{1000 * seconds:g}"}
     context.sample_rate, context.format, context.layout = 48_000, av.AudioFormat("s16"), "stereo"
     context.time_base = Fraction(1, 48_000)
     resampler = av.AudioResampler("s16", "stereo", 48_000)
     packets = []
     for n in range(count):
-        frame = sound_frame(n * 0.02, 960)
-        frame.pts, frame.time_base = n * 960, Fraction(1, 48_000)
+        samples = round(seconds * 48_000)
+        frame = sound_frame(n * seconds, samples)
+        frame.pts, frame.time_base = n * samples, Fraction(1, 48_000)
         for stereo in resampler.resample(frame):
             packets += context.encode(stereo)
     return [bytes(p) for p in packets]
@@ -107,6 +110,41 @@ def test_a_gap_in_the_sound_is_kept_as_a_gap() -> None:
     steps = [b - a for a, b in pairwise(media)]
     assert max(steps) == pytest.approx(0.2, abs=0.035)
     assert sorted(steps)[-2] == pytest.approx(0.03, abs=0.002)
+
+
+@pytest.mark.parametrize("seconds", [0.0025, 0.01, 0.02, 0.06, 0.12])
+@pytest.mark.parametrize("pause", [0.4, 1.0, 30.0])
+def test_a_pause_of_the_sender_is_told_from_a_loss(seconds: float, pause: float) -> None:
+    """Sound, a pause, sound, a loss as long, and sound again: each 0.6 s."""
+    third = round(0.6 / seconds)
+    with loop() as (decode, sink):
+        for n, data in enumerate(opus(3 * third, seconds)):
+            media = n * seconds + pause * (n // third)
+            decode.submit(EncodedFrame("audio", "opus", data, media, media, follows=n not in (0, 2 * third)))
+            sink.wait(AudioBlock, 0)
+    heard = [item for item in sink.items if isinstance(item, AudioBlock)]
+    pauses = [(block.stamp.media, block.pause) for block in heard if block.pause]
+    assert len(pauses) == 1
+    assert pauses[0] == pytest.approx((0.6 + pause, pause), abs=seconds + 0.01)
+    assert max(b.stamp.media - a.stamp.media for a, b in pairwise(heard)) == pytest.approx(pause, abs=0.04)
+
+
+@pytest.mark.parametrize("seconds", [0.0025, 0.02, 0.12])
+def test_the_backlog_is_bounded_in_seconds_of_media(seconds: float) -> None:
+    with loop() as (decode, _):
+        for n in range(round(3.0 / seconds)):
+            decode.submit(EncodedFrame("audio", "opus", b"x", n * seconds, n * seconds))
+        kept = round(3.0 / seconds) - decode.dropped["audio"]
+        assert kept * seconds == pytest.approx(TapConfig().backlog_seconds, abs=seconds + 1e-6)
+
+
+def test_the_backlog_is_bounded_in_bytes_where_media_time_stands() -> None:
+    with loop(TapConfig(backlog_bytes=10_000)) as (decode, _):
+        for _ in range(1000):
+            decode.submit(EncodedFrame("audio", "opus", b"x" * 100, 0.0, 0.0))
+        assert 1000 - decode.dropped["audio"] == 10_000 // decode._backlog["audio"][0].cost_bytes
+        assert decode.submit(EncodedFrame("audio", "opus", b"x" * 20_000, 0.0, 0.0))
+        assert decode.oldest == 0.0
 
 
 def test_a_bomb_is_refused_in_no_time_told_once_and_the_call_goes_on() -> None:
@@ -193,10 +231,10 @@ class Gate:
 
 @contextmanager
 def held() -> Iterator[Loop]:
-    """A loop of room for four, with a worker inside its decoder."""
+    """A loop of room for four frames of 40 ms, with a worker inside its decoder."""
     Gate.entered.clear()
     Gate.open.clear()
-    with loop(TapConfig(backlog_packets=4), Gate) as (decode, _):
+    with loop(TapConfig(backlog_seconds=0.13), Gate) as (decode, _):
         decode.submit(video(b"x"))
         worker = threading.Thread(target=decode.take, args=(1,))
         worker.start()
@@ -208,9 +246,9 @@ def held() -> Iterator[Loop]:
 
 def test_a_full_backlog_drops_stale_video_whole_and_the_oldest_sound() -> None:
     with held() as decode:
-        fits = [decode.submit(video(b"x")) for _ in range(6)]
+        fits = [decode.submit(video(b"x", n / 25)) for n in range(6)]
         assert fits == [True] * 4 + [False, True]
-        fits = [decode.submit(EncodedFrame("audio", "opus", b"x", 0.0, 0.0)) for _ in range(6)]
+        fits = [decode.submit(EncodedFrame("audio", "opus", b"x", n / 25, 0.0)) for n in range(6)]
         assert all(fits)
         assert decode.dropped == {"video": 4, "audio": 2}
         decode.close()
@@ -232,10 +270,11 @@ def test_a_batch_is_what_has_waited_longest_and_what_is_left_says_since_when() -
 
 
 def test_faults_of_others_keep_their_order_and_the_oldest_go() -> None:
-    with loop(TapConfig(backlog_packets=3)) as (decode, _):
-        for n in range(5):
+    with loop() as (decode, _):
+        for n in range(MAX_FAULTS + 2):
             decode.report(TrackFault("audio", Reason.MEDIA_STALLED, "", float(n)))
-        assert [item.arrival for item in decode.take(1) if isinstance(item, TrackFault)] == [2.0, 3.0, 4.0]
+        told = [item.arrival for item in decode.take(1) if isinstance(item, TrackFault)]
+        assert told == [float(n) for n in range(2, MAX_FAULTS + 2)]
         assert decode.take(1) == []
 
 

@@ -137,6 +137,41 @@ def test_what_does_not_fit_takes_the_oldest_frames_along() -> None:
     assert (buffer.head, buffer.hole()) == (400, None)
 
 
+def drained(buffer: JitterBuffer) -> list[bytes]:
+    return [frame[1] for frame in iter(buffer.pop, None)]
+
+
+def test_where_every_packet_is_a_frame_it_is_due_as_soon_as_it_is_in_order() -> None:
+    buffer = JitterBuffer(16, ahead=0)
+    for sequence in (65534, 65535, 0):
+        buffer.add(sequence, 7, bytes([sequence % 256]))
+        assert drained(buffer) == [bytes([sequence % 256])]
+    buffer.add(2, 8, b"2")
+    assert (drained(buffer), buffer.hole()) == ([], 1)
+    buffer.add(1, 8, b"1")
+    assert (drained(buffer), buffer.hole()) == ([b"1", b"2"], None)
+
+
+def test_where_every_packet_is_a_frame_a_hole_takes_no_other_along() -> None:
+    buffer = JitterBuffer(16, ahead=0)
+    for sequence in (0, 2, 3, 5):
+        buffer.add(sequence, 7, b"%d" % sequence)
+    assert drained(buffer) == [b"0"]
+    buffer.skip()
+    assert (drained(buffer), buffer.hole()) == ([b"2", b"3"], 4)
+    assert buffer.add(4 + 16, 8, b"20")
+    assert drained(buffer) == [b"5"]
+
+
+@given(st.permutations(range(12)), st.sampled_from([0, 65530, 65500]))
+def test_where_every_packet_is_a_frame_any_order_comes_out_in_order(order: list[int], first: int) -> None:
+    buffer, out = JitterBuffer(16, ahead=0), list[bytes]()
+    for place in (-1, *order):
+        buffer.add((first + place) % 65536, 960 * place % 2**32, b"%d" % place)
+        out += drained(buffer)
+    assert out == [b"%d" % place for place in range(-1, 12)]
+
+
 def test_a_capacity_must_divide_the_sequence_numbers() -> None:
     for capacity in (0, 12):
         with pytest.raises(ValueError, match="power of 2"):

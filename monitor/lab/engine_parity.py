@@ -28,7 +28,7 @@ from monitor.lab.corpus.manifest import CorpusError, read_csv
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.session.clip import ClipJudge
 from monitor.session.models import Models
-from monitor.tap.replay import item_time
+from monitor.tap.clip_time import item_time
 from monitor.types import MediaItem
 
 LIST = Path(__file__).parents[2] / "engines" / "training" / "splits" / "parity.csv"

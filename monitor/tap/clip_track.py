@@ -1,6 +1,7 @@
 """One track of a recorded clip, decoded in the order of its capture times.
 
 Each track is read through a container of its own, so a badly interleaved file costs no memory and the order is exact.
+Whatever FFmpeg cannot make sense of is a fault of the track, never an error of the reader.
 """
 
 from __future__ import annotations
@@ -13,94 +14,35 @@ from typing import cast
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Stream
 
+from monitor.tap.clip_file import MEDIA_ERRORS, AvStream, TrackInfo, open_clip, stream_of
+from monitor.tap.clip_time import Splices, Timeline
 from monitor.tap.media.config import ClipLimits
 from monitor.tap.media.formats import AudioCutter, to_video_frame
-from monitor.tap.media.source import SourceError
-from monitor.types import (
-    SAMPLE_RATE_HZ,
-    AudioBlock,
-    ClockState,
-    FloatArray,
-    MediaItem,
-    Reason,
-    Stamp,
-    TrackFault,
-    TrackKind,
-)
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, MediaItem, Reason, TrackFault
 
-# No playlists and no network: a clip must not make the reader open anything but itself.
-_FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,wav,mp3,flac,aac,yuv4mpegpipe,ivf,mxf,nut,h264,m4v"
-_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
-_UNCERTAINTY_SECONDS = 0.001
-# A larger step back is taken for a splice, a smaller one for a reordered packet.
-_SPLICE_SECONDS = 1.0
 _DEFAULT_FRAME_SECONDS = 0.04
-
-AvStream = av.VideoStream | av.AudioStream
-
-
-def open_clip(path: Path) -> InputContainer:
-    """Open a clip; raises `SourceError` where it is not one."""
-    if not path.is_file():
-        raise SourceError(f"{path.name} is not a file: give the path of a recorded clip")
-    if path.stat().st_size == 0:
-        raise SourceError(f"{path.name} is empty: record it again")
-    try:
-        return av.open(f"file:{path}", options=_OPTIONS)
-    except PermissionError:
-        raise SourceError(f"{path.name} may not be read: change its permissions") from None
-    except (av.FFmpegError, OSError, ValueError):
-        raise SourceError(f"{path.name} is not a video that can be read: give an MP4, WebM, MKV, MOV or AVI") from None
-
-
-def select_stream(container: InputContainer, kind: TrackKind) -> AvStream | None:
-    """Select the track to read, None where there is none; a cover picture is not a video."""
-    stream = container.streams.best(kind)
-    if not isinstance(stream, av.VideoStream | av.AudioStream) or stream.disposition & Disposition.attached_pic:
-        return None
-    return stream
-
-
-class Timeline:
-    """Makes pts monotonic: items a little in the past are left out, a large step back (a splice) is re-anchored."""
-
-    def __init__(self) -> None:
-        self._shift = 0.0
-        self._last: float | None = None
-        self._duration = 0.0
-
-    def place(self, seconds: float | None, duration: float) -> Stamp | None:
-        """Stamp an item of `duration` whose pts is `seconds` (None: unknown); None when it is to be left out."""
-        capture = seconds
-        if self._last is not None:
-            end = self._last + self._duration
-            capture = end if seconds is None else seconds + self._shift
-            if capture <= self._last - _SPLICE_SECONDS:
-                self._shift += end - capture
-                capture = end
-            elif capture <= self._last and seconds is not None:
-                return None
-        capture = capture or 0.0
-        self._last, self._duration = capture, duration
-        return Stamp(capture, capture, _UNCERTAINTY_SECONDS, ClockState.MAPPED, capture)
 
 
 class ClipTrack:
-    """Decodes the track `kind` of a clip; damage and oversized pictures are each reported once as a fault."""
+    """Decodes a track of a clip; damage and oversized pictures are each reported once as a fault."""
 
-    def __init__(self, path: Path, kind: TrackKind, limits: ClipLimits) -> None:
-        self._path, self._kind, self._limits = path, kind, limits
-        self._timeline = Timeline()
+    def __init__(self, path: Path, track: TrackInfo, limits: ClipLimits, splices: Splices | None = None) -> None:
+        self._path, self._track, self._limits = path, track, limits
+        self._kind = track.kind
+        self._timeline = Timeline(splices)
         self._cutter = AudioCutter()
         self._faulted = False
         self._latest_capture = 0.0
 
     def read(self) -> Iterator[MediaItem]:
         """Yield the track's items in order; raises `SourceError` where the file cannot be opened."""
+        if self._track.codec is None:
+            yield self._fault(Reason.UNSUPPORTED_CODEC, f"the {self._kind} is of a codec that cannot be decoded here")
+            return
         with open_clip(self._path) as container:
-            stream = cast(AvStream, select_stream(container, self._kind))
+            stream = stream_of(container, self._track)
             context = stream.codec_context
             context.thread_count = 1
             if isinstance(stream, av.VideoStream):
@@ -116,30 +58,39 @@ class ClipTrack:
         errors = 0
         for packet in _packets(container, stream, self._limits.max_bad_packets):
             frames = self._frames(packet)
+            errors = 0 if frames else errors
+            for frame in frames or []:
+                if isinstance(frame, av.VideoFrame) and self._oversized(frame.width, frame.height):
+                    yield self._fault(Reason.FRAME_TOO_LARGE, _too_large(frame.width, frame.height))
+                    return
+                items = self._items(frame)
+                yield from items if items is not None else self._damaged()
             if frames is None:
                 errors += 1
                 yield from self._damaged()
                 if errors >= self._limits.max_bad_packets:
                     return
-                continue
-            errors = 0 if frames else errors
-            for frame in frames:
-                if frame.is_corrupt:
-                    yield from self._damaged()
-                elif isinstance(frame, av.AudioFrame):
-                    yield from self._blocks(self._cutter.push(frame))
-                elif self._oversized(frame.width, frame.height):
-                    yield self._fault(Reason.FRAME_TOO_LARGE, _too_large(frame.width, frame.height))
-                    return
-                else:
-                    yield from self._pictures(frame)
-        yield from self._blocks(self._cutter.flush())
+        items = self._items(None)
+        yield from items if items is not None else self._damaged()
 
     def _frames(self, packet: Packet[Stream] | None) -> list[av.VideoFrame | av.AudioFrame] | None:
         """Decode one packet; None when it cannot be."""
         try:
             return cast(list[av.VideoFrame | av.AudioFrame], packet.decode()) if packet is not None else None
-        except (av.FFmpegError, ValueError):
+        except MEDIA_ERRORS:
+            return None
+
+    def _items(self, frame: av.VideoFrame | av.AudioFrame | None) -> list[MediaItem] | None:
+        """Convert a frame, or with None what is left of the sound; None when it cannot be."""
+        try:
+            if frame is None:
+                return list(self._blocks(self._cutter.flush()))
+            if frame.is_corrupt:
+                return None
+            if isinstance(frame, av.AudioFrame):
+                return list(self._blocks(self._cutter.push(frame)))
+            return list(self._pictures(frame))
+        except MEDIA_ERRORS:
             return None
 
     def _pictures(self, frame: av.VideoFrame) -> Iterator[MediaItem]:
@@ -148,8 +99,9 @@ class ClipTrack:
         duration = float(frame.duration * unit) or _DEFAULT_FRAME_SECONDS
         stamp = self._timeline.place(seconds, duration)
         if stamp is not None:
+            picture = to_video_frame(frame, stamp)
             self._latest_capture = stamp.capture
-            yield to_video_frame(frame, stamp)
+            yield picture
 
     def _blocks(self, blocks: Iterator[tuple[float, FloatArray]]) -> Iterator[MediaItem]:
         for seconds, samples in blocks:
@@ -175,7 +127,8 @@ def _packets(container: InputContainer, stream: AvStream, max_errors: int) -> It
     for _ in range(max_errors):
         try:
             yield from container.demux(stream)
-        except (av.FFmpegError, ValueError):
+        except (*MEDIA_ERRORS, IndexError):
+            # PyAV looks up the stream of a packet by its number, and a damaged file invents streams.
             yield None
         else:
             return

@@ -17,7 +17,9 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from monitor.tap.clip_track import AvStream, ClipTrack, open_clip, select_stream
+from monitor.tap.clip_file import AvStream, TrackChoice, TrackInfo, open_clip, select_track, stream_of
+from monitor.tap.clip_time import Splices, close_gaps, item_time
+from monitor.tap.clip_track import ClipTrack
 from monitor.tap.media.config import ClipLimits
 from monitor.tap.media.source import SourceError
 from monitor.types import (
@@ -35,7 +37,10 @@ _KINDS: tuple[TrackKind, ...] = ("video", "audio")
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """What a clip's header says; `seconds` and `fps` are 0.0 where it says nothing."""
+    """What a clip's header says; `seconds` and `fps` are 0.0 where it says nothing, sizes are those before turning.
+
+    `tracks` are those that are read, of each kind at most one.
+    """
 
     seconds: float
     fps: float
@@ -43,44 +48,50 @@ class ClipInfo:
     height: int
     has_audio: bool
     has_video: bool
+    tracks: tuple[TrackInfo, ...] = ()
 
 
-def probe_clip(path: Path | str) -> ClipInfo:
-    """Read the header of a clip; raises `SourceError` when it is not one."""
-    with open_clip(Path(path)) as container:
-        video, audio = select_stream(container, "video"), select_stream(container, "audio")
+def probe_clip(path: Path | str, choice: TrackChoice | None = None) -> ClipInfo:
+    """Read the header of a clip; raises `SourceError` when it is not one, or has no track of the chosen number."""
+    clip = Path(path)
+    tracks = _select(clip, choice)
+    with open_clip(clip) as container:
+        streams = {track.kind: stream_of(container, track) for track in tracks}
+        video = streams.get("video")
+        readable = isinstance(video, av.VideoStream) and any(t.kind == "video" and t.codec for t in tracks)
         rate = video.average_rate if isinstance(video, av.VideoStream) else None
         return ClipInfo(
-            seconds=_seconds(container, video, audio),
+            seconds=_seconds(container, *streams.values()),
             fps=float(rate) if rate else 0.0,
-            width=video.codec_context.width if isinstance(video, av.VideoStream) else 0,
-            height=video.codec_context.height if isinstance(video, av.VideoStream) else 0,
-            has_audio=audio is not None,
-            has_video=video is not None,
+            width=video.codec_context.width if isinstance(video, av.VideoStream) and readable else 0,
+            height=video.codec_context.height if isinstance(video, av.VideoStream) and readable else 0,
+            has_audio="audio" in streams,
+            has_video="video" in streams,
+            tracks=tracks,
         )
 
 
-def read_clip(path: Path | str, limits: ClipLimits | None = None) -> Generator[MediaItem, None, None]:
+def read_clip(
+    path: Path | str, limits: ClipLimits | None = None, choice: TrackChoice | None = None
+) -> Generator[MediaItem, None, None]:
     """Yield a clip's items ordered by capture time; arrival equals capture.
 
-    A missing track, an oversized picture and damaged packets are each reported once as a `TrackFault`, and the rest
-    goes on. Raises `SourceError` when the file is not media or holds nothing that can be decoded.
+    A missing track, one that cannot be decoded, an oversized picture and damaged packets are each reported once as a
+    `TrackFault`, and the rest goes on. Raises `SourceError` when the file is not media, holds nothing that can be
+    decoded, or has no track of the chosen number.
     """
-    clip, bounds = Path(path), limits or ClipLimits()
-    with open_clip(clip) as container:
-        kinds = {kind for kind in _KINDS if select_stream(container, kind) is not None}
-    tracks = [ClipTrack(clip, kind, bounds).read() if kind in kinds else _missing_track(kind) for kind in _KINDS]
+    clip, bounds, splices = Path(path), limits or ClipLimits(), Splices()
+    chosen = {track.kind: track for track in _select(clip, choice)}
+    tracks = [
+        ClipTrack(clip, chosen[kind], bounds, splices).read() if kind in chosen else _missing_track(kind)
+        for kind in _KINDS
+    ]
     has_media = False
-    for item in heapq.merge(*tracks, key=item_time):
+    for item in close_gaps(heapq.merge(*tracks, key=item_time)):
         has_media = has_media or not isinstance(item, TrackFault) or item.reason is Reason.FRAME_TOO_LARGE
         yield item
     if not has_media:
         raise SourceError(f"{clip.name} holds nothing that can be decoded: check the file, or record it again")
-
-
-def item_time(item: MediaItem) -> float:
-    """Seconds by which items are ordered: the capture time, or a fault's arrival."""
-    return item.arrival if isinstance(item, TrackFault) else item.stamp.capture
 
 
 class ReplaySource:
@@ -89,10 +100,16 @@ class ReplaySource:
     In real time, pictures more than a second late are dropped and counted; virtual time waits for its reader.
     """
 
-    def __init__(self, path: Path | str, realtime: bool = False, limits: ClipLimits | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        realtime: bool = False,
+        limits: ClipLimits | None = None,
+        choice: TrackChoice | None = None,
+    ) -> None:
         self._path = Path(path)
         self._realtime = realtime
-        self._limits = limits
+        self._limits, self._choice = limits, choice
         self._closed = asyncio.Event()
         self._paused = False
         self._dropped = 0
@@ -112,7 +129,7 @@ class ReplaySource:
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
         """Yield the clip's items once; raises `SourceError` as `read_clip` does."""
-        items = read_clip(self._path, self._limits)
+        items = read_clip(self._path, self._limits, self._choice)
         pace = _Pace() if self._realtime else None
         try:
             while batch := await asyncio.to_thread(lambda: list(islice(items, _BATCH_ITEMS))):
@@ -161,10 +178,17 @@ class _Pace:
         return replace(item, stamp=replace(item.stamp, arrival=now))
 
 
-def _seconds(container: InputContainer, *streams: AvStream | None) -> float:
+def _select(clip: Path, choice: TrackChoice | None) -> tuple[TrackInfo, ...]:
+    asked = choice or TrackChoice()
+    with open_clip(clip) as container:
+        found = [select_track(container, kind, asked.of(kind)) for kind in _KINDS]
+    return tuple(track for track in found if track is not None)
+
+
+def _seconds(container: InputContainer, *streams: AvStream) -> float:
     if container.duration:
         return container.duration / av.time_base
-    lengths = [float(s.duration * s.time_base) for s in streams if s is not None and s.duration and s.time_base]
+    lengths = [float(s.duration * s.time_base) for s in streams if s.duration and s.time_base]
     return max(lengths, default=0.0)
 
 

@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any
 
 from monitor.host.backlog import BATCH_ITEMS
+from monitor.tap.clip_time import item_time
 from monitor.tap.media.config import TapConfig
-from monitor.tap.replay import item_time
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, VideoFrame
 
 

@@ -34,7 +34,7 @@ from monitor.tap.replay import probe_clip, read_clip
 from monitor.types import ByteArray, FloatArray, MediaItem, VideoFrame
 
 # Raised whenever the looks of a clip would change.
-SHOTS_VERSION = 1
+SHOTS_VERSION = 2
 MAX_SHOTS = 24
 MAX_CLIP_SECONDS = 20.0
 SECONDS_BETWEEN_SHOTS = 0.2

@@ -30,7 +30,7 @@ from monitor.tap.media.source import SourceError
 RESEARCH = "research"
 RESEARCH_SPLIT = Path(__file__).parents[3] / "engines" / "training" / "splits" / "research.csv"
 # Raised whenever the features of a clip would change.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 T = TypeVar("T")
 
 

@@ -48,7 +48,7 @@ from monitor.window.grid import GridSample, Resampler, Sample
 from monitor.window.stream_encoder import StreamEncoder
 
 # Raised whenever the motion of a clip would change.
-MOTION_VERSION = 1
+MOTION_VERSION = 2
 CHUNK_STEPS = 25
 # Components of a basis: they explain at least 95.8 % of the variance of each of 53 held-out people (docs/persona.md).
 BASIS_SIZE = 24

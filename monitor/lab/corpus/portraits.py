@@ -33,7 +33,7 @@ from monitor.types import ByteArray, ClockState, FloatArray, Stamp, VideoFrame
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 # Raised whenever the crops of a source would change.
-CROPS_VERSION = 1
+CROPS_VERSION = 2
 # Landmarks of a still are read a few times over: the first look has only the detector's box to go by.
 FRAMES_PER_PHOTO = 3
 SECONDS_BETWEEN_CROPS = 1.0

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import av
 
+from monitor.tap.clip_time import item_time
 from monitor.tap.media.formats import to_video_frame
 from monitor.tap.media.source import SourceError
-from monitor.tap.replay import item_time, read_clip
+from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, ClockState, MediaItem, Stamp, TrackFault, TrackKind, VideoFrame
 
 PICTURE_RATE_HZ = 25

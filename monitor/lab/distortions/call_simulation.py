@@ -20,8 +20,8 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
 from monitor.lab.distortions.codec import open_decoder, open_encoder, to_codec_frame
+from monitor.tap.clip_time import item_time
 from monitor.tap.media.formats import AudioCutter, to_video_frame
-from monitor.tap.replay import item_time
 from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, MediaItem, Stamp, TrackFault, VideoFrame
 
 _TIME_BASE = Fraction(1, 90_000)

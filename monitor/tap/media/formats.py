@@ -10,9 +10,12 @@ from itertools import pairwise
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange
 
+from monitor.tap.media.downmix import Downmix
+from monitor.tap.media.orientation import UPRIGHT, Orientation
 from monitor.tap.media.resampler import Resampler
 from monitor.types import SAMPLE_RATE_HZ, ByteArray, FloatArray, Stamp, VideoFrame
 
@@ -26,8 +29,9 @@ _FULL_RANGE = {"yuv420p": False, "yuvj420p": True}
 def to_video_frame(frame: av.VideoFrame, stamp: Stamp, damaged: bool = False) -> VideoFrame:
     """Convert a decoded picture: its planes without a copy, or of a yuv420p conversion where it is not planar 4:2:0.
 
-    What is converted comes out in limited range. Rotation metadata is ignored.
+    What is converted comes out in limited range. A picture that says that it is turned or mirrored comes out upright.
     """
+    orientation = _orientation(frame)
     full_range = frame.color_range == ColorRange.JPEG
     if frame.format.name not in _FULL_RANGE:
         frame = frame.reformat(
@@ -38,8 +42,13 @@ def to_video_frame(frame: av.VideoFrame, stamp: Stamp, damaged: bool = False) ->
         )
         full_range = False
     full_range = full_range or _FULL_RANGE[frame.format.name]
-    y, u, v = (_plane(p) for p in frame.planes)
+    y, u, v = (orientation.apply(_plane(p)) for p in frame.planes)
     return VideoFrame(stamp, y, u, v, full_range, damaged)
+
+
+def _orientation(frame: av.VideoFrame) -> Orientation:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    return Orientation.of_matrix(bytes(matrix)) if isinstance(matrix, SideData) else UPRIGHT
 
 
 def _plane(plane: VideoPlane) -> ByteArray:
@@ -50,36 +59,61 @@ def _plane(plane: VideoPlane) -> ByteArray:
 
 
 class AudioCutter:
-    """Resamples decoded audio to 16 kHz mono float32 and cuts it into blocks of 30 ms, timed by their first sample.
+    """Makes decoded audio 16 kHz mono float32 and cuts it into blocks of 30 ms, timed by their first sample.
 
     Time is whatever clock the frames' pts are on. A gap or a step of more than 20 ms starts a new block: samples are
-    never moved across it.
+    never moved across it. After an error of FFmpeg it starts afresh.
     """
 
     def __init__(self) -> None:
-        self._resampler = Resampler()
         self._format: tuple[str, str, int] | None = None
-        self._pieces: list[FloatArray] = []
-        self._start = 0.0
-        self._buffered = 0
+        self._reset()
 
     def push(self, frame: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
-        """Yield (seconds of the first sample, float32 (480,)); shorter only where a gap or new format cuts a block."""
+        """Yield (seconds of the first sample, float32 (480,)); shorter only where a gap or new format cuts a block.
+
+        Raises `av.FFmpegError` or `ValueError` for sound that cannot be converted.
+        """
         source_format = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._format not in (None, source_format):
             yield from self.flush()
         self._format = source_format
-        for out in self._resampler.resample(frame):
+        for out in self._resample(frame):
             yield from self._cut(out)
 
     def flush(self) -> Iterator[tuple[float, FloatArray]]:
-        """Yield what is left and start afresh."""
-        for out in self._resampler.resample(None):
+        """Yield what is left and start afresh; raises as `push` does."""
+        for out in self._resample(None):
             yield from self._cut(out)
         if self._buffered:
             yield self._start, np.concatenate(self._pieces)
-        self._pieces, self._buffered = [], 0
+        self._reset()
+
+    def _reset(self) -> None:
         self._resampler = Resampler()
+        self._downmix: Downmix | None = None
+        self._pieces: list[FloatArray] = []
+        self._start = 0.0
+        self._buffered = 0
+
+    def _resample(self, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
+        try:
+            return self._resampler.resample(frame if frame is None else self._mono(frame))
+        except Exception:
+            self._reset()
+            raise
+
+    def _mono(self, frame: av.AudioFrame) -> av.AudioFrame:
+        names = [channel.name for channel in frame.layout.channels]
+        if len(names) < 2:
+            return frame
+        self._downmix = self._downmix or Downmix(names)
+        mixed = self._downmix.mix(_samples(frame, len(names)), frame.sample_rate)
+        mono = av.AudioFrame.from_ndarray(mixed[None], format="flt", layout="mono")
+        mono.sample_rate, mono.pts = frame.sample_rate, frame.pts
+        if frame.time_base is not None:
+            mono.time_base = frame.time_base
+        return mono
 
     def _cut(self, out: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
         samples = np.array(out.to_ndarray()[0], np.float32)
@@ -101,3 +135,15 @@ class AudioCutter:
         rest = joined[cuts[-1] :]
         self._start += cuts[-1] / SAMPLE_RATE_HZ
         self._pieces, self._buffered = ([rest], rest.size) if rest.size else ([], 0)
+
+
+def _samples(frame: av.AudioFrame, channels: int) -> FloatArray:
+    """Return the samples (C, N) of a frame as float32 in [-1, 1]."""
+    raw = frame.to_ndarray()
+    if not frame.format.is_planar:
+        raw = raw.reshape(-1, channels).T
+    if raw.dtype.kind == "f":
+        return np.ascontiguousarray(raw, np.float32)
+    bits = 8 * raw.dtype.itemsize
+    centre = 1 << bits - 1 if raw.dtype.kind == "u" else 0
+    return np.ascontiguousarray((raw.astype(np.float32) - np.float32(centre)) / np.float32(1 << bits - 1))

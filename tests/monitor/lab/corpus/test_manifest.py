@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from monitor.lab.corpus.manifest import (
+    FEATURES_VERSION,
     CorpusError,
     Row,
     _features,
@@ -130,7 +131,7 @@ def test_what_is_kept_is_not_analysed_again(tmp_path: Path) -> None:
         99.0,
         1,
     )
-    kept.save(tmp_path / f"{hashlib.sha256(clip.read_bytes()).hexdigest()[:32]}.v1.npz")
+    kept.save(tmp_path / f"{hashlib.sha256(clip.read_bytes()).hexdigest()[:32]}.v{FEATURES_VERSION}.npz")
     ((_, found),) = load_features([Row(clip, "a.mp4", "real", "real", "ann")], tmp_path, 1, lambda _: None)
     assert isinstance(found, ClipFeatures)
     assert found.size == 99

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from monitor.tap.media.decode import EncodedFrame, make_decoder
 from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.tap.media.resampler import Resampler
 from monitor.types import ClockState, Stamp
@@ -108,3 +109,35 @@ def test_frames_without_a_time_follow_on() -> None:
     first = list(cutter.push(tone(0.5, 960, 16_000, "mono")))
     then = list(cutter.push(tone(0.5, 960, 16_000, "mono", pts=False)))
     assert [at for at, _ in first + then] == pytest.approx([0.5, 0.53, 0.56, 0.59])
+
+
+def test_sound_that_cannot_be_converted_is_an_error_and_what_follows_is_heard() -> None:
+    cutter, wrong = AudioCutter(), tone(0.02, 960, layout="mono")
+    list(cutter.push(tone(0.0, 960)))
+    wrong.sample_rate = 0
+    with pytest.raises((av.FFmpegError, ValueError, ArithmeticError)):
+        list(cutter.push(wrong))
+    found = [b for n in range(2, 25) for b in cutter.push(tone(n * 0.02, 960))] + list(cutter.flush())
+    assert found[0][0] == pytest.approx(0.04, abs=1e-3)
+    assert sum(samples.size for _, samples in found) == pytest.approx(23 * 320, abs=40)
+
+
+@pytest.mark.parametrize("right", [1.0, -1.0, 0.0])
+def test_a_voice_in_live_stereo_survives_the_sum(right: float) -> None:
+    """Publishers with a balanced microphone send the right channel as minus the left."""
+    encoder, decoder, cutter = av.CodecContext.create("libopus", "w"), make_decoder("opus", 0), AudioCutter()
+    encoder.format, encoder.layout, encoder.sample_rate = av.AudioFormat("flt"), "stereo", 48_000
+    encoder.bit_rate, encoder.time_base = 192_000, Fraction(1, 48_000)
+    sound = []
+    for n in range(50):
+        one = tone(n * 0.02, 960, layout="mono").to_ndarray()[0]
+        both = np.stack([one, np.float32(right) * one], axis=1).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(both, format="flt", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, n * 960, Fraction(1, 48_000)
+        for packet in encoder.encode(frame):
+            encoded = EncodedFrame("audio", "opus", bytes(packet), n * 0.02, n * 0.02)
+            for decoded in decoder.decode(encoded):
+                assert isinstance(decoded, av.AudioFrame)
+                sound += [samples for _, samples in cutter.push(decoded)]
+    late = np.concatenate(sound)[8000:]
+    assert float(np.sqrt(np.mean(late**2))) == pytest.approx(0.5**0.5, rel=0.1)

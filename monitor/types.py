@@ -69,6 +69,7 @@ class Reason(StrEnum):
     DECODER_FAILED = "decoder_failed"
     KEYFRAME_MISSING = "keyframe_missing"
     PICTURE_DAMAGED = "picture_damaged"
+    AUDIO_LOSS = "audio_loss"
     LIPS_DISAGREE_WITH_VOICE = "lips_disagree_with_voice"
     IDENTITY_MISMATCH = "identity_mismatch"
     FACE_CHANGES_UNNATURALLY = "face_changes_unnaturally"
@@ -145,7 +146,11 @@ class AudioBlock:
 
 @dataclass(frozen=True, slots=True)
 class TrackFault:
-    """A fault of a track, whose stream goes on. `detail` is one plain sentence without names or SDP."""
+    """A fault of a track, whose stream goes on. `detail` is one plain sentence without names or SDP.
+
+    It is told when it begins and holds until the track comes again, or until another one is told. `OVERLOADED` and
+    `AUDIO_LOSS`, which media may come beside, are told again and again while they last.
+    """
 
     track: TrackKind
     reason: Reason

@@ -28,6 +28,7 @@ REASON_PRIORITY = (
     Reason.DECODER_FAILED,
     Reason.KEYFRAME_MISSING,
     Reason.PICTURE_DAMAGED,
+    Reason.AUDIO_LOSS,
     Reason.MEDIA_STALLED,
     Reason.OVERLOADED,
     Reason.NO_VIDEO,

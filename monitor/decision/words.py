@@ -90,6 +90,10 @@ REASONS: Mapping[Reason, Phrase] = {
         "Picture damaged",
         "Packets were lost, and what shows is patched up. Judging goes on when the sender sends a whole picture.",
     ),
+    Reason.AUDIO_LOSS: Phrase(
+        "Sound is lost on the way",
+        "So many packets of the sound are lost that too little speech is left for a judgement.",
+    ),
     Reason.REFERENCE_OUTDATED: Phrase(
         "Reference outdated",
         "It was made by other encoders than those that run here. Enrol this person again.",
@@ -97,7 +101,7 @@ REASONS: Mapping[Reason, Phrase] = {
     SESSION_FAILED: Phrase("Sidecar failed here", "Judging this participant broke down. The sidecar's log says why."),
     ENDED: Phrase("Left the call", "The media ended. Findings stay in the list."),
     MEDIA_ENDED: Phrase(
-        "Left the call",
+        "Media ended",
         "No media came any more, though nobody said goodbye. Findings stay in the list. To come back, publish again.",
     ),
 }

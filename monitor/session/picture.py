@@ -14,7 +14,7 @@ from monitor.face.geometry import SPEECH_SHAPE_SIZE
 from monitor.face.lip_input import sample_of, unit
 from monitor.face.track import FaceTracker, FaceView
 from monitor.session.models import Models
-from monitor.types import FloatArray, Stamp, VideoFrame
+from monitor.types import FloatArray, VideoFrame
 from monitor.window.grid import Resampler, Sample
 from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
@@ -22,6 +22,7 @@ from monitor.window.window import WindowBuffer
 # A second face of this share of the participant's height is a rival: it is unclear who speaks.
 RIVAL_SIZE = 0.6
 RECENT_SECONDS = 2.0
+COUNTED_SECONDS = 1.0
 FACE_AWAY_SECONDS = 1.0
 
 
@@ -41,19 +42,20 @@ class PictureTrack:
         self._seen = float("-inf")
         self._sample: Sample | None = None
         self._recent: deque[tuple[float, bool]] = deque(maxlen=256)
-        self.last: Stamp | None = None
-        self.damaged = False
+        self._arrivals: deque[float] = deque(maxlen=256)
         self.face_px = 0.0
 
     @property
-    def counted(self) -> float:
-        """Seconds of the recent frames."""
-        return self._recent[-1][0] - self._recent[0][0] if len(self._recent) > 1 else 0.0
+    def rate(self) -> float | None:
+        """Pictures a second of the sender's time, over its last two seconds or three pictures; None in the first."""
+        counted = self._recent[-1][0] - self._recent[0][0] if self._recent else 0.0
+        return (len(self._recent) - 1) / counted if counted >= COUNTED_SECONDS else None
 
-    @property
-    def fps(self) -> float:
-        """Frames a second over the last two seconds."""
-        return (len(self._recent) - 1) / self.counted if self.counted > 0 else 0.0
+    def fps(self, now: float) -> float:
+        """Pictures that were decoded in the last two seconds, a second; `now` is on the clock of their arrival."""
+        while self._arrivals and self._arrivals[0] <= now - RECENT_SECONDS:
+            self._arrivals.popleft()
+        return len(self._arrivals) / RECENT_SECONDS
 
     @property
     def crowded(self) -> bool:
@@ -62,7 +64,7 @@ class PictureTrack:
 
     def push(self, frame: VideoFrame, window: WindowBuffer) -> None:
         """Follow the faces of one frame and encode the participant's; of a damaged one nothing is shown to anybody."""
-        self.last, self.damaged = frame.stamp, frame.damaged
+        self._arrivals.append(frame.stamp.arrival)
         views = self._track(frame)
         view = self._choose(views, frame.stamp.media)
         rival = view is not None and any(
@@ -74,7 +76,7 @@ class PictureTrack:
         for observe in self._observers:
             observe(frame, view, rival)
         self._recent.append((frame.stamp.media, rival))
-        while self._recent[-1][0] - self._recent[0][0] > RECENT_SECONDS:
+        while len(self._recent) > 3 and self._recent[-1][0] - self._recent[0][0] > RECENT_SECONDS:
             self._recent.popleft()
         if view is not None:
             self._sample = sample_of(view, self._cut(frame, view))

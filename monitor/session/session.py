@@ -10,7 +10,7 @@ benchmark and a test run the same code.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engines.batching.queue import Dropped
 from monitor.decision.decide import Decision, DecisionConfig, advance, initial
@@ -18,6 +18,7 @@ from monitor.decision.report import HopReport
 from monitor.detectors.base import MEMORY_SECONDS, ClipCollector, FrameObserver, Hop, LiveDetector, LoadedDetector
 from monitor.detectors.reference import Reference
 from monitor.session.models import Models
+from monitor.session.obstacle import PATIENCE_SECONDS, TrackState, explained, faulted, obstacle, received, settled
 from monitor.session.picture import PictureTrack
 from monitor.session.sound import SoundTrack
 from monitor.types import (
@@ -26,7 +27,6 @@ from monitor.types import (
     ParticipantKey,
     Reason,
     Score,
-    Stamp,
     TrackFault,
     TrackKind,
     Verdict,
@@ -37,10 +37,6 @@ from monitor.window.window import Window, WindowBuffer
 # What a session asks at every hop: the reference of the claimed identity as it is now, or None.
 ReferenceLookup = Callable[[], Reference | None]
 
-STALE_SECONDS = 1.5
-# Without media for so long a track is missing, not stalled.
-MISSING_SECONDS = 5.0
-MIN_FPS = 8.0
 # Media that was dropped stays missing for as long as it takes to leave the encoders' view.
 OVERLOAD_SECONDS = 1.0
 
@@ -111,7 +107,7 @@ class Session:
         observers = [*(part.observe for part in watching), self._observer]
         self._picture = PictureTrack(self._models, [observe for observe in observers if observe is not None])
         self._sound = SoundTrack(self._models)
-        self._faults: dict[TrackKind, TrackFault] = {}
+        self._tracks: dict[TrackKind, TrackState] = {"video": TrackState("video"), "audio": TrackState("audio")}
         self._overloaded = float("-inf")
 
     def push(self, item: MediaItem) -> None:
@@ -121,10 +117,11 @@ class Session:
             if item.reason is Reason.OVERLOADED:
                 self._overloaded = item.arrival
             else:
-                self._faults[item.track] = item
+                self._tracks[item.track] = faulted(self._tracks[item.track], item)
             return
         kind: TrackKind = "video" if isinstance(item, VideoFrame) else "audio"
-        self._faults.pop(kind, None)
+        damaged = isinstance(item, VideoFrame) and item.damaged
+        self._tracks[kind] = received(self._tracks[kind], item.stamp.arrival, damaged)
         self._window.mark(kind, item.stamp)
         try:
             if isinstance(item, VideoFrame):
@@ -177,18 +174,27 @@ class Session:
         for collector in self._collectors:
             collector.hop()
         decision = self._decide(window, now, settled)
-        return HopReport(self.key, now, window.end, decision, quality=self._quality(window))
+        return HopReport(self.key, now, window.end, decision, quality=self._quality(window, now))
 
     def _decide(self, window: Window, now: float, settled: bool) -> Decision:
         reference = self._lookup() if self.key.identity is not None else None
-        obstacle, face_obstacle = self._obstacle(now), self._face_obstacle(now)
+        self._settle(now)
+        lips_obstacle, face_obstacle = self._obstacle(now), self._face_obstacle(now)
         suspect = self._verdict in (Verdict.SUSPECT, Verdict.ALERT)
 
         def hop(name: str) -> Hop:
             part = reference.parts.get(name) if reference is not None else None
-            return Hop(window, obstacle, face_obstacle, settled, suspect, part, reference is not None)
+            return Hop(window, lips_obstacle, face_obstacle, settled, suspect, part, reference is not None)
 
-        return self._advance(now, [self._score(loaded, live, hop) for loaded, live in self._detectors])
+        scores = [self._score(loaded, live, hop) for loaded, live in self._detectors]
+        return self._advance(now, [self._explain(score, now) for score in scores])
+
+    def _explain(self, score: Score, now: float) -> Score:
+        """Give the cause in place of what follows from it."""
+        if score.value is not None or score.reason is None:
+            return score
+        reason = explained(score.reason, self._tracks.values(), now, self._config.window_seconds)
+        return replace(score, reason=reason)
 
     def _score(self, loaded: LoadedDetector, live: LiveDetector | None, hop: Callable[[str], Hop]) -> Score:
         """Let one detector judge this hop, or say that the engines had no time for it."""
@@ -208,51 +214,28 @@ class Session:
         self._verdict = decision.verdict
         return decision
 
+    def _settle(self, now: float) -> None:
+        """Let the tracks see that time has passed."""
+        waiting = self._since is None or now - self._since < PATIENCE_SECONDS
+        rates: dict[TrackKind, float | None] = {"video": self._picture.rate, "audio": None}
+        self._tracks = {kind: settled(track, now, waiting, rates[kind]) for kind, track in self._tracks.items()}
+
     def _obstacle(self, now: float) -> Reason | None:
         """Say what keeps lips and voice from being compared now."""
-        missing = self._missing(now, ("video", "audio"))
-        if missing:
-            return missing
-        if now - self._overloaded < OVERLOAD_SECONDS:
-            return Reason.OVERLOADED
-        if self._picture.damaged:
-            return Reason.PICTURE_DAMAGED
-        if self._picture.fps < MIN_FPS and self._picture.counted > 1.0:
-            return Reason.LOW_FRAME_RATE
-        return Reason.SEVERAL_FACES if self._picture.crowded else None
+        overloaded = [Reason.OVERLOADED] if now - self._overloaded < OVERLOAD_SECONDS else []
+        return obstacle(tuple(self._tracks.values()), now, [*overloaded, *self._crowd()])
 
     def _face_obstacle(self, now: float) -> Reason | None:
         """Say what keeps the face from being judged now; that needs neither a voice nor every picture."""
-        missing = self._missing(now, ("video",))
-        if missing or not self._picture.damaged:
-            return missing or (Reason.SEVERAL_FACES if self._picture.crowded else None)
-        return Reason.PICTURE_DAMAGED
+        return obstacle((self._tracks["video"],), now, self._crowd(), every_picture=False)
 
-    def _missing(self, now: float, kinds: Sequence[TrackKind]) -> Reason | None:
-        fresh = {kind: self._is_fresh(kind, now) for kind in kinds}
-        for kind, fault in self._faults.items():
-            if not fresh.get(kind, True):
-                return fault.reason
-        return next((self._absence(kind, now) for kind in kinds if not fresh[kind]), None)
+    def _crowd(self) -> list[Reason]:
+        return [Reason.SEVERAL_FACES] if self._picture.crowded else []
 
-    def _is_fresh(self, kind: TrackKind, now: float) -> bool:
-        last = self._last(kind)
-        return last is not None and now - last.arrival <= STALE_SECONDS
-
-    def _absence(self, kind: TrackKind, now: float) -> Reason:
-        last, missing = self._last(kind), Reason.NO_VIDEO if kind == "video" else Reason.NO_AUDIO
-        if last is None:
-            waiting = self._since is None or now - self._since < 2 * STALE_SECONDS
-            return Reason.WARMING_UP if waiting else missing
-        return Reason.MEDIA_STALLED if now - last.arrival < MISSING_SECONDS else missing
-
-    def _last(self, kind: TrackKind) -> Stamp | None:
-        return self._picture.last if kind == "video" else self._sound.last
-
-    def _quality(self, window: Window) -> Mapping[str, float]:
+    def _quality(self, window: Window, now: float) -> Mapping[str, float]:
         return {
             "face_px": round(self._picture.face_px, 1),
-            "fps": round(self._picture.fps, 1),
+            "fps": round(self._picture.fps(now), 1),
             "speech_seconds": round(window.speech_seconds, 2),
             "face_fraction": round(window.face_fraction, 3),
             "clock_uncertainty": round(window.uncertainty, 4),

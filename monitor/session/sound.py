@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.session.models import Models
-from monitor.types import AudioBlock, Stamp
+from monitor.types import AudioBlock
 from monitor.voice.stream import VoiceStream
 from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
@@ -15,11 +15,9 @@ class SoundTrack:
     def __init__(self, models: Models) -> None:
         self._stream = VoiceStream(models.input_spec.sound)
         self._encode = StreamEncoder(models.voice)
-        self.last: Stamp | None = None
 
     def push(self, block: AudioBlock, window: WindowBuffer) -> None:
         """Encode one block; a pause before it is silence that was heard."""
-        self.last = block.stamp
         if block.pause:
             window.push_silence(block.stamp.media - block.pause, block.stamp.media)
         chunk = self._stream.push(block)

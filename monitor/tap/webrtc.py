@@ -18,6 +18,7 @@ from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, RTCPeerConne
 from aiortc import RTCSessionDescription as Description
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
+from monitor.tap.delivery import Delivery, describe
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, Decoder, make_decoder
@@ -36,7 +37,6 @@ _WATCH_SECONDS = 0.25
 # Asynchronous iteration: how many frames are decoded at once, and how long to wait where there are none.
 _BATCH_FRAMES = 16
 _POLL_SECONDS = 0.02
-_MAX_UNKNOWN_PACKETS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,7 @@ class WebRtcPeer:
         self._connected_at: float | None = None
         self._paused = False
         self._resumed_at = float("-inf")
-        self._stalled: set[TrackKind] = set()
-        self._unsupported: set[TrackKind] = set()
+        self._causes: dict[TrackKind, Reason | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._closing_task: asyncio.Task[None] | None = None
@@ -242,8 +241,7 @@ class WebRtcPeer:
                     self._start_closing()
                     return
                 if not self._paused:
-                    self._check_age(now, max(self._connected_at, self._resumed_at))
-                self._check_payloads(now)
+                    self._check_delivery(now, max(self._connected_at, self._resumed_at))
             elif now >= deadline:
                 self._start_closing()
                 return
@@ -253,22 +251,24 @@ class WebRtcPeer:
         heard = max((receiver.heard_at for receiver in self._receivers.values()), default=connected_at)
         return now - max(heard, connected_at) >= self._config.leave_seconds
 
-    def _check_age(self, now: float, since: float) -> None:
-        for kind in self._receivers:
-            age = now - max(self._decode.newest.get(kind, since), since)
-            if age < self._config.stall_seconds:
-                self._stalled.discard(kind)
-            elif kind not in self._stalled:
-                self._stalled.add(kind)
-                detail = f"no {kind} has been decoded for {self._config.stall_seconds:g} seconds"
-                self._decode.report(TrackFault(kind, Reason.MEDIA_STALLED, detail, now))
-
-    def _check_payloads(self, now: float) -> None:
+    def _check_delivery(self, now: float, since: float) -> None:
+        """Tell why nothing is decoded of a track, when that begins and when it changes."""
         for kind, receiver in self._receivers.items():
-            if kind not in self._unsupported and receiver.stats.unknown_payload >= _MAX_UNKNOWN_PACKETS:
-                self._unsupported.add(kind)
-                detail = f"the {kind} comes in a codec that was not agreed on"
-                self._decode.report(TrackFault(kind, Reason.UNSUPPORTED_CODEC, detail, now))
+            delivery = Delivery(
+                decoded_age=now - max(self._decode.newest.get(kind, since), since),
+                heard_age=now - max(receiver.heard_at, since),
+                unknown_age=now - receiver.unknown_at,
+                unknown_packets=receiver.stats.unknown_payload,
+                decoder_fault=self._decode.fault(kind),
+                needs_key=receiver.needs_key,
+            )
+            cause, before = delivery.cause(self._config.stall_seconds), self._causes.get(kind)
+            self._causes[kind] = cause
+            # What the decoder finds it tells itself; after something else it is the reason once more.
+            told = cause is before or (before is None and cause is delivery.decoder_fault)
+            if cause is not None and not told:
+                detail = describe(kind, cause, self._config.stall_seconds)
+                self._decode.report(TrackFault(kind, cause, detail, now))
 
     def _on_decoder_failure(self, kind: TrackKind) -> None:
         """Ask for a key frame after a decoder failed; called from the thread that decodes."""

@@ -137,6 +137,10 @@ class DecodeLoop:
         with self._lock:
             return min((queue[0].arrival for queue in self._backlog.values() if queue), default=None)
 
+    def fault(self, kind: TrackKind) -> Reason | None:
+        """Give what is wrong with the newest frames of a track; None once one of them was decoded."""
+        return self._faults.get(kind)
+
     def submit(self, encoded: EncodedFrame) -> bool:
         """Queue a frame; never blocks. False where the backlog was full and video must restart at a key frame."""
         with self._lock:

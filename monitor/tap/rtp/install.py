@@ -8,6 +8,7 @@ fails when an upgrade moves what is used here.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
@@ -142,7 +143,7 @@ def _last_media(transport: RTCDtlsTransport) -> float:
 
 
 def _count_unknown_payload(receiver: TapReceiver) -> None:
-    receiver.stats.unknown_payload += 1
+    receiver.note_unknown(time.monotonic())
 
 
 def _cap(transport: RTCDtlsTransport, config: TapConfig) -> None:

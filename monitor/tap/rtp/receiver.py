@@ -26,15 +26,18 @@ from monitor.tap.media.lru import LruTable
 from monitor.tap.media.parameter_sets import ParameterSets
 from monitor.tap.rtp import feedback
 from monitor.tap.rtp.estimate import BandwidthEstimate
+from monitor.tap.rtp.loss import LossMeter
 from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.payload import PayloadFormat
 from monitor.tap.rtp.selection import StreamSelector
 from monitor.tap.rtp.stream import Stream
-from monitor.types import TrackKind
+from monitor.types import Reason, TrackFault, TrackKind
 
 GIVE_UP_SECONDS: dict[TrackKind, float] = {"audio": 0.1, "video": 0.5}
 ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 REPORT_SECONDS = 1.0
+# The share of audio packets from which on their loss is told: so many gaps leave little of a word whole.
+MIN_LOSS = 0.1
 
 
 @dataclass(slots=True)
@@ -94,6 +97,9 @@ class TapReceiver:
         self._paused = False
         self.heard_at = float("-inf")
         """When the last packet came, in monotonic seconds; while paused too."""
+        self.unknown_at = float("-inf")
+        """When the last packet of a codec came that was not agreed on."""
+        self._loss = LossMeter()
 
     @property
     def track(self) -> RemoteStreamTrack | None:
@@ -204,11 +210,16 @@ class TapReceiver:
             # It would end in the callback of the socket that all of this peer's packets come by.
             self.stats.errors += 1
 
+    def note_unknown(self, now: float) -> None:
+        """Count a packet of a codec that was not agreed on."""
+        self.stats.unknown_payload += 1
+        self.heard_at = self.unknown_at = now
+
     def _take(self, packet: Packet, now: float) -> None:
         self.stats.packets += 1
         codec = self._codecs.get(packet.payload_type)
         if codec is None:
-            self.stats.unknown_payload += 1
+            self.note_unknown(now)
             return
         if self._send_time_id:
             self._send_bandwidth(packet, now)
@@ -249,12 +260,13 @@ class TapReceiver:
             if self._stream.ssrc == ssrc:
                 return self._stream
             self.stats.switches += 1
-        self._stream = Stream(ssrc, self.kind)
+        self._stream, self._loss = Stream(ssrc, self.kind), LossMeter()
         if self._entry is not None:
             self._entry = EntryPoint(self._config.conceal_seconds)
         return self._stream
 
     def _assemble(self, stream: Stream, packet: Packet, codec: PayloadFormat, now: float) -> None:
+        self._loss.add(packet.sequence_number)
         if stream.note_sequence(packet):
             self._send_nack(stream)
         data = codec.depayload(packet.payload) if packet.payload else b""
@@ -314,6 +326,7 @@ class TapReceiver:
         if now - self._report_time >= REPORT_SECONDS:
             self._report_time = now
             self._send_report(now)
+            self._tell_loss(now)
         stream = self._stream
         if stream is None or self._paused:
             return
@@ -338,6 +351,13 @@ class TapReceiver:
             self._pli_time = now
             self.stats.plis += 1
             self._send(feedback.picture_loss(self._rtcp_ssrc, stream.ssrc))
+
+    def _tell_loss(self, now: float) -> None:
+        """Tell that much of the sound is lost: it is not asked for again, as pictures are."""
+        share = self._loss.close()
+        if self.kind == "audio" and share >= MIN_LOSS and not self._paused:
+            detail = f"{share:.0%} of the audio packets were lost"
+            self._decode.report(TrackFault("audio", Reason.AUDIO_LOSS, detail, now))
 
     def _send_report(self, now: float) -> None:
         report = feedback.receiver_report(self._rtcp_ssrc, self._streams.entries, self._reports.entries, now)

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.decision.words import (
     ENDED,
+    MEDIA_ENDED,
     REASONS,
     SESSION_FAILED,
     UNUSUAL,
@@ -29,7 +30,7 @@ PROOFS = re.compile(
 
 def test_every_reason_has_words_of_one_source() -> None:
     assert set(Reason) <= set(WORDS)
-    assert set(WORDS) - set(Reason) == {ENDED, SESSION_FAILED}
+    assert set(WORDS) - set(Reason) == {ENDED, MEDIA_ENDED, SESSION_FAILED}
     assert set(REASONS) & set(phrases()) == set()
     brought = [reason for info in infos() for reason in info.phrases]
     assert len(brought) == len(set(brought))

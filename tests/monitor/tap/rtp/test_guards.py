@@ -47,6 +47,7 @@ async def test_packets_of_a_codec_that_was_not_agreed_on_are_counted(pc: RTCPeer
     assert router.route_rtp(rtp(0, payload=50, ssrc=5)) is None
     await feed(receiver, rtp(0, payload=50))
     assert receiver.stats.unknown_payload == 2
+    assert receiver.unknown_at == receiver.heard_at > 0
     assert decode.given == []
 
 

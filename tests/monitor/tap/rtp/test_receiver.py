@@ -23,6 +23,7 @@ from monitor.tap.media.config import TapConfig
 from monitor.tap.rtp.install import install
 from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.receiver import GIVE_UP_SECONDS, TapReceiver
+from monitor.types import Reason, TrackFault
 from tests.monitor.tap.rtp.receiving import (
     DELTA,
     KEY,
@@ -95,6 +96,31 @@ async def test_a_stalled_sound_buffer_goes_on_after_a_tenth_of_a_second(pc: RTCP
     await feed(receiver, *(rtp(n, payload=OPUS.payloadType, step=960) for n in range(12, 16)))
     assert len(decode.given) > stuck + 3
     assert receiver.nacks() == []
+
+
+@pytest.mark.parametrize(("lost_every", "told"), [(5, True), (20, False), (0, False)])
+async def test_sound_of_which_much_is_lost_is_told_every_second(
+    pc: RTCPeerConnection, lost_every: int, told: bool
+) -> None:
+    receiver, decode = await make(pc, "audio")
+    now = time.monotonic()
+    for n in range(250):
+        if not lost_every or n % lost_every:
+            payload = bytes(40)
+            receiver.take(Packet(OPUS.payloadType or 0, n, n * 960, 1, payload, len(payload)), now + n * 0.02)
+        receiver._repair(now + n * 0.02)
+    faults = [item for item in decode.take(0) if isinstance(item, TrackFault)]
+    assert {fault.reason for fault in faults} == ({Reason.AUDIO_LOSS} if told else set())
+    assert len(faults) in ((4, 5) if told else (0,))
+    assert all(15 <= int(fault.detail.partition("%")[0]) <= 25 for fault in faults)
+
+
+async def test_lost_pictures_are_not_told_as_lost_sound(pc: RTCPeerConnection) -> None:
+    receiver, decode = await make(pc)
+    now = time.monotonic()
+    await feed(receiver, *(rtp(n, KEY) for n in range(200) if n % 4))
+    receiver._repair(now + 2.0)
+    assert decode.take(0) == []
 
 
 async def test_a_repaired_packet_takes_its_place(pc: RTCPeerConnection) -> None:

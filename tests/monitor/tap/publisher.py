@@ -144,3 +144,20 @@ def blocks(items: list[MediaItem]) -> list[AudioBlock]:
 
 def faults(items: list[MediaItem]) -> list[TrackFault]:
     return [item for item in items if isinstance(item, TrackFault)]
+
+
+async def passed(live: Call, packets: int) -> None:
+    """Wait until the publisher has sent so many more packets."""
+    transport = live.publisher.getSenders()[0].transport
+    send, left, enough = transport._send_rtp, packets, asyncio.Event()
+
+    async def counted(data: bytes) -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            enough.set()
+        await send(data)
+
+    transport._send_rtp = counted  # type: ignore[method-assign]
+    await asyncio.wait_for(enough.wait(), 20)
+    transport._send_rtp = send  # type: ignore[method-assign]

@@ -26,6 +26,7 @@ PURE = (
     "monitor/tap/rtp/h264_format.py",
     "monitor/tap/rtp/loss.py",
     "monitor/tap/rtp/selection.py",
+    "monitor/tap/rtp/failure.py",
     "monitor/tap/rtp/sdp.py",
     "monitor/tap/rtp/sdp_codecs.py",
     "monitor/tap/rtp/sdp_lines.py",

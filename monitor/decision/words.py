@@ -46,6 +46,12 @@ VERDICTS: Mapping[Verdict, Phrase] = {
 ENDED = Reason("ended")
 MEDIA_ENDED = Reason("media_ended")
 SESSION_FAILED = Reason("session_failed")
+# And what the first say, until the connection stands; with these it never did, or was lost.
+CONNECTING = Reason("connecting")
+NO_ICE_ANSWER = Reason("no_ice_answer")
+DTLS_FAILED = Reason("dtls_failed")
+CONSENT_EXPIRED = Reason("consent_expired")
+OF_THE_HOST = (ENDED, MEDIA_ENDED, SESSION_FAILED, CONNECTING, NO_ICE_ANSWER, DTLS_FAILED, CONSENT_EXPIRED)
 
 REASONS: Mapping[Reason, Phrase] = {
     Reason.NO_VIDEO: Phrase("No video", "No pictures arrive. Nothing can be judged until the camera is on."),
@@ -104,6 +110,17 @@ REASONS: Mapping[Reason, Phrase] = {
         "Media ended",
         "No media came any more, though nobody said goodbye. Findings stay in the list. To come back, publish again.",
     ),
+    CONNECTING: Phrase(
+        "Connecting", "The publication was answered. Nothing can be judged until the connection stands."
+    ),
+    NO_ICE_ANSWER: Phrase(
+        "Never reached",
+        "Sidecar and publisher found no way to each other: a firewall, or networks that do not meet. Publish again.",
+    ),
+    DTLS_FAILED: Phrase(
+        "Never connected", "They reached each other but agreed on no encryption. The sidecar's log says why."
+    ),
+    CONSENT_EXPIRED: Phrase("Connection lost", "The publisher neither answers nor sends. To come back, publish again."),
 }
 # Follows the detail of what a suspicion rests on, where it was noticed and the verdict is inconclusive all the same.
 UNUSUAL = "That is too little to suspect anything, and too much to say that all is well."

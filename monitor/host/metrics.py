@@ -13,12 +13,14 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from engines.batching.queue import BatchLoad, Drop
+from monitor.decision.words import OF_THE_HOST
+from monitor.tap.media.source import CONNECTION_FAILURES
 from monitor.types import Reason, Verdict
 
 LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 AGE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0)
 VERDICTS = frozenset(str(verdict) for verdict in Verdict)
-REASONS = frozenset(str(reason) for reason in Reason) | {"", "ended", "session_failed"}
+REASONS = frozenset(str(reason) for reason in (*Reason, *OF_THE_HOST)) | {""}
 
 
 class Metrics:
@@ -58,6 +60,14 @@ class Metrics:
             ("phase",),
             registry=self.registry,
         )
+        self.connections_failed = Counter(
+            "sidewitness_connections_failed",
+            "Publications that never connected or were lost, by cause.",
+            ("cause",),
+            registry=self.registry,
+        )
+        for cause in CONNECTION_FAILURES:
+            self.connections_failed.labels(cause)
         self._hops = Counter("sidewitness_hops", "Hops decided.", ("verdict", "reason"), registry=self.registry)
 
     def hop(self, verdict: str, reason: str | None) -> None:

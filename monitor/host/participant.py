@@ -25,7 +25,7 @@ from monitor.host.metrics import Metrics
 from monitor.host.shedding import ParticipantLoad
 from monitor.host.status import Status
 from monitor.host.step import Clock, SessionFactory, SessionLike, SessionStep
-from monitor.tap.media.source import Explaining, Source
+from monitor.tap.media.source import Connecting, Explaining, Source
 from monitor.types import MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 
 # From the beginning of one step to that of the next: rarer ones hand over more at once, which costs less, and make
@@ -33,6 +33,7 @@ from monitor.types import MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 STEP_INTERVAL_SECONDS = 0.125
 MAX_RESTARTS = 3
 CLOSE_SECONDS = 5.0
+CONNECTING = "connecting"
 ENDED = "ended"
 FAILED = "session_failed"
 SUSPECTED = (str(Verdict.SUSPECT), str(Verdict.ALERT))
@@ -64,7 +65,9 @@ class Participant:
         self.key = key
         self.source = source
         self.paused = False
-        self.status = Status(str(Verdict.INCONCLUSIVE), str(Reason.WARMING_UP), datetime.now(UTC))
+        self._link = source if isinstance(source, Connecting) else None
+        first = CONNECTING if self._connecting else str(Reason.WARMING_UP)
+        self.status = Status(str(Verdict.INCONCLUSIVE), first, datetime.now(UTC))
         self._session: SessionLike | None = session
         self._factory = factory
         self._pool = pool
@@ -145,8 +148,20 @@ class Participant:
             on_end()
             # A session URL may outlive its participant; its buffers must not.
             self._session = None
+            self._note_failure()
             self._say_inconclusive(self.end_reason)
             self._done.set()
+
+    @property
+    def _connecting(self) -> bool:
+        return self._link is not None and self._link.connecting
+
+    def _note_failure(self) -> None:
+        failure = self._link.failure if self._link is not None else None
+        if failure is not None:
+            self._metrics.connections_failed.labels(failure.reason).inc()
+            event = "not connected" if self._connecting else "connection lost"
+            structlog.stdlib.get_logger("participant").warning(event, why=failure.detail)
 
     async def _judge(self) -> None:
         began = self._clock()
@@ -154,9 +169,9 @@ class Participant:
             await self._wait_for_turn(began)
             items = self._backlog.take()
             began = now = self._clock()
-            if self._session is None:
+            if self._session is None or self._connecting:
                 if now - self._reported_at >= self._hop_seconds:
-                    self._say_inconclusive(FAILED)
+                    self._say_inconclusive(CONNECTING if self._connecting else FAILED)
             elif self.paused:
                 await self._rest(self._session, now)
             else:

@@ -22,11 +22,20 @@ from monitor.tap.delivery import Delivery, describe
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, Decoder, make_decoder
-from monitor.tap.media.source import MEDIA_ENDED
+from monitor.tap.media.source import MEDIA_ENDED, ConnectionFailure
 from monitor.tap.rtp.candidates import Candidate, select
+from monitor.tap.rtp.failure import Progress, explain
 from monitor.tap.rtp.guards import SourceFilter
+from monitor.tap.rtp.handshake import Handshake
 from monitor.tap.rtp.ice import Consent
-from monitor.tap.rtp.install import agree, guard_sources, install, peer_connection, watch_consent
+from monitor.tap.rtp.install import (
+    agree,
+    guard_sources,
+    install,
+    peer_connection,
+    watch_consent,
+    watch_handshakes,
+)
 from monitor.tap.rtp.receiver import TapReceiver
 from monitor.tap.rtp.sdp import Offer, SdpError
 from monitor.tap.rtp.sdp_codecs import SUPPORTED_CODECS
@@ -63,6 +72,7 @@ class WebRtcPeer:
         self.etag = f'"{secrets.token_hex(8)}"'
         self.closed = asyncio.Event()
         self.end_reason: str | None = None
+        self.failure: ConnectionFailure | None = None
         self.clock = CallClock()
         self._pc, self._offer, self._config = pc, offer, config
         self._decode = DecodeLoop(config, self.clock, self._on_decoder_failure, factory)
@@ -70,6 +80,8 @@ class WebRtcPeer:
         self._receivers: dict[TrackKind, TapReceiver] = {}
         self._filters: tuple[SourceFilter, ...] = ()
         self._consents: tuple[Consent, ...] = ()
+        self._handshakes: tuple[Handshake, ...] = ()
+        self._ice_completed = False
         self._candidate_count = 0
         self._connected_at: float | None = None
         self._paused = False
@@ -141,6 +153,11 @@ class WebRtcPeer:
         """Whether ICE and DTLS are through."""
         return self._pc.connectionState == "connected"
 
+    @property
+    def connecting(self) -> bool:
+        """Whether they have never been."""
+        return self._connected_at is None
+
     def stats(self) -> TapStats:
         """Return the counters as they stand."""
         receivers = self._receivers
@@ -198,7 +215,9 @@ class WebRtcPeer:
         agree(self._pc, self._offer.sections, self._config.max_pixels)
         for receiver in install(self._pc, self._config, self.clock, self._decode, self._offer.sections):
             self._receivers[receiver.kind] = receiver
+        self._handshakes = watch_handshakes(self._pc)
         self._pc.on("connectionstatechange", self._state_changed)
+        self._pc.on("iceconnectionstatechange", self._ice_state_changed)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         self._filters = guard_sources(self._pc)
         self._consents = watch_consent(self._pc, self._config)
@@ -227,7 +246,24 @@ class WebRtcPeer:
         if state == "connected" and self._connected_at is None:
             self._connected_at = time.monotonic()
         elif state in ("failed", "closed"):
-            self._start_closing()
+            self._end()
+
+    def _ice_state_changed(self) -> None:
+        self._ice_completed |= self._pc.iceConnectionState == "completed"
+
+    def _end(self) -> None:
+        """End because the connection did, and say why; what is being closed already has not failed."""
+        if self._closing_task is None:
+            progress = Progress(
+                ice=self._ice_completed,
+                dtls=self._connected_at is not None,
+                consent_expired=any(consent.expired for consent in self._consents),
+                dtls_error=next((handshake.error for handshake in self._handshakes), ""),
+                candidates=self._candidate_count,
+            )
+            self.failure = explain(progress, self._config.handshake_seconds, self._config.consent_seconds)
+            self.end_reason = self.failure.reason if self.failure else None
+        self._start_closing()
 
     async def _watch(self) -> None:
         """Close a peer that does not connect in time; report tracks from which nothing comes."""
@@ -243,7 +279,7 @@ class WebRtcPeer:
                 if not self._paused:
                     self._check_delivery(now, max(self._connected_at, self._resumed_at))
             elif now >= deadline:
-                self._start_closing()
+                self._end()
                 return
 
     def _has_left(self, now: float, connected_at: float) -> bool:

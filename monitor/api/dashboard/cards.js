@@ -14,7 +14,7 @@ import { detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
 /** @typedef {import("./types.js").ParticipantState} ParticipantState */
 /** @typedef {{ element: HTMLElement, grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }} Call */
 
-const ENDINGS = ["ended", "media_ended"];
+const ENDINGS = ["ended", "media_ended", "no_ice_answer", "dtls_failed", "consent_expired"];
 const OUTDATED = "reference_outdated";
 const STALE_AFTER_MS = 4_000;
 const REMOVED_AFTER_MS = 30_000;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from engines.errors import SidewitnessError
@@ -10,6 +11,11 @@ from monitor.types import MediaItem
 
 # The reason of the last state of a participant whose media stopped coming while the connection stayed.
 MEDIA_ENDED = "media_ended"
+# The reasons of the last state of one who never connected, or whose connection was lost.
+NO_ICE_ANSWER = "no_ice_answer"
+DTLS_FAILED = "dtls_failed"
+CONSENT_EXPIRED = "consent_expired"
+CONNECTION_FAILURES = (NO_ICE_ANSWER, DTLS_FAILED, CONSENT_EXPIRED)
 
 
 class SourceError(SidewitnessError):
@@ -48,6 +54,29 @@ class Explaining(Protocol):
     @property
     def end_reason(self) -> str | None:
         """The reason of the participant's last state (`media_ended`); None where there is nothing special to say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFailure:
+    """Why a connection failed: one of `CONNECTION_FAILURES`, and a sentence for the log without names or addresses."""
+
+    reason: str
+    detail: str
+
+
+@runtime_checkable
+class Connecting(Protocol):
+    """A source that takes its time to connect, and may never."""
+
+    @property
+    def connecting(self) -> bool:
+        """Whether it has not connected yet."""
+        ...
+
+    @property
+    def failure(self) -> ConnectionFailure | None:
+        """Why it did not connect or was lost, once it has ended; None where it did not fail."""
         ...
 
 

@@ -26,6 +26,7 @@ from monitor.tap.rtp.certificate import TapCertificate
 from monitor.tap.rtp.fast_path import FastPath
 from monitor.tap.rtp.guards import CappedRouter, CappedSession, SourceFilter
 from monitor.tap.rtp.h264_format import format_parameters, parse_format
+from monitor.tap.rtp.handshake import Handshake
 from monitor.tap.rtp.ice import Consent, resume_checks
 from monitor.tap.rtp.receiver import TapReceiver
 from monitor.tap.rtp.sdp import Codec, Section
@@ -131,6 +132,12 @@ def watch_consent(pc: RTCPeerConnection, config: TapConfig) -> tuple[Consent, ..
         resume_checks(connection)
         consents.append(consent)
     return tuple(consents)
+
+
+def watch_handshakes(pc: RTCPeerConnection) -> tuple[Handshake, ...]:
+    """Have it noted why a DTLS handshake fails; before it begins."""
+    (certificate,) = getattr(pc, _CERTIFICATES)
+    return tuple(Handshake(transport, certificate) for transport in _transports(pc))
 
 
 def _transports(pc: RTCPeerConnection) -> Iterable[RTCDtlsTransport]:

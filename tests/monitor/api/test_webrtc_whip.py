@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
+from io import StringIO
 from pathlib import Path
 
 import httpx
@@ -12,10 +15,11 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
+from monitor.host import logging as log
 from monitor.tap.media.config import TapConfig, local_addresses
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import AudioBlock, MediaItem, ParticipantKey, VideoFrame
-from tests.monitor.api.server import WHIP, Site, serving
+from tests.monitor.api.server import WHIP, Site, receive, serving
 from tests.monitor.rig import ScriptedSession
 
 PATIENCE = 20.0
@@ -88,6 +92,42 @@ async def test_a_call_over_whip(site: Site, sessions: list[Watching]) -> None:
                 if '"ended"' in str(text):
                     break
     await publisher.close()
+
+
+async def test_a_publication_that_never_connects_says_why(site: Site) -> None:
+    """To subscribers, in the log and in a counter; and nobody ever says that its camera is off."""
+    logged = StringIO()
+    log.configure("info", "json", stream=logged)
+    publisher = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+    publisher.addTransceiver(AudioStreamTrack(), "sendonly")
+    await publisher.setLocalDescription(await publisher.createOffer())
+    offer = re.sub("(a=fingerprint:sha-256 )..:..", "\\1AB:CD", publisher.localDescription.sdp)
+    offer = re.sub("a=fingerprint:sha-(384|512).*\r\n", "", offer)
+    async with site.client() as client, site.subscribe(states=True) as socket:
+        response = await client.post(WHIP, content=offer.encode(), headers=SDP, timeout=PATIENCE)
+        (shown,) = (await client.get("/v1/calls/board")).json()["participants"]
+        assert (shown["verdict"], shown["reason"]) == ("inconclusive", "connecting")
+        await publisher.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
+        reasons: list[str] = []
+        async with asyncio.timeout(PATIENCE):
+            while reasons[-1:] != ["dtls_failed"]:
+                message = await receive(socket)
+                reasons += [message["reason"]] if message["type"] == "state" else []
+        assert set(reasons) <= {"connecting", "dtls_failed"}
+        metrics = (await client.get("/metrics")).text
+        assert 'sidewitness_connections_failed_total{cause="dtls_failed"} 1.0' in metrics
+        assert (await client.get("/v1/calls")).json() == {"calls": []}
+    await publisher.close()
+    # Less what the client of this test says of its own requests.
+    lines = [line for line in logged.getvalue().splitlines() if json.loads(line)["logger"] != "httpx"]
+    why = [json.loads(line)["why"] for line in lines if '"why"' in line]
+    assert why == ["DTLS handshake failed: the certificate is not the one of the offer's fingerprint"]
+    for secret in ("board", "p1", "a=", "AB:CD", *(c.split()[4] for c in candidates(offer))):
+        assert secret not in "".join(lines)
+
+
+def candidates(offer: str) -> list[str]:
+    return [line for line in offer.splitlines() if line.startswith("a=candidate:")]
 
 
 async def test_offers_that_the_tap_refuses_are_problems(site: Site) -> None:

@@ -7,10 +7,8 @@ import re
 import pytest
 
 from monitor.decision.words import (
-    ENDED,
-    MEDIA_ENDED,
+    OF_THE_HOST,
     REASONS,
-    SESSION_FAILED,
     UNUSUAL,
     VERDICTS,
     Phrase,
@@ -20,6 +18,7 @@ from monitor.decision.words import (
 )
 from monitor.detectors.registry import infos, phrases
 from monitor.host import participant
+from monitor.tap.media import source
 from monitor.types import Reason, Verdict
 
 WORDS = {**phrases(), **REASONS}
@@ -30,14 +29,15 @@ PROOFS = re.compile(
 
 def test_every_reason_has_words_of_one_source() -> None:
     assert set(Reason) <= set(WORDS)
-    assert set(WORDS) - set(Reason) == {ENDED, MEDIA_ENDED, SESSION_FAILED}
+    assert set(WORDS) - set(Reason) == set(OF_THE_HOST)
     assert set(REASONS) & set(phrases()) == set()
     brought = [reason for info in infos() for reason in info.phrases]
     assert len(brought) == len(set(brought))
 
 
 def test_what_the_host_says_of_a_participant_has_words() -> None:
-    assert (ENDED, SESSION_FAILED) == (participant.ENDED, participant.FAILED)
+    said = {participant.ENDED, participant.FAILED, participant.CONNECTING, source.MEDIA_ENDED}
+    assert {*said, *source.CONNECTION_FAILURES} == set(OF_THE_HOST)
 
 
 @pytest.mark.parametrize("phrase", [*WORDS.values(), *VERDICTS.values()], ids=lambda phrase: phrase.title)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from engines.batching.queue import BatchLoad, Drop
+from monitor.decision.words import OF_THE_HOST
 from monitor.host.metrics import Metrics
+from monitor.tap.media.source import CONNECTION_FAILURES
 from monitor.types import Reason, Verdict
 
 
@@ -17,6 +19,17 @@ def test_labels_come_from_closed_sets() -> None:
     assert value("sidewitness_hops_total", {"verdict": "alert", "reason": ""}) == 1
     names = [sample.labels for metric in metrics.registry.collect() for sample in metric.samples]
     assert len([labels for labels in names if "verdict" in labels and "reason" in labels]) < 250
+
+
+def test_what_the_host_says_is_counted_by_its_name_and_causes_begin_at_zero() -> None:
+    metrics = Metrics()
+    for reason in (*OF_THE_HOST, "unheard_of"):
+        metrics.hop("inconclusive", str(reason))
+    value = metrics.registry.get_sample_value
+    for reason in (*OF_THE_HOST, "other"):
+        assert value("sidewitness_hops_total", {"verdict": "inconclusive", "reason": str(reason)}) == 1
+    causes = [value("sidewitness_connections_failed_total", {"cause": cause}) for cause in CONNECTION_FAILURES]
+    assert causes == [0, 0, 0]
 
 
 def test_two_servers_in_one_process_do_not_share_numbers() -> None:

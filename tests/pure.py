@@ -27,6 +27,7 @@ PURE = (
     "monitor/tap/rtp/loss.py",
     "monitor/tap/rtp/selection.py",
     "monitor/tap/rtp/failure.py",
+    "monitor/tap/rtp/sent.py",
     "monitor/tap/rtp/sdp.py",
     "monitor/tap/rtp/sdp_codecs.py",
     "monitor/tap/rtp/sdp_lines.py",

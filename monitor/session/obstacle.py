@@ -65,13 +65,13 @@ class TrackState:
     lossy_at: float = float("-inf")
 
 
-def received(state: TrackState, arrival: float, damaged: bool = False) -> TrackState:
-    """Take media that came at `arrival`."""
+def received(state: TrackState, arrival: float, damaged: bool = False, pause: float = 0.0) -> TrackState:
+    """Take media that came at `arrival`; a `pause` of so many seconds before them, which the sender made, is no gap."""
     if damaged:
         state = replace(state, damaged_at=arrival)
     if state.arrived is None:
         return replace(state, arrived=arrival, steady_since=arrival, present_since=arrival)
-    newest, gap = max(arrival, state.arrived), arrival - state.arrived
+    newest, gap = max(arrival, state.arrived), arrival - state.arrived - pause
     state = replace(_worsen(state, gap), arrived=newest)
     if gap > _RETURN_STALE_SECONDS:
         state = replace(state, steady_since=arrival, gaps=state.gaps + 1)

@@ -22,6 +22,7 @@ from monitor.session.obstacle import PATIENCE_SECONDS, TrackState, explained, fa
 from monitor.session.picture import PictureTrack
 from monitor.session.sound import SoundTrack
 from monitor.types import (
+    AudioBlock,
     ClockState,
     MediaItem,
     ParticipantKey,
@@ -121,7 +122,8 @@ class Session:
             return
         kind: TrackKind = "video" if isinstance(item, VideoFrame) else "audio"
         damaged = isinstance(item, VideoFrame) and item.damaged
-        self._tracks[kind] = received(self._tracks[kind], item.stamp.arrival, damaged)
+        pause = item.pause if isinstance(item, AudioBlock) else 0.0
+        self._tracks[kind] = received(self._tracks[kind], item.stamp.arrival, damaged, pause)
         self._window.mark(kind, item.stamp)
         try:
             if isinstance(item, VideoFrame):

@@ -17,7 +17,8 @@ class Delivery:
     """What one track does, in seconds: `heard_age` since the last packet, `decoded_age` since media were decoded.
 
     `unknown_age` is since the last packet of a codec that was not agreed on, of which `unknown_packets` came.
-    `decoder_fault` is what the decoder said of the newest frames, `needs_key` that pictures wait for a key frame.
+    `decoder_fault` is what the decoder said of the newest frames, `needs_key` that pictures wait for a key frame, and
+    `is_silent` that the sender of sound says that it sends none.
     """
 
     decoded_age: float
@@ -26,6 +27,7 @@ class Delivery:
     unknown_packets: int = 0
     decoder_fault: Reason | None = None
     needs_key: bool = False
+    is_silent: bool = False
 
     def cause(self, stall_seconds: float) -> Reason | None:
         """Say why nothing is decoded; None where something is, or where it is too early to say."""
@@ -38,6 +40,8 @@ class Delivery:
                 return self.decoder_fault
             if self.needs_key:
                 return Reason.KEYFRAME_MISSING
+        if self.is_silent:
+            return Reason.SILENCE
         return Reason.MEDIA_STALLED if self.decoded_age >= stall_seconds else None
 
 
@@ -46,6 +50,7 @@ def describe(kind: TrackKind, cause: Reason, stall_seconds: float) -> str:
     details = {
         Reason.UNSUPPORTED_CODEC: f"the {kind} comes in a codec that was not agreed on",
         Reason.KEYFRAME_MISSING: f"the {kind} has no key frame to begin with",
+        Reason.SILENCE: f"the sender reports that it sends no {kind}",
         Reason.MEDIA_STALLED: f"no {kind} has come for {stall_seconds:g} seconds",
     }
     return details.get(cause, f"the {kind} cannot be decoded: {cause.value}")

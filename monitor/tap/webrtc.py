@@ -297,6 +297,7 @@ class WebRtcPeer:
                 unknown_packets=receiver.stats.unknown_payload,
                 decoder_fault=self._decode.fault(kind),
                 needs_key=receiver.needs_key,
+                is_silent=receiver.is_silent(now),
             )
             cause, before = delivery.cause(self._config.stall_seconds), self._causes.get(kind)
             self._causes[kind] = cause

@@ -125,6 +125,10 @@ class TapReceiver:
         """Whether pictures wait for a key frame."""
         return self._entry is not None and self._entry.waiting
 
+    def is_silent(self, now: float) -> bool:
+        """Whether no sound comes because the sender has none to send, as its reports say."""
+        return self.kind == "audio" and self._stream is not None and self._stream.sent.is_silent(now)
+
     def require_key(self, now: float | None = None) -> None:
         """Drop pictures until one can be decoded by itself, and request it; `now` is monotonic, the present if None."""
         if self._entry is not None:
@@ -180,6 +184,9 @@ class TapReceiver:
             now, info = time.monotonic(), packet.sender_info
             self._reports.put(packet.ssrc, (info.ntp_timestamp >> 16 & 0xFFFFFFFF, now))
             self._selector.report(packet.ssrc)
+            statistics, stream = self._streams.get(packet.ssrc), self._stream
+            if statistics is not None and stream is not None and stream.ssrc == packet.ssrc:
+                stream.sent.report(info.packet_count, statistics.packets_expected, now)
             self._clock.sender_report(self.kind, ntp_seconds(info.ntp_timestamp), info.rtp_timestamp, now, packet.ssrc)
         elif isinstance(packet, RtcpByePacket):
             for ssrc in packet.sources:
@@ -271,6 +278,7 @@ class TapReceiver:
             self._send_nack(stream)
         data = codec.depayload(packet.payload) if packet.payload else b""
         stream.note_arrival(packet.timestamp, now)
+        stream.sent.note(now)
         stream.codec = codec
         if stream.jitter.add(packet.sequence_number, packet.timestamp, data):
             self._lose(stream, now)

@@ -10,6 +10,7 @@ from aiortc.utils import uint16_gte
 from monitor.tap.rtp.jitter import JitterBuffer
 from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.payload import PayloadFormat
+from monitor.tap.rtp.sent import SentPackets
 from monitor.types import TrackKind
 
 MAX_NACKS = 64
@@ -23,6 +24,7 @@ class Stream:
         # How long a missing packet is waited for is bounded in seconds, by `hole_age`. So many packets of sound are
         # 0.32 s of the shortest frames (RFC 6716 section 2.1.4), of pictures 0.5 s at 10 Mbit/s.
         self.jitter = JitterBuffer(128, ahead=0) if kind == "audio" else JitterBuffer(512)
+        self.sent = SentPackets()
         self.codec: PayloadFormat | None = None
         """The format of the newest packet."""
         self.follows = False

@@ -220,3 +220,15 @@ def test_a_crowd_or_an_overload_is_a_reason_by_itself_and_nothing_is_none() -> N
     tracks = [flowing("video", 3.0), flowing("audio", 3.0)]
     assert obstacle(tracks, 3.0) is None
     assert obstacle(tracks, 3.0, [Reason.SEVERAL_FACES]) is Reason.SEVERAL_FACES
+
+
+@pytest.mark.parametrize("pause", [1.3, 2.0, 10.0])
+def test_a_pause_that_the_sender_made_is_no_gap_once_it_is_known(pause: float) -> None:
+    """Sound that comes again after one is there at once; after a loss as long it has to come for a second."""
+    state, now = flowing("audio", 10.0), 10.0
+    for _ in range(5):
+        now += pause
+        state = settled(received(settled(state, now, waiting=False), now, pause=pause), now + 0.4, waiting=False)
+        assert obstacle([state], now + 0.4) is None
+    lost = received(settled(state, now + 2 * pause, waiting=False), now + 2 * pause)
+    assert obstacle([settled(lost, now + 2 * pause + 0.4, waiting=False)], now + 2 * pause + 0.4) is not None

@@ -36,6 +36,10 @@ BROKEN = Delivery(
         (replace(BROKEN, decoded_age=0.5 * STALL), Reason.UNSUPPORTED_CODEC),
         (replace(BROKEN, decoded_age=0.4 * STALL), None),
         (Delivery(0.6 * STALL, 0.0, 1e9), None),
+        (Delivery(0.6 * STALL, 0.6 * STALL, 1e9, is_silent=True), Reason.SILENCE),
+        (Delivery(10 * STALL, 10 * STALL, 1e9, is_silent=True), Reason.SILENCE),
+        (Delivery(0.4 * STALL, 0.4 * STALL, 1e9, is_silent=True), None),
+        (replace(BROKEN, is_silent=True), Reason.UNSUPPORTED_CODEC),
         (Delivery(0.6 * STALL, 0.6 * STALL, 1e9, needs_key=True), Reason.KEYFRAME_MISSING),
     ],
 )
@@ -56,7 +60,9 @@ def test_a_stall_is_said_of_what_does_not_come_and_of_nothing_with_another_cause
         assert cause is not None
 
 
-@pytest.mark.parametrize("cause", [Reason.UNSUPPORTED_CODEC, Reason.KEYFRAME_MISSING, Reason.MEDIA_STALLED])
+@pytest.mark.parametrize(
+    "cause", [Reason.UNSUPPORTED_CODEC, Reason.KEYFRAME_MISSING, Reason.SILENCE, Reason.MEDIA_STALLED]
+)
 def test_each_cause_has_its_sentence(cause: Reason) -> None:
     assert "video" in describe("video", cause, STALL)
     assert "cannot be decoded" not in describe("video", cause, STALL)

@@ -22,10 +22,10 @@ BLOCK_SAMPLES = SOUND_RATE // FPS
 
 
 def main(endpoint: str, token: str, certificate: str, key: str) -> None:
-    """Publish in real time: H.264 with one key frame at the start and no other, and Opus."""
+    """Publish in real time: H.264 in High profile with one key frame at the start and no other, and Opus."""
     options = {"authorization": token, "cert_file": certificate, "key_file": key}
     out = av.open(endpoint, "w", format="whip", options=options)
-    encoding = {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "g": "100000", "sc_threshold": "0"}
+    encoding = {"preset": "veryfast", "tune": "zerolatency", "profile": "high", "g": "100000", "sc_threshold": "0"}
     video = out.add_stream("libx264", rate=FPS, options=encoding)
     video.width, video.height, video.pix_fmt, video.bit_rate = *SIZE, "yuv420p", 2_000_000
     audio = out.add_stream("libopus", rate=SOUND_RATE, layout="stereo")

@@ -40,12 +40,12 @@ class Bench:
     seconds: float
 
     @contextlib.asynccontextmanager
-    async def judged(self, row: Row) -> AsyncIterator[str]:
+    async def judged(self, row: Row, variant: str = "") -> AsyncIterator[str]:
         """Check a client and note its row: inside, it publishes as the participant whose name is given.
 
         `self.published` waits until it was judged; the client leaves before the context ends.
         """
-        name = re.sub(r"\W+", "-", row.client.lower()).strip("-")
+        name = re.sub(r"\W+", "-", f"{row.client} {variant}".lower()).strip("-")
         self.host.states.pop(name, None)
         before = await self.host.holdings()
         try:

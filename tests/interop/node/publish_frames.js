@@ -27,12 +27,13 @@ function play(track, config, frames, periodMs) {
   const began = performance.now();
   const first = config.timestamp;
   let number = 0;
-  setInterval(() => {
+  const timer = setInterval(() => {
     for (; began + number * periodMs <= performance.now(); number += 1) {
       config.timestamp = (first + Math.round((number * periodMs * config.clockRate) / 1000)) >>> 0;
       track.sendMessageBinary(frames[number % frames.length] ?? Buffer.alloc(0));
     }
   }, 5);
+  return () => clearInterval(timer);
 }
 
 const peer = new rtc.PeerConnection("publisher", { iceServers: [] });
@@ -68,13 +69,16 @@ const answer = await fetch(endpoint, {
 if (answer.status !== 201) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
 peer.setRemoteDescription(await answer.text(), "answer");
 await connected;
-play(tracks[0], configs[0], framesOf(opus), OPUS_MS);
-play(tracks[1], configs[1], framesOf(h264), 1000 / fps);
+const stops = [
+  play(tracks[0], configs[0], framesOf(opus), OPUS_MS),
+  play(tracks[1], configs[1], framesOf(h264), 1000 / fps),
+];
 process.stdout.write("connected\n");
 await new Promise((resolve) => {
   process.stdin.once("data", resolve);
   process.stdin.once("end", resolve);
 });
+for (const stop of stops) stop();
 await fetch(new URL(answer.headers.get("Location") ?? "", endpoint), { method: "DELETE", headers });
 peer.close();
 process.exit(0);

@@ -101,9 +101,11 @@ async def _offered(endpoint: str, offer: str, verify: ssl.SSLContext | bool) -> 
         asyncio.timeout(BUSY_SECONDS),
         httpx.AsyncClient(headers=BEARER, timeout=20, verify=verify) as client,
     ):
-        while (answer := await client.post(endpoint, content=offer.encode(), headers=sdp)).status_code == 503:
+        while True:
+            answer = await client.post(endpoint, content=offer.encode(), headers=sdp)
+            if answer.status_code != 503:
+                return answer
             await asyncio.sleep(float(answer.headers["retry-after"]))
-        return answer
 
 
 @contextlib.asynccontextmanager

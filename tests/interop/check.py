@@ -63,12 +63,9 @@ class Bench:
         """Wait until the participant is judged, and for as long as everybody publishes."""
         began = time.monotonic()
         await self.host.until(lambda: is_judged(self.host, name, self.clip), JUDGED_SECONDS, f"{name} is judged")
-        rest = self.seconds - (time.monotonic() - began)
-        if rest > 0:
-            count = len(self.host.states[name]) + round(rest / 0.5)
-            await self.host.until(
-                lambda: len(self.host.states[name]) >= count, rest + 10, f"{name} goes on being judged"
-            )
+        await self.host.until(
+            lambda: time.monotonic() - began >= self.seconds, self.seconds + 10, f"{name} goes on being judged"
+        )
 
 
 @contextlib.asynccontextmanager

@@ -26,8 +26,8 @@ LINES = {
 }
 # `make test` tries these two; `make interop` all.
 SHORT = ("4 s of nothing", "20 % loss")
-NOTHING = {"media_stalled", "low_frame_rate", "warming_up", "no_video", "no_audio"}
-POOR = {"silence", "low_quality", "no_face", "not_enrolled", "clock_unknown", "too_little_speech"}
+NOTHING = {"media_stalled", "low_frame_rate", "warming_up", "no_video", "no_audio", "keyframe_missing"}
+POOR = {"silence", "low_quality", "no_face", "not_enrolled", "clock_unknown", "picture_damaged", "audio_loss"}
 # Of this machine and not of the line: browser, relay and sidecar share it.
 BUSY = {"overloaded"}
 

@@ -28,7 +28,6 @@ from tests.monitor.tap.rtp.receiving import OPUS, feed_at, make, rtp
 
 SECONDS = 26
 PAUSE = (8.0, 18.0)
-PACKET_SECONDS = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +35,15 @@ def models() -> Models:
     return load_models()
 
 
-def opus(items: list[MediaItem]) -> list[bytes]:
-    """The sound of a clip in packets of 20 ms, silent in the pause."""
+def opus(items: list[MediaItem], packet_seconds: float) -> list[bytes]:
+    """The sound of a clip in packets of so many seconds, silent in the pause."""
     sound = np.concatenate([item.samples for item in items if isinstance(item, AudioBlock)])
     sound[round(PAUSE[0] * SAMPLE_RATE_HZ) : round(PAUSE[1] * SAMPLE_RATE_HZ)] = 0.0
     context = av.CodecContext.create("libopus", "w")
     context.sample_rate, context.format, context.layout = SAMPLE_RATE_HZ, av.AudioFormat("flt"), "mono"
     context.time_base = Fraction(1, SAMPLE_RATE_HZ)
-    size, packets = round(PACKET_SECONDS * SAMPLE_RATE_HZ), list[bytes]()
+    context.options = {"frame_duration": f"{1000 * packet_seconds:g}"}
+    size, packets = round(packet_seconds * SAMPLE_RATE_HZ), list[bytes]()
     for first in range(0, len(sound) - size, size):
         frame = av.AudioFrame.from_ndarray(sound[None, first : first + size], "flt", "mono")
         frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE_HZ, first, context.time_base
@@ -54,20 +54,22 @@ def opus(items: list[MediaItem]) -> list[bytes]:
 Event = tuple[float, bytes | VideoFrame | None]
 
 
-def in_turn(items: list[MediaItem], every: float) -> Iterator[Event]:
+def in_turn(items: list[MediaItem], packet_seconds: float, every: float) -> Iterator[Event]:
     """Pictures, packets of sound (in the pause one every so many seconds) and a moment for reports once a second."""
     events: list[Event] = [(item.stamp.capture, item) for item in items if isinstance(item, VideoFrame)]
-    stride = round(every / PACKET_SECONDS)
+    stride = round(every / packet_seconds)
     events += [
-        (n * PACKET_SECONDS, data)
-        for n, data in enumerate(opus(items))
-        if not PAUSE[0] <= n * PACKET_SECONDS < PAUSE[1] or n % stride == 0
+        (n * packet_seconds, data)
+        for n, data in enumerate(opus(items, packet_seconds))
+        if not PAUSE[0] <= n * packet_seconds < PAUSE[1] or n % stride == 0
     ]
     events += [(n + 0.5, None) for n in range(SECONDS)]
     yield from sorted(events, key=lambda event: event[0])
 
 
-async def judged(models: Models, items: list[MediaItem], every: float) -> list[tuple[float, Decision]]:
+async def judged(
+    models: Models, items: list[MediaItem], packet_seconds: float, every: float
+) -> list[tuple[float, Decision]]:
     """Through the receiver, the decode loop and the session, in virtual time."""
     pc = RTCPeerConnection()
     receiver, _ = await make(pc, "audio")
@@ -75,7 +77,7 @@ async def judged(models: Models, items: list[MediaItem], every: float) -> list[t
     decode = DecodeLoop(TapConfig(), clock, lambda kind: None)
     receiver._decode = decode
     session = Session(ParticipantKey("call", "ann"), models)
-    for at, what in in_turn(items, every):
+    for at, what in in_turn(items, packet_seconds, every):
         if what is None:
             for kind, ssrc in SSRC.items():
                 clock.sender_report(kind, EPOCH + at, round(at * CLOCK_RATES_HZ[kind]), at, ssrc)
@@ -95,13 +97,13 @@ async def judged(models: Models, items: list[MediaItem], every: float) -> list[t
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("every", [0.4, 1.0])
+@pytest.mark.parametrize(("packet_seconds", "every"), [(0.02, 0.4), (0.02, 1.0), (0.0025, 0.4)])
 async def test_a_pause_with_few_packets_is_silence(
-    data_dir: Path, models: Models, tmp_path: Path, every: float
+    data_dir: Path, models: Models, tmp_path: Path, packet_seconds: float, every: float
 ) -> None:
     clip, long = data_dir / "clips/real" / GENUINE[0], tmp_path / "long.mp4"
     marry(clip, clip, SECONDS, long)
-    decisions = await judged(models, list(read_clip(long)), every)
+    decisions = await judged(models, list(read_clip(long)), packet_seconds, every)
     assert [d.verdict for _, d in decisions if d.verdict in (Verdict.SUSPECT, Verdict.ALERT)] == []
     before = [d for at, d in decisions if 6.0 < at < PAUSE[0]]
     assert all(d.scores[0].value is not None for d in before)

@@ -180,6 +180,34 @@ class Pixelation(Perturbation):
         return replace(frame, y=_coarse(frame.y, size), u=_coarse(frame.u, size), v=_coarse(frame.v, size))
 
 
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Pictures through H.264 by libx264 at a constant rate factor and a preset, otherwise its defaults, in memory.
+
+    They come back with their own stamps. About fifty are held, for that is how far the coder looks ahead.
+    """
+
+    crf: int
+    preset: str = "medium"
+
+    def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
+        """Yield the items in their order, pictures as the decoder gives them."""
+        coder: _Coder | None = None
+        waiting: deque[MediaItem] = deque()
+        for item in items:
+            if isinstance(item, VideoFrame):
+                if coder is not None and not coder.fits(item):
+                    yield from _released(waiting, coder.finish())
+                    coder = None
+                coder = coder or _Coder(item, self.crf, self.preset)
+                ready = coder.push(item)
+            else:
+                ready = []
+            waiting.append(item)
+            yield from _released(waiting, ready)
+        yield from _released(waiting, coder.finish() if coder is not None else [])
+
+
 class Compression(Perturbation):
     """VC: H.264 by libx264 at this constant rate factor and otherwise its defaults, in memory.
 
@@ -192,20 +220,7 @@ class Compression(Perturbation):
 
     def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
         """Yield the items in their order, pictures as the decoder gives them."""
-        coder: _Coder | None = None
-        waiting: deque[MediaItem] = deque()
-        for item in items:
-            if isinstance(item, VideoFrame):
-                if coder is not None and not coder.fits(item):
-                    yield from _released(waiting, coder.finish())
-                    coder = None
-                coder = coder or _Coder(item, int(self.value))
-                ready = coder.push(item)
-            else:
-                ready = []
-            waiting.append(item)
-            yield from _released(waiting, ready)
-        yield from _released(waiting, coder.finish() if coder is not None else [])
+        return Coded(int(self.value))(items)
 
 
 SEVEN: tuple[type[Perturbation], ...] = (Saturation, Contrast, Blocks, Noise, Blur, Pixelation, Compression)
@@ -254,12 +269,13 @@ def _released(waiting: deque[MediaItem], ready: list[VideoFrame]) -> Iterator[Me
 class _Coder:
     """Pictures of one size through an encoder and a decoder; both keep their order, so one comes back for each."""
 
-    def __init__(self, frame: VideoFrame, crf: int) -> None:
+    def __init__(self, frame: VideoFrame, crf: int, preset: str) -> None:
         self._size = frame.width, frame.height
         self._sent: deque[VideoFrame] = deque()
         self._count = 0
         self._even_size = _even(frame.width), _even(frame.height)
-        self._encoder = open_encoder("libx264", self._even_size, Fraction(1, _FPS), _FPS, {"crf": str(crf)})
+        options = {"crf": str(crf), "preset": preset}
+        self._encoder = open_encoder("libx264", self._even_size, Fraction(1, _FPS), _FPS, options)
         self._decoder = open_decoder("libx264")
 
     def fits(self, frame: VideoFrame) -> bool:

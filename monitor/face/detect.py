@@ -20,6 +20,9 @@ from monitor.types import FloatArray, VideoFrame
 
 INPUT_PX = 128
 _KEYPOINTS = 6
+# The detector finds faces down to the square's side divided by this.
+DETECTED_SHARE = 6
+SECOND_FACE_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +114,40 @@ class SearchPlan:
         for side in (short, short // 2, short // 3):
             if side >= INPUT_PX or side == short:
                 yield from squares(self._width, self._height, side)
+
+
+class RescanPlan:
+    """Where to look for others beside a face that is followed: turn about the whole picture and a piece of it.
+
+    The pieces are squares in which a face of `SECOND_FACE_SHARE` of the followed one's height is large enough to be
+    seen; they go round the picture.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width, self._height = width, height
+        self._whole = Region(width / 2, height / 2, max(width, height))
+        self._pieces: list[Region] = []
+        self._turn = 0
+
+    def next(self, face_height: float) -> Region:
+        """Give the next square to search beside a face so many pixels high."""
+        self._turn += 1
+        if self._turn % 2:
+            return self._whole
+        if not self._pieces:
+            side = max(round(SECOND_FACE_SHARE * face_height * DETECTED_SHARE), INPUT_PX)
+            self._pieces = squares(self._width, self._height, min(side, self._width, self._height))
+        return self._pieces.pop()
+
+
+def is_same_face(box: FloatArray, other: FloatArray) -> bool:
+    """Whether two boxes (x0, y0, x1, y1) are of one face: they overlap, or the middle of one lies in the other."""
+    return overlap(box, other) >= 0.2 or _holds(box, other) or _holds(other, box)
+
+
+def _holds(box: FloatArray, other: FloatArray) -> bool:
+    x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
+    return bool(box[0] < x < box[2] and box[1] < y < box[3])
 
 
 class FaceDetector:

@@ -1,7 +1,7 @@
 """Faces through time: one track for each visible face, found by the detector and then followed by its own landmarks.
 
-At most `MAX_TRACKS` faces are followed. The detector runs only while nobody is followed, and briefly once a second to
-notice others.
+At most `MAX_TRACKS` faces are followed, small ones beside a large one at a lower rate. The detector runs only while
+nobody is followed, and briefly twice a second to notice others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from engines.base import Engine
 from monitor.face.crops import Region, cut, cut_rgb, sharpness
-from monitor.face.detect import Detection, FaceDetector, SearchPlan
+from monitor.face.detect import Detection, FaceDetector, RescanPlan, SearchPlan, is_same_face
 from monitor.face.geometry import Pose, bounding_box, fit_pose, mouth_centre, overlap, rigid_points, speech_shape
 from monitor.face.landmarks import FaceLandmarks, region_of
 from monitor.face.quality import FaceQuality
@@ -26,7 +26,11 @@ FACE_SIZE = 224
 MOUTH_SIDE = 1.0
 FACE_ENLARGE = 1.3
 FACE_INTERVAL_SECONDS = 0.5
-RESCAN_INTERVAL_SECONDS = 1.0
+# Turn about the whole picture is searched for others, and a piece of it for small ones beside a large face.
+RESCAN_INTERVAL_SECONDS = 0.5
+# A face much smaller than the largest is followed at a lower rate: enough to see whether it speaks.
+SMALL_FACE_SHARE = 0.6
+SMALL_FACE_INTERVAL_SECONDS = 0.11
 TILES_PER_FRAME = 6
 MIN_TRACK_PRESENCE = 0.5
 
@@ -68,6 +72,11 @@ class _Track:
     box: FloatArray = field(default_factory=lambda: np.zeros(4, np.float32))
     face_due: float = -np.inf
     misses: int = 0
+    seen: float = -np.inf
+
+    @property
+    def height(self) -> float:
+        return float(self.box[3] - self.box[1])
 
 
 class FaceTracker:
@@ -81,6 +90,7 @@ class FaceTracker:
         self._next_number = 1
         self._size = (0, 0)
         self._plan = SearchPlan(*self._size)
+        self._rescans = RescanPlan(*self._size)
         self._rescan_due = -np.inf
 
     def __call__(self, frame: VideoFrame) -> list[FaceView]:
@@ -93,11 +103,15 @@ class FaceTracker:
             self._rescan_due = now + RESCAN_INTERVAL_SECONDS
         elif now >= self._rescan_due and len(self._tracks) < MAX_TRACKS:
             self._rescan_due = now + RESCAN_INTERVAL_SECONDS
-            whole = Region(frame.width / 2, frame.height / 2, max(frame.width, frame.height))
-            self._admit(self._detect(frame, whole))
-        views = [view for track in list(self._tracks) if (view := self._follow(track, frame)) is not None]
+            self._admit(self._detect(frame, self._rescans.next(max(track.height for track in self._tracks))))
+        due = [track for track in self._tracks if self._is_due(track, now)]
+        views = [view for track in due if (view := self._follow(track, frame)) is not None]
         views = self._without_duplicates(views)
         return sorted(views, key=lambda view: -view.quality.size)
+
+    def _is_due(self, track: _Track, now: float) -> bool:
+        largest = max(other.height for other in self._tracks)
+        return track.height > SMALL_FACE_SHARE * largest or now - track.seen >= SMALL_FACE_INTERVAL_SECONDS
 
     def _resize(self, width: int, height: int) -> None:
         # Calls change their resolution with the network: the same picture in another size keeps its faces.
@@ -111,6 +125,7 @@ class FaceTracker:
             track.smooth = OneEuro()
         self._size = (width, height)
         self._plan = SearchPlan(width, height)
+        self._rescans = RescanPlan(width, height)
 
     def _search(self, frame: VideoFrame, budget: int) -> None:
         for _ in range(budget):
@@ -124,11 +139,12 @@ class FaceTracker:
         for detection in detections:
             if len(self._tracks) >= MAX_TRACKS:
                 return
-            if all(overlap(detection.box, track.box) < 0.2 for track in self._tracks):
+            if not any(is_same_face(detection.box, track.box) for track in self._tracks):
                 self._tracks.append(_Track(self._next_number, detection.region, box=detection.box))
                 self._next_number += 1
 
     def _follow(self, track: _Track, frame: VideoFrame) -> FaceView | None:
+        track.seen = frame.stamp.media
         landmarks, presence = self._landmarks(frame, track.region)
         if presence < MIN_TRACK_PRESENCE:
             track.misses += 1

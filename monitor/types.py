@@ -54,6 +54,8 @@ class Reason(StrEnum):
     NO_AUDIO = "no_audio"
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
+    PICTURE_FROZEN = "picture_frozen"
+    STILL_MOUTH = "still_mouth"
     SILENCE = "silence"
     TOO_LITTLE_SPEECH = "too_little_speech"
     LOW_QUALITY = "low_quality"

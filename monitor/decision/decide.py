@@ -1,8 +1,8 @@
 """The verdict on a participant at every hop, and when a finding opens, is updated and closes.
 
 A pure state machine: `advance(state, time, scores)` gives the next state and a `Decision`. The invariants: an
-inconclusive verdict always has a reason; one-sided detectors alone never give `bona_fide`; a
-finding opens once, may be updated, and closes once; the only number that decides when one opens is
+inconclusive verdict always has a reason; one-sided detectors alone never give `bona_fide`, and nothing does while a
+picture stands; a finding opens once, may be updated, and closes once; the only number that decides when one opens is
 `false_alerts_per_hour`.
 """
 
@@ -33,8 +33,10 @@ REASON_PRIORITY = (
     Reason.OVERLOADED,
     Reason.NO_VIDEO,
     Reason.NO_AUDIO,
+    Reason.PICTURE_FROZEN,
     Reason.SEVERAL_FACES,
     Reason.NO_FACE,
+    Reason.STILL_MOUTH,
     Reason.LOW_FRAME_RATE,
     Reason.LOW_QUALITY,
     Reason.CLOCK_UNKNOWN,
@@ -48,6 +50,9 @@ REASON_PRIORITY = (
 
 # Independent of the window: a detector that abstains for these is left out of the combination.
 STATIC_REASONS = frozenset({Reason.NOT_ENROLLED, Reason.NOT_CALIBRATED, Reason.REFERENCE_OUTDATED})
+
+# While a detector abstains for one of these nobody is cleared: what is shown may be a picture of somebody.
+UNCLEARED_REASONS = frozenset({Reason.PICTURE_FROZEN, Reason.STILL_MOUTH})
 
 
 class Transition(StrEnum):
@@ -276,7 +281,8 @@ def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verd
     if clearing:
         lowest = min((s for s in scored if not s.one_sided or s.withholds), key=lambda s: s.p_value or 0.0)
         if (lowest.p_value or 0.0) > config.bona_fide_p_value:
-            return Verdict.BONA_FIDE, None
+            standing = [s.reason for s in scores if s.reason in UNCLEARED_REASONS]
+            return (Verdict.INCONCLUSIVE, most_useful(standing)) if standing else (Verdict.BONA_FIDE, None)
         # Too weak to suspect, too strong to clear: the reason names the unusual detector.
         return Verdict.INCONCLUSIVE, lowest.cause or Reason(f"{lowest.detector}_unusual")
     waiting = [s.reason for s in scores if s.p_value is None and not s.one_sided]

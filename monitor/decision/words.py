@@ -62,6 +62,16 @@ REASONS: Mapping[Reason, Phrase] = {
     Reason.SEVERAL_FACES: Phrase(
         "Several faces in view", "It is not clear whose voice this is. Nobody is judged until one face is left."
     ),
+    Reason.PICTURE_FROZEN: Phrase(
+        "The picture stands",
+        "The same picture is shown again and again: a frozen camera, or a photograph. "
+        "Nobody is suspected and nobody is cleared until it moves.",
+    ),
+    Reason.STILL_MOUTH: Phrase(
+        "Speech, and a mouth that stands still",
+        "Somebody else speaks, or the picture is a photograph. "
+        "Nobody is suspected and nobody is cleared until the mouth moves.",
+    ),
     Reason.SILENCE: Phrase("Silence", "At least two seconds of speech are needed for a judgement."),
     Reason.LOW_QUALITY: Phrase("Picture too poor to judge", "The face is too small, blurred, turned away or covered."),
     Reason.LOW_FRAME_RATE: Phrase("Too few frames", "The video has too few frames a second to show how the lips move."),

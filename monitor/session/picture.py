@@ -13,6 +13,7 @@ from monitor.face.encoder_crops import PICTURES
 from monitor.face.geometry import SPEECH_SHAPE_SIZE
 from monitor.face.lip_input import sample_of, unit
 from monitor.face.track import FaceTracker, FaceView
+from monitor.session.doubt import DoubtWatch
 from monitor.session.models import Models
 from monitor.types import FloatArray, VideoFrame
 from monitor.window.grid import Resampler, Sample
@@ -38,6 +39,7 @@ class PictureTrack:
         )
         self._resample = Resampler()
         self._encode = StreamEncoder(models.lips)
+        self._doubt = DoubtWatch()
         self._main: int | None = None
         self._seen = float("-inf")
         self._sample: Sample | None = None
@@ -62,6 +64,11 @@ class PictureTrack:
         """Whether a second face, nearly as large, was there most of the last two seconds."""
         return sum(rival for _, rival in self._recent) > 0.5 * len(self._recent) > 0
 
+    @property
+    def frozen(self) -> bool:
+        """Whether the picture stands."""
+        return self._doubt.frozen
+
     def push(self, frame: VideoFrame, window: WindowBuffer) -> None:
         """Follow the faces of one frame and encode the participant's; of a damaged one nothing is shown to anybody."""
         self._arrivals.append(frame.stamp.arrival)
@@ -72,9 +79,11 @@ class PictureTrack:
         )
         self.face_px = view.quality.size if view else 0.0
         if frame.damaged:
-            view = None
+            view, views = None, []
+        reaches = self._doubt(frame, view, views)
         for observe in self._observers:
-            observe(frame, view, rival)
+            # The same look again is no other look.
+            observe(frame, None if self.frozen else view, rival)
         self._recent.append((frame.stamp.media, rival))
         while len(self._recent) > 3 and self._recent[-1][0] - self._recent[0][0] > RECENT_SECONDS:
             self._recent.popleft()
@@ -84,6 +93,7 @@ class PictureTrack:
             self._sample = replace(self._sample, usable=False)
         sample = self._sample or self._nothing
         for step in self._resample.push(frame.stamp.media, sample):
+            window.push_doubts(step.index, reaches)
             inputs: dict[str, FloatArray] = {
                 name: step.sample.shape[None] if name == "shape" else unit(step.sample.mouth[None])
                 for name in self._encode.names

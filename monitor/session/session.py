@@ -229,7 +229,8 @@ class Session:
 
     def _face_obstacle(self, now: float) -> Reason | None:
         """Say what keeps the face from being judged now; that needs neither a voice nor every picture."""
-        return obstacle((self._tracks["video"],), now, self._crowd(), every_picture=False)
+        standing = [Reason.PICTURE_FROZEN] if self._picture.frozen else []
+        return obstacle((self._tracks["video"],), now, [*standing, *self._crowd()], every_picture=False)
 
     def _crowd(self) -> list[Reason]:
         return [Reason.SEVERAL_FACES] if self._picture.crowded else []

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.types import BoolArray, ClockState, FloatArray, Stamp, TrackKind
+from monitor.types import BoolArray, ByteArray, ClockState, FloatArray, Stamp, TrackKind
+from monitor.window.doubts import doubts_of
 
 # How long the window waits for the slower track before it advances with that track masked.
 PATIENCE_SECONDS = 1.0
@@ -27,7 +28,8 @@ class Window:
     """The last T = seconds * rate frames of both tracks; frame t of `lips` and of `voice` were captured together.
 
     `lips` (T, D) with `lips_mask` (T,), `voice` (T, E) with `voice_mask` (T,) and `speech` (T,); vectors are zero where
-    masked. `pictures` (T,) is true where a picture was seen, with or without a usable face. `end` is the capture time
+    masked. `pictures` (T,) is true where a picture was seen, with or without a usable face, and `doubts` (T,) holds the
+    `Doubt` for which lips are masked though the face is usable, 0 where there is none. `end` is the capture time
     of the end in seconds, `age` the seconds since the first push, `uncertainty` the half-width in seconds of the
     pairing's error (the window's length while a track has no stamp). `memory` is the longer past that ends with this
     window, where one was asked for. `by_arrival` is the window with its frames paired as they arrive, where the
@@ -44,6 +46,7 @@ class Window:
     clock: ClockState
     uncertainty: float
     pictures: BoolArray
+    doubts: ByteArray
     age: float
     memory: Window | None = None
     by_arrival: Window | None = None
@@ -70,14 +73,19 @@ class Window:
 
     @property
     def face_fraction(self) -> float:
-        """Fraction of frames with usable lips."""
-        return float(np.mean(self.lips_mask))
+        """Fraction of frames with a usable face."""
+        return float(np.mean(self.face_mask))
+
+    @property
+    def face_mask(self) -> BoolArray:
+        """Frames (T,) with a usable face, whether or not its lips are set aside."""
+        return np.asarray(self.lips_mask | (self.doubts > 0), np.bool_)
 
     def last(self, frames: int) -> Window:
         """Return the newest `frames` of the window, without its memory and its other pairing."""
         newest = {
             name: getattr(self, name)[len(self.lips_mask) - frames :]
-            for name in ("lips", "lips_mask", "voice", "voice_mask", "speech", "pictures")
+            for name in ("lips", "lips_mask", "voice", "voice_mask", "speech", "pictures", "doubts")
         }
         return replace(self, **newest, memory=None, by_arrival=None)
 
@@ -127,6 +135,7 @@ class WindowBuffer:
         self._lips = _RingBuffer(capacity, round(seconds * rate))
         self._voice = _RingBuffer(capacity, round(seconds * rate))
         self._motion = _RingBuffer(capacity, round(seconds * rate))
+        self._doubts = _RingBuffer(capacity, round(seconds * rate))
         self._stamps: dict[TrackKind, Stamp] = {}
         self.began = 0.0
 
@@ -137,6 +146,10 @@ class WindowBuffer:
     def push_motion(self, first_index: int, rows: FloatArray, usable: BoolArray) -> None:
         """Store motion rows (N, M) of the frames from `first_index` on the grid of the lips."""
         self._motion.push(first_index, rows, usable)
+
+    def push_doubts(self, first_index: int, reaches: FloatArray) -> None:
+        """Store how many frames up to each of those from `first_index` are in doubt, (N, 3): see `doubts_of`."""
+        self._doubts.push(first_index, reaches, np.ones(len(reaches), np.bool_))
 
     def push_voice(self, first_index: int, vectors: FloatArray, speech: BoolArray) -> None:
         """Store voice vectors (N, E) of the frames from `first_index`; `speech` (N,) is true where somebody speaks."""
@@ -186,7 +199,9 @@ class WindowBuffer:
 
     def _read(self, length: int, shift: int) -> Window:
         end = self._end_index(shift)
-        lips, pictures, usable = self._lips.read(end - length, length)
+        lips, pictures, face = self._lips.read(end - length, length)
+        doubts = np.where(face, self._read_doubts(end - length, length), np.uint8(0))
+        usable = np.asarray(face & (doubts == 0), np.bool_)
         voice, voice_mask, speech = self._voice.read(end - length + shift, length)
         return Window(
             end=self._capture(end, shift),
@@ -199,6 +214,7 @@ class WindowBuffer:
             clock=self._clock(),
             uncertainty=sum(s.uncertainty for s in self._stamps.values()) if len(self._stamps) == 2 else self.seconds,
             pictures=pictures,
+            doubts=doubts,
             age=self._age(end, shift),
         )
 
@@ -222,8 +238,14 @@ class WindowBuffer:
         shift, length = self.shift, round((self.keep_seconds - PATIENCE_SECONDS) * self.rate)
         first = self._end_index(shift) - length
         motion, _, usable = self._motion.read(first, length)
+        usable &= self._read_doubts(first, length) == 0
         voice, voice_mask, speech = self._voice.read(first + shift, length)
         return Stretch(first, motion, usable & voice_mask, voice, speech)
+
+    def _read_doubts(self, first: int, length: int) -> ByteArray:
+        # What is known by now of frames before: lips come out of their encoder later than doubts are pushed.
+        reaches, _, _ = self._doubts.read(first, length + 3 * self.rate)
+        return doubts_of(reaches)[:length] if reaches.shape[1] else np.zeros(length, np.uint8)
 
     def _clock_offset(self, kind: TrackKind) -> float:
         stamp = self._stamps.get(kind)

@@ -22,6 +22,7 @@ import numpy as np
 
 from monitor.detectors.synchrony.offset import Curve, follow, offset_curve
 from monitor.types import ClockState, Reason, Score
+from monitor.window.doubts import Doubt, commonest
 from monitor.window.window import Window
 
 # A frame of wandering beyond what genuine clips show costs this much agreement.
@@ -35,8 +36,8 @@ class SynchronyDetector:
 
     The offsets are searched over the window's memory, where it has one.
 
-    Abstains under `min_speech_seconds` of usable speech, and while the clock is unknown by more than the offsets can
-    make up for.
+    Abstains under `min_speech_seconds` of usable speech, with what set it aside where there was enough, where more than
+    half of the speech met a still mouth, and while the clock is unknown by more than the offsets can make up for.
     """
 
     min_speech_seconds: float = 2.0
@@ -78,16 +79,22 @@ class SynchronyDetector:
         return Score(self.name, price - agreement, one_sided=True, evidence=evidence)
 
     def _abstain(self, window: Window, settled: bool) -> Reason | None:
+        spoken = window.voice_mask & window.speech & window.face_mask
+        doubts = window.doubts[spoken]
         if window.speech_seconds >= self.min_speech_seconds:
-            lost = window.clock is ClockState.UNKNOWN and window.uncertainty > self.max_offset / window.rate
-            return Reason.CLOCK_UNKNOWN if lost else None
+            if window.clock is ClockState.UNKNOWN and window.uncertainty > self.max_offset / window.rate:
+                return Reason.CLOCK_UNKNOWN
+            # What is left of speech that mostly met a still mouth is no better.
+            return Reason.STILL_MOUTH if 2 * np.count_nonzero(doubts == Doubt.STILL_MOUTH) > len(doubts) else None
         short = window.age < window.seconds
         if short and not settled:
             return Reason.WARMING_UP
+        if len(doubts) >= self.min_speech_seconds * window.rate:
+            return commonest(doubts)
         missing = (
             (Reason.NO_VIDEO, window.pictures),
             (Reason.NO_AUDIO, window.voice_mask),
-            (Reason.NO_FACE, window.lips_mask),
+            (Reason.NO_FACE, window.face_mask),
             (Reason.SILENCE, window.speech),
         )
         min_frames = min(self.min_speech_seconds, window.age / 2) * window.rate

@@ -94,5 +94,6 @@ def _at(clip: EncodedClip, start: int, length: int) -> Window:
         clock=ClockState.MAPPED,
         uncertainty=0.0,
         pictures=every,
+        doubts=np.zeros(length, np.uint8),
         age=length / GRID_HZ,
     )

@@ -16,6 +16,8 @@ from engines.base import Engine
 from monitor.detectors.base import MEMORY_SECONDS
 from monitor.detectors.synchrony.detector import SynchronyDetector
 from monitor.face.lip_input import unit
+from monitor.face.stillness import still_steps
+from monitor.face.track import MOUTH_SIZE
 from monitor.lab.corpus.manifest import Row, load_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.session.models import load_speech
@@ -32,9 +34,16 @@ CHUNK_STEPS = 25
 
 
 def encode_features(
-    features: ClipFeatures, lips: Engine, voice: Engine
+    features: ClipFeatures, lips: Engine, voice: Engine, gate: bool = True
 ) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:
-    """Stream a clip's features through the encoders: lips (T, D), usable (T,), voice (T, D), speech (T,)."""
+    """Stream a clip's features through the encoders: lips (T, D), usable (T,), voice (T, D), speech (T,).
+
+    Lips are not usable where the mouth stands still, as in a call, unless without the `gate`.
+    """
+    face = features.face
+    # Other encoders have pictures of their own, which are not measured.
+    if gate and features.mouth.shape[1] == MOUTH_SIZE:
+        face = face & ~still_steps(features.shape, features.mouth, face, features.size)
     # The stream answers late: a tail of held steps, marked unusable, brings the last real ones out.
     tail = CHUNK_STEPS * 2
     shape = np.concatenate([features.shape, np.repeat(features.shape[-1:], tail, 0)])
@@ -42,7 +51,7 @@ def encode_features(
     mel = np.concatenate([features.mel, np.repeat(features.mel[-1:], tail, 0)])
     length = len(features)
     pad = np.zeros(tail, np.bool_)
-    lip_vectors = _stream(lips, {"shape": shape}, mouth, np.concatenate([features.face, pad]), length)
+    lip_vectors = _stream(lips, {"shape": shape}, mouth, np.concatenate([face, pad]), length)
     voice_vectors = _stream(voice, {}, mel, np.concatenate([features.speech, pad]), length)
     return *lip_vectors, *voice_vectors
 

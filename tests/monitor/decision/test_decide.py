@@ -80,6 +80,24 @@ def test_bad_settings_are_refused(settings_: dict[str, float], words: str) -> No
         DecisionConfig(**settings_)
 
 
+@pytest.mark.parametrize("reason", [Reason.PICTURE_FROZEN, Reason.STILL_MOUTH])
+def test_nobody_is_cleared_while_a_picture_may_stand(reason: Reason) -> None:
+    scores = [silent(reason), persona(0.9)]
+    _, (decision,) = play([scores])
+    assert (decision.verdict, decision.reason) == (Verdict.INCONCLUSIVE, reason)
+    assert judge_clip(CONFIG, scores, Verdict.INCONCLUSIVE) == (Verdict.INCONCLUSIVE, reason)
+    # What is unusual stays the reason, and evidence against somebody counts as ever.
+    _, (unusual,) = play([[silent(reason), persona(0.05)]])
+    assert unusual.reason is Reason.MOVES_UNLIKE_ENROLLED
+    _, decisions = play([[silent(reason), persona(0.001)]] * 60)
+    assert decisions[-1].verdict is Verdict.ALERT
+
+
+def test_another_abstention_does_not_keep_anybody_from_being_cleared() -> None:
+    _, (decision,) = play([[silent(Reason.SILENCE), persona(0.9)]])
+    assert decision.verdict is Verdict.BONA_FIDE
+
+
 def test_agreement_alone_is_never_bona_fide() -> None:
     _, decisions = play([[sync(1.0)]] * 60)
     assert {(d.verdict, d.reason) for d in decisions} == {(Verdict.INCONCLUSIVE, Reason.NOT_ENROLLED)}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from monitor.detectors.synchrony.detector import SynchronyDetector
 from monitor.detectors.synchrony.offset import offset_curve
 from monitor.types import BoolArray, ClockState, FloatArray, Reason
+from monitor.window.doubts import REASONS, Doubt
 from monitor.window.window import Window
 
 
@@ -20,7 +21,7 @@ def unit(seed: int, count: int = 125, width: int = 16) -> FloatArray:
 
 def window(lips: FloatArray, voice: FloatArray) -> Window:
     yes = np.ones(len(lips), np.bool_)
-    return Window(9.0, 25, lips, yes, voice, yes, yes, ClockState.MAPPED, 0.02, yes, 9.0)
+    return Window(9.0, 25, lips, yes, voice, yes, yes, ClockState.MAPPED, 0.02, yes, np.zeros(len(lips), np.uint8), 9.0)
 
 
 def same(seed: int = 0, offset: int = 0) -> Window:
@@ -113,6 +114,47 @@ def test_offsets_with_few_frames_are_left_out() -> None:
     assert score.evidence["agreement"][40] is not None
     assert curve.counts[0] == 20
     assert score.value == pytest.approx(-curve.means[curve.counts >= 30].max())
+
+
+def doubtful(frames: int, doubt: Doubt, speech: int = 125) -> Window:
+    """A window whose first frames are set aside, as the buffer gives it."""
+    aside = first(frames)
+    whole = same()
+    return replace(
+        whole,
+        lips=np.where(aside[:, None], np.float32(0), whole.lips),
+        lips_mask=~aside,
+        doubts=np.where(aside, doubt, 0).astype(np.uint8),
+        speech=first(speech),
+    )
+
+
+@pytest.mark.parametrize(("doubt", "reason"), REASONS.items())
+def test_what_set_the_speech_aside_is_the_reason(doubt: Doubt, reason: Reason) -> None:
+    score = SynchronyDetector().score(doubtful(100, doubt))
+    assert (score.value, score.reason, score.one_sided) == (None, reason, True)
+
+
+def test_a_few_frames_set_aside_leave_the_rest_to_be_judged() -> None:
+    score = SynchronyDetector().score(doubtful(60, Doubt.STILL_MOUTH))
+    assert score.value == pytest.approx(-1.0, abs=1e-5)
+    assert score.evidence["speech_seconds"] == 2.6
+
+
+@pytest.mark.parametrize(("doubt", "judged"), [(Doubt.STILL_MOUTH, False), (Doubt.PICTURE_FROZEN, True)])
+def test_speech_that_mostly_met_a_still_mouth_leaves_no_good_rest(doubt: Doubt, judged: bool) -> None:
+    score = SynchronyDetector().score(doubtful(70, doubt))
+    assert (score.value is not None, score.reason) == (judged, None if judged else Reason.STILL_MOUTH)
+
+
+def test_a_still_mouth_without_speech_is_silence() -> None:
+    assert SynchronyDetector().score(doubtful(125, Doubt.STILL_MOUTH, speech=20)).reason is Reason.SILENCE
+
+
+def test_a_window_that_has_not_filled_says_so_first() -> None:
+    young = replace(doubtful(125, Doubt.STILL_MOUTH), age=3.0)
+    assert SynchronyDetector().score(young).reason is Reason.WARMING_UP
+    assert SynchronyDetector().score(young, settled=True).reason is Reason.STILL_MOUTH
 
 
 def recalled(lips: FloatArray, voice: FloatArray) -> Window:

@@ -18,7 +18,9 @@ def spoken(voice_late: int = 0, seconds: float = 12.0, seed: int = 0) -> Window:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     yes = np.ones(len(vectors), np.bool_)
     late = np.roll(vectors, voice_late, axis=0)
-    return Window(seconds, 25, vectors, yes, late, yes, yes, ClockState.MAPPED, 0.01, yes, seconds)
+    return Window(
+        seconds, 25, vectors, yes, late, yes, yes, ClockState.MAPPED, 0.01, yes, np.zeros(len(yes), np.uint8), seconds
+    )
 
 
 def track(window: Window) -> Track:

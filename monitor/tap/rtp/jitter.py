@@ -1,7 +1,7 @@
 """A jitter buffer: packets of one SSRC reordered into frames, with a bound on how many wait. Pure.
 
-Frames end where the timestamp changes, or with every packet. Packets in order from the head on are counted as they
-come, so that each costs the same however large its frame is.
+Frames end where a packet says so or the timestamp changes, or with every packet. Packets in order from the head on are
+counted as they come, so that each costs the same however large its frame is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class JitterBuffer:
     def __init__(self, capacity: int, ahead: int = 1) -> None:
         if capacity < 1 or 0x10000 % capacity:
             raise ValueError(f"a capacity of {capacity} does not divide the sequence numbers: give a power of 2")
-        self._slots: list[tuple[int, bytes] | None] = [None] * capacity
+        self._slots: list[tuple[int, bytes, bool] | None] = [None] * capacity
         self._capacity, self._ahead = capacity, ahead
         self._head: int | None = None
         # Slots from the head to the newest packet, and those of them that are filled without a gap.
@@ -31,16 +31,19 @@ class JitterBuffer:
         # Lengths of the whole frames in the run, where the one behind them begins, and the last timestamp of the run.
         self._frames: deque[int] = deque()
         self._open = self._stamp = 0
+        # Whether the last packet of the run ended a frame, and whether what packets say of that has been right so far.
+        self._ended, self._are_marked = False, True
 
     @property
     def head(self) -> int | None:
         """Sequence number that is due next; None before the first packet and after everything was given up."""
         return self._head
 
-    def add(self, sequence: int, timestamp: int, data: bytes) -> bool:
+    def add(self, sequence: int, timestamp: int, data: bytes, ends: bool = False) -> bool:
         """Take a packet; returns whether packets had to be given up, so that a picture is missing.
 
-        Duplicates and packets that come too late are dropped.
+        `ends` is the marker of RTP: the frame ends with this packet, and need not wait for the one after it. Duplicates
+        and packets that come too late are dropped.
         """
         if self._head is None:
             self._head = sequence
@@ -57,7 +60,7 @@ class JitterBuffer:
             delta, broken = sequence - self._head & _MASK, True
         slot = sequence % self._capacity
         if self._slots[slot] is None:
-            self._slots[slot] = timestamp, data
+            self._slots[slot] = timestamp, data, ends
             self._span = max(self._span, delta + 1)
             if delta == self._run:
                 self._count()
@@ -74,11 +77,18 @@ class JitterBuffer:
             slots[place] = None
         self._head = self._head + length & _MASK
         self._run, self._span, self._open = self._run - length, self._span - length, self._open - length
-        return packets[0][0], b"".join([data for _, data in packets])
+        return packets[0][0], b"".join([packet[1] for packet in packets])
 
     def hole(self) -> int | None:
         """Return the first missing sequence number before packets that are there, None where there is none."""
         return self._head + self._run & _MASK if self._head is not None and self._run < self._span else None
+
+    def behind_hole(self) -> int | None:
+        """Return the timestamp of the first packet behind the hole at the head, None where there is no hole."""
+        if self._head is None or self._run >= self._span:
+            return None
+        waiting = (self._slots[(self._head + offset) % self._capacity] for offset in range(self._run, self._span))
+        return next((packet[0] for packet in waiting if packet is not None), None)
 
     def skip(self) -> None:
         """Give up the frames that the hole at the head breaks; nothing where there is none."""
@@ -112,6 +122,7 @@ class JitterBuffer:
     def _recount(self) -> None:
         self._frames.clear()
         self._run = self._open = 0
+        self._ended = False
         self._count()
 
     def _count(self) -> None:
@@ -121,11 +132,19 @@ class JitterBuffer:
             packet = slots[(head + self._run) % capacity]
             if packet is None:
                 return
-            if self._ahead and self._run and packet[0] != self._stamp:
-                self._frames.append(self._run - self._open)
-                self._open = self._run
-            self._stamp = packet[0]
+            timestamp, data, ends = packet
+            if self._ahead and self._run > self._open and timestamp != self._stamp:
+                self._close()
+            if self._ended and timestamp == self._stamp and data:
+                # A sender that marks packets within a frame: its frames end where the timestamp changes.
+                self._are_marked = False
+            self._stamp = timestamp
             self._run += 1
-            if not self._ahead:
-                self._frames.append(1)
-                self._open = self._run
+            self._ended = ends and self._are_marked
+            if self._ended or not self._ahead:
+                self._close()
+
+    def _close(self) -> None:
+        """End the frame that is open."""
+        self._frames.append(self._run - self._open)
+        self._open = self._run

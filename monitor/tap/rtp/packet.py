@@ -16,6 +16,7 @@ class Packet:
     """One packet (RFC 3550 section 5.1); `size` is that of payload and padding in bytes.
 
     `profile` and `extension` are the header extension's 16-bit profile and its data (RFC 3550 section 5.3.1).
+    `marker` says that a picture ends here (RFC 6184 section 5.1, RFC 7741 section 4.1).
     """
 
     payload_type: int
@@ -26,6 +27,7 @@ class Packet:
     size: int
     profile: int = 0
     extension: bytes = b""
+    marker: bool = False
 
     def send_time(self, number: int) -> int | None:
         """Give the absolute send time in 2^-18 s, where the element `number` (RFC 8285) of the extension holds one."""
@@ -45,7 +47,9 @@ class Packet:
 
     def original(self, payload_type: int, ssrc: int) -> Packet:
         """Unwrap the packet that this one repeats (RFC 4588 section 4); its payload has at least two bytes."""
-        return Packet(payload_type, self.repeats, self.timestamp, ssrc, self.payload[2:], self.size - 2)
+        return Packet(
+            payload_type, self.repeats, self.timestamp, ssrc, self.payload[2:], self.size - 2, marker=self.marker
+        )
 
 
 def parse(data: bytes) -> Packet | None:
@@ -67,4 +71,5 @@ def parse(data: bytes) -> Packet | None:
         end -= data[-1]
     if offset > end or (first & 0x20 and end == total):
         return None
-    return Packet(second & 127, sequence, timestamp, ssrc, data[offset:end], total - offset, profile, extension)
+    kind, marker = second & 127, second > 127
+    return Packet(kind, sequence, timestamp, ssrc, data[offset:end], total - offset, profile, extension, marker)

@@ -202,6 +202,7 @@ class TapReceiver:
                 packet.ssrc,
                 packet.payload,
                 len(packet.payload) + packet.padding_size,
+                marker=bool(packet.marker),
             ),
             time.monotonic(),
         )
@@ -280,7 +281,7 @@ class TapReceiver:
         stream.note_arrival(packet.timestamp, now)
         stream.sent.note(now)
         stream.codec = codec
-        if stream.jitter.add(packet.sequence_number, packet.timestamp, data):
+        if stream.jitter.add(packet.sequence_number, packet.timestamp, data, packet.marker):
             self._lose(stream, now)
         self._give_up(stream, now)
         self._drain(stream, codec, now)

@@ -66,13 +66,17 @@ class Stream:
         return sorted(sequence for sequence in self._nack.missing if uint16_gte(sequence, head))[:MAX_NACKS]
 
     def hole_age(self, now: float) -> float:
-        """Seconds for which the same packet has been missing at the head of the buffer."""
+        """Seconds since the packet that is missing at the head of the buffer was known to be missing.
+
+        That is when one behind it came, though others may have been waited for before it: waits do not add up.
+        """
         hole = self.jitter.hole()
         if hole is None:
             self._hole = None
             return 0.0
         if self._hole is None or self._hole[0] != hole:
-            self._hole = hole, now
+            behind = self.jitter.behind_hole()
+            self._hole = hole, next((arrival for timestamp, arrival in self.arrivals if timestamp == behind), now)
         return now - self._hole[1]
 
     def give_up_hole(self) -> None:

@@ -104,12 +104,12 @@ class Line:
         """Send pictures, the first of which is number `first`, without the first packet of those that are `lost`."""
         for number, data in enumerate(pictures, first):
             now = 100.0 + number / FPS
-            for n, payload in enumerate(self._split(data)):
+            payloads = self._split(data)
+            for n, payload in enumerate(payloads):
                 self._sequence += 1
+                fields = self._payload, self._sequence % 65536, number * 3600, 1, payload, len(payload)
                 if n or number not in lost:
-                    self.receiver.take(
-                        Packet(self._payload, self._sequence % 65536, number * 3600, 1, payload, len(payload)), now
-                    )
+                    self.receiver.take(Packet(*fields, marker=n == len(payloads) - 1), now)
             self.receiver._repair(now)
             for item in self.decode.take(100):
                 if isinstance(item, TrackFault):
@@ -158,7 +158,7 @@ async def test_every_profile_that_is_agreed_on_is_decoded(pc: RTCPeerConnection,
     pictures, _ = encode(20, options={"profile": profile, "preset": "medium"})
     live = await line(pc)
     live.send(pictures)
-    assert live.intact() == list(range(19))
+    assert live.intact() == list(range(20))
     live.assert_true(shown(pictures))
 
 
@@ -167,7 +167,7 @@ async def test_parameter_sets_that_only_the_offer_has_are_used(pc: RTCPeerConnec
     assert {unit[0] & 31 for data in pictures for unit in leading_units(data)} <= {1, 5, 6}
     live = await line(pc, sets=offered(sprop(header)))
     live.send(pictures)
-    assert live.intact() == list(range(29))
+    assert live.intact() == list(range(30))
     live.assert_true(shown([header + pictures[0], *pictures[1:]]))
     without = await line(pc)
     without.send(pictures)
@@ -193,7 +193,7 @@ async def test_malformed_parameter_sets_are_left_out_and_told_and_the_stream_is_
     assert all(bad not in str(entry) for entry in logs if bad)
     live = await line(pc, sets=sets)
     live.send(pictures)
-    assert live.intact() == list(range(9))
+    assert live.intact() == list(range(10))
 
 
 async def test_one_who_joins_between_key_frames_begins_at_a_recovery_point(pc: RTCPeerConnection) -> None:
@@ -206,7 +206,7 @@ async def test_one_who_joins_between_key_frames_begins_at_a_recovery_point(pc: R
     live = await line(pc, sets=offered(sprop(pictures[0])))
     live.send(pictures[30:], first=30)
     assert live.damaged() == list(range(point, point + after))
-    assert live.intact() == list(range(point + after, 69))
+    assert live.intact() == list(range(point + after, 70))
     live.assert_true(shown(pictures))
 
 
@@ -216,8 +216,7 @@ async def test_a_loss_is_over_at_the_next_recovery_point(pc: RTCPeerConnection) 
     live.send(pictures, lost={25})
     # Given up half a second later, so the recovery point of picture 40 is the first.
     recovered = 40 + (recovery_frames(pictures[40]) or 0)
-    # Where a picture ends is only known from the one after it: the last one before the loss is given up with it.
-    assert live.intact() == [*range(24), *range(recovered, 89)]
+    assert live.intact() == [*range(25), *range(recovered, 90)]
     assert live.damaged() == list(range(40, recovered))
     live.assert_true(shown(pictures))
 
@@ -233,7 +232,7 @@ async def test_a_sender_that_answers_nothing_is_decoded_with_concealment_until_i
     live.send(pictures, lost={50})
     given_up = round((0.5 + TapConfig().repair_seconds) * FPS)
     patience = round(TapConfig().conceal_seconds * FPS)
-    assert live.intact() == [*range(49), *range(180, 199)]
+    assert live.intact() == [*range(50), *range(180, 200)]
     first = live.damaged()[0]
     assert 50 + patience < first <= 50 + patience + given_up
     assert live.damaged() == list(range(first, 180))

@@ -39,7 +39,7 @@ def agree(data: bytes) -> None:
     if wanted is None or ours is None:
         return
     assert (ours.payload_type, ours.sequence_number) == (wanted.payload_type, wanted.sequence_number)
-    assert (ours.timestamp, ours.ssrc) == (wanted.timestamp, wanted.ssrc)
+    assert (ours.timestamp, ours.ssrc, ours.marker) == (wanted.timestamp, wanted.ssrc, bool(wanted.marker))
     if "header extension" not in refusal(data):
         assert ours.payload == wanted.payload
         assert ours.size == len(wanted.payload) + wanted.padding_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -113,6 +114,23 @@ async def test_sound_of_which_much_is_lost_is_told_every_second(
     assert {fault.reason for fault in faults} == ({Reason.AUDIO_LOSS} if told else set())
     assert len(faults) in ((4, 5) if told else (0,))
     assert all(15 <= int(fault.detail.partition("%")[0]) <= 25 for fault in faults)
+
+
+@pytest.mark.parametrize("lost", [0.2, 0.45, 0.7])
+async def test_the_waits_for_lost_sound_do_not_add_up(pc: RTCPeerConnection, lost: float) -> None:
+    """However much is lost, what came is not held for longer than one missing packet is waited for."""
+    receiver, decode = await make(pc, "audio")
+    chance, delays = random.Random(3), list[float]()
+    for n in range(1000):
+        now = 100.0 + n * 0.02
+        if chance.random() >= lost:
+            receiver.take(Packet(OPUS.payloadType or 0, n, n * 960, 1, bytes(40), 40), now)
+        if n % 5 == 0:
+            receiver._repair(now)
+        delays += [now - frame.arrival for frame in decode.given]
+        decode.given.clear()
+    assert max(delays) < GIVE_UP_SECONDS["audio"] + 0.15
+    assert len(delays) > 900 * (1 - lost)
 
 
 async def test_lost_pictures_are_not_told_as_lost_sound(pc: RTCPeerConnection) -> None:

@@ -75,9 +75,19 @@ def session_config(settings: Settings) -> SessionConfig:
 
 def webrtc_answer(settings: Settings) -> Answer:
     """Return what answers WebRTC offers within the limits that the settings give."""
+    tap = tap_config(settings)
+
+    async def answer(offer: str) -> tuple[WebRtcPeer, str]:
+        return await WebRtcPeer.answer(offer, tap)
+
+    return answer
+
+
+def tap_config(settings: Settings) -> TapConfig:
+    """Return the limits of a peer that the settings give."""
     # Who listens on loopback only is published to by a browser on this machine.
     local = local_addresses() if settings.is_loopback else ()
-    tap = TapConfig(
+    return TapConfig(
         max_sdp_bytes=settings.max_sdp_bytes,
         allowed_networks=settings.allowed_networks + local,
         leave_seconds=settings.leave_seconds,
@@ -86,8 +96,3 @@ def webrtc_answer(settings: Settings) -> Answer:
             for server in settings.ice_servers
         ),
     )
-
-    async def answer(offer: str) -> tuple[WebRtcPeer, str]:
-        return await WebRtcPeer.answer(offer, tap)
-
-    return answer

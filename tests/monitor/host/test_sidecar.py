@@ -16,8 +16,10 @@ from monitor import AtCapacity, ConfigError, InvalidName, Settings, Sidecar
 from monitor.alerts.push import CAPACITY_MESSAGES
 from monitor.api.server import listen
 from monitor.config import SinkSettings
+from monitor.host.judging import tap_config
 from monitor.host.sidecar import assemble, build
 from monitor.serve import serve
+from monitor.tap.media.config import TapConfig
 from tests.monitor.alerts.build import finding, ready_journal
 from tests.monitor.rig import CLOSE, OPEN, ScriptedSource, block, quiet_log, scripted
 
@@ -53,6 +55,12 @@ async def next_finding(messages: AsyncIterator[dict[str, Any]]) -> dict[str, Any
             if message["type"] == "finding":
                 return message
     raise AssertionError("there was no finding")
+
+
+def test_the_time_after_which_somebody_has_left_reaches_the_peer() -> None:
+    """The default is a minute; what is set is what a peer goes by."""
+    assert Settings().leave_seconds == TapConfig().leave_seconds == 60.0
+    assert tap_config(Settings(leave_seconds=7.5)).leave_seconds == 7.5
 
 
 async def test_what_an_embedded_source_raises_is_read_until_the_end(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ async def test_a_bad_line(bench: Bench, browser: Browser, name: str) -> None:
     if not bench.seconds and name not in SHORT:
         pytest.skip("make interop tries this line")
     line, seconds = LINES[name]
-    host, row = bench.host, Row(f"line: {name}", "", "VP8, Opus", "Chromium")
+    host, row = bench.host, Row(f"line: {name}", browser.version, "VP8, Opus", "Chromium")
     async with (
         bench.judged(row) as participant,
         bad_line(host.url) as (base, proxy),

@@ -170,10 +170,7 @@ class TrackClock:
             self._line = replace(line, extra=line.extra + REANCHOR_UNCERTAINTY_SECONDS)
 
     def _accept(self, report: SenderReport) -> None:
-        """Add a report, unless it is wild: two such in a row that agree with each other start a new line.
-
-        Until the second has come the first is not believed, but the uncertainty covers it.
-        """
+        """Add a report, unless it is wild: two such in a row that agree with each other start a new line."""
         if self._reports:
             if report.ntp <= self._reports[-1].ntp and report.media == self._reports[-1].media:
                 return
@@ -185,7 +182,7 @@ class TrackClock:
                     return
                 previous, self._deviant = self._deviant, report
                 if previous is None or not usual.agree(previous, report):
-                    self._line = replace(usual.line, extra=abs(deviation))
+                    self._line = usual.provisional(deviation, report.media - self._reports[-1].media)
                     return
                 self._reports.clear()
                 self._reports.append(previous)

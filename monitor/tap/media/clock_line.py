@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 # Crystals differ by less than 500 parts per million.
@@ -22,6 +22,9 @@ MIN_UNCERTAINTY_SECONDS = 0.005
 MIN_STEP_SECONDS = 0.05
 MIN_STEP_OF_FEW_SECONDS = 0.25
 MIN_RANGE_REPORTS = 3
+# What a single report can change, and the interval of reports up to which the next one is waited for.
+MAX_PROVISIONAL_SECONDS = 0.5
+FREQUENT_SECONDS = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,17 @@ class ReportRange:
         """Seconds by which a report is off the line, 0.0 where it is not outside the range."""
         residual = report.ntp - self.line.at(report.media)
         return 0.0 if self.low - self.margin <= residual <= self.high + self.margin else residual
+
+    def provisional(self, deviation: float, interval: float) -> ClockLine:
+        """Give the line until the next report says whether one that is so far off was wild, or the first of a step.
+
+        The uncertainty covers both. Reports are late now and then, and hardly ever early: an early one is believed for
+        the time being, and a late one where reports come so seldom, `interval` seconds apart, that waiting costs more.
+        Far ones are not.
+        """
+        is_likely = deviation < 0.0 or interval > FREQUENT_SECONDS
+        step = deviation if is_likely and abs(deviation) <= MAX_PROVISIONAL_SECONDS else 0.0
+        return replace(self.line, ntp=self.line.ntp + step, extra=abs(deviation))
 
     def agree(self, first: SenderReport, second: SenderReport) -> bool:
         """Whether two reports outside the range are as near to each other as those in it are."""

@@ -32,7 +32,8 @@ MIN_FPS = 8.0
 _RETURN_FPS = 9.0
 _DAMAGE_SECONDS = 1.0
 
-_OF_SOUND = frozenset({Reason.NO_AUDIO, Reason.SILENCE, Reason.TOO_LITTLE_SPEECH})
+# What a detector says of sound in which it finds too little speech, whatever tells speech from other sound.
+_OF_SOUND = frozenset({Reason.NO_AUDIO, Reason.SILENCE, Reason("no_speech"), Reason.TOO_LITTLE_SPEECH})
 _OF_PICTURE = frozenset({Reason.NO_FACE, Reason.LOW_QUALITY})
 
 

@@ -140,6 +140,7 @@ def test_what_a_detector_lacks_is_explained_by_what_is_wrong_with_the_track() ->
     for reason, cause in (
         (Reason.SILENCE, Reason.AUDIO_LOSS),
         (Reason.NO_AUDIO, Reason.AUDIO_LOSS),
+        (Reason("no_speech"), Reason.AUDIO_LOSS),
         (Reason.TOO_LITTLE_SPEECH, Reason.AUDIO_LOSS),
         (Reason.NO_FACE, Reason.PICTURE_DAMAGED),
         (Reason.LOW_QUALITY, Reason.PICTURE_DAMAGED),

@@ -14,6 +14,7 @@ from engines.extras import require
 from engines.option import engine_option
 from engines.registry import EngineName
 from monitor.cli.identities import Actor, current_user
+from monitor.cli.scan import AudioTrack, VideoTrack
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +49,8 @@ def command(
     engine: Annotated[EngineName | None, engine_option("What runs the encoders.")] = None,
     config: Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    audio: AudioTrack = None,
+    video: VideoTrack = None,
 ) -> int:
     """Enrol a person from recordings: a minute of clear face and half a minute of speech at least.
 
@@ -67,9 +70,9 @@ def command(
     from monitor.identity.vault.open import open_vault
     from monitor.identity.vault.records import check_name
     from monitor.session.models import load_models
+    from monitor.tap.clip_file import TrackChoice
 
-    err = Console(stderr=True)
-    settings = load(config)
+    err, settings = Console(stderr=True), load(config)
     # What cannot end well is told before the long work: the name, the consent and the vault.
     check_name("name", name)
     given = _consent(settings, consent, consent_by)
@@ -77,7 +80,8 @@ def command(
     try:
         models = load_models(engine or settings.engine, settings.packs or MODELS)
         with _progress(err) as tell:
-            made = enrol(clips, models, EnrolConfig(require_identity=not without_identity), tell)
+            demands, choice = EnrolConfig(require_identity=not without_identity), TrackChoice(audio, video)
+            made = enrol(clips, models, demands, tell, choice)
         if poses is not None:
             _draw(made, poses)
         enrolled = vault.store(name, made.reference.to_bytes(), given, actor or current_user())
@@ -85,7 +89,7 @@ def command(
         return _refused(refusal.reasons, as_json)
     finally:
         vault.close()
-    _say(made, enrolled, as_json)
+    _say(made, enrolled, as_json, err)
     return 0
 
 
@@ -138,7 +142,9 @@ def _progress(err: Console) -> Iterator[Progress]:
         yield advance
 
 
-def _say(made: Enrolment, enrolled: Enrolled, as_json: bool) -> None:
+def _say(made: Enrolment, enrolled: Enrolled, as_json: bool, err: Console) -> None:
+    for note in made.notes:
+        err.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     quality = made.quality.as_json()
     if as_json:
         told: dict[str, Any] = {"version": enrolled.version, "state": enrolled.state, "quality": quality}

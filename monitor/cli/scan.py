@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from monitor.session.clip import ClipVerdict
     from monitor.types import Score
 
+# Also of `enroll`.
+AudioTrack = Annotated[
+    int | None, typer.Option("--audio", metavar="N", min=1, help="Which audio track, from 1, instead of the default.")
+]
+VideoTrack = Annotated[
+    int | None, typer.Option("--video", metavar="N", min=1, help="Which video track, from 1, instead of the default.")
+]
+
 
 def command(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Video files with sound.")],
@@ -34,6 +42,8 @@ def command(
     packs: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Model packs of other speech encoders; see `engines import`.")
     ] = None,
+    audio: AudioTrack = None,
+    video: VideoTrack = None,
 ) -> int:
     """Judge recorded clips: do lips and voice belong together, does the enrolled person look and move so.
 
@@ -49,6 +59,7 @@ def command(
     from monitor.session.clip import scan
     from monitor.session.models import load_models
     from monitor.session.session import SessionConfig
+    from monitor.tap.clip_file import TrackChoice
 
     err = Console(stderr=True)
     config = SessionConfig(DecisionConfig(window_seconds=float(window)))
@@ -56,7 +67,12 @@ def command(
     if identity is not None and reference is None:
         err.print("note: nobody is enrolled under that name: the clips are judged without a reference", markup=False)
     judge = partial(
-        scan, models=load_models(engine, packs or MODELS), config=config, identity=identity, reference=reference
+        scan,
+        models=load_models(engine, packs or MODELS),
+        config=config,
+        identity=identity,
+        reference=reference,
+        choice=TrackChoice(audio, video),
     )
     verdicts, failed = _scan_all(clips, judge, err, as_json)
     if not as_json and verdicts:
@@ -83,6 +99,7 @@ def _scan_all(
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from monitor.tap.clip_file import describe_choice
     from monitor.tap.media.source import SourceError
     from monitor.tap.replay import probe_clip
 
@@ -104,8 +121,8 @@ def _scan_all(
                 err.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
                 continue
             verdicts.append(verdict)
-            for fault in verdict.faults:
-                err.print(f"note: {clip.name}: {fault}", markup=False, highlight=False, soft_wrap=True)
+            for note in (*filter(None, map(describe_choice, verdict.tracks)), *verdict.faults):
+                err.print(f"note: {clip.name}: {note}", markup=False, highlight=False, soft_wrap=True)
             if as_json:
                 typer.echo(json.dumps(verdict.as_json()))
     return verdicts, failed

@@ -53,6 +53,14 @@ class TrackInfo:
     codec: str | None
 
 
+def describe_choice(track: TrackInfo) -> str | None:
+    """Say in one line which of several tracks is judged; None where there is no other."""
+    if track.count == 1:
+        return None
+    codec = track.codec or "which cannot be decoded"
+    return f"{track.kind} track {track.number} of {track.count} is judged ({codec}): --{track.kind} takes another"
+
+
 def open_clip(path: Path) -> InputContainer:
     """Open a clip; raises `SourceError` where it is not one."""
     if not path.is_file():

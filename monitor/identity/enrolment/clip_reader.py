@@ -19,6 +19,7 @@ from monitor.identity.enrolment.condition_ladder import Moment, moment_of
 from monitor.identity.enrolment.duplicate_clips import Curves
 from monitor.session.clip import ClipJudge, ClipVerdict
 from monitor.session.models import Models
+from monitor.tap.clip_file import TrackChoice
 from monitor.tap.media.digest import digest
 from monitor.tap.replay import probe_clip, read_clip
 from monitor.types import AudioBlock, FloatArray, VideoFrame
@@ -78,25 +79,30 @@ def read_recording(
     max_moments: int,
     progress: Callable[[float], None] = lambda _: None,
     collectors: Mapping[str, ClipCollector | None] | None = None,
+    choice: TrackChoice | None = None,
 ) -> Recording:
     """Read a clip; raises `SourceError`. `progress` is called with the seconds read so far.
 
-    At most `max_moments` moments are collected; `collectors` are those of the detectors, by the detector's name.
+    At most `max_moments` moments are collected; `collectors` are those of the detectors, by the detector's name;
+    `choice` says which tracks are read.
     """
-    info = probe_clip(path)
+    tracks = probe_clip(path, choice).tracks
+    width = height = 0
     face, voice = Face(demands, max_moments), Voice()
     active = {name: collector for name, collector in (collectors or {}).items() if collector is not None}
     judge = ClipJudge(models, observer=face.see, progress=progress, collectors=list(active.values()))
-    for item in read_clip(path):
+    for item in read_clip(path, choice=choice):
         judge.push(item)
+        if isinstance(item, VideoFrame) and not width:
+            width, height = item.width, item.height
         if isinstance(item, AudioBlock):
             voice.hear(item)
-    verdict = judge.judge(path)
+    verdict = judge.judge(path, tracks)
     return Recording(
         path,
         digest(path),
-        info.width,
-        info.height,
+        width,
+        height,
         verdict.seconds,
         voice.seconds,
         face.spans,

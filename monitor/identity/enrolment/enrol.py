@@ -6,7 +6,7 @@ stored: the results are the parts of the reference and the landmarks of the acce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +26,8 @@ from monitor.identity.enrolment.config import EnrolConfig
 from monitor.identity.enrolment.gallery import choose
 from monitor.identity.enrolment.quality import Quality, assess
 from monitor.session.models import Models
+from monitor.tap.clip_file import TrackChoice, describe_choice
+from monitor.tap.media.source import SourceError
 from monitor.tap.replay import probe_clip
 from monitor.types import FloatArray, rfc3339
 
@@ -48,11 +50,15 @@ class EnrolmentRefused(SidewitnessError):  # noqa: N818 - a refusal, not a failu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Enrolment:
-    """What an enrolment gives; `poses` are the landmarks of the accepted moments, each (468, 2) in 0..1 of the crop."""
+    """What an enrolment gives; `poses` are the landmarks of the accepted moments, each (468, 2) in 0..1 of the crop.
+
+    `notes` are one line each on how the files were read.
+    """
 
     reference: Reference
     quality: Quality
     poses: tuple[FloatArray, ...]
+    notes: tuple[str, ...] = ()
 
 
 def enrol(
@@ -60,25 +66,32 @@ def enrol(
     models: Models,
     config: EnrolConfig | None = None,
     progress: Progress = lambda _what, _share: None,
+    choice: TrackChoice | None = None,
 ) -> Enrolment:
-    """Make a reference of the one person in the clips; raises `EnrolmentRefused`, `SourceError` or `EngineError`."""
+    """Make a reference of the one person in the clips, of the tracks that `choice` says.
+
+    Raises `EnrolmentRefused`, `EngineError`, and `SourceError` where a clip is not there or none can be read. One of
+    several that cannot be read is left out, which is part of the advice.
+    """
     config = config or EnrolConfig()
     learners = _learners(models, config)
     if not 0 < len(clips) <= config.max_clips:
         raise EnrolmentRefused([f"{len(clips)} clips were given: give 1 to {config.max_clips}, a long one counts most"])
     total_effort = READING_EFFORT + sum(learner.effort for learner in learners.values())
     reading_share = READING_EFFORT / total_effort
-    recordings = _read(clips, models, learners, config, lambda what, share: progress(what, reading_share * share))
+    recordings, left_out = _read(
+        clips, models, learners, config, choice, lambda what, share: progress(what, reading_share * share)
+    )
     progress("comparing the clips", reading_share)
     reasons = refusals(recordings, config)
     moments, clip = _gallery(recordings, config.gallery)
     if not moments:
-        raise EnrolmentRefused(reasons)
+        raise EnrolmentRefused([*reasons, *left_out])
     material = _material(recordings, moments, clip)
     for learner in learners.values():
         reasons += learner.refuse(material)
     if reasons:
-        raise EnrolmentRefused(reasons)
+        raise EnrolmentRefused([*reasons, *left_out])
     created, parts = rfc3339(datetime.now(UTC)), dict[str, Part]()
     effort_done = READING_EFFORT
     for name, learner in learners.items():
@@ -91,7 +104,9 @@ def enrol(
     data = {name: part.data for name, part in parts.items() if part.data is not None}
     poses = tuple(np.asarray(m.shot.landmarks[:, :2] / FACE_SIZE, np.float32) for m in moments)
     quality = assess(recordings, material, list(parts.values()))
-    return Enrolment(Reference(created, tuple(sources), data), quality, poses)
+    quality = replace(quality, advice=(*left_out, *quality.advice))
+    notes = tuple(note for recording in recordings for note in _notes(recording))
+    return Enrolment(Reference(created, tuple(sources), data), quality, poses, notes)
 
 
 def _report(progress: Progress, learner: Enrolling, start: float, total_effort: float, share: float) -> None:
@@ -106,14 +121,31 @@ def _learners(models: Models, config: EnrolConfig) -> dict[str, Enrolling]:
 
 
 def _read(
-    clips: Sequence[Path], models: Models, learners: dict[str, Enrolling], config: EnrolConfig, progress: Progress
-) -> list[Recording]:
-    # Every header first: an unreadable clip fails before the long work.
-    lengths = [max(probe_clip(clip).seconds, 0.1) for clip in clips]
+    clips: Sequence[Path],
+    models: Models,
+    learners: dict[str, Enrolling],
+    config: EnrolConfig,
+    choice: TrackChoice | None,
+    progress: Progress,
+) -> tuple[list[Recording], list[str]]:
+    """Read the clips, and say of each that cannot be read that it was left out; raises `SourceError` for all of them.
+
+    A clip that is not there is told before the long work: whoever wrote its name can correct it.
+    """
+    failures: list[SourceError] = []
+    lengths: dict[Path, float] = {}
+    for clip in clips:
+        try:
+            lengths[clip] = max(probe_clip(clip, choice).seconds, 0.1)
+        except SourceError as error:
+            if not clip.is_file():
+                raise
+            failures.append(error)
     demands = Demands(config.min_face_px, config.min_sharpness)
-    total_seconds, seconds_done, recordings = sum(lengths), 0.0, list[Recording]()
-    for number, (clip, length) in enumerate(zip(clips, lengths, strict=True), 1):
-        what = f"reading clip {number} of {len(clips)}"
+    readable = [clip for clip in clips if clip in lengths]
+    total_seconds, seconds_done, recordings = sum(map(lengths.__getitem__, readable)), 0.0, list[Recording]()
+    for number, clip in enumerate(readable, 1):
+        what, length = f"reading clip {number} of {len(readable)}", lengths[clip]
 
         def report(
             seconds_read: float, what: str = what, seconds_done: float = seconds_done, length: float = length
@@ -121,11 +153,21 @@ def _read(
             progress(what, (seconds_done + min(seconds_read, length)) / total_seconds)
 
         report(0.0)
-        seconds = MAX_COLLECTED_SECONDS * length / total_seconds
+        seconds, moments = MAX_COLLECTED_SECONDS * length / total_seconds, max(MAX_MOMENTS // len(readable), 1)
         collectors = {name: learner.collect(seconds) for name, learner in learners.items()}
-        recordings.append(read_recording(clip, models, demands, max(MAX_MOMENTS // len(clips), 1), report, collectors))
+        try:
+            recordings.append(read_recording(clip, models, demands, moments, report, collectors, choice))
+        except SourceError as error:
+            failures.append(error)
         seconds_done += length
-    return recordings
+    if failures and not recordings:
+        raise failures[0]
+    return recordings, [f"{error} (left out)" for error in failures]
+
+
+def _notes(recording: Recording) -> Iterator[str]:
+    for note in (*filter(None, map(describe_choice, recording.verdict.tracks)), *recording.verdict.faults):
+        yield f"{recording.path.name}: {note}"
 
 
 def _gallery(recordings: Sequence[Recording], places: int) -> tuple[list[Moment], NDArray[np.int64]]:

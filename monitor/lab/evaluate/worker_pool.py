@@ -21,6 +21,7 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from engines.errors import SidewitnessError
+from monitor.face.coefficients import CoefficientsError
 from monitor.lab.corpus.manifest import FEATURES_VERSION, Row, cached_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.evaluate.clip_detector import ClipDetector, Job
@@ -123,11 +124,22 @@ class _Task:
             return Done(tuple((key, Outcome(None, UNREADABLE)) for key in keys), str(error))
         # Detectors mostly take the same features: a file is read once.
         features = {file: ClipFeatures.load(file) for file in files}
+        notes: list[str] = []
         judged = zip(files, self.detectors, keys, strict=True)
-        return Done(tuple(self._judged(job, features[file], d, key) for file, d, key in judged))
+        outcomes = tuple((key, self._judged(job, features[file], d, key, notes)) for file, d, key in judged)
+        return Done(outcomes, notes[0] if notes else None)
 
-    def _judged(self, job: Job, features: ClipFeatures, detector: ClipDetector, key: str) -> tuple[str, Outcome | None]:
-        return key, None if key in _finished_keys else judge(job, features, detector)
+    def _judged(
+        self, job: Job, features: ClipFeatures, detector: ClipDetector, key: str, notes: list[str]
+    ) -> Outcome | None:
+        if key in _finished_keys:
+            return None
+        try:
+            return judge(job, features, detector)
+        except (SourceError, CoefficientsError) as error:
+            # Detectors read what features do not hold, and the clips of the person that is claimed.
+            notes.append(f"{job.row.name}: {error}")
+            return Outcome(None, UNREADABLE)
 
 
 def _encode(job: Job, packs: Path, cache: Path) -> EncodedClip | None:

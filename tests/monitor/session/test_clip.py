@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from monitor import cli
 from monitor.detectors.synchrony.clip import clip_value
-from monitor.session.clip import scan
+from monitor.session.clip import ClipJudge, scan
 from monitor.session.models import Models, load_models
-from monitor.types import Reason, Verdict
+from monitor.tap.replay import read_clip
+from monitor.types import AudioBlock, ClockState, Reason, Stamp, Verdict
 from tests.monitor.tap.clips import write_clip
+from tests.monitor.tap.odd_clips import Picture, Sound, damage, without_decoder, write_tracks
 
 CLIP = "clips/real/LivePortrait__d12.mp4"
 
@@ -35,10 +40,12 @@ def judged(paths: list[Path], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
 def test_a_genuine_clip_is_judged(data_dir: Path, models: Models, capsys: pytest.CaptureFixture[str]) -> None:
     status, (found,), err = judged([data_dir / CLIP], capsys)
     assert (status, err) == (0, [])
-    assert set(found) == {"clip", "participant", "seconds", "verdict", "reason", "scores"}
+    assert set(found) == {"clip", "participant", "seconds", "tracks", "verdict", "reason", "scores"}
     assert found["clip"].endswith(CLIP)
     assert found["participant"] == "1"
     assert found["seconds"] == pytest.approx(7.3, abs=0.1)
+    one = {"number": 1, "count": 1}
+    assert found["tracks"] == {"video": {**one, "codec": "h264"}, "audio": {**one, "codec": "aac"}}
     assert found["verdict"] in {"inconclusive", "suspect", "alert"}
     score = found["scores"]["synchrony"]
     assert set(score) == {"score", "p_value", "reason", "evidence"}
@@ -99,8 +106,6 @@ def test_silence_is_the_reason(data_dir: Path, tmp_path: Path, capsys: pytest.Ca
 
 def muted(clip: Path, target: Path) -> Path:
     """The pictures of a clip with digital silence for sound."""
-    import av
-
     with av.open(str(clip)) as source, av.open(str(target), "w") as out:
         pictures = source.streams.video[0]
         copy, sound = out.add_stream_from_template(pictures), out.add_stream("pcm_s16le", rate=16_000, layout="mono")
@@ -137,6 +142,81 @@ def test_a_short_clip_is_still_judged(tmp_path: Path, models: Models, seconds: f
     assert verdict.verdict is Verdict.INCONCLUSIVE
     assert verdict.reason is reason
     assert verdict.seconds == pytest.approx(seconds, abs=0.1)
+
+
+def test_which_of_several_tracks_is_judged_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sounds = Sound(500, disposition=Disposition.default), Sound(800)
+    clip = write_tracks(tmp_path / "obs.mkv", [Picture(90), *sounds])
+    status, (found,), err = judged([clip], capsys)
+    assert (status, err) == (
+        0,
+        ["note: obs.mkv: audio track 1 of 2 is judged (pcm_s16le): --audio takes another"],
+    )
+    assert found["tracks"]["audio"] == {"number": 1, "count": 2, "codec": "pcm_s16le"}
+    status = cli.run(["scan", "--json", "--audio", "2", "--video", "1", str(clip)])
+    assert status == 0
+    assert json.loads(capsys.readouterr().out)["tracks"]["audio"]["number"] == 2
+    status = cli.run(["scan", "--json", "--audio", "3", str(clip)])
+    assert (status, capsys.readouterr().err) == (1, "error: obs.mkv has 2 audio tracks: there is no --audio 3\n")
+
+
+def test_a_track_that_nobody_decodes_is_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_tracks(tmp_path / "a.mp4", [Picture(90, "libx264"), Sound(500, codec="aac")], seconds=6.0)
+    status, (found,), err = judged([without_decoder(clip, sound=0)], capsys)
+    assert (status, found["reason"], found["tracks"]["audio"]["codec"]) == (0, "unsupported_codec", None)
+    assert err == ["note: a.mp4: the audio is of a codec that cannot be decoded here"]
+
+
+def test_seconds_are_those_of_media(models: Models) -> None:
+    judge = ClipJudge(models)
+    for start in (0.0, 30.0, 1000.0):
+        for n in range(34):
+            at = start + 0.03 * n
+            judge.push(AudioBlock(Stamp(at, at, 0.001, ClockState.MAPPED, at), np.zeros(480, np.float32)))
+    assert judge.judge(Path("a.mp4")).seconds == pytest.approx(3 * 0.99)
+
+
+@pytest.mark.data
+def test_a_face_that_was_recorded_upside_down_is_seen(data_dir: Path, models: Models, tmp_path: Path) -> None:
+    target, seen = tmp_path / "turned.mp4", []
+    with av.open(str(data_dir / CLIP)) as source, av.open(str(target), "w") as out:
+        size, video = source.streams.video[0].codec_context, out.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = size.width, size.height, "yuv420p"
+        video.set_display_rotation(180)
+        for frame in islice(source.decode(video=0), 30):
+            turned = np.rot90(frame.to_ndarray(format="rgb24"), 2).astype(np.uint8)
+            shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(turned), format="rgb24")
+            shown.pts, shown.time_base = frame.pts, frame.time_base
+            out.mux(video.encode(shown))
+        out.mux(video.encode(None))
+    judge = ClipJudge(models, observer=lambda _, view, __: seen.append(view is not None))
+    for item in read_clip(target):
+        judge.push(item)
+    assert len(seen) == 30
+    assert sum(seen) > 24
+
+
+def test_damaged_files_end_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of every file a verdict or one line, and never an internal error, which ends the command."""
+    shapes = (
+        ("mp4", {"video": "libx264"}),
+        ("mkv", {"audio": "libopus"}),
+        ("webm", {"video": "libvpx", "audio": "libopus"}),
+        ("wav", {"video": None, "audio": "pcm_s16le"}),
+        ("ts", {"video": "libx264"}),
+    )
+    clips = []
+    for suffix, made in shapes:
+        data = write_clip(tmp_path / f"whole.{suffix}", seconds=1.0, size=(64, 48), **made).read_bytes()
+        for seed in range(6):
+            clips.append(tmp_path / f"{seed}.{suffix}")
+            clips[-1].write_bytes(damage(data, 100 + seed))
+    status, found, err = judged(clips, capsys)
+    refused = [line for line in err if line.startswith("error: ")]
+    assert all(line.startswith(("error: ", "note: ")) for line in err)
+    assert not any("internal" in line for line in err)
+    assert len(found) + len(refused) == len(clips)
+    assert status == bool(refused)
 
 
 LENGTHS = (2.0, 3.0, 4.0)

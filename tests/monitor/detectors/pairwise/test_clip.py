@@ -29,7 +29,20 @@ def test_a_clip_is_the_median_of_its_hops() -> None:
     assert score.reason is None
     assert (score.p_value or 0) > 0.05
     assert score.evidence["windows"] == 5
-    assert any(score.evidence["artefact"] == s.evidence["artefact"] for s in scores)
+
+
+def test_its_evidence_is_what_the_score_is_made_of() -> None:
+    scores = hops(4)
+    score = LOADED.of_clip(scores, 0.1)
+    for name in ("identity", "artefact"):
+        for key in set(scores[0].evidence[name]) - {"p_value"}:
+            medians = float(np.median([s.evidence[name][key] for s in scores]))
+            assert score.evidence[name][key] == pytest.approx(medians, abs=1e-4)
+    parts = np.array([score.evidence["identity"]["value"], score.evidence["artefact"]["value"], np.nan])
+    assert PEOPLE.value(parts, [0, 1]) == pytest.approx(score.value, abs=1e-3)
+    assert score.evidence["identity"]["p_value"] == pytest.approx(PEOPLE.p_value(parts, [0], once=True), abs=1e-3)
+    assert score.evidence["within_call"] is None
+    assert {"rung", "worst_pair", "shots"} <= set(score.evidence)
 
 
 def test_a_face_that_was_worked_on_throughout_stays_suspicious() -> None:
@@ -40,6 +53,7 @@ def test_without_identity_vectors_the_other_evidence_counts() -> None:
     score = LOADED.of_clip(hops(3, identity=False), 0.1)
     assert score.value is not None
     assert np.isfinite(score.value)
+    assert score.evidence["identity"]["value"] is score.evidence["identity"]["p_value"] is None
 
 
 @pytest.mark.parametrize("people", [PEOPLE, None])

@@ -160,6 +160,21 @@ def test_what_cannot_be_read_is_told_before_the_long_work(models: Models, speake
     assert told == []
 
 
+def test_a_clip_that_cannot_be_read_is_left_out(models: Models, speaker: list[Path], tmp_path: Path) -> None:
+    words, hollow = tmp_path / "words.mp4", tmp_path / "hollow.mp4"
+    write_clip(hollow, seconds=1.0, video="libx264", audio=None)
+    words.write_text("these are words")
+    data = hollow.read_bytes()
+    start = data.index(b"mdat") + 4
+    size = int.from_bytes(data[start - 8 : start - 4], "big") - 8
+    hollow.write_bytes(data[:start] + bytes(size) + data[start + size :])
+    made = enrol([words, *speaker[:3], hollow], models, LOW)
+    assert [source.name for source in made.reference.sources] == [clip.name for clip in speaker[:3]]
+    assert [line.split()[0] for line in made.quality.advice if "left out" in line] == ["words.mp4", "hollow.mp4"]
+    with pytest.raises(SourceError, match=r"words\.mp4 is not a video"):
+        enrol([words, hollow], models, LOW)
+
+
 def test_missing_packs_are_told(faceless: Models, unidentified: Models, speaker: list[Path]) -> None:
     with pytest.raises(EngineError, match="face_artefacts"):
         enrol(speaker, faceless, LOW)

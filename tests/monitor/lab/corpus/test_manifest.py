@@ -105,7 +105,7 @@ def test_features_are_kept_by_content_and_problems_told(tmp_path: Path) -> None:
     assert not first.face.any()
     assert "words.mp4" in str(found["words.mp4"][1])
     assert found["absent.mp4"][1] == "absent.mp4: No such file or directory"
-    assert [path.suffixes for path in cache.iterdir()] == [[".v1", ".npz"]]
+    assert [path.suffixes for path in cache.iterdir()] == [[f".v{FEATURES_VERSION}", ".npz"]]
 
 
 def test_a_worker_says_where_it_keeps_a_clip_or_why_it_cannot(tmp_path: Path) -> None:

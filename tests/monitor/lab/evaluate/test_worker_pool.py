@@ -15,12 +15,14 @@ import pytest
 
 from engines.base import EngineError
 from monitor.lab.corpus.manifest import Row
-from monitor.lab.corpus.speech_features import Change
-from monitor.lab.evaluate.clip_detector import Job
-from monitor.lab.evaluate.outcomes import OutcomeLog
+from monitor.lab.corpus.speech_features import Change, ClipFeatures
+from monitor.lab.evaluate.clip_detector import Job, Scorer
+from monitor.lab.evaluate.outcomes import Outcome, OutcomeLog
 from monitor.lab.evaluate.registry import SynchronyClips
 from monitor.lab.evaluate.worker_pool import WorkerError, WorkerOptions, encode_clips, score_clips
-from monitor.types import MediaItem
+from monitor.session.input_spec import DEFAULT, InputSpec
+from monitor.tap.replay import read_clip
+from monitor.types import AudioBlock, MediaItem
 from tests.monitor.tap.clips import write_clip
 
 COUNT, STOP = 6, 3
@@ -124,6 +126,36 @@ def test_a_changed_clip_is_another_clip(corpus: Path, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in effort.partial.read_text().splitlines()]
     assert [line.get("change") for line in lines] in ([None, "nothing"], ["nothing", None])
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A detector that reads the clips of the person who is claimed."""
+
+    name: str = "listener"
+    key: str = "listener"
+    input_spec: InputSpec = DEFAULT
+
+    def load(self) -> Scorer:
+        return self._score
+
+    def _score(self, job: Job, features: ClipFeatures) -> Outcome:
+        return Outcome(float(sum(isinstance(item, AudioBlock) for item in read_clip(job.row.reference[0]))))
+
+
+@pytest.mark.data
+def test_a_reference_that_cannot_be_read_ends_nothing(data_dir: Path, corpus: Path, tmp_path: Path) -> None:
+    jobs(corpus)
+    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
+    rows = [Row(clip, name, "real", "real", name, reference=(corpus / name,)) for name in ("words.mp4", "0.mp4")]
+    effort, notes = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1), list[str | None]()
+    found = score_clips([Job(row) for row in rows], (Listener(),), effort, notes.append)
+    assert [r.reason for r in found] == ["unreadable", None]
+    assert found[1].score is not None
+    assert found[1].score > 15
+    assert [note for note in notes if note] == [
+        "words.mp4: words.mp4 is not a video that can be read: give an MP4, WebM, MKV, MOV or AVI"
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,6 @@ class Downmix:
     def __init__(self, names: Sequence[str]) -> None:
         weights = np.array([_WEIGHTS.get(name, _OTHER_WEIGHT) for name in names], np.float64)
         self._sum: FloatArray = (weights / max(float(weights.sum()), 1.0)).astype(np.float32)
-        self._weights = self._sum
         self._channel: int | None = None
         self._heard_seconds = 0.0
         self._energies: NDArray[np.float64] = np.zeros(len(names))
@@ -46,30 +45,38 @@ class Downmix:
         """The channel that is taken alone, None while all are summed."""
         return self._channel
 
+    def loses_voice(self, samples: FloatArray, seconds: float) -> bool:
+        """Hear `samples` (C, N) in the name of the last `seconds`, and say whether the sum would lose what is in them.
+
+        Who sums by other means until it does, and mixes from then on, need not look at every block.
+        """
+        self._measure(samples, seconds)
+        return self._choose() is not None
+
     def mix(self, samples: FloatArray, rate: int) -> FloatArray:
         """Return one channel (N,) of `samples` (C, N), float32 at `rate` Hz."""
-        summed: FloatArray = self._sum @ samples
-        self._measure(samples, summed, samples.shape[1] / rate)
-        self._channel = self._choose()
-        weights = self._sum if self._channel is None else np.eye(len(self._sum), dtype=np.float32)[self._channel]
-        before, self._weights = self._weights, weights
-        mixed: FloatArray = summed if self._channel is None else samples[self._channel]
-        if np.array_equal(before, weights):
+        self._measure(samples, samples.shape[1] / rate)
+        channel, self._channel = self._channel, self._choose()
+        mixed: FloatArray = self._sum @ samples if self._channel is None else samples[self._channel]
+        if channel == self._channel:
             return mixed
+        before = self._sum @ samples if channel is None else samples[channel]
         length = min(samples.shape[1], max(round(_FADE_SECONDS * rate), 1))
         new = np.linspace(0.0, 1.0, length, dtype=np.float32)
         faded = mixed.copy()
-        faded[:length] = new * mixed[:length] + (1 - new) * (before @ samples[:, :length])
+        faded[:length] = new * mixed[:length] + (1 - new) * before[:length]
         return faded
 
-    def _measure(self, samples: FloatArray, summed: FloatArray, seconds: float) -> None:
-        energies = np.einsum("cn,cn->c", samples, samples, dtype=np.float64) / max(samples.shape[1], 1)
-        if not np.isfinite(energies).all() or energies.max() < _SILENCE:
+    def _measure(self, samples: FloatArray, seconds: float) -> None:
+        # One product gives the energy of every channel and that of their sum.
+        together = (samples @ samples.T).astype(np.float64) / max(samples.shape[1], 1)
+        energies = together.diagonal()
+        if not _SILENCE <= float(energies.max()) < np.inf or not np.isfinite(together).all():
             return
         old = float(np.exp(-seconds / _MEMORY_SECONDS))
         self._heard_seconds += seconds
         self._energies = old * self._energies + (1 - old) * energies
-        self._sum_energy = old * self._sum_energy + (1 - old) * float(np.mean(np.square(summed, dtype=np.float64)))
+        self._sum_energy = old * self._sum_energy + (1 - old) * float(self._sum @ together @ self._sum)
 
     def _choose(self) -> int | None:
         if self._heard_seconds < _FIRST_SECONDS:

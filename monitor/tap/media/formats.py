@@ -21,6 +21,8 @@ from monitor.types import SAMPLE_RATE_HZ, ByteArray, FloatArray, Stamp, VideoFra
 
 BLOCK_SAMPLES = 480
 MAX_GAP_SECONDS = 0.02
+# How often the channels of a stream are compared: at every frame it would cost more than resampling.
+_LISTEN_SECONDS = 0.1
 
 # The formats that are taken as they are, and whether they are full range.
 _FULL_RANGE = {"yuv420p": False, "yuvj420p": True}
@@ -67,6 +69,8 @@ class AudioCutter:
 
     def __init__(self) -> None:
         self._format: tuple[str, str, int] | None = None
+        self._pieces: list[FloatArray] = []
+        self._start, self._buffered, self._mixing = 0.0, 0, False
         self._reset()
 
     def push(self, frame: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
@@ -78,38 +82,60 @@ class AudioCutter:
         if self._format not in (None, source_format):
             yield from self.flush()
         self._format = source_format
-        for out in self._resample(frame):
+        try:
+            mono = self._mono(frame)
+        except Exception:
+            self._reset()
+            raise
+        if mono is not frame and not self._mixing:
+            yield from self._drain()
+            self._mixing = True
+        for out in self._resample(mono):
             yield from self._cut(out)
 
     def flush(self) -> Iterator[tuple[float, FloatArray]]:
         """Yield what is left and start afresh; raises as `push` does."""
+        yield from self._drain()
+        self._reset()
+
+    def _drain(self) -> Iterator[tuple[float, FloatArray]]:
         for out in self._resample(None):
             yield from self._cut(out)
         if self._buffered:
             yield self._start, np.concatenate(self._pieces)
-        self._reset()
+        self._resampler = Resampler()
+        self._pieces, self._buffered = [], 0
 
     def _reset(self) -> None:
         self._resampler = Resampler()
         self._downmix: Downmix | None = None
-        self._pieces: list[FloatArray] = []
+        self._mixing = False
+        self._unheard_seconds = _LISTEN_SECONDS
+        self._pieces = []
         self._start = 0.0
         self._buffered = 0
 
     def _resample(self, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
         try:
-            return self._resampler.resample(frame if frame is None else self._mono(frame))
+            return self._resampler.resample(frame)
         except Exception:
             self._reset()
             raise
 
     def _mono(self, frame: av.AudioFrame) -> av.AudioFrame:
-        names = [channel.name for channel in frame.layout.channels]
-        if len(names) < 2:
+        """Mix a frame of several channels where their sum loses the voice; the sum itself is left to FFmpeg."""
+        if frame.layout.nb_channels < 2:
             return frame
-        self._downmix = self._downmix or Downmix(names)
-        mixed = self._downmix.mix(_samples(frame, len(names)), frame.sample_rate)
-        mono = av.AudioFrame.from_ndarray(mixed[None], format="flt", layout="mono")
+        self._downmix = self._downmix or Downmix([channel.name for channel in frame.layout.channels])
+        if not self._mixing:
+            self._unheard_seconds += frame.samples / frame.sample_rate
+            if self._unheard_seconds < _LISTEN_SECONDS:
+                return frame
+            heard, self._unheard_seconds = self._unheard_seconds, 0.0
+            if not self._downmix.loses_voice(_samples(frame), heard):
+                return frame
+        mixed = self._downmix.mix(_samples(frame), frame.sample_rate)
+        mono = av.AudioFrame.from_ndarray(np.ascontiguousarray(mixed)[None], format="flt", layout="mono")
         mono.sample_rate, mono.pts = frame.sample_rate, frame.pts
         if frame.time_base is not None:
             mono.time_base = frame.time_base
@@ -137,13 +163,16 @@ class AudioCutter:
         self._pieces, self._buffered = ([rest], rest.size) if rest.size else ([], 0)
 
 
-def _samples(frame: av.AudioFrame, channels: int) -> FloatArray:
+def _samples(frame: av.AudioFrame) -> FloatArray:
     """Return the samples (C, N) of a frame as float32 in [-1, 1]."""
     raw = frame.to_ndarray()
     if not frame.format.is_planar:
-        raw = raw.reshape(-1, channels).T
+        raw = raw.reshape(-1, frame.layout.nb_channels).T
     if raw.dtype.kind == "f":
-        return np.ascontiguousarray(raw, np.float32)
-    bits = 8 * raw.dtype.itemsize
-    centre = 1 << bits - 1 if raw.dtype.kind == "u" else 0
-    return np.ascontiguousarray((raw.astype(np.float32) - np.float32(centre)) / np.float32(1 << bits - 1))
+        return raw.astype(np.float32, copy=False)
+    half = np.float32(1 << 8 * raw.dtype.itemsize - 1)
+    samples: FloatArray = raw.astype(np.float32)
+    if raw.dtype.kind == "u":
+        samples -= half
+    samples /= half
+    return samples

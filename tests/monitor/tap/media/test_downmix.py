@@ -100,3 +100,13 @@ def test_a_change_makes_no_click() -> None:
 
 def test_an_empty_block_is_nothing() -> None:
     assert Downmix(["FL", "FR"]).mix(np.zeros((2, 0), np.float32), RATE).size == 0
+
+
+def test_a_few_blocks_are_enough_to_know_that_the_sum_loses_the_voice() -> None:
+    voice = noise(2.0)
+    for gain, loses in ((1.0, False), (-1.0, True), (0.0, True)):
+        downmix = Downmix(["FL", "FR"])
+        samples = np.stack([voice, np.float32(gain) * voice])
+        heard = [downmix.loses_voice(samples[:, n : n + BLOCK], 0.1) for n in range(0, len(voice), 5 * BLOCK)]
+        assert heard[1:] == [loses] * (len(heard) - 1)
+        assert downmix.channel is None

@@ -13,7 +13,8 @@ from monitor.decision.report import HopReport
 from monitor.detectors.base import ClipCollector, FrameObserver
 from monitor.detectors.reference import Reference
 from monitor.session.models import Models
-from monitor.session.session import STALE_SECONDS, Session, SessionConfig
+from monitor.session.obstacle import STALE_SECONDS
+from monitor.session.session import Session, SessionConfig
 from monitor.tap.clip_file import TrackChoice, TrackInfo
 from monitor.tap.replay import probe_clip, read_clip
 from monitor.types import MediaItem, ParticipantKey, Reason, Score, TrackFault, TrackKind, Verdict

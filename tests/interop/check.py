@@ -40,12 +40,12 @@ class Bench:
     seconds: float
 
     @contextlib.asynccontextmanager
-    async def judged(self, row: Row) -> AsyncIterator[str]:
+    async def judged(self, row: Row, variant: str = "") -> AsyncIterator[str]:
         """Check a client and note its row: inside, it publishes as the participant whose name is given.
 
         `self.published` waits until it was judged; the client leaves before the context ends.
         """
-        name = re.sub(r"\W+", "-", row.client.lower()).strip("-")
+        name = re.sub(r"\W+", "-", f"{row.client} {variant}".lower()).strip("-")
         self.host.states.pop(name, None)
         before = await self.host.holdings()
         try:
@@ -63,12 +63,9 @@ class Bench:
         """Wait until the participant is judged, and for as long as everybody publishes."""
         began = time.monotonic()
         await self.host.until(lambda: is_judged(self.host, name, self.clip), JUDGED_SECONDS, f"{name} is judged")
-        rest = self.seconds - (time.monotonic() - began)
-        if rest > 0:
-            count = len(self.host.states[name]) + round(rest / 0.5)
-            await self.host.until(
-                lambda: len(self.host.states[name]) >= count, rest + 10, f"{name} goes on being judged"
-            )
+        await self.host.until(
+            lambda: time.monotonic() - began >= self.seconds, self.seconds + 10, f"{name} goes on being judged"
+        )
 
 
 @contextlib.asynccontextmanager

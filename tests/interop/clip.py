@@ -23,12 +23,17 @@ BLOCK_SAMPLES = 960
 class Clip:
     """`webm` holds VP8 and Opus, `i420` and `s16` (mono, 48 kHz) the same decoded.
 
+    `h264` (Annex B, baseline) and `opus` hold frames for those who packetise by themselves, each after its length in
+    four bytes.
+
     `speaks` says whether it shows a person.
     """
 
     webm: Path
     i420: Path
     s16: Path
+    h264: Path
+    opus: Path
     speaks: bool
     seconds: float
 
@@ -36,13 +41,15 @@ class Clip:
 def make_clip(folder: Path, seconds: float) -> Clip:
     """Write the clip in every form that somebody publishes it from."""
     speaks = GENUINE.exists()
-    made = Clip(folder / "clip.webm", folder / "clip.i420", folder / "clip.s16", speaks, seconds)
+    paths = {kind: folder / f"clip.{kind}" for kind in ("webm", "i420", "s16", "h264", "opus")}
+    made = Clip(**paths, speaks=speaks, seconds=seconds)
     if speaks:
         marry(GENUINE, GENUINE, seconds, folder / "long.mp4")
         _decode(folder / "long.mp4", made)
     else:
         _draw(made)
     _encode(made)
+    _frames(made)
     return made
 
 
@@ -88,3 +95,22 @@ def _encode(clip: Clip) -> None:
                 out.mux(audio.encode(block))
         out.mux(video.encode(None))
         out.mux(audio.encode(None))
+
+
+def _frames(clip: Clip) -> None:
+    """H.264 with a key frame and its parameter sets every second, and the Opus packets of the WebM."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width = encoder.height = SIDE_PX
+    encoder.pix_fmt, encoder.bit_rate, encoder.gop_size = "yuv420p", 600_000, FPS
+    encoder.time_base, encoder.framerate, encoder.profile = Fraction(1, FPS), Fraction(FPS), "Baseline"
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "x264-params": "repeat-headers=1:scenecut=0"}
+    pictures = np.fromfile(clip.i420, np.uint8).reshape(-1, SIDE_PX * 3 // 2, SIDE_PX)
+    encoded: list[bytes] = []
+    for number, planes in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pts, frame.time_base = number, Fraction(1, FPS)
+        encoded += [bytes(packet) for packet in encoder.encode(frame)]
+    with av.open(clip.webm) as opened:
+        sound = [bytes(packet) for packet in opened.demux(audio=0) if packet.size]
+    for path, frames in ((clip.h264, encoded), (clip.opus, sound)):
+        path.write_bytes(b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames))

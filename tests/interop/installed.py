@@ -37,7 +37,7 @@ def version_of(name: str, *arguments: str) -> str:
     if path is None:
         return ""
     done = subprocess.run([path, *(arguments or ("--version",))], capture_output=True, text=True, timeout=30)
-    numbers = re.search(r"\d+(\.\d+)+(esr)?", done.stdout + done.stderr)
+    numbers = re.findall(r"(?<![-\d.])\d+(?:\.\d+)+(?:esr)?", done.stdout + done.stderr)
     return numbers[0] if numbers else ""
 
 

@@ -1,6 +1,7 @@
-"""Publishes a test picture and ticks by GStreamer's `webrtcbin` until its standard input ends.
+"""Publishes a test picture and ticks, or a clip, by GStreamer's `webrtcbin` until its standard input ends.
 
-Run by the system's Python, which has the bindings: `python3 publish_gstreamer.py ENDPOINT TOKEN VP8|H264`.
+Run by the system's Python, which has the bindings: `python3 publish_gstreamer.py ENDPOINT TOKEN VP8|H264 [CLIP]`. The
+clip holds VP8 and Opus.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ VIDEO = {
     "H264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! video/x-h264,profile=constrained-baseline"
     " ! rtph264pay pt=96 config-interval=-1",
 }
-PIPELINE = """
-webrtcbin name=rtc bundle-policy=max-bundle
+TEST = """
 videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=25/1 ! {video} ! rtc.
 audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=48000,channels=2 ! opusenc ! rtpopuspay pt=111 ! rtc.
+"""
+CLIP = """
+filesrc location={clip} ! matroskademux name=clip
+clip.video_0 ! queue ! vp8dec ! videoconvert ! clocksync ! {video} ! rtc.
+clip.audio_0 ! queue ! opusdec ! audioconvert ! audio/x-raw,channels=2 ! clocksync ! opusenc ! rtpopuspay pt=111 ! rtc.
 """
 
 
@@ -37,11 +42,12 @@ def http(method: str, url: str, token: str, body: str | None = None) -> tuple[st
         return response.read().decode(), urllib.parse.urljoin(url, response.headers.get("Location", ""))
 
 
-def main(endpoint: str, token: str, codec: str) -> None:
+def main(endpoint: str, token: str, codec: str, clip: str = "") -> None:
     """Publish, and leave when standard input ends."""
     Gst.init(None)
     loop = GLib.MainLoop()
-    pipeline = Gst.parse_launch(PIPELINE.format(video=VIDEO[codec]))
+    media = (CLIP if clip else TEST).format(video=VIDEO[codec], clip=clip)
+    pipeline = Gst.parse_launch(f"webrtcbin name=rtc bundle-policy=max-bundle\n{media}")
     rtc = pipeline.get_by_name("rtc")
     session: list[str] = []
     for index in range(2):
@@ -81,4 +87,4 @@ def main(endpoint: str, token: str, codec: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

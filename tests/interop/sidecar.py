@@ -63,7 +63,7 @@ class Sidecar:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            last = {name: said[-1] for name, said in self.states.items()}
+            last = {name: (said[-1]["verdict"], said[-1]["reason"]) for name, said in self.states.items() if said}
             raise AssertionError(f"not within {seconds:g} s: {what}; the last states were {last}") from None
 
     async def present(self) -> list[str]:

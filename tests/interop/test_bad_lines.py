@@ -26,8 +26,19 @@ LINES = {
 }
 # `make test` tries these two; `make interop` all.
 SHORT = ("4 s of nothing", "20 % loss")
-NOTHING = {"media_stalled", "low_frame_rate", "warming_up", "no_video", "no_audio"}
-POOR = NOTHING | {"silence", "low_quality", "no_face", "not_enrolled", "clock_unknown", "too_little_speech"}
+NOTHING = {"media_stalled", "low_frame_rate", "warming_up", "no_video", "no_audio", "keyframe_missing"}
+POOR = {
+    "silence",
+    "low_quality",
+    "no_face",
+    "not_enrolled",
+    "clock_unknown",
+    "picture_damaged",
+    "picture_frozen",
+    "audio_loss",
+}
+# Of this machine and not of the line: browser, relay and sidecar share it.
+BUSY = {"overloaded"}
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -59,7 +70,7 @@ async def test_a_bad_line(bench: Bench, browser: Browser, name: str) -> None:
             f"judged again {RECOVERY_SECONDS:g} s after the line was good again",
         )
         during = {state["reason"] for state in states[first:last]}
-        assert during <= POOR, during
+        assert during <= NOTHING | POOR | BUSY, during
         assert {state["verdict"] for state in states} <= {"inconclusive"}
         if line.is_cut:
             assert during & {"media_stalled"}

@@ -12,6 +12,10 @@ import pytest
 
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import AudioBlock, MediaItem, ParticipantKey, VideoFrame
+from tests.interop.check import Bench, stopped
+from tests.interop.installed import version_of
+from tests.interop.results import Row
+from tests.interop.sidecar import TOKEN as BENCH_TOKEN
 from tests.monitor.api.server import TOKEN, WHIP, Site, serving
 from tests.monitor.rig import ScriptedSession, quiet_log
 from tests.monitor.tap.publisher import LOCAL
@@ -98,3 +102,17 @@ async def test_gstreamer_publishes(site: Site, enough: asyncio.Event, codec: str
         if publisher.returncode is None:
             publisher.kill()
             await publisher.wait()
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+@pytest.mark.asyncio(loop_scope="session")
+async def test_what_gstreamer_publishes_is_judged(bench: Bench, codec: str) -> None:
+    row = Row("GStreamer webrtcbin", version_of("gst-inspect-1.0"), f"{codec.replace('H264', 'H.264')}, Opus")
+    async with bench.judged(row, codec.lower()) as name:
+        arguments = [str(PUBLISHER), bench.host.endpoint(name), BENCH_TOKEN, codec, str(bench.clip.webm)]
+        pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+        publisher = await asyncio.create_subprocess_exec(PYTHON, *arguments, **pipes)  # type: ignore[arg-type]
+        async with stopped(publisher):
+            await bench.published(name)
+            _, said = await publisher.communicate(b"")
+            assert publisher.returncode == 0, said.decode()

@@ -1,4 +1,4 @@
-"""Node.js: libwebrtc publishes, and the alerts socket is read by its usual WebSocket client."""
+"""Node.js: libwebrtc and libdatachannel publish, and the alerts socket is read by its usual WebSocket client."""
 
 from __future__ import annotations
 
@@ -32,18 +32,29 @@ async def line_of(process: asyncio.subprocess.Process) -> str:
     return (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
 
 
-@needs_node("@roamhq/wrtc")
-async def test_libwebrtc(bench: Bench) -> None:
-    row = Row("libwebrtc (@roamhq/wrtc)", node_version("@roamhq/wrtc"), "VP8, Opus")
+async def check(bench: Bench, row: Row, script: str) -> None:
+    """Have a script publish the clip until it was judged, and leave."""
+    clip = bench.clip
+    files = {name: str(getattr(clip, name)) for name in ("i420", "s16", "h264", "opus")}
     async with bench.judged(row) as name:
-        media = {"i420": str(bench.clip.i420), "s16": str(bench.clip.s16), "side": SIDE_PX, "fps": FPS}
-        wanted = {"endpoint": bench.host.endpoint(name), "token": TOKEN, **media}
-        async with stopped(await node("publish.js", json.dumps(wanted))) as process:
+        wanted = {"endpoint": bench.host.endpoint(name), "token": TOKEN, "side": SIDE_PX, "fps": FPS, **files}
+        async with stopped(await node(script, json.dumps(wanted))) as process:
             assert await line_of(process) == "connected"
             await bench.published(name)
             assert process.stdin is not None
             process.stdin.write(b"leave\n")
             assert await process.wait() == 0
+
+
+@needs_node("@roamhq/wrtc")
+async def test_libwebrtc(bench: Bench) -> None:
+    await check(bench, Row("libwebrtc (@roamhq/wrtc)", node_version("@roamhq/wrtc"), "VP8, Opus"), "publish.js")
+
+
+@needs_node("node-datachannel")
+async def test_libdatachannel(bench: Bench) -> None:
+    row = Row("libdatachannel (node-datachannel)", node_version("node-datachannel"), "H.264, Opus")
+    await check(bench, row, "publish_frames.js")
 
 
 async def words_of(process: asyncio.subprocess.Process) -> list[str]:

@@ -84,7 +84,7 @@ async def test_the_dashboard_through_nginx(bench: Bench, browser: Browser, tmp_p
 @needs(CHROMIUM, "chromium")
 async def test_a_publisher_behind_a_turn_server(bench: Bench, browser: Browser, tmp_path: Path) -> None:
     """Chromium may use relayed candidates only, so every packet goes through coturn."""
-    row = Row("coturn, publisher behind it", version_of("turnserver", "-h"), "UDP", "`iceTransportPolicy: relay`")
+    row = Row("coturn, publisher behind it", version_of("turnserver"), "UDP", "`iceTransportPolicy: relay`")
     async with coturn(tmp_path, local_address(), USER, PASSWORD) as turn:
         server = {"urls": turn, "username": USER, "credential": PASSWORD}
         rtc = json.dumps({"iceTransportPolicy": "relay", "iceServers": [server]})

@@ -31,6 +31,8 @@ REPORT_WINDOW_SECONDS = 60.0
 MAX_DELAY_DIFFERENCE_SECONDS = 2.0
 # A report confirms that RTP time stood still where it says so for as long as arrivals do, to within this.
 MAX_STANDSTILL_DIFFERENCE_SECONDS = 0.5
+# A track without media for longer says nothing of the network.
+ON_TIME_SECONDS = 1.0
 
 REANCHOR_UNCERTAINTY_SECONDS = 0.15
 ARRIVAL_UNCERTAINTY_SECONDS = 0.5
@@ -60,6 +62,8 @@ class TrackClock:
         self._deviant: SenderReport | None = None
         self._early_reports: LruTable[int, tuple[float, int]] = LruTable(MAX_EARLY_REPORTS)
         self._line: ClockLine | None = None
+        self.beside: tuple[TrackClock, ...] = ()
+        """The tracks that come by the same way."""
         self.resets = 0
 
     @property
@@ -78,12 +82,17 @@ class TrackClock:
         capture, _, _ = self.reading(self._latest)
         return self.arrival_of(self._latest) - capture
 
+    def is_on_time(self, arrival: float) -> bool:
+        """Whether media have just come, with no more than jitter: the network is no slower than it was."""
+        return self._ssrc is not None and arrival - self._arrival < ON_TIME_SECONDS and not self._delay.lag
+
     def rtp(self, timestamp: int, arrival: float, ssrc: int) -> float:
         """Place a frame's 32-bit RTP timestamp; returns media seconds, 0.0 for the first frame, never less than before.
 
         `arrival` is monotonic seconds. A change of SSRC, a step back of more than half a second and a step ahead of
         what can have arrived are re-anchored: media time goes on by the time that passed. So is RTP time that stood
-        still, as soon as a sender report confirms it or no report has explained the lag for two seconds.
+        still, as soon as a sender report confirms it or no report has explained the lag for two seconds; unless another
+        track is on time meanwhile, the track is then unknown until a report comes.
         """
         if self._ssrc is None:
             return self._begin(timestamp, arrival, ssrc, 0.0)
@@ -156,8 +165,9 @@ class TrackClock:
             self._delay.accept_lag()
             return 0.0
         self._reanchor()
-        # It may have been the network after all: only a report can tell.
-        self._line = None
+        if not any(track.is_on_time(self._arrival) for track in self.beside):
+            # It may have been the network after all: only a report can tell.
+            self._line = None
         return lag
 
     def _reanchor(self) -> None:
@@ -216,6 +226,8 @@ class CallClock:
 
     def __init__(self, rates: Mapping[TrackKind, int] = CLOCK_RATES_HZ) -> None:
         self.tracks: dict[TrackKind, TrackClock] = {kind: TrackClock(rate) for kind, rate in rates.items()}
+        for kind, track in self.tracks.items():
+            track.beside = tuple(other for name, other in self.tracks.items() if name != kind)
         self._shift: float | None = None
 
     def sender_report(self, kind: TrackKind, ntp: float, rtp: int, arrival: float, ssrc: int) -> None:

@@ -106,3 +106,27 @@ async def test_an_oversized_picture_is_told_and_stays_the_reason_and_the_sound_g
     told = [f.reason for f in faults(items)]
     assert set(told[told.index(Reason.FRAME_TOO_LARGE) :]) == {Reason.FRAME_TOO_LARGE}
     assert not frames(items)
+
+
+async def test_layers_in_one_section_are_decoded_one_at_a_time() -> None:
+    """Each packet and report of the pictures three times, under SSRCs of their own, as a faithful simulcast sender."""
+    async with call(audio=False) as live:
+        sender = live.publisher.getSenders()[0]
+        send = sender.transport._send_rtp
+
+        async def layered(data: bytes) -> None:
+            at = 4 if 192 <= data[1] <= 223 else 8
+            for layer in (1, 2, 0):
+                ssrc = int.from_bytes(data[at : at + 4], "big") + layer
+                await send(data[:at] + (ssrc % (1 << 32)).to_bytes(4, "big") + data[at + 4 :])
+
+        sender.transport._send_rtp = layered  # type: ignore[method-assign]
+        items = await collect(live.peer, lambda items: len(frames(items)) > 75)
+        receiver = live.peer._receivers["video"]
+        assert receiver._selector.selected == sender._ssrc
+        assert len(receiver._selector.others) >= 2
+        assert receiver.stats.switches <= 1
+        stats = live.peer.stats()
+    media = [frame.stamp.media for frame in frames(items)]
+    assert media == sorted(set(media))
+    assert (stats.decode_errors, faults(items)) == (0, [])

@@ -38,7 +38,10 @@ class Pause:
 
 @dataclass
 class Track:
-    """One track of the sender; `wall` gives its reports' clock at a moment, `late` is by how much reports are late."""
+    """One track of the sender; `wall` gives its reports' clock at a moment, `late` is by how much reports are late.
+
+    The network holds up what is sent between the two moments of `held` and delivers it all at once.
+    """
 
     kind: TrackKind
     ssrc: int
@@ -50,6 +53,7 @@ class Track:
     every: float = 1.0
     late: float = 0.0
     reports: bool = True
+    held: tuple[float, float] = (0.0, 0.0)
     offset: int = 12345
     fps: int = 25
 
@@ -59,6 +63,9 @@ class Track:
         )
         media = (at - (self.pause.lost(at) if stands else 0.0)) * (1 + self.drift)
         return (self.offset + round(media * CLOCK_RATES_HZ[self.kind])) % WRAP
+
+    def arrival(self, at: float, jitter: float = 0.0) -> float:
+        return (self.held[1] if self.held[0] <= at < self.held[1] else at) + self.delay + jitter
 
     def clock(self, at: float) -> float:
         """The sender's clock at a moment, which captures are measured by."""
@@ -85,12 +92,12 @@ def play(clock: CallClock, tracks: list[Track], seconds: float, seed: int = 0, f
         for n in range(round(first * track.fps), round(seconds * track.fps)):
             at = n / track.fps
             if not track.pause.covers(at):
-                arrival = max(arrival, at + track.delay + rng.random() * track.jitter)
+                arrival = max(arrival, track.arrival(at, rng.random() * track.jitter))
                 events.append((arrival, at, False, track))
         at = first + rng.random() * track.every
         while track.reports and at < seconds:
             if not (track.pause.covers(at) and track.pause.reports == "none"):
-                events.append((at + track.delay, at, True, track))
+                events.append((track.arrival(at), at, True, track))
             at += track.every * (0.5 + rng.random())
     for arrival, at, is_report, track in sorted(events, key=lambda event: event[0]):
         if is_report:

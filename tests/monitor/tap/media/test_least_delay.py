@@ -33,7 +33,7 @@ def after(seen: list[Seen], moment: float) -> list[Seen]:
     seconds=st.one_of(st.floats(0.5, 10.0), st.floats(10.0, 300.0)),
     rtp=st.sampled_from(["stands", "runs"]),
     reports=st.sampled_from(["none", "stand", "run"]),
-    every=st.floats(0.5, 2.0),
+    every=st.floats(0.5, 5.0),
     drift=st.sampled_from([0.0, 100e-6, -100e-6]),
     seed=st.integers(0, 999),
 )
@@ -41,7 +41,11 @@ def after(seen: list[Seen], moment: float) -> list[Seen]:
 def test_after_a_mute_both_tracks_are_mapped_and_in_place(
     who: str, seconds: float, rtp: Goes, reports: Literal["none", "stand", "run"], every: float, drift: float, seed: int
 ) -> None:
-    """A mute of one track or of both; meanwhile there are reports or none, honest or believing that RTP time runs."""
+    """A mute of one track or of both; meanwhile there are reports or none, honest or believing that RTP time runs.
+
+    Where both tracks pause, the network is in doubt until a report comes: those are two seconds apart at most.
+    """
+    every = min(every, 2.0) if who == "both" else every
     pause = Pause(12.0, 12.0 + seconds, rtp, "runs", reports)
     seen = list(play(CallClock(), paused(who, pause, every, drift), pause.last + 10.0, seed))
     late = after(seen, pause.last + RIGHT_AGAIN_SECONDS)
@@ -104,12 +108,40 @@ def test_a_network_that_becomes_slower_moves_no_media_where_reports_explain_it(s
     assert worst_pairing(late) <= 0.0
 
 
-def test_where_nobody_explains_a_lag_the_track_is_unknown_until_the_next_report() -> None:
-    tracks = paused("audio", Pause(12.0, 20.0), 1.0)
+@given(seconds=st.floats(0.5, 20.0), reports=st.booleans(), seed=st.integers(0, 999))
+@settings(max_examples=30, deadline=None)
+def test_what_the_network_held_up_and_delivers_at_once_moves_nothing(seconds: float, reports: bool, seed: int) -> None:
+    clock, tracks = CallClock(), paused("both", Pause(), 1.0, reports=reports)
+    for track in tracks:
+        track.held = 12.0, 12.0 + seconds
+    late = after(list(play(clock, tracks, 14.0 + seconds, seed)), 12.0 + seconds)
+    assert [track.resets for track in clock.tracks.values()] == [0, 0]
+    assert {frame.stamp.state for frame in late} == {ClockState.MAPPED if reports else ClockState.UNKNOWN}
+    assert worst_pairing(late) <= 0.0
+
+
+def unreported(who: str) -> tuple[CallClock, list[Track], list[Seen]]:
+    """A pause of 8 s, after which the reports of these tracks stay away."""
+    tracks = paused(who, Pause(12.0, 20.0), 1.0)
     clock = CallClock()
     list(play(clock, tracks, 12.0))
-    tracks[0].reports = False
-    seen = list(play(clock, tracks, 26.0, first=12.0))
-    assert after(seen, 23.0)[-1].stamp.state is ClockState.UNKNOWN
-    clock.sender_report("audio", EPOCH + 26.0, tracks[0].rtp(26.0), 26.05, tracks[0].ssrc)
+    for track in tracks:
+        track.reports = track.kind not in WHO[who]
+    return clock, tracks, after(list(play(clock, tracks, 26.0, first=12.0)), 23.0)
+
+
+def test_where_both_tracks_lag_and_nobody_explains_it_the_clock_is_unknown_until_the_next_report() -> None:
+    clock, tracks, late = unreported("both")
+    assert {frame.stamp.state for frame in late} == {ClockState.UNKNOWN}
+    for track in tracks:
+        clock.sender_report(track.kind, EPOCH + 26.0, track.rtp(26.0), 26.05, track.ssrc)
     assert clock.at("audio", 25.9, 26.1).state is ClockState.MAPPED
+
+
+@pytest.mark.parametrize("who", ["audio", "video"])
+def test_where_the_other_track_is_on_time_it_was_not_the_network(who: str) -> None:
+    """Browsers report on sound every five seconds only."""
+    clock, _, late = unreported(who)
+    assert {frame.stamp.state for frame in late} == {ClockState.MAPPED}
+    assert worst_pairing(late) <= 0.0
+    assert sum(track.resets for track in clock.tracks.values()) == 1

@@ -108,6 +108,15 @@ def test_what_was_written_is_admitted_again_unchanged() -> None:
     assert parse_offer(once.sdp(), CONFIG) == once
 
 
+def test_the_stack_is_given_a_format_that_it_knows_and_the_rest_as_it_was() -> None:
+    offer = admit(OFFER.replace("profile-level-id=42001f", "profile-level-id=640034"))
+    known = offer.for_the_stack()
+    assert "a=fmtp:103 packetization-mode=1;profile-level-id=42e01f\r\n" in known.sdp()
+    assert "profile-level-id=640034" in offer.sdp()
+    differing = set(offer.sdp().split("\r\n")) ^ set(known.sdp().split("\r\n"))
+    assert {line.partition(" ")[0] for line in differing} == {"a=fmtp:103"}
+
+
 def test_session_level_attributes_serve_all_media() -> None:
     shared = f"a=ice-ufrag:{UFRAG}\na=ice-pwd:{PWD}\na=fingerprint:sha-256 {PRINT}\na=setup:active\na=sendonly\n"
     bare = "\n".join(line for line in AUDIO.split("\n") if line[2:6] not in ("ice-", "fing", "setu", "send"))

@@ -14,6 +14,11 @@ RUN python -m venv /tmp/identity \
     && /tmp/identity/bin/pip install --no-cache-dir --disable-pip-version-check -c /tmp/constraints.txt '.[identity]' \
     && /tmp/identity/bin/sidewitness engines import dlib-face --accept-licence \
         --out "$(cd / && /opt/sidewitness/bin/python -c 'from engines.base import MODELS; print(MODELS)')"
+# What hears speech, from a published wheel (MIT) that is read and not installed.
+RUN /tmp/identity/bin/pip download --no-cache-dir --disable-pip-version-check --no-deps --dest /tmp/speech \
+        silero-vad==6.2.3 \
+    && /tmp/identity/bin/sidewitness engines import silero-vad /tmp/speech/*.whl --accept-licence \
+        --out "$(cd / && /opt/sidewitness/bin/python -c 'from engines.base import MODELS; print(MODELS)')"
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/sidewitness sidewitness \

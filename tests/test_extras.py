@@ -55,6 +55,7 @@ NEEDS = {
         "identity",
         ("onnx",),
     ),
+    "engines import silero-vad --out out --accept-licence": ("engines import silero-vad", "speech", ("onnx",)),
     "engines float16 out": ("engines float16", "tensorrt", ("onnx",)),
 }
 CASES = [(command, module) for command, (_, _, modules) in NEEDS.items() for module in modules]

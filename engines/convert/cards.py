@@ -79,3 +79,30 @@ told apart. A face swap aims at exactly this distance, so a small one is no proo
 blurred, dark and turned faces move away from everybody, the person included. What was measured, and
 on what, stands in `docs/encoders.md`.
 """
+
+SPEECH_PRESENCE_CARD = """
+# speech_presence
+
+**What it is.** Silero's voice activity detector, version 6 for 16 kHz: a short-time spectrum, four
+convolutions and an LSTM, 0.3 million parameters. Weights are those of the published file, without
+training; the graph around them was written anew, with batch and time as axes.
+
+**Use here.** The second of two conditions for speech: sound that WebRTC's detector takes for speech
+counts only while this network hears somebody speak (`monitor.voice.presence`). It says that
+somebody speaks, never who or what.
+
+**Origin and licence.** Silero Team, silero-vad, `silero_vad_16k_sequence.onnx` (sha256 of the file
+read: {sha256}), MIT licence, copyright (c) 2020-present Silero Team. Its training data are not
+described. Made by `engines/convert/silero_vad.py` on this machine; it is not part of the
+repository.
+
+**Interface.** In: `frames` (batch, time, 576), 64 samples before and 512 samples of 16 kHz sound in
+[-1, 1]; `state` (batch, 256), zeros at the start of a stream. Out: `presence` (batch, time, 1), a
+probability that somebody speaks in the frame, and `state_out`.
+
+**Checked.** Against the published graph on fixed inputs
+(`tests/engines/convert/test_silero_vad.py`).
+
+**Limits.** Singing is speech to it. So is speech from a loudspeaker, a television or the next
+room: whose voice it is must be seen elsewhere.
+"""

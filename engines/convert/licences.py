@@ -49,4 +49,11 @@ LICENCES: Mapping[str, Licence] = {
         "of yours: comparing faces to confirm who somebody is processes biometric data, which in many places needs\n"
         "that person's explicit consent. Of the other files of that package nothing is read.",
     ),
+    "silero-vad": Licence(
+        "Silero VAD",
+        "Silero Team; github.com/snakers4/silero-vad, as packed in silero-vad 6.2.3",
+        "MIT (Silero Team)",
+        "Silero VAD is under the MIT licence: you may use, change and pass on code and weights, commercially too,\n"
+        "with the copyright notice kept (Copyright (c) 2020-present Silero Team). What it was trained on is not said.",
+    ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,24 +77,26 @@ def _engines() -> list[dict[str, Any]]:
 @app.command("import")
 def import_packs(
     system: Annotated[
-        Literal["avhubert", "braven", "lr-asd", "dlib-face"], typer.Argument(help="What the checkpoint is of.")
+        Literal["avhubert", "braven", "lr-asd", "dlib-face", "silero-vad"],
+        typer.Argument(help="What the checkpoint is of."),
     ],
     checkpoints: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="[CHECKPOINT]...",
-            help="Published files; BRAVEn has two, lips and voice; dlib-face finds its own where the extra `identity` "
-            "is installed.",
+            help="Published files; BRAVEn has two, lips and voice; silero-vad takes its wheel; dlib-face finds its own "
+            "where the extra `identity` is installed.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the model packs go; dlib-face: the installation.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the packs go; dlib-face and silero-vad: the installation."),
     ] = None,
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="You have read the licence and your use is allowed by it.")
     ] = False,
 ) -> int:
-    """Convert published encoders to model packs: of speech for `--packs`, of faces for enrolled identities.
+    """Convert published models to packs: of lips and voice, of faces for enrolled identities, of who speaks at all.
 
     Shows the licence first and stops there until it is accepted. Reads tensors only: a file that would run a program is
     refused.
@@ -102,30 +105,47 @@ def import_packs(
     Examples:
       sidewitness engines import lr-asd finetuning_TalkSet.model --out packs/lr-asd --accept-licence
       sidewitness engines import dlib-face --accept-licence
+      sidewitness engines import silero-vad silero_vad-6.2.3-py3-none-any.whl --accept-licence
     """  # noqa: D301
     from engines.base import MODELS
     from engines.convert.licences import LICENCES
 
-    if system != "dlib-face" and not (checkpoints and out):
+    if system not in _INSTALLED and not (checkpoints and out):
         raise typer.BadParameter("name its files and --out FOLDER", param_hint=system)
     licence = LICENCES[system]
     typer.echo(f"{licence.system} ({licence.origin})\n\n{licence.words}\n", err=True)
     if not accept_licence:
         typer.echo("error: nothing was converted: if your use is allowed, add --accept-licence", err=True)
         return 2
-    if system == "dlib-face":
-        return _import_face(checkpoints or [], out or MODELS)
+    if system in _INSTALLED:
+        return _INSTALLED[system](checkpoints or [], out or MODELS)
     return _import_speech(system, checkpoints or [], out or MODELS)
 
 
 def _import_face(files: list[Path], out: Path) -> int:
     require("engines import dlib-face", "identity", "onnx", *(() if files else ("face_recognition_models",)))
-    if len(files) > 1:
-        raise typer.BadParameter(f"the network is in one file: name one, not {len(files)}", param_hint="CHECKPOINT")
     from engines.convert.dlib_face import convert
 
-    typer.echo(str(convert(files[0] if files else None, out)))
+    typer.echo(str(convert(_one(files), out)))
     return 0
+
+
+def _import_presence(files: list[Path], out: Path) -> int:
+    require("engines import silero-vad", "speech", "onnx")
+    from engines.convert.silero_vad import convert
+
+    typer.echo(str(convert(_one(files), out)))
+    return 0
+
+
+def _one(files: list[Path]) -> Path | None:
+    if len(files) > 1:
+        raise typer.BadParameter(f"the network is in one file: name one, not {len(files)}", param_hint="CHECKPOINT")
+    return files[0] if files else None
+
+
+# What goes into the installation itself, and finds its own file where its package is installed.
+_INSTALLED: dict[str, Callable[[list[Path], Path], int]] = {"dlib-face": _import_face, "silero-vad": _import_presence}
 
 
 def _import_speech(system: str, checkpoints: list[Path], out: Path) -> int:

@@ -57,6 +57,8 @@ class Reason(StrEnum):
     PICTURE_FROZEN = "picture_frozen"
     STILL_MOUTH = "still_mouth"
     SILENCE = "silence"
+    NO_SPEECH = "no_speech"
+    UNUSUAL_SOUND = "unusual_sound"
     TOO_LITTLE_SPEECH = "too_little_speech"
     LOW_QUALITY = "low_quality"
     LOW_FRAME_RATE = "low_frame_rate"

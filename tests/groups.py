@@ -45,6 +45,7 @@ QUICK = (
 )
 # Folders and single files, with what makes them slow.
 SLOW = {
+    "tests/battery": "media",
     "tests/e2e": "a browser and real calls",
     "tests/engines/nets": "training",
     "tests/engines/runtimes/pytorch": "training",

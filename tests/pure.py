@@ -37,6 +37,8 @@ PURE = (
     "monitor/window/window.py",
     "monitor/window/doubts.py",
     "monitor/session/doubt.py",
+    "monitor/window/spoken.py",
+    "monitor/voice/near.py",
     "monitor/face/expression.py",
     "monitor/face/stillness.py",
     "monitor/detectors",

@@ -52,7 +52,7 @@ def test_an_example_says_what_it_needs(arguments: list[str], message: str) -> No
 
 @pytest.mark.data
 def test_a_clip_is_judged_inside_another_program(tmp_path: Path, data_dir: Path) -> None:
-    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
+    clip = data_dir / "clips/real/LivePortrait__d20.mp4"
     done = run("embed.py", str(clip), SIDEWITNESS_STATE_DIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     messages = [json.loads(line) for line in done.stdout.splitlines()]

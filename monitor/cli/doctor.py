@@ -58,6 +58,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield installation.python(sys.version_info[:2])
     yield installation.packages(installation.requirements())
     yield from installation.packs()
+    yield installation.speech()
     yield from installation.detectors()
     yield from installation.engines()
     yield installation.decoders()

@@ -40,6 +40,8 @@ REASON_PRIORITY = (
     Reason.LOW_FRAME_RATE,
     Reason.LOW_QUALITY,
     Reason.CLOCK_UNKNOWN,
+    Reason.UNUSUAL_SOUND,
+    Reason.NO_SPEECH,
     Reason.SILENCE,
     Reason.TOO_LITTLE_SPEECH,
     Reason.WARMING_UP,

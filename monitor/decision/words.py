@@ -73,6 +73,11 @@ REASONS: Mapping[Reason, Phrase] = {
         "Nobody is suspected and nobody is cleared until the mouth moves.",
     ),
     Reason.SILENCE: Phrase("Silence", "At least two seconds of speech are needed for a judgement."),
+    Reason.NO_SPEECH: Phrase(
+        "Nobody speaks",
+        "There is sound, but no speech near the microphone. Two seconds of speech are needed for a judgement.",
+        brief="sound without speech",
+    ),
     Reason.LOW_QUALITY: Phrase("Picture too poor to judge", "The face is too small, blurred, turned away or covered."),
     Reason.LOW_FRAME_RATE: Phrase("Too few frames", "The video has too few frames a second to show how the lips move."),
     Reason.WARMING_UP: Phrase("Warming up", "The first seconds of face and speech are being collected."),

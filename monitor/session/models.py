@@ -24,6 +24,8 @@ from monitor.session.warm_later import Later
 
 DETECTOR, LANDMARKS = "face_detector", "face_landmarks"
 PACKS = (DETECTOR, LANDMARKS, LIPS, VOICE)
+# Built at installation, and done without where that was not possible.
+PRESENCE = "speech_presence"
 # What an encoder from elsewhere may bring besides: a network over the window, and a head into one space.
 CONTEXT, HEAD = "_context", "_head"
 
@@ -43,7 +45,8 @@ class Speech:
 class Models:
     """Warm engines of face and speech, what the speech encoders take, and every detector with what it loaded.
 
-    `later` compiles what only a claimed identity needs, where that was put off.
+    `later` compiles what only a claimed identity needs, where that was put off. `presence` hears whether somebody
+    speaks, None where its pack was not built.
     """
 
     detector: Engine
@@ -53,6 +56,7 @@ class Models:
     detectors: tuple[LoadedDetector, ...] = ()
     input_spec: InputSpec = DEFAULT
     later: Later = field(default_factory=Later)
+    presence: Engine | None = None
 
     def of(self, kind: type[T]) -> T:
         """Give the detector of this class; raises `LookupError` where there is none."""
@@ -76,6 +80,8 @@ class Models:
             tuple(loaded.through(wrap) for loaded in self.detectors),
             self.input_spec,
             self.later,
+            # Small, with a state for each stream, and asked too seldom for batches.
+            self.presence,
         )
 
 
@@ -98,7 +104,14 @@ def load_models(
     speech = load_speech(folder, engine, load=load)
     packs = PackLoader(folder, engine, load, later if defer else load, speech.voice.manifest.sha256)
     loaded = tuple(each.load(packs) for each in detectors())
-    return Models(detector, landmarks, speech.lips, speech.voice, loaded, speech.input_spec, Later(put_off))
+    presence = load_presence(folder, engine, load)
+    return Models(detector, landmarks, speech.lips, speech.voice, loaded, speech.input_spec, Later(put_off), presence)
+
+
+def load_presence(folder: Path = MODELS, engine: EngineName = "openvino", load: Load = load_engine) -> Engine | None:
+    """Load what hears whether somebody speaks, None where it was not built; raises `EngineError` if it is damaged."""
+    at = home(PRESENCE, folder)
+    return load(PRESENCE, engine, at) if (at / PRESENCE).exists() else None
 
 
 def load_speech(
@@ -116,6 +129,16 @@ def _encoder(name: str, folder: Path, engine: EngineName, heads: bool, load: Loa
     if heads and (folder / (name + HEAD)).exists():
         built = Stacked(built, load(name + HEAD, engine, folder))
     return built
+
+
+@cache
+def presence_key(folder: Path = MODELS) -> str:
+    """Name what hears speech in this installation, in a few letters: features kept on disk depend on it.
+
+    Raises `EngineError` where its pack is damaged.
+    """
+    pack = home(PRESENCE, folder) / PRESENCE
+    return load_pack(pack).manifest.sha256[:8] if pack.exists() else "rhythm"
 
 
 def speech_packs(folder: Path) -> list[str]:

@@ -107,7 +107,7 @@ class Session:
             part.restart(self._window)
         observers = [*(part.observe for part in watching), self._observer]
         self._picture = PictureTrack(self._models, [observe for observe in observers if observe is not None])
-        self._sound = SoundTrack(self._models)
+        self._sound = SoundTrack(self._models.voice, self._models.input_spec.sound, self._models.presence)
         self._tracks: dict[TrackKind, TrackState] = {"video": TrackState("video"), "audio": TrackState("audio")}
         self._overloaded = float("-inf")
 

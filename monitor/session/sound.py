@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from monitor.session.models import Models
+import numpy as np
+
+from engines.base import Engine
+from monitor.session.input_spec import DEFAULT_SOUND
 from monitor.types import AudioBlock
 from monitor.voice.stream import VoiceStream
 from monitor.window.stream_encoder import StreamEncoder
@@ -10,11 +13,15 @@ from monitor.window.window import WindowBuffer
 
 
 class SoundTrack:
-    """Makes audio blocks voice vectors in the window."""
+    """Makes audio blocks voice vectors in the window.
 
-    def __init__(self, models: Models) -> None:
-        self._stream = VoiceStream(models.input_spec.sound)
-        self._encode = StreamEncoder(models.voice)
+    `sound` is what the encoder `voice` takes (`monitor.session.input_spec`), `presence` what hears whether somebody
+    speaks (`monitor.voice.presence`).
+    """
+
+    def __init__(self, voice: Engine, sound: str = DEFAULT_SOUND, presence: Engine | None = None) -> None:
+        self._stream = VoiceStream(sound, presence)
+        self._encode = StreamEncoder(voice)
 
     def push(self, block: AudioBlock, window: WindowBuffer) -> None:
         """Encode one block; a pause before it is silence that was heard."""
@@ -23,5 +30,6 @@ class SoundTrack:
         chunk = self._stream.push(block)
         if chunk is None:
             return
-        for done in self._encode.push(chunk.first, dict.fromkeys(self._encode.names, chunk.mel), chunk.speech):
-            window.push_voice(done.first, done.vectors, done.flags)
+        flags = np.stack([chunk.heard, chunk.sound], axis=1)
+        for done in self._encode.push(chunk.first, dict.fromkeys(self._encode.names, chunk.mel), flags):
+            window.push_voice(done.first, done.vectors, *done.flags.T)

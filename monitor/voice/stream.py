@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engines.base import Engine
 from monitor.types import SAMPLE_RATE_HZ, AudioBlock, BoolArray, FloatArray
 from monitor.voice.activity import VoiceActivity
 from monitor.voice.fronts import FRONTS, SoundFront
 from monitor.voice.logmel import HOP_SAMPLES
+from monitor.voice.near import NearVoice
+from monitor.voice.presence import speech_presence
 from monitor.window.grid import GRID_HZ
 
 STEP_SAMPLES = SAMPLE_RATE_HZ // GRID_HZ
@@ -25,24 +28,32 @@ MAX_GAP_SAMPLES = 2 * SAMPLE_RATE_HZ
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoiceChunk:
-    """Grid steps first..first+n: log-mel (n, 4, 80), speech (n,), and whether real audio lies under each step (n,).
+    """Grid steps first..first+n: log-mel (n, 4, 80), and whether real audio lies under each step (n,).
 
-    `mel` holds the features of another front end (`monitor.voice.fronts`) where the encoder takes those. `restarted`:
-    the chunk does not continue the one before.
+    `sound` (n,) is true where WebRTC's detector hears speech, which it does of much that is none, and `heard` (n,)
+    where a second, independent condition hears it as well, near the microphone; `monitor.window.spoken` says from both
+    what is speech. `mel`
+    holds the features of another front end (`monitor.voice.fronts`) where the encoder takes those. `restarted`: the
+    chunk does not continue the one before.
     """
 
     first: int
     mel: FloatArray
-    speech: BoolArray
+    sound: BoolArray
+    heard: BoolArray
     usable: BoolArray
     restarted: bool
 
 
 class VoiceStream:
-    """Takes the audio of one participant in order; `sound` names the front end of its chunks."""
+    """Takes the audio of one participant in order; `sound` names the front end of its chunks.
 
-    def __init__(self, sound: str = "mel80") -> None:
-        self._sound = sound
+    `presence` is the model that hears whether somebody speaks; without it a simpler, stricter condition does.
+    """
+
+    def __init__(self, sound: str = "mel80", presence: Engine | None = None) -> None:
+        self._sound, self._presence_model = sound, presence
+        self._near = NearVoice()
         self._expected: int | None = None
         self._skip = 0
         self._reset(0)
@@ -50,6 +61,8 @@ class VoiceStream:
     def _reset(self, first: int) -> None:
         self._front: SoundFront = FRONTS[self._sound]()
         self._activity = VoiceActivity()
+        self._presence = speech_presence(self._presence_model)
+        self._samples: FloatArray = np.zeros(0, np.float32)
         self._first, self._emitted = first, 0
         self._rows: FloatArray = self._front(np.zeros(0, np.float32))
         self._flags: BoolArray = np.zeros(0, np.bool_)
@@ -79,6 +92,7 @@ class VoiceStream:
         self._rows = np.concatenate([self._rows, self._front(samples)])
         self._flags = np.concatenate([self._flags, self._activity(samples)])
         self._is_real = np.concatenate([self._is_real, real])
+        self._samples = np.concatenate([self._samples, samples])
         count = min(len(self._rows) // self._front.per_step, len(self._flags) // FRAMES_PER_STEP)
         if count == 0:
             return None
@@ -86,12 +100,14 @@ class VoiceStream:
         samples_used = count * STEP_SAMPLES
         rows = count * self._front.per_step
         usable: BoolArray = np.asarray(self._is_real[:samples_used].reshape(count, STEP_SAMPLES).all(1), np.bool_)
-        spoken_frames = self._flags[:frames].reshape(count, FRAMES_PER_STEP).sum(1)
-        speech: BoolArray = (spoken_frames >= FRAMES_PER_STEP // 2) & usable
+        active_frames = self._flags[:frames].reshape(count, FRAMES_PER_STEP).sum(1)
+        sound: BoolArray = (active_frames >= FRAMES_PER_STEP // 2) & usable
+        steps = self._samples[:samples_used].reshape(count, STEP_SAMPLES)
+        heard = self._near(steps, self._presence(steps, sound))
         mel = self._front.steps(self._rows[:rows].reshape(count, self._front.per_step, -1))
-        chunk = VoiceChunk(self._first + self._emitted, mel, speech, usable, self._restarted)
+        chunk = VoiceChunk(self._first + self._emitted, mel, sound, heard, usable, self._restarted)
         self._rows, self._flags = self._rows[rows:], self._flags[frames:]
-        self._is_real = self._is_real[samples_used:]
+        self._is_real, self._samples = self._is_real[samples_used:], self._samples[samples_used:]
         self._emitted += count
         self._restarted = False
         return chunk

@@ -16,7 +16,7 @@ from monitor.types import BoolArray, FloatArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedSteps:
-    """Vectors (n, D) of grid steps first..first+n and the flag (n,) that came in with each step."""
+    """Vectors (n, D) of grid steps first..first+n and the flag (n,), or flags (n, k), that came in with each step."""
 
     first: int
     vectors: FloatArray
@@ -43,10 +43,12 @@ class StreamEncoder:
         self._start: int | None = None
         self._steps_fed = 0
         self._pending_inputs: dict[str, list[FloatArray]] = {}
-        self._flags: list[bool] = []
+        self._flags: list[BoolArray] = []
 
     def push(self, first: int, inputs: Mapping[str, FloatArray], flags: BoolArray) -> list[EncodedSteps]:
         """Take steps first..first+n, arrays (n, ...) by input name; returns the output of every whole chunk.
+
+        `flags` (n,) or (n, k) come out with the vectors of their steps.
 
         Steps that do not continue the last ones start the stream anew.
         """
@@ -55,7 +57,7 @@ class StreamEncoder:
             self._start = first
         for name, array in inputs.items():
             self._pending_inputs.setdefault(name, []).extend(np.asarray(array, np.float32))
-        self._flags.extend(bool(flag) for flag in flags)
+        self._flags.extend(flags)
         out = []
         while self._pending >= self._chunk:
             encoded = self._run()

@@ -15,6 +15,7 @@ import numpy as np
 
 from monitor.types import BoolArray, ByteArray, ClockState, FloatArray, Stamp, TrackKind
 from monitor.window.doubts import doubts_of
+from monitor.window.spoken import AROUND_FRAMES, spoken
 
 # How long the window waits for the slower track before it advances with that track masked.
 PATIENCE_SECONDS = 1.0
@@ -33,7 +34,8 @@ class Window:
     of the end in seconds, `age` the seconds since the first push, `uncertainty` the half-width in seconds of the
     pairing's error (the window's length while a track has no stamp). `memory` is the longer past that ends with this
     window, where one was asked for. `by_arrival` is the window with its frames paired as they arrive, where the
-    capture times say something else by more than `MAX_DISAGREEMENT_SECONDS`.
+    capture times say something else by more than `MAX_DISAGREEMENT_SECONDS`. `sound` (T,) is true where
+    there is sound, speech or other; None where the two are not told apart.
     """
 
     end: float
@@ -50,6 +52,7 @@ class Window:
     age: float
     memory: Window | None = None
     by_arrival: Window | None = None
+    sound: BoolArray | None = None
 
     @property
     def pairings(self) -> tuple[Window, ...]:
@@ -84,8 +87,9 @@ class Window:
     def last(self, frames: int) -> Window:
         """Return the newest `frames` of the window, without its memory and its other pairing."""
         newest = {
-            name: getattr(self, name)[len(self.lips_mask) - frames :]
-            for name in ("lips", "lips_mask", "voice", "voice_mask", "speech", "pictures", "doubts")
+            name: steps[len(self.lips_mask) - frames :]
+            for name in ("lips", "lips_mask", "voice", "voice_mask", "speech", "pictures", "sound", "doubts")
+            if (steps := getattr(self, name)) is not None
         }
         return replace(self, **newest, memory=None, by_arrival=None)
 
@@ -151,9 +155,15 @@ class WindowBuffer:
         """Store how many frames up to each of those from `first_index` are in doubt, (N, 3): see `doubts_of`."""
         self._doubts.push(first_index, reaches, np.ones(len(reaches), np.bool_))
 
-    def push_voice(self, first_index: int, vectors: FloatArray, speech: BoolArray) -> None:
-        """Store voice vectors (N, E) of the frames from `first_index`; `speech` (N,) is true where somebody speaks."""
-        self._voice.push(first_index, vectors, speech)
+    def push_voice(
+        self, first_index: int, vectors: FloatArray, speech: BoolArray, sound: BoolArray | None = None
+    ) -> None:
+        """Store voice vectors (N, E) of the frames from `first_index`; `speech` (N,) is true where somebody speaks.
+
+        `sound` (N,) is true where there is sound, of which speech is a part; without it there is no other sound. What
+        is read as speech is sound around which speech was heard (`monitor.window.spoken`).
+        """
+        self._voice.push(first_index, vectors, speech, sound)
 
     def push_silence(self, first_media: float, last_media: float) -> None:
         """Store that nobody spoke between two media times of the voice, in seconds; vectors of it are zero."""
@@ -199,10 +209,10 @@ class WindowBuffer:
 
     def _read(self, length: int, shift: int) -> Window:
         end = self._end_index(shift)
-        lips, pictures, face = self._lips.read(end - length, length)
+        lips, pictures, face, _ = self._lips.read(end - length, length)
         doubts = np.where(face, self._read_doubts(end - length, length), np.uint8(0))
         usable = np.asarray(face & (doubts == 0), np.bool_)
-        voice, voice_mask, speech = self._voice.read(end - length + shift, length)
+        voice, voice_mask, speech, sound = self._read_voice(end - length + shift, length)
         return Window(
             end=self._capture(end, shift),
             rate=self.rate,
@@ -216,6 +226,7 @@ class WindowBuffer:
             pictures=pictures,
             doubts=doubts,
             age=self._age(end, shift),
+            sound=sound,
         )
 
     def recall(self, speech_seconds: float) -> Window:
@@ -237,15 +248,23 @@ class WindowBuffer:
         """Read facial motion beside the voice, as far back as is kept."""
         shift, length = self.shift, round((self.keep_seconds - PATIENCE_SECONDS) * self.rate)
         first = self._end_index(shift) - length
-        motion, _, usable = self._motion.read(first, length)
+        motion, _, usable, _ = self._motion.read(first, length)
         usable &= self._read_doubts(first, length) == 0
-        voice, voice_mask, speech = self._voice.read(first + shift, length)
+        voice, voice_mask, speech, _ = self._read_voice(first + shift, length)
         return Stretch(first, motion, usable & voice_mask, voice, speech)
 
     def _read_doubts(self, first: int, length: int) -> ByteArray:
         # What is known by now of frames before: lips come out of their encoder later than doubts are pushed.
-        reaches, _, _ = self._doubts.read(first, length + 3 * self.rate)
+        reaches, _, _, _ = self._doubts.read(first, length + 3 * self.rate)
         return doubts_of(reaches)[:length] if reaches.shape[1] else np.zeros(length, np.uint8)
+
+    def _read_voice(self, first: int, length: int) -> tuple[FloatArray, BoolArray, BoolArray, BoolArray]:
+        """Vectors, pushed, speech and sound of the frames from `first`; speech is judged by what lies around it."""
+        oldest = min(first, max(first - AROUND_FRAMES, self._voice.end - self._voice.capacity))
+        newest = max(first + length, min(first + length + AROUND_FRAMES, self._voice.end))
+        vectors, filled, heard, sound = self._voice.read(oldest, newest - oldest)
+        part = slice(first - oldest, first - oldest + length)
+        return vectors[part], filled[part], spoken(heard, sound)[part], sound[part]
 
     def _clock_offset(self, kind: TrackKind) -> float:
         stamp = self._stamps.get(kind)
@@ -283,8 +302,9 @@ class _RingBuffer:
         self.vectors = np.zeros((capacity, 0), np.float32)
         self.filled = np.zeros(capacity, np.bool_)
         self.flags = np.zeros(capacity, np.bool_)
+        self.others = np.zeros(capacity, np.bool_)
 
-    def push(self, first: int, vectors: FloatArray, flags: BoolArray) -> None:
+    def push(self, first: int, vectors: FloatArray, flags: BoolArray, others: BoolArray | None = None) -> None:
         if vectors.ndim != 2 or flags.shape != vectors.shape[:1]:
             raise ValueError(f"vectors {vectors.shape} and flags {flags.shape} must be (N, D) and (N,)")
         if not len(vectors):
@@ -304,13 +324,15 @@ class _RingBuffer:
         self.vectors[slots] = np.where(finite[:, None], vectors[skip:], np.float32(0.0))
         self.filled[slots] = finite
         self.flags[slots] = flags[skip:]
+        self.others[slots] = (flags if others is None else others)[skip:]
 
-    def read(self, first: int, length: int) -> tuple[FloatArray, BoolArray, BoolArray]:
-        """Vectors (length, D), pushed (length,), flags (length,); zero where nothing is. `first` >= end - capacity."""
+    def read(self, first: int, length: int) -> tuple[FloatArray, BoolArray, BoolArray, BoolArray]:
+        """Vectors (length, D), pushed, flags and others (length,); zero where nothing is. `first` >= end - capacity."""
         index = np.arange(first, first + length)
         slots = index % self.capacity
         filled = self.filled[slots] & (index < self.end)
-        return np.where(filled[:, None], self.vectors[slots], np.float32(0.0)), filled, self.flags[slots] & filled
+        vectors = np.where(filled[:, None], self.vectors[slots], np.float32(0.0))
+        return vectors, filled, self.flags[slots] & filled, self.others[slots] & filled
 
     def _restart(self, first: int) -> None:
         self.started = True

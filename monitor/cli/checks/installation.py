@@ -67,6 +67,23 @@ def packs() -> Iterator[Check]:
             )
 
 
+def speech(folder: Path | None = None) -> Check:
+    """Say which of two conditions hears speech beside WebRTC's detector: the network, or the simpler one."""
+    from engines.base import MODELS, EngineError, load_pack
+    from monitor.session.models import PRESENCE
+
+    pack = (folder or MODELS) / PRESENCE
+    if not pack.exists():
+        detail = "by rhythm: no network was built; stricter, so fewer seconds are judged"
+        remedy = "make speech, or sidewitness engines import silero-vad WHEEL --accept-licence"
+        return Check("speech is heard", "optional", detail, remedy)
+    try:
+        manifest = load_pack(pack).manifest
+    except EngineError as error:
+        return check_of("speech is heard", error)
+    return Check("speech is heard", "ok", f"by the network {PRESENCE}, {manifest.licence}, {manifest.sha256[:12]}")
+
+
 def detectors() -> Iterator[Check]:
     """Check every detector that is installed."""
     from engines.base import MODELS

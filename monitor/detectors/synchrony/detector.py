@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.offset import Curve, follow, offset_curve
 from monitor.types import ClockState, Reason, Score
 from monitor.window.doubts import Doubt, commonest
@@ -37,13 +38,15 @@ class SynchronyDetector:
     The offsets are searched over the window's memory, where it has one.
 
     Abstains under `min_speech_seconds` of usable speech, with what set it aside where there was enough, where more than
-    half of the speech met a still mouth, and while the clock is unknown by more than the offsets can make up for.
+    half of the speech met a still mouth, while the clock is unknown by more than the offsets can make up for, and where
+    the sound is not `familiar`.
     """
 
     min_speech_seconds: float = 2.0
     max_offset: int = 15
     name: str = "synchrony"
     one_sided: bool = True
+    familiar: FamiliarSpeech | None = None
 
     def score(self, window: Window, settled: bool = False) -> Score:
         """Score one window; vectors are compared by their plain dot product, so encoders give them at unit length.
@@ -85,7 +88,9 @@ class SynchronyDetector:
             if window.clock is ClockState.UNKNOWN and window.uncertainty > self.max_offset / window.rate:
                 return Reason.CLOCK_UNKNOWN
             # What is left of speech that mostly met a still mouth is no better.
-            return Reason.STILL_MOUTH if 2 * np.count_nonzero(doubts == Doubt.STILL_MOUTH) > len(doubts) else None
+            if 2 * np.count_nonzero(doubts == Doubt.STILL_MOUTH) > len(doubts):
+                return Reason.STILL_MOUTH
+            return None if self.familiar is None or self.familiar.knows(window) else Reason.UNUSUAL_SOUND
         short = window.age < window.seconds
         if short and not settled:
             return Reason.WARMING_UP
@@ -95,7 +100,8 @@ class SynchronyDetector:
             (Reason.NO_VIDEO, window.pictures),
             (Reason.NO_AUDIO, window.voice_mask),
             (Reason.NO_FACE, window.face_mask),
-            (Reason.SILENCE, window.speech),
+            (Reason.SILENCE, window.speech if window.sound is None else window.sound),
+            (Reason.NO_SPEECH, window.speech),
         )
         min_frames = min(self.min_speech_seconds, window.age / 2) * window.rate
         otherwise = Reason.WARMING_UP if short else Reason.LOW_QUALITY

@@ -14,6 +14,7 @@ from monitor.detectors.packs import PackLoader
 from monitor.detectors.synchrony.info import INFO
 
 if TYPE_CHECKING:
+    from monitor.detectors.synchrony.familiar import FamiliarSpeech
     from monitor.detectors.synchrony.live import LoadedSynchrony
 
 LIPS, VOICE = "speech_lips", "speech_voice"
@@ -26,10 +27,10 @@ class Synchrony:
     info = INFO
 
     def load(self, packs: PackLoader) -> LoadedSynchrony:
-        """Load the scores of genuine people; raises `EngineError`."""
+        """Load the scores of genuine people and what their speech sounds like; raises `EngineError`."""
         from monitor.detectors.synchrony.live import LoadedSynchrony
 
-        return LoadedSynchrony(load_calibration(packs.folder))
+        return LoadedSynchrony(load_calibration(packs.folder), load_familiar(packs))
 
     def check(self, packs: Path) -> Iterator[Check]:
         """Say whether the score is calibrated."""
@@ -59,6 +60,17 @@ def load_calibration(folder: Path = MODELS) -> Calibration:
         return Calibration.from_json(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None
+
+
+def load_familiar(packs: PackLoader) -> FamiliarSpeech | None:
+    """Read what genuine speech sounds like to the voice encoder; raises `EngineError` where that cannot be read.
+
+    None where there is no table, or one of another encoder: no sound is unusual then.
+    """
+    from monitor.detectors.synchrony.familiar import FILE, FamiliarSpeech
+
+    table = packs.beside(VOICE, FILE, FamiliarSpeech.from_bytes)
+    return table if table is None or packs.voice in (None, table.encoder) else None
 
 
 DETECTOR = Synchrony()

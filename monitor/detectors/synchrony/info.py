@@ -18,6 +18,11 @@ INFO = DetectorInfo(
             "Typical of a dubbed or replaced voice, another person's audio or a broken lip-sync. "
             "A very long audio delay looks the same: check with the person another way.",
         ),
+        Reason.UNUSUAL_SOUND: Phrase(
+            "Sound too unusual to judge",
+            "It is unlike the speech of the genuine people whom scores are compared with, so lips are not compared.",
+            brief="sound too unusual",
+        ),
     },
     one_sided=True,
     sign=-1,

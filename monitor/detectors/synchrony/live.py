@@ -10,6 +10,7 @@ from monitor.decision.calibration import Calibration
 from monitor.detectors.base import Compilation, Hop
 from monitor.detectors.synchrony.clip import score_clip
 from monitor.detectors.synchrony.detector import SynchronyDetector
+from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.info import INFO
 from monitor.types import Reason, Score
 from monitor.window.window import WindowBuffer
@@ -20,8 +21,8 @@ class LiveSynchrony:
 
     observe = None
 
-    def __init__(self, calibration: Calibration) -> None:
-        self._calibration, self._detector = calibration, SynchronyDetector()
+    def __init__(self, calibration: Calibration, familiar: FamiliarSpeech | None = None) -> None:
+        self._calibration, self._detector = calibration, SynchronyDetector(familiar=familiar)
         self._scored_until: float | None = None
 
     def restart(self, buffer: WindowBuffer) -> None:
@@ -59,14 +60,18 @@ def least_suspicious(scores: Sequence[Score]) -> Score:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedSynchrony:
-    """The scores of genuine people; the encoders of lips and voice fill the window, whoever reads it."""
+    """The scores of genuine people, and what their speech sounds like where that is known.
+
+    The encoders of lips and voice fill the window, whoever reads it.
+    """
 
     calibration: Calibration
+    familiar: FamiliarSpeech | None = None
     info = INFO
 
     def live(self, window_seconds: float, compilation: Compilation) -> LiveSynchrony:
         """Give what judges one participant."""
-        return LiveSynchrony(self.calibration)
+        return LiveSynchrony(self.calibration, self.familiar)
 
     def of_clip(self, scores: Sequence[Score], hop_share: float) -> Score:
         """Make one score of a whole recording from those of its hops."""

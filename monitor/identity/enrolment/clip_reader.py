@@ -22,9 +22,10 @@ from monitor.session.models import Models
 from monitor.tap.clip_file import TrackChoice
 from monitor.tap.media.digest import digest
 from monitor.tap.replay import probe_clip, read_clip
-from monitor.types import AudioBlock, FloatArray, VideoFrame
+from monitor.types import AudioBlock, BoolArray, FloatArray, VideoFrame
 from monitor.voice.stream import VoiceChunk, VoiceStream
 from monitor.window.grid import GRID_HZ
+from monitor.window.spoken import spoken
 
 # In memory over all clips, per detector: more hardly improves a reference.
 MAX_COLLECTED_SECONDS = 1200.0
@@ -88,7 +89,7 @@ def read_recording(
     """
     tracks = probe_clip(path, choice).tracks
     width = height = 0
-    face, voice = Face(demands, max_moments), Voice()
+    face, voice = Face(demands, max_moments), Voice(VoiceStream(presence=models.presence))
     active = {name: collector for name, collector in (collectors or {}).items() if collector is not None}
     judge = ClipJudge(models, observer=face.see, progress=progress, collectors=list(active.values()))
     for item in read_clip(path, choice=choice):
@@ -179,17 +180,25 @@ def _movement(view: FaceView) -> tuple[float, ...]:
 
 @dataclass(slots=True)
 class Voice:
-    """Accumulates the seconds of speech of a clip and a coarse spectrum."""
+    """Accumulates the speech of a clip and a coarse spectrum."""
 
     _stream: VoiceStream = field(default_factory=VoiceStream)
     _chunks: list[tuple[int, FloatArray]] = field(default_factory=list)
-    seconds: float = 0.0
+    _flags: list[tuple[BoolArray, BoolArray]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in which somebody speaks; music and noise do not count."""
+        if not self._flags:
+            return 0.0
+        heard, sound = (np.concatenate(steps) for steps in zip(*self._flags, strict=True))
+        return float(spoken(heard, sound).sum()) / GRID_HZ
 
     def hear(self, block: AudioBlock) -> None:
         """Take one block."""
         chunk = self._stream.push(block)
         if chunk is not None:
-            self.seconds += float(chunk.speech.sum()) / GRID_HZ
+            self._flags.append((chunk.heard, chunk.sound))
             self._chunks.append((chunk.first, _bands(chunk)))
 
     def sound(self) -> FloatArray:

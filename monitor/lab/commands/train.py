@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engines.extras import require
-from monitor.lab.commands import train_calibration, train_faces, train_heads, train_pairs, train_people, train_persona
+from monitor.lab.commands import (
+    train_calibration,
+    train_faces,
+    train_heads,
+    train_pairs,
+    train_people,
+    train_persona,
+    train_voices,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +37,7 @@ app = typer.Typer(
 app.command("heads")(train_heads.command)
 app.command("faces")(train_faces.command)
 app.command("calibration")(train_calibration.command)
+app.command("voices")(train_voices.command)
 app.command("pairs")(train_pairs.command)
 app.command("people")(train_people.command)
 app.command("persona")(train_persona.command)

@@ -23,7 +23,7 @@ from engines.load import load_engine
 from monitor.face.coefficients import find_coefficients
 from monitor.lab.corpus.speech_features import Change, ClipFeatures, extract
 from monitor.session.input_spec import DEFAULT, InputSpec
-from monitor.session.models import DETECTOR, LANDMARKS
+from monitor.session.models import DETECTOR, LANDMARKS, load_presence, presence_key
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError
 
@@ -178,9 +178,9 @@ def analysed(
 
 
 @cache
-def _engines() -> tuple[Engine, Engine]:
+def _engines() -> tuple[Engine, Engine, Engine | None]:
     """Load the engines of this worker process, when its first uncached clip comes."""
-    return load_engine(DETECTOR), load_engine(LANDMARKS)
+    return load_engine(DETECTOR), load_engine(LANDMARKS), load_presence()
 
 
 def _row_features(row: Row, folder: Path, change: Change | None, input_spec: InputSpec) -> Path | str:
@@ -209,11 +209,13 @@ def cached_features(
     input_spec: InputSpec = DEFAULT,
 ) -> Path:
     """File with the features of a clip, as the encoders want them, made if it is not there; raises `SourceError`."""
-    kind = "".join(f".{part}" for part in (input_spec.name, change.name if change else "") if part)
+    parts = (input_spec.name, change.name if change else "", presence_key())
+    kind = "".join(f".{part}" for part in parts if part)
     target = folder / f"{digest}{kind}.v{FEATURES_VERSION}.npz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        extract(clip, *_engines(), change, input_spec, sound=sound).save(target)
+        detector, landmarks, presence = _engines()
+        extract(clip, detector, landmarks, change, input_spec, sound, presence).save(target)
     return target
 
 

@@ -37,7 +37,7 @@ from monitor.lab.corpus.manifest import Row, analysed
 from monitor.lab.corpus.npz import write_npz
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.lab.corpus.speech_features import Change
-from monitor.session.models import DETECTOR
+from monitor.session.models import DETECTOR, load_presence, presence_key
 from monitor.session.models import LANDMARKS as LANDMARK_MODEL
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError
@@ -45,6 +45,7 @@ from monitor.tap.replay import probe_clip
 from monitor.types import AudioBlock, BoolArray, FloatArray
 from monitor.voice.stream import VoiceChunk, VoiceStream
 from monitor.window.grid import GridSample, Resampler, Sample
+from monitor.window.spoken import spoken
 from monitor.window.stream_encoder import StreamEncoder
 
 # Raised whenever the motion of a clip would change.
@@ -154,14 +155,17 @@ def cached_motion(row: Row, folder: Path, change: Change | None = None, packs: P
         digest(row.path, row.sound),
         *([change.name] if change else []),
         *([digest(coefficients)[:12]] if coefficients else []),
+        presence_key(),
     ]
     target = folder / f"{'.'.join([*parts, _voice_key(packs)])}.motion{MOTION_VERSION}.npz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         if coefficients is None:
-            motion = motion_of(row.path, *_engines(packs), change, row.sound)
+            motion = motion_of(row.path, *_engines(packs), change, row.sound, _presence())
         else:
-            motion = motion_from_coefficients(coefficients, row.path, _engines(packs)[-1], change, row.sound)
+            motion = motion_from_coefficients(
+                coefficients, row.path, _engines(packs)[-1], change, row.sound, _presence()
+            )
         motion.save(target)
     return target
 
@@ -182,6 +186,11 @@ def _engines(packs: Path) -> tuple[Engine, Engine, Engine]:
 
 
 @cache
+def _presence() -> Engine | None:
+    return load_presence()
+
+
+@cache
 def _voice_key(packs: Path) -> str:
     return load_pack(home(VOICE, packs) / VOICE).manifest.sha256[:12]
 
@@ -193,10 +202,14 @@ def motion_of(
     voice: Engine,
     change: Change | None = None,
     sound: Path | None = None,
+    presence: Engine | None = None,
 ) -> ClipMotion:
-    """Motion of the face that is seen longest, and the voice; raises `SourceError` when the clip cannot be read."""
+    """Motion of the face that is seen longest, and the voice; raises `SourceError` when the clip cannot be read.
+
+    `presence` hears whether somebody speaks (`monitor.voice.presence`).
+    """
     tracker = FaceTracker(detector, landmarks)
-    stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")))
+    stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")), presence)
     items = read_media(clip, sound)
     main = follow_main_face(
         change(items) if change else items, tracker, stream, lambda frame, _: (frame.width, frame.height)
@@ -205,18 +218,23 @@ def motion_of(
 
 
 def motion_from_coefficients(
-    coefficients: Path, clip: Path, voice: Engine, change: Change | None = None, sound: Path | None = None
+    coefficients: Path,
+    clip: Path,
+    voice: Engine,
+    change: Change | None = None,
+    sound: Path | None = None,
+    presence: Engine | None = None,
 ) -> ClipMotion:
     """Load the motion that another tracker found, and the clip's voice; raises `SourceError` and `CoefficientsError`.
 
     Both begin with the clip. Nothing is known of the size and the shaking of the landmarks: zero and nan.
     """
     tracked = read_coefficients(coefficients, None if clip.is_dir() else probe_clip(clip).fps or None)
-    stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")))
+    stream = VoiceStream(str(voice.manifest.preprocessing.get("sound", "mel80")), presence)
     items = read_media(clip, sound)
     blocks = (item for item in (change(items) if change else items) if isinstance(item, AudioBlock))
     chunks = [chunk for block in blocks if (chunk := stream.push(block)) is not None]
-    length = max([len(tracked.valid), *(chunk.first + len(chunk.speech) for chunk in chunks)])
+    length = max([len(tracked.valid), *(chunk.first + len(chunk.sound) for chunk in chunks)])
     vectors, has_voice, speech = _voice(chunks, voice, length)
     missing = length - len(tracked.valid)
     shape, head = (np.pad(rows, ((0, missing), (0, 0))) for rows in (tracked.shape, tracked.head))
@@ -234,7 +252,7 @@ def _resample(chosen: Sequence[tuple[FaceView, tuple[int, int]]]) -> Iterator[Gr
 def _assemble(
     steps: Sequence[GridSample], chunks: Sequence[VoiceChunk], voice: Engine, size: float, faces: int
 ) -> ClipMotion:
-    ends = [step.index + 1 for step in steps] + [chunk.first + len(chunk.speech) for chunk in chunks]
+    ends = [step.index + 1 for step in steps] + [chunk.first + len(chunk.sound) for chunk in chunks]
     length = max(ends, default=0)
     rows = np.zeros((length, FACE_SHAPE_SIZE + HEAD_SIZE), np.float32)
     usable = np.zeros(length, np.bool_)
@@ -253,16 +271,17 @@ def _voice(chunks: Sequence[VoiceChunk], engine: Engine, length: int) -> tuple[F
     encoded = [piece for chunk in chunks for piece in encoder.push(chunk.first, {name: chunk.mel}, chunk.usable)]
     if chunks:
         # The stream answers late: a tail of held steps, marked unusable, brings the last real ones out.
-        end, tail = chunks[-1].first + len(chunks[-1].speech), 2 * CHUNK_STEPS
+        end, tail = chunks[-1].first + len(chunks[-1].sound), 2 * CHUNK_STEPS
         encoded += encoder.push(end, {name: np.repeat(chunks[-1].mel[-1:], tail, 0)}, np.zeros(tail, np.bool_))
     vectors = np.zeros((length, engine.manifest.outputs[0].shape[-1]), np.float32)
-    has_voice, speech = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
+    has_voice, heard, sound = (np.zeros(length, np.bool_) for _ in range(3))
     for piece in encoded:
         _write_part(vectors, piece.first, piece.vectors)
         _write_part(has_voice, piece.first, piece.flags)
     for chunk in chunks:
-        _write_part(speech, chunk.first, chunk.speech)
-    return vectors, has_voice, speech
+        _write_part(heard, chunk.first, chunk.heard)
+        _write_part(sound, chunk.first, chunk.sound)
+    return vectors, has_voice, spoken(heard, sound)
 
 
 def _write_part(target: NDArray[Any], first: int, part: NDArray[Any]) -> None:

@@ -23,6 +23,7 @@ from monitor.types import BoolArray, ByteArray, FloatArray, MediaItem
 from monitor.voice.fronts import silent_steps
 from monitor.voice.stream import VoiceChunk, VoiceStream
 from monitor.window.grid import GridSample, Resampler
+from monitor.window.spoken import spoken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,8 @@ class ClipFeatures:
     `shape` (T, 168), `mouth` (T, 36, 36) uint8, `face` (T,) whether the lips can be used; `mel` (T, 4, 80), `speech`
     (T,) whether somebody speaks; `size` median face height in pixels; `faces` how many faces were followed at once for
     at least a fifth of the clip. For encoders that take something else (`monitor.session.input_spec`), `mouth` holds
-    their pictures (T, H, W) and `mel` their features of sound (T, ...).
+    their pictures (T, H, W) and `mel` their features of sound (T, ...). `sound` (T,) is what WebRTC's detector alone
+    takes for speech, None where that is all there is.
     """
 
     shape: FloatArray
@@ -42,6 +44,7 @@ class ClipFeatures:
     speech: BoolArray
     size: float
     faces: int
+    sound: BoolArray | None = None
 
     def __len__(self) -> int:
         return len(self.face)
@@ -49,14 +52,18 @@ class ClipFeatures:
     def save(self, path: Path) -> None:
         """Write to an .npz file, whole or not at all."""
         arrays = {name: getattr(self, name) for name in ("shape", "mouth", "face", "mel", "speech")}
-        write_npz(path, arrays | {"about": np.array([self.size, self.faces], np.float32)})
+        sound = self.speech if self.sound is None else self.sound
+        write_npz(path, arrays | {"sound": sound, "about": np.array([self.size, self.faces], np.float32)})
 
     @classmethod
     def load(cls, path: Path) -> ClipFeatures:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as data:
             size, faces = data["about"]
-            return cls(data["shape"], data["mouth"], data["face"], data["mel"], data["speech"], float(size), int(faces))
+            shape, mouth, face, mel, speech, sound = (
+                data[name] for name in ("shape", "mouth", "face", "mel", "speech", "sound")
+            )
+            return cls(shape, mouth, face, mel, speech, float(size), int(faces), sound)
 
 
 class Change(Protocol):
@@ -79,12 +86,14 @@ def extract(
     change: Change | None = None,
     input_spec: InputSpec = DEFAULT,
     sound: Path | None = None,
+    presence: Engine | None = None,
 ) -> ClipFeatures:
     """Features of the face that is seen longest and of the sound, which may be in a file of its own.
 
-    Raises `SourceError` when the clip cannot be read.
+    `presence` hears whether somebody speaks (`monitor.voice.presence`). Raises `SourceError` when the clip cannot be
+    read.
     """
-    tracker, voice = FaceTracker(detector, landmarks), VoiceStream(input_spec.sound)
+    tracker, voice = FaceTracker(detector, landmarks), VoiceStream(input_spec.sound, presence)
     pictures: defaultdict[int, Picture] = defaultdict(PICTURES[input_spec.pictures])
     items = read_media(clip, sound)
     main = follow_main_face(
@@ -101,14 +110,14 @@ def _resample(views: list[tuple[FaceView, ByteArray]]) -> list[GridSample]:
 def _assemble(
     lips: list[GridSample], chunks: list[VoiceChunk], size: float, faces: int, input_spec: InputSpec = DEFAULT
 ) -> ClipFeatures:
-    ends = [step.index + 1 for step in lips] + [chunk.first + len(chunk.speech) for chunk in chunks]
+    ends = [step.index + 1 for step in lips] + [chunk.first + len(chunk.sound) for chunk in chunks]
     length = max(ends, default=0)
     shape = np.zeros((length, SPEECH_SHAPE_SIZE), np.float32)
     side = PICTURES[input_spec.pictures]().size
     mouth = np.zeros((length, side, side), np.uint8)
     face = np.zeros(length, np.bool_)
     mel = silent_steps(input_spec.sound, length)
-    speech = np.zeros(length, np.bool_)
+    heard, loud = np.zeros(length, np.bool_), np.zeros(length, np.bool_)
     for step in lips:
         if step.index >= 0:
             shape[step.index], mouth[step.index], face[step.index] = (
@@ -118,6 +127,6 @@ def _assemble(
             )
     for chunk in chunks:
         if chunk.first >= 0:
-            where = slice(chunk.first, chunk.first + len(chunk.speech))
-            mel[where], speech[where] = chunk.mel, chunk.speech
-    return ClipFeatures(shape, mouth, face, mel, speech, size, faces)
+            where = slice(chunk.first, chunk.first + len(chunk.sound))
+            mel[where], heard[where], loud[where] = chunk.mel, chunk.heard, chunk.sound
+    return ClipFeatures(shape, mouth, face, mel, spoken(heard, loud), size, faces, loud)

@@ -84,15 +84,15 @@ class SynchronyScorer:
         """Score one clip; see `Scorer`."""
         hops = list(windows(encode_features(features, self._lips, self._voice), WINDOW_SECONDS))
         if not hops:
-            quiet = features.speech.sum() < MIN_SPEECH_SECONDS * GRID_HZ
-            return Outcome(None, (Reason.SILENCE if quiet else Reason.LOW_QUALITY).value)
+            return Outcome(None, _obstacle(features).value)
         value, speech, _ = clip_value([(hop.whole, hop.whole_speech) for hop in hops], self._lengths)
         p_value = self._calibration.p_value(value, speech, once=True) if self._calibration else None
         return Outcome(value, None, p_value)
 
     def encode(self, row: Row, features: ClipFeatures) -> EncodedClip:
         """Vectors of lips and voice of a whole clip."""
-        return EncodedClip(row.name, row.subject, *encode_features(features, self._lips, self._voice))
+        encoded = encode_features(features, self._lips, self._voice)
+        return EncodedClip(row.name, row.subject, *encoded, features.sound)
 
 
 DETECTORS: Mapping[str, Callable[[Path], ClipDetector]] = {
@@ -129,6 +129,7 @@ def trim(features: ClipFeatures) -> tuple[ClipFeatures, float]:
         face=features.face[start:],
         mel=features.mel[start:],
         speech=features.speech[start:],
+        sound=None if features.sound is None else features.sound[start:],
     )
     return cut, start / GRID_HZ
 
@@ -152,6 +153,14 @@ def judge(job: Job, features: ClipFeatures, detector: ClipDetector) -> Outcome:
     reason = unusable(trimmed)
     outcome = Outcome(None, reason) if reason else loaded(detector)(job, trimmed)
     return replace(outcome, seconds=len(features) / GRID_HZ, trimmed=dropped)
+
+
+def _obstacle(features: ClipFeatures) -> Reason:
+    """Say why no window of a clip can be judged."""
+    sound = features.speech if features.sound is None else features.sound
+    if sound.sum() < MIN_SPEECH_SECONDS * GRID_HZ:
+        return Reason.SILENCE
+    return Reason.NO_SPEECH if features.speech.sum() < MIN_SPEECH_SECONDS * GRID_HZ else Reason.LOW_QUALITY
 
 
 def _calibration(packs: Path) -> Calibration | None:

@@ -21,7 +21,7 @@ from monitor.lab.evaluate.plots import draw, draw_live, draw_methods, draw_misma
 from monitor.lab.evaluate.registry import clip_detector
 from monitor.lab.evaluate.robustness import Parts, Stress, stress_detectors, stress_mismatch
 from monitor.lab.evaluate.robustness import describe as describe_robustness
-from monitor.lab.evaluate.voice_mismatch import KINDS, mismatches
+from monitor.lab.evaluate.voice_mismatch import KINDS, by_sound, judged_share, mismatches
 from monitor.lab.evaluate.worker_pool import WorkerOptions, encode_clips, score_clips
 from monitor.lab.metrics.summary import Result, by_method, by_subject, of_interest, summarise, worst_method
 from monitor.lab.progress import clip_progress
@@ -100,7 +100,7 @@ def assess(plan: EvaluationPlan) -> dict[str, Any]:
         summary["published"] = beside
         (plan.out / "published.md").write_text(markdown(beside, LAYOUTS))
     if plan.mismatch:
-        summary["mismatch"], panels = _mismatch(plan)
+        summary["mismatch"], panels, summary["judged"] = _mismatch(plan)
         draw_mismatch(panels, plan.out)
     _save(summary, plan.out)
     parts = [(part.packs, part.rows) for part in plan.parts]
@@ -140,12 +140,21 @@ def describe(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def _mismatch(plan: EvaluationPlan) -> tuple[dict[str, Any], dict[str, dict[str, list[Result]]]]:
-    """Genuine lips against wrong voices, by window length; each part keeps to its own vectors."""
+def _mismatch(
+    plan: EvaluationPlan,
+) -> tuple[dict[str, Any], dict[str, dict[str, list[Result]]], dict[str, float]]:
+    """Genuine lips against wrong voices, by window length; each part keeps to its own vectors.
+
+    With it comes what the second condition for speech costs: the same by sound alone, and the share that is judged.
+    """
     genuine = [(part.packs, [row for row in part.rows if row.label == "real"]) for part in plan.parts]
     with clip_progress("encoding genuine clips", sum(len(rows) for _, rows in genuine)) as tick:
         encoded = [encode_clips(rows, packs, plan.effort, tick) for packs, rows in genuine]
     summary: dict[str, Any] = {}
+    alone = [mismatches(by_sound(part), WINDOW_SECONDS) for part in encoded]
+    for kind in KINDS:
+        by_sound_alone = [result for part in alone for result in part[kind]]
+        summary[f"{kind} {WINDOW_SECONDS:g} s, by sound alone"] = summarise(by_sound_alone)
     panels: dict[str, dict[str, list[Result]]] = {}
     for seconds in MISMATCH_WINDOWS_SECONDS:
         by_kind = [mismatches(part, seconds) for part in encoded]
@@ -153,7 +162,7 @@ def _mismatch(plan: EvaluationPlan) -> tuple[dict[str, Any], dict[str, dict[str,
             pooled = [result for part in by_kind for result in part[kind]]
             summary[f"{kind} {seconds:g} s"] = summarise(pooled)
             panels.setdefault(f"windows of {seconds:g} s", {})[kind] = pooled
-    return summary, panels
+    return summary, panels, judged_share([clip for part in encoded for clip in part], WINDOW_SECONDS)
 
 
 def write_results(results: Sequence[Result], path: Path) -> None:

@@ -26,7 +26,10 @@ KINDS = ("other", "shift", "other" + OFFSET_KNOWN, "shift" + OFFSET_KNOWN)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedClip:
-    """One genuine clip: vectors (T, D) and flags (T,) of lips and voice."""
+    """One genuine clip: vectors (T, D) and flags (T,) of lips and voice.
+
+    `sound` (T,) is what WebRTC's detector alone takes for speech, None where that is all there is.
+    """
 
     clip: str
     subject: str
@@ -34,6 +37,33 @@ class EncodedClip:
     face: BoolArray
     voice: FloatArray
     speech: BoolArray
+    sound: BoolArray | None = None
+
+    def by_sound_alone(self) -> EncodedClip:
+        """Return the clip with all sound for speech, as it would be judged without a second condition."""
+        return self if self.sound is None else replace(self, speech=self.sound)
+
+
+def judged_share(clips: Sequence[EncodedClip], seconds: float) -> dict[str, float]:
+    """Say how many of the windows and seconds that are judged by sound alone are judged by speech."""
+    kept, alone = ([w for clip in part for _, w in _windows(clip, seconds)] for part in (clips, by_sound(clips)))
+    least = SynchronyDetector().min_speech_seconds
+    pairs = [(a, b) for a, b in zip(kept, alone, strict=True) if b.speech_seconds >= least]
+    windows, judged = len(pairs), sum(a.speech_seconds >= least for a, _ in pairs)
+    speech, sound = sum(a.speech_seconds for a, _ in pairs), sum(b.speech_seconds for _, b in pairs)
+    return {
+        "clips": len(clips),
+        "people": len({clip.subject for clip in clips}),
+        "windows_by_sound": windows,
+        "windows_judged": judged,
+        "sound_seconds": round(sound, 1),
+        "speech_seconds": round(speech, 1),
+    }
+
+
+def by_sound(clips: Sequence[EncodedClip]) -> list[EncodedClip]:
+    """Return the clips with all sound for speech."""
+    return [clip.by_sound_alone() for clip in clips]
 
 
 def mismatches(clips: Sequence[EncodedClip], seconds: float, seed: int = 0) -> dict[str, list[Result]]:

@@ -110,7 +110,7 @@ def test_a_stream_through_the_packs_is_the_module_over_its_window(packs: Path) -
 def test_a_session_takes_imported_packs_and_says_that_they_are_not_calibrated(
     packs: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
+    clip = data_dir / "clips/real/LivePortrait__d20.mp4"
     assert cli.run(["scan", str(clip), "--packs", str(packs), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["verdict"], found["reason"]) == ("inconclusive", "not_calibrated")
@@ -121,7 +121,7 @@ def test_a_session_takes_imported_packs_and_says_that_they_are_not_calibrated(
 
 @pytest.mark.data
 def test_evaluation_analyses_clips_as_the_packs_want_them(packs: Path, data_dir: Path, tmp_path: Path) -> None:
-    clip = data_dir / "clips/real/LivePortrait__d12.mp4"
+    clip = data_dir / "clips/real/LivePortrait__d20.mp4"
     detector = SynchronyClips(packs)
     assert detector.input_spec == InputSpec("mouth88", "fbank104")
     assert detector.key != SynchronyClips().key

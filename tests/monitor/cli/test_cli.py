@@ -276,6 +276,15 @@ def test_doctor_looks_for_the_identity_encoder(tmp_path: Path) -> None:
     assert {check.state for check in PAIRWISE.check(MODELS)} <= {"ok", "optional"}
 
 
+def test_doctor_says_what_hears_speech(tmp_path: Path) -> None:
+    absent = installation.speech(tmp_path)
+    assert (absent.state, "by rhythm" in absent.detail) == ("optional", True)
+    assert "engines import silero-vad" in absent.remedy
+    (tmp_path / "speech_presence").mkdir()
+    assert installation.speech(tmp_path).state == "failed"
+    assert installation.speech().state in {"ok", "optional"}
+
+
 def test_doctor_looks_for_the_models_of_movement(tmp_path: Path) -> None:
     (absent,) = PERSONA.check(tmp_path)
     assert (absent.state, "enrolled" in absent.detail) == ("optional", True)

@@ -29,7 +29,7 @@ from tests.monitor.api.people import vault_in
 from tests.monitor.loaded import pairwise, persona, with_detector
 from tests.monitor.session.test_session import mixed, pictures, sound
 
-CLIP = "clips/real/LivePortrait__d12.mp4"
+CLIP = "clips/real/LivePortrait__d20.mp4"
 PATIENT = BatchConfig(max_delay=0.002, patience=60.0)
 
 

@@ -30,7 +30,7 @@ from tests.monitor.frames import block, frame
 from tests.monitor.rig import ScriptedSession, factory, no_answer, quiet_log
 from tests.monitor.virtual import Camera, VirtualPool, run, seconds_for
 
-CLIP = "clips/real/LivePortrait__d12.mp4"
+CLIP = "clips/real/LivePortrait__d20.mp4"
 HOP = 0.5
 # Two participants at 12.5 pictures a second take 0.84 of the one worker, four 1.7.
 PICTURE, SOUND = 0.03, 0.0015

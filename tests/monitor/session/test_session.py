@@ -18,7 +18,7 @@ from tests.monitor import people
 from tests.monitor.frames import block, frame, stamp, vowel
 from tests.monitor.loaded import with_faces
 
-CLIP = "clips/real/LivePortrait__d12.mp4"
+CLIP = "clips/real/LivePortrait__d20.mp4"
 KEY = ParticipantKey("call", "ann")
 BLOCK = 320
 

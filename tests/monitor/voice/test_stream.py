@@ -27,7 +27,7 @@ def feed(stream: VoiceStream, sound: FloatArray, start: float = 0.0, size: int =
 
 
 def indices(chunks: Sequence[VoiceChunk]) -> list[int]:
-    return [chunk.first + n for chunk in chunks for n in range(len(chunk.speech))]
+    return [chunk.first + n for chunk in chunks for n in range(len(chunk.sound))]
 
 
 def flags(chunks: Sequence[VoiceChunk], name: str) -> list[bool]:
@@ -46,9 +46,9 @@ def test_steps_are_the_log_mel_of_their_time() -> None:
     assert [chunk.restarted for chunk in chunks] == [True] + [False] * (len(chunks) - 1)
 
 
-def test_speech_is_flagged_by_the_step() -> None:
+def test_sound_is_flagged_by_the_step() -> None:
     chunks = feed(VoiceStream(), np.concatenate([np.zeros(SAMPLE_RATE_HZ, np.float32), vowel(1.0)]))
-    speech = flags(chunks, "speech")
+    speech = flags(chunks, "sound")
     assert not any(speech[:24])
     assert all(speech[27:])
 
@@ -63,7 +63,7 @@ def test_the_size_of_blocks_changes_nothing(sizes: list[int], start: float) -> N
     many = [chunk for chunk in pieces if chunk is not None]
     assert indices(many) == ([] if once is None else indices([once]))
     if once is not None:
-        assert flags(many, "speech") == flags([once], "speech")
+        assert flags(many, "sound") == flags([once], "sound")
         assert np.abs(np.concatenate([chunk.mel for chunk in many]) - once.mel).max() < 1e-3
 
 
@@ -90,7 +90,8 @@ def test_a_hole_is_silence_that_cannot_be_used() -> None:
     assert all(usable[:12])
     assert not any(usable[12:17])
     assert all(usable[18:])
-    assert not any(np.array(flags(chunks, "speech")) & ~np.array(usable))
+    assert not any(np.array(flags(chunks, "sound")) & ~np.array(usable))
+    assert not any(np.array(flags(chunks, "heard")) & ~np.array(usable))
 
 
 @pytest.mark.parametrize("again", [0.46, 0.1, -1.4])

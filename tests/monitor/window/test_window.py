@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.types import ClockState, FloatArray, Stamp
+from monitor.window.spoken import AROUND_FRAMES, LEAST_HEARD
 from monitor.window.window import Window, WindowBuffer
 
 
@@ -108,6 +109,28 @@ def test_silence_takes_the_place_of_nothing() -> None:
     buffer.push_silence(4.0, 400.0)
     assert buffer.window(29.0).voice_mask.all()
     assert not buffer.window(29.0).speech.any()
+
+
+def test_sound_is_told_from_speech() -> None:
+    buffer = filled(100, 0, seconds=4.0)
+    heard = np.isin(np.arange(100), np.arange(0, 10))
+    buffer.push_voice(0, frames(0, 100), heard, np.arange(100) < 60)
+    window = buffer.window()
+    assert window.sound is not None
+    assert np.flatnonzero(window.sound).tolist() == list(range(60))
+    # All sound within a second of speech that was heard is speech, and none beyond.
+    assert np.flatnonzero(window.speech).tolist() == list(range(10 - LEAST_HEARD + AROUND_FRAMES + 1))
+    part = window.last(50)
+    assert part.sound is not None
+    assert part.sound.tolist() == [True] * 10 + [False] * 40
+
+
+def test_what_lies_beside_a_window_tells_speech_in_it() -> None:
+    buffer = filled(200, 0, seconds=1.0)
+    heard = np.isin(np.arange(200), np.arange(160, 170))
+    buffer.push_voice(0, frames(0, 200), heard, yes(200))
+    assert buffer.window(1.0).speech[:12].all()
+    assert buffer.window(2.0).speech[:37].all()
 
 
 @settings(deadline=None)

@@ -19,6 +19,7 @@ from monitor.lab.corpus.manifest import (
     workers_here,
 )
 from monitor.lab.corpus.speech_features import ClipFeatures
+from monitor.session.models import presence_key
 from monitor.tap.media.digest import digest
 from tests.monitor.tap.clips import write_clip
 
@@ -131,7 +132,9 @@ def test_what_is_kept_is_not_analysed_again(tmp_path: Path) -> None:
         99.0,
         1,
     )
-    kept.save(tmp_path / f"{hashlib.sha256(clip.read_bytes()).hexdigest()[:32]}.v{FEATURES_VERSION}.npz")
+    kept.save(
+        tmp_path / f"{hashlib.sha256(clip.read_bytes()).hexdigest()[:32]}.{presence_key()}.v{FEATURES_VERSION}.npz"
+    )
     ((_, found),) = load_features([Row(clip, "a.mp4", "real", "real", "ann")], tmp_path, 1, lambda _: None)
     assert isinstance(found, ClipFeatures)
     assert found.size == 99

@@ -16,7 +16,7 @@ from monitor.voice.stream import VoiceChunk
 from monitor.window.grid import GridSample, Sample
 from tests.monitor.tap.clips import write_clip
 
-CLIP = "clips/real/LivePortrait__d12.mp4"
+CLIP = "clips/real/LivePortrait__d20.mp4"
 
 
 @pytest.mark.data
@@ -25,7 +25,7 @@ def test_a_genuine_clip_has_lips_and_voice_on_one_grid(
 ) -> None:
     found = extract(data_dir / CLIP, detector, landmarks)
     steps = len(found)
-    assert steps == pytest.approx(7.32 * 25, abs=5)
+    assert steps == pytest.approx(7.0 * 25, abs=5)
     assert (found.shape.shape, found.mouth.shape, found.mel.shape) == ((steps, 168), (steps, 36, 36), (steps, 4, 80))
     assert found.face.mean() > 0.9
     assert found.speech.mean() > 0.3
@@ -62,12 +62,21 @@ def test_what_is_not_a_clip_is_refused(tmp_path: Path, detector: Engine, landmar
 
 def test_what_lies_before_the_clip_begins_is_left_out() -> None:
     lips = [GridSample(n, Sample(np.full(168, n, np.float32), np.zeros((36, 36), np.uint8), True)) for n in (-1, 0, 1)]
-    said = np.ones(2, np.bool_)
-    chunks = [VoiceChunk(n, np.full((2, 4, 80), n, np.float32), said, said, False) for n in (-2, 2)]
+    said = np.ones(8, np.bool_)
+    chunks = [VoiceChunk(n, np.full((8, 4, 80), n, np.float32), said, said, said, False) for n in (-8, 2)]
     found = _assemble(lips, chunks, 100.0, 1)
-    assert found.shape[:, 0].tolist() == [0, 1, 0, 0]
-    assert found.face.tolist() == [True, True, False, False]
-    assert found.speech.tolist() == [False, False, True, True]
+    assert found.shape[:4, 0].tolist() == [0, 1, 0, 0]
+    assert found.face.tolist() == [True, True] + [False] * 8
+    assert found.speech.tolist() == [False, False] + [True] * 8
+
+
+def test_sound_in_which_nobody_is_heard_is_no_speech() -> None:
+    loud, nobody = np.ones(30, np.bool_), np.zeros(30, np.bool_)
+    chunk = VoiceChunk(0, np.zeros((30, 4, 80), np.float32), loud, nobody, loud, True)
+    found = _assemble([], [chunk], 100.0, 1)
+    assert not found.speech.any()
+    assert found.sound is not None
+    assert found.sound.all()
 
 
 def test_mouths_go_from_nought_to_one() -> None:

@@ -17,7 +17,7 @@ from monitor.session.models import load_models
 from monitor.session.session import SessionConfig
 from tests.monitor.tap.clips import write_clip
 
-CLIPS = {"ann": "clips/real/LivePortrait__d12.mp4", "bob": "clips/real/deep_avsr__00024.mp4"}
+CLIPS = {"ann": "clips/real/LivePortrait__d20.mp4", "bob": "clips/real/deep_avsr__00024.mp4"}
 
 
 def row(path: Path, subject: str = "ann") -> Row:

@@ -16,7 +16,7 @@ from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.registry import DETECTORS, SynchronyClips, judge, trim, unusable
 from monitor.types import AudioBlock, MediaItem, VideoFrame
 
-CLIP = "clips/real/LivePortrait__d12.mp4"
+CLIP = "clips/real/LivePortrait__d20.mp4"
 
 
 def features(speech: list[bool], faces: int = 1, face: bool = True) -> ClipFeatures:

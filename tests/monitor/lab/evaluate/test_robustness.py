@@ -26,7 +26,7 @@ from monitor.lab.evaluate.worker_pool import WorkerOptions
 from monitor.lab.metrics.summary import Result
 from tests.monitor.tap.clips import write_clip
 
-CLIPS = {"ann": "clips/real/LivePortrait__d12.mp4", "bob": "clips/real/deep_avsr__00024.mp4"}
+CLIPS = {"ann": "clips/real/LivePortrait__d20.mp4", "bob": "clips/real/deep_avsr__00024.mp4"}
 
 
 def row(name: str, label: str = "real", method: str = "real", subject: str = "ann", path: Path | None = None) -> Row:

@@ -86,7 +86,7 @@ def test_each_fold_is_scored_by_its_packs_and_forgeries_by_the_first(tmp_path: P
         divide([row("z")], split, [], [])
 
 
-STRESSED = {"ann": "clips/real/LivePortrait__d12.mp4", "bob": "clips/real/deep_avsr__00024.mp4"}
+STRESSED = {"ann": "clips/real/LivePortrait__d20.mp4", "bob": "clips/real/deep_avsr__00024.mp4"}
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engines.metrics import auc
-from monitor.lab.evaluate.voice_mismatch import KINDS, MAX_OTHER_VOICES, EncodedClip, mismatches
+from monitor.lab.evaluate.voice_mismatch import KINDS, MAX_OTHER_VOICES, EncodedClip, by_sound, judged_share, mismatches
 from monitor.lab.metrics.summary import Result
 
 SIZE = 32
@@ -70,3 +72,19 @@ def test_silent_windows_are_left_out() -> None:
 def test_the_same_seed_draws_the_same_voices() -> None:
     clips = [clip(f"{n}.mp4", f"p{n}", 2, n) for n in range(30)]
     assert mismatches(clips, 2.0, seed=1) == mismatches(clips, 2.0, seed=1) != mismatches(clips, 2.0, seed=2)
+
+
+def test_what_the_second_condition_costs_is_counted_beside_sound_alone() -> None:
+    spoken = clip("a.mp4", "ann", 20, 0)
+    partly = replace(spoken, speech=np.arange(500) < 250, sound=np.ones(500, np.bool_))
+    assert by_sound([partly])[0].speech.all()
+    assert by_sound([spoken])[0] is spoken
+    found = judged_share([spoken, partly, replace(partly, clip="b.mp4", subject="bob")], 5.0)
+    assert found == {
+        "clips": 3,
+        "people": 2,
+        "windows_by_sound": 12,
+        "windows_judged": 8,
+        "sound_seconds": 60.0,
+        "speech_seconds": 40.0,
+    }

@@ -1,0 +1,1 @@
+"""Genuine people who must not be accused, whatever there is to hear."""

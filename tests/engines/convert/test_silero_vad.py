@@ -27,31 +27,8 @@ from monitor import cli
 TOLERANCE = 1e-5
 
 
-def published_like(seed: int = 0, width: int = 128) -> bytes:
-    """A network as the published file lays it out: frame after frame of one sound, memory in two vectors."""
-    random = np.random.default_rng(seed)
-    shapes = {
-        "stft.forward_basis_buffer": (258, 1, 256),
-        "output.weight": (1, 128, 1),
-        "output.bias": (1,),
-        "onnx::LSTM_209": (1, 4 * width, 128),
-        "onnx::LSTM_210": (1, 4 * width, width),
-        "onnx::LSTM_211": (1, 8 * width),
-        "pads": (4,),
-        "one": (1,),
-        **{
-            f"encoder.{n}.{part}": (*size, 3) if part == "weight" else size[:1]
-            for n, size in enumerate(((128, 129), (64, 128), (64, 64), (128, 64)))
-            for part in ("weight", "bias")
-        },
-    }
-    values: dict[str, Any] = {
-        name: random.normal(0, 2.0 / np.sqrt(np.prod(shape[1:])), shape).astype(np.float32)
-        for name, shape in shapes.items()
-    }
-    values["pads"], values["one"] = np.array([0, 128, 0, 128]), np.array([1])
-    whole = np.array([0]), np.array([129]), np.array([258]), np.array([1 << 30]), np.array([2]), np.array([-1])
-    values |= dict(zip(("zero", "half", "all", "end", "two", "flat"), whole, strict=True))
+def published_nodes(width: int) -> list[Any]:
+    """The computation of the published file, node by node."""
     nodes = [
         helper.make_node("Pad", ["input", "pads"], ["padded"], mode="reflect"),
         helper.make_node("Unsqueeze", ["padded", "one"], ["waves"]),
@@ -84,6 +61,35 @@ def published_like(seed: int = 0, width: int = 128) -> bytes:
         helper.make_node("Sigmoid", ["logits"], ["odds"]),
         helper.make_node("Reshape", ["odds", "flat"], ["speech_probs"]),
     ]
+    return nodes
+
+
+def published_like(seed: int = 0, width: int = 128) -> bytes:
+    """A network as the published file lays it out: frame after frame of one sound, memory in two vectors."""
+    random = np.random.default_rng(seed)
+    shapes = {
+        "stft.forward_basis_buffer": (258, 1, 256),
+        "output.weight": (1, 128, 1),
+        "output.bias": (1,),
+        "onnx::LSTM_209": (1, 4 * width, 128),
+        "onnx::LSTM_210": (1, 4 * width, width),
+        "onnx::LSTM_211": (1, 8 * width),
+        "pads": (4,),
+        "one": (1,),
+        **{
+            f"encoder.{n}.{part}": (*size, 3) if part == "weight" else size[:1]
+            for n, size in enumerate(((128, 129), (64, 128), (64, 64), (128, 64)))
+            for part in ("weight", "bias")
+        },
+    }
+    values: dict[str, Any] = {
+        name: random.normal(0, 2.0 / np.sqrt(np.prod(shape[1:])), shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    values["pads"], values["one"] = np.array([0, 128, 0, 128]), np.array([1])
+    whole = np.array([0]), np.array([129]), np.array([258]), np.array([1 << 30]), np.array([2]), np.array([-1])
+    values |= dict(zip(("zero", "half", "all", "end", "two", "flat"), whole, strict=True))
+    nodes = published_nodes(width)
     memory = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, width]) for name in ("h", "c")]
     graph = helper.make_graph(
         nodes,

@@ -2,7 +2,7 @@
 
 Echo of those at the far end lies well below the participant's own speech at the same microphone. The call's own level
 is what `OWN_SECONDS` of its speech have reached; until there are as many, only what is fainter than any speech that was
-measured is far. Over 368 genuine clips of 292 people (up to 40 s each) neither bound cost a window of 6,096.
+measured is far. Of 6,092 genuine windows of 368 clips (up to 40 s each) the two bounds cost 5.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from monitor.window.spoken import LEAST_HEARD
 
 BELOW_OWN_DB = 15.0
 FAINT_DB = -50.0
-OWN_SECONDS = 10
+OWN_SECONDS = 4
 STEPS = 25
 
 

@@ -121,7 +121,7 @@ def test_the_sounds_are_what_the_first_condition_takes_for_speech() -> None:
 
     shares = {kind: float(VoiceActivity()(room_sound(kind, 20.0)).mean()) for kind in ROOM_SOUNDS}
     assert min(shares.values()) > 0.1
-    assert sum(share > 0.4 for share in shares.values()) >= 12
+    assert sum(share > 0.4 for share in shares.values()) >= 10
 
 
 @pytest.mark.parametrize(("under", "decibels"), [("music", 5.0), ("pink noise", 5.0), ("typing", 5.0), ("fan", 5.0)])

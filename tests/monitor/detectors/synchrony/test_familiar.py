@@ -23,7 +23,8 @@ AXES = 6
 def window(vectors: FloatArray, speech: BoolArray | None = None) -> Window:
     yes = np.ones(len(vectors), np.bool_)
     said = yes if speech is None else speech
-    return Window(5.0, 25, vectors, yes, vectors, yes, said, ClockState.MAPPED, 0.0, yes, 5.0)
+    certain = np.zeros(len(vectors), np.uint8)
+    return Window(5.0, 25, vectors, yes, vectors, yes, said, ClockState.MAPPED, 0.0, yes, certain, 5.0)
 
 
 def person(seed: int, spread: float = 0.3) -> FloatArray:

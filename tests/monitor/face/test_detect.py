@@ -9,7 +9,20 @@ import pytest
 
 from engines.base import Engine
 from monitor.face.crops import Region
-from monitor.face.detect import INPUT_PX, Detection, FaceDetector, SearchPlan, anchors, decode, squares, suppress
+from monitor.face.detect import (
+    DETECTED_SHARE,
+    INPUT_PX,
+    SECOND_FACE_SHARE,
+    Detection,
+    FaceDetector,
+    RescanPlan,
+    SearchPlan,
+    anchors,
+    decode,
+    is_same_face,
+    squares,
+    suppress,
+)
 from monitor.types import FloatArray
 from tests.monitor.frames import frame
 
@@ -92,6 +105,32 @@ def test_a_search_starts_whole_gets_finer_and_never_ends() -> None:
 def test_a_small_picture_is_not_cut_finer_than_the_detector_sees() -> None:
     assert {region.side for region in islice(SearchPlan(320, 240), 50)} == {320, 240}
     assert {region.side for region in islice(SearchPlan(100, 60), 50)} == {100, 60}
+
+
+@pytest.mark.parametrize("height", [60.0, 200.0, 400.0, 900.0])
+def test_beside_a_face_the_whole_picture_and_pieces_take_turns(height: float) -> None:
+    plan = RescanPlan(1280, 720)
+    regions = [plan.next(height) for _ in range(600)]
+    assert set(regions[::2]) == {Region(640, 360, 1280)}
+    sides = {region.side for region in regions[1::2]}
+    # A face of a quarter of this one's height is large enough in a piece to be seen, where a piece can be so large.
+    assert len(sides) == 1
+    assert INPUT_PX <= min(sides) <= 720
+    assert max(sides) <= max(SECOND_FACE_SHARE * height * DETECTED_SHARE + 1, INPUT_PX)
+    seen = np.zeros((720, 1280), np.bool_)
+    for region in regions[1::2]:
+        x, y, half = int(region.x), int(region.y), int(region.side) // 2 + 1
+        seen[max(y - half, 0) : y + half, max(x - half, 0) : x + half] = True
+    assert seen.all()
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [((0, 0, 100, 100), True), ((40, 40, 60, 60), True), ((-300, -300, 400, 400), True), ((80, 80, 200, 200), False)],
+)
+def test_a_part_of_a_face_is_no_other_face(other: tuple[int, int, int, int], same: bool) -> None:
+    box, found = np.array([0, 0, 100, 100], np.float32), np.array(other, np.float32)
+    assert is_same_face(box, found) == is_same_face(found, box) == same
 
 
 def test_noise_holds_no_face(detector: Engine) -> None:

@@ -117,6 +117,22 @@ def test_two_faces_are_two_tracks_the_larger_first(
 
 
 @pytest.mark.data
+@pytest.mark.parametrize("place", [(900, 60), (1080, 500)])
+def test_a_small_face_beside_a_large_one_is_found_and_followed_at_a_lower_rate(
+    tracker: FaceTracker, pictures: list[VideoFrame], other: VideoFrame, place: tuple[int, int]
+) -> None:
+    # Faces of 340 and 100 pixels: the small one is lost in the whole picture.
+    pair = frame(pasted([resized(pictures[0].y, 600), resized(other.y, 190)], [(40, 100), place]))
+    seen = [tracker(moved(pair, n / 5)) for n in range(90)]
+    large, small = seen[-1]
+    assert small.quality.size < 0.45 * large.quality.size
+    assert place[0] < small.box[0] < small.box[2] < place[0] + 190
+    after = [tracker(moved(pair, 18 + n / 25)) for n in range(50)]
+    assert all(views[0].track == large.track for views in after)
+    assert 14 <= sum(len(views) == 2 for views in after) <= 20
+
+
+@pytest.mark.data
 def test_no_more_faces_are_followed_than_allowed(tracker: FaceTracker, pictures: list[VideoFrame]) -> None:
     crowd = frame(pasted([pictures[0].y] * 4, [(0, 0), (320, 0), (0, 320), (320, 320)], 640, 640))
     assert [len(tracker(moved(crowd, n / 5))) for n in range(10)] == [MAX_TRACKS] * 10

@@ -114,6 +114,22 @@ def test_a_short_freeze_leaves_the_window_to_the_rest(models: Models, speech: li
     assert max(f.value - w.value for w, f in zip(whole, frozen, strict=True) if f.value and w.value) < 0.15
 
 
+def test_looks_of_a_standing_picture_are_shown_to_nobody(models: Models, speech: list[MediaItem]) -> None:
+    """A detector that compares faces would take one look for many; it is told why there is none."""
+    seen: list[bool] = []
+    key = ParticipantKey("call", "ann", "ann")
+    session = Session(key, models, observer=lambda frame, view, crowded: seen.append(view is not None))
+    reports = []
+    for item in Still("frozen", start=1)(first(speech, 4)):
+        assert isinstance(item, VideoFrame | AudioBlock)
+        reports.append(session.tick(item.stamp.arrival))
+        session.push(item)
+    assert all(seen[:33])
+    assert not any(seen[45:])
+    last = [report for report in reports if report is not None][-1]
+    assert last.decision.scores[1].reason is Reason.PICTURE_FROZEN
+
+
 def resized(plane: ByteArray, height: int) -> ByteArray:
     width = round(plane.shape[1] * height / plane.shape[0])
     return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS))

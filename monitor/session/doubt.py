@@ -37,16 +37,16 @@ class _Mouth:
     moved: float = float("-inf")
     is_still: bool = False
 
-    def push(self, view: FaceView) -> None:
-        """Take the next view."""
+    def push(self, view: FaceView, is_main: bool) -> None:
+        """Take the next view, of the participant's face or of another."""
         self.seen = view.stamp.media
         self.movement.push(self.seen, view.shape, view.mouth)
         if self.seen - self.measured < MEASURED_STEPS / GRID_HZ:
             return
         self.measured = self.seen
-        lately, long = self.movement.over(SPEAKING_SECONDS), self.movement.over(MOUTH_SECONDS)
-        self.is_still = long is not None and long.is_below(view.quality.size)
-        if lately is not None and not lately.is_below(view.quality.size, SPEAKING):
+        now, size = self.movement.over(MOUTH_SECONDS if is_main else SPEAKING_SECONDS), view.quality.size
+        self.is_still = is_main and now is not None and now.is_below(size)
+        if not is_main and now is not None and not now.is_below(size, SPEAKING):
             self.moved = self.seen
 
     def is_as_before(self) -> bool:
@@ -70,7 +70,7 @@ class DoubtWatch:
         """
         now = frame.stamp.media
         for seen in views:
-            self._mouths.setdefault(seen.track, _Mouth()).push(seen)
+            self._mouths.setdefault(seen.track, _Mouth()).push(seen, seen is view)
         self._picture.push(now, frame.y)
         main = self._mouths[view.track] if view is not None else None
         reaches = np.zeros((1, len(REASONS)), np.float32)

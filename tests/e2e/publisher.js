@@ -77,10 +77,10 @@ const answer = await fetch(endpoint, {
   body: present(peer.localDescription).sdp,
 });
 if (answer.status !== 201) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
-const session = new URL(present(answer.headers.get("Location")), endpoint);
+const session = answer.headers.get("Location");
 Object.assign(window, {
   leave: async () => {
-    await fetch(session, { method: "DELETE", headers: authorization });
+    if (session) await fetch(new URL(session, endpoint), { method: "DELETE", headers: authorization });
     peer.close();
   },
 });

@@ -79,8 +79,8 @@ release-check: .venv/.dev
 	$(BIN)/python .ci/release_check.py
 
 # Longer than in `make test`, with everybody; writes the table of docs/interop.md.
-STRANGERS := firefox-esr janus coturn nginx-light nodejs npm python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-nice \
-	$(addprefix gstreamer1.0-plugins-,base good bad ugly)
+STRANGERS := firefox-esr janus coturn nginx-light nodejs npm python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-tools \
+	gstreamer1.0-nice $(addprefix gstreamer1.0-plugins-,base good bad ugly)
 
 interop: .venv/.test browser identity
 ifeq ($(AS_ROOT),yes)
@@ -88,8 +88,9 @@ ifeq ($(AS_ROOT),yes)
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(STRANGERS)
 endif
 	@[ -z "$$(command -v npm)" ] || (cd tests/interop/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
-	INTEROP_SECONDS=20 INTEROP_RESULTS=.cache/interop.json $(BIN)/python -m pytest -p no:cacheprovider tests/interop
-	$(BIN)/python -m tests.interop.results .cache/interop.json docs/interop.md
+	@failed=0; INTEROP_SECONDS=20 INTEROP_RESULTS=.cache/interop.json \
+		$(BIN)/python -m pytest -p no:cacheprovider tests/interop || failed=$$?; \
+	$(BIN)/python -m tests.interop.results .cache/interop.json docs/interop.md; exit $$failed
 
 # Skips, saying why, where there is no node.
 check-js:

@@ -201,7 +201,7 @@ def test_a_line_of_scan_is_as_published(tmp_path: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.data
 def test_a_line_of_scan_with_a_face_is_as_published(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["scan", "--json", str(data_dir / "clips/real/LivePortrait__d12.mp4")]) == 0
+    assert cli.run(["scan", "--json", str(data_dir / "clips/real/LivePortrait__d20.mp4")]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["scores"]["synchrony"]["score"] is not None
     assert problems(read("schemas/scan.json"), json.loads(line)) == []

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from monitor.session.models import load_presence
 from tests.golden import scores
 
 # Genuine and forged clips of the file; every way in and all forty take ten minutes.
@@ -14,6 +17,8 @@ TOLERANCE = 0.02
 
 
 def test_clips_score_as_before(data_dir: Path, tmp_path: Path) -> None:
+    if load_presence() is None:
+        pytest.skip("the scores were made where the network hears speech: make speech")
     golden = json.loads(scores.FILE.read_text())["scan"]
     chosen = scores.chosen()
     names = [row["path"] for row in chosen[:: len(chosen) // COUNT][:COUNT]]

@@ -11,7 +11,7 @@ from monitor.lab.evaluate.outcomes import Outcome
 from monitor.session.input_spec import InputSpec
 
 # Raised whenever the same clip and the same packs would score differently: part of the key of every kept outcome.
-SCORING = 3
+SCORING = 4
 # A clip is judged in windows of this length, as calls are by default.
 WINDOW_SECONDS = 5.0
 # References in memory: evaluation goes through people in turn.

@@ -32,7 +32,7 @@ from monitor.lab.evaluate.session_clips import SessionClips
 from monitor.lab.evaluate.voice_mismatch import EncodedClip
 from monitor.lab.training.synchrony_background import encode_features, windows
 from monitor.session.input_spec import InputSpec
-from monitor.session.models import load_speech, speech_input_spec, speech_key
+from monitor.session.models import load_speech, presence_key, speech_input_spec, speech_key
 from monitor.types import Reason
 from monitor.window.grid import GRID_HZ
 
@@ -55,6 +55,7 @@ class SynchronyClips:
         settings = [
             self.name,
             SCORING,
+            presence_key(),
             hashes,
             WINDOW_SECONDS,
             table.to_json() if table else load_calibration().lengths,

@@ -28,7 +28,7 @@ from tests.monitor.frames import frame, moved
 from tests.toys.room_detector import INFO, ROOM_IS_DIFFERENT
 
 ROOT = Path(__file__).parents[3]
-PERSON, OTHER = "clips/real/LivePortrait__d11.mp4", "clips/real/LivePortrait__d20.mp4"
+PERSON, OTHER = "clips/real/MimicTalk__German_20s.mp4", "clips/real/LivePortrait__d20.mp4"
 
 
 def install(folder: Path, value: str, name: str = "room") -> Path:

@@ -48,7 +48,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moving: Models) -> Pa
 def test_movement_is_enrolled_sealed_and_compared_by_a_scan(
     state: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own, other = (str(data_dir / f"clips/real/LivePortrait__{name}.mp4") for name in ("d11", "d20"))
+    own, other = (str(data_dir / f"clips/real/{name}.mp4") for name in ("MimicTalk__German_20s", "LivePortrait__d20"))
     assert cli.run(["enroll", JANE, own, "--consent-by", JANE, "--without-identity", "--json"]) == 0
     said = capsys.readouterr()
     quality = json.loads(said.out)["quality"]

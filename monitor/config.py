@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     root_path: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
     leave_seconds: float = Field(default=60.0, ge=5.0, le=86400.0)
+    rejoin_seconds: float = Field(default=600.0, ge=0.0, le=86400.0)
 
     vault_key: SecretStr | None = None
     vault_key_file: Path | None = None

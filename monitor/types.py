@@ -60,6 +60,7 @@ class Reason(StrEnum):
     NO_SPEECH = "no_speech"
     UNUSUAL_SOUND = "unusual_sound"
     TOO_LITTLE_SPEECH = "too_little_speech"
+    REJOINING = "rejoining"
     LOW_QUALITY = "low_quality"
     LOW_FRAME_RATE = "low_frame_rate"
     WARMING_UP = "warming_up"
@@ -171,7 +172,8 @@ class Score:
 
     `one_sided` detectors can raise suspicion and never clear it: a low value is not evidence of a genuine person.
     `p_value` is filled by calibration; evidence holds only JSON values. `cause` is what a suspicion of this score rests
-    on. While a detector that `withholds` finds somebody unusual, no other detector clears them.
+    on. While a detector that `withholds` finds somebody unusual, no other detector clears them. What `needs_identity`
+    compares with the claimed identity and says nothing of any other.
     """
 
     detector: str
@@ -182,6 +184,7 @@ class Score:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     cause: Reason | None = None
     withholds: bool = False
+    needs_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True)

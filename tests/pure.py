@@ -43,6 +43,7 @@ PURE = (
     "monitor/face/stillness.py",
     "monitor/detectors",
     "monitor/decision",
+    "monitor/host/departed.py",
     "monitor/host/shedding.py",
     "monitor/host/supervision.py",
     "monitor/alerts/finding.py",

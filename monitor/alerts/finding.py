@@ -38,19 +38,37 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-class FindingTracker:
-    """Turns the transitions of one participant's decisions into findings."""
+@dataclass(frozen=True, slots=True)
+class OpenFinding:
+    """An episode that waits for its participant to join again; `step` is that of its next change."""
 
-    def __init__(self, key: ParticipantKey, new_id: Callable[[], str] = lambda: str(uuid4())) -> None:
+    id: str
+    step: int
+
+
+class FindingTracker:
+    """Turns the transitions of one participant's decisions into findings; `finding` goes on under its id."""
+
+    def __init__(
+        self,
+        key: ParticipantKey,
+        new_id: Callable[[], str] = lambda: str(uuid4()),
+        finding: OpenFinding | None = None,
+    ) -> None:
         self._key = key
         self._new_id = new_id
-        self._id: str | None = None
-        self._step = 0
+        self._id = finding.id if finding is not None else None
+        self._step = finding.step if finding is not None else 0
 
     @property
     def open(self) -> bool:
         """Whether an episode is open."""
         return self._id is not None
+
+    @property
+    def finding(self) -> OpenFinding | None:
+        """The episode that is open, or None."""
+        return OpenFinding(self._id, self._step) if self._id is not None else None
 
     def advance(self, decision: Decision, time: datetime) -> Finding | None:
         """Return what the decision changes, or None.
@@ -65,11 +83,14 @@ class FindingTracker:
         scores = describe_scores(decision.scores)
         return self._change(action, time, str(decision.verdict), reason and str(reason), scores, decision.evidence)
 
-    def end(self, time: datetime, reason: str) -> Finding | None:
-        """Close the open episode, if any, because the participant left or can no longer be judged."""
+    def end(self, time: datetime, reason: str, stays_open: bool = False) -> Finding | None:
+        """Close the open episode, if any, because the participant left or can no longer be judged.
+
+        One that `stays_open` is updated with the reason: the participant may come back.
+        """
         if not self.open:
             return None
-        return self._change("closed", time, str(Verdict.INCONCLUSIVE), reason, {}, {})
+        return self._change("updated" if stays_open else "closed", time, str(Verdict.INCONCLUSIVE), reason, {}, {})
 
     def _change(
         self,

@@ -44,6 +44,7 @@ REASON_PRIORITY = (
     Reason.NO_SPEECH,
     Reason.SILENCE,
     Reason.TOO_LITTLE_SPEECH,
+    Reason.REJOINING,
     Reason.WARMING_UP,
     Reason.NOT_CALIBRATED,
     Reason.REFERENCE_OUTDATED,
@@ -52,6 +53,9 @@ REASON_PRIORITY = (
 
 # Independent of the window: a detector that abstains for these is left out of the combination.
 STATIC_REASONS = frozenset({Reason.NOT_ENROLLED, Reason.NOT_CALIBRATED, Reason.REFERENCE_OUTDATED})
+
+# What leaving and joining again explains: a window that fills anew, and too little that was judged.
+EXPLAINED_BY_REJOINING = frozenset({Reason.WARMING_UP, Reason.NOT_ENROLLED})
 
 # While a detector abstains for one of these nobody is cleared: what is shown may be a picture of somebody.
 UNCLEARED_REASONS = frozenset({Reason.PICTURE_FROZEN, Reason.STILL_MOUTH})
@@ -138,28 +142,34 @@ class Decision:
 class DecisionState:
     """The state between hops; `recovery` exists while a finding is open.
 
-    `reported_statistic` is the statistic when the finding was last opened or updated, `since_report` the time since;
-    `judged` is all the media that was judged since the participant came.
+    `running` is the evidence of every detector, `unclaimed` that of those which compare with no reference: it is what
+    remains where the participant claims to be somebody else. `reported_statistic` is the statistic when the finding was
+    last opened or updated, `since_report` the time since; `judged` is all the media that was judged since the
+    participant first came. Until `settled_at` of it somebody who comes and goes is `rejoining`.
 
     Durations are seconds of stream, counted hop by hop, so a step of the clock cannot stretch them.
     """
 
     config: DecisionConfig
     running: EDetector
+    unclaimed: EDetector
     recovery: EDetector | None = None
     time: float | None = None
     blame: Reason | None = None
+    unclaimed_blame: Reason | None = None
     reported_statistic: float = 0.0
     since_report: float = 0.0
     calm: float = 0.0
     abstained: float = 0.0
     judged: float = 0.0
+    settled_at: float = 0.0
 
 
 def initial(config: DecisionConfig) -> DecisionState:
     """Make the state before any evidence."""
     cap = config.threshold * HEADROOM
-    return DecisionState(config, EDetector.start(config.window_seconds, config.hop_seconds, cap))
+    nothing = EDetector.start(config.window_seconds, config.hop_seconds, cap)
+    return DecisionState(config, nothing, nothing)
 
 
 def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple[DecisionState, Decision]:
@@ -173,6 +183,10 @@ def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple
     e_value, blame = _weigh(state.config, scores)
     if e_value is not None:
         state = _accumulate(state, time, e_value, blame)
+    e_value, blame = _weigh(state.config, [s for s in scores if not s.needs_identity])
+    if e_value is not None:
+        unclaimed = state.unclaimed.advance(time, e_value)
+        state = replace(state, unclaimed=unclaimed, unclaimed_blame=blame or state.unclaimed_blame)
     state, transition = _transit(state)
     verdict, reason = _verdict(state, scores, closed=transition is Transition.CLOSED)
     decision = Decision(
@@ -248,7 +262,8 @@ def _transit(state: DecisionState) -> tuple[DecisionState, Transition | None]:
     config, statistic = state.config, state.running.statistic
     if state.recovery is None:
         early = state.judged < config.first_seconds
-        if min(statistic, state.running.agreed if early else statistic) < config.threshold:
+        # Evidence from before may be over the threshold already; a finding opens on what can be shown with it.
+        if state.abstained or min(statistic, state.running.agreed if early else statistic) < config.threshold:
             return state, None
         state = replace(state, recovery=_copy(state), reported_statistic=statistic, since_report=0.0, calm=0.0)
         return state, Transition.OPENED
@@ -272,7 +287,9 @@ def _verdict(state: DecisionState, scores: Sequence[Score], closed: bool) -> tup
     lapsed = state.abstained >= state.config.abstain_seconds
     if not closed and not lapsed and state.running.statistic >= state.config.suspect_level:
         return Verdict.SUSPECT, state.blame
-    return _unsuspicious(state.config, scores)
+    verdict, reason = _unsuspicious(state.config, scores)
+    rejoining = state.judged < state.settled_at and reason in EXPLAINED_BY_REJOINING
+    return verdict, Reason.REJOINING if rejoining else reason
 
 
 def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verdict, Reason | None]:
@@ -292,4 +309,10 @@ def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verd
 
 
 def _restart(state: DecisionState) -> DecisionState:
-    return replace(initial(state.config), time=state.time, abstained=state.abstained, judged=state.judged)
+    return replace(
+        initial(state.config),
+        time=state.time,
+        abstained=state.abstained,
+        judged=state.judged,
+        settled_at=state.settled_at,
+    )

@@ -80,6 +80,10 @@ REASONS: Mapping[Reason, Phrase] = {
     ),
     Reason.LOW_QUALITY: Phrase("Picture too poor to judge", "The face is too small, blurred, turned away or covered."),
     Reason.LOW_FRAME_RATE: Phrase("Too few frames", "The video has too few frames a second to show how the lips move."),
+    Reason.REJOINING: Phrase(
+        "Leaves and joins again and again",
+        "Too little was judged in between. What was judged counts, and it is too little to say anything.",
+    ),
     Reason.WARMING_UP: Phrase("Warming up", "The first seconds of face and speech are being collected."),
     Reason.NOT_ENROLLED: Phrase(
         "Lips and voice agree",

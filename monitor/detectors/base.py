@@ -60,13 +60,26 @@ class DetectorInfo:
 
     def abstain(self, reason: Reason, evidence: Mapping[str, Any] | None = None) -> Score:
         """Say why there is no score."""
-        return Score(self.name, None, reason, one_sided=self.one_sided, evidence=dict(evidence or {}))
+        return Score(
+            self.name,
+            None,
+            reason,
+            one_sided=self.one_sided,
+            evidence=dict(evidence or {}),
+            needs_identity=self.needs_identity,
+        )
 
     def stamp(self, score: Score) -> Score:
         """Give a score what the decision reads of its detector."""
         if score.value is None:
-            return score
-        return replace(score, one_sided=self.one_sided, withholds=self.withholds, cause=score.cause or self.cause)
+            return replace(score, needs_identity=self.needs_identity)
+        return replace(
+            score,
+            one_sided=self.one_sided,
+            withholds=self.withholds,
+            cause=score.cause or self.cause,
+            needs_identity=self.needs_identity,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

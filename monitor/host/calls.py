@@ -61,11 +61,11 @@ class Admission(Protocol):
         ...
 
     async def wait(self) -> None:
-        """Return when they are judged no more, with their findings closed."""
+        """Return when they are judged no more, with what that changes of their findings given out."""
         ...
 
     async def end(self) -> None:
-        """Let the participant leave; returns when their findings are closed. Safe to call twice."""
+        """Let the participant leave; returns when `wait` does. Safe to call twice."""
         ...
 
 

@@ -3,6 +3,7 @@
 Room is reserved before an offer is answered, so that half-open publications count; a second publication of the
 same participant takes the place of the first, because a client that lost its network publishes again at once. When the
 machine is too slow for all who are here, some are paused as `monitor.host.shedding` says, and nobody new is admitted.
+What is known of who leaves waits for them, as `monitor.host.departed` says, so that leaving sheds no evidence.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 
 import structlog
 
+from monitor.alerts.finding import FindingTracker
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.alerts.wire import Message
 from monitor.host import shedding
 from monitor.host.calls import AtCapacity
 from monitor.host.cpu_load import threads_here
+from monitor.host.departed import Departed, Memory, Past
 from monitor.host.metrics import Metrics
 from monitor.host.participant import Callbacks, Participant
 from monitor.host.publication import Answer, PeerPublication
@@ -42,7 +46,7 @@ class Host:
 
     The `Calls` of one process. `answer` opens the peer of an offer. `workers` threads judge, as many as there are cores
     unless it says otherwise; more would only take turns. `machine_load` is read a few times a second, and `pool` takes
-    the place of the threads.
+    the place of the threads. Who left is remembered for `rejoin_seconds`.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Host:
         machine_load: Callable[[], MachineLoad] = MachineLoad,
         clock: Clock = time.monotonic,
         pool: Executor | None = None,
+        rejoin_seconds: float = 600.0,
     ) -> None:
         self._factory = factory
         self._answer = answer
@@ -68,7 +73,9 @@ class Host:
         self._reserved = 0
         self._replacing: set[Place] = set()
         self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
-        self._callbacks = Callbacks(hub.state, recorder.put)
+        self._memory = Memory(rejoin_seconds)
+        self._forgetting: asyncio.Task[None] | None = None
+        self._callbacks = Callbacks(hub.state, recorder.put, self._remembers, self._remember)
         self._machine_load, self._clock = machine_load, clock
         self._shedding = shedding.initial()
         self._joined: dict[Place, int] = {}
@@ -114,7 +121,16 @@ class Host:
             await source.close()
             raise
         participant = Participant(
-            key, source, session, self._factory, self._pool, self._callbacks, self._metrics, self._hop, self._clock
+            key,
+            source,
+            session,
+            self._factory,
+            self._pool,
+            self._callbacks,
+            self._metrics,
+            self._hop,
+            self._clock,
+            self._past_of(key),
         )
         self._participants[place] = participant
         self._joined.setdefault(place, next(self._turn))
@@ -167,6 +183,10 @@ class Host:
         if self._overseer is not None:
             self._overseer.cancel()
         await asyncio.gather(*(participant.end() for participant in list(self._participants.values())))
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._close_findings(self._memory.departed)
+        self._memory = Memory(0.0)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _describe(self, name: str) -> Message | None:
@@ -204,6 +224,38 @@ class Host:
         if place not in self._participants and self._joined.pop(place, None) is not None:
             self._shedding = self._shedding.without(place)
             self._metrics.shed.set(len(self._shedding.shed))
+
+    def _remembers(self) -> bool:
+        return self._memory.seconds > 0.0 and not self.draining
+
+    def _remember(self, departed: Departed) -> None:
+        self._memory, dropped = self._memory.put(departed)
+        self._metrics.departed_dropped.inc(len(dropped))
+        self._close_findings(dropped)
+        if self._forgetting is None or self._forgetting.done():
+            self._forgetting = asyncio.create_task(self._forget_in_time(), name="departed")
+            self._forgetting.add_done_callback(_report_failure)
+
+    def _past_of(self, key: ParticipantKey) -> Past:
+        self._expire()
+        self._memory, past = self._memory.join(key, self._clock())
+        return past
+
+    def _expire(self) -> None:
+        self._memory, expired = self._memory.expire(self._clock())
+        self._close_findings(expired)
+
+    async def _forget_in_time(self) -> None:
+        while (expires_at := self._memory.expires_at) is not None:
+            await asyncio.sleep(max(0.0, expires_at - self._clock()))
+            self._expire()
+
+    def _close_findings(self, departed: Iterable[Departed]) -> None:
+        """Close what waited for somebody who is not expected any more."""
+        for one in departed:
+            closed = FindingTracker(one.key, finding=one.finding).end(datetime.now(UTC), one.reason)
+            if closed is not None:
+                self._callbacks.finding(closed, self._clock())
 
     def _oversee(self) -> None:
         if self._overseer is None or self._overseer.done():

@@ -42,6 +42,9 @@ class Metrics:
         )
         self.shed = self._gauge("participants_shed", "Participants that are not judged now, for want of time.")
         self.sheds = self._counter("sheds", "Times that a participant was shed because the machine was too slow.")
+        self.departed_dropped = self._counter(
+            "departed_dropped", "Participants who left and were forgotten before their time, because too many did."
+        )
         self.late_hops = self._counter("hops_late", "Hops skipped because the one before was not finished.")
         self.session_failures = self._counter("session_failures", "Sessions that failed and were begun anew.")
         self.slow_subscribers = self._counter("subscribers_too_slow", "Subscribers closed with 4008.")

@@ -18,8 +18,10 @@ import structlog
 
 from monitor.alerts.finding import Finding, FindingTracker
 from monitor.alerts.wire import Message, state_message
+from monitor.decision.rejoin import resumed
 from monitor.decision.report import HopReport
 from monitor.host.backlog import backlog_of
+from monitor.host.departed import Departed, Past
 from monitor.host.lag_meter import AgeMeter, LagMeter
 from monitor.host.metrics import Metrics
 from monitor.host.shedding import ParticipantLoad
@@ -41,14 +43,22 @@ SUSPECTED = (str(Verdict.SUSPECT), str(Verdict.ALERT))
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Where states and findings go; `finding` must not block. Both get the monotonic time of the decision."""
+    """Where states and findings go; `finding` must not block. Both get the monotonic time of the decision.
+
+    `remembers` says whether whoever leaves now may come back, and `left` takes what is to be known of them then.
+    """
 
     state: Callable[[Message, float], None]
     finding: Callable[[Finding, float], None]
+    remembers: Callable[[], bool]
+    left: Callable[[Departed], None]
 
 
 class Participant:
-    """Runs until its source ends or `end` is called; it has ended when the last word has been given out."""
+    """Runs until its source ends or `end` is called; it has ended when the last word has been given out.
+
+    `past` is what is known of them from before they left and joined again.
+    """
 
     def __init__(
         self,
@@ -61,6 +71,7 @@ class Participant:
         metrics: Metrics,
         hop_seconds: float,
         clock: Clock = time.monotonic,
+        past: Past | None = None,
     ) -> None:
         self.key = key
         self.source = source
@@ -68,14 +79,19 @@ class Participant:
         self._link = source if isinstance(source, Connecting) else None
         first = CONNECTING if self._connecting else str(Reason.WARMING_UP)
         self.status = Status(str(Verdict.INCONCLUSIVE), first, datetime.now(UTC))
+        past = past or Past()
+        if past.state is not None:
+            session.resume(past.state)
         self._session: SessionLike | None = session
+        self._evidence = session.evidence
+        self._joins = past.joins
         self._factory = factory
         self._pool = pool
         self._callbacks = callbacks
         self._metrics = metrics
         self._hop_seconds = hop_seconds
         self._clock = clock
-        self._tracker = FindingTracker(key)
+        self._tracker = FindingTracker(key, finding=past.finding)
         self._backlog = backlog_of(source)
         self._lag, self._age = LagMeter(clock), AgeMeter()
         self._restarts = 0
@@ -147,10 +163,23 @@ class Participant:
             await self._close_source()
             on_end()
             # A session URL may outlive its participant; its buffers must not.
-            self._session = None
+            self._release_session()
             self._note_failure()
-            self._say_inconclusive(self.end_reason)
+            self._leave()
             self._done.set()
+
+    def _leave(self) -> None:
+        """Give the last word, and what is to be known of them should they come back."""
+        stays = self._callbacks.remembers()
+        self._say_inconclusive(self.end_reason)
+        self._send(self._tracker.end(datetime.now(UTC), self.end_reason, stays), self._clock())
+        if stays:
+            finding, left = self._tracker.finding, self._clock()
+            self._callbacks.left(Departed(self.key, left, self.end_reason, self._evidence, finding, self._joins))
+
+    def _release_session(self) -> None:
+        if self._session is not None:
+            self._evidence, self._session = self._session.evidence, None
 
     @property
     def _connecting(self) -> bool:
@@ -172,6 +201,9 @@ class Participant:
             if self._session is None or self._connecting:
                 if now - self._reported_at >= self._hop_seconds:
                     self._say_inconclusive(CONNECTING if self._connecting else FAILED)
+                    # Whoever comes back is not through yet: their finding waits as it did while they were away.
+                    if not self._connecting:
+                        self._send(self._tracker.end(datetime.now(UTC), FAILED), now)
             elif self.paused:
                 await self._rest(self._session, now)
             else:
@@ -229,15 +261,21 @@ class Participant:
             "a session failed", restarts_left=MAX_RESTARTS - self._restarts
         )
         self._metrics.session_failures.inc()
-        self._session = None
+        self._release_session()
+        begins_anew = self._restarts < MAX_RESTARTS
         self._say_inconclusive(FAILED)
-        if self._restarts >= MAX_RESTARTS:
+        self._send(self._tracker.end(datetime.now(UTC), FAILED, begins_anew), self._clock())
+        if not begins_anew:
             return
         self._restarts += 1
         try:
-            self._session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, self.key)
+            session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, self.key)
         except Exception:
             structlog.stdlib.get_logger("participant").exception("a session could not be begun anew")
+            return
+        # Whoever brings a session down must not shed their evidence by it.
+        session.resume(resumed(self._evidence))
+        self._session = session
 
     def _say(self, report: HopReport, decided_at: float) -> None:
         now = datetime.now(UTC)
@@ -252,7 +290,6 @@ class Participant:
         now, decided_at = datetime.now(UTC), self._clock()
         self._set_status(self.status.inconclusive(reason, now))
         self._callbacks.state(self.status.message(self.key, now), decided_at)
-        self._send(self._tracker.end(now, reason), decided_at)
 
     def _send(self, finding: Finding | None, decided_at: float) -> None:
         if finding is not None:

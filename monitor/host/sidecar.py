@@ -105,6 +105,7 @@ def assemble(
         settings.max_participants,
         settings.session_threads,
         LoadMeter(batch_load).read,
+        rejoin_seconds=settings.rejoin_seconds,
     )
     ingest = Ingest(sources, host, metrics)
     return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, vault)
@@ -173,7 +174,7 @@ class Sidecar:
         return await self.components.host.judge(key, source)
 
     async def remove(self, call: str, participant: str) -> bool:
-        """Stop judging a participant; False where there is none. Returns when their findings are closed."""
+        """Stop judging a participant; False where there is none. Returns when they are judged no more."""
         return await self.components.host.remove(call, participant)
 
     async def calls(self) -> list[Message]:

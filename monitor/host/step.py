@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from monitor.decision.decide import DecisionState
 from monitor.decision.report import HopReport
 from monitor.host.backlog import Backlog
 from monitor.types import MediaItem, ParticipantKey
@@ -13,6 +14,15 @@ from monitor.types import MediaItem, ParticipantKey
 
 class SessionLike(Protocol):
     """What a step needs of `monitor.session.session.Session`: synchronous, used by one thread at a time."""
+
+    @property
+    def evidence(self) -> DecisionState:
+        """The state of its decisions."""
+        ...
+
+    def resume(self, evidence: DecisionState) -> None:
+        """Go on from a state, before anything else is asked."""
+        ...
 
     def push(self, item: MediaItem) -> None:
         """Take one item."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engines.batching.queue import Dropped
-from monitor.decision.decide import Decision, DecisionConfig, advance, initial
+from monitor.decision.decide import Decision, DecisionConfig, DecisionState, advance, initial
 from monitor.decision.report import HopReport
 from monitor.detectors.base import MEMORY_SECONDS, ClipCollector, FrameObserver, Hop, LiveDetector, LoadedDetector
 from monitor.detectors.reference import Reference
@@ -81,6 +81,7 @@ class Session:
         self._lookup: ReferenceLookup = reference if callable(reference) else lambda: reference
         self._observer, self._collectors = observer, tuple(collectors)
         self._state = initial(self._config.decision)
+        self._resumed_at = 0.0
         self._began: float | None = None
         self._due: float | None = None
         self._verdict = Verdict.INCONCLUSIVE
@@ -110,6 +111,15 @@ class Session:
         self._sound = SoundTrack(self._models.voice, self._models.input_spec.sound, self._models.presence)
         self._tracks: dict[TrackKind, TrackState] = {"video": TrackState("video"), "audio": TrackState("audio")}
         self._overloaded = float("-inf")
+
+    @property
+    def evidence(self) -> DecisionState:
+        """The state of the decisions, to go on from in another session of the same participant."""
+        return self._state
+
+    def resume(self, evidence: DecisionState) -> None:
+        """Go on from what was decided in an earlier session; call before anything else."""
+        self._state, self._resumed_at = evidence, evidence.time or 0.0
 
     def push(self, item: MediaItem) -> None:
         """Take one item in the order of the tap."""
@@ -212,7 +222,7 @@ class Session:
 
     def _advance(self, now: float, scores: Sequence[Score]) -> Decision:
         began = now if self._began is None else self._began
-        self._state, decision = advance(self._state, now - began, scores)
+        self._state, decision = advance(self._state, self._resumed_at + now - began, scores)
         self._verdict = decision.verdict
         return decision
 

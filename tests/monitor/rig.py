@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from monitor.decision.decide import Decision, Transition
+from monitor.decision.decide import Decision, DecisionConfig, DecisionState, Transition, initial
 from monitor.decision.report import HopReport
 from monitor.host import logging as log
 from monitor.host.judging import Judging
@@ -93,6 +93,10 @@ class ScriptedSession:
     order: float | None = None
     reported: float = 0.0
     rested: int = 0
+    evidence: DecisionState = field(default_factory=lambda: initial(DecisionConfig()))
+
+    def resume(self, evidence: DecisionState) -> None:
+        self.evidence = evidence
 
     def push(self, item: MediaItem) -> None:
         self.seen.append(item)

@@ -62,7 +62,8 @@ class Row {
   }
 
   show() {
-    const suspicious = this.messages.filter(({ action }) => action !== "closed");
+    // Who left may come back: until then what they were last suspected of stands there.
+    const suspicious = this.messages.filter(({ action, verdict }) => action !== "closed" && verdict !== "inconclusive");
     const newest = suspicious.at(-1) ?? this.last;
     const { title, detail } = phrase("alert", suspicious[0]?.reason);
     this.element.dataset.action = this.last.action;
@@ -83,9 +84,11 @@ class Row {
 
   /** @param {FindingMessage} message */
   step({ time, action, verdict, reason }) {
-    const why =
-      action === "closed" && reason !== this.first.reason ? `: ${phrase(verdict, reason).title.toLowerCase()}` : "";
-    return h("li", {}, h("time", { datetime: time }, clock(time)), ` ${ACTIONS[action] ?? action}${why}`);
+    const waits = action === "updated" && verdict === "inconclusive";
+    const says = (action === "closed" || waits) && reason !== this.first.reason;
+    const why = says ? `: ${phrase(verdict, reason).title.toLowerCase()}` : "";
+    const what = waits ? "Waits" : (ACTIONS[action] ?? action);
+    return h("li", {}, h("time", { datetime: time }, clock(time)), ` ${what}${why}`);
   }
 
   /** @param {number} now milliseconds on the sidecar's clock */

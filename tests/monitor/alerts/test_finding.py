@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts.finding import FindingTracker, describe_scores
+from monitor.alerts.finding import FindingTracker, OpenFinding, describe_scores
 from monitor.alerts.plain import encode, plain
 from monitor.alerts.wire import finding_message, gap, hello, state_message
 from monitor.decision.report import HopReport
@@ -49,6 +49,22 @@ def test_outlines_of_faces_are_not_kept() -> None:
     opened = tracker().advance(replace(decision(OPEN), evidence=evidence), NOON)
     assert opened is not None
     assert opened.evidence == {"pairwise": {"rung": "as recorded"}}
+
+
+def test_an_episode_that_waits_goes_on_under_its_id() -> None:
+    before = tracker()
+    before.advance(decision(OPEN), NOON)
+    left = before.end(NOON, "ended", stays_open=True)
+    assert left is not None
+    assert (left.action, left.verdict, left.reason, left.step) == ("updated", "inconclusive", "ended", 1)
+    assert before.finding == OpenFinding("episode-0", 2)
+    again = FindingTracker(KEY, finding=before.finding)
+    changes = [again.advance(decision(order), NOON) for order in (OPEN, CLOSE)]
+    assert [change and (change.id, change.step, change.action) for change in changes] == [
+        ("episode-0", 2, "updated"),
+        ("episode-0", 3, "closed"),
+    ]
+    assert again.finding is None
 
 
 def test_ids_are_unique_by_default() -> None:

@@ -121,14 +121,14 @@ async def test_an_episode_is_told_written_and_shown(bench: Bench) -> None:
     assert bench.journal.read(0) == bench.findings
 
 
-async def test_leaving_closes_the_finding_and_says_so(bench: Bench) -> None:
+async def test_a_finding_waits_for_who_left_and_says_so(bench: Bench) -> None:
     source = await bench.admit(ADA)
     source.put(block(OPEN))
     await bench.until(lambda: len(bench.findings) == 1)
     await source.close()
     await bench.until(lambda: len(bench.findings) == 2)
     last = bench.findings[-1].finding
-    assert (last.action, last.reason) == ("closed", "ended")
+    assert (last.action, last.verdict, last.reason) == ("updated", "inconclusive", "ended")
     assert (bench.states[-1]["verdict"], bench.states[-1]["reason"]) == ("inconclusive", "ended")
     assert await bench.host.calls() == []
 
@@ -145,7 +145,7 @@ async def test_the_last_word_says_why_where_the_source_knows_it(bench: Bench) ->
     await bench.until(lambda: len(bench.findings) == 1)
     await source.close()
     await bench.until(lambda: len(bench.findings) == 2)
-    assert (bench.findings[-1].finding.action, bench.findings[-1].finding.reason) == ("closed", "media_ended")
+    assert (bench.findings[-1].finding.action, bench.findings[-1].finding.reason) == ("updated", "media_ended")
     assert (bench.states[-1]["verdict"], bench.states[-1]["reason"]) == ("inconclusive", "media_ended")
 
 
@@ -177,7 +177,7 @@ async def test_a_crashing_session_harms_nobody_and_is_begun_anew(bench: Bench) -
     await bench.until(lambda: len(bench.findings) == 1)
     ada.put(block(CRASH))
     await bench.until(lambda: len(bench.findings) == 2)
-    assert (bench.findings[1].finding.action, bench.findings[1].finding.reason) == ("closed", "session_failed")
+    assert (bench.findings[1].finding.action, bench.findings[1].finding.reason) == ("updated", "session_failed")
     ada.put(block(GENUINE))
     bob.put(block(OPEN))
     await bench.until(lambda: len(bench.findings) == 3)

@@ -59,7 +59,7 @@ class ScriptedLive:
     def score(self, hop: Hop) -> Score:
         self._hops += 1
         if self._hops <= WARM_UP:
-            return self._scripted.info.abstain(Reason.WARMING_UP)  # type: ignore[no-any-return]
+            return self._scripted.info.abstain(Reason.WARMING_UP)
         return Score(self._scripted.info.name, 0.1, p_value=self._scripted.p_value)
 
 
@@ -98,9 +98,16 @@ async def site(folder: Path, models: Models, *detectors: Any, seconds: float = K
     hub, metrics, journal = Hub(), Metrics(), ready_journal(folder)
     states: list[tuple[float, dict[str, Any]]] = []
     findings: list[tuple[float, Finding]] = []
-    hub.state = lambda message, _at=None: states.append((loop.time(), message))  # type: ignore[method-assign]
+
+    def state(message: dict[str, Any], decided_at: float | None = None) -> None:
+        states.append((loop.time(), message))
+
+    def put(finding: Finding, decided_at: float) -> None:
+        findings.append((loop.time(), finding))
+
+    hub.state = state  # type: ignore[method-assign]
     recorder = Recorder(journal, lambda *_: None)
-    recorder.put = lambda finding, _at: findings.append((loop.time(), finding))  # type: ignore[method-assign]
+    recorder.put = put  # type: ignore[method-assign]
     scripted = replace(models, detectors=detectors)
     host = Host(
         lambda key: Session(key, scripted),

@@ -79,6 +79,15 @@ def test_leaving_neither_adds_evidence_nor_takes_any(p_values: list[float], cuts
     assert state.judged == pytest.approx(0.5 * len(p_values), abs=0.5)
 
 
+def test_no_window_from_before_keeps_a_new_one_from_being_judged() -> None:
+    """The first hop came late by nearly a hop, the others in time."""
+    state = initial(CONFIG)
+    for time in (0.99, *(1.0 + 0.5 * n for n in range(9))):
+        state, _ = advance(state, time, [lips(DUB)])
+    after, _ = publication(resumed(state), [[lips(DUB)]])
+    assert after.running.statistic > state.running.statistic
+
+
 def opened() -> DecisionState:
     state, decisions = publication(resumed(initial(CONFIG)), [[lips(DUB)]] * 120)
     assert Transition.OPENED in {d.transition for d in decisions}

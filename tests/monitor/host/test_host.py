@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,25 @@ async def test_a_crashing_session_harms_nobody_and_is_begun_anew(bench: Bench) -
         lambda: ("ada", "not_enrolled") in {(state["participant"], state["reason"]) for state in bench.states[failed:]}
     )
     assert bench.findings[2].finding.key == BOB
+
+
+async def test_a_session_that_is_begun_anew_goes_on_with_the_evidence_of_the_one_that_crashed(tmp_path: Path) -> None:
+    made: list[ScriptedSession] = []
+
+    def sessions(key: ParticipantKey) -> ScriptedSession:
+        made.append(ScriptedSession(key))
+        return made[-1]
+
+    with quiet_log():
+        bench = bench_with(tmp_path, sessions)
+        source = await bench.admit(ADA)
+        made[0].evidence = replace(made[0].evidence, judged=42.0)
+        source.put(block(CRASH))
+        await bench.until(lambda: len(made) == 2 and made[1].reported > 0.0)
+        assert made[1].evidence.judged == 42.0
+        await bench.host.drain()
+        await bench.recorder.close()
+        bench.journal.close()
 
 
 async def test_a_session_that_keeps_crashing_stays_inconclusive(bench: Bench) -> None:

@@ -209,14 +209,18 @@ def cached_features(
     input_spec: InputSpec = DEFAULT,
 ) -> Path:
     """File with the features of a clip, as the encoders want them, made if it is not there; raises `SourceError`."""
-    parts = (input_spec.name, change.name if change else "", presence_key())
-    kind = "".join(f".{part}" for part in parts if part)
-    target = folder / f"{digest}{kind}.v{FEATURES_VERSION}.npz"
+    target = folder / features_name(digest, change, input_spec)
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         detector, landmarks, presence = _engines()
         extract(clip, detector, landmarks, change, input_spec, sound, presence).save(target)
     return target
+
+
+def features_name(digest: str, change: Change | None = None, input_spec: InputSpec = DEFAULT) -> str:
+    """Name the file that holds the features of the clip with this digest, by all that they depend on."""
+    parts = (digest, input_spec.name, change.name if change else "", presence_key(), f"v{FEATURES_VERSION}.npz")
+    return ".".join(part for part in parts if part)
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:

@@ -8,18 +8,17 @@ import numpy as np
 import pytest
 
 from monitor.lab.corpus.manifest import (
-    FEATURES_VERSION,
     CorpusError,
     Row,
     _features,
     apply_split,
+    features_name,
     load_features,
     read_folder,
     read_manifest,
     workers_here,
 )
 from monitor.lab.corpus.speech_features import ClipFeatures
-from monitor.session.models import presence_key
 from monitor.tap.media.digest import digest
 from tests.monitor.tap.clips import write_clip
 
@@ -106,7 +105,7 @@ def test_features_are_kept_by_content_and_problems_told(tmp_path: Path) -> None:
     assert not first.face.any()
     assert "words.mp4" in str(found["words.mp4"][1])
     assert found["absent.mp4"][1] == "absent.mp4: No such file or directory"
-    assert [path.suffixes for path in cache.iterdir()] == [[f".v{FEATURES_VERSION}", ".npz"]]
+    assert [path.name for path in cache.iterdir()] == [features_name(digest(tmp_path / "a.mp4"))]
 
 
 def test_a_worker_says_where_it_keeps_a_clip_or_why_it_cannot(tmp_path: Path) -> None:
@@ -120,8 +119,6 @@ def test_a_worker_says_where_it_keeps_a_clip_or_why_it_cannot(tmp_path: Path) ->
 
 
 def test_what_is_kept_is_not_analysed_again(tmp_path: Path) -> None:
-    import hashlib
-
     clip = write(tmp_path / "a.mp4", "not a video, but analysed before")
     kept = ClipFeatures(
         np.zeros((3, 168), np.float32),
@@ -132,9 +129,7 @@ def test_what_is_kept_is_not_analysed_again(tmp_path: Path) -> None:
         99.0,
         1,
     )
-    kept.save(
-        tmp_path / f"{hashlib.sha256(clip.read_bytes()).hexdigest()[:32]}.{presence_key()}.v{FEATURES_VERSION}.npz"
-    )
+    kept.save(tmp_path / features_name(digest(clip)))
     ((_, found),) = load_features([Row(clip, "a.mp4", "real", "real", "ann")], tmp_path, 1, lambda _: None)
     assert isinstance(found, ClipFeatures)
     assert found.size == 99

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from engines.base import Engine
 from engines.load import load_engine
-from monitor.lab.corpus.manifest import FEATURES_VERSION, Row
+from monitor.lab.corpus.manifest import Row, features_name
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.lab.training.synchrony_background import (
     ACCUMULATED_SECONDS,
@@ -20,6 +19,7 @@ from monitor.lab.training.synchrony_background import (
     encode_features,
     windows,
 )
+from monitor.tap.media.digest import digest
 from monitor.window.stream_encoder import StreamEncoder
 
 
@@ -84,7 +84,7 @@ def test_scores_are_kept_by_length_and_only_of_the_fold(untrained_packs: Path, t
     for name, one in made.items():
         clip = tmp_path / f"{name}.mp4"
         clip.write_text(name)
-        one.save(tmp_path / f"{hashlib.sha256(clip.read_bytes()).hexdigest()[:32]}.v{FEATURES_VERSION}.npz")
+        one.save(tmp_path / features_name(digest(clip)))
         rows.append(Row(clip, clip.name, "real", "real", name, "g", "a"))
     rows.append(replace(rows[0], subject="other", fold="b"))
     rows.append(Row(tmp_path / "absent.mp4", "absent.mp4", "real", "real", "absent", "g", "a"))

@@ -77,6 +77,19 @@ async def test_a_finding_opens_goes_on_and_closes(visit: Visit) -> None:
     await expect(row).to_have_count(1)
 
 
+async def test_a_finding_of_one_who_left_waits_with_what_they_were_suspected_of(visit: Visit) -> None:
+    await visit.live()
+    left = finding(2, "updated", 30, verdict="inconclusive", reason="ended", scores={}, evidence={})
+    await visit.sidecar.say(finding(1, "opened", 0), left)
+    row = visit.page.locator("#findings > li")
+    await expect(row.locator(".steps li")).to_contain_text(["Opened", "Waits: left the call"])
+    await expect(row.locator(".status")).to_have_text("Open")
+    await row.locator("summary").click()
+    await expect(row).to_contain_text("seen in 1 of 500 genuine windows")
+    await visit.sidecar.say(finding(3, "updated", 40))
+    await expect(row.locator(".steps li")).to_contain_text(["Opened", "Waits", "Goes on"])
+
+
 async def test_messages_of_a_finding_may_come_in_any_order(desk: Visit) -> None:
     await desk.live()
     await desk.sidecar.say(finding(10, "closed", 20), finding(9, "opened", 40, id="other"), finding(4, "opened", 0))

@@ -71,7 +71,7 @@ def test_nobody_claimed_costs_nothing_and_says_so(models: Models, data_dir: Path
         session.push(item)
     assert [loaded.info.name for loaded, live in session._detectors if live is not None] == ["synchrony"]
     assert asked == []
-    assert scan(clip, models).scores[1] == Score("pairwise", None, Reason.NOT_ENROLLED)
+    assert scan(clip, models).scores[1] == Score("pairwise", None, Reason.NOT_ENROLLED, needs_identity=True)
 
 
 def test_an_erasure_in_the_middle_of_a_call(

@@ -204,4 +204,4 @@ def test_a_pause_forgets_nothing_of_the_call_s_start() -> None:
 
 
 def test_abstaining_is_two_sided() -> None:
-    assert INFO.abstain(Reason.NO_VIDEO) == Score("pairwise", None, Reason.NO_VIDEO)
+    assert INFO.abstain(Reason.NO_VIDEO) == Score("pairwise", None, Reason.NO_VIDEO, needs_identity=True)

@@ -211,4 +211,4 @@ def test_frames_become_rows_of_motion_on_the_grid_of_the_pictures() -> None:
 
 
 def test_abstaining_is_one_sided() -> None:
-    assert INFO.abstain(Reason.NO_VIDEO) == Score("persona", None, Reason.NO_VIDEO, one_sided=True)
+    assert INFO.abstain(Reason.NO_VIDEO) == Score("persona", None, Reason.NO_VIDEO, one_sided=True, needs_identity=True)

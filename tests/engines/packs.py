@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.base import TensorSpec
+from engines.base import MODELS, TensorSpec
 from engines.convert.pack import write_pack
+from engines.load import pack_names
 
 IN = (TensorSpec("a", (-1, 2)), TensorSpec("b", (-1, 2)))
 OUT = (TensorSpec("sum", (-1, 2)),)
@@ -82,3 +83,9 @@ def edit(folder: Path, **changes: Any) -> None:
     path = folder / "manifest.json"
     raw = {**json.loads(path.read_text()), **changes}
     path.write_text(json.dumps({key: value for key, value in raw.items() if value is not None}))
+
+
+def portable() -> list[str]:
+    """Packs of this installation that every engine runs: a recurrent one is bound to ONNX Runtime by its manifest."""
+    graphs = {name: onnx.load(MODELS / name / "model.onnx", load_external_data=False) for name in pack_names()}
+    return [name for name, model in graphs.items() if all(node.op_type != "LSTM" for node in model.graph.node)]

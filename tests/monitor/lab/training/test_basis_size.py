@@ -63,9 +63,10 @@ def test_people_of_a_fold_are_told_by_the_others() -> None:
     assert found["shaking"][0] <= found["shaking"][2]
 
 
-def test_a_line_for_each_fold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    manifest, split = ["path,label,method,subject,coefficients"], ["path,subject,group,fold"]
+def test_a_line_for_each_fold(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest, split = ["path,label,method,subject,coefficients,sound"], ["path,subject,group,fold"]
     random = np.random.default_rng(0)
+    speech = data_dir / "clips/real/DiffDub__reconstruction__RD_Radio22_000_25fps__GT.mp4"
     for name in "ab":
         write_clip(tmp_path / f"{name}.mp4", seconds=2.0)
         told = [
@@ -76,7 +77,7 @@ def test_a_line_for_each_fold(tmp_path: Path, capsys: pytest.CaptureFixture[str]
             for n in range(50)
         ]
         (tmp_path / f"{name}.json").write_text(json.dumps(told))
-        manifest.append(f"{name}.mp4,real,real,{name},{name}.json")
+        manifest.append(f"{name}.mp4,real,real,{name},{name}.json,{speech}")
         split.append(f"{name}.mp4,{name},wild,{name}")
     (tmp_path / "m.csv").write_text("\n".join(manifest))
     (tmp_path / "s.csv").write_text("\n".join(split))

@@ -70,7 +70,8 @@ def test_a_constant_skew_does_not_change_the_verdict(
 ) -> None:
     straight = scan(data_dir / "clips/real" / clip, models)
     monkeypatch.setattr(
-        "monitor.session.clip.read_clip", lambda path: displaced(read_clip(path), lambda at: at * 0 + skew)
+        "monitor.session.clip.read_clip",
+        lambda path, **kwargs: displaced(read_clip(path, **kwargs), lambda at: at * 0 + skew),
     )
     skewed = scan(data_dir / "clips/real" / clip, models)
     assert (skewed.verdict, skewed.reason) == (straight.verdict, straight.reason)
@@ -83,7 +84,9 @@ def test_a_constant_skew_does_not_change_the_verdict(
 def test_an_offset_that_wanders_makes_a_clip_suspect(
     data_dir: Path, models: Models, monkeypatch: pytest.MonkeyPatch, clip: str
 ) -> None:
-    monkeypatch.setattr("monitor.session.clip.read_clip", lambda path: displaced(read_clip(path), wandering))
+    monkeypatch.setattr(
+        "monitor.session.clip.read_clip", lambda path, **kwargs: displaced(read_clip(path, **kwargs), wandering)
+    )
     found = scan(data_dir / "clips/real" / clip, models)
     assert found.verdict in (Verdict.SUSPECT, Verdict.ALERT)
     assert found.reason is Reason.LIPS_DISAGREE_WITH_VOICE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -106,11 +107,15 @@ def test_the_whole_recipe_runs_on_twenty_clips(
     run = tmp_path / "run"
     assert cli.run(["train", "speech", *common, "--out", str(run), "--smoke", "--masked", "0.3"]) == 0
     said = capsys.readouterr().err
-    assert "16 clips to train on (32 versions), 4 held out" in said
+    # In a noisy version or two of a clip of a second nobody is heard to speak: it teaches nothing.
+    counted = re.search(r"16 clips to train on \((\d+) versions\), 4 held out", said)
+    assert counted is not None
+    versions = int(counted[1])
+    assert 29 <= versions <= 32
     assert "2 s: AUC" in said
     for name in ("speech_lips", "speech_voice"):
         manifest = load_engine(name, models=run / "packs").manifest
-        assert manifest.data["versions"] == 32
+        assert manifest.data["versions"] == versions
         assert manifest.recipe["masked_weight"] > 0
         assert manifest.metrics["held_out"][0]["windows"] >= 4
     assert {"checkpoint.pt", "history.png", "log.jsonl"} == {path.name for path in (run / "member-0").iterdir()}

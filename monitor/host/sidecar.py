@@ -185,8 +185,10 @@ class Sidecar:
         """Give the messages that subscribers of `/v1/alerts` are sent, until the sidecar has ended.
 
         `after` is the sequence number of the last finding seen, None for those from now on. With `states` what is
-        decided at every hop comes too.
+        decided at every hop comes too. Raises `JournalError`.
         """
+        # From the call on, not from the first read: what is found in between belongs to the reader.
+        after = self.components.journal.head().seq if after is None else after
         feed = Feed(self.components.hub, self.components.journal, after, states)
         self._feeds.add(feed)
         return feed

@@ -36,6 +36,7 @@ POOR = {
     "picture_damaged",
     "picture_frozen",
     "audio_loss",
+    "unusual_sound",
 }
 # Of this machine and not of the line: browser, relay and sidecar share it.
 BUSY = {"overloaded"}

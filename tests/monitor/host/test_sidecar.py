@@ -106,6 +106,16 @@ async def test_a_slow_reader_misses_states_and_no_finding(tmp_path: Path) -> Non
     assert [message["seq"] for message in rest] == [2, 3, 4]
 
 
+async def test_what_is_found_before_the_first_read_is_not_missed(tmp_path: Path) -> None:
+    async with sidecar_in(tmp_path) as sidecar:
+        journal = sidecar.components.journal
+        journal.append(finding("before"))
+        messages = sidecar.alerts()
+        journal.append(finding("after"))
+        async with asyncio.timeout(PATIENCE):
+            assert (await anext(messages))["seq"] == 2
+
+
 async def test_who_stops_reading_is_forgotten(tmp_path: Path) -> None:
     async with sidecar_in(tmp_path) as sidecar:
         messages = sidecar.alerts()

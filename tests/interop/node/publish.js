@@ -2,6 +2,7 @@
 // i420, s16, side, fps, and rtc, the configuration of the peer.
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import wrtc from "@roamhq/wrtc";
+import { connectedUntilTold, publish } from "./whip.js";
 
 const { endpoint, token, i420, s16, side, fps, rtc } = JSON.parse(process.argv[2] ?? "{}");
 const RATE_HZ = 48_000;
@@ -47,14 +48,8 @@ while (peer.iceGatheringState !== "complete") {
     peer.onicegatheringstatechange = resolve;
   });
 }
-const headers = { Authorization: `Bearer ${token}` };
-const answer = await fetch(endpoint, {
-  method: "POST",
-  headers: { ...headers, "Content-Type": "application/sdp" },
-  body: peer.localDescription.sdp,
-});
-if (answer.status !== 201) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
-await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+const session = await publish(endpoint, token, peer.localDescription.sdp);
+await peer.setRemoteDescription({ type: "answer", sdp: session.sdp });
 while (peer.connectionState !== "connected") {
   await new Promise((resolve) => {
     peer.onconnectionstatechange = resolve;
@@ -76,12 +71,8 @@ const stops = [
     }),
   ),
 ];
-process.stdout.write("connected\n");
-await new Promise((resolve) => {
-  process.stdin.once("data", resolve);
-  process.stdin.once("end", resolve);
-});
+await connectedUntilTold();
 for (const stop of stops) stop();
-await fetch(new URL(answer.headers.get("Location") ?? "", endpoint), { method: "DELETE", headers });
+await session.leave();
 peer.close();
 process.exit(0);

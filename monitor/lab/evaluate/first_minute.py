@@ -22,6 +22,7 @@ from monitor.decision.decide import DecisionConfig
 from monitor.decision.simulate import run
 from monitor.detectors.synchrony.entry import load_calibration
 from monitor.lab.corpus.manifest import read_manifest
+from monitor.lab.evaluate.call_summary import percentile
 from monitor.lab.evaluate.voice_mismatch import EncodedClip
 from monitor.lab.evaluate.worker_pool import WorkerOptions, encode_clips
 from monitor.lab.metrics.intervals import wilson
@@ -56,7 +57,7 @@ def measure(clips: Sequence[EncodedClip], calibration: Calibration, config: Deci
         }
         alerts = run(config, np.stack(list(streams.values()))).first_alert
         early = int((alerts < MINUTE_SECONDS).sum())
-        times = np.sort(np.where(np.isnan(alerts), np.inf, alerts))
+        times = [None if np.isnan(at) else float(at) for at in alerts]
         result[kind] = {
             "clips": len(streams),
             "people": len({subject for _, subject in streams}),
@@ -66,15 +67,9 @@ def measure(clips: Sequence[EncodedClip], calibration: Calibration, config: Deci
             "people_alerted_in_a_minute": len(
                 {subject for (_, subject), at in zip(streams, alerts, strict=True) if at < MINUTE_SECONDS}
             ),
-            "seconds_to_alert": {
-                f"p{share}": _finite(times[min(len(times) * share // 100, len(times) - 1)]) for share in (25, 50, 75)
-            },
+            "seconds_to_alert": {f"p{share}": percentile(times, share / 100) for share in (25, 50, 75)},
         }
     return result
-
-
-def _finite(seconds: float) -> float | None:
-    return float(seconds) if np.isfinite(seconds) else None
 
 
 def main(manifest: Path, cache: Path) -> None:

@@ -4,6 +4,7 @@
 # make coverage         the pure core, every branch of it
 # make test             all of these, and every other test
 # make interop          calls with Firefox, Chromium, GStreamer, libwebrtc, Janus, nginx, coturn; as root it installs them
+# make mutate           every listed defence taken away, and whether its tests notice
 # make bench            the measured budgets
 # make identity         the encoder that compares faces (run and test do it by themselves)
 # make speech           what hears whether somebody speaks (run and test do it by themselves)
@@ -22,7 +23,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CON
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test quick check check-js coverage check-pythons bench browser identity interop speech constraints release-check
+.PHONY: help run test quick check check-js coverage mutate check-pythons bench browser identity interop speech constraints release-check
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -61,6 +62,10 @@ test: check browser identity speech
 		exit $$failed; } > .cache/computes.log 2>&1 & computes=$$!; failed=0; \
 	$(BIN)/python -m pytest -m "not core or data" $(COMPUTES:%=--ignore=%) $(OTHERS) $(CALLS) || failed=$$?; \
 	wait $$computes || failed=$$?; cat .cache/computes.log; exit $$failed
+
+# Not part of `make test`, which only holds the table of them against the code.
+mutate: .venv/.test
+	$(BIN)/python -m tests.mutate.run
 
 check: .venv/.test check-js
 	$(BIN)/ruff check .

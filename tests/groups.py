@@ -41,6 +41,7 @@ QUICK = (
     "tests/monitor/tap/rtp",
     "tests/monitor/voice",
     "tests/monitor/window",
+    "tests/mutate",
     "tests/plugins",
 )
 # Folders and single files, with what makes them slow.

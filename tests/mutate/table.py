@@ -1,0 +1,8 @@
+"""Every mutation that `make mutate` tries; each area of the product has its own file."""
+
+from __future__ import annotations
+
+from tests.mutate import media
+from tests.mutate.mutation import Mutation
+
+MUTATIONS: tuple[Mutation, ...] = (*media.MUTATIONS,)

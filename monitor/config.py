@@ -32,9 +32,12 @@ CONFIG_VARIABLE = "SIDEWITNESS_CONFIG"
 # Read by the tests and by commands, never a setting of the server.
 OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SIDEWITNESS_DATA"})
 STRONG_TOKEN = 16
+MAX_PORT = 65535
 WINDOWS = (5.0, 10.0)
 # Unreserved characters (RFC 3986, 2.3), no empty segment: `//elsewhere` in a Location would be another host.
 PATH_PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~\-]{1,64}){1,8}")
+HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.\-]{0,251}[a-z0-9_])?")
+ORIGIN = re.compile(r"https?://[a-z0-9_.\-\[\]:]{1,262}")
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
@@ -97,6 +100,8 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8480, ge=0, le=65535)
+    admin_host: str = Field(default="127.0.0.1", min_length=1)
+    admin_port: int | None = Field(default=None, ge=0, le=65535)
     token: SecretStr | None = None
     state_dir: Path = Field(default_factory=default_state_dir)
     database_url: SecretStr | None = None
@@ -115,6 +120,9 @@ class Settings(BaseSettings):
     max_upload_mb: int = Field(default=2048, ge=1, le=65536)
     max_sdp_bytes: int = Field(default=32768, ge=1024, le=262144)
     cors_origins: tuple[str, ...] = ("*",)
+    allowed_hosts: tuple[str, ...] = ()
+    alert_origins: tuple[str, ...] = ()
+    max_connections_per_address: int = Field(default=64, ge=1, le=65536)
     root_path: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
     leave_seconds: float = Field(default=60.0, ge=5.0, le=86400.0)
@@ -132,6 +140,8 @@ class Settings(BaseSettings):
     sinks: tuple[SinkSettings, ...] = ()
     sources: tuple[SourceSettings, ...] = ()
     max_subscribers: int = Field(default=64, ge=1, le=4096)
+    metrics_min_participants: int = Field(default=5, ge=1, le=256)
+    try_scores: bool = False
     drain_seconds: float = Field(default=10.0, ge=0.0, le=300.0)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -175,6 +185,21 @@ class Settings(BaseSettings):
             raise ValueError("write the path that the proxy shows, such as /sidewitness")
         return path
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(name.lower().removesuffix(".") for name in value)
+        if not all(HOST_NAME.fullmatch(name) for name in names):
+            raise ValueError("write names as they stand in an address, without scheme and port, such as meet.example")
+        return names
+
+    @field_validator("alert_origins")
+    @classmethod
+    def _origins_are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError("write origins as browsers do, without a path, such as https://meet.example")
+        return value
+
     @field_validator("vault_key")
     @classmethod
     def _empty_key_is_none(cls, value: SecretStr | None) -> SecretStr | None:
@@ -191,6 +216,14 @@ class Settings(BaseSettings):
     @classmethod
     def _paths_are_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
+
+    @property
+    def health_port(self) -> int:
+        """The port of health and metrics: `admin_port`, else the one above `port`; 0 is a free one."""
+        if self.admin_port is not None:
+            return self.admin_port
+        # Above the last one there is none.
+        return 0 if self.port == 0 else self.port + 1 if self.port < MAX_PORT else self.port - 1
 
     @property
     def is_loopback(self) -> bool:

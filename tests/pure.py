@@ -49,6 +49,8 @@ PURE = (
     "monitor/alerts/finding.py",
     "monitor/alerts/push.py",
     "monitor/alerts/sinks/batch.py",
+    "monitor/api/hosts.py",
+    "monitor/api/lobby.py",
     "monitor/identity/vault/audit.py",
     "monitor/identity/vault/consent.py",
     "monitor/identity/vault/keys.py",

@@ -31,6 +31,8 @@ class Close(Enum):
     BAD_TOKEN = (4401, "no or bad token")
     BAD_MESSAGE = (4400, "bad message")
     TOO_SLOW = (4008, "too slow: reconnect and resume")
+    FULL = (1013, "too many subscribers: try again later")
+    CROWDED = (1013, "too many who have not subscribed: subscribe at once")
 
     @property
     def code(self) -> int:
@@ -109,6 +111,11 @@ class Subscriber:
         """Say that the time to subscribe is over."""
         if self.phase is Phase.AWAITING:
             self._shut(Close.BAD_TOKEN)
+
+    def end(self, why: Close) -> None:
+        """Close the subscription, for a reason that the shell has; what waits is dropped."""
+        if self.phase is not Phase.CLOSED:
+            self._shut(why)
 
     def start(self, head: Head) -> None:
         """Take the state of the journal, read after the subscription came; queues `hello` and, where needed, `gap`."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,78 +19,106 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from monitor.alerts.catch_up import catch_up
 from monitor.alerts.journal import Journal
-from monitor.alerts.push import Close, Hub, Subscriber
+from monitor.alerts.push import Close, Hub, Phase, Subscriber
 from monitor.alerts.wire import SUBPROTOCOL
 from monitor.api.auth import Token
-from monitor.host.metrics import Metrics
+from monitor.api.forwarded import Network, client_of
+from monitor.api.gate import vouch
+from monitor.api.hosts import is_welcome
+from monitor.api.lobby import Lobby
+from monitor.api.refusals import Refusals
+from monitor.host.metrics import Metrics, TurnedAway
 
-SUBSCRIBE_SECONDS = 10.0
+SUBSCRIBE_SECONDS = 5.0
+# Of those who have not subscribed: whoever comes next takes the place of who is silent longest.
+MAX_SILENT = 64
+MAX_SILENT_PER_ADDRESS = 8
 CLOSE_SECONDS = 5.0
-TRY_AGAIN_CODE = 1013
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Who may subscribe: how many, from the pages of which origins, and behind which proxies."""
+
+    max_subscribers: int = 64
+    origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    subscribe_seconds: float = SUBSCRIBE_SECONDS
 
 
 class Alerts:
-    """Serves subscribers, `limit` at most, those included that have not yet shown a token."""
+    """Serves subscribers. Those who have not shown a token wait apart, in a few places, for a few seconds."""
 
     def __init__(
-        self,
-        hub: Hub,
-        journal: Journal,
-        token: Token,
-        metrics: Metrics,
-        limit: int = 64,
-        subscribe_seconds: float = SUBSCRIBE_SECONDS,
+        self, hub: Hub, journal: Journal, token: Token, metrics: Metrics, refusals: Refusals, doors: Doors
     ) -> None:
         self._hub = hub
         self._journal = journal
         self._token = token
         self._metrics = metrics
-        self._limit = limit
-        self._subscribe_seconds = subscribe_seconds
-        self._connected = 0
+        self._refusals = refusals
+        self._doors = doors
+        self._silent: Lobby[Subscriber] = Lobby(MAX_SILENT, MAX_SILENT_PER_ADDRESS)
+        self._subscribed: set[Subscriber] = set()
 
     def route(self) -> WebSocketRoute:
         """Return the route."""
         return WebSocketRoute("/v1/alerts", self._serve)
 
     async def _serve(self, socket: WebSocket) -> None:
+        if not is_welcome(socket.headers.get("origin"), socket.headers.get("host"), self._doors.origins):
+            self._refusals.count(TurnedAway.ORIGIN)
+            # Not accepted: the handshake is answered with 403.
+            await socket.close()
+            return
         offered = socket.scope.get("subprotocols", [])
         # One that is not spoken is accepted too, and closed at once: where none is chosen, browsers and Node.js end the
         # connection themselves with 1006, and never see the code that says what is wrong.
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else next(iter(offered), None))
         if offered and SUBPROTOCOL not in offered:
             await _close(socket, Close.BAD_MESSAGE.code, f"offer the subprotocol {SUBPROTOCOL}")
-        elif self._connected >= self._limit:
-            await _close(socket, TRY_AGAIN_CODE, "too many subscribers: try again later")
         else:
-            self._connected += 1
-            try:
-                await self._subscription(socket)
-            finally:
-                self._connected -= 1
+            await self._subscription(socket)
 
     async def _subscription(self, socket: WebSocket) -> None:
         awake, shut = asyncio.Event(), asyncio.Event()
 
         def wake() -> None:
             awake.set()
+            if subscriber.phase is Phase.STARTING and subscriber not in self._subscribed:
+                self._seat(subscriber, socket)
             if subscriber.close is not None:
                 shut.set()
 
         subscriber = Subscriber(self._token.check, wake)
-        # Fed before the journal is read, so that nothing falls between the two.
-        self._hub.join(subscriber)
-        timer = asyncio.get_running_loop().call_later(self._subscribe_seconds, subscriber.deadline)
+        shown_out = self._silent.enter(subscriber, client_of(socket.scope, self._doors.trusted_proxies))
+        if shown_out is not None:
+            self._refusals.count(TurnedAway.SILENT)
+            shown_out.end(Close.CROWDED)
+        timer = asyncio.get_running_loop().call_later(self._doors.subscribe_seconds, subscriber.deadline)
         try:
             # The third interrupts a send that a stalled client holds up.
             await _first_of(_receive(socket, subscriber), self._send(socket, subscriber, awake), shut.wait())
         finally:
             timer.cancel()
+            self._silent.leave(subscriber)
+            self._subscribed.discard(subscriber)
             self._hub.leave(subscriber)
         if subscriber.close is not None:
             if subscriber.close is Close.TOO_SLOW:
                 self._metrics.slow_subscribers.inc()
             await _close(socket, subscriber.close.code, subscriber.close.reason)
+
+    def _seat(self, subscriber: Subscriber, socket: WebSocket) -> None:
+        """Give a place to one who has just shown a token."""
+        self._silent.leave(subscriber)
+        if len(self._subscribed) >= self._doors.max_subscribers:
+            subscriber.end(Close.FULL)
+            return
+        vouch(socket.scope)
+        self._subscribed.add(subscriber)
+        # Fed before the journal is read, so that nothing falls between the two.
+        self._hub.join(subscriber)
 
     async def _send(self, socket: WebSocket, subscriber: Subscriber, awake: asyncio.Event) -> None:
         while True:

@@ -14,10 +14,12 @@ from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.api import health, identities, problem, rest, whip, words
-from monitor.api.alerts import Alerts
+from monitor.api.alerts import Alerts, Doors
 from monitor.api.auth import Token
+from monitor.api.gate import Gate
 from monitor.api.guard import Guard
 from monitor.api.identities import People
+from monitor.api.refusals import Refusals
 from monitor.config import Settings
 from monitor.host.calls import Calls
 from monitor.host.metrics import Metrics
@@ -39,8 +41,15 @@ class Parts:
 
 
 def build(settings: Settings, parts: Parts) -> ASGIApp:
-    """Return the ASGI application with the guard around it."""
-    return Guard(application(settings, parts), settings.cors_origins, settings.root_path, settings.trusted_proxies)
+    """Return the ASGI application with the gate and the guard around it."""
+    gate = Gate(
+        application(settings, parts),
+        Refusals(parts.metrics),
+        {settings.host.lower(), *settings.allowed_hosts},
+        settings.trusted_proxies,
+        settings.max_connections_per_address,
+    )
+    return Guard(gate, settings.cors_origins, settings.root_path, settings.trusted_proxies)
 
 
 def application(settings: Settings, parts: Parts) -> FastAPI:
@@ -61,7 +70,8 @@ def application(settings: Settings, parts: Parts) -> FastAPI:
     if parts.people is not None:
         app.include_router(identities.router(parts.people))
     app.include_router(health.router(parts.calls, parts.recorder, parts.hub, parts.metrics))
-    alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, settings.max_subscribers)
+    doors = Doors(settings.max_subscribers, settings.alert_origins, settings.trusted_proxies)
+    alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, Refusals(parts.metrics), doors)
     app.router.routes.append(alerts.route())
     _pages(app)
     return app

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from monitor.api.gate import vouch
 from monitor.api.problem import Problem
 from monitor.config import ConfigError
 
@@ -84,6 +85,7 @@ async def require_token(request: Request, _described: Annotated[Any, Depends(SCH
         raise Problem(401, "send the header `Authorization: Bearer TOKEN`", headers=_challenge(""))
     if not token.check(value.strip()):
         raise Problem(401, "the token is wrong", headers=_challenge(', error="invalid_token"'))
+    vouch(request.scope)
 
 
 def _challenge(error: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from monitor.api.forwarded import Network, path_within, prefix_of, seen_under
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 SECURITY = {
     "Content-Security-Policy": CSP,
@@ -27,6 +27,8 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(), geolocation=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    # What a page loads without asking (pictures, scripts); WHIP clients ask, which CORS below answers.
+    "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
 WHIP_PATH = re.compile(r"/v1/calls/[^/]+/participants/[^/]+/whip(/[^/]+)?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -21,6 +22,18 @@ LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 AGE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0)
 VERDICTS = frozenset(str(verdict) for verdict in Verdict)
 REASONS = frozenset(str(reason) for reason in (*Reason, *OF_THE_HOST)) | {""}
+
+
+class TurnedAway(StrEnum):
+    """Why a caller is turned away before the application is asked."""
+
+    HOST = "host"
+    ORIGIN = "origin"
+    ADDRESS = "address"
+    FULL = "full"
+    IDLE = "idle"
+    SILENT = "silent"
+    TOO_LARGE = "too_large"
 
 
 class Metrics:
@@ -71,6 +84,14 @@ class Metrics:
         )
         for cause in CONNECTION_FAILURES:
             self.connections_failed.labels(cause)
+        self.turned_away = Counter(
+            "sidewitness_callers_turned_away",
+            "Requests and connections that were refused before anything was asked of them, by cause.",
+            ("cause",),
+            registry=self.registry,
+        )
+        for turned_away in TurnedAway:
+            self.turned_away.labels(str(turned_away))
         self._hops = Counter("sidewitness_hops", "Hops decided.", ("verdict", "reason"), registry=self.registry)
 
     def hop(self, verdict: str, reason: str | None) -> None:

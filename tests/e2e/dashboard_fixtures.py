@@ -26,14 +26,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from monitor.api import words
+from monitor.api.guard import CSP
 from monitor.face.geometry import canonical
 from monitor.face.outline import outline
 
 PAGES = Path(__file__).parents[2] / "monitor" / "api" / "dashboard"
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 TOKEN = "a-right+token/="
 THRESHOLD = 72_000.0
 START = datetime.now(UTC) - timedelta(minutes=2)

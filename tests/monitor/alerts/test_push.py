@@ -87,8 +87,20 @@ def test_bad_first_message(data: str | bytes, why: Close) -> None:
     assert (made.close, len(made)) == (why, 0)
 
 
+def test_the_shell_may_close_once_and_what_waits_is_dropped() -> None:
+    subscriber = Subscriber(lambda _token: True)
+    subscriber.receive(subscribe())
+    subscriber.start(Head(3, 0))
+    assert len(subscriber) == 1
+    subscriber.end(Close.FULL)
+    subscriber.end(Close.CROWDED)
+    assert (subscriber.phase, subscriber.close, len(subscriber)) == (Phase.CLOSED, Close.FULL, 0)
+
+
 def test_close_codes() -> None:
-    assert [(why.code, bool(why.reason)) for why in Close] == [(4401, True), (4400, True), (4008, True)]
+    assert [(why.code, bool(why.reason)) for why in Close] == [(4401, True), (4400, True), (4008, True)] + [
+        (1013, True)
+    ] * 2
 
 
 def test_deadline_counts_only_before_the_subscription() -> None:

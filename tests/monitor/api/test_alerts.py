@@ -4,18 +4,23 @@ import asyncio
 import contextlib
 import json
 import socket as sockets
+import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Entry
 from monitor.alerts.push import CAPACITY_MESSAGES
+from monitor.api.alerts import MAX_SILENT, MAX_SILENT_PER_ADDRESS, Doors
 from monitor.api.server import AlertsProtocol
+from monitor.config import LOOPBACK
 from tests.monitor.alerts.build import finding
 from tests.monitor.api.server import PATIENCE, TOKEN, Site, receive, serving, subscription
 
@@ -61,7 +66,7 @@ async def test_bad_first_messages(site: Site) -> None:
 
 
 async def test_silence_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.api.alerts.Alerts.__init__.__defaults__", (64, 0.05))
+    monkeypatch.setattr("monitor.api.app.Doors", partial(Doors, subscribe_seconds=0.05))
     async with serving(tmp_path) as site, site.connect() as socket:
         assert await close_code(socket) == 4401
 
@@ -117,12 +122,81 @@ async def test_second_message_is_an_error(site: Site) -> None:
 
 
 async def test_too_many_subscribers(site: Site) -> None:
-    async with site.connect(), site.subscribe() as socket:
-        await receive(socket)
+    async with site.subscribe() as first, site.subscribe() as second, site.connect():
+        await receive(first)
+        await receive(second)
         async with site.connect() as third:
+            await third.send(subscription())
             assert await close_code(third) == 1013
     async with site.subscribe() as again:
         assert (await receive(again))["type"] == "hello"
+
+
+SILENT = 200
+
+
+@contextlib.asynccontextmanager
+async def silent_sockets(site: Site, count: int, **options: Any) -> AsyncIterator[list[ClientConnection]]:
+    """So many sockets that say nothing."""
+    made = [await site.connect(close_timeout=0.01, **options) for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for socket in made:
+            socket.transport.abort()
+
+
+@pytest.mark.parametrize(("proxies", "waiting"), [(LOOPBACK, MAX_SILENT), ((), MAX_SILENT_PER_ADDRESS)])
+async def test_silent_sockets_take_nobodys_place(tmp_path: Path, proxies: Any, waiting: int) -> None:
+    """200 tokenless sockets, more than there are places: who has a token is served within a second, and stays."""
+    settings: dict[str, Any] = {"max_subscribers": 8, "trusted_proxies": proxies}
+    async with serving(tmp_path, **settings) as site, site.subscribe() as early:
+        assert (await receive(early))["type"] == "hello"
+        async with silent_sockets(site, SILENT) as silent:
+            began = time.monotonic()
+            async with site.subscribe() as late:
+                assert (await receive(late))["type"] == "hello"
+                assert time.monotonic() - began < 1.0
+                commit(site, "a")
+                assert [(await receive(one))["seq"] for one in (early, late)] == [1, 1]
+                assert await close_code(silent[0]) == 1013
+                value = site.components.metrics.registry.get_sample_value
+                turned_away = value("sidewitness_callers_turned_away_total", {"cause": "silent"})
+                # Whoever speaks takes a place first, like the others.
+                assert turned_away == SILENT + 1 - waiting
+                assert len(site.components.hub) == 2
+
+
+async def test_places_are_counted_by_the_address_that_the_proxy_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.api.alerts.MAX_SILENT_PER_ADDRESS", 2)
+    async with serving(tmp_path) as site:
+        other = await site.connect(additional_headers={"X-Forwarded-For": "192.0.2.9"})
+        async with silent_sockets(site, 3, additional_headers={"X-Forwarded-For": "10.9.9.9, 192.0.2.1"}) as crowd:
+            assert await close_code(crowd[0]) == 1013
+            await other.send(subscription())
+            assert (await receive(other))["type"] == "hello"
+            await other.close()
+
+
+@pytest.mark.parametrize(
+    ("origin", "served"),
+    [(None, True), ("own", True), ("https://meet.example", True), ("http://evil.example", False), ("null", False)],
+)
+async def test_alerts_are_for_our_own_pages(tmp_path: Path, origin: str | None, served: bool) -> None:
+    async with serving(tmp_path, alert_origins=("https://meet.example",)) as site:
+        headers = {} if origin is None else {"Origin": site.base if origin == "own" else origin}
+        if served:
+            async with site.connect(additional_headers=headers) as socket:
+                await socket.send(subscription())
+                assert (await receive(socket))["type"] == "hello"
+            return
+        with pytest.raises(InvalidStatus) as refused:
+            await site.connect(additional_headers=headers)
+        assert refused.value.response.status_code == 403
+        value = site.components.metrics.registry.get_sample_value
+        assert value("sidewitness_callers_turned_away_total", {"cause": "origin"}) == 1
 
 
 @contextlib.asynccontextmanager

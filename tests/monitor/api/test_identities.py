@@ -239,7 +239,7 @@ async def test_bad_uploads(desk: Desk) -> None:
 async def test_a_client_that_goes_away_leaves_nothing(desk: Desk) -> None:
     host, port = desk.site.base.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
-    head = f"POST {JANE} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=edge\r\n"
+    head = f"POST {JANE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=edge\r\n"
     head += "Authorization: Bearer a-token-for-the-tests\r\nContent-Length: 90000\r\n\r\n"
     part = f'--edge\r\nContent-Disposition: form-data; name="consent"\r\n\r\n{json.dumps(CONSENT)}\r\n'
     part += '--edge\r\nContent-Disposition: form-data; name="clips"; filename="a.mp4"\r\n\r\nxyz'

@@ -120,6 +120,9 @@ async def test_pages_and_security_headers(client: httpx.AsyncClient) -> None:
         assert page.status_code == 200
         assert page.headers["content-type"].startswith("text/html")
         assert page.headers["content-security-policy"] == CSP
+        # A page may speak to its own server, by WebSocket too (CSP 3), and to nobody else.
+        assert "; connect-src 'self'; " in CSP
+        assert page.headers["cross-origin-resource-policy"] == "same-origin"
         assert page.headers["x-content-type-options"] == "nosniff"
         assert page.headers["referrer-policy"] == "no-referrer"
         assert "camera=(self), microphone=(self)" in page.headers["permissions-policy"]

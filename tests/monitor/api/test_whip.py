@@ -175,7 +175,7 @@ async def test_body_that_does_not_come(site: Site, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("monitor.api.whip.BODY_SECONDS", 0.05)
     host, port = site.base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    head = f"POST {WHIP} HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nContent-Length: 9\r\n"
+    head = f"POST {WHIP} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\nContent-Length: 9\r\n"
     writer.write(f"{head}Authorization: {BEARER['Authorization']}\r\n\r\n".encode())
     answer = await asyncio.wait_for(reader.read(), 10)
     assert answer.startswith(b"HTTP/1.1 408")

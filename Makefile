@@ -31,26 +31,23 @@ help:
 run: .venv/.runtime identity speech
 	$(BIN)/sidewitness serve
 
-# Two at a time, which takes two thirds of the time: what only computes runs beside the rest, and what looks at the
-# clock of a real call comes last, when the other has long ended. Of tests/interop it runs what is installed already.
-COMPUTES := tests/engines tests/monitor/identity tests/monitor/lab/studies/persona
+PYTEST = $(BIN)/python -m pytest -p no:cacheprovider
+# Two processes, which take the next file as they come free, the longest first (tests/groups.py).
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+# They look at the clock of real calls, and so have the machine to themselves. Of tests/interop it runs what is installed.
 CALLS := tests/e2e tests/interop
-OTHERS := $(filter-out $(CALLS) $(COMPUTES) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
 # The tests of the pure core run once, where their branches are counted: without the clips, so that the count is the
 # same everywhere.
 PURE = $(shell $(BIN)/python -m tests.pure tests)
 
 quick: .venv/.test
-	@mkdir -p .cache
-	@quick="$(BIN)/python -m pytest -q -p no:cacheprovider"; marks="not data and not browser"; \
-	$$quick -m "$$marks" $$($(BIN)/python -m tests.groups 1) > .cache/quick.log 2>&1 & beside=$$!; failed=0; \
-	$$quick -m "$$marks" $$($(BIN)/python -m tests.groups 0) || failed=$$?; \
-	wait $$beside || failed=$$?; cat .cache/quick.log; exit $$failed
+	$(PYTEST) -q $(PARALLEL) -m "not data and not browser" $$($(BIN)/python -m tests.groups)
 
 # What counts the branches of the pure core: its tests once, then the report that fails under 100 %.
-COVER = COVERAGE_FILE=.cache/coverage $(BIN)/python -m coverage
-CORE = $(COVER) run --source=monitor -m pytest -q -p no:cacheprovider -m "not data" $(PURE) && $(COVER) report \
-	--include="$$($(BIN)/python -m tests.pure sources)" --show-missing --skip-covered --fail-under=100
+COVERAGE := COVERAGE_FILE=.cache/coverage
+CORE = $(COVERAGE) $(PYTEST) -q $(PARALLEL) -m "not data" --cov=monitor --cov-report= $(PURE) && \
+	$(COVERAGE) $(BIN)/python -m coverage report --include="$$($(BIN)/python -m tests.pure sources)" \
+	--show-missing --skip-covered --fail-under=100
 
 coverage: .venv/.test
 	@mkdir -p .cache
@@ -58,10 +55,9 @@ coverage: .venv/.test
 
 test: check browser identity speech
 	@mkdir -p .cache
-	@{ failed=0; { $(CORE); } || failed=1; $(BIN)/python -m pytest -p no:cacheprovider -m "not core or data" $(COMPUTES) || failed=1; \
-		exit $$failed; } > .cache/computes.log 2>&1 & computes=$$!; failed=0; \
-	$(BIN)/python -m pytest -m "not core or data" $(COMPUTES:%=--ignore=%) $(OTHERS) $(CALLS) || failed=$$?; \
-	wait $$computes || failed=$$?; cat .cache/computes.log; exit $$failed
+	@failed=0; { $(CORE); } || failed=$$?; \
+	$(PYTEST) $(PARALLEL) -m "not core or data" $(CALLS:%=--ignore=%) tests || failed=$$?; \
+	$(PYTEST) -m "not core or data" $(CALLS) || failed=$$?; exit $$failed
 
 # Not part of `make test`, which only holds the table of them against the code.
 mutate: .venv/.test

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from engines.base import Engine
 from engines.load import load_engine
-from tests import pure
+from tests import groups, pure
 
 # A busy machine makes no example wrong.
 settings.register_profile("unhurried", deadline=None)
@@ -24,12 +24,13 @@ _CORE = [pure.ROOT / name for name in pure.tests()]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whoever asks for the research clips, said or not, and the tests of the pure core."""
+    """Mark whoever asks for the research clips, said or not, and the tests of the pure core; the longest come first."""
     for item in items:
         if "data_dir" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.data)
         if any(item.path.is_relative_to(path) for path in _CORE):
             item.add_marker(pytest.mark.core)
+    items.sort(key=lambda item: groups.order(str(item.path.relative_to(pure.ROOT))))
 
 
 @pytest.fixture(scope="session")

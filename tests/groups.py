@@ -1,8 +1,7 @@
 """Which tests `make quick` runs: those that need no media, no browser, no training and no process under load.
 
 A folder belongs to one of the two groups as a whole; single files of a quick folder can be slow. Tests that ask for the
-research clips are left out wherever they lie. `python -m tests.groups 0` and `1` print the files for two runs of pytest
-beside each other, as even as may be.
+research clips are left out wherever they lie. `python -m tests.groups` prints the files.
 """
 
 from __future__ import annotations
@@ -96,6 +95,20 @@ SLOW = {
     )
 }
 
+# Files of more than ten seconds, the longest first.
+LONGEST = (
+    "tests/battery/test_battery.py",
+    "tests/monitor/lab/commands/test_train_evaluate.py",
+    "tests/monitor/detectors/test_seam.py",
+    "tests/monitor/lab/commands/test_train_persona.py",
+    "tests/monitor/host/test_rejoin.py",
+    "tests/monitor/lab/commands/test_train_faces.py",
+    "tests/monitor/lab/commands/test_train_pairs.py",
+    "tests/monitor/alerts/test_kill.py",
+    "tests/monitor/lab/test_engine_parity.py",
+    "tests/plugins/test_folder.py",
+)
+
 
 def folders() -> set[str]:
     """Every folder that holds tests."""
@@ -108,5 +121,10 @@ def quick_files() -> list[str]:
     return [name for name in files if name not in SLOW]
 
 
+def order(file: str) -> int:
+    """Where a file stands where several processes share the tests: what takes long begins early, so that none waits."""
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(" ".join(quick_files()[int(sys.argv[1]) :: 2]) + "\n")
+    sys.stdout.write(" ".join(quick_files()) + "\n")

@@ -152,14 +152,21 @@ def still_steps(shapes: FloatArray, mouths: ByteArray, seen: BoolArray, size_px:
 
     `shapes` (T, 168), `mouths` (T, 36, 36), `seen` (T,), of a face `size_px` pixels high.
     """
-    mouth, still = MouthMovement(), np.zeros(len(seen), np.bool_)
+    still = np.zeros(len(seen), np.bool_)
+    for end in np.flatnonzero(still_ends(shapes, mouths, seen, size_px)):
+        still[max(end + 1 - round(MOUTH_SECONDS * GRID_HZ), 0) : end + 1] = True
+    return still
+
+
+def still_ends(shapes: FloatArray, mouths: ByteArray, seen: BoolArray, size_px: float) -> BoolArray:
+    """Tell at which steps (T,) a span of `MOUTH_SECONDS` ends in which the mouth was still; see `still_steps`."""
+    mouth, ends = MouthMovement(), np.zeros(len(seen), np.bool_)
     for step in np.flatnonzero(seen):
         mouth.push(step / GRID_HZ, shapes[step], mouths[step])
         # As often as a session measures.
         now = mouth.over(MOUTH_SECONDS) if step % MEASURED_STEPS == 0 else None
-        if now is not None and now.is_below(size_px):
-            still[max(step + 1 - round(MOUTH_SECONDS * GRID_HZ), 0) : step + 1] = True
-    return still
+        ends[step] = now is not None and now.is_below(size_px)
+    return ends
 
 
 class StandingPicture:

@@ -1,26 +1,29 @@
 """Calls made of a face that was analysed once and of any sound: lip vectors are shared, the sound is pushed anew.
 
-What hears, encodes, scores and decides is what judges live calls; only pictures are not read again.
+What hears, watches the mouth, encodes, scores and decides is what judges live calls; only pictures are not read again.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engines.base import Engine
+from engines.base import Arrays, Engine, Manifest
 from monitor.decision.decide import Decision, DecisionConfig, advance, initial
 from monitor.detectors.base import MEMORY_SECONDS, Hop
 from monitor.detectors.synchrony.info import INFO
 from monitor.detectors.synchrony.live import LoadedSynchrony
 from monitor.face.lip_input import unit
+from monitor.face.stillness import MOUTH_SECONDS, still_ends
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.session.sound import SoundTrack
 from monitor.session.warm_later import Later
 from monitor.types import SAMPLE_RATE_HZ, BoolArray, FloatArray, Verdict
+from monitor.window.doubts import REASONS, Doubt
 from monitor.window.grid import GRID_HZ
 from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
@@ -35,10 +38,11 @@ LAG_STEPS = 13
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
-    """Lip vectors (T, 128) of a face and whether each can be used (T,)."""
+    """Lip vectors (T, 128) of a face, whether each can be used (T,), and how far back each tells of a doubt (T, 3)."""
 
     lips: FloatArray
     usable: BoolArray
+    doubts: FloatArray
 
 
 def face_of(features: ClipFeatures, lips: Engine, still: bool = False, seconds: float = SECONDS) -> Face:
@@ -56,10 +60,37 @@ def face_of(features: ClipFeatures, lips: Engine, still: bool = False, seconds: 
     if still:
         # Landmarks of a face that does not move still shake, by about a thousandth of the eyes' distance.
         shape = shape + np.random.default_rng(0).normal(0, 1e-3, shape.shape).astype(np.float32)
-    inputs = {"shape": shape, "mouth": unit(features.mouth[order])}
-    done = encoder.push(0, {name: inputs[name] for name in encoder.names}, features.face[order])
+    mouths, seen = features.mouth[order], features.face[order]
+    inputs = {"shape": shape, "mouth": unit(mouths)}
+    done = encoder.push(0, {name: inputs[name] for name in encoder.names}, seen)
     vectors, flags = np.concatenate([d.vectors for d in done]), np.concatenate([d.flags for d in done])
-    return Face(vectors[:length], flags[:length])
+    doubts = np.zeros((length, len(REASONS)), np.float32)
+    ends = still_ends(shape, mouths, seen, features.size)[:length]
+    doubts[ends, Doubt.STILL_MOUTH - 1] = round(MOUTH_SECONDS * GRID_HZ)
+    return Face(vectors[:length], flags[:length], doubts)
+
+
+class Remembered:
+    """An engine that computes nothing twice: both conditions that hear speech hear the same sounds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._outputs = engine, dict[bytes, dict[str, FloatArray]]()
+
+    @property
+    def manifest(self) -> Manifest:
+        """That of the engine."""
+        return self._engine.manifest
+
+    def run(self, inputs: Arrays) -> dict[str, FloatArray]:
+        """Give what the engine gives, for inputs of one shape a name."""
+        key = hashlib.blake2b(b"".join(inputs[name].tobytes() for name in sorted(inputs)), digest_size=16).digest()
+        if key not in self._outputs:
+            self._outputs[key] = self._engine.run(inputs)
+        return {name: output.copy() for name, output in self._outputs[key].items()}
+
+    def warm_up(self) -> None:
+        """Run the engine once."""
+        self._engine.warm_up()
 
 
 class _Windows(WindowBuffer):
@@ -98,6 +129,7 @@ def calls(
             window.mark("video", stamp(now))
             window.mark("audio", stamp(now))
             window.push_lips(seen, face.lips[seen:newest], face.usable[seen:newest])
+            window.push_doubts(seen, face.doubts[seen:newest])
             score = INFO.stamp(live[name].score(Hop(window.recall(MEMORY_SECONDS))))
             states[name], decision = advance(states[name], now, [score])
             decisions[name].append(decision)

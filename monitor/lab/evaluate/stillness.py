@@ -7,6 +7,8 @@ the gate and without it, on the very same clips.
 
 from __future__ import annotations
 
+import json
+import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from engines.base import Engine
+from engines.load import load_engine
 from engines.metrics import auc
+from monitor.detectors.synchrony.entry import LIPS, VOICE
 from monitor.face.stillness import still_steps
-from monitor.lab.corpus.manifest import Row, load_features, workers_here
+from monitor.lab.corpus.manifest import Row, load_features, read_manifest, workers_here
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
 from monitor.lab.distortions.low_bitrate import LowBitrateCall
 from monitor.lab.distortions.perturbations import Coded
@@ -131,6 +135,17 @@ def summary(clips: Sequence[Watched]) -> dict[str, Any]:
     }
 
 
+def compared(clips: Sequence[Watched], lips: Engine, voice: Engine) -> dict[str, dict[str, Any]]:
+    """Tell what the gate costs and brings on the very same clips: judged seconds and AUC by kind of wrong voice."""
+    return {
+        name: {
+            "judged_seconds": judged_seconds(clips, lips, voice, gate),
+            "auc": own_against_other(clips, lips, voice, gate),
+        }
+        for name, gate in (("without", False), ("with", True))
+    }
+
+
 def judged_seconds(clips: Sequence[Watched], lips: Engine, voice: Engine, gate: bool) -> float:
     """Count the hops that are judged, in seconds."""
     hops = (list(windows(encode_features(clip.features, lips, voice, gate), WINDOW_SECONDS)) for clip in clips)
@@ -150,3 +165,19 @@ def own_against_other(clips: Sequence[Watched], lips: Engine, voice: Engine, gat
         )
         areas[kind] = round(auc(np.asarray(fake), np.asarray(real)), 4)
     return areas
+
+
+def main(manifest: Path, cache: Path) -> None:
+    """Print what is set aside of genuine clips under each condition and of stills of each kind, and what it brings."""
+    rows = [row for row in read_manifest(manifest) if row.label == "real"]
+    for name, change in {**GENUINE, **STILLS}.items():
+        found = measure(rows, change, cache, name)
+        parts = [[clip for clip in found if in_first_half(clip.row) is half] for half in (True, False)]
+        halves = [summary(part)["aside"] for part in parts]
+        sys.stdout.write(json.dumps({"condition": name, **summary(found), "aside_by_half": halves}) + "\n")
+        if change is None:
+            sys.stdout.write(json.dumps(compared(found, load_engine(LIPS), load_engine(VOICE))) + "\n")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

@@ -23,6 +23,7 @@ PURE = (
     "monitor/tap/media/orientation.py",
     "monitor/tap/media/parameter_sets.py",
     "monitor/tap/delivery.py",
+    "monitor/tap/rtp/candidates.py",
     "monitor/tap/rtp/h264_format.py",
     "monitor/tap/rtp/loss.py",
     "monitor/tap/rtp/selection.py",

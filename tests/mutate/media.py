@@ -13,6 +13,7 @@ WEBRTC = "monitor/tap/webrtc.py"
 
 OF_GUARDS = "tests/monitor/tap/rtp/test_guards.py"
 OF_CANDIDATES = "tests/monitor/tap/rtp/test_candidates.py"
+OF_CANARY = "tests/monitor/tap/test_canary.py"
 OF_CONNECTING = "tests/monitor/tap/test_connecting.py"
 OF_SDP = "tests/monitor/tap/rtp/test_sdp.py"
 OF_DECODE = "tests/monitor/tap/media/test_decode.py"
@@ -42,5 +43,67 @@ MUTATIONS = (
             f"{OF_GUARDS}::test_only_candidates_of_the_far_end_may_send_anything_but_stun",
             f"{OF_CONNECTING}::test_a_stranger_reaches_nothing_but_stun",
         ),
+    ),
+    Mutation(
+        "every address may be sent to",
+        CANDIDATES,
+        "    return not address.is_global or address.is_multicast\n",
+        "    return False\n",
+        (f"{OF_CANDIDATES}::test_denied_hosts", f"{OF_CANARY}::test_nothing_is_sent_to_where_nothing_may_be_sent"),
+    ),
+    Mutation(
+        "candidates of an offer are not selected",
+        SDP,
+        "        candidates=select(offered, config),\n",
+        "        candidates=tuple(offered),\n",
+        (
+            f"{OF_CANARY}::test_nothing_is_sent_to_where_nothing_may_be_sent",
+            f"{OF_CANARY}::test_an_offer_makes_this_machine_knock_at_eight_places_at_most",
+        ),
+    ),
+    Mutation(
+        "trickled candidates are not selected",
+        WEBRTC,
+        "        await self._add(select(parsed.candidates, self._config, self._candidate_count))\n",
+        "        await self._add(parsed.candidates)\n",
+        (
+            f"{OF_CANARY}::test_nothing_is_sent_to_where_nothing_may_be_sent",
+            f"{OF_CANARY}::test_an_offer_makes_this_machine_knock_at_eight_places_at_most",
+            f"{OF_WEBRTC}::test_trickled_candidates_are_taken_within_limits_and_restarts_refused",
+        ),
+    ),
+    Mutation(
+        "any number of candidates",
+        CANDIDATES,
+        "        if in_use + len(selected) >= config.max_candidates:\n",
+        "        if False:\n",
+        (
+            f"{OF_CANDIDATES}::test_no_more_than_the_limit_counted_with_those_in_use_and_each_once",
+            f"{OF_CANARY}::test_an_offer_makes_this_machine_knock_at_eight_places_at_most",
+        ),
+    ),
+    Mutation(
+        "names are asked for",
+        CANDIDATES,
+        "    except ValueError:\n        return False\n",
+        "    except ValueError:\n        return True\n",
+        (f"{OF_CANDIDATES}::test_denied_hosts", f"{OF_CANARY}::test_nothing_is_sent_to_where_nothing_may_be_sent"),
+    ),
+    Mutation(
+        "metadata are reached where all is allowed",
+        CANDIDATES,
+        "    if is_metadata(address):\n        return False\n",
+        "",
+        (
+            f"{OF_CANDIDATES}::test_metadata_of_clouds_is_denied_in_every_spelling_whatever_is_allowed",
+            f"{OF_CANARY}::test_a_canary_hears_what_is_allowed",
+        ),
+    ),
+    Mutation(
+        "metadata in one spelling only",
+        CANDIDATES,
+        "any(spelt in network for spelt in _spellings(address) for network in METADATA)",
+        "any(address in network for network in METADATA)",
+        (f"{OF_CANDIDATES}::test_metadata_of_clouds_is_denied_in_every_spelling_whatever_is_allowed",),
     ),
 )

@@ -11,6 +11,7 @@ SDP = "monitor/tap/rtp/sdp_parser.py"
 DECODE = "monitor/tap/media/decode.py"
 WEBRTC = "monitor/tap/webrtc.py"
 
+OF_FLOOD = "tests/monitor/tap/rtp/test_flood.py"
 OF_GUARDS = "tests/monitor/tap/rtp/test_guards.py"
 OF_CANDIDATES = "tests/monitor/tap/rtp/test_candidates.py"
 OF_CANARY = "tests/monitor/tap/test_canary.py"
@@ -105,5 +106,40 @@ MUTATIONS = (
         "any(spelt in network for spelt in _spellings(address) for network in METADATA)",
         "any(address in network for network in METADATA)",
         (f"{OF_CANDIDATES}::test_metadata_of_clouds_is_denied_in_every_spelling_whatever_is_allowed",),
+    ),
+    Mutation(
+        "arrivals of packets with nothing in them are kept",
+        "monitor/tap/rtp/stream.py",
+        "deque(maxlen=600)",
+        "deque()",
+        (f"{OF_FLOOD}::test_packets_with_nothing_in_them_leave_no_arrivals_behind",),
+    ),
+    Mutation(
+        "the backlog has no room limit",
+        DECODE,
+        "        while queue and not self._has_room(encoded):\n",
+        "        while False:\n",
+        (
+            f"{OF_FLOOD}::test_a_track_that_nobody_reads_is_bounded_in_seconds_and_in_bytes",
+            f"{OF_FLOOD}::test_an_hour_of_flood_takes_no_memory",
+            f"{OF_DECODE}::test_the_backlog_is_bounded_in_seconds_of_media",
+        ),
+    ),
+    Mutation(
+        "the backlog is not bounded in bytes",
+        DECODE,
+        " and cost <= self._config.backlog_bytes\n",
+        "\n",
+        (
+            f"{OF_FLOOD}::test_a_track_that_nobody_reads_is_bounded_in_seconds_and_in_bytes",
+            f"{OF_DECODE}::test_the_backlog_is_bounded_in_bytes_where_media_time_stands",
+        ),
+    ),
+    Mutation(
+        "faults that nobody reads are kept",
+        DECODE,
+        "deque(maxlen=MAX_FAULTS)",
+        "deque()",
+        (f"{OF_DECODE}::test_faults_of_others_keep_their_order_and_the_oldest_go",),
     ),
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiortc import RTCPeerConnection
+from aiortc.codecs import CODECS
 from aiortc.rtcrtpparameters import RTCRtpDecodingParameters, RTCRtpReceiveParameters
 from aiortc.rtp import RtpPacket
 from pylibsrtp import Policy, Session
@@ -22,7 +23,7 @@ from monitor.tap.rtp.guards import CappedRouter, CappedSession
 from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.receiver import TapReceiver
 from monitor.types import Reason, TrackFault, TrackKind
-from tests.monitor.tap.rtp.receiving import CODECS, KEY, OPUS, PAYLOAD, Recording, make, rtp, sender_report
+from tests.monitor.tap.rtp.receiving import KEY, OPUS, PAYLOAD, Recording, make, rtp, sender_report
 
 HOUR, WARM_UP = 3600, 600
 MEGABYTE = 1 << 20

@@ -12,6 +12,8 @@ DECODE = "monitor/tap/media/decode.py"
 WEBRTC = "monitor/tap/webrtc.py"
 
 OF_FLOOD = "tests/monitor/tap/rtp/test_flood.py"
+OF_LINE = "tests/monitor/tap/test_bad_line.py"
+OF_SPRAY = "tests/monitor/tap/test_spray.py"
 OF_GUARDS = "tests/monitor/tap/rtp/test_guards.py"
 OF_CANDIDATES = "tests/monitor/tap/rtp/test_candidates.py"
 OF_CANARY = "tests/monitor/tap/test_canary.py"
@@ -141,5 +143,145 @@ MUTATIONS = (
         "deque(maxlen=MAX_FAULTS)",
         "deque()",
         (f"{OF_DECODE}::test_faults_of_others_keep_their_order_and_the_oldest_go",),
+    ),
+    Mutation(
+        "SRTP makes a stream for every SSRC",
+        INSTALL,
+        "            transport._rx_srtp = CappedSession(transport._rx_srtp, 2 * config.max_ssrc)  # type: ignore[assignment]\n",
+        "            pass\n",
+        (f"{OF_SPRAY}::test_a_spray_of_ssrcs_over_a_real_call_leaves_small_tables",),
+    ),
+    Mutation(
+        "SRTP keeps the streams that are forgotten",
+        GUARDS,
+        "        self._session.remove_stream(ssrc)\n",
+        "        pass\n",
+        (f"{OF_SPRAY}::test_a_spray_of_ssrcs_over_a_real_call_leaves_small_tables",),
+    ),
+    Mutation(
+        "the router of the WebRTC stack learns every SSRC",
+        INSTALL,
+        "    transport._rtp_router = CappedRouter(config.max_ssrc, _count_unknown_payload)\n",
+        "",
+        (f"{OF_SPRAY}::test_a_spray_of_ssrcs_over_a_real_call_leaves_small_tables",),
+    ),
+    Mutation(
+        "the router forgets no SSRC",
+        GUARDS,
+        "        self.ssrc_table.pop(ssrc, None)\n",
+        "        pass\n",
+        (
+            f"{OF_SPRAY}::test_a_spray_of_ssrcs_over_a_real_call_leaves_small_tables",
+            f"{OF_GUARDS}::test_a_spray_of_ssrcs_leaves_small_tables",
+        ),
+    ),
+    Mutation(
+        "tables have no capacity",
+        "monitor/tap/media/lru.py",
+        "        if len(self.entries) > self._capacity:\n",
+        "        if False:\n",
+        (
+            f"{OF_SPRAY}::test_a_spray_of_ssrcs_over_a_real_call_leaves_small_tables",
+            f"{OF_GUARDS}::test_a_spray_of_ssrcs_leaves_small_tables",
+            f"{OF_GUARDS}::test_srtp_streams_are_capped",
+            f"{OF_FLOOD}::test_an_hour_of_flood_takes_no_memory",
+        ),
+    ),
+    Mutation(
+        "any number of datagrams waits for the WebRTC stack",
+        GUARDS,
+        "        if self._connection._queue.qsize() >= MAX_QUEUED_DATAGRAMS:\n",
+        "        if False:\n",
+        (f"{OF_GUARDS}::test_only_candidates_of_the_far_end_may_send_anything_but_stun",),
+    ),
+    Mutation(
+        "the size of a picture is not looked at before it is decoded",
+        DECODE,
+        "        if size[0] * size[1] > self._config.max_pixels:\n",
+        "        if False:\n",
+        (
+            f"{OF_DECODE}::test_a_key_frame_of_8192_pixels_costs_less_than_5_ms",
+            f"{OF_LINE}::test_key_frames_of_8192_pixels_mark_the_participant_and_the_call_lives",
+        ),
+    ),
+    Mutation(
+        "the decoder takes pictures of any size",
+        DECODE,
+        '{"max_pixels": str(max_pixels), "flags"',
+        '{"flags"',
+        (f"{OF_DECODE}::test_a_bomb_past_the_peek_is_refused_by_the_decoder",),
+    ),
+    Mutation(
+        "pictures wait for the garbage collector",
+        "monitor/tap/media/formats.py",
+        'SideDataContainer(frame).get("DISPLAYMATRIX")',
+        'frame.side_data.get("DISPLAYMATRIX")',
+        (f"{OF_DECODE}::test_pictures_are_let_go_of_at_once_whatever_their_size",),
+    ),
+    Mutation(
+        "what a decoder raises is let through",
+        DECODE,
+        "        except Exception as error:\n",
+        "        except av.FFmpegError as error:\n",
+        (
+            f"{OF_DECODE}::test_any_exception_is_survived_with_a_new_decoder",
+            f"{OF_LINE}::test_a_decoder_that_dies_is_told_within_two_seconds_and_the_call_lives",
+            f"{OF_WEBRTC}::test_a_decoder_that_raises_is_told_and_the_call_goes_on",
+        ),
+    ),
+    Mutation(
+        "that a decoder failed is not told",
+        DECODE,
+        '                self._fault(encoded, Reason.DECODER_FAILED, f"the {kind} could not be decoded")\n',
+        "",
+        (
+            f"{OF_DECODE}::test_any_exception_is_survived_with_a_new_decoder",
+            f"{OF_LINE}::test_a_decoder_that_dies_is_told_within_two_seconds_and_the_call_lives",
+        ),
+    ),
+    Mutation(
+        "lost sound is not told",
+        "monitor/tap/rtp/receiver.py",
+        '        if self.kind == "audio" and share >= MIN_LOSS and not self._paused:\n',
+        "        if False:\n",
+        (
+            f"{OF_LINE}::test_a_bad_line_accuses_nobody_and_what_is_lost_is_the_reason",
+            "tests/monitor/tap/rtp/test_receiver.py::test_sound_of_which_much_is_lost_is_told_every_second",
+        ),
+    ),
+    Mutation(
+        "a publisher may take for ever to connect",
+        WEBRTC,
+        "            elif now >= deadline:\n",
+        "            elif False:\n",
+        (f"{OF_WEBRTC}::test_a_publisher_that_never_connects_is_closed_at_the_deadline",),
+    ),
+    Mutation(
+        "closing decodes what waits",
+        DECODE,
+        "            self._closed = True\n            self._clear()\n",
+        "            pass\n        self.take(1000)\n",
+        (f"{OF_WEBRTC}::test_closing_with_a_backlog_does_not_hold_the_event_loop",),
+    ),
+    Mutation(
+        "offers of any size are parsed",
+        SDP,
+        '    if len(text.encode(errors="replace")) > config.max_sdp_bytes:\n',
+        "    if False:\n",
+        (f"{OF_SDP}::test_without_media_or_over_the_size_it_is_refused",),
+    ),
+    Mutation(
+        "data channels are negotiated",
+        SDP,
+        '    if "application" in kinds:\n',
+        "    if False:\n",
+        (f"{OF_SDP}::test_refusals",),
+    ),
+    Mutation(
+        "any number of media sections",
+        SDP,
+        "    if not kinds or len(kinds) != len(set(kinds)):\n",
+        "    if not kinds:\n",
+        (f"{OF_SDP}::test_refusals",),
     ),
 )

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import av
 import numpy as np
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange
 
@@ -49,7 +49,8 @@ def to_video_frame(frame: av.VideoFrame, stamp: Stamp, damaged: bool = False) ->
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    # Not the frame's own container: the two hold each other, and pictures of megabytes would wait for the collector.
+    matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     return Orientation.of_matrix(bytes(matrix)) if isinstance(matrix, SideData) else UPRIGHT
 
 

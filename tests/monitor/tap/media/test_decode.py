@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,13 +12,14 @@ from itertools import pairwise
 
 import av
 import pytest
+from psutil import Process
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import MAX_FAULTS, DecodeLoop, Decoder, EncodedFrame, make_decoder
 from monitor.types import AudioBlock, MediaItem, Reason, TrackFault, TrackKind, VideoFrame
 from tests.monitor.tap.clips import sound_frame
-from tests.monitor.tap.media.test_headers import encode, vp8_bomb
+from tests.monitor.tap.media.test_headers import encode, sps, vp8_bomb
 
 
 class Sink:
@@ -163,6 +165,56 @@ def test_a_bomb_is_refused_in_no_time_told_once_and_the_call_goes_on() -> None:
     assert sink.reasons() == [Reason.FRAME_TOO_LARGE] * 2
     assert len(sink.of(VideoFrame)) == 1
     assert spent < 0.1
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_a_key_frame_of_8192_pixels_costs_less_than_5_ms(codec: str) -> None:
+    """The least of a few: what else this process does at the time is none of its cost."""
+    bomb = vp8_bomb(8192, 8192, 200_000) if codec == "VP8" else h264_bomb(200_000)
+    spent = []
+    with loop() as (decode, sink):
+        for n in range(5):
+            decode.submit(video(bomb, n / 25, codec))
+            before = time.thread_time()
+            sink.items += decode.take(1)
+            spent.append(time.thread_time() - before)
+    assert min(spent) < 0.005
+    assert sink.reasons() == [Reason.FRAME_TOO_LARGE]
+    assert decode.errors == 0
+
+
+@pytest.mark.parametrize("sizes", [[(1920, 1088)], [(64, 64), (1920, 1088), (320, 240), (1280, 720)]], ids=len)
+def test_pictures_are_let_go_of_at_once_whatever_their_size(sizes: list[tuple[int, int]]) -> None:
+    """Without the help of the garbage collector, which does not know that a picture of some bytes holds megabytes."""
+    shots, process, seen = [encode("libvpx", size, 1)[0] for size in sizes], Process(), set[tuple[int, int]]()
+    gc.collect()
+    gc.disable()
+    try:
+        with loop() as (decode, _):
+            for n in range(140):
+                decode.submit(video(shots[n % len(shots)], n / 25))
+                seen |= {(item.width, item.height) for item in decode.take(1) if isinstance(item, VideoFrame)}
+                if n == 20:
+                    before = process.memory_info().rss
+            grown = process.memory_info().rss - before
+            assert (decode.errors, decode.decoded["video"]) == (0, 140)
+    finally:
+        gc.enable()
+    assert seen == set(sizes)
+    assert grown < 32 << 20
+
+
+def h264_bomb(size: int) -> bytes:
+    """A sequence parameter set that announces 8192x8192, and a slice."""
+    # Profile, level, id, frame number, order type 2, one reference, no gaps, 512 by 512 macroblocks, frames only.
+    numbers = "".join(ue(value) for value in (0, 0, 2, 1)) + "0" + ue(511) + ue(511) + "1100"
+    return sps(f"{66:08b}{0:08b}{51:08b}" + numbers) + b"\0\0\0\1\x65" + bytes([0x88]) * size
+
+
+def ue(value: int) -> str:
+    """An unsigned Exp-Golomb number as bits (H.264 section 9.1)."""
+    bits = f"{value + 1:b}"
+    return "0" * (len(bits) - 1) + bits
 
 
 def test_a_bomb_past_the_peek_is_refused_by_the_decoder() -> None:

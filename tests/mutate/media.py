@@ -147,8 +147,8 @@ MUTATIONS = (
     Mutation(
         "SRTP makes a stream for every SSRC",
         INSTALL,
-        "            transport._rx_srtp = CappedSession(transport._rx_srtp, 2 * config.max_ssrc)  # type: ignore[assignment]\n",
-        "            pass\n",
+        "            transport._rx_srtp = CappedSession(transport._rx_srtp, 2 * config.max_ssrc)",
+        "            pass",
         (f"{OF_SPRAY}::test_a_spray_of_ssrcs_over_a_real_call_leaves_small_tables",),
     ),
     Mutation(

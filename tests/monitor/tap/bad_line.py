@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
 from random import Random
-from typing import cast
 
 import av
 import numpy as np
@@ -87,7 +86,7 @@ class Encoders:
 
     def __init__(self) -> None:
         self._video: av.VideoCodecContext | None = None
-        self._audio = cast(av.AudioCodecContext, av.CodecContext.create("libopus", "w"))
+        self._audio = av.CodecContext.create("libopus", "w")
         self._audio.sample_rate, self._audio.format = SAMPLE_RATE_HZ, av.AudioFormat("s16")
         self._audio.layout, self._audio.time_base = "mono", Fraction(1, SAMPLE_RATE_HZ)
         self._numbers = count()
@@ -111,7 +110,7 @@ class Encoders:
         yield from (bytes(packet) for packet in self._audio.encode(frame))
 
     def _make(self, width: int, height: int) -> av.VideoCodecContext:
-        made = cast(av.VideoCodecContext, av.CodecContext.create("libvpx", "w"))
+        made = av.CodecContext.create("libvpx", "w")
         made.width, made.height, made.pix_fmt = width, height, "yuv420p"
         made.time_base, made.bit_rate = Fraction(1, 90_000), 800_000
         # Below zero, so that how a picture is coded does not depend on how busy the machine is.

@@ -33,9 +33,10 @@ ENV PATH=/opt/sidewitness/bin:$PATH \
 USER sidewitness
 WORKDIR /var/lib/sidewitness
 VOLUME /var/lib/sidewitness
+# Health and metrics are on 8481, inside the container only.
 EXPOSE 8480
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('SIDEWITNESS_PORT', '8480')}/healthz\", timeout=4)"]
+    CMD ["python", "-c", "from monitor.config import load; import urllib.request as r; r.urlopen(f'http://127.0.0.1:{load().health_port}/healthz', timeout=4)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["sidewitness"]
 CMD ["serve"]

@@ -9,22 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import structlog
 import uvloop
 
 from monitor.alerts.push import Hub
-from monitor.api.app import Parts
+from monitor.api.app import Parts, build_operators
 from monitor.api.app import build as build_app
+from monitor.api.auth import FILE as TOKEN_FILE
 from monitor.api.auth import Token, load_or_make
 from monitor.api.enroller import enroller
 from monitor.api.enrolments import Enrolments
 from monitor.api.identities import People, Policy
-from monitor.api.server import Server, address, listen, server_config
+from monitor.api.refusals import Refusals
+from monitor.api.server import Server, address, beside, listen, operators_config, server_config
 from monitor.api.uploads import Uploads
 from monitor.config import STRONG_TOKEN, Settings, prepare_state_dir, unknown_variables
 from monitor.host import logging as log
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 Announce = Callable[[str], None]
 
 FLUSH_SECONDS = 1.0
+# A container with a terminal (`-t`) has it as its console, and keeps what its first process writes there as its log.
+CONTAINER_LOGS = (Path("/proc/1/fd/1"), Path("/dev/console"))
 
 
 def say(line: str) -> None:
@@ -57,8 +63,8 @@ def run(settings: Settings, models: Callable[[], Models], announce: Announce = s
     warn(settings, token)
     sidecar = build(settings, models)
 
-    def ready(base: str) -> None:
-        for line in greeting(base, None if given else token, settings):
+    def ready(base: str, admin: str) -> None:
+        for line in greeting(base, admin, None if given else token, settings, is_private(sys.stdout)):
             announce(line)
 
     with closing(sidecar), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -76,15 +82,26 @@ def warn(settings: Settings, token: str) -> None:
         logger.warning("listening beyond this machine without TLS: put a TLS proxy in front")
 
 
-async def serve(sidecar: Sidecar, settings: Settings, token: str, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called with the base URL once connections are accepted."""
+async def serve(sidecar: Sidecar, settings: Settings, token: str, ready: Callable[[str, str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called with both base URLs once connections are accepted.
+
+    The second is that of health and metrics, which answer until everybody has been let go.
+    """
     # First: a second sidecar on the same port must not touch what the first one writes.
-    with closing(listen(settings.host, settings.port)) as listener:
+    with closing(listen(settings.host, settings.port)) as listener, closing(listen_for_operators(settings)) as own:
         async with sidecar:
             people = await asyncio.to_thread(people_of, settings, sidecar.components)
             surface = Surface(sidecar, settings, token, people)
-            server = Server(server_config(settings, surface.app), lambda: ready(address(listener)), surface.drain)
-            await server.serve([listener])
+            both = address(listener), address(own)
+            server = Server(server_config(settings, surface.app), lambda: ready(*both), surface.drain)
+            async with beside(operators_config(surface.operators), own):
+                await server.serve([listener])
+
+
+def listen_for_operators(settings: Settings) -> socket.socket:
+    """Return the bound socket of health and metrics; raises `ConfigError`."""
+    remedy = "set SIDEWITNESS_ADMIN_PORT or SIDEWITNESS_ADMIN_HOST, where health and metrics are"
+    return listen(settings.admin_host, settings.health_port, remedy)
 
 
 class Surface:
@@ -96,7 +113,9 @@ class Surface:
         self.parts = Parts(
             inside.host, inside.journal, inside.recorder, inside.hub, inside.metrics, Token(token), people
         )
-        self.app = build_app(settings, self.parts)
+        refusals = Refusals(inside.metrics)
+        self.app = build_app(settings, self.parts, refusals)
+        self.operators = build_operators(settings, self.parts, refusals)
 
     async def drain(self) -> None:
         """End enrolments and participants, and send subscribers what that closes, within the time there is."""
@@ -127,12 +146,32 @@ def people_of(settings: Settings, components: Components) -> People | None:
     return People(vault, Identities(vault), uploads, Enrolments(enroller(judging.models, vault)), policy)
 
 
-def greeting(base: str, token: str | None, settings: Settings) -> list[str]:
-    """Return what is printed at the start; `token` is None where the operator set it and need not be told."""
-    if token is None:
-        return [f"Sidewitness is ready: {base}/  (try it: {base}/try)", "Token: the one in SIDEWITNESS_TOKEN"]
-    return [
-        f"Sidewitness is ready: {base}/#token={token}",
-        f"Try it with your camera: {base}/try#token={token}",
-        f"Token: {token}  (kept in {settings.state_dir / 'token'})",
-    ]
+def greeting(base: str, admin: str, token: str | None, settings: Settings, private: bool) -> list[str]:
+    """Return what is printed at the start.
+
+    `token` is None where the operator set it and need not be told. It is in a line only where `private` says that
+    nobody keeps what is printed; elsewhere the lines say which file holds it.
+    """
+    health = f"Health and metrics: {admin}/"
+    if token is not None and private:
+        return [
+            f"Sidewitness is ready: {base}/#token={token}",
+            f"Try it with your camera: {base}/try#token={token}",
+            f"Token: {token}  (kept in {settings.state_dir / TOKEN_FILE})",
+            health,
+        ]
+    where = "SIDEWITNESS_TOKEN" if token is None else f"the file {settings.state_dir / TOKEN_FILE}"
+    return [f"Sidewitness is ready: {base}/  (try it: {base}/try)", f"Token: the one in {where}", health]
+
+
+def is_private(stream: TextIO) -> bool:
+    """Whether only a person at a terminal reads a stream: not a pipe, a file, or what a container keeps as its log."""
+    return stream.isatty() and os.fstat(stream.fileno()).st_rdev not in map(_terminal_at, CONTAINER_LOGS)
+
+
+def _terminal_at(path: Path) -> int | None:
+    """Return the number of the terminal at a path; None where there is none, or nobody may look."""
+    try:
+        return path.stat().st_rdev
+    except OSError:
+        return None

@@ -61,6 +61,7 @@ class Recorder:
         self._closing = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._probed = float("-inf")
+        self._refusal: str | None = None
         self._task: asyncio.Task[None] | None = None
         self.error: str | None = None
         self.dropped = 0
@@ -84,12 +85,13 @@ class Recorder:
         """Return why findings cannot be written now, or None; the disk is asked at most every few seconds."""
         now = time.monotonic()
         if self.error is None and now - self._probed >= PROBE_SECONDS:
-            self._probed = now
+            self._probed, self._refusal = now, None
             try:
                 await self._call(self._journal.check)
             except JournalError as error:
-                return str(error)
-        return self.error
+                # Remembered: whoever asks next, before the disk is asked again, is told the same.
+                self._refusal = str(error)
+        return self.error or self._refusal
 
     async def close(self, timeout: float = 5.0) -> int:
         """Write what waits, for `timeout` seconds at most; return how many findings could not be written."""
@@ -128,7 +130,7 @@ class Recorder:
             return
         if self.error is not None:
             structlog.stdlib.get_logger("recorder").info("the journal writes again", waiting=len(self._waiting))
-        self.error, self.failures = None, 0
+        self.error, self._refusal, self.failures = None, None, 0
         self._forget(pending)
         self._committed(seq, pending.finding, pending.decided_at)
 

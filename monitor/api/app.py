@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -40,11 +41,11 @@ class Parts:
     people: People | None = None
 
 
-def build(settings: Settings, parts: Parts) -> ASGIApp:
+def build(settings: Settings, parts: Parts, refusals: Refusals) -> ASGIApp:
     """Return the ASGI application with the gate and the guard around it."""
     gate = Gate(
-        application(settings, parts),
-        Refusals(parts.metrics),
+        application(settings, parts, refusals),
+        refusals,
         {settings.host.lower(), *settings.allowed_hosts},
         settings.trusted_proxies,
         settings.max_connections_per_address,
@@ -52,7 +53,14 @@ def build(settings: Settings, parts: Parts) -> ASGIApp:
     return Guard(gate, settings.cors_origins, settings.root_path, settings.trusted_proxies)
 
 
-def application(settings: Settings, parts: Parts) -> FastAPI:
+def build_operators(settings: Settings, parts: Parts, refusals: Refusals) -> ASGIApp:
+    """Return the application of the operator's listener: by its own names too, and never refused for want of room."""
+    app = health.operators(parts.calls, parts.recorder, parts.hub, parts.metrics)
+    names = {settings.admin_host.lower(), *settings.allowed_hosts}
+    return Guard(Gate(app, refusals, names, per_address=sys.maxsize, places=sys.maxsize))
+
+
+def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI:
     """Return the application: every route."""
     app = FastAPI(
         title="Sidewitness",
@@ -71,13 +79,13 @@ def application(settings: Settings, parts: Parts) -> FastAPI:
         app.include_router(identities.router(parts.people))
     app.include_router(health.router(parts.calls, parts.recorder, parts.hub, parts.metrics))
     doors = Doors(settings.max_subscribers, settings.alert_origins, settings.trusted_proxies)
-    alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, Refusals(parts.metrics), doors)
+    alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, refusals, doors)
     app.router.routes.append(alerts.route())
-    _pages(app)
+    _pages(app, settings.try_scores)
     return app
 
 
-def _pages(app: FastAPI) -> None:
+def _pages(app: FastAPI, try_scores: bool) -> None:
     # No-cache, not no-store: a reload after an update must not mix old and new modules.
     fresh = {"Cache-Control": "no-cache"}
 
@@ -85,9 +93,13 @@ def _pages(app: FastAPI) -> None:
     async def dashboard() -> FileResponse:
         return FileResponse(DASHBOARD / "index.html", headers=fresh)
 
+    try_page = (DASHBOARD / "try.html").read_text(encoding="utf-8")
+    if try_scores:
+        try_page = try_page.replace("<body>", '<body data-scores="shown">')
+
     @app.get("/try", include_in_schema=False)
-    async def try_it() -> FileResponse:
-        return FileResponse(DASHBOARD / "try.html", headers=fresh)
+    async def try_it() -> HTMLResponse:
+        return HTMLResponse(try_page, headers=fresh)
 
     @app.get("/enroll", include_in_schema=False)
     async def enroll() -> FileResponse:

@@ -19,7 +19,7 @@ FILE = "token"
 TOKEN_BYTES = 32
 # For the OpenAPI document only: it refuses nobody.
 SCHEME = HTTPBearer(
-    scheme_name="token", auto_error=False, description="The token printed at the start, or SIDEWITNESS_TOKEN."
+    scheme_name="token", auto_error=False, description="SIDEWITNESS_TOKEN, or that in the file `token`."
 )
 
 

@@ -1,26 +1,35 @@
-"""Whether the process lives, whether it is ready, and its numbers; open to whoever reaches the port, free of names."""
+"""Whether the process lives, whether it is ready, and its numbers: little for anybody, everything for the operator.
+
+The operator's are on a listener of their own. Whoever reaches the public port learns nothing of how anybody is judged:
+not from a verdict, not from a count of them, not from how many findings wait to be written.
+"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
+from monitor.api import problem
 from monitor.api.reply import reply
-from monitor.api.schemas.calls import Alive, Readiness
+from monitor.api.schemas.calls import Alive, Readiness, Ready
 from monitor.api.schemas.operation import operation
 from monitor.host.calls import Calls
 from monitor.host.metrics import Metrics
 
 METRICS_TYPE = CONTENT_TYPE_LATEST.partition(";")[0]
-READY = operation("Publications are taken and findings can be written", Readiness)
-READY["responses"][503] = {"description": "Not now: the answer says why.", "model": Readiness}
+NOT_NOW = "Not now: the answer says why."
+READY = operation("Publications are taken and findings can be written", Ready)
+READY["responses"][503] = {"description": "Not now.", "model": Ready}
+READY_IN_FULL = operation("Publications are taken and findings can be written", Readiness)
+READY_IN_FULL["responses"][503] = {"description": NOT_NOW, "model": Readiness}
 
 
 def router(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRouter:
-    """Return `/healthz`, `/readyz` and `/metrics`."""
+    """Return `/healthz`, `/readyz` and `/metrics` for anybody."""
     routes = APIRouter(tags=["health"])
 
     @routes.get("/healthz", **operation("The process lives", Alive))
@@ -29,17 +38,55 @@ def router(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIR
 
     @routes.get("/readyz", **READY)
     async def readyz() -> Response:
-        """Answer 200 when publications are taken and findings can be written down."""
-        journal = await recorder.probe()
-        ready = journal is None and not calls.draining
-        status = "ready" if ready else "draining" if calls.draining else "not ready"
-        body = {"status": status, "journal": journal or "ok", "waiting": len(recorder)}
-        return reply(body, 200 if ready else 503)
+        status, _ = await _readiness(calls, recorder)
+        return reply({"status": status}, 200 if status == "ready" else 503)
 
-    @routes.get("/metrics", **operation("Numbers for Prometheus", METRICS_TYPE))
+    @routes.get("/metrics", **operation("Numbers for Prometheus that say nothing of verdicts", METRICS_TYPE))
+    async def metrics_text() -> Response:
+        metrics.subscribers.set(len(hub))
+        return _exposition(metrics.harmless)
+
+    return routes
+
+
+def operators(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> FastAPI:
+    """Return the application of the operator's listener: the same paths, with everything."""
+    app = FastAPI(
+        title="Sidewitness: health and metrics",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    problem.install(app)
+
+    @app.get("/healthz", tags=["health"], **operation("The process lives", Alive))
+    async def healthz() -> Response:
+        return reply({"status": "ok"})
+
+    @app.get("/readyz", tags=["health"], **READY_IN_FULL)
+    async def readyz() -> Response:
+        """Answer 200 when publications are taken and findings can be written down."""
+        status, journal = await _readiness(calls, recorder)
+        body = {"status": status, "journal": journal, "waiting": len(recorder)}
+        return reply(body, 200 if status == "ready" else 503)
+
+    @app.get("/metrics", tags=["health"], **operation("Numbers for Prometheus", METRICS_TYPE))
     async def metrics_text() -> Response:
         metrics.findings_waiting.set(len(recorder))
         metrics.subscribers.set(len(hub))
-        return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return _exposition(metrics.registry)
 
-    return routes
+    return app
+
+
+async def _readiness(calls: Calls, recorder: Recorder) -> tuple[str, str]:
+    """Whether publications are taken, and what is wrong with the journal."""
+    journal = await recorder.probe()
+    if journal is None and not calls.draining:
+        return "ready", "ok"
+    return "draining" if calls.draining else "not ready", journal or "ok"
+
+
+def _exposition(registry: CollectorRegistry | Collector) -> Response:
+    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from monitor.api import health
 from monitor.api.app import Parts, application
 from monitor.api.auth import Token
 from monitor.api.identities import People, Policy
@@ -32,6 +33,9 @@ DESCRIPTION = """Who is judged now, what was found, who is enrolled, how partici
 Everything under `/v1` needs the bearer token, but for `/v1/words` and for what WHIP clients ask before they publish.
 Errors are problem JSON (RFC 9457). Answers may gain fields. Findings and states come over the WebSocket `/v1/alerts`:
 see docs/api.md and the schemas beside this document."""
+ADMIN_DESCRIPTION = """Health and metrics, on a listener of the operator's own (`admin_host`, `admin_port`).
+
+No token: whoever reaches it reads everything, the counts of verdicts too."""
 MESSAGES: dict[str, type[Shape]] = {
     "subscribe": Subscribe,
     "hello": Hello,
@@ -44,13 +48,13 @@ MESSAGES: dict[str, type[Shape]] = {
 }
 
 
-def document(app: FastAPI) -> dict[str, Any]:
+def document(app: FastAPI, description: str = DESCRIPTION) -> dict[str, Any]:
     """Return the OpenAPI document of an application."""
     made = get_openapi(
         title=app.title,
         version=VERSION,
         summary="A sidecar that joins live video calls and catches deepfaked participants.",
-        description=DESCRIPTION,
+        description=description,
         routes=app.routes,
     )
     made["components"]["schemas"]["ProblemDetails"] = ProblemDetails.model_json_schema(ref_template=REFERENCE)
@@ -71,14 +75,24 @@ def render(value: dict[str, Any]) -> str:
 def published() -> dict[str, str]:
     """Return the text of every published file, by its path below `docs`."""
     files = {f"schemas/{name}.json": render(schema) for name, schema in message_schemas().items()}
-    return {"openapi.json": render(document(described_application())), **files}
+    documents = {
+        "openapi.json": render(document(described_application())),
+        "openapi-admin.json": render(document(described_operators(), ADMIN_DESCRIPTION)),
+    }
+    return {**documents, **files}
 
 
 def described_application() -> FastAPI:
     """Return the application with nothing behind it: its routes are described and never called."""
     nothing: Any = None
     people = People(nothing, nothing, nothing, nothing, Policy())
-    return application(Settings(), Parts(nothing, nothing, nothing, nothing, nothing, Token(""), people))
+    return application(Settings(), Parts(nothing, nothing, nothing, nothing, nothing, Token(""), people), nothing)
+
+
+def described_operators() -> FastAPI:
+    """Return the application of the operator's listener with nothing behind it."""
+    nothing: Any = None
+    return health.operators(nothing, nothing, nothing, nothing)
 
 
 def main(folder: Path) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Message
@@ -20,6 +21,15 @@ PING_SECONDS = 20.0
 # How long a client that had stopped reading has for what is buffered and the close code behind it.
 ABORT_SECONDS = 30.0
 MAX_CONNECTIONS = 1024
+COMMON: dict[str, Any] = {
+    "loop": "none",
+    "lifespan": "off",
+    "log_config": None,
+    "log_level": "warning",
+    "access_log": False,
+    "proxy_headers": False,
+    "server_header": False,
+}
 
 
 class AlertsProtocol(WebSocketsSansIOProtocol):
@@ -84,30 +94,50 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
+class Operators(uvicorn.Server):
+    """The operator's listener, beside another server in the same process and loop: that one says when it ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the other server."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def beside(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve on a listener while the context is open."""
+    server = Operators(config)
+    serving = asyncio.create_task(server.serve([listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def operators_config(app: ASGIApp) -> uvicorn.Config:
+    """Return the configuration of the operator's listener, which refuses nobody for want of room."""
+    return uvicorn.Config(app, ws="none", timeout_graceful_shutdown=1, **COMMON)
+
+
 def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     """Return uvicorn's configuration: no access log (it holds names), no proxy headers, bounded everything."""
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        loop="none",
         ws=AlertsProtocol,
         ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
         ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=2,
+        **COMMON,
     )
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, remedy: str = "choose another --host or --port") -> socket.socket:
     """Return a bound socket; raises `ConfigError` where the address cannot be had."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -115,7 +145,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         # Not the error's own text: it repeats the address in the form of the C library.
         why = error.strerror if not isinstance(error, socket.gaierror) else "no such address"
-        raise ConfigError(f"cannot listen on {host} port {port} ({why}): choose another --host or --port") from None
+        raise ConfigError(f"cannot listen on {host} port {port} ({why}): {remedy}") from None
 
 
 def address(listener: socket.socket) -> str:

@@ -19,7 +19,8 @@ def command(
     """Run the sidecar and its dashboard.
 
     Participants come in by WHIP and are judged continuously; findings go to the subscribers of /v1/alerts. Without
-    SIDEWITNESS_TOKEN a token is made and printed with the dashboard's address. SIGTERM drains and leaves.
+    SIDEWITNESS_TOKEN a token is made and kept in a file; a terminal is shown the dashboard's address with it. Health
+    and metrics are on the next port, for this machine only. SIGTERM drains and leaves.
 
     \b
     Example:

@@ -136,7 +136,7 @@ class Host:
         self._joined.setdefault(place, next(self._turn))
         # Publishing again is no way round the queue.
         participant.pause(place in self._shedding.shed)
-        self._metrics.participants.set(len(self))
+        self._metrics.judged(len(self))
         structlog.stdlib.get_logger("host").info("a participant joined", judged=len(self))
         participant.start(lambda: self._forget(place, participant)).add_done_callback(_report_failure)
         self._oversee()
@@ -212,7 +212,7 @@ class Host:
     def _forget(self, place: Place, participant: Participant) -> None:
         if self._participants.get(place) is participant:
             del self._participants[place]
-            self._metrics.participants.set(len(self))
+            self._metrics.judged(len(self))
             structlog.stdlib.get_logger("host").info(
                 "a participant left", judged=len(self), reason=participant.end_reason
             )

@@ -21,6 +21,21 @@ from monitor.types import Reason, Verdict
 LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 AGE_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 10.0)
 VERDICTS = frozenset(str(verdict) for verdict in Verdict)
+# What says nothing of anybody's judgement, and so may be told to whoever reaches the public port. Whatever is new stays
+# on the listener of the operator until it is named here.
+HARMLESS = frozenset(
+    {
+        "sidewitness_participants",
+        "sidewitness_subscribers",
+        "sidewitness_publications_refused",
+        "sidewitness_callers_turned_away",
+        "sidewitness_connections_failed",
+        "sidewitness_media_items_dropped",
+        "sidewitness_sources",
+    }
+)
+HARMLESS_PREFIXES = ("process_", "python_")
+MIN_PARTICIPANTS = 5
 REASONS = frozenset(str(reason) for reason in (*Reason, *OF_THE_HOST)) | {""}
 
 
@@ -37,9 +52,13 @@ class TurnedAway(StrEnum):
 
 
 class Metrics:
-    """The instruments of one server, in a registry of their own."""
+    """The instruments of one server, in a registry of their own.
 
-    def __init__(self) -> None:
+    With fewer participants than `min_participants` no verdict is counted by its name, and none is shown: whoever knows
+    who is in the call would know whose it is.
+    """
+
+    def __init__(self, min_participants: int = MIN_PARTICIPANTS) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -92,12 +111,25 @@ class Metrics:
         )
         for turned_away in TurnedAway:
             self.turned_away.labels(str(turned_away))
-        self._hops = Counter("sidewitness_hops", "Hops decided.", ("verdict", "reason"), registry=self.registry)
+        self._decided = self._counter("hops_decided", "Hops decided, whatever the verdict.")
+        self._hops = _Hops(min_participants)
+        self.registry.register(self._hops)
 
     def hop(self, verdict: str, reason: str | None) -> None:
         """Count a decided hop; a word outside the closed sets counts as `other`."""
         reason = reason or ""
-        self._hops.labels(verdict if verdict in VERDICTS else "other", reason if reason in REASONS else "other").inc()
+        self._decided.inc()
+        self._hops.count(verdict if verdict in VERDICTS else "other", reason if reason in REASONS else "other")
+
+    def judged(self, participants: int) -> None:
+        """Say how many participants are judged now."""
+        self.participants.set(participants)
+        self._hops.participants = participants
+
+    @property
+    def harmless(self) -> Collector:
+        """What of the registry may be told to anybody."""
+        return _Harmless(self.registry)
 
     def batching(self, load: Callable[[], BatchLoad]) -> None:
         """Tell from now on how the batchers are doing; call once, and only where there are any."""
@@ -111,6 +143,45 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"sidewitness_{name}", text, buckets=buckets, registry=self.registry)
+
+
+class _Hops(Collector):
+    """Verdicts by name, counted and shown only while there are enough participants to hide among."""
+
+    def __init__(self, min_participants: int) -> None:
+        self._min_participants = min_participants
+        self._counts: dict[tuple[str, str], int] = {}
+        self.participants = 0
+
+    def count(self, verdict: str, reason: str) -> None:
+        """Count one, where there are enough."""
+        if self.participants >= self._min_participants:
+            self._counts[verdict, reason] = self._counts.get((verdict, reason), 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the family of one scrape; without samples where there are too few participants."""
+        hops = CounterMetricFamily(
+            "sidewitness_hops",
+            "Hops decided while there were enough participants, by verdict.",
+            labels=("verdict", "reason"),
+        )
+        if self.participants >= self._min_participants:
+            for labels, count in self._counts.items():
+                hops.add_metric(labels, count)
+        yield hops
+
+
+class _Harmless(Collector):
+    """The families that say nothing of anybody's judgement."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families of one scrape."""
+        for family in self._registry.collect():
+            if family.name in HARMLESS or family.name.startswith(HARMLESS_PREFIXES):
+                yield family
 
 
 class _Batching(Collector):

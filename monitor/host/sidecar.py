@@ -83,7 +83,7 @@ def assemble(
 ) -> Components:
     """Connect the ways in to whoever judges, these to the journal, and the journal to whoever is told."""
     batch_load = judging.batched.load if judging.batched is not None else None
-    metrics = Metrics()
+    metrics = Metrics(settings.metrics_min_participants)
     if batch_load is not None:
         metrics.batching(batch_load)
     journal = Journal(settings.journal_url, settings.findings_kept)

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.browser import CHROMIUM
-from tests.e2e.dashboard_fixtures import Sidecar, finding, identity, state
+from tests.e2e.dashboard_fixtures import PAGES, Sidecar, finding, identity, state
 from tests.e2e.visit import REFUSED_REQUEST, Visit, visiting
 
 pytestmark = [
@@ -38,9 +38,25 @@ async def test_the_camera_is_published_judged_and_deleted(camera: Visit) -> None
     await expect(camera.card(name).locator(".title")).to_have_text("No face in view")
     await sidecar.say(finding(1, "opened", 1, call="try", participant=name))
     await expect(page.locator(".finding .status")).to_have_text("Open")
+    # Who is judged reads words: no score, no curve, no evidence.
+    for numbers in (".scores", ".more", "main figure", "main .evidence"):
+        assert await page.locator(numbers).count() == 0, numbers
     await page.locator("#stop").click()
     await sidecar.until(lambda: sidecar.deleted == [name])
     await expect(page.locator("#start")).to_be_focused()
+
+
+async def test_scores_are_shown_where_the_operator_says_so(desk_camera: Visit) -> None:
+    sidecar, page = desk_camera.sidecar, desk_camera.page
+    shown = (PAGES / "try.html").read_text().replace("<body>", '<body data-scores="shown">')
+    await page.route("**/try", lambda route: route.fulfill(body=shown, content_type="text/html"))
+    await desk_camera.live("/try")
+    await page.locator("#start").click()
+    await expect(page.locator("#progress")).to_contain_text("Publishing")
+    [(_, name)] = sidecar.published
+    await sidecar.say(state(name, 0, "inconclusive", "no_face", call="try"))
+    await expect(desk_camera.card(name).locator(".more summary")).to_have_text("Scores and evidence")
+    assert await page.locator(".card figure").count() >= 1
 
 
 async def test_the_keyboard_keeps_its_place_from_start_to_stop_and_back(desk_camera: Visit) -> None:

@@ -39,6 +39,19 @@ def test_defaults_are_safe(tmp_path: Path) -> None:
     assert settings.state_dir == tmp_path / "xdg" / "sidewitness" == default_state_dir()
     assert settings.journal_url == f"sqlite:///{tmp_path}/xdg/sidewitness/journal.sqlite"
     assert settings.allowed_networks == ()
+    assert (settings.admin_host, settings.health_port) == ("127.0.0.1", 8481)
+    assert not settings.try_scores
+
+
+@pytest.mark.parametrize(
+    ("port", "admin", "where"), [(0, None, 0), (9000, None, 9001), (65535, None, 65534), (9000, 0, 0), (0, 7000, 7000)]
+)
+def test_health_is_on_the_next_port_unless_said_otherwise(port: int, admin: int | None, where: int) -> None:
+    assert load(port=port, admin_port=admin).health_port == where
+
+
+def test_names_are_compared_as_they_are_looked_up() -> None:
+    assert load(allowed_hosts=["Meet.Example.", "sidewitness_1"]).allowed_hosts == ("meet.example", "sidewitness_1")
 
 
 def test_command_line_over_environment_over_file_over_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +114,11 @@ def test_empty_token_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         ("leave_seconds: 90000\n", "SIDEWITNESS_LEAVE_SECONDS"),
         ("trusted_proxies: [localhost]\n", "SIDEWITNESS_TRUSTED_PROXIES"),
         ("root_path: /a//b\n", "such as /sidewitness"),
+        ("allowed_hosts: ['https://meet.example']\n", "such as meet.example"),
+        ("allowed_hosts: ['meet.example:8480']\n", "SIDEWITNESS_ALLOWED_HOSTS"),
+        ("alert_origins: ['meet.example']\n", "such as https://meet.example"),
+        ("alert_origins: ['https://meet.example/']\n", "SIDEWITNESS_ALERT_ORIGINS"),
+        ("admin_port: 65536\n", "SIDEWITNESS_ADMIN_PORT"),
         ("- a\n- b\n", "holds no settings"),
         ("1: 2\n", "holds no settings"),
         ("port: [\n", "not valid YAML at line 2"),

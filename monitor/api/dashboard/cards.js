@@ -27,9 +27,13 @@ export const hasLeft = (reason) => ENDINGS.includes(reason);
 
 /** One participant. */
 export class Card {
-  /** @param {string} participant */
-  constructor(participant) {
+  /**
+   * @param {string} participant
+   * @param {boolean} [scores] whether more than words is shown
+   */
+  constructor(participant, scores = true) {
     this.verdict = "";
+    this.shows = scores;
     this.heardAt = 0;
     this.leftAt = 0;
     this.strip = new Strip();
@@ -51,15 +55,20 @@ export class Card {
       { class: "card", "aria-label": participant },
       h("header", {}, h("div", {}, h("h3", {}, participant), this.claim, this.enrolment), this.pill),
       h("div", { class: "says" }, this.title, this.detail),
-      h(
-        "figure",
-        {},
-        this.strip.element,
-        h("figcaption", { class: "spread" }, this.evidence, "last 2 min", this.level),
-      ),
+      ...(scores ? [this.curve()] : []),
       this.quality,
-      h("details", { class: "more" }, h("summary", {}, "Scores and evidence"), this.scores, this.figures.element),
+      ...(scores ? [this.more()] : []),
     );
+  }
+
+  curve() {
+    const caption = h("figcaption", { class: "spread" }, this.evidence, "last 2 min", this.level);
+    return h("figure", {}, this.strip.element, caption);
+  }
+
+  more() {
+    const summary = h("summary", {}, "Scores and evidence");
+    return h("details", { class: "more" }, summary, this.scores, this.figures.element);
   }
 
   /**
@@ -80,10 +89,8 @@ export class Card {
     }
     write(this.title, title);
     write(this.detail, detail);
-    this.showEvidence(state);
     pairs(this.quality, qualityWords(state.quality));
-    pairs(this.scores, scoreLines(state.scores));
-    this.figures.show({ scores: state.scores });
+    if (this.shows) this.showScores(state);
     this.outdated = isOutdated(state, this.outdated);
     delete this.element.dataset.left;
     if (state.reason && hasLeft(state.reason)) this.leave(now, state.reason);
@@ -105,6 +112,13 @@ export class Card {
     this.pill.className = `pill ${state.verdict}`;
     this.pill.title = `since ${clock(state.since ?? state.time ?? "")}`;
     this.pill.replaceChildren(icon(state.verdict), verdictLabel(state.verdict));
+  }
+
+  /** @param {ParticipantState} state */
+  showScores(state) {
+    this.showEvidence(state);
+    pairs(this.scores, scoreLines(state.scores));
+    this.figures.show({ scores: state.scores });
   }
 
   /** @param {ParticipantState} state */
@@ -151,10 +165,14 @@ function isOutdated({ scores = {} }, before) {
 
 /** All calls; dispatches `verdict` with the state whose verdict changed and `joined` with that of a new participant. */
 export class Board extends EventTarget {
-  /** @param {HTMLElement} element */
-  constructor(element) {
+  /**
+   * @param {HTMLElement} element
+   * @param {boolean} [scores] whether cards show more than words
+   */
+  constructor(element, scores = true) {
     super();
     this.element = element;
+    this.scores = scores;
     this.register = new Register();
     /** @type {Map<string, Call>} */
     this.calls = new Map();
@@ -172,7 +190,7 @@ export class Board extends EventTarget {
   update(state, now = Date.now()) {
     const call = this.calls.get(state.call) ?? this.addCall(state.call);
     const joined = !call.cards.has(state.participant);
-    const card = call.cards.get(state.participant) ?? new Card(state.participant);
+    const card = call.cards.get(state.participant) ?? new Card(state.participant, this.scores);
     if (joined) this.addCard(call, state.participant, card);
     const changed = card.update(state, now);
     card.showEnrolment(this.register);

@@ -18,8 +18,12 @@ const ACTIONS = { opened: "Opened", updated: "Goes on", closed: "Closed" };
 
 /** One episode. */
 class Row {
-  /** @param {FindingMessage} message any of its messages */
-  constructor(message) {
+  /**
+   * @param {FindingMessage} message any of its messages
+   * @param {boolean} scores whether more than words is shown
+   */
+  constructor(message, scores) {
+    this.shows = scores;
     /** @type {[FindingMessage, ...FindingMessage[]]} in the order of their sequence numbers */
     this.messages = [message];
     this.figures = new Figures();
@@ -32,7 +36,8 @@ class Row {
     const who = h("span", { class: "who" }, h("b", {}, message.participant), ` in ${message.call}`);
     const summary = h("summary", {}, this.status, this.title, who, this.time);
     const id = h("p", { class: "id" }, "Finding ", h("code", {}, message.id));
-    const body = h("div", { class: "body" }, this.detail, this.figures.element, this.scores, this.steps, id);
+    const numbers = scores ? [this.figures.element, this.scores] : [];
+    const body = h("div", { class: "body" }, this.detail, ...numbers, this.steps, id);
     this.element = h("li", {}, h("details", { class: "finding", "data-id": message.id }, summary, body));
     this.show();
   }
@@ -71,15 +76,16 @@ class Row {
     this.status.replaceChildren(icon(this.isOpen ? "alert" : "inconclusive"), this.isOpen ? "Open" : "Closed");
     write(this.title, title);
     write(this.detail, detail);
-    this.showScores(newest);
-    this.figures.show(newest);
+    if (this.shows) this.showScores(newest);
     this.steps.replaceChildren(...this.messages.map((message) => this.step(message)));
   }
 
   /** @param {FindingMessage} message */
-  showScores({ scores, identity }) {
+  showScores(message) {
+    const { scores, identity } = message;
     const lines = scoreLines(scores);
     pairs(this.scores, identity ? [["claimed identity", identity], ...lines] : lines);
+    this.figures.show(message);
   }
 
   /** @param {FindingMessage} message */
@@ -106,8 +112,10 @@ export class FindingList {
   /**
    * @param {HTMLElement} list an `ol`
    * @param {HTMLElement} empty what stands in its place while there is none
+   * @param {boolean} [scores] whether rows show more than words
    */
-  constructor(list, empty) {
+  constructor(list, empty, scores = true) {
+    this.scores = scores;
     this.list = list;
     this.empty = empty;
     /** @type {Map<string, Row>} */
@@ -125,7 +133,7 @@ export class FindingList {
    */
   apply(message, now) {
     const isNew = !this.rows.has(message.id);
-    const row = this.rows.get(message.id) ?? new Row(message);
+    const row = this.rows.get(message.id) ?? new Row(message, this.scores);
     const began = row.first.seq;
     row.apply(message);
     if (isNew || row.first.seq < began) this.place(row);

@@ -18,7 +18,9 @@ export class TokenDialog extends EventTarget {
     const help = h(
       "p",
       { id: "token-help", class: "help" },
-      "The sidecar prints it when it starts, unless ",
+      "The sidecar shows it on the terminal where it starts and keeps it in the file ",
+      h("code", {}, "token"),
+      " of its state directory, unless ",
       h("code", {}, "SIDEWITNESS_TOKEN"),
       " sets one. It is remembered in this tab only.",
     );

@@ -32,8 +32,10 @@ const UNREACHABLE = "Media do not reach the sidecar. A firewall may block UDP be
 
 const name = `you-${hex(crypto.getRandomValues(new Uint8Array(2)))}`;
 const { feed, start: startFeed } = connect();
-const board = new Board(byId("board"));
-const findings = new FindingList(byId("findings"), byId("no-findings"));
+/** Who is judged could learn from scores how to pass: they see words, unless the operator has switched scores on. */
+const scores = document.body.dataset.scores === "shown";
+const board = new Board(byId("board"), scores);
+const findings = new FindingList(byId("findings"), byId("no-findings"), scores);
 const identity = /** @type {HTMLInputElement} */ (byId("identity"));
 const preview = /** @type {HTMLVideoElement} */ (byId("preview"));
 /** @type {MediaStream | null} */

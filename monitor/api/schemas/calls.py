@@ -52,10 +52,15 @@ class Alive(Shape):
     status: Literal["ok"]
 
 
-class Readiness(Shape):
+class Ready(Shape):
     """Whether publications are taken and findings can be written."""
 
     status: Literal["ready", "draining", "not ready"]
+
+
+class Readiness(Ready):
+    """The same, with why not."""
+
     journal: str
     """`ok`, or one line that says why findings cannot be written and what to do."""
     waiting: int

@@ -28,6 +28,7 @@ START_SECONDS = 30.0
 CONNECT_SECONDS = 25.0
 _GONE = "the sidecar ended while it was measured"
 _READY = re.compile(r"is ready: (http://\S+?)/")
+_HEALTH = re.compile(r"Health and metrics: (http://\S+?)/")
 
 Progress = Callable[[str, float], None]
 
@@ -57,6 +58,7 @@ class SidecarProcess:
 
     process: Process
     base: str
+    health: str
     token: str
     ready_seconds: float
 
@@ -75,8 +77,8 @@ class SidecarProcess:
             raise BenchError(_GONE) from None
 
     async def numbers(self) -> Exposition:
-        """Read `/metrics`."""
-        body, _ = await asyncio.to_thread(request, "GET", f"{self.base}/metrics", self.token)
+        """Read `/metrics` of the operator."""
+        body, _ = await asyncio.to_thread(request, "GET", f"{self.health}/metrics", self.token)
         return Exposition.parse(body)
 
 
@@ -95,18 +97,21 @@ async def sidecar(setup: BenchSetup, places: int) -> AsyncIterator[SidecarProces
     began = time.monotonic()
     process = await spawn("monitor.lab.bench.child", "serve", "--port", "0", errors=errors, env=env)
     try:
-        base = await _ready(process, errors)
-        yield SidecarProcess(process, base, token, time.monotonic() - began)
+        base, health = await _ready(process, errors)
+        yield SidecarProcess(process, base, health, token, time.monotonic() - began)
     finally:
         await stop(process)
 
 
-async def _ready(process: Process, errors: Path) -> str:
+async def _ready(process: Process, errors: Path) -> tuple[str, str]:
+    base = ""
     try:
         async with asyncio.timeout(START_SECONDS):
             while line := await _line(process):
                 if found := _READY.search(line):
-                    return found.group(1)
+                    base = found.group(1)
+                if found := _HEALTH.search(line):
+                    return base, found.group(1)
     except TimeoutError:
         raise BenchError(f"the sidecar was not ready within {START_SECONDS:g} s") from None
     raise BenchError(f"the sidecar did not start: {last_line(errors)}")

@@ -44,8 +44,8 @@ def message_problems(message: dict[str, Any]) -> list[str]:
 class OpenApi:
     """The published document."""
 
-    def __init__(self) -> None:
-        self.document = read("openapi.json")
+    def __init__(self, name: str = "openapi.json") -> None:
+        self.document = read(name)
 
     @property
     def operations(self) -> set[tuple[str, str]]:

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from monitor.alerts.journal import Journal
 from monitor.alerts.sinks.registry import NamedSink
 from monitor.api.identities import People
-from monitor.api.server import Server, address, listen, server_config
+from monitor.api.server import Server, address, beside, listen, operators_config, server_config
 from monitor.config import Settings
 from monitor.host.publication import Answer
 from monitor.host.sidecar import Components, Sidecar, assemble
@@ -73,6 +73,7 @@ class Site:
     """A running server and what the tests reach inside it."""
 
     base: str
+    operators: str
     components: Components
     surface: Surface
     journal: Journal
@@ -122,16 +123,19 @@ async def serving(
     peers.gate.set()
     components = assemble(settings, scripted(sessions, answer or peers.answer), sinks=sinks)
     listener: socket.socket = listen("127.0.0.1", 0)
+    own = listen("127.0.0.1", 0)
     ready = asyncio.Event()
     async with Sidecar(settings, components) as sidecar:
         surface = Surface(sidecar, settings, TOKEN, people)
         server = Server(server_config(settings, surface.app), ready.set, surface.drain)
-        task = asyncio.create_task(server.serve([listener]))
-        await asyncio.wait_for(ready.wait(), PATIENCE)
-        site = Site(address(listener), components, surface, components.journal, peers, server, task)
-        try:
-            yield site
-        finally:
-            if not task.done():
-                await site.stop()
-            listener.close()
+        async with beside(operators_config(surface.operators), own):
+            task = asyncio.create_task(server.serve([listener]))
+            await asyncio.wait_for(ready.wait(), PATIENCE)
+            addresses = address(listener), address(own)
+            site = Site(*addresses, components, surface, components.journal, peers, server, task)
+            try:
+                yield site
+            finally:
+                if not task.done():
+                    await site.stop()
+                listener.close()

@@ -46,9 +46,11 @@ class Desk:
         return dict((await self.client.get(sent.headers["location"])).json())
 
 
-async def desk_with(folder: Path, findings_kept: int = 100, **policy: Any) -> AsyncIterator[Desk]:
-    made = crew(folder, **policy)
-    async with serving(folder, people=made.people, findings_kept=findings_kept) as site, site.client() as client:
+async def desk_with(
+    folder: Path, findings_kept: int = 100, settings: dict[str, Any] | None = None, **policy: Any
+) -> AsyncIterator[Desk]:
+    made, more = crew(folder, **policy), {"findings_kept": findings_kept, **(settings or {})}
+    async with serving(folder, people=made.people, **more) as site, site.client() as client:
         yield Desk(client, made, site)
         made.enroller.gate.set()
     made.people.vault.close()

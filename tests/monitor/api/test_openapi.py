@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from monitor import cli
 from monitor.api.app import application
 from monitor.api.openapi import document, main, published
+from monitor.api.refusals import Refusals
 from monitor.config import Settings
 from tests.monitor.alerts.build import finding
 from tests.monitor.api.documents import DOCS, RENEW, OpenApi, message_problems, problems, read
@@ -61,7 +62,7 @@ def test_the_published_files_are_what_the_command_writes(tmp_path: Path, capsys:
 
 
 async def test_a_running_server_is_the_published_document(desk: Desk) -> None:
-    running = application(Settings(), desk.site.surface.parts)
+    running = application(Settings(), desk.site.surface.parts, Refusals(desk.site.components.metrics))
     assert document(running) == read("openapi.json"), RENEW
     routes = list(api_routes(running.routes))
     pages = {route.path for route in routes if not route.include_in_schema and "GET" in (route.methods or ())}
@@ -151,6 +152,15 @@ async def test_errors_answer_as_described(desk: Desk) -> None:
     ready = await get("/readyz")
     assert ready.status_code == 503
     check("GET", "/readyz", ready)
+    async with httpx.AsyncClient(base_url=desk.site.operators) as operator:
+        described = OpenApi("openapi-admin.json")
+        assert described.operations == {("GET", path) for path in ("/healthz", "/readyz", "/metrics")}
+        for _, path in described.operations:
+            answer = await operator.get(path)
+            assert answer.status_code == (503 if path == "/readyz" else 200)
+            media_type = answer.headers["content-type"].partition(";")[0]
+            body = answer.json() if media_type.endswith("json") else answer.text
+            assert described.answer_problems("GET", path, answer.status_code, media_type, body) == []
 
 
 async def test_what_is_guarded_is_said_to_be(desk: Desk) -> None:

@@ -76,12 +76,26 @@ async def test_bad_queries(client: httpx.AsyncClient) -> None:
 
 
 async def test_health_and_readiness(client: httpx.AsyncClient, site: Site) -> None:
-    assert (await client.get("/healthz")).json() == {"status": "ok"}
-    ready = await client.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "journal": "ok", "waiting": 0})
-    site.components.host.draining = True
-    draining = await client.get("/readyz")
-    assert (draining.status_code, draining.json()["status"]) == (503, "draining")
+    async with httpx.AsyncClient(base_url=site.operators) as operator:
+        for asking in (client, operator):
+            assert (await asking.get("/healthz")).json() == {"status": "ok"}
+        ready = await operator.get("/readyz")
+        assert (ready.status_code, ready.json()) == (200, {"status": "ready", "journal": "ok", "waiting": 0})
+        assert (await client.get("/readyz")).json() == {"status": "ready"}
+        site.components.host.draining = True
+        for asking in (client, operator):
+            draining = await asking.get("/readyz")
+            assert (draining.status_code, draining.json()["status"]) == (503, "draining")
+
+
+async def test_the_operators_listener_answers_to_its_own_names(site: Site) -> None:
+    async with httpx.AsyncClient(base_url=site.operators) as operator:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            refused = await operator.get(path, headers={"Host": "evil.example"})
+            assert refused.status_code == 421
+            assert "content-security-policy" in refused.headers
+        for path in ("/", "/v1/calls", "/v1/words", "/static/app.js"):
+            assert (await operator.get(path)).status_code == 404
 
 
 async def test_a_journal_that_refuses_shows_and_the_call_goes_on(client: httpx.AsyncClient, site: Site) -> None:
@@ -90,9 +104,12 @@ async def test_a_journal_that_refuses_shows_and_the_call_goes_on(client: httpx.A
     await client.post(WHIP, content=b"v=0", headers=SDP)
     async with site.subscribe(states=True) as socket:
         site.peers.made[0].put(block(OPEN))
-        ready = await client.get("/readyz")
+        async with httpx.AsyncClient(base_url=site.operators) as operator:
+            ready = await operator.get("/readyz")
         assert ready.status_code == 503
         assert "\n" not in ready.json()["journal"]
+        public = await client.get("/readyz")
+        assert (public.status_code, public.json()) == (503, {"status": "not ready"})
         found = await client.get("/v1/findings")
         assert (found.status_code, found.json()["title"]) == (503, "Journal unavailable")
         assert (await client.get("/v1/calls/board")).status_code == 200
@@ -107,11 +124,13 @@ async def test_a_journal_that_refuses_shows_and_the_call_goes_on(client: httpx.A
 
 async def test_metrics_name_nobody(client: httpx.AsyncClient, site: Site) -> None:
     await client.post(WHIP.replace("p1", "ada-lovelace") + "?identity=Ada", content=b"v=0", headers=SDP)
-    text = (await client.get("/metrics")).text
-    assert "sidewitness_participants 1.0" in text
+    async with httpx.AsyncClient(base_url=site.operators) as operator:
+        text = (await operator.get("/metrics")).text
     assert "sidewitness_decision_to_socket_seconds_bucket" in text
-    assert "ada" not in text.lower().replace("adapt", "")
-    assert "board" not in text
+    for told in (text, (await client.get("/metrics")).text):
+        assert "sidewitness_participants 1.0" in told
+        assert "ada" not in told.lower().replace("adapt", "")
+        assert "board" not in told
 
 
 async def test_pages_and_security_headers(client: httpx.AsyncClient) -> None:
@@ -130,6 +149,14 @@ async def test_pages_and_security_headers(client: httpx.AsyncClient) -> None:
     module = await client.get("/static/app.js")
     assert module.status_code == 200
     assert "javascript" in module.headers["content-type"]
+
+
+async def test_a_participant_is_shown_words_unless_the_operator_says_so(tmp_path: Path) -> None:
+    for shown in (False, True):
+        async with serving(tmp_path, try_scores=shown) as site, site.client() as client:
+            page = (await client.get("/try")).text
+            assert ('<body data-scores="shown">' in page) == shown
+            assert ("<body>" in page) != shown
 
 
 async def test_nothing_else_is_served(client: httpx.AsyncClient) -> None:

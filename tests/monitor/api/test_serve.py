@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import re
 import signal
 import socket
 import sqlite3
@@ -18,7 +21,7 @@ from pydantic import SecretStr
 from monitor.alerts.journal import Entry
 from monitor.api.server import address, listen
 from monitor.config import ConfigError, Settings, SinkSettings
-from monitor.serve import greeting, run
+from monitor.serve import CONTAINER_LOGS, greeting, is_private, run
 from tests.monitor.alerts.sinks.build import MemorySink, named
 from tests.monitor.api.server import BEARER, TOKEN, WHIP, serving
 from tests.monitor.rig import OPEN, block, quiet_log
@@ -47,6 +50,7 @@ monitor.serve.run(load(state_dir=Path(sys.argv[1]), port=0), lambda: None)
 
 
 async def start(folder: Path) -> tuple[asyncio.subprocess.Process, list[str]]:
+    """Start a server; gives what it printed: where it is, where the token is, where health and metrics are."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", PROGRAM, str(folder), cwd=ROOT, stdout=pipe, stderr=pipe
@@ -66,10 +70,14 @@ async def test_first_start_to_sigterm(tmp_path: Path, monkeypatch: pytest.Monkey
     state = tmp_path / "state"
     monkeypatch.setenv("SIDEWITNESS_SINKS", json.dumps([{"kind": "jsonl", "path": str(tmp_path / "findings.jsonl")}]))
     process, greeted = await start(state)
-    base, token = greeted[0].split(" ")[-1].split("/#token=")
-    assert greeted[1].endswith(f"{base}/try#token={token}")
+    token = (state / "token").read_text().strip()
+    # Into a pipe, as a container's log is one: where the token is, and not what it is.
+    assert token not in "".join(greeted)
+    base = greeted[0].split("ready: ")[1].split("/ ")[0]
+    assert greeted[1] == f"Token: the one in the file {state / 'token'}"
+    operators = greeted[2].removeprefix("Health and metrics: ").rstrip("/")
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    assert (state / "token").read_text().strip() == token
+    assert stat.S_IMODE((state / "token").stat().st_mode) == 0o600
     async with httpx.AsyncClient(base_url=base, headers={"Authorization": f"Bearer {token}"}) as client:
         assert (await client.get("/readyz")).status_code == 200
         published = await client.post(WHIP, content=b"v=0", headers={"Content-Type": "application/sdp"})
@@ -77,7 +85,8 @@ async def test_first_start_to_sigterm(tmp_path: Path, monkeypatch: pytest.Monkey
         async with asyncio.timeout(PATIENCE):
             while not (await client.get("/v1/findings")).json()["findings"]:
                 pass
-        assert 'sidewitness_sink_healthy{sink="jsonl"} 1.0' in (await client.get("/metrics")).text
+        assert 'sidewitness_sink_healthy{sink="jsonl"} 1.0' in (await client.get(f"{operators}/metrics")).text
+        assert await healthcheck(operators) == 0
         process.send_signal(signal.SIGTERM)
         out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert (process.returncode, out) == (0, b"")
@@ -92,6 +101,17 @@ async def test_first_start_to_sigterm(tmp_path: Path, monkeypatch: pytest.Monkey
     # The sink has everything when the process has ended, what the end itself has closed included.
     lines = [json.loads(line) for line in (tmp_path / "findings.jsonl").read_text().splitlines()]
     assert [(line["seq"], line["action"], line["reason"]) for line in lines] == committed
+
+
+async def healthcheck(operators: str) -> int:
+    """The exit status of what the container asks of itself."""
+    found = re.search(r"HEALTHCHECK (?:.*\\\n)+ +CMD (\[.*\])", (ROOT / "Dockerfile").read_text())
+    assert found is not None
+    [python, *arguments] = json.loads(found[1])
+    assert python == "python"
+    environment = {**os.environ, "SIDEWITNESS_ADMIN_PORT": operators.rpartition(":")[2]}
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, env=environment)
+    return await asyncio.wait_for(process.wait(), PATIENCE)
 
 
 async def test_what_the_end_closes_is_delivered_before_sinks_are_closed(tmp_path: Path) -> None:
@@ -116,8 +136,64 @@ def test_a_sink_that_cannot_be_is_one_line(tmp_path: Path) -> None:
 async def test_a_token_from_the_environment_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIDEWITNESS_TOKEN", TOKEN)
     settings = Settings(token=SecretStr(TOKEN), state_dir=tmp_path)
-    assert not any(TOKEN in line for line in greeting("http://x", None, settings))
+    for private in (True, False):
+        assert not any(TOKEN in line for line in greeting("http://x", "http://y", None, settings, private))
     assert BEARER["Authorization"].endswith(TOKEN)
+
+
+def test_the_token_is_shown_to_a_person_and_to_no_log(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path)
+    shown = greeting("http://x", "http://y", TOKEN, settings, private=True)
+    assert shown[:2] == [
+        f"Sidewitness is ready: http://x/#token={TOKEN}",
+        f"Try it with your camera: http://x/try#token={TOKEN}",
+    ]
+    kept = greeting("http://x", "http://y", TOKEN, settings, private=False)
+    assert not any(TOKEN in line for line in kept)
+    assert any(str(tmp_path / "token") in line for line in kept)
+    assert shown[-1] == kept[-1] == "Health and metrics: http://y/"
+
+
+def test_a_terminal_is_private_unless_a_container_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Path("/dev/console") in CONTAINER_LOGS
+    log = tmp_path / "log"
+    monkeypatch.setattr("monitor.serve.CONTAINER_LOGS", (tmp_path / "absent", log))
+    master, slave = pty.openpty()
+    try:
+        with os.fdopen(slave, "w") as terminal, (tmp_path / "file").open("w") as file:
+            assert is_private(terminal)
+            assert not is_private(file)
+            log.touch()
+            assert is_private(terminal)
+            log.unlink()
+            log.symlink_to(os.ttyname(slave))
+            assert not is_private(terminal)
+    finally:
+        os.close(master)
+
+
+async def test_on_a_terminal_the_link_holds_the_token(tmp_path: Path) -> None:
+    """As with `make run`: the address that is printed opens the dashboard."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, str(tmp_path / "state"), cwd=ROOT, stdout=slave, stderr=slave, env=environment
+    )
+    os.close(slave)
+    try:
+        with os.fdopen(master, "rb", closefd=True) as terminal:
+            line = (await asyncio.wait_for(asyncio.to_thread(terminal.readline), PATIENCE)).decode().strip()
+            token = (tmp_path / "state" / "token").read_text().strip()
+            base, linked = line.split("ready: ")[1].split("/#token=")
+            assert linked == token
+            async with httpx.AsyncClient(headers={"Authorization": f"Bearer {linked}"}) as client:
+                assert (await client.get(f"{base}/v1/calls")).status_code == 200
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def test_an_address_that_is_taken_is_one_line() -> None:

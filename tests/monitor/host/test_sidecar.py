@@ -172,7 +172,12 @@ async def test_a_port_that_is_taken_leaves_everything_untouched(tmp_path: Path) 
         settings = settings_in(tmp_path, port=taken.getsockname()[1])
         sidecar = Sidecar(settings, assemble(settings, scripted()))
         with pytest.raises(ConfigError, match="cannot listen"):
-            await serve(sidecar, settings, "token", lambda _base: pytest.fail("it serves"))
+            await serve(sidecar, settings, "token", lambda *_bases: pytest.fail("it serves"))
+        sidecar.close()
+        own = settings_in(tmp_path, port=0, admin_port=taken.getsockname()[1])
+        sidecar = Sidecar(own, assemble(own, scripted()))
+        with pytest.raises(ConfigError, match="set SIDEWITNESS_ADMIN_PORT"):
+            await serve(sidecar, own, "token", lambda *_bases: pytest.fail("it serves"))
         sidecar.close()
     assert names_in(tmp_path) == set()
 

@@ -98,7 +98,7 @@ async def test_a_publisher_that_is_refused_says_why(stream: Stream, folder: Path
     assert stream.video
     own = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
     await own.wait()
-    nowhere = processes.SidecarProcess(own, "http://127.0.0.1:9", "token", 0.0)
+    nowhere = processes.SidecarProcess(own, "http://127.0.0.1:9", "http://127.0.0.1:9", "token", 0.0)
     sent = folder / "stream.webm", nowhere, range(1, 2), BenchSetup(tmp_path), Observer(), lambda *_: None
     with pytest.raises(BenchError, match="the sidecar cannot be reached"):
         async with processes.publisher(*sent):

@@ -57,7 +57,7 @@ async def test_who_is_refused_is_counted_when_held_and_told_otherwise(webm: Path
     async with full_server() as base:
         sent = (
             webm,
-            SidecarProcess(own, base, "token", 0.0),
+            SidecarProcess(own, base, base, "token", 0.0),
             range(4, 6),
             BenchSetup(tmp_path, identity="who else"),
             Observer(),

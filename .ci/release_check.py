@@ -7,6 +7,7 @@ Each step prints a line; the first that fails says what to do and ends it with s
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[1]
-CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
+CI = ROOT / ".ci"
+RUNTIME = CI / "runtime.txt"
+# What builds the wheel; the rest of runtime.txt runs.
+BACKEND = {"setuptools"}
 PACKAGES = ("monitor", "engines", "plugins")
 # Documents of a folder for people who read the source; no code reads them.
 SOURCE_ONLY = "README.md"
@@ -65,6 +69,11 @@ class Release:
     def binaries(self) -> Path:
         """The commands of the empty venv."""
         return self.folder / "venv" / "bin"
+
+    @property
+    def bill(self) -> Path:
+        """The list of what the release holds, which stays."""
+        return ROOT / ".cache" / f"{self.name}-{self.version}.cdx.json"
 
 
 def run(*command: str | Path, cwd: Path, remedy: str) -> str:
@@ -163,19 +172,14 @@ def check_contents(release: Release) -> str:
 
 
 def install_wheel(release: Release) -> str:
-    """Install the wheel in an empty venv, with the pinned versions of what it needs."""
+    """Install what the wheel needs in an empty venv, each file by its hash, and then the wheel alone."""
     venv.create(release.folder / "venv", with_pip=True)
     install = (release.binaries / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    run(
-        *install,
-        "-c",
-        CONSTRAINTS,
-        release.wheel,
-        cwd=release.folder,
-        remedy="`make constraints`, if versions disagree",
-    )
-    run(release.binaries / "python", "-m", "pip", "check", cwd=release.folder, remedy="correct the dependencies")
-    return "in an empty venv, without extras"
+    remedy = "`make constraints`, if versions or hashes disagree"
+    run(*install, "--require-hashes", "-r", RUNTIME, cwd=release.folder, remedy=remedy)
+    run(*install, "--no-deps", release.wheel, cwd=release.folder, remedy=remedy)
+    run(release.binaries / "python", "-m", "pip", "check", cwd=release.folder, remedy="`make constraints`")
+    return "in an empty venv, without extras, every file by its hash"
 
 
 def check_version(release: Release) -> str:
@@ -194,6 +198,42 @@ def check_doctor(release: Release) -> str:
     return "sidewitness doctor misses nothing that it needs"
 
 
+def check_image(release: Release) -> str:
+    """Require the image's base by digest in a release: a tag is whatever it names on the day."""
+    base = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    if base is None:
+        raise NotReadyError("the Dockerfile has no line ARG PYTHON_IMAGE=...: its base must be named there")
+    if re.fullmatch(r"[\w./:-]+@sha256:[0-9a-f]{64}", base[1]):
+        return f"the base is {base[1].partition('@')[0]}, by its digest"
+    if not release.is_development:
+        raise NotReadyError(f"the Dockerfile's base {base[1]} is a tag: pin it with make base-image")
+    return f"note: the base {base[1]} is a tag, which no release may have: make base-image"
+
+
+def check_bill(release: Release) -> str:
+    """Write the software bill of materials of the empty venv, and require what runtime.txt pins to be in it."""
+    site = run(
+        release.binaries / "python",
+        "-c",
+        "import sysconfig; print(sysconfig.get_path('purelib'))",
+        cwd=release.folder,
+        remedy="correct what it says",
+    ).strip()
+    counted = run(sys.executable, CI / "sbom.py", site, release.bill, cwd=release.folder, remedy="correct what it says")
+    held = {part["name"] for part in json.loads(release.bill.read_text())["components"] if "purl" in part}
+    pins = (line for line in RUNTIME.read_text().splitlines() if "==" in line)
+    pinned = {line.partition("==")[0] for line in pins if ";" not in line} - BACKEND
+    if pinned - held:
+        raise NotReadyError(f"{release.bill.name} lacks {', '.join(sorted(pinned - held))}: see .ci/sbom.py")
+    return f"{counted.strip()} in {release.bill.relative_to(ROOT)}"
+
+
+def check_advisories(release: Release) -> str:
+    """Require what is shipped to have no known vulnerability, where that can be asked."""
+    said = run(sys.executable, CI / "audit.py", cwd=release.folder, remedy="make constraints UPGRADE=--upgrade")
+    return "; ".join(said.strip().splitlines())
+
+
 STEPS: tuple[Callable[[Release], str], ...] = (
     check_changelog,
     build_archives,
@@ -202,6 +242,9 @@ STEPS: tuple[Callable[[Release], str], ...] = (
     install_wheel,
     check_version,
     check_doctor,
+    check_bill,
+    check_image,
+    check_advisories,
 )
 
 

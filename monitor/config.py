@@ -311,7 +311,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): name a readable YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except Exception as error:
+        # The reader raises whatever its parts raise: for days such as 2026-02-30, odd tags, nesting without end.
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = "" if line is None else f" at line {line + 1}"
         raise ConfigError(f"{path} is not valid YAML{where}: correct it, or leave it out") from None

@@ -40,6 +40,7 @@ QUICK = (
     "tests/monitor/tap/rtp",
     "tests/monitor/voice",
     "tests/monitor/window",
+    "tests/fuzz",
     "tests/mutate",
     "tests/plugins",
 )

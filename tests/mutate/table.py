@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutate import judging, media, packs
+from tests.mutate import judging, media, packs, supply
 from tests.mutate.mutation import Mutation
 
-MUTATIONS: tuple[Mutation, ...] = (*media.MUTATIONS, *judging.MUTATIONS, *packs.MUTATIONS)
+MUTATIONS: tuple[Mutation, ...] = (*media.MUTATIONS, *judging.MUTATIONS, *packs.MUTATIONS, *supply.MUTATIONS)

@@ -58,7 +58,8 @@ def load_calibration(folder: Path = MODELS) -> Calibration:
         return Calibration(())
     try:
         return Calibration.from_json(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:
+        # A damaged file raises whatever its parser raises.
         raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None
 
 

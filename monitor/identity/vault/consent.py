@@ -86,11 +86,11 @@ def read_consent(path: Path) -> Consent:
     Fields: `by` and `given` (a day) are needed; `expires` (a day), `purpose`, and `evidence` (a file beside this one,
     which is hashed) or `evidence_sha256` may be there.
     """
+    data = _read_bounded(path)
     try:
-        data = _read_bounded(path)
         raw = yaml.safe_load(data.decode())
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError):
-        # ValueError: a day such as 2026-02-30 is refused by the reader itself.
+    except Exception:
+        # The reader raises whatever its parts raise: for days such as 2026-02-30, odd tags, nesting without end.
         raise ConsentError(f"{path} is not a valid consent: write YAML or JSON with real dates") from None
     if not isinstance(raw, dict):
         raise ConsentError(f"{path} holds no consent: write `by: WHO` and `given: YYYY-MM-DD`")

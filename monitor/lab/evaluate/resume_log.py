@@ -50,5 +50,5 @@ def _parse(line: bytes) -> tuple[str, dict[str, Any]] | None:
     try:
         raw = json.loads(line)
         return str(raw.pop("key")), raw
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

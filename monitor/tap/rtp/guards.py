@@ -92,7 +92,8 @@ class SourceFilter:
     pair, and may send as soon as its own check has.
 
     While `paused`, media are passed only as often as SRTP must see a packet to keep count. `media` may take media
-    datagrams, and says whether it did; all else, and what it leaves, goes on to aioice.
+    datagrams, and says whether it did; all else, and what it leaves, goes on to aioice. What that cannot make sense of
+    is counted as refused: else any stranger would write a traceback into the log with each datagram.
     """
 
     def __init__(self, connection: Connection, media: Callable[[bytes], bool] = lambda data: False) -> None:
@@ -111,8 +112,13 @@ class SourceFilter:
         def filtered(data: bytes | str, addr: tuple[Any, ...]) -> None:
             if not isinstance(data, bytes) or not self.admits(data, addr):
                 return
-            if not (is_media(data) and self._media(data)):
+            if is_media(data) and self._media(data):
+                return
+            try:
                 receive(data, addr)
+            except Exception:
+                # A check of somebody who knows our password, without an attribute that aioice takes for granted.
+                self.refused += 1
 
         protocol.datagram_received = filtered  # type: ignore[method-assign]
 
@@ -158,6 +164,7 @@ def is_stun(data: bytes) -> bool:
         return False
     try:
         stun.parse_message(data)
-    except ValueError:
+    except Exception:
+        # An attribute of the wrong length raises what unpacking it raises, not the `ValueError` of the parser.
         return False
     return True

@@ -117,7 +117,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; raises `CorpusError`."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CorpusError(f"{path} cannot be read as JSON ({type(error).__name__}): download it again") from None
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from aioice import stun
 from aioice.candidate import Candidate
 from aioice.ice import Connection, StunProtocol
 from aiortc import RTCPeerConnection
@@ -108,6 +110,33 @@ async def test_only_candidates_of_the_far_end_may_send_anything_but_stun() -> No
     assert source_filter.overflowed == 1
 
 
+class NoNetwork(asyncio.DatagramTransport):
+    """Where answers go."""
+
+    def sendto(self, data: Any, addr: Any = None) -> None:
+        """Send it nowhere."""
+
+
+async def test_no_check_of_whoever_it_may_be_breaks_the_loop() -> None:
+    """With what aioice makes of it: else each datagram of a stranger is a traceback in the log."""
+    connection = Connection(ice_controlling=False)
+    connection._early_checks_done = True
+    protocol = StunProtocol(connection)
+    protocol.transport, protocol.local_candidate = NoNetwork(), candidate("192.0.2.1")
+    source_filter = SourceFilter(connection)
+    source_filter.guard(protocol)
+    garbled = BINDING[:2] + b"\x00\x08" + BINDING[4:20] + b"\x80\x2a\x00\x04abcd"
+    protocol.datagram_received(garbled, ("198.51.100.8", 5000))
+    await connection.add_remote_candidate(candidate("198.51.100.7"))
+    protocol.datagram_received(garbled, ("198.51.100.7", 5000))
+    assert source_filter.refused == 2
+    check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    check.attributes["USERNAME"] = f"{connection.local_username}:them"
+    check.add_message_integrity(connection.local_password.encode())
+    protocol.datagram_received(bytes(check), ("198.51.100.9", 5000))
+    assert source_filter.refused == 3
+
+
 def srtp(sequence: int, kind: int = 96) -> bytes:
     return bytes([0x80, kind]) + sequence.to_bytes(2, "big") + bytes(8)
 
@@ -144,7 +173,12 @@ def test_srtp_does_not_lose_count_over_a_long_pause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "stun"), [(b"", False), (b"\x00", False), (b"\x16\xfe\xfd", False), (b"\x80", False), (BINDING, True)]
+    ("data", "stun"),
+    [
+        *((b"", False), (b"\x00", False), (b"\x16\xfe\xfd", False), (b"\x80", False), (BINDING, True)),
+        # ICE-CONTROLLING with four bytes where there are eight.
+        (BINDING[:2] + b"\x00\x08" + BINDING[4:20] + b"\x80\x2a\x00\x04abcd", False),
+    ],
 )
 def test_what_is_stun(data: bytes, stun: bool) -> None:
     assert is_stun(data) is stun

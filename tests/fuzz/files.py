@@ -1,0 +1,113 @@
+"""What is read from files: settings, consents, manifests and what lies beside packs, references, tables, and clips."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from engines.convert import dlib_format
+from engines.errors import SidewitnessError
+from monitor import config
+from monitor.detectors.persona.companion import MotionPopulation
+from monitor.detectors.reference import Reference
+from monitor.detectors.synchrony.entry import load_calibration
+from monitor.face.coefficients import read_coefficients
+from monitor.identity.vault.consent import read_consent
+from monitor.lab.corpus.datasets import base as datasets
+from monitor.lab.corpus.manifest import read_manifest
+from monitor.lab.evaluate.resume_log import ResumeLog
+from monitor.tap.replay import probe_clip, read_clip
+from tests.fuzz.target import Target
+
+# Of a damaged clip so many items are read: what a clip may cost is the business of tests/monitor/tap.
+MAX_ITEMS = 200
+EXPECTED = (SidewitnessError,)
+SCRATCH = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+
+
+@contextmanager
+def written(data: bytes, name: str) -> Iterator[Path]:
+    """The bytes as a file, where that costs little; it is alone in its folder."""
+    folder = Path(tempfile.mkdtemp(dir=SCRATCH))
+    try:
+        (folder / name).write_bytes(data)
+        yield folder / name
+    finally:
+        shutil.rmtree(folder)
+
+
+def of_file(read: Callable[[Path], object], name: str) -> Callable[[bytes], None]:
+    """What reads a file, as what reads bytes."""
+
+    def parse(data: bytes) -> None:
+        with written(data, name) as path:
+            read(path)
+
+    return parse
+
+
+def calibration(data: bytes) -> None:
+    """As the sidecar reads it at its start, and the p-values of what was read."""
+    with written(data, "x") as path:
+        (path.parent / "speech_lips").mkdir()
+        path.rename(path.parent / "speech_lips" / "calibration.json")
+        read = load_calibration(path.parent)
+    for table in read.tables:
+        assert 0.0 < read.p_value(0.0, table.seconds) <= 1.0
+
+
+def clip(path: Path) -> None:
+    probe_clip(path)
+    for _ in islice(read_clip(path), MAX_ITEMS):
+        pass
+
+
+def resume_log(path: Path) -> None:
+    with ResumeLog(path) as log:
+        log.add("last", {"score": 1})
+    with ResumeLog(path) as log:
+        assert log.entries["last"] == {"score": 1}
+
+
+def list_of_dataset(path: Path) -> None:
+    for read in (lambda: list(datasets.read_table(path, ("path", "label"))), lambda: datasets.read_json(path)):
+        try:
+            read()
+        except SidewitnessError:
+            continue
+
+
+NPZ = (b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY\x01\x00", b"'descr': '|O'", b"'shape': (99999999999,)", b"(-1,)")
+YAML = (
+    b"!!timestamp 1",
+    b"!!int ''",
+    b"2026-02-30",
+    b"&a [*a]",
+    b"? [a]",
+    b"<<: 1",
+    b"- " * 2000,
+    b"~user",
+    b"!!binary",
+)
+JSON = (b"1e999", b"-1", b"null", b"true", b"[]", b"{}", b'"a"', b"[" * 100_000)
+CSV = (b'"', b"\n", b",", b"\x00", b"real", b"fake", b";", b"../" * 40, b'"' + b"A" * 140_000)
+
+TARGETS = (
+    Target("settings", of_file(config.load, "settings.yaml"), EXPECTED, YAML, 120),
+    Target("consent_file", of_file(read_consent, "consent.yaml"), EXPECTED, YAML),
+    Target("calibration", calibration, EXPECTED, JSON),
+    Target("reference", Reference.from_bytes, EXPECTED, NPZ, 150),
+    Target("motion_population", MotionPopulation.from_bytes, EXPECTED, NPZ, 150),
+    Target("dlib_network", dlib_format.network, EXPECTED, (b"\x01\x02", b"\x81\xff", b"\x08" + b"\xff" * 8)),
+    Target("coefficients_csv", of_file(read_coefficients, "a.csv"), EXPECTED, (*CSV, b"time", b"nan", b"jawOpen"), 150),
+    Target("coefficients_json", of_file(read_coefficients, "a.json"), EXPECTED, (*JSON, b'"time": 1'), 150),
+    Target("coefficients_npz", of_file(read_coefficients, "a.npz"), EXPECTED, NPZ, 150),
+    Target("manifest_csv", of_file(read_manifest, "manifest.csv"), EXPECTED, CSV),
+    Target("dataset_list", of_file(list_of_dataset, "list.csv"), EXPECTED, (*CSV, *JSON), 150),
+    Target("resume_log", of_file(resume_log, "done.jsonl"), EXPECTED, (*JSON, b'{"key": "a"}\n')),
+    Target("clip", of_file(clip, "clip.bin"), EXPECTED, (b"moov", b"mdat", b"\x1a\x45\xdf\xa3", b"OggS", b"RIFF"), 40),
+)

@@ -1,8 +1,9 @@
 """Evidence that outlives a publication: how a decision goes on when its participant leaves and joins again.
 
 The invariants: what was judged before counts as if the call had never been interrupted, by phase and in the order of
-the phases; no window from before keeps one of the new publication from being judged, and none is counted twice, since a
-new publication begins with an empty window; leaving takes nothing away and adds nothing.
+the phases; no media are counted twice in a phase, since time goes on with the windows, which hold either new media only
+or, as `monitor.detectors.base.Remembering` allows, what is left of the newest one; leaving takes nothing away and adds
+nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from monitor.decision.edetector import EDetector
 
 # Joins within the time for which evidence is kept, after which somebody is `rejoining`.
 REJOINING_JOINS = 3
+# Of the threshold, with which somebody begins who left under another name and has the same face.
+LINKED_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,11 @@ class Join:
 
 
 def resumed(state: DecisionState) -> DecisionState:
-    """Let time go on behind every window from before, so that the first new window finds its phase free.
+    """Let time go on where it stood, as if there had been no break: what is left of the last window fills the next.
 
     What was abstained on before is over. A finding that is open is told of again with the first media that are judged.
     """
-    time = (state.time or 0.0) + state.config.window_seconds
-    return replace(state, time=time, abstained=0.0, since_report=state.config.update_seconds)
+    return replace(state, time=state.time or 0.0, abstained=0.0, since_report=state.config.update_seconds)
 
 
 def reclaimed(before: DecisionState) -> DecisionState:
@@ -65,6 +67,27 @@ def returned(state: DecisionState, latest: DecisionState) -> DecisionState:
     )
 
 
+def linked(state: DecisionState, before: DecisionState, same_claim: bool) -> DecisionState:
+    """Take up the evidence of one who left under another name and has the same face: `state` is that under this name.
+
+    What was compared with a reference goes along only where the same identity is claimed. No phase goes on from more
+    than `LINKED_SHARE` of the threshold, for a face may be somebody's double: whoever is taken for one who left crosses
+    the threshold, while genuine, with at most this probability.
+    """
+    cap = LINKED_SHARE * state.config.threshold
+    earlier = before.running if same_claim else before.unclaimed
+    stronger = earlier.statistic > state.running.statistic
+    blame = before.blame if same_claim else before.unclaimed_blame
+    return replace(
+        state,
+        running=_higher(state.running, _capped(earlier, cap)),
+        unclaimed=_higher(state.unclaimed, _capped(before.unclaimed, cap)),
+        blame=(blame if stronger else state.blame) or state.blame,
+        unclaimed_blame=state.unclaimed_blame or before.unclaimed_blame,
+        judged=state.judged + before.judged,
+    )
+
+
 def joined(state: DecisionState, joins: tuple[Join, ...], now: float, within_seconds: float) -> DecisionState:
     """Say until which judged media somebody is `rejoining`, who joined at each of `joins`, the newest last.
 
@@ -75,6 +98,10 @@ def joined(state: DecisionState, joins: tuple[Join, ...], now: float, within_sec
     if earliest is None or now - earliest.at > within_seconds:
         return replace(state, settled_at=0.0)
     return replace(state, settled_at=earliest.judged + state.config.first_seconds)
+
+
+def _capped(evidence: EDetector, level: float) -> EDetector:
+    return replace(evidence, phases=tuple(min(level, phase) for phase in evidence.phases))
 
 
 def _higher(one: EDetector, other: EDetector) -> EDetector:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from monitor.detectors.check import Check
 from monitor.detectors.packs import PackLoader
 from monitor.face.shot import FaceShot
 from monitor.face.track import FaceView
-from monitor.types import Reason, Score, VideoFrame
+from monitor.types import FloatArray, Reason, Score, VideoFrame
 from monitor.window.window import Window, WindowBuffer
 
 # Speech that the memory of a window reaches back over: agreement of lips and voice tells more up to 16 s
@@ -90,6 +90,7 @@ class Hop:
     what keeps the face from being judged. `settled` says that nothing more will come, as at the end of a recording;
     `suspect` that the participant was suspected at the hop before. `part` is this detector's part of the claimed
     identity's reference, None where nobody is enrolled or enrolment gave none; `enrolled` says that somebody is.
+    `elapsed` is the seconds that were decided on since this publication began.
     """
 
     window: Window
@@ -99,6 +100,7 @@ class Hop:
     suspect: bool = False
     part: bytes | None = None
     enrolled: bool = False
+    elapsed: float = 0.0
 
 
 class LiveDetector(Protocol):
@@ -115,6 +117,36 @@ class LiveDetector(Protocol):
 
     def score(self, hop: Hop) -> Score:
         """Score this hop, higher being more suspicious, or abstain with a reason. Raises `engines.batching.Dropped`."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A live detector that goes on when its participant leaves and joins again; others begin anew.
+
+    What is remembered stays in memory, for minutes, and must hold no media and nothing that tells who somebody is.
+    """
+
+    def remember(self) -> Any | None:
+        """Give what the next publication goes on with, None where there is nothing; called once, at the end."""
+        ...
+
+    def recall(self, memory: Any) -> None:
+        """Take what `remember` gave at the end of the publication before; called before anything is scored."""
+        ...
+
+
+@runtime_checkable
+class Identifying(Protocol):
+    """A loaded detector that can tell whether two looks are of one person."""
+
+    @property
+    def identifies(self) -> bool:
+        """Whether what it needs for that is installed."""
+        ...
+
+    def identify(self, shots: Sequence[FaceShot]) -> FloatArray:
+        """Give a vector of unit length (N, I) for each look, near each other for one person. Raises `EngineError`."""
         ...
 
 

@@ -42,6 +42,10 @@ class FaceEncoders:
         """Side in pixels of the picture that the backbone sees."""
         return self._size
 
+    def identify(self, shots: Sequence[FaceShot]) -> FloatArray:
+        """Compute identity embeddings (N, I) alone; I = 0 without an identity encoder. Raises `EngineError`."""
+        return identities(shots, self._identity)
+
     def through(self, wrap: Callable[[Engine], Engine]) -> FaceEncoders:
         """Return the same encoders with each engine wrapped."""
         return FaceEncoders(wrap(self._artefacts), wrap(self._identity) if self._identity else None)

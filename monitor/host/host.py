@@ -33,7 +33,7 @@ from monitor.host.publication import Answer, PeerPublication
 from monitor.host.shedding import Change, MachineLoad, Place
 from monitor.host.step import Clock, SessionFactory
 from monitor.tap.media.source import Source
-from monitor.types import ParticipantKey
+from monitor.types import FloatArray, ParticipantKey
 
 ANSWER_SECONDS = 15.0
 # A machine that is too slow now is so for longer than it takes somebody to leave.
@@ -46,7 +46,8 @@ class Host:
 
     The `Calls` of one process. `answer` opens the peer of an offer. `workers` threads judge, as many as there are cores
     unless it says otherwise; more would only take turns. `machine_load` is read a few times a second, and `pool` takes
-    the place of the threads. Who left is remembered for `rejoin_seconds`.
+    the place of the threads. Who left is remembered for `rejoin_seconds`. `resembled` says for whom somebody's name may
+    be taken; it is asked in a thread.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Host:
         clock: Clock = time.monotonic,
         pool: Executor | None = None,
         rejoin_seconds: float = 600.0,
+        resembled: Callable[[ParticipantKey], str | None] = lambda _key: None,
     ) -> None:
         self._factory = factory
         self._answer = answer
@@ -73,9 +75,12 @@ class Host:
         self._reserved = 0
         self._replacing: set[Place] = set()
         self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
+        self._resembled = resembled
         self._memory = Memory(rejoin_seconds)
         self._forgetting: asyncio.Task[None] | None = None
-        self._callbacks = Callbacks(hub.state, recorder.put, self._remembers, self._remember)
+        self._callbacks = Callbacks(
+            hub.state, recorder.put, self._remembers, self._remember, rejoin_seconds, self._seeks, self._link
+        )
         self._machine_load, self._clock = machine_load, clock
         self._shedding = shedding.initial()
         self._joined: dict[Place, int] = {}
@@ -113,7 +118,9 @@ class Host:
         place = (key.call, key.participant)
         try:
             self._check_open()
-            session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, key)
+            loop = asyncio.get_running_loop()
+            session = await loop.run_in_executor(self._pool, self._factory, key)
+            resembles = await loop.run_in_executor(self._pool, self._resembled, key)
             while (earlier := self._participants.get(place)) is not None:
                 await earlier.end()
             self._check_room()
@@ -131,6 +138,7 @@ class Host:
             self._hop,
             self._clock,
             self._past_of(key),
+            resembles,
         )
         self._participants[place] = participant
         self._joined.setdefault(place, next(self._turn))
@@ -235,6 +243,16 @@ class Host:
         if self._forgetting is None or self._forgetting.done():
             self._forgetting = asyncio.create_task(self._forget_in_time(), name="departed")
             self._forgetting.add_done_callback(_report_failure)
+
+    def _seeks(self, key: ParticipantKey, since: float) -> bool:
+        return self._memory.seeks(key, since)
+
+    def _link(self, key: ParticipantKey, face: FloatArray, since: float) -> Departed | None:
+        self._expire()
+        self._memory, same = self._memory.link(key, face, since)
+        # What they are found to do under this name is a finding of its own.
+        self._close_findings(() if same is None else (same,))
+        return same
 
     def _past_of(self, key: ParticipantKey) -> Past:
         self._expire()

@@ -26,7 +26,8 @@ class Judging:
     """What begins a session for a participant, and what opens the peer of an SDP offer.
 
     `batched` computes participants together, where that is wanted. `is_outdated` says whether a reference was
-    made by other encoders. `warm_up` makes ready for whom the vault holds; it blocks, and is called in a thread.
+    made by other encoders, `resembled` whose name somebody's is taken for; it blocks. `warm_up` makes ready for whom
+    the vault holds; it blocks, and is called in a thread.
     """
 
     session: SessionFactory
@@ -35,6 +36,7 @@ class Judging:
     batched: BatchedModels | None = None
     is_outdated: Callable[[Reference], bool] = lambda _reference: True
     warm_up: Callable[[], None] = lambda: None
+    resembled: Callable[[ParticipantKey], str | None] = lambda _key: None
 
 
 def load(settings: Settings) -> Models:
@@ -56,7 +58,12 @@ def judging(settings: Settings, vault: Vault, models: Models) -> Judging:
         if vault.list():
             models.later.prepare()
 
-    return Judging(session, webrtc_answer(settings), models, batched, models.is_outdated, warm_up)
+    def resembled(key: ParticipantKey) -> str | None:
+        claimed = identities.resembled(key.identity) if key.identity is not None else None
+        # Whoever claims to be somebody may be called like them.
+        return claimed or identities.resembled(key.participant, key.identity)
+
+    return Judging(session, webrtc_answer(settings), models, batched, models.is_outdated, warm_up, resembled)
 
 
 def session_config(settings: Settings) -> SessionConfig:
@@ -67,7 +74,8 @@ def session_config(settings: Settings) -> SessionConfig:
                 false_alerts_per_hour=settings.false_alerts_per_hour,
                 window_seconds=settings.window_seconds,
                 hop_seconds=settings.hop_seconds,
-            )
+            ),
+            links=settings.rejoin_seconds > 0.0,
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None

@@ -74,6 +74,7 @@ class Metrics:
         )
         self.shed = self._gauge("participants_shed", "Participants that are not judged now, for want of time.")
         self.sheds = self._counter("sheds", "Times that a participant was shed because the machine was too slow.")
+        self.linked = self._counter("linked", "Participants who had left under another name, by their face.")
         self.departed_dropped = self._counter(
             "departed_dropped", "Participants who left and were forgotten before their time, because too many did."
         )

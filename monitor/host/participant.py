@@ -9,26 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
 from monitor.alerts.finding import Finding, FindingTracker
 from monitor.alerts.wire import Message, state_message
-from monitor.decision.rejoin import resumed
+from monitor.decision.rejoin import Join, joined, linked, resumed
 from monitor.decision.report import HopReport
+from monitor.face.looks import LOOKS
 from monitor.host.backlog import backlog_of
-from monitor.host.departed import Departed, Past
+from monitor.host.departed import LINKED_STATISTIC, Departed, Past
 from monitor.host.lag_meter import AgeMeter, LagMeter
 from monitor.host.metrics import Metrics
 from monitor.host.shedding import ParticipantLoad
 from monitor.host.status import Status
 from monitor.host.step import Clock, SessionFactory, SessionLike, SessionStep
 from monitor.tap.media.source import Connecting, Explaining, Source
-from monitor.types import MediaItem, ParticipantKey, Reason, TrackFault, Verdict
+from monitor.types import FloatArray, MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 
 # From the beginning of one step to that of the next: rarer ones hand over more at once, which costs less, and make
 # scores older by as much.
@@ -46,18 +48,22 @@ class Callbacks:
     """Where states and findings go; `finding` must not block. Both get the monotonic time of the decision.
 
     `remembers` says whether whoever leaves now may come back, and `left` takes what is to be known of them then.
+    `seeks` says whether somebody has left the call under another name since then, and `link` who of them has this face.
     """
 
     state: Callable[[Message, float], None]
     finding: Callable[[Finding, float], None]
     remembers: Callable[[], bool]
     left: Callable[[Departed], None]
+    rejoin_seconds: float = 0.0
+    seeks: Callable[[ParticipantKey, float], bool] = lambda _key, _since: False
+    link: Callable[[ParticipantKey, FloatArray, float], Departed | None] = lambda _key, _face, _since: None
 
 
 class Participant:
     """Runs until its source ends or `end` is called; it has ended when the last word has been given out.
 
-    `past` is what is known of them from before they left and joined again.
+    `past` is what is known of them from before they left and joined again; `resembles` whose name theirs is taken for.
     """
 
     def __init__(
@@ -72,19 +78,25 @@ class Participant:
         hop_seconds: float,
         clock: Clock = time.monotonic,
         past: Past | None = None,
+        resembles: str | None = None,
     ) -> None:
         self.key = key
         self.source = source
+        self.resembles = resembles
         self.paused = False
         self._link = source if isinstance(source, Connecting) else None
         first = CONNECTING if self._connecting else str(Reason.WARMING_UP)
         self.status = Status(str(Verdict.INCONCLUSIVE), first, datetime.now(UTC))
         past = past or Past()
         if past.state is not None:
-            session.resume(past.state)
+            session.resume(past.state, past.memories)
         self._session: SessionLike | None = session
         self._evidence = session.evidence
         self._joins = past.joins
+        self.continues: str | None = None
+        self._face: FloatArray | None = None
+        self._worth_a_look, self._compared_at = LINKED_STATISTIC, float("-inf")
+        self._memories: Mapping[str, Any] = past.memories
         self._factory = factory
         self._pool = pool
         self._callbacks = callbacks
@@ -152,7 +164,7 @@ class Participant:
 
     def describe(self) -> Message:
         """Return the participant's entry in `GET /v1/calls`."""
-        return self.status.describe(self.key)
+        return {**self.status.describe(self.key), "resembles": self.resembles, "continues": self.continues}
 
     async def _run(self, on_end: Callable[[], None]) -> None:
         self._backlog.start(self._awake.set)
@@ -175,11 +187,53 @@ class Participant:
         self._send(self._tracker.end(datetime.now(UTC), self.end_reason, stays), self._clock())
         if stays:
             finding, left = self._tracker.finding, self._clock()
-            self._callbacks.left(Departed(self.key, left, self.end_reason, self._evidence, finding, self._joins))
+            self._callbacks.left(
+                Departed(
+                    self.key, left, self.end_reason, self._evidence, finding, self._joins, self._memories, self._face
+                )
+            )
+
+    async def _recognise(self, session: SessionLike, now: float) -> None:
+        """Look whether this is somebody who left the call under another name, and keep the face of who may do so."""
+        if session.looks < LOOKS or not self._callbacks.remembers():
+            return
+        statistic = session.evidence.unclaimed.statistic
+        if statistic >= self._worth_a_look:
+            # Anew where much has changed: a face may change with the evidence.
+            self._face, self._worth_a_look = await self._see(session), 10.0 * statistic
+        if not self._callbacks.seeks(self.key, self._compared_at):
+            return
+        face = self._face if self._face is not None else await self._see(session)
+        earlier = self._callbacks.link(self.key, face, self._compared_at) if face is not None else None
+        self._compared_at = now
+        if earlier is not None:
+            self._take_up(session, earlier, now)
+
+    def _take_up(self, session: SessionLike, earlier: Departed, now: float) -> None:
+        self.continues = earlier.key.participant
+        state = linked(session.evidence, earlier.state, earlier.key.identity == self.key.identity)
+        self._joins = (*earlier.joins, *(Join(join.at, earlier.state.judged) for join in self._joins[-1:]))
+        session.link(joined(state, self._joins, now, self._callbacks.rejoin_seconds))
+        self._metrics.linked.inc()
+        structlog.stdlib.get_logger("participant").info("one who left is here under another name")
+
+    async def _see(self, session: SessionLike) -> FloatArray | None:
+        """Compute the identity vectors of the face; None where that fails."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, session.face)
+        except Exception:
+            structlog.stdlib.get_logger("participant").exception("a face could not be compared")
+            return None
 
     def _release_session(self) -> None:
         if self._session is not None:
-            self._evidence, self._session = self._session.evidence, None
+            session, self._session = self._session, None
+            self._evidence, self._memories = session.evidence, {}
+            try:
+                self._memories = session.memories
+            except Exception:
+                # One that broke down may be of two minds; its evidence is a value and stays.
+                structlog.stdlib.get_logger("participant").exception("what detectors remember could not be kept")
 
     @property
     def _connecting(self) -> bool:
@@ -209,6 +263,8 @@ class Participant:
             else:
                 # The session knows when its hop is due; asking it costs next to nothing.
                 await self._step(self._session, [*items, *self._overload(now)], now)
+                if self._session is not None:
+                    await self._recognise(self._session, now)
 
     async def _wait_for_turn(self, began: float) -> None:
         """Wait until the next step is due, or the backlog has enough for one."""
@@ -274,7 +330,7 @@ class Participant:
             structlog.stdlib.get_logger("participant").exception("a session could not be begun anew")
             return
         # Whoever brings a session down must not shed their evidence by it.
-        session.resume(resumed(self._evidence))
+        session.resume(resumed(self._evidence), self._memories)
         self._session = session
 
     def _say(self, report: HopReport, decided_at: float) -> None:

@@ -106,6 +106,7 @@ def assemble(
         settings.session_threads,
         LoadMeter(batch_load).read,
         rejoin_seconds=settings.rejoin_seconds,
+        resembled=judging.resembled,
     )
     ingest = Ingest(sources, host, metrics)
     return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, vault)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from monitor.decision.decide import DecisionState
 from monitor.decision.report import HopReport
 from monitor.host.backlog import Backlog
-from monitor.types import MediaItem, ParticipantKey
+from monitor.types import FloatArray, MediaItem, ParticipantKey
 
 
 class SessionLike(Protocol):
@@ -20,8 +20,26 @@ class SessionLike(Protocol):
         """The state of its decisions."""
         ...
 
-    def resume(self, evidence: DecisionState) -> None:
-        """Go on from a state, before anything else is asked."""
+    @property
+    def memories(self) -> Mapping[str, Any]:
+        """What its detectors go on with in the next publication, by name."""
+        ...
+
+    def resume(self, evidence: DecisionState, memories: Mapping[str, Any] | None = None) -> None:
+        """Go on from a state and memories, before anything else is asked."""
+        ...
+
+    @property
+    def looks(self) -> int:
+        """How many looks of the face there are to compare."""
+        ...
+
+    def face(self) -> FloatArray:
+        """Compute identity vectors (N, I) of these looks; blocks."""
+        ...
+
+    def link(self, evidence: DecisionState) -> None:
+        """Go on from a state in the middle of a call, between two steps."""
         ...
 
     def push(self, item: MediaItem) -> None:

@@ -14,7 +14,7 @@ from engines.compose.stack import Stacked
 from engines.compose.windowed import Windowed
 from engines.load import defer_engine, load_engine
 from engines.registry import EngineName
-from monitor.detectors.base import LoadedDetector
+from monitor.detectors.base import Identifying, LoadedDetector
 from monitor.detectors.packs import Load, PackLoader, home
 from monitor.detectors.reference import Reference
 from monitor.detectors.registry import detectors
@@ -64,6 +64,12 @@ class Models:
             if isinstance(loaded, kind):
                 return loaded
         raise LookupError(f"no detector is a {kind.__name__}")
+
+    @property
+    def identifying(self) -> Identifying | None:
+        """What tells whether two looks are of one person; None where that is not installed."""
+        able = (loaded for loaded in self.detectors if isinstance(loaded, Identifying))
+        return next((loaded for loaded in able if loaded.identifies), None)
 
     def is_outdated(self, reference: Reference) -> bool:
         """Whether any part of a reference was made by other encoders than these."""

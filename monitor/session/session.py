@@ -11,12 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from engines.batching.queue import Dropped
 from monitor.decision.decide import Decision, DecisionConfig, DecisionState, advance, initial
 from monitor.decision.report import HopReport
-from monitor.detectors.base import MEMORY_SECONDS, ClipCollector, FrameObserver, Hop, LiveDetector, LoadedDetector
+from monitor.detectors.base import (
+    MEMORY_SECONDS,
+    ClipCollector,
+    FrameObserver,
+    Hop,
+    LiveDetector,
+    LoadedDetector,
+    Remembering,
+)
 from monitor.detectors.reference import Reference
+from monitor.face.looks import Looks
 from monitor.session.models import Models
 from monitor.session.obstacle import PATIENCE_SECONDS, TrackState, explained, faulted, obstacle, received, settled
 from monitor.session.picture import PictureTrack
@@ -24,6 +36,7 @@ from monitor.session.sound import SoundTrack
 from monitor.types import (
     AudioBlock,
     ClockState,
+    FloatArray,
     MediaItem,
     ParticipantKey,
     Reason,
@@ -44,9 +57,10 @@ OVERLOAD_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
-    """Window and decision settings of a session."""
+    """Window and decision settings of a session; `links` says whether faces are kept to know who comes back."""
 
     decision: DecisionConfig = field(default_factory=DecisionConfig)
+    links: bool = False
 
     @property
     def window_seconds(self) -> float:
@@ -80,6 +94,8 @@ class Session:
         self._models = models
         self._lookup: ReferenceLookup = reference if callable(reference) else lambda: reference
         self._observer, self._collectors = observer, tuple(collectors)
+        self._identifying = models.identifying if self._config.links else None
+        self._looks = Looks()
         self._state = initial(self._config.decision)
         self._resumed_at = 0.0
         self._began: float | None = None
@@ -106,7 +122,8 @@ class Session:
         watching: list[LiveDetector | ClipCollector] = [*live, *self._collectors]
         for part in watching:
             part.restart(self._window)
-        observers = [*(part.observe for part in watching), self._observer]
+        looks = self._looks.observe if self._identifying is not None else None
+        observers = [*(part.observe for part in watching), self._observer, looks]
         self._picture = PictureTrack(self._models, [observe for observe in observers if observe is not None])
         self._sound = SoundTrack(self._models.voice, self._models.input_spec.sound, self._models.presence)
         self._tracks: dict[TrackKind, TrackState] = {"video": TrackState("video"), "audio": TrackState("audio")}
@@ -117,9 +134,38 @@ class Session:
         """The state of the decisions, to go on from in another session of the same participant."""
         return self._state
 
-    def resume(self, evidence: DecisionState) -> None:
-        """Go on from what was decided in an earlier session; call before anything else."""
+    @property
+    def memories(self) -> Mapping[str, Any]:
+        """What detectors go on with in the participant's next publication, by name."""
+        kept: dict[str, Any] = {}
+        for loaded, live in self._detectors:
+            memory = live.remember() if isinstance(live, Remembering) else None
+            if memory is not None:
+                kept[loaded.info.name] = memory
+        return kept
+
+    def resume(self, evidence: DecisionState, memories: Mapping[str, Any] | None = None) -> None:
+        """Go on from what was decided, and remembered, in an earlier session; call before anything else."""
         self._state, self._resumed_at = evidence, evidence.time or 0.0
+        for loaded, live in self._detectors:
+            memory = (memories or {}).get(loaded.info.name)
+            if memory is not None and isinstance(live, Remembering):
+                live.recall(memory)
+
+    @property
+    def looks(self) -> int:
+        """How many looks of the face there are to compare, up to `monitor.face.looks.LOOKS`; 0 where none are kept."""
+        return len(self._looks.shots)
+
+    def face(self) -> FloatArray:
+        """Compute the identity vectors (N, I) of these looks; blocks for some milliseconds. Raises `EngineError`."""
+        if self._identifying is None or not self._looks.shots:
+            return np.zeros((0, 0), np.float32)
+        return self._identifying.identify(list(self._looks.shots))
+
+    def link(self, evidence: DecisionState) -> None:
+        """Go on from the state that is given: this is somebody who was here under another name."""
+        self._state = evidence
 
     def push(self, item: MediaItem) -> None:
         """Take one item in the order of the tap."""
@@ -193,10 +239,11 @@ class Session:
         self._settle(now)
         lips_obstacle, face_obstacle = self._obstacle(now), self._face_obstacle(now)
         suspect = self._verdict in (Verdict.SUSPECT, Verdict.ALERT)
+        elapsed = now - (now if self._began is None else self._began)
 
         def hop(name: str) -> Hop:
             part = reference.parts.get(name) if reference is not None else None
-            return Hop(window, lips_obstacle, face_obstacle, settled, suspect, part, reference is not None)
+            return Hop(window, lips_obstacle, face_obstacle, settled, suspect, part, reference is not None, elapsed)
 
         scores = [self._score(loaded, live, hop) for loaded, live in self._detectors]
         return self._advance(now, [self._explain(score, now) for score in scores])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,18 @@ from monitor.host import logging as log
 from monitor.host.judging import Judging
 from monitor.host.publication import Answer, Peer
 from monitor.host.step import SessionFactory
-from monitor.types import AudioBlock, ClockState, MediaItem, ParticipantKey, Reason, Score, Stamp, TrackFault, Verdict
+from monitor.types import (
+    AudioBlock,
+    ClockState,
+    FloatArray,
+    MediaItem,
+    ParticipantKey,
+    Reason,
+    Score,
+    Stamp,
+    TrackFault,
+    Verdict,
+)
 
 GENUINE, OPEN, UPDATE, CLOSE, CRASH, REFUSE = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
 
@@ -95,7 +106,17 @@ class ScriptedSession:
     rested: int = 0
     evidence: DecisionState = field(default_factory=lambda: initial(DecisionConfig()))
 
-    def resume(self, evidence: DecisionState) -> None:
+    memories: dict[str, Any] = field(default_factory=dict)
+
+    def resume(self, evidence: DecisionState, memories: Mapping[str, Any] | None = None) -> None:
+        self.evidence = evidence
+
+    looks: int = 0
+
+    def face(self) -> FloatArray:
+        raise AssertionError("nobody looks at it")
+
+    def link(self, evidence: DecisionState) -> None:
         self.evidence = evidence
 
     def push(self, item: MediaItem) -> None:

@@ -42,6 +42,7 @@ export class Card {
     this.identity = undefined;
     this.outdated = false;
     this.claim = h("p", { class: "claim" });
+    this.resembles = h("p", { class: "resembles", hidden: true });
     this.enrolment = h("p", { class: "enrolment", hidden: true });
     this.pill = h("span", { class: "pill" });
     this.title = h("p", { class: "title" });
@@ -53,7 +54,7 @@ export class Card {
     this.element = h(
       "article",
       { class: "card", "aria-label": participant },
-      h("header", {}, h("div", {}, h("h3", {}, participant), this.claim, this.enrolment), this.pill),
+      h("header", {}, h("div", {}, h("h3", {}, participant), this.claim, this.resembles, this.enrolment), this.pill),
       h("div", { class: "says" }, this.title, this.detail),
       ...(scores ? [this.curve()] : []),
       this.quality,
@@ -86,6 +87,10 @@ export class Card {
     if (state.identity !== undefined) this.identity = state.identity;
     if (this.identity !== undefined) {
       write(this.claim, this.identity ? `claims to be ${this.identity}` : "claims no identity");
+    }
+    if (state.resembles !== undefined) {
+      this.resembles.hidden = !state.resembles && !state.continues;
+      write(this.resembles, suspicions(state).join("; "));
     }
     write(this.title, title);
     write(this.detail, detail);
@@ -148,6 +153,17 @@ export class Card {
   isStale(now) {
     return now - this.heardAt > STALE_AFTER_MS;
   }
+}
+
+/**
+ * What is peculiar about who somebody says they are.
+ * @param {ParticipantState} state
+ */
+function suspicions({ resembles, continues }) {
+  return [
+    resembles ? `not the same name as ${resembles}, though it looks alike` : "",
+    continues ? `same face as ${continues}, who left` : "",
+  ].filter(Boolean);
 }
 
 /**

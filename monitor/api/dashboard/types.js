@@ -41,6 +41,8 @@
  * @property {string} call
  * @property {string} participant
  * @property {string | null} [identity] an entry of GET /v1/calls has it
+ * @property {string | null} [resembles] who is enrolled and has a name like theirs; an entry of GET /v1/calls has it
+ * @property {string | null} [continues] who left and has the same face; an entry of GET /v1/calls has it
  * @property {string} [time] RFC 3339; a state message has it
  * @property {string} [since] RFC 3339; an entry of GET /v1/calls has it
  * @property {Verdict} verdict

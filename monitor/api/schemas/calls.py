@@ -14,6 +14,10 @@ class Participant(Judged):
     participant: str
     identity: str | None
     """Whom they claim to be; null where nobody is claimed."""
+    resembles: str | None
+    """Who is enrolled and may be taken for the claim, or for the participant, by name; null where nobody is."""
+    continues: str | None
+    """Who left the call and has the same face: what was found then goes on; null where nobody did."""
     since: Time
     """Since when the verdict is as it is."""
     scores: dict[str, EvidencedScore]

@@ -27,7 +27,7 @@ from monitor.face.encoders import FaceEncoders
 from monitor.face.shot import FaceShot, shot_of
 from monitor.face.track import FaceView
 from monitor.face.vectors import FaceVectors
-from monitor.types import Reason, Score, VideoFrame
+from monitor.types import FloatArray, Reason, Score, VideoFrame
 from monitor.window.window import WindowBuffer
 
 START_SECONDS = 10.0
@@ -134,6 +134,17 @@ class LoadedPairwise:
     def of_clip(self, scores: Sequence[Score], hop_share: float) -> Score:
         """Make one score of a whole recording from those of its hops."""
         return score_clip(scores, self.population)
+
+    @property
+    def identifies(self) -> bool:
+        """Whether there is an identity encoder."""
+        return self.encoders is not None and self.encoders.identifies
+
+    def identify(self, shots: Sequence[FaceShot]) -> FloatArray:
+        """Give the identity vector of each look; only where `identifies`."""
+        if self.encoders is None:
+            raise LookupError("no identity encoder is installed")
+        return self.encoders.identify(shots)
 
     def through(self, wrap: Callable[[Engine], Engine]) -> LoadedPairwise:
         """Give the same with both encoders wrapped."""

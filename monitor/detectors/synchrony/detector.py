@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.detectors.synchrony.carried import Carried, settle
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.offset import Curve, follow, offset_curve
 from monitor.types import ClockState, Reason, Score
@@ -29,6 +30,8 @@ from monitor.window.window import Window
 # A frame of wandering beyond what genuine clips show costs this much agreement.
 USUAL_WANDER_FRAMES = 1.0
 WANDER_COST_PER_FRAME = 0.2
+# Speech that a publication must bring before what is left of one before it is judged with it.
+MIN_NEW_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +51,32 @@ class SynchronyDetector:
     one_sided: bool = True
     familiar: FamiliarSpeech | None = None
 
-    def score(self, window: Window, settled: bool = False) -> Score:
+    def score(self, window: Window, settled: bool = False, before: Carried | None = None) -> Score:
         """Score one window; vectors are compared by their plain dot product, so encoders give them at unit length.
 
         `settled` says that nothing more will come, as at the end of a recording: what is missing is then named even
-        if the window never filled.
+        if the window never filled. `before` is what is left of the participant's earlier publications: its frames fill
+        the window up, once this one has speech of its own.
         """
-        reason = self._abstain(window, settled)
+        reason = self._abstain(window, settled, before)
         if reason:
             return Score(
                 self.name, None, reason, one_sided=True, evidence={"speech_seconds": round(window.speech_seconds, 2)}
             )
         curve, past = offset_curve(window, self.max_offset), window.memory or window
-        whole, path = follow(past, self.max_offset)
+        whole, path = settle(*follow(past, self.max_offset), window.rate, before)
         price = WANDER_COST_PER_FRAME * max(0.0, path.spread - USUAL_WANDER_FRAMES)
         best = curve.near(whole)
         agreement = float(curve.means[best])
+        if before is not None:
+            agreement = before.joined(agreement, int(curve.counts[best]))
         offsets_ms = [round(1000 * k / window.rate) for k in range(-self.max_offset, self.max_offset + 1)]
         evidence: dict[str, Any] = {
             "offsets_ms": offsets_ms,
             "agreement": _as_json(curve),
             "best_offset_ms": offsets_ms[best],
             "agreement_max": round(agreement, 4),
-            "speech_seconds": round(window.speech_seconds, 2),
+            "speech_seconds": round(speech_of(window, before), 2),
             "accumulated": {
                 "agreement": round(whole.agreement - price, 4),
                 "best_offset_ms": offsets_ms[whole.best],
@@ -81,16 +87,19 @@ class SynchronyDetector:
         }
         return Score(self.name, price - agreement, one_sided=True, evidence=evidence)
 
-    def _abstain(self, window: Window, settled: bool) -> Reason | None:
+    def _abstain(self, window: Window, settled: bool, before: Carried | None) -> Reason | None:
         spoken = window.voice_mask & window.speech & window.face_mask
         doubts = window.doubts[spoken]
-        if window.speech_seconds >= self.min_speech_seconds:
+        if speech_of(window, before) >= self.min_speech_seconds:
             if window.clock is ClockState.UNKNOWN and window.uncertainty > self.max_offset / window.rate:
                 return Reason.CLOCK_UNKNOWN
             # What is left of speech that mostly met a still mouth is no better.
             if 2 * np.count_nonzero(doubts == Doubt.STILL_MOUTH) > len(doubts):
                 return Reason.STILL_MOUTH
-            return None if self.familiar is None or self.familiar.knows(window) else Reason.UNUSUAL_SOUND
+            # Too little speech of its own has no sound to know it by; what it is judged with was known.
+            brief = window.speech_seconds < self.min_speech_seconds
+            familiar = brief or self.familiar is None or self.familiar.knows(window)
+            return None if familiar else Reason.UNUSUAL_SOUND
         short = window.age < window.seconds
         if short and not settled:
             return Reason.WARMING_UP
@@ -106,6 +115,12 @@ class SynchronyDetector:
         min_frames = min(self.min_speech_seconds, window.age / 2) * window.rate
         otherwise = Reason.WARMING_UP if short else Reason.LOW_QUALITY
         return next((reason for reason, mask in missing if np.count_nonzero(mask) < min_frames), otherwise)
+
+
+def speech_of(window: Window, before: Carried | None) -> float:
+    """Seconds of speech that a score of this window rests on."""
+    own = window.speech_seconds
+    return own if before is None or own < MIN_NEW_SECONDS else own + before.speech_seconds
 
 
 def _as_json(curve: Curve) -> Sequence[float | None]:

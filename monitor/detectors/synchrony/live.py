@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from engines.base import Engine
 from monitor.decision.calibration import Calibration
 from monitor.detectors.base import Compilation, Hop
+from monitor.detectors.synchrony.carried import Carried, carry
 from monitor.detectors.synchrony.clip import score_clip
-from monitor.detectors.synchrony.detector import SynchronyDetector
+from monitor.detectors.synchrony.detector import SynchronyDetector, speech_of
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.info import INFO
 from monitor.types import Reason, Score
-from monitor.window.window import WindowBuffer
+from monitor.window.window import Window, WindowBuffer
 
 
 class LiveSynchrony:
@@ -24,6 +25,20 @@ class LiveSynchrony:
     def __init__(self, calibration: Calibration, familiar: FamiliarSpeech | None = None) -> None:
         self._calibration, self._detector = calibration, SynchronyDetector(familiar=familiar)
         self._scored_until: float | None = None
+        self._before: Carried | None = None
+        self._left: Carried | None = None
+        self._newest: Window | None = None
+
+    def remember(self) -> Carried | None:
+        """Give what the next publication goes on with, of the pairing in which lips and voice met best."""
+        if self._newest is None:
+            return self._before
+        kept = [carry(pairing, self._detector.max_offset, self._left) for pairing in self._newest.pairings]
+        return max(kept, key=lambda one: one.curve.agreement)
+
+    def recall(self, memory: Carried) -> None:
+        """Go on with what was remembered of the publication before."""
+        self._before = memory
 
     def restart(self, buffer: WindowBuffer) -> None:
         """Begin with an empty window."""
@@ -31,13 +46,14 @@ class LiveSynchrony:
 
     def score(self, hop: Hop) -> Score:
         """Score a window; one that has not moved since it was last scored would count twice: it is not scored again."""
+        window = self._newest = hop.window
+        before = self._left = self._before.after(hop.elapsed) if self._before is not None else None
         if hop.obstacle is not None:
             return INFO.abstain(hop.obstacle)
-        window = hop.window
         moved = self._scored_until is None or window.end > self._scored_until
         self._scored_until = window.end
         scores = [
-            self._calibration.apply(self._detector.score(pairing, hop.settled), pairing.speech_seconds)
+            self._calibration.apply(self._detector.score(pairing, hop.settled, before), speech_of(pairing, before))
             for pairing in window.pairings
         ]
         if scores[0].value is not None and not moved:

@@ -7,7 +7,6 @@ past is cut into segments of speech, each with its own offset; only segments who
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,13 +72,16 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """The offset through the past: `offsets` (frames) of the segments that were clear, oldest first, and their spread.
-
-    `spread` is the mean distance from their median in frames, 0 for fewer than two.
-    """
+    """The offset through the past: `offsets` (frames) of the segments that were clear, oldest first."""
 
     offsets: tuple[int, ...]
-    spread: float
+
+    @property
+    def spread(self) -> float:
+        """Mean distance from their median in frames, 0 for fewer than two."""
+        if len(self.offsets) < 2:
+            return 0.0
+        return float(np.mean(np.abs(np.asarray(self.offsets) - np.median(self.offsets))))
 
 
 def offset_curve(window: Window, max_offset: int = 15) -> Curve:
@@ -88,8 +90,8 @@ def offset_curve(window: Window, max_offset: int = 15) -> Curve:
     Only frames count in which the lips are valid and the voice at that offset is valid and speaks; a mean over no
     frames is 0.
     """
-    frames, usable = _frames(window, max_offset)
-    return _mean(np.where(usable, frames, 0.0).sum(axis=1), np.count_nonzero(usable, axis=1))
+    frames, usable = agreements(window, max_offset)
+    return mean_curve(np.where(usable, frames, 0.0).sum(axis=1), np.count_nonzero(usable, axis=1))
 
 
 def follow(window: Window, max_offset: int = 15) -> tuple[Curve, Track]:
@@ -97,25 +99,20 @@ def follow(window: Window, max_offset: int = 15) -> tuple[Curve, Track]:
 
     The path is read in segments of `SEGMENT_SECONDS` of usable speech, one each `SEGMENT_HOP_SECONDS`.
     """
-    frames, usable = _frames(window, max_offset)
+    frames, usable = agreements(window, max_offset)
     sums = np.pad(np.cumsum(np.where(usable, frames, 0.0), axis=1), ((0, 0), (1, 0)))
     counts = np.pad(np.cumsum(usable, axis=1, dtype=np.int64), ((0, 0), (1, 0)))
     spoken = np.cumsum(window.lips_mask & window.voice_mask & window.speech)
     need, hop = SEGMENT_SECONDS * window.rate, SEGMENT_HOP_SECONDS * window.rate
     ends = np.floor(np.arange(need, spoken[-1] + 1, hop))
     starts, stops = np.searchsorted(spoken, ends - need + 1), np.searchsorted(spoken, ends) + 1
-    curves = [_mean(sums[:, b] - sums[:, a], counts[:, b] - counts[:, a]) for a, b in zip(starts, stops, strict=True)]
+    spans = zip(starts, stops, strict=True)
+    curves = [mean_curve(sums[:, b] - sums[:, a], counts[:, b] - counts[:, a]) for a, b in spans]
     clear = tuple(curve.offset for curve in curves if curve.clearness >= MIN_CLEARNESS)
-    return _mean(sums[:, -1], counts[:, -1]), Track(clear, _spread(clear))
+    return mean_curve(sums[:, -1], counts[:, -1]), Track(clear)
 
 
-def _spread(offsets: Sequence[int]) -> float:
-    if len(offsets) < 2:
-        return 0.0
-    return float(np.mean(np.abs(np.asarray(offsets) - np.median(offsets))))
-
-
-def _frames(window: Window, max_offset: int) -> tuple[Doubles, NDArray[np.bool_]]:
+def agreements(window: Window, max_offset: int) -> tuple[Doubles, NDArray[np.bool_]]:
     """Cosine (K, T) of each lip frame with the voice at each offset, and whether it counts."""
     voice = np.pad(window.voice, ((max_offset, max_offset), (0, 0)))
     speaks = np.pad(window.voice_mask & window.speech, max_offset)
@@ -125,5 +122,6 @@ def _frames(window: Window, max_offset: int) -> tuple[Doubles, NDArray[np.bool_]
     return np.einsum("td,kdt->kt", window.lips, shifted).astype(np.float64), usable
 
 
-def _mean(sums: Doubles, counts: NDArray[np.int64]) -> Curve:
+def mean_curve(sums: Doubles, counts: NDArray[np.int64]) -> Curve:
+    """Make a curve of the sums (K,) of so many frames (K,) at each offset."""
     return Curve(sums / np.maximum(counts, 1), np.asarray(counts, np.int64))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monitor.detectors.reference import Reference, TemplateError
+from monitor.identity.lookalike import find
 from monitor.identity.vault.errors import VaultError
 
 if TYPE_CHECKING:
@@ -64,8 +65,22 @@ class Identities:
         self._vault = vault
 
     def lookup(self, name: str) -> Lookup:
-        """Return the lookup that a session of somebody who claims to be `name` calls at every hop."""
-        return Lookup(self._vault, name)
+        """Return the lookup that a session of somebody who claims to be `name` calls at every hop.
+
+        A claim that only looks like the name of somebody enrolled is compared with that person.
+        """
+        return Lookup(self._vault, self.resembled(name) or name)
+
+    def resembled(self, name: str, claimed: str | None = None) -> str | None:
+        """Say who is enrolled and whose name `name` is taken for, who is not `claimed`; None where there is nobody.
+
+        That is nobody for a name that is enrolled itself, and where the vault cannot be asked.
+        """
+        try:
+            enrolled = [info.name for info in self._vault.list() if info.state == "active"]
+        except VaultError:
+            return None
+        return None if name in enrolled else find(name, (other for other in enrolled if other != claimed))
 
     def reference(self, name: str) -> Reference | None:
         """Return the reference that a session begun now would compare with, or None."""

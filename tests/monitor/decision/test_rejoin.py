@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.decision.decide import Decision, DecisionConfig, DecisionState, Transition, advance, initial
-from monitor.decision.rejoin import Join, joined, reclaimed, resumed, returned
+from monitor.decision.rejoin import Join, joined, linked, reclaimed, resumed, returned
 from monitor.types import Reason, Score, Verdict
 
 CONFIG = DecisionConfig()
@@ -79,13 +79,14 @@ def test_leaving_neither_adds_evidence_nor_takes_any(p_values: list[float], cuts
     assert state.judged == pytest.approx(0.5 * len(p_values), abs=0.5)
 
 
-def test_no_window_from_before_keeps_a_new_one_from_being_judged() -> None:
-    """The first hop came late by nearly a hop, the others in time."""
-    state = initial(CONFIG)
-    for time in (0.99, *(1.0 + 0.5 * n for n in range(9))):
-        state, _ = advance(state, time, [lips(DUB)])
+def test_a_window_that_holds_what_is_left_of_the_last_one_is_judged_in_the_turn_of_the_next() -> None:
+    """Of the phase whose turn it is the newest window is a window old: nothing is judged twice in it."""
+    state, _ = publication(initial(CONFIG), [[lips(DUB)]] * 23)
+    turn = state.running.judged.index(min(state.running.judged))
     after, _ = publication(resumed(state), [[lips(DUB)]])
-    assert after.running.statistic > state.running.statistic
+    changed = [n for n in range(10) if after.running.phases[n] != state.running.phases[n]]
+    assert changed == [turn]
+    assert after.running.judged[turn] == state.running.judged[turn] + CONFIG.window_seconds
 
 
 def opened() -> DecisionState:
@@ -155,3 +156,33 @@ def test_rejoining_never_accuses_and_clears_nobody_less() -> None:
     _, decisions = publication(resumed(state), [[lips(0.5), replace(face(0.5), one_sided=False)], [lips(0.5)]])
     assert [d.verdict for d in decisions] == [Verdict.BONA_FIDE, Verdict.INCONCLUSIVE]
     assert [d.transition for d in decisions] == [None, None]
+
+
+def test_the_same_face_under_another_name_goes_on_with_a_twentieth_of_the_threshold_at_most() -> None:
+    before, _ = publication(initial(CONFIG), [[lips(DUB), face(1e-3)]] * 80)
+    assert before.unclaimed.statistic > CONFIG.threshold / 20
+    now, _ = publication(initial(CONFIG), [[lips(0.5)]] * 8)
+    other = linked(now, before, same_claim=False)
+    assert other.running.statistic == pytest.approx(CONFIG.threshold / 20)
+    assert (other.blame, other.unclaimed_blame) == (LIPS, LIPS)
+    assert other.running.judged == now.running.judged
+    assert other.judged == now.judged + before.judged
+    assert other.recovery is None
+    # More of the dub alerts, and somebody genuine who is taken for their double does not.
+    _, decisions = publication(other, [[lips(DUB)]] * 40)
+    assert Transition.OPENED in {d.transition for d in decisions}
+    _, decisions = publication(other, [[lips(0.5)]] * 400)
+    assert Transition.OPENED not in {d.transition for d in decisions}
+    assert {d.verdict for d in decisions} == {Verdict.SUSPECT, Verdict.INCONCLUSIVE}
+    assert decisions[-1].statistic < 2 * CONFIG.suspect_level
+
+
+def test_weak_evidence_of_before_takes_nothing_from_what_is_found_now() -> None:
+    before, _ = publication(initial(CONFIG), [[lips(0.9), face(1e-3)]] * 40)
+    now, _ = publication(initial(CONFIG), [[lips(DUB)]] * 40)
+    assert linked(now, before, same_claim=False).running == now.running
+    assert linked(now, before, same_claim=False).blame is LIPS
+    # The same claim again: what was compared with its reference counts too.
+    same = linked(now, before, same_claim=True)
+    assert same.running.statistic > now.running.statistic
+    assert same.blame is FACE

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from monitor.alerts.finding import OpenFinding
 from monitor.decision.decide import DecisionConfig, DecisionState, advance, initial
 from monitor.decision.rejoin import Join
 from monitor.host import departed
-from monitor.host.departed import Departed, Memory, Past
-from monitor.types import ParticipantKey, Score
+from monitor.host.departed import MAX_LINK_DISTANCE, Departed, Memory, Past, face_distance
+from monitor.types import FloatArray, ParticipantKey, Score
 
 KEEP = 600.0
 ADA = ParticipantKey("board", "ada", "Ada L")
@@ -24,7 +25,7 @@ def evidence(seconds: float = 10.0, p: float = 0.02) -> DecisionState:
 
 
 def left(key: ParticipantKey = ADA, at: float = 100.0, state: DecisionState | None = None) -> Departed:
-    return Departed(key, at, "ended", state or evidence(), EPISODE, (Join(at - 10.0, 0.0),))
+    return Departed(key, at, "ended", state or evidence(), EPISODE, (Join(at - 10.0, 0.0),), {"lips": at})
 
 
 def remembered(*everybody: Departed) -> Memory:
@@ -48,6 +49,7 @@ def test_who_joins_again_goes_on_with_evidence_and_finding_and_is_taken_out() ->
     assert past.state is not None
     assert past.state.running == evidence().running
     assert past.joins == (Join(90.0, 0.0), Join(130.0, evidence().judged))
+    assert past.memories == {"lips": 100.0}
 
 
 @pytest.mark.parametrize("key", [ParticipantKey("other", "ada", "Ada L"), ParticipantKey("board", "bob", "Ada L")])
@@ -73,6 +75,8 @@ def test_back_under_the_first_claim_the_evidence_of_both_counts() -> None:
     assert past.finding == EPISODE
     assert past.state is not None
     assert past.state.running.statistic == strong.running.statistic
+    # What was seen last goes on, whatever was claimed then.
+    assert past.memories == {"lips": 200.0}
 
 
 def test_three_joins_with_little_judged_between_are_rejoining() -> None:
@@ -105,3 +109,46 @@ def test_the_oldest_make_room_in_a_call_and_in_all(monkeypatch: pytest.MonkeyPat
     assert [d.key.participant for d in crowded.departed] == ["1", "2", "3"]
     _, dropped = memory.put(left(ParticipantKey("z", "1"), state=state))
     assert [d.key for d in dropped] == [keys[0]]
+
+
+def face(*angles: float) -> FloatArray:
+    """Looks on a circle: two people a right angle apart are further from each other than any who are one."""
+    return np.array([[np.cos(a), np.sin(a), 0.0] for a in angles], np.float32)
+
+
+BOB = ParticipantKey("board", "bob")
+
+
+def test_under_another_name_the_nearest_of_those_who_have_the_face_is_found_and_taken_out() -> None:
+    near, nearer = replace(left(), face=face(0.2, 0.25)), replace(left(replace(ADA, participant="eve")), face=face(0.1))
+    memory = remembered(near, nearer)
+    assert memory.seeks(BOB, 0.0)
+    after, same = memory.link(BOB, face(0.0, 0.05), 0.0)
+    assert same is nearer
+    assert after.departed == (near,)
+    after, same = after.link(BOB, face(0.0, 0.05), 0.0)
+    assert same is near
+    assert not after.seeks(BOB, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "looks", "since"),
+    [
+        (BOB, face(1.5), 0.0),
+        (BOB, face(MAX_LINK_DISTANCE + 0.01), 0.0),
+        (replace(BOB, call="other"), face(0.0), 0.0),
+        (ADA, face(0.0), 0.0),
+        (BOB, face(0.0), 100.0),
+    ],
+)
+def test_another_face_another_call_the_own_name_and_who_was_compared_already_are_not_linked(
+    key: ParticipantKey, looks: FloatArray, since: float
+) -> None:
+    memory = remembered(replace(left(), face=face(0.0)), left(replace(ADA, participant="zoe")))
+    assert memory.link(key, looks, since) == (memory, None)
+    assert memory.seeks(key, since) == (key.call == "board" and key != ADA and since < 100.0)
+
+
+def test_faces_are_compared_by_the_median_of_their_looks() -> None:
+    assert face_distance(face(0.0), face(0.0)) == 0.0
+    assert face_distance(face(0.0, 0.0, 0.0), face(0.0, 0.0, 1.5)) == 0.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,13 +17,14 @@ from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.detectors.base import Hop
 from monitor.detectors.synchrony.info import INFO
+from monitor.face.looks import LOOKS
 from monitor.host import departed
 from monitor.host.host import Host
 from monitor.host.metrics import Metrics
 from monitor.host.shedding import MachineLoad
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session
-from monitor.types import ParticipantKey, Reason, Score
+from monitor.types import FloatArray, ParticipantKey, Reason, Score
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.frames import block
 from tests.monitor.rig import no_answer, quiet_log
@@ -42,6 +43,7 @@ class Scripted:
 
     def __init__(self, p_value: float, info: Any = INFO) -> None:
         self.p_value, self.info = p_value, info
+        self.recalled: list[int] = []
 
     def live(self, window_seconds: float, compilation: Any) -> Any:
         return ScriptedLive(self)
@@ -55,6 +57,12 @@ class ScriptedLive:
 
     def restart(self, buffer: Any) -> None:
         self._hops = 0
+
+    def remember(self) -> int:
+        return self._hops
+
+    def recall(self, memory: int) -> None:
+        self._scripted.recalled.append(memory)
 
     def score(self, hop: Hop) -> Score:
         self._hops += 1
@@ -72,12 +80,16 @@ class Site:
     states: list[tuple[float, dict[str, Any]]]
     findings: list[tuple[float, Finding]]
 
-    async def stay(self, seconds: float, key: ParticipantKey = ADA) -> None:
+    described: list[tuple[str, str | None]] = field(default_factory=list)
+
+    async def stay(self, seconds: float, key: ParticipantKey = ADA, describe: bool = False) -> None:
         """Publish for so long, and leave."""
         camera = Camera([block(np.zeros(480, np.float32), 0.0)], 0.5)
         with self.host.reserve(key):
             participant = await self.host.admit(key, camera)
         await asyncio.sleep(seconds)
+        if describe:
+            self.described.append((key.participant, participant.describe()["continues"]))
         await participant.end()
 
     def changes(self) -> list[tuple[str, str | None]]:
@@ -93,7 +105,9 @@ def models() -> Models:
 
 
 @asynccontextmanager
-async def site(folder: Path, models: Models, *detectors: Any, seconds: float = KEEP) -> AsyncIterator[Site]:
+async def site(
+    folder: Path, models: Models, *detectors: Any, seconds: float = KEEP, session: type[Session] = Session
+) -> AsyncIterator[Site]:
     loop = asyncio.get_running_loop()
     hub, metrics, journal = Hub(), Metrics(), ready_journal(folder)
     states: list[tuple[float, dict[str, Any]]] = []
@@ -110,7 +124,7 @@ async def site(folder: Path, models: Models, *detectors: Any, seconds: float = K
     recorder.put = put  # type: ignore[method-assign]
     scripted = replace(models, detectors=detectors)
     host = Host(
-        lambda key: Session(key, scripted),
+        lambda key: session(key, scripted),
         no_answer,
         recorder,
         hub,
@@ -133,13 +147,13 @@ def virtually(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         return run(work)
 
 
-def judged_until_alert(folder: Path, models: Models, pieces: Sequence[float], **options: float) -> int | None:
+def judged_until_alert(folder: Path, models: Models, pieces: Sequence[float], seconds: float = KEEP) -> int | None:
     """Hops that were judged before a finding opened, of a dub in pieces under one name."""
 
     async def work() -> int | None:
-        async with site(folder, models, Scripted(0.02), **options) as here:
-            for seconds in pieces:
-                await here.stay(seconds)
+        async with site(folder, models, Scripted(0.02), seconds=seconds) as here:
+            for piece in pieces:
+                await here.stay(piece)
             opened = [at for at, finding in here.findings if finding.action == "opened"]
             judged = [at for at, state in here.states if any(s["p_value"] for s in state["scores"].values())]
             return sum(at < opened[0] for at in judged) if opened else None
@@ -204,6 +218,18 @@ def test_a_finding_goes_on_under_its_id_and_is_told_of_at_once(tmp_path: Path, m
     virtually(work)
 
 
+def test_what_a_detector_remembers_goes_along_with_the_evidence(tmp_path: Path, models: Models) -> None:
+    async def work() -> None:
+        scripted = Scripted(0.5)
+        async with site(tmp_path, models, scripted) as here:
+            for claim in (None, None, "Ada L"):
+                await here.stay(10.0, replace(ADA, identity=claim))
+            await here.stay(1.0, replace(ADA, participant="bob"))
+            assert scripted.recalled == [pytest.approx(20, abs=1)] * 2
+
+    virtually(work)
+
+
 def test_another_name_and_another_call_share_nothing(tmp_path: Path, models: Models) -> None:
     async def work() -> None:
         async with site(tmp_path, models, Scripted(0.02)) as here:
@@ -239,5 +265,58 @@ def test_who_had_to_make_room_is_counted_and_their_finding_closed(
             await here.stay(1.0, replace(ADA, participant="bob"))
             assert here.changes()[-1] == ("closed", "ended")
             assert here.metrics.registry.get_sample_value("sidewitness_departed_dropped_total") == 1.0
+
+    virtually(work)
+
+
+class Faced(Session):
+    """A session that has looked at a face: the one that goes with its participant's name."""
+
+    looks = LOOKS
+    asked: ClassVar[list[str]] = []
+
+    def face(self) -> FloatArray:
+        self.asked.append(self.key.participant)
+        angle = 0.0 if self.key.participant.startswith("ada") else 1.5
+        return np.array([[np.cos(angle), np.sin(angle)]], np.float32)
+
+
+def test_the_same_face_goes_on_under_another_name_and_another_face_does_not(tmp_path: Path, models: Models) -> None:
+    async def work() -> None:
+        Faced.asked.clear()
+        async with site(tmp_path, models, Scripted(0.02), session=Faced) as here:
+            await here.stay(15.0)
+            at_leave = here.states[-2][1]["statistic"]
+            for name in ("bob", "ada2"):
+                before = len(here.states)
+                await here.stay(10.0, replace(ADA, participant=name), describe=True)
+                first = next(s["statistic"] for _, s in here.states[before + 2 :] if s["statistic"] is not None)
+                assert (first >= at_leave) == (name == "ada2")
+            assert here.described == [("bob", None), ("ada2", "ada")]
+            assert here.metrics.registry.get_sample_value("sidewitness_linked_total") == 1.0
+            # A third name with the face is a third join.
+            await here.stay(5.0, replace(ADA, participant="ada3"))
+            assert "rejoining" in here.reasons()
+
+    virtually(work)
+
+
+def test_nobody_looks_at_a_face_while_nobody_has_left_and_nothing_was_found(tmp_path: Path, models: Models) -> None:
+    async def work() -> None:
+        Faced.asked.clear()
+        async with site(tmp_path, models, Scripted(0.9), session=Faced) as here:
+            for name in ("ada", "bob", "ada2"):
+                await here.stay(20.0, replace(ADA, participant=name))
+            assert Faced.asked == []
+
+    virtually(work)
+
+
+def test_a_dub_under_a_new_name_every_20_seconds_alerts(tmp_path: Path, models: Models) -> None:
+    async def work() -> None:
+        async with site(tmp_path, models, Scripted(0.02), session=Faced) as here:
+            for n in range(4):
+                await here.stay(20.0, replace(ADA, participant=f"ada{n}"))
+            assert "opened" in {finding.action for _, finding in here.findings}
 
     virtually(work)

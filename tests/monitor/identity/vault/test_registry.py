@@ -92,3 +92,16 @@ def test_a_vault_that_cannot_be_asked_has_nobody(tmp_path: Path) -> None:
         if not table.startswith(("sqlite_", "alembic")):
             build.tamper(tmp_path, "PRAGMA foreign_keys = OFF", f"DROP TABLE {table}")
     assert look() is None
+    assert Identities(vault).resembled("J\u0430ne Doe") is None
+
+
+def test_a_claim_that_looks_like_an_enrolled_name_is_compared_with_that_person(tmp_path: Path) -> None:
+    vault = build.vault(tmp_path)
+    data, lookalike = sealed(vault), "J\u0430ne Doe"
+    assert same(Identities(vault).lookup(lookalike)(), data)
+    # Who is enrolled under such a name is that person.
+    other = sealed(vault, person=1, name=lookalike)
+    assert same(Identities(vault).lookup(lookalike)(), other)
+    assert Identities(vault).resembled(lookalike) is None
+    assert Identities(vault).resembled("Jane D\u043ee") == JANE
+    assert Identities(vault).resembled("Jane D\u043ee", claimed=JANE) == lookalike

@@ -284,7 +284,7 @@ class Faced(Session):
 def test_the_same_face_goes_on_under_another_name_and_another_face_does_not(tmp_path: Path, models: Models) -> None:
     async def work() -> None:
         Faced.asked.clear()
-        async with site(tmp_path, models, Scripted(0.02), session=Faced) as here:
+        async with site(tmp_path, models, Scripted(0.1), session=Faced) as here:
             await here.stay(15.0)
             at_leave = here.states[-2][1]["statistic"]
             for name in ("bob", "ada2"):

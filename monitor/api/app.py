@@ -85,6 +85,12 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     return app
 
 
+def try_page(scores: bool) -> str:
+    """Return the page that publishes your camera, with or without scores beside the words."""
+    page = (DASHBOARD / "try.html").read_text(encoding="utf-8")
+    return page.replace("<body>", '<body data-scores="shown">') if scores else page
+
+
 def _pages(app: FastAPI, try_scores: bool) -> None:
     # No-cache, not no-store: a reload after an update must not mix old and new modules.
     fresh = {"Cache-Control": "no-cache"}
@@ -93,13 +99,11 @@ def _pages(app: FastAPI, try_scores: bool) -> None:
     async def dashboard() -> FileResponse:
         return FileResponse(DASHBOARD / "index.html", headers=fresh)
 
-    try_page = (DASHBOARD / "try.html").read_text(encoding="utf-8")
-    if try_scores:
-        try_page = try_page.replace("<body>", '<body data-scores="shown">')
+    try_html = try_page(try_scores)
 
     @app.get("/try", include_in_schema=False)
     async def try_it() -> HTMLResponse:
-        return HTMLResponse(try_page, headers=fresh)
+        return HTMLResponse(try_html, headers=fresh)
 
     @app.get("/enroll", include_in_schema=False)
     async def enroll() -> FileResponse:

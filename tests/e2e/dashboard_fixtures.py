@@ -19,13 +19,14 @@ import uvicorn
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from monitor.api import words
+from monitor.api.app import try_page
 from monitor.api.guard import CSP
 from monitor.face.geometry import canonical
 from monitor.face.outline import outline
@@ -165,6 +166,7 @@ class Sidecar:
     head: int = 0
     refuse_publish: int | None = None
     refuse_words: bool = False
+    try_scores: bool = False
     url: str = ""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -210,7 +212,7 @@ class Sidecar:
         self.claims.clear()
         self.peers.clear()
         self.words, self.refuse_words = words.document(), False
-        self.frames, self.head, self.refuse_publish = 0, 0, None
+        self.frames, self.head, self.refuse_publish, self.try_scores = 0, 0, None, False
 
 
 def authorised(request: Request) -> bool:
@@ -336,7 +338,7 @@ def build(sidecar: Sidecar) -> ASGIApp:
         Starlette(
             routes=[
                 Route("/", page("index.html")),
-                Route("/try", page("try.html")),
+                Route("/try", lambda request: HTMLResponse(try_page(sidecar.try_scores))),
                 Mount("/static", StaticFiles(directory=PAGES)),
                 Route("/v1/calls", handlers.calls),
                 Route("/v1/findings", handlers.findings),

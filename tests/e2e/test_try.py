@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.browser import CHROMIUM
-from tests.e2e.dashboard_fixtures import PAGES, Sidecar, finding, identity, state
+from tests.e2e.dashboard_fixtures import Sidecar, finding, identity, state
 from tests.e2e.visit import REFUSED_REQUEST, Visit, visiting
 
 pytestmark = [
@@ -48,8 +48,7 @@ async def test_the_camera_is_published_judged_and_deleted(camera: Visit) -> None
 
 async def test_scores_are_shown_where_the_operator_says_so(desk_camera: Visit) -> None:
     sidecar, page = desk_camera.sidecar, desk_camera.page
-    shown = (PAGES / "try.html").read_text().replace("<body>", '<body data-scores="shown">')
-    await page.route("**/try", lambda route: route.fulfill(body=shown, content_type="text/html"))
+    sidecar.try_scores = True
     await desk_camera.live("/try")
     await page.locator("#start").click()
     await expect(page.locator("#progress")).to_contain_text("Publishing")

@@ -93,9 +93,8 @@ async def serve(sidecar: Sidecar, settings: Settings, token: str, ready: Callabl
             people = await asyncio.to_thread(people_of, settings, sidecar.components)
             surface = Surface(sidecar, settings, token, people)
             both = address(listener), address(own)
-            server = Server(server_config(settings, surface.app), lambda: ready(*both), surface.drain)
-            async with beside(operators_config(surface.operators), own):
-                await server.serve([listener])
+            async with surface.operators(own):
+                await surface.server(lambda: ready(*both)).serve([listener])
 
 
 def listen_for_operators(settings: Settings) -> socket.socket:
@@ -113,9 +112,18 @@ class Surface:
         self.parts = Parts(
             inside.host, inside.journal, inside.recorder, inside.hub, inside.metrics, Token(token), people
         )
-        refusals = Refusals(inside.metrics)
-        self.app = build_app(settings, self.parts, refusals)
-        self.operators = build_operators(settings, self.parts, refusals)
+        self._settings = settings
+        self._refusals = Refusals(inside.metrics)
+        self.app = build_app(settings, self.parts, self._refusals)
+
+    def server(self, ready: Callable[[], None]) -> Server:
+        """Return the server of the public port; `ready` is called once it accepts connections."""
+        return Server(server_config(self._settings, self.app, self._refusals), ready, self.drain)
+
+    def operators(self, listener: socket.socket) -> contextlib.AbstractAsyncContextManager[None]:
+        """Serve health and metrics on a listener of their own while the context is open."""
+        app = build_operators(self._settings, self.parts, self._refusals)
+        return beside(operators_config(app, self._refusals), listener)
 
     async def drain(self) -> None:
         """End enrolments and participants, and send subscribers what that closes, within the time there is."""

@@ -16,6 +16,9 @@ MAX_FIELDS = 8
 MAX_FIELD_BYTES = 65_536
 MAX_CLIPS = 16
 MAX_FILE_NAME = 64
+# Of one part of the form: RFC 7578 has three headers, of which one is read.
+MAX_PART_HEADERS = 4
+MAX_PART_HEADER_BYTES = 2048
 MULTIPART = b"multipart/form-data"
 
 
@@ -105,16 +108,27 @@ class FormReader:
         self._part = _Part()
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._part.header += data[start:end]
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_header(end - start)
         self._part.value += data[start:end]
+
+    def _count_header(self, size: int) -> None:
+        part = self._part
+        part.header_bytes += size
+        if part.header_bytes > MAX_PART_HEADER_BYTES or part.headers >= MAX_PART_HEADERS:
+            raise FormError(
+                431, f"a part of the form may have {MAX_PART_HEADERS} headers of {MAX_PART_HEADER_BYTES} bytes together"
+            )
 
     def _header_end(self) -> None:
         part = self._part
         if part.header.lower() == b"content-disposition":
             part.options = parse_options_header(_latin(part.value.decode("latin-1")))[1]
         part.header, part.value = bytearray(), bytearray()
+        part.headers += 1
 
     def _headers(self) -> None:
         part = self._part
@@ -166,6 +180,8 @@ class _Part:
     value: bytearray = field(default_factory=bytearray)
     text: bytearray = field(default_factory=bytearray)
     options: dict[bytes, bytes] = field(default_factory=dict)
+    headers: int = 0
+    header_bytes: int = 0
     name: str = ""
     is_clip: bool = False
 

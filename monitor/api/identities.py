@@ -76,6 +76,7 @@ ENROL = operation(
         400: "The name, the actor or the form cannot be read, or the upload broke off.",
         408: "The upload came too slowly.",
         413: "Too many clips, or more than `max_upload_mb`.",
+        431: "Too many headers in a part of the form, or too long ones.",
         415: "Not `multipart/form-data`.",
         422: "No consent, or one that cannot be used.",
         503: "Too many enrolments, or this name is being enrolled already: wait `Retry-After` seconds.",

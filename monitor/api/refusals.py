@@ -29,9 +29,11 @@ class Refusals:
         self._clock = clock
         self._told: dict[TurnedAway, tuple[float, int]] = {}
 
-    def count(self, cause: TurnedAway) -> None:
-        """Note that somebody was turned away."""
+    def count(self, cause: TurnedAway, quietly: bool = False) -> None:
+        """Note that somebody was turned away; `quietly` leaves it out of the log."""
         self._metrics.turned_away.labels(str(cause)).inc()
+        if quietly:
+            return
         at, since = self._told.get(cause, (-TELL_EVERY_SECONDS, 0))
         now = self._clock()
         if now - at < TELL_EVERY_SECONDS:

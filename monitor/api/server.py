@@ -14,6 +14,9 @@ from starlette.types import ASGIApp, Message
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from monitor.alerts.push import Close
+from monitor.api.connection import Connections, ListenerConfig
+from monitor.api.gate import is_placed
+from monitor.api.refusals import Refusals
 from monitor.config import ConfigError, Settings
 
 MAX_WEBSOCKET_MESSAGE_BYTES = 16384
@@ -35,10 +38,25 @@ COMMON: dict[str, Any] = {
 class AlertsProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, but a client that stopped reading cannot keep its connection and buffer after the close."""
 
+    config: ListenerConfig
+    is_lost = False
+
     async def run_asgi(self) -> None:
-        """Serve the connection, then give its peer a while to take what is left."""
+        """Serve the connection, then give its peer a while to take what is left.
+
+        Strangers have it only while nobody else needs their place.
+        """
         await super().run_asgi()
         self.loop.call_later(ABORT_SECONDS, self.transport.abort)
+        place = is_placed(self.scope)  # type: ignore[arg-type]
+        if not self.is_lost and (place is None or not place.is_vouched):
+            self.config.connections.wait(self, self.client)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up the place."""
+        self.is_lost = True
+        self.config.connections.leave(self)
+        super().connection_lost(exc)
 
     async def send(self, message: Message) -> None:  # type: ignore[override]
         """Send as uvicorn does, but a close frame goes behind whatever the client has not read yet.
@@ -115,15 +133,16 @@ async def beside(config: uvicorn.Config, listener: socket.socket) -> AsyncIterat
         await serving
 
 
-def operators_config(app: ASGIApp) -> uvicorn.Config:
+def operators_config(app: ASGIApp, refusals: Refusals) -> uvicorn.Config:
     """Return the configuration of the operator's listener, which refuses nobody for want of room."""
-    return uvicorn.Config(app, ws="none", timeout_graceful_shutdown=1, **COMMON)
+    return ListenerConfig(app, Connections(refusals), ws="none", timeout_graceful_shutdown=1, **COMMON)
 
 
-def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+def server_config(settings: Settings, app: ASGIApp, refusals: Refusals) -> uvicorn.Config:
     """Return uvicorn's configuration: no access log (it holds names), no proxy headers, bounded everything."""
-    return uvicorn.Config(
+    return ListenerConfig(
         app,
+        Connections(refusals, settings.max_connections_per_address, settings.trusted_proxies),
         host=settings.host,
         port=settings.port,
         ws=AlertsProtocol,
@@ -131,7 +150,8 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
         ws_per_message_deflate=False,
-        limit_concurrency=MAX_CONNECTIONS,
+        # The last resort: strangers are stopped by lower limits, and whoever has a token hardly comes so often.
+        limit_concurrency=MAX_CONNECTIONS + settings.max_subscribers,
         timeout_graceful_shutdown=2,
         **COMMON,
     )

@@ -17,7 +17,7 @@ from uuid import uuid4
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry
 from monitor.alerts.recorder import Recorder
-from monitor.api.server import Server, address, listen, server_config
+from monitor.api.server import address, listen
 from monitor.config import Settings
 from monitor.host.sidecar import Sidecar, assemble
 from monitor.serve import Surface
@@ -53,7 +53,7 @@ async def main(folder: Path, token: str) -> None:
     listener = listen("127.0.0.1", 0)
     async with Sidecar(settings, components) as sidecar:
         surface = Surface(sidecar, settings, token)
-        server = Server(server_config(settings, surface.app), lambda: say(address(listener)), surface.drain)
+        server = surface.server(lambda: say(address(listener)))
         producer = asyncio.create_task(produce(components.recorder))
         await server.serve([listener])
         producer.cancel()

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from monitor.alerts.journal import Journal
 from monitor.alerts.sinks.registry import NamedSink
 from monitor.api.identities import People
-from monitor.api.server import Server, address, beside, listen, operators_config, server_config
+from monitor.api.server import Server, address, listen
 from monitor.config import Settings
 from monitor.host.publication import Answer
 from monitor.host.sidecar import Components, Sidecar, assemble
@@ -127,8 +127,8 @@ async def serving(
     ready = asyncio.Event()
     async with Sidecar(settings, components) as sidecar:
         surface = Surface(sidecar, settings, TOKEN, people)
-        server = Server(server_config(settings, surface.app), ready.set, surface.drain)
-        async with beside(operators_config(surface.operators), own):
+        server = surface.server(ready.set)
+        async with surface.operators(own):
             task = asyncio.create_task(server.serve([listener]))
             await asyncio.wait_for(ready.wait(), PATIENCE)
             addresses = address(listener), address(own)

@@ -8,6 +8,8 @@ from monitor.api.form import (
     MAX_CLIPS,
     MAX_FIELD_BYTES,
     MAX_FIELDS,
+    MAX_PART_HEADER_BYTES,
+    MAX_PART_HEADERS,
     ClipBegins,
     ClipData,
     ClipEnds,
@@ -133,3 +135,19 @@ def test_what_is_refused(case: str) -> None:
 )
 def test_a_files_name_is_made_harmless(name: str, clean: str) -> None:
     assert harmless(name) == clean
+
+
+def many_headers(count: int, size: int = 1) -> bytes:
+    head = "".join(f"X-{number}: {'x' * size}\r\n" for number in range(count))
+    return f'--edge\r\nContent-Disposition: form-data; name="consent"\r\n{head}\r\n{{}}\r\n'.encode()
+
+
+@pytest.mark.parametrize("body", [many_headers(MAX_PART_HEADERS), many_headers(1, MAX_PART_HEADER_BYTES)])
+def test_the_headers_of_a_part_are_bounded_by_us(body: bytes) -> None:
+    """Whatever the library's own limits are; the second bound holds before the header is whole."""
+    assert read(many_headers(MAX_PART_HEADERS - 1, 64) + part("clips", b"x", "a.mp4") + END)
+    for step in (7, len(body)):
+        with pytest.raises(FormError) as refused:
+            read(body, step=step)
+        assert refused.value.status == 431
+        assert "may have 4 headers of 2048 bytes" in str(refused.value)

@@ -50,6 +50,10 @@ class Waiting(Protocol):
 
     transport: asyncio.Transport
 
+    def __hash__(self) -> int:
+        """Each is itself and no other."""
+        ...
+
 
 class Connections:
     """The connections of one listener that wait, and how many may."""
@@ -119,7 +123,7 @@ class BoundedHttp(H11Protocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.conn = BoundedParser()
+        self.conn = self._parser = BoundedParser()
         self.logger = QUIET
         self._connections = self.config.connections
         self._answered: object | None = None
@@ -154,7 +158,7 @@ class BoundedHttp(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request of ours, as everything else is refused."""
-        status = self.conn.refused_with
+        status = self._parser.refused_with
         if status in TOO_LARGE:
             self._connections.refusals.count(TurnedAway.TOO_LARGE)
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):

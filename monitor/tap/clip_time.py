@@ -25,7 +25,16 @@ _REMEMBERED_SPLICES = 16
 _FARTHEST_SECONDS = 1e8
 # In which neither track has anything; a longer one is shortened to this.
 _LONGEST_GAP_SECONDS = 10.0
+# Up to this nothing is a gap: slides change slowly.
+_SHORT_GAP_SECONDS = 1.0
+# All gaps of a clip may last this long together, and as long again as what was decoded: time that nothing was decoded
+# for costs as much to judge as any other.
+_FREE_GAP_SECONDS = 60.0
 _EARLIEST_SECONDS = -1.0
+
+
+class Scattered(Exception):  # noqa: N818 - a finding about the clip
+    """There is more nothing than media in a clip."""
 
 
 class Splices:
@@ -68,7 +77,7 @@ class Timeline:
         self._doubtful = None
         capture = capture or 0.0
         self._last, self._duration = capture, duration
-        return Stamp(capture, capture, _UNCERTAINTY_SECONDS, ClockState.MAPPED, capture)
+        return stamp_at(capture)
 
     def _follow(self, seconds: float | None, last: float, end: float) -> float | None:
         """Place an item after others, the last of which began at `last` and lasts to `end`."""
@@ -95,24 +104,35 @@ def close_gaps(items: Iterable[MediaItem]) -> Iterator[MediaItem]:
     """Shorten what lies between the items of both tracks, ordered by time, to ten seconds.
 
     A clip that begins earlier than a second before 0, or more than ten after it, begins at 0 instead. Both tracks are
-    moved by the same.
+    moved by the same. Raises `Scattered` when the gaps together last a minute longer than what was decoded.
     """
-    shift, end = 0.0, None
+    shift, end, allowance = 0.0, None, _FREE_GAP_SECONDS
     for item in items:
         at = item_time(item) + shift
         if isinstance(item, TrackFault):
             # Says nothing of when the media begin.
             yield replace(item, arrival=0.0 if end is None else at)
             continue
+        gap = 0.0
         if end is None:
             late = at if not _EARLIEST_SECONDS <= at <= _LONGEST_GAP_SECONDS else 0.0
             end = at - late
         else:
             late = max(at - end - _LONGEST_GAP_SECONDS, 0.0)
+            gap = max(at - late - end, 0.0)
         shift, at = shift - late, at - late
         lasts = item.samples.size / SAMPLE_RATE_HZ if isinstance(item, AudioBlock) else 0.0
+        decoded = max(at + lasts - end, 0.0) - gap
+        allowance += decoded + (gap if gap <= _SHORT_GAP_SECONDS else -gap)
+        if allowance < 0:
+            raise Scattered
         end = max(end, at + lasts)
         yield _moved(item, shift) if shift else item
+
+
+def stamp_at(capture: float) -> Stamp:
+    """Stamp an item of a recording: it arrives as it was captured."""
+    return Stamp(capture, capture, _UNCERTAINTY_SECONDS, ClockState.MAPPED, capture)
 
 
 def _moved(item: VideoFrame | AudioBlock, shift: float) -> VideoFrame | AudioBlock:

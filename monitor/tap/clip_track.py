@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import cast
 
 import av
@@ -16,20 +15,22 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from monitor.tap.clip_file import MEDIA_ERRORS, AvStream, TrackInfo, open_clip, stream_of
+from monitor.tap.clip_file import DECODERS, MEDIA_ERRORS, AvStream, OpenFile, TrackInfo, open_clip, stream_of
 from monitor.tap.clip_time import Splices, Timeline
 from monitor.tap.media.config import ClipLimits
 from monitor.tap.media.formats import AudioCutter, to_video_frame
 from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, MediaItem, Reason, TrackFault
 
 _DEFAULT_FRAME_SECONDS = 0.04
+# Of sound that is taken for sound.
+_MIN_RATE_HZ, _MAX_RATE_HZ = 4_000, 768_000
 
 
 class ClipTrack:
     """Decodes a track of a clip; damage and oversized pictures are each reported once as a fault."""
 
-    def __init__(self, path: Path, track: TrackInfo, limits: ClipLimits, splices: Splices | None = None) -> None:
-        self._path, self._track, self._limits = path, track, limits
+    def __init__(self, file: OpenFile, track: TrackInfo, limits: ClipLimits, splices: Splices | None = None) -> None:
+        self._file, self._track, self._limits = file, track, limits
         self._kind = track.kind
         self._timeline = Timeline(splices)
         self._cutter = AudioCutter()
@@ -41,7 +42,7 @@ class ClipTrack:
         if self._track.codec is None:
             yield self._fault(Reason.UNSUPPORTED_CODEC, f"the {self._kind} is of a codec that cannot be decoded here")
             return
-        with open_clip(self._path) as container:
+        with open_clip(self._file, self._limits) as container:
             stream = stream_of(container, self._track)
             context = stream.codec_context
             context.thread_count = 1
@@ -50,7 +51,8 @@ class ClipTrack:
                 if self._oversized(width, height):
                     yield self._fault(Reason.FRAME_TOO_LARGE, _too_large(width, height))
                     return
-                context.options = {**context.options, "max_pixels": str(self._limits.max_pixels)}
+            allowed = {"max_pixels": str(self._limits.max_pixels), "codec_whitelist": DECODERS}
+            context.options = {**context.options, **allowed}
             self._latest_capture = float((stream.start_time or 0) * (stream.time_base or 0))
             yield from self._decode(container, stream)
 
@@ -88,6 +90,9 @@ class ClipTrack:
             if frame.is_corrupt:
                 return None
             if isinstance(frame, av.AudioFrame):
+                if not _MIN_RATE_HZ <= frame.sample_rate <= _MAX_RATE_HZ:
+                    # A second of sound at one sample a second would become 16,000 samples for each of its own.
+                    return None
                 return list(self._blocks(self._cutter.push(frame)))
             return list(self._pictures(frame))
         except MEDIA_ERRORS:

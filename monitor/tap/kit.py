@@ -15,12 +15,13 @@
 
 from __future__ import annotations
 
+from monitor.tap.clip_file import ClipInfo
 from monitor.tap.media.clock import CallClock, TrackClock, ntp_seconds
 from monitor.tap.media.config import ClipLimits, IceServer, TapConfig
 from monitor.tap.media.decode import DecodeLoop, Decoder, EncodedFrame, make_decoder
 from monitor.tap.media.formats import BLOCK_SAMPLES, AudioCutter, to_video_frame
 from monitor.tap.media.source import PullSource, Source, SourceError
-from monitor.tap.replay import ClipInfo, ReplaySource, probe_clip
+from monitor.tap.replay import ReplaySource, probe_clip
 from monitor.tap.rtp.jitter import JitterBuffer
 from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.packet import parse as parse_packet

@@ -7,68 +7,26 @@ read) or a `TrackFault` (the rest is read).
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Generator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-import av
-from av.container import InputContainer
-
-from monitor.tap.clip_file import AvStream, TrackChoice, TrackInfo, open_clip, select_track, stream_of
-from monitor.tap.clip_time import Splices, close_gaps, item_time
-from monitor.tap.clip_track import ClipTrack
+from monitor.tap.clip_file import ClipInfo, TrackChoice
+from monitor.tap.clip_process import ClipProcess
+from monitor.tap.clip_time import item_time
 from monitor.tap.media.config import ClipLimits
-from monitor.tap.media.source import SourceError
-from monitor.types import (
-    MediaItem,
-    Reason,
-    TrackFault,
-    TrackKind,
-    VideoFrame,
-)
+from monitor.types import MediaItem, TrackFault, VideoFrame
 
 _BATCH_ITEMS = 8
 _MAX_LAG_SECONDS = 1.0
-_KINDS: tuple[TrackKind, ...] = ("video", "audio")
 
 
-@dataclass(frozen=True, slots=True)
-class ClipInfo:
-    """What a clip's header says; `seconds` and `fps` are 0.0 where it says nothing, sizes are those before turning.
-
-    `tracks` are those that are read, of each kind at most one.
-    """
-
-    seconds: float
-    fps: float
-    width: int
-    height: int
-    has_audio: bool
-    has_video: bool
-    tracks: tuple[TrackInfo, ...] = ()
-
-
-def probe_clip(path: Path | str, choice: TrackChoice | None = None) -> ClipInfo:
+def probe_clip(path: Path | str, choice: TrackChoice | None = None, limits: ClipLimits | None = None) -> ClipInfo:
     """Read the header of a clip; raises `SourceError` when it is not one, or has no track of the chosen number."""
-    clip = Path(path)
-    tracks = _select(clip, choice)
-    with open_clip(clip) as container:
-        streams = {track.kind: stream_of(container, track) for track in tracks}
-        video = streams.get("video")
-        readable = isinstance(video, av.VideoStream) and any(t.kind == "video" and t.codec for t in tracks)
-        rate = video.average_rate if isinstance(video, av.VideoStream) else None
-        return ClipInfo(
-            seconds=_seconds(container, *streams.values()),
-            fps=float(rate) if rate else 0.0,
-            width=video.codec_context.width if isinstance(video, av.VideoStream) and readable else 0,
-            height=video.codec_context.height if isinstance(video, av.VideoStream) and readable else 0,
-            has_audio="audio" in streams,
-            has_video="video" in streams,
-            tracks=tracks,
-        )
+    with ClipProcess(Path(path), limits, choice, items=False) as clip:
+        return clip.header()
 
 
 def read_clip(
@@ -76,22 +34,14 @@ def read_clip(
 ) -> Generator[MediaItem, None, None]:
     """Yield a clip's items ordered by capture time; arrival equals capture.
 
-    A missing track, one that cannot be decoded, an oversized picture and damaged packets are each reported once as a
-    `TrackFault`, and the rest goes on. Raises `SourceError` when the file is not media, holds nothing that can be
-    decoded, or has no track of the chosen number.
+    They are decoded in a process of their own, which ends with the generator. A missing track, one that cannot be
+    decoded, an oversized picture and damaged packets are each reported once as a `TrackFault`, and the rest goes on.
+    Raises `SourceError` when the file is not media, holds nothing that can be decoded, has no track of the chosen
+    number, or costs more than `limits` allow.
     """
-    clip, bounds, splices = Path(path), limits or ClipLimits(), Splices()
-    chosen = {track.kind: track for track in _select(clip, choice)}
-    tracks = [
-        ClipTrack(clip, chosen[kind], bounds, splices).read() if kind in chosen else _missing_track(kind)
-        for kind in _KINDS
-    ]
-    has_media = False
-    for item in close_gaps(heapq.merge(*tracks, key=item_time)):
-        has_media = has_media or not isinstance(item, TrackFault) or item.reason is Reason.FRAME_TOO_LARGE
-        yield item
-    if not has_media:
-        raise SourceError(f"{clip.name} holds nothing that can be decoded: check the file, or record it again")
+    with ClipProcess(Path(path), limits, choice) as clip:
+        clip.header()
+        yield from clip.items()
 
 
 class ReplaySource:
@@ -176,22 +126,3 @@ class _Pace:
         if isinstance(item, TrackFault):
             return replace(item, arrival=now)
         return replace(item, stamp=replace(item.stamp, arrival=now))
-
-
-def _select(clip: Path, choice: TrackChoice | None) -> tuple[TrackInfo, ...]:
-    asked = choice or TrackChoice()
-    with open_clip(clip) as container:
-        found = [select_track(container, kind, asked.of(kind)) for kind in _KINDS]
-    return tuple(track for track in found if track is not None)
-
-
-def _seconds(container: InputContainer, *streams: AvStream) -> float:
-    if container.duration:
-        return container.duration / av.time_base
-    lengths = [float(s.duration * s.time_base) for s in streams if s.duration and s.time_base]
-    return max(lengths, default=0.0)
-
-
-def _missing_track(kind: TrackKind) -> Iterator[MediaItem]:
-    reason = Reason.NO_AUDIO if kind == "audio" else Reason.NO_VIDEO
-    yield TrackFault(kind, reason, f"the clip has no {kind}", 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -21,10 +22,36 @@ class IceServer:
 
 @dataclass(frozen=True, slots=True)
 class ClipLimits:
-    """What a recorded clip may cost. `max_pixels` is per picture; `max_bad_packets` in a row end the track."""
+    """What a recorded clip may cost; where it costs more it is refused.
+
+    `max_pixels` is per picture, and one that is larger ends the pictures; `max_bad_packets` in a row end the track.
+    `max_seconds` of media, `max_streams` of any kind and `max_frames` pictures are read of a clip. Its media may last
+    `free_seconds`, and a second more for each `min_bytes_per_second` of the file: a call in which
+    somebody is seen or heard has more.
+
+    The process that decodes it may hold `memory_bytes` of address space, and compute for `free_cpu_seconds` and
+    `cpu_seconds_per_mb` more for each 1e6 bytes of the file; `stall_seconds` without a word from it end it.
+    """
 
     max_pixels: int = 4096 * 2304
     max_bad_packets: int = 1000
+    max_seconds: float = 4 * 3600.0
+    max_streams: int = 32
+    max_frames: int = 2_000_000
+    free_seconds: float = 120.0
+    min_bytes_per_second: float = 200.0
+    memory_bytes: int = 1 << 30
+    free_cpu_seconds: float = 8.0
+    cpu_seconds_per_mb: float = 20.0
+    stall_seconds: float = 30.0
+
+    def media_seconds(self, file_bytes: int) -> float:
+        """Seconds that the media of a file of this size may last."""
+        return min(self.max_seconds, self.free_seconds + file_bytes / self.min_bytes_per_second)
+
+    def cpu_seconds(self, file_bytes: int) -> int:
+        """Seconds that decoding a file of this size may compute."""
+        return math.ceil(self.free_cpu_seconds + file_bytes / 1e6 * self.cpu_seconds_per_mb)
 
 
 @dataclass(frozen=True, slots=True)

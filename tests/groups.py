@@ -38,6 +38,7 @@ QUICK = (
     "tests/monitor/lab/metrics",
     "tests/monitor/tap/media",
     "tests/monitor/tap/rtp",
+    "tests/monitor/tap/sandbox",
     "tests/monitor/voice",
     "tests/monitor/window",
     "tests/fuzz",

@@ -14,6 +14,8 @@ PURE = (
     "monitor/types.py",
     "monitor/retry.py",
     "monitor/tap/clip_time.py",
+    "monitor/tap/clip_wire.py",
+    "monitor/tap/sandbox/seccomp.py",
     "monitor/tap/media/clock.py",
     "monitor/tap/media/clock_line.py",
     "monitor/tap/media/downmix.py",

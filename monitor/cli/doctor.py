@@ -62,6 +62,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield from installation.detectors()
     yield from installation.engines()
     yield installation.decoders()
+    yield installation.clip_decoding()
     try:
         settings = load(config)
     except ConfigError as error:

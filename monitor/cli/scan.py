@@ -59,8 +59,11 @@ def command(
     from monitor.session.clip import scan
     from monitor.session.models import load_models
     from monitor.session.session import SessionConfig
+    from monitor.tap import clip_process
     from monitor.tap.clip_file import TrackChoice
 
+    # It starts while the models are loaded.
+    clip_process.prepare()
     err = Console(stderr=True)
     config = SessionConfig(DecisionConfig(window_seconds=float(window)))
     reference = _reference(identity, settings) if identity is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutate import judging, media, packs, supply
+from tests.mutate import clips, judging, media, packs, supply
 from tests.mutate.mutation import Mutation
 
-MUTATIONS: tuple[Mutation, ...] = (*media.MUTATIONS, *judging.MUTATIONS, *packs.MUTATIONS, *supply.MUTATIONS)
+MUTATIONS: tuple[Mutation, ...] = (*media.MUTATIONS, *clips.MUTATIONS, *judging.MUTATIONS, *packs.MUTATIONS, *supply.MUTATIONS)

@@ -138,6 +138,30 @@ def decoders() -> Check:
     return Check("decoders", "ok", f"vp8, h264, opus (PyAV {av.__version__})")
 
 
+def clip_decoding() -> Check:
+    """Start the process that decodes recordings, and check that it can do nothing else."""
+    from monitor.tap.clip_process import try_out
+    from monitor.tap.media.config import ClipLimits
+    from monitor.tap.media.source import SourceError
+
+    check, remedy = "clip decoding", "let this user start processes: recordings are decoded in one of their own"
+    try:
+        told = try_out()
+    except (SourceError, OSError, ValueError) as error:
+        return Check(check, "failed", f"{error}", remedy)
+    words = {
+        "filtered": "system calls filtered",
+        "locked": "no new privileges",
+        "unprivileged": "not root",
+        "offline": "a network namespace without a network",
+    }
+    in_force, absent = ([word for name, word in words.items() if told[name] is state] for state in (True, False))
+    detail = ", ".join([f"a process of its own, {ClipLimits().memory_bytes >> 30} GiB", *in_force])
+    if told["filtered"] and told["unprivileged"]:
+        return Check(check, "ok", detail)
+    return Check(check, "optional", f"{detail}; not here: {', '.join(absent)}", "run it on Linux (x86_64, aarch64)")
+
+
 def extras() -> Iterator[Check]:
     """Say of every extra whether its packages are installed."""
     from engines.extras import EXTRAS, install, missing, package

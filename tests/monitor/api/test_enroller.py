@@ -21,9 +21,16 @@ from monitor.session.models import Models
 from tests.monitor.api.people import vault_in
 from tests.monitor.api.server import serving
 from tests.monitor.identity.conftest import faceless, models, speaker, unidentified
+from tests.monitor.tap.test_bombs import BOMBS
 
 __all__ = ("faceless", "models", "speaker", "unidentified")
 
+# Of those that would cost the most, what whoever uploaded one is told.
+TOLD = {
+    "jump": "jumps ahead in time again and again",
+    "four streams": "holds nothing that can be decoded",
+    "compressed header": "takes more memory than a clip may",
+}
 LOW = EnrolConfig(min_face_seconds=8.0, min_speech_seconds=4.0, gallery=24)
 JANE = "/v1/identities/Jane"
 PATIENCE = 300.0
@@ -59,6 +66,11 @@ async def test_real_clips_become_a_reference(models: Models, speaker: list[Path]
         assert unreadable["reasons"] == [
             "noise.mp4 is not a video that can be read: give an MP4, WebM, MKV, MOV or AVI"
         ]
+        for name, says in TOLD.items():
+            suffix, make, _, _ = BOMBS[name]
+            bomb = await enrolled(client, people, [make(tmp_path / f"bomb.{suffix}")])
+            assert (bomb["state"], len(bomb["reasons"])) == ("refused", 1)
+            assert says in bomb["reasons"][0]
         job = await enrolled(client, people, speaker[:4])
         assert (job["state"], job["enrolled"]) == ("done", {"version": 1, "state": "active"})
         assert job["quality"]["gallery"] == len(job["poses"]) == 24

@@ -172,7 +172,16 @@ def test_doctor_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
     report = json.loads(capsys.readouterr().out)
     checks = {check["name"]: check for check in report["checks"]}
     assert status == (0 if report["ok"] else 1)
-    for name in ("python", "engine openvino", "engine onnx", "decoders", "disk space", "state directory", "port"):
+    for name in (
+        "python",
+        "engine openvino",
+        "engine onnx",
+        "decoders",
+        "clip decoding",
+        "disk space",
+        "state directory",
+        "port",
+    ):
         assert checks[name]["state"] == "ok", checks[name]
     assert all(check["remedy"] for check in report["checks"] if check["state"] != "ok")
 

@@ -13,7 +13,7 @@ import numpy as np
 HUGE = 16_000
 
 
-def jump(path: Path, pictures: int = 4000, every: float = 9.9) -> Path:
+def jump(path: Path, pictures: int = 1000, every: float = 9.9) -> Path:
     """Pictures of a few bytes each, `every` seconds apart."""
     with av.open(str(path), "w", format="matroska") as out:
         stream = _video(out, "mpeg4")
@@ -52,7 +52,7 @@ def many_streams(path: Path, streams: int = 10_000) -> Path:
     return path
 
 
-def endless_sound(path: Path, seconds: int = 1200) -> Path:
+def endless_sound(path: Path, seconds: int = 400) -> Path:
     """Opus in Ogg whose packets are one byte that stands for 120 ms: two frames of nothing (RFC 6716, 3.2.1)."""
     with av.open(str(path), "w", format="ogg") as out:
         stream = out.add_stream("libopus", rate=48_000, layout="mono")
@@ -67,7 +67,7 @@ def endless_sound(path: Path, seconds: int = 1200) -> Path:
     return path
 
 
-def slow_sound(path: Path, samples: int = 60_000) -> Path:
+def slow_sound(path: Path, samples: int = 20_000) -> Path:
     """A WAV of one sample a second: each becomes 16,000."""
     fmt = struct.pack("<HHIIHH", 1, 1, 1, 1, 1, 8)
     body = b"WAVE" + _chunk(b"fmt ", fmt) + _chunk(b"data", bytes(samples))
@@ -117,10 +117,12 @@ def subtitles(path: Path, lines: int = 50_000) -> Path:
 PLAYLISTS = {
     "concat": "ffconcat version 1.0\nfile {victim.name}\n",
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{victim.name}\n#EXT-X-ENDLIST\n",
-    "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT2S">'
-    '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>file://{victim}</BaseURL>'
+    "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+    'mediaPresentationDuration="PT2S"><Period>'
+    '<AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>file://{victim}</BaseURL>'
     "</Representation></AdaptationSet></Period></MPD>",
-    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 VP8/90000\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=video 5004 RTP/AVP 96\na=rtpmap:96 VP8/90000\n",
 }
 
 

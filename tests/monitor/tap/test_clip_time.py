@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from monitor.tap.clip_time import Splices, Timeline, close_gaps, item_time
+from monitor.tap.clip_time import Scattered, Splices, Timeline, close_gaps, item_time
 from monitor.types import AudioBlock, ClockState, MediaItem, Reason, Stamp, TrackFault
 
 
@@ -72,3 +72,14 @@ def test_a_clip_that_begins_nearly_at_zero_is_left_as_it_is() -> None:
     items = [block(1.4), block(2.4)]
     assert list(close_gaps(items)) == items
     assert closed([block(-0.02), fault(0.5)]) == [-0.02, 0.5]
+
+
+def test_gaps_may_last_a_minute_longer_than_what_was_decoded() -> None:
+    sparse = [block(10.0 * n) for n in range(8)]
+    assert closed(sparse)[-1] == 70.0
+    with pytest.raises(Scattered):
+        closed([block(10.0 * n) for n in range(9)])
+    decoded = [block(float(n)) for n in range(120)]
+    assert closed([*decoded, *(block(120 + 10.0 * n) for n in range(18))])[-1] == 290.0
+    # Slides that change once a second are no gaps.
+    assert len(closed([block(2.0 * n) for n in range(500)])) == 500

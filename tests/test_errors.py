@@ -23,6 +23,8 @@ CONTROL_FLOW = {
     "monitor.api.enrolments._Cancelled": "ends a job that its owner cancelled",
     "monitor.api.form.FormError": "the API answers with its status",
     "monitor.api.problem.Problem": "is the API's answer",
+    "monitor.tap.clip_time.Scattered": "whoever reads the clip refuses it by its name",
+    "monitor.tap.clip_wire.WireError": "whoever reads the clip says that its decoder broke",
     "monitor.tap.rtp.sdp.SdpError": "the WHIP endpoint answers with its status",
 }
 MISUSE = {

@@ -70,7 +70,6 @@ def command(
     from monitor.identity.vault.open import open_vault
     from monitor.identity.vault.records import check_name
     from monitor.session.models import load_models
-    from monitor.tap import clip_process
     from monitor.tap.clip_file import TrackChoice
 
     err, settings = Console(stderr=True), load(config)
@@ -79,8 +78,6 @@ def command(
     given = _consent(settings, consent, consent_by)
     vault = open_vault(settings)
     try:
-        # It starts while the models are loaded.
-        clip_process.prepare()
         models = load_models(engine or settings.engine, settings.packs or MODELS)
         with _progress(err) as tell:
             demands, choice = EnrolConfig(require_identity=not without_identity), TrackChoice(audio, video)

@@ -158,27 +158,18 @@ def open_clip(file: OpenFile, limits: ClipLimits) -> InputContainer:
         "probesize": str(_PROBE_BYTES),
         "analyzeduration": str(_PROBE_MICROSECONDS),
         "max_probe_packets": str(_PROBE_PACKETS),
-        # One more than is read: a demuxer that leaves out what is beyond must not hide it.
-        "max_streams": str(limits.max_streams + 1),
+        "max_streams": str(limits.max_streams),
         "max_pixels": str(_TELLING_FACTOR * limits.max_pixels),
     }
     os.lseek(file.descriptor, 0, os.SEEK_SET)
     try:
-        container = av.open("fd:", options=options)
+        return av.open("fd:", options=options)
     except MemoryError:
         # What FFmpeg says of too many streams, too.
-        raise SourceError(_too_much(file.name, limits)) from None
+        much = f"{file.name} has more than {limits.max_streams} streams, or takes more memory than a clip may"
+        raise SourceError(f"{much}: export it with one of pictures and one of sound") from None
     except (*MEDIA_ERRORS, OSError):
         raise SourceError(f"{file.name} is not a video that can be read: give an MP4, WebM, MKV, MOV or AVI") from None
-    if len(container.streams) > limits.max_streams:
-        container.close()
-        raise SourceError(_too_much(file.name, limits))
-    return container
-
-
-def _too_much(name: str, limits: ClipLimits) -> str:
-    what = f"{name} has more than {limits.max_streams} streams, or takes more memory than a clip may"
-    return f"{what}: export it with one of pictures and one of sound"
 
 
 def select_track(container: InputContainer, name: str, kind: TrackKind, number: int | None = None) -> TrackInfo | None:

@@ -41,6 +41,31 @@ def huge_pictures(path: Path, streams: int = 1, side: int = HUGE) -> Path:
     return path
 
 
+def huge_jpegs(path: Path, streams: int = 1, side: int = 12_000) -> Path:
+    """Grey JPEG pictures that are whole, at four bytes for each 16 by 16 pixels.
+
+    FFmpeg learns the size of such pictures only by decoding one: while it opens the file.
+    """
+    encoder = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 48, "yuvj420p", Fraction(1, 25)
+    encoder.options = {"huffman": "default"}
+    grey = av.VideoFrame.from_ndarray(np.full((72, 64), 128, np.uint8), format="yuvj420p")
+    small = b"".join(bytes(packet) for packet in encoder.encode(grey))
+    told = small.index(b"\xff\xc0\x00\x11\x08") + 5
+    scan = small.index(b"\xff\xda")
+    head = small[:told] + struct.pack(">HH", side, side) + small[told + 4 : scan + 14]
+    # No difference and the end of the block, by the tables of ITU-T T.81 annex K: four times of luma, twice of chroma.
+    picture = head + b"\x28\xa2\x8a\x00" * (-(-side // 16)) ** 2 + b"\xff\xd9"
+    with av.open(str(path), "w", format="matroska") as out:
+        for track in [_video(out, "mjpeg", "yuvj420p") for _ in range(streams)]:
+            packet = av.Packet(picture)
+            packet.stream, packet.time_base, packet.pts, packet.dts = track, Fraction(1, 25), 0, 0
+            packet.is_keyframe = True
+            out.mux(packet)
+    return path
+
+
 def many_streams(path: Path, streams: int = 10_000) -> Path:
     """An AVI whose header lists streams of sound, and nothing else."""
     sound = struct.pack("<HHIIHH", 1, 1, 8000, 8000, 1, 8)

@@ -36,6 +36,8 @@ BOMBS: dict[str, tuple[str, Callable[[Path], Path], str, int]] = {
     "jump": ("mkv", bombs.jump, "jumps ahead in time again and again", SMALL),
     "huge picture": ("mkv", bombs.huge_pictures, NOTHING, SMALL),
     "four streams": ("mkv", lambda path: bombs.huge_pictures(path, 4), NOTHING, SMALL),
+    "huge JPEG": ("mkv", bombs.huge_jpegs, NOTHING, SMALL),
+    "four streams of JPEG": ("mkv", lambda path: bombs.huge_jpegs(path, 4), NOTHING, SMALL),
     "many streams": ("avi", bombs.many_streams, TOO_MUCH, SMALL),
     "endless sound": ("ogg", bombs.endless_sound, "lasts longer than a file of its size can", SMALL),
     "slow sound": ("wav", bombs.slow_sound, NOTHING, SMALL),
@@ -138,7 +140,7 @@ def test_pictures_are_not_decoded_before_they_are_measured(tmp_path: Path) -> No
 
 
 def test_opening_decodes_no_picture_of_any_size(tmp_path: Path) -> None:
-    path = bombs.huge_pictures(tmp_path / "a.mkv")
+    path = bombs.huge_jpegs(tmp_path / "a.mkv")
     with ClipProcess(path, items=False) as clip:
         with suppress(SourceError):
             clip.header()

@@ -80,7 +80,9 @@ def confine(bounds: Bounds, offline: bool) -> Confinement:
     locked = _control(_PR_SET_NO_NEW_PRIVS, 1)
     # Giving up root has cleared it.
     _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    return Confinement(_filter(), locked, os.geteuid() != 0, offline)
+    # Asked first: who it is, the filter lets it ask no more.
+    unprivileged = os.geteuid() != 0
+    return Confinement(_filter(), locked, unprivileged, offline)
 
 
 def _offer_to_be_killed() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,6 +20,7 @@ from monitor.tap.media.source import SourceError
 from monitor.tap.replay import probe_clip, read_clip
 from monitor.tap.sandbox.workers import Workers
 from monitor.types import TrackFault
+from tests.monitor.tap.bombs import compressed_header
 from tests.monitor.tap.clips import write_clip
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's filter is Linux's")
@@ -90,6 +94,23 @@ def test_it_ends_with_whoever_reads(clip: Path) -> None:
     assert running
     items.close()
     assert psutil.wait_procs(running, timeout=10.0)[1] == []
+
+
+def test_it_is_ended_in_the_middle_of_its_work(tmp_path: Path) -> None:
+    path = compressed_header(tmp_path / "a.mov")
+    with ClipProcess(path, replace(ClipLimits(), memory_bytes=4 << 30)):
+        # It inflates for seconds, in which it says nothing and hears nothing.
+        deadline, busy = time.monotonic() + 10.0, list[psutil.Process]()
+        while not busy:
+            assert time.monotonic() < deadline
+            busy = [process for process in decoders() if is_busy(process)]
+    assert psutil.wait_procs(busy, timeout=1.0)[1] == []
+
+
+def is_busy(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.cpu_times().user > 0.2)
+    return False
 
 
 def test_it_dies_alone(clip: Path) -> None:

@@ -35,7 +35,7 @@ MUTATIONS = (
         FILE,
         '        "max_pixels": str(_TELLING_FACTOR * limits.max_pixels),\n',
         "",
-        (f"{BOMBS}::test_opening_decodes_no_picture_of_any_size",),
+        (f"{BOMBS}::test_pictures_are_limited_while_a_file_is_opened",),
     ),
     Mutation(
         "any container is tried",

@@ -42,10 +42,7 @@ def huge_pictures(path: Path, streams: int = 1, side: int = HUGE) -> Path:
 
 
 def huge_jpegs(path: Path, streams: int = 1, side: int = 12_000) -> Path:
-    """Grey JPEG pictures that are whole, at four bytes for each 16 by 16 pixels.
-
-    FFmpeg learns the size of such pictures only by decoding one: while it opens the file.
-    """
+    """Grey JPEG pictures that are whole, at four bytes for each 16 by 16 pixels, in tracks of 64 by 48."""
     encoder = av.CodecContext.create("mjpeg", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 48, "yuvj420p", Fraction(1, 25)

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,12 +138,12 @@ def test_pictures_are_not_decoded_before_they_are_measured(tmp_path: Path) -> No
     assert read(path, boundless)[1].resident_bytes > SMALL
 
 
-def test_opening_decodes_no_picture_of_any_size(tmp_path: Path) -> None:
-    path = bombs.huge_jpegs(tmp_path / "a.mkv")
-    with ClipProcess(path, items=False) as clip:
-        with suppress(SourceError):
-            clip.header()
-        assert 0 < clip.end().resident_bytes < SMALL
+def test_pictures_are_limited_while_a_file_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = options_of(write_clip(tmp_path / "a.mp4", seconds=0.2), monkeypatch)
+    # Four times what is read: so that the size of one that is too large can be told.
+    assert options["max_pixels"] == str(4 * LIMITS.max_pixels)
+    assert int(options["probesize"]) <= 5_000_000
+    assert int(options["analyzeduration"]) <= 5_000_000
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ from monitor.identity.vault.consent import read_consent
 from monitor.lab.corpus.datasets import base as datasets
 from monitor.lab.corpus.manifest import read_manifest
 from monitor.lab.evaluate.resume_log import ResumeLog
-from monitor.tap.replay import probe_clip, read_clip
+from monitor.tap.clip_decode import decode_clip, read_header
+from monitor.tap.clip_file import TrackChoice, close_files, open_files
+from monitor.tap.media.config import ClipLimits
 from tests.fuzz.target import Target
 
 # Of a damaged clip so many items are read: what a clip may cost is the business of tests/monitor/tap.
@@ -61,9 +63,14 @@ def calibration(data: bytes) -> None:
 
 
 def clip(path: Path) -> None:
-    probe_clip(path)
-    for _ in islice(read_clip(path), MAX_ITEMS):
-        pass
+    """As the process that decodes it reads it, in this one: here is where a crash is seen."""
+    files, limits = open_files(path, 2), ClipLimits()
+    try:
+        info = read_header(files[0], limits, TrackChoice())
+        for _ in islice(decode_clip(files, info.tracks, limits, path.stat().st_size), MAX_ITEMS):
+            pass
+    finally:
+        close_files(files)
 
 
 def resume_log(path: Path) -> None:

@@ -5,4 +5,10 @@ from __future__ import annotations
 from tests.mutate import clips, judging, media, packs, supply
 from tests.mutate.mutation import Mutation
 
-MUTATIONS: tuple[Mutation, ...] = (*media.MUTATIONS, *clips.MUTATIONS, *judging.MUTATIONS, *packs.MUTATIONS, *supply.MUTATIONS)
+MUTATIONS: tuple[Mutation, ...] = (
+    *media.MUTATIONS,
+    *clips.MUTATIONS,
+    *judging.MUTATIONS,
+    *packs.MUTATIONS,
+    *supply.MUTATIONS,
+)

@@ -12,6 +12,27 @@ FUZZ = "tests/fuzz/test_fuzz.py::test_only_documented_errors_come_out"
 
 MUTATIONS = (
     Mutation(
+        "runtimes are not silenced",
+        "engines/__init__.py",
+        "\nswitch_off()\n",
+        "\n",
+        ("tests/engines/test_telemetry.py::test_no_runtime_tells_anybody_anything",),
+    ),
+    Mutation(
+        "OpenVINO sends statistics",
+        "engines/telemetry.py",
+        "    sys.modules.setdefault(OPENVINO_PACKAGE, None)  # type: ignore[arg-type]\n",
+        "",
+        ("tests/engines/test_telemetry.py::test_no_runtime_tells_anybody_anything",),
+    ),
+    Mutation(
+        "ONNX Runtime collects statistics",
+        "engines/telemetry.py",
+        '    os.environ.setdefault(ONNX_RUNTIME_VARIABLE, "1")\n',
+        "",
+        ("tests/engines/test_telemetry.py::test_no_runtime_tells_anybody_anything",),
+    ),
+    Mutation(
         "a garbled STUN message of a stranger raises",
         GUARDS,
         "    except Exception:\n        # An attribute of the wrong length",

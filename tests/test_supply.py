@@ -11,8 +11,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 
 import pytest
@@ -121,6 +123,39 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     )
     entry = next(line for kind, line in last if kind == "ENTRYPOINT")
     assert json.loads(entry) == ["sidewitness"]
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers where health is asked for."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/healthz" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("settings", [{"SIDEWITNESS_ADMIN_PORT": "{port}"}, {"SIDEWITNESS_PORT": "{above}"}])
+def test_the_health_check_asks_the_listener_of_health_wherever_it_is(settings: dict[str, str]) -> None:
+    """The image's own command: it ends with 0 while somebody answers there, and with another status afterwards."""
+    line = next(line for kind, line in instructions() if kind == "HEALTHCHECK")
+    program, *arguments = json.loads(line.partition(" CMD ")[2])
+    assert program == "python"
+    server = HTTPServer(("127.0.0.1", 0), Healthy)
+    port = server.server_address[1]
+    names = {name: value.format(port=port, above=port - 1) for name, value in settings.items()}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("SIDEWITNESS_")}
+    environment = clean | {"PYTHONPATH": str(ROOT)} | names
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    check = [sys.executable, *arguments]
+    answered = subprocess.run(check, env=environment, capture_output=True, timeout=60).returncode
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    gone = subprocess.run(check, env=environment, capture_output=True, timeout=60).returncode
+    assert (answered, gone) == (0, 1)
 
 
 def test_the_context_holds_what_is_copied_and_no_more() -> None:

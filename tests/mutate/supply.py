@@ -68,6 +68,13 @@ MUTATIONS = (
         (f"{OF_SUPPLY}::test_the_image_installs_by_hash_and_fetches_nothing_else",),
     ),
     Mutation(
+        "the health check asks the public port",
+        "Dockerfile",
+        "{load().health_port}",
+        "{load().port}",
+        (f"{OF_SUPPLY}::test_the_health_check_asks_the_listener_of_health_wherever_it_is",),
+    ),
+    Mutation(
         "the image runs as root",
         "Dockerfile",
         "USER 10001\n",

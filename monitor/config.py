@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     admin_host: str = Field(default="127.0.0.1", min_length=1)
     admin_port: int | None = Field(default=None, ge=0, le=65535)
     token: SecretStr | None = None
+    token_key_file: Path | None = None
     state_dir: Path = Field(default_factory=default_state_dir)
     database_url: SecretStr | None = None
 
@@ -212,7 +213,7 @@ class Settings(BaseSettings):
             raise ValueError("set only one of vault_key, vault_key_file and vault_kms")
         return value
 
-    @field_validator("state_dir", "packs", "vault_key_file")
+    @field_validator("state_dir", "packs", "vault_key_file", "token_key_file")
     @classmethod
     def _paths_are_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None

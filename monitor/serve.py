@@ -20,10 +20,15 @@ import structlog
 import uvloop
 
 from monitor.alerts.push import Hub
+from monitor.api.access.authority import Authority
+from monitor.api.access.issuer import Issuer
+from monitor.api.access.keyring import key_ring
+from monitor.api.access.register import Register
+from monitor.api.access.verifiers import SignedTokens, StaticToken
 from monitor.api.app import Parts, build_operators
 from monitor.api.app import build as build_app
 from monitor.api.auth import FILE as TOKEN_FILE
-from monitor.api.auth import Token, load_or_make
+from monitor.api.auth import load_or_make
 from monitor.api.enroller import enroller
 from monitor.api.enrolments import Enrolments
 from monitor.api.identities import People, Policy
@@ -109,8 +114,19 @@ class Surface:
     def __init__(self, sidecar: Sidecar, settings: Settings, token: str, people: People | None = None) -> None:
         inside = sidecar.components
         self._sidecar = sidecar
+        keys, register = key_ring(settings), Register(inside.journal)
+        # One that the operator has set is theirs to use from wherever they like; one that was made is for this machine.
+        static = StaticToken(token, local_only=settings.token is None)
+        authority = Authority((static, SignedTokens(keys, register)), inside.metrics)
         self.parts = Parts(
-            inside.host, inside.journal, inside.recorder, inside.hub, inside.metrics, Token(token), people
+            inside.host,
+            inside.journal,
+            inside.recorder,
+            inside.hub,
+            inside.metrics,
+            authority,
+            Issuer(keys, register),
+            people,
         )
         self._settings = settings
         self._refusals = Refusals(inside.metrics)

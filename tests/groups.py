@@ -23,6 +23,7 @@ QUICK = (
     "tests/monitor",
     "tests/monitor/alerts",
     "tests/monitor/alerts/sinks",
+    "tests/monitor/api/access",
     "tests/monitor/cli",
     "tests/monitor/decision",
     "tests/monitor/detectors",

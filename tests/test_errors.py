@@ -28,6 +28,7 @@ CONTROL_FLOW = {
     "monitor.tap.rtp.sdp.SdpError": "the WHIP endpoint answers with its status",
 }
 MISUSE = {
+    "monitor.api.access.claims.TokenError",
     "monitor.config.ConfigError",
     "monitor.identity.vault.consent.ConsentError",
     "monitor.lab.bench.comparison.CompareError",

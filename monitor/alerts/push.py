@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from monitor.alerts.disclosure import Disclosure, disclosed
 from monitor.alerts.journal import MAX_SEQ, Entry, Head
 from monitor.alerts.plain import encode
 from monitor.alerts.wire import finding_message, gap, hello, pong
@@ -29,6 +30,9 @@ class Close(Enum):
     """Why the server ends a subscription: close code and reason (RFC 6455, 7.4.2: 4000-4999 are for applications)."""
 
     BAD_TOKEN = (4401, "no or bad token")
+    FORBIDDEN = (4403, "this token may not subscribe")
+    UNKNOWN = (1013, "tokens cannot be checked now: try again later")
+    LOCKED = (4429, "too many wrong tokens: wait")
     BAD_MESSAGE = (4400, "bad message")
     TOO_SLOW = (4008, "too slow: reconnect and resume")
     FULL = (1013, "too many subscribers: try again later")
@@ -49,6 +53,7 @@ class Phase(Enum):
     """Where a subscription stands."""
 
     AWAITING = auto()
+    CHECKING = auto()
     STARTING = auto()
     REPLAYING = auto()
     LIVE = auto()
@@ -70,10 +75,7 @@ def _nothing() -> None:
 class Subscriber:
     """The server's end of one subscription. `wake` is called whenever the shell may have something to do."""
 
-    def __init__(
-        self, check: Callable[[str], bool], wake: Callable[[], None] = _nothing, capacity: int = CAPACITY_MESSAGES
-    ) -> None:
-        self._check = check
+    def __init__(self, wake: Callable[[], None] = _nothing, capacity: int = CAPACITY_MESSAGES) -> None:
         self.wake = wake
         self._capacity = capacity
         self._queue: deque[Outgoing] = deque()
@@ -81,6 +83,8 @@ class Subscriber:
         self._newest = 0
         self._states = False
         self.phase = Phase.AWAITING
+        self.disclosure = Disclosure.VERDICTS
+        self.bearer = ""
         self.close: Close | None = None
 
     def receive(self, data: str | bytes) -> None:
@@ -99,12 +103,18 @@ class Subscriber:
 
     def _subscribe(self, message: dict[str, Any]) -> None:
         token, after, states = message.get("token"), message.get("after"), message.get("states", False)
-        if not isinstance(token, str) or not self._check(token):
+        if not isinstance(token, str):
             self._shut(Close.BAD_TOKEN)
         elif not (after is None or _is_cursor(after)) or not isinstance(states, bool):
             self._shut(Close.BAD_MESSAGE)
         else:
-            self._cursor, self._states, self.phase = after, states, Phase.STARTING
+            self._cursor, self._states, self.bearer, self.phase = after, states, token, Phase.CHECKING
+            self.wake()
+
+    def admit(self, disclosure: Disclosure) -> None:
+        """Say that `bearer` may subscribe, and what it may be told."""
+        if self.phase is Phase.CHECKING:
+            self.disclosure, self.phase = disclosure, Phase.STARTING
             self.wake()
 
     def deadline(self) -> None:
@@ -149,7 +159,7 @@ class Subscriber:
                 continue
             if entry.seq > self._cursor + 1:
                 self._queue.append(Outgoing(encode(gap(entry.seq - 1))))
-            self._queue.append(Outgoing(encode(finding_message(entry.seq, entry.finding))))
+            self._queue.append(Outgoing(encode(disclosed(finding_message(entry.seq, entry.finding), self.disclosure))))
             self._cursor = entry.seq
         if not entries and self._cursor < head.pruned:
             self._queue.append(Outgoing(encode(gap(head.pruned))))
@@ -203,7 +213,7 @@ class Subscriber:
 
 
 class Hub:
-    """Everyone who is subscribed. Messages are encoded once, whatever their number."""
+    """Everyone who is subscribed. Messages are encoded once for each disclosure, whatever their number."""
 
     def __init__(self) -> None:
         self._subscribers: set[Subscriber] = set()
@@ -226,17 +236,19 @@ class Hub:
 
     def finding(self, entry: Entry, decided_at: float | None = None) -> None:
         """Publish a committed finding."""
-        if self._subscribers:
-            text = encode(finding_message(entry.seq, entry.finding))
-            for subscriber in self._subscribers:
-                subscriber.finding(entry.seq, text, decided_at)
+        texts = self._texts(finding_message(entry.seq, entry.finding)) if self._subscribers else {}
+        for subscriber in self._subscribers:
+            subscriber.finding(entry.seq, texts[subscriber.disclosure], decided_at)
 
     def state(self, message: dict[str, Any], decided_at: float | None = None) -> None:
         """Publish a state."""
-        if self._subscribers:
-            text = encode(message)
-            for subscriber in self._subscribers:
-                subscriber.state(text, decided_at)
+        texts = self._texts(message)
+        for subscriber in self._subscribers:
+            subscriber.state(texts[subscriber.disclosure], decided_at)
+
+    def _texts(self, message: dict[str, Any]) -> dict[Disclosure, str]:
+        wanted = {subscriber.disclosure for subscriber in self._subscribers}
+        return {disclosure: encode(disclosed(message, disclosure)) for disclosure in wanted}
 
 
 def _is_cursor(value: object) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,16 @@ import structlog
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from engines.errors import SidewitnessError
 from monitor.alerts.catch_up import catch_up
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Close, Hub, Phase, Subscriber
 from monitor.alerts.wire import SUBPROTOCOL
-from monitor.api.auth import Token
+from monitor.api.access.authority import Authority
+from monitor.api.access.grant import Client, Grant, Refusal
+from monitor.api.access.roles import Permission
+from monitor.api.auth import disclosure_of
+from monitor.api.client import bearer_client
 from monitor.api.forwarded import Network, client_of
 from monitor.api.gate import vouch
 from monitor.api.hosts import is_welcome
@@ -34,6 +39,8 @@ SUBSCRIBE_SECONDS = 5.0
 MAX_SILENT = 64
 MAX_SILENT_PER_ADDRESS = 8
 CLOSE_SECONDS = 5.0
+# How soon a subscription ends whose token was revoked.
+RECHECK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +57,11 @@ class Alerts:
     """Serves subscribers. Those who have not shown a token wait apart, in a few places, for a few seconds."""
 
     def __init__(
-        self, hub: Hub, journal: Journal, token: Token, metrics: Metrics, refusals: Refusals, doors: Doors
+        self, hub: Hub, journal: Journal, authority: Authority, metrics: Metrics, refusals: Refusals, doors: Doors
     ) -> None:
         self._hub = hub
         self._journal = journal
-        self._token = token
+        self._authority = authority
         self._metrics = metrics
         self._refusals = refusals
         self._doors = doors
@@ -63,7 +70,7 @@ class Alerts:
 
     def route(self) -> WebSocketRoute:
         """Return the route."""
-        return WebSocketRoute("/v1/alerts", self._serve)
+        return GuardedWebSocketRoute("/v1/alerts", self._serve, Permission.WATCH)
 
     async def _serve(self, socket: WebSocket) -> None:
         if not is_welcome(socket.headers.get("origin"), socket.headers.get("host"), self._doors.origins):
@@ -90,7 +97,7 @@ class Alerts:
             if subscriber.close is not None:
                 shut.set()
 
-        subscriber = Subscriber(self._token.check, wake)
+        subscriber, client = Subscriber(wake), bearer_client(socket.scope, self._doors.trusted_proxies)
         shown_out = self._silent.enter(subscriber, client_of(socket.scope, self._doors.trusted_proxies))
         if shown_out is not None:
             self._refusals.count(TurnedAway.SILENT)
@@ -98,7 +105,12 @@ class Alerts:
         timer = asyncio.get_running_loop().call_later(self._doors.subscribe_seconds, subscriber.deadline)
         try:
             # The third interrupts a send that a stalled client holds up.
-            await _first_of(_receive(socket, subscriber), self._send(socket, subscriber, awake), shut.wait())
+            await _first_of(
+                _receive(socket, subscriber),
+                self._send(socket, subscriber, awake, client),
+                shut.wait(),
+                self._recheck(subscriber, client),
+            )
         finally:
             timer.cancel()
             self._silent.leave(subscriber)
@@ -120,9 +132,11 @@ class Alerts:
         # Fed before the journal is read, so that nothing falls between the two.
         self._hub.join(subscriber)
 
-    async def _send(self, socket: WebSocket, subscriber: Subscriber, awake: asyncio.Event) -> None:
+    async def _send(self, socket: WebSocket, subscriber: Subscriber, awake: asyncio.Event, client: Client) -> None:
         while True:
             awake.clear()
+            if subscriber.phase is Phase.CHECKING:
+                await self._check(subscriber, client)
             await catch_up(subscriber, self._journal)
             while (message := subscriber.take()) is not None:
                 await socket.send_text(message.text)
@@ -130,6 +144,37 @@ class Alerts:
                     self._metrics.decision_to_socket.observe(time.monotonic() - message.decided_at)
             if subscriber.replay_after is None:
                 await awake.wait()
+
+    async def _check(self, subscriber: Subscriber, client: Client) -> None:
+        """Ask whose token it is, once."""
+        try:
+            found = await self._authority.identify(subscriber.bearer, client)
+        except SidewitnessError as error:
+            structlog.stdlib.get_logger("alerts").warning("a token cannot be checked", why=str(error))
+            subscriber.end(Close.UNKNOWN)
+            return
+        if not isinstance(found, Grant):
+            subscriber.end(Close.LOCKED if found is Refusal.LOCKED else Close.BAD_TOKEN)
+        elif not found.may(Permission.WATCH):
+            subscriber.end(Close.FORBIDDEN)
+        else:
+            subscriber.admit(disclosure_of(found))
+
+    async def _recheck(self, subscriber: Subscriber, client: Client) -> None:
+        """End the subscription when its token does: it expires, or is revoked in this process or another."""
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            is_admitted = subscriber.phase not in (Phase.AWAITING, Phase.CHECKING)
+            if is_admitted and not await self._authority.holds(subscriber.bearer, client):
+                subscriber.end(Close.BAD_TOKEN)
+
+
+class GuardedWebSocketRoute(WebSocketRoute):
+    """A route whose first message brings the token; `permission` is what it asks for."""
+
+    def __init__(self, path: str, endpoint: Callable[[WebSocket], Awaitable[None]], permission: Permission) -> None:
+        super().__init__(path, endpoint)
+        self.permission = permission
 
 
 async def _receive(socket: WebSocket, subscriber: Subscriber) -> None:

@@ -14,9 +14,10 @@ from starlette.types import ASGIApp
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
-from monitor.api import health, identities, problem, rest, whip, words
+from monitor.api import health, identities, problem, rest, tokens, whip, words
+from monitor.api.access.authority import Authority
+from monitor.api.access.issuer import Issuer
 from monitor.api.alerts import Alerts, Doors
-from monitor.api.auth import Token
 from monitor.api.gate import Gate
 from monitor.api.guard import Guard
 from monitor.api.identities import People
@@ -37,7 +38,8 @@ class Parts:
     recorder: Recorder
     hub: Hub
     metrics: Metrics
-    token: Token
+    authority: Authority
+    issuer: Issuer
     people: People | None = None
 
 
@@ -69,17 +71,19 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.token = parts.token
+    app.state.authority = parts.authority
+    app.state.trusted_proxies = settings.trusted_proxies
     problem.install(app)
     publications = whip.Publications(parts.calls, settings.max_sdp_bytes, settings.ice_servers)
     app.include_router(whip.router(publications))
     app.include_router(rest.router(parts.calls, parts.journal))
     app.include_router(words.router())
+    app.include_router(tokens.router(parts.issuer))
     if parts.people is not None:
         app.include_router(identities.router(parts.people))
     app.include_router(health.router(parts.calls, parts.recorder, parts.hub, parts.metrics))
     doors = Doors(settings.max_subscribers, settings.alert_origins, settings.trusted_proxies)
-    alerts = Alerts(parts.hub, parts.journal, parts.token, parts.metrics, refusals, doors)
+    alerts = Alerts(parts.hub, parts.journal, parts.authority, parts.metrics, refusals, doors)
     app.router.routes.append(alerts.route())
     _pages(app, settings.try_scores)
     return app

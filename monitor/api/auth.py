@@ -1,16 +1,25 @@
-"""The bearer token: made once, kept readable by its owner only, compared in constant time."""
+"""Bearer tokens at the surface: the start-up token, made once and kept from others, and what routes ask for.
+
+Who a bearer is, `monitor.api.access` says; here that becomes an answer, or 401, 403 or 429.
+"""
 
 from __future__ import annotations
 
-import hmac
+import math
 import os
 import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from monitor.alerts.disclosure import Disclosure
+from monitor.api.access.authority import Authority
+from monitor.api.access.grant import Grant, Refusal
+from monitor.api.access.roles import Permission
+from monitor.api.client import bearer_client
 from monitor.api.gate import vouch
 from monitor.api.problem import Problem
 from monitor.config import ConfigError
@@ -19,22 +28,10 @@ FILE = "token"
 TOKEN_BYTES = 32
 # For the OpenAPI document only: it refuses nobody.
 SCHEME = HTTPBearer(
-    scheme_name="token", auto_error=False, description="SIDEWITNESS_TOKEN, or that in the file `token`."
+    scheme_name="token",
+    auto_error=False,
+    description="A token of `sidewitness tokens create`, SIDEWITNESS_TOKEN, or that in the file `token`.",
 )
-
-
-class Token:
-    """The one token of this server."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value.encode()
-
-    def __repr__(self) -> str:
-        return "Token(...)"
-
-    def check(self, candidate: str) -> bool:
-        """Whether `candidate` is the token; takes the same time wherever they differ."""
-        return hmac.compare_digest(self._value, candidate.encode("utf-8", "surrogatepass"))
 
 
 def load_or_make(state_dir: Path) -> str:
@@ -77,16 +74,72 @@ def _read(path: Path) -> str:
     return value
 
 
-async def require_token(request: Request, _described: Annotated[Any, Depends(SCHEME)]) -> None:
-    """Refuse a request without the bearer token (RFC 6750, 2.1 and 3)."""
-    token: Token = request.app.state.token
+class Known:
+    """A dependency of a route: there is a bearer, whatever they may do, else 401 or 429."""
+
+    async def __call__(self, request: Request, _described: Annotated[Any, Depends(SCHEME)]) -> Grant:
+        """Return what the bearer is granted."""
+        return await bearer_of(request)
+
+
+class Requires:
+    """A dependency of a route: the bearer has the permission, else 401, 403 or 429 (RFC 6750, 2.1 and 3)."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(self, request: Request, _described: Annotated[Any, Depends(SCHEME)]) -> Grant:
+        """Return what the bearer is granted."""
+        grant = await bearer_of(request)
+        if not grant.may(self.permission):
+            raise Problem(403, "this token's role may not do this", headers=_challenge(', error="insufficient_scope"'))
+        return grant
+
+
+def disclosure_of(grant: Grant) -> Disclosure:
+    """Return how much of a verdict somebody is told."""
+    return Disclosure.FULL if grant.may(Permission.SCORES) else Disclosure.VERDICTS
+
+
+async def bearer_of(request: Request) -> Grant:
+    """Return what the bearer of a request is granted; raises `Problem`."""
+    authority: Authority = request.app.state.authority
+    client = bearer_client(request.scope, request.app.state.trusted_proxies)
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not value:
+    if scheme.lower() != "bearer" or not value.strip():
         raise Problem(401, "send the header `Authorization: Bearer TOKEN`", headers=_challenge(""))
-    if not token.check(value.strip()):
-        raise Problem(401, "the token is wrong", headers=_challenge(', error="invalid_token"'))
-    vouch(request.scope)
+    try:
+        found = await authority.identify(value.strip(), client)
+    except ConfigError as error:
+        # Of the file of keys: a line without a secret, and none of a stranger's business.
+        structlog.stdlib.get_logger("access").warning("tokens cannot be checked", why=str(error))
+        raise Problem(503, "tokens cannot be checked now: the sidecar's log says why") from None
+    if isinstance(found, Grant):
+        vouch(request.scope)
+        return found
+    if found is Refusal.LOCKED:
+        seconds = math.ceil(authority.locked_for(client))
+        raise Problem(429, found.detail, headers={"Retry-After": str(max(1, seconds))})
+    raise Problem(401, found.detail, headers=_challenge(', error="invalid_token"'))
 
 
 def _challenge(error: str) -> dict[str, str]:
     return {"WWW-Authenticate": f'Bearer realm="sidewitness"{error}'}
+
+
+# What routes ask for. Those of the second kind want to know who it is as well.
+MAY_WATCH = Depends(Requires(Permission.WATCH))
+MAY_PUBLISH = Depends(Requires(Permission.PUBLISH))
+MAY_SEE_IDENTITIES = Depends(Requires(Permission.IDENTITIES))
+MAY_ENROL = Depends(Requires(Permission.ENROL))
+MAY_APPROVE = Depends(Requires(Permission.APPROVE))
+MAY_ERASE = Depends(Requires(Permission.ERASE))
+MAY_MANAGE_TOKENS = Depends(Requires(Permission.TOKENS))
+ANYBODY_KNOWN = Depends(Known())
+Watching = Annotated[Grant, MAY_WATCH]
+Publishing = Annotated[Grant, MAY_PUBLISH]
+Enrolling = Annotated[Grant, MAY_ENROL]
+Approving = Annotated[Grant, MAY_APPROVE]
+Erasing = Annotated[Grant, MAY_ERASE]
+ManagingTokens = Annotated[Grant, MAY_MANAGE_TOKENS]
+WithToken = Annotated[Grant, ANYBODY_KNOWN]

@@ -11,14 +11,20 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from monitor.api.auth import require_token
+from monitor.api.auth import (
+    MAY_ENROL,
+    MAY_SEE_IDENTITIES,
+    Approving,
+    Enrolling,
+    Erasing,
+)
 from monitor.api.enrolments import Busy, Enrolments, Job, Order
 from monitor.api.form import MAX_CLIPS, FormError
 from monitor.api.forwarded import address_of
@@ -40,16 +46,14 @@ if TYPE_CHECKING:
 PATH = "/v1/identities/{name:path}"
 JOB = "/v1/enrolments/{job_id}"
 CONSENT = "consent"
-DEFAULT_ACTOR = "api"
 RETRY_SECONDS = 10
 
 T = TypeVar("T")
-Actor = Annotated[str, Header(alias="Sidewitness-Actor", description="Who acts, for the audit log.")]
 
 VAULT_AWAY = {503: "The vault cannot be asked now: wait `Retry-After` seconds."}
 NO_IDENTITY = {404: "Nobody is enrolled under this name."}
-BAD_ACTOR = {400: "The actor or the name cannot be read."}
-NOT_PENDING = {409: "Nothing waits for approval, or it was enrolled by the same actor."}
+BAD_NAME = {400: "The name cannot be read."}
+NOT_PENDING = {409: "Nothing waits for approval, or it was enrolled by the same subject."}
 NO_JOB = {404: "There is no such enrolment; finished ones are remembered for an hour."}
 ENDING = {503: "It is ending: wait `Retry-After` seconds."}
 
@@ -58,14 +62,14 @@ GET_IDENTITY = operation("One identity", shapes.IdentityDetail, errors=NO_TOKEN 
 APPROVE = operation(
     "Approve a pending enrolment",
     shapes.Decided,
-    errors=NO_TOKEN | BAD_ACTOR | NO_IDENTITY | NOT_PENDING | VAULT_AWAY,
+    errors=NO_TOKEN | BAD_NAME | NO_IDENTITY | NOT_PENDING | VAULT_AWAY,
 )
 REJECT = operation(
     "Reject a pending enrolment",
     shapes.Decided,
-    errors=NO_TOKEN | BAD_ACTOR | NO_IDENTITY | NOT_PENDING | VAULT_AWAY,
+    errors=NO_TOKEN | BAD_NAME | NO_IDENTITY | NOT_PENDING | VAULT_AWAY,
 )
-ERASE = operation("Erase an identity", shapes.Erased, errors=NO_TOKEN | BAD_ACTOR | NO_IDENTITY | VAULT_AWAY)
+ERASE = operation("Erase an identity", shapes.Erased, errors=NO_TOKEN | BAD_NAME | NO_IDENTITY | VAULT_AWAY)
 ENROL = operation(
     "Enrol, or enrol again",
     shapes.Enrolment,
@@ -73,7 +77,7 @@ ENROL = operation(
     description="The enrolment was queued.",
     errors=NO_TOKEN
     | {
-        400: "The name, the actor or the form cannot be read, or the upload broke off.",
+        400: "The name or the form cannot be read, or the upload broke off.",
         408: "The upload came too slowly.",
         413: "Too many clips, or more than `max_upload_mb`.",
         431: "Too many headers in a part of the form, or too long ones.",
@@ -123,7 +127,7 @@ class People:
 
 def router(people: People) -> APIRouter:
     """Return the routes of identities and of their enrolments."""
-    routes = APIRouter(dependencies=[Depends(require_token)], tags=["identities"])
+    routes = APIRouter(tags=["identities"])
     _add_identities(routes, people)
     _add_enrolments(routes, people.enrolments)
     return routes
@@ -132,51 +136,50 @@ def router(people: People) -> APIRouter:
 def _add_identities(routes: APIRouter, people: People) -> None:
     vault, enrolments = people.vault, people.enrolments
 
-    @routes.get("/v1/identities", **LIST_IDENTITIES)
+    @routes.get("/v1/identities", dependencies=[MAY_SEE_IDENTITIES], **LIST_IDENTITIES)
     async def list_identities() -> Response:
         infos = await _ask(vault.list)
         return reply({"identities": [info.as_json() for info in infos], "policy": _policy(people)})
 
-    @routes.get(PATH, **GET_IDENTITY)
+    @routes.get(PATH, dependencies=[MAY_SEE_IDENTITIES], **GET_IDENTITY)
     async def get_identity(name: str) -> Response:
         return reply(await _ask(_describe, people, name))
 
     @routes.post(PATH + "/approve", **APPROVE)
-    async def approve(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
-        enrolled = await _ask(vault.approve, name, _checked("actor", actor))
+    async def approve(name: str, grant: Approving) -> Response:
+        enrolled = await _ask(vault.approve, name, grant.subject)
         return reply({"version": enrolled.version, "state": enrolled.state})
 
     @routes.post(PATH + "/reject", **REJECT)
-    async def reject(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
-        enrolled = await _ask(vault.reject, name, _checked("actor", actor))
+    async def reject(name: str, grant: Approving) -> Response:
+        enrolled = await _ask(vault.reject, name, grant.subject)
         return reply({"version": enrolled.version, "state": enrolled.state})
 
     @routes.post(PATH, **ENROL)
-    async def enrol(request: Request, name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
-        job = await _submit(people, request, _checked("identity", name), _checked("actor", actor))
+    async def enrol(request: Request, name: str, grant: Enrolling) -> Response:
+        job = await _submit(people, request, _checked("identity", name), grant.subject)
         location = address_of(request.scope, f"/v1/enrolments/{quote(job.id)}")
         return reply(job.describe(), 202, {"Location": location})
 
     @routes.delete(PATH, **ERASE)
-    async def erase(name: str, actor: Actor = DEFAULT_ACTOR) -> Response:
-        by = _checked("actor", actor)
+    async def erase(name: str, grant: Erasing) -> Response:
         # First: an enrolment that is on its way would bring the erased person back.
         if not await enrolments.forget(name):
             raise Problem(503, "an enrolment of this identity is ending: try again", headers=_retry())
-        receipt = await _ask(vault.erase, name, by)
+        receipt = await _ask(vault.erase, name, grant.subject)
         return reply({"receipt": receipt.as_json()})
 
 
 def _add_enrolments(routes: APIRouter, enrolments: Enrolments) -> None:
-    @routes.get("/v1/enrolments", **LIST_ENROLMENTS)
+    @routes.get("/v1/enrolments", dependencies=[MAY_ENROL], **LIST_ENROLMENTS)
     async def list_enrolments() -> Response:
         return reply({"enrolments": [_without_poses(job) for job in enrolments.jobs()]})
 
-    @routes.get(JOB, **GET_ENROLMENT)
+    @routes.get(JOB, dependencies=[MAY_ENROL], **GET_ENROLMENT)
     async def get_enrolment(job_id: str) -> Response:
         return reply(_find(enrolments, job_id).describe())
 
-    @routes.delete(JOB, **CANCEL)
+    @routes.delete(JOB, dependencies=[MAY_ENROL], **CANCEL)
     async def cancel_enrolment(job_id: str) -> Response:
         if not await enrolments.cancel(_find(enrolments, job_id)):
             raise Problem(503, "the enrolment is ending: try again", headers=_retry())
@@ -209,7 +212,7 @@ def _consent(fields: Mapping[str, str], policy: Policy) -> Consent:
     """Return the consent of an upload; raises `Problem`."""
     unknown = fields.keys() - {CONSENT}
     if unknown:
-        raise Problem(400, f"the only field beside the clips is `{CONSENT}`: who acts goes into Sidewitness-Actor")
+        raise Problem(400, "the only field beside the clips is `consent`")
     text, now = fields.get(CONSENT), datetime.now(UTC)
     if text is None:
         if policy.consent_required:

@@ -1,7 +1,8 @@
 """The OpenAPI document of the HTTP surface and the JSON Schemas of the WebSocket's messages and of `scan --json`.
 
-Renew those in `docs/` with `python -m monitor.api.openapi`; a test compares them with what a running server says. The
-server does not publish them itself: they would be one more thing that anybody who reaches the port can read.
+Renew those in `docs/`, and the table of who may call what in docs/tokens.md, with
+`python -m monitor.api.openapi`; a test compares them with what a running server says. The server does not publish them
+itself: they would be one more thing that anybody who reaches the port can read.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from monitor.api import health
+from monitor.api import health, role_table
 from monitor.api.app import Parts, application
-from monitor.api.auth import Token
 from monitor.api.identities import People, Policy
 from monitor.api.schemas.base import Shape
 from monitor.api.schemas.calls import ProblemDetails
@@ -26,11 +26,13 @@ from monitor.config import Settings
 
 # Of the surface (`/v1`), not of the release.
 VERSION = "1"
+TOKENS_PAGE = "tokens.md"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = """Who is judged now, what was found, who is enrolled, how participants are published (WHIP, RFC 9725).
 
-Everything under `/v1` needs the bearer token, but for `/v1/words` and for what WHIP clients ask before they publish.
+Everything under `/v1` needs a bearer token of a role that may do it (docs/tokens.md), but for `/v1/words` and for what
+WHIP clients ask before they publish.
 Errors are problem JSON (RFC 9457). Answers may gain fields. Findings and states come over the WebSocket `/v1/alerts`:
 see docs/api.md and the schemas beside this document."""
 ADMIN_DESCRIPTION = """Health and metrics, on a listener of the operator's own (`admin_host`, `admin_port`).
@@ -86,7 +88,9 @@ def described_application() -> FastAPI:
     """Return the application with nothing behind it: its routes are described and never called."""
     nothing: Any = None
     people = People(nothing, nothing, nothing, nothing, Policy())
-    return application(Settings(), Parts(nothing, nothing, nothing, nothing, nothing, Token(""), people), nothing)
+    return application(
+        Settings(), Parts(nothing, nothing, nothing, nothing, nothing, nothing, nothing, people), nothing
+    )
 
 
 def described_operators() -> FastAPI:
@@ -100,6 +104,9 @@ def main(folder: Path) -> None:
     (folder / "schemas").mkdir(exist_ok=True)
     for name, text in published().items():
         (folder / name).write_text(text, encoding="utf-8")
+    page = folder / TOKENS_PAGE
+    if page.exists():
+        page.write_text(role_table.renewed(page.read_text(), described_application()), encoding="utf-8")
     sys.stdout.write(f"written: {folder / 'openapi.json'} and {folder / 'schemas'}\n")
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from monitor.alerts.disclosure import disclosed, disclosed_call
 from monitor.alerts.journal import MAX_SEQ, Journal
 from monitor.alerts.wire import finding_message
-from monitor.api.auth import require_token
+from monitor.api.auth import Watching, disclosure_of
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
 from monitor.api.schemas import calls as shapes
@@ -27,28 +28,32 @@ LIST_FINDINGS = operation(
 
 def router(calls: Calls, journal: Journal) -> APIRouter:
     """Return the routes under `/v1` that read."""
-    routes = APIRouter(dependencies=[Depends(require_token)], tags=["calls"])
+    routes = APIRouter(tags=["calls"])
     absent = {404: "Nobody in this call is judged now."}
 
     @routes.get("/v1/calls", **operation("Who is judged now", shapes.Calls, errors=NO_TOKEN))
-    async def list_calls() -> Response:
-        return reply({"calls": await calls.calls()})
+    async def list_calls(grant: Watching) -> Response:
+        disclosure = disclosure_of(grant)
+        return reply({"calls": [disclosed_call(call, disclosure) for call in await calls.calls()]})
 
     @routes.get("/v1/calls/{call}", **operation("Who is judged in a call", shapes.Call, errors=NO_TOKEN | absent))
-    async def get_call(call: str) -> Response:
+    async def get_call(call: str, grant: Watching) -> Response:
         found = await calls.call(call)
         if found is None:
             raise Problem(404, "nobody in this call is judged now")
-        return reply(found)
+        return reply(disclosed_call(found, disclosure_of(grant)))
 
     @routes.get("/v1/findings", **LIST_FINDINGS)
     async def list_findings(
-        after: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0, limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100
+        grant: Watching,
+        after: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
     ) -> Response:
+        disclosure = disclosure_of(grant)
         head = await asyncio.to_thread(journal.head)
         entries = await asyncio.to_thread(journal.read, after, limit)
         body: dict[str, Any] = {
-            "findings": [finding_message(entry.seq, entry.finding) for entry in entries],
+            "findings": [disclosed(finding_message(entry.seq, entry.finding), disclosure) for entry in entries],
             "next": entries[-1].seq if entries else after,
         }
         if after < head.pruned:

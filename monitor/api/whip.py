@@ -7,21 +7,23 @@ answered. The session URL is unguessable and names one publication: after a reco
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from monitor.api.auth import require_token
+from monitor.api.access.grant import Grant
+from monitor.api.access.roles import Role
+from monitor.api.auth import Publishing
+from monitor.api.body import read_body
 from monitor.api.forwarded import address_of
 from monitor.api.problem import Problem
 from monitor.api.schemas.operation import NO_TOKEN, operation
 from monitor.config import IceServer
-from monitor.host.calls import AtCapacity, Calls, InvalidName, Publication, participant_key
+from monitor.host.calls import AtCapacity, Calls, InvalidName, Occupied, Publication, participant_key
 from monitor.tap.rtp.sdp import SdpError
 from monitor.types import ParticipantKey
 
@@ -29,7 +31,6 @@ SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 ENDPOINT = "/v1/calls/{call}/participants/{participant}/whip"
 SESSION = ENDPOINT + "/{session}"
-BODY_SECONDS = 10.0
 
 OFFER_HEADERS = {"Accept-Post": "The media type of an offer.", "Allow": "The methods that are taken."}
 FRAGMENT_HEADERS = {"Accept-Patch": "The media type of candidates.", "Allow": "The methods that are taken."}
@@ -47,7 +48,12 @@ PUBLISH = operation(
     description="The SDP answer.",
     errors=NO_TOKEN
     | UNREADABLE
-    | {422: "Nothing in the offer can be judged.", 503: "Full, too slow for one more, or shutting down: try again."},
+    | {
+        403: "The token is for another call, participant or identity.",
+        409: "Somebody else is published under this name: wait until their media have stopped.",
+        422: "Nothing in the offer can be judged.",
+        503: "Full, too slow for one more, or shutting down: try again.",
+    },
     headers={
         "Location": "The session: PATCH candidates to it, DELETE it to leave.",
         "ETag": "The ICE session, for If-Match.",
@@ -75,22 +81,23 @@ class Publications:
 
     def __init__(self, calls: Calls, max_sdp_bytes: int, ice_servers: Sequence[IceServer] = ()) -> None:
         self._calls = calls
-        self._live: dict[str, Publication] = {}
+        self._live: dict[str, tuple[Publication, str]] = {}
         self.max_sdp_bytes = max_sdp_bytes
         self.links = [link(server) for server in ice_servers]
 
-    async def publish(self, key: ParticipantKey, offer: str) -> tuple[str, Publication]:
-        """Have an offer answered; returns the session's name and the publication."""
-        publication = await self._calls.publish(key, offer)
-        self._live = {name: one for name, one in self._live.items() if not one.ended}
+    async def publish(self, key: ParticipantKey, offer: str, owner: str) -> tuple[str, Publication]:
+        """Have an offer of `owner` answered; returns the session's name and the publication."""
+        publication = await self._calls.publish(key, offer, owner)
+        self._live = {name: one for name, one in self._live.items() if not one[0].ended}
         name = secrets.token_urlsafe(16)
-        self._live[name] = publication
+        self._live[name] = publication, owner
         return name, publication
 
-    def find(self, call: str, participant: str, session: str) -> Publication:
-        """Return a live publication; raises `Problem` 404."""
-        found = self._live.get(session)
-        if found is None or found.ended or _place(found) != (call, participant):
+    def find(self, call: str, participant: str, session: str, grant: Grant) -> Publication:
+        """Return a live publication of this bearer, or any to an admin; raises `Problem` 404."""
+        found, owner = self._live.get(session, (None, ""))
+        is_mine = owner == grant.subject or grant.role is Role.ADMIN
+        if found is None or found.ended or not is_mine or _place(found) != (call, participant):
             raise Problem(404, "there is no such WHIP session: it has ended, publish again")
         return found
 
@@ -98,7 +105,6 @@ class Publications:
 def router(publications: Publications) -> APIRouter:
     """Return the WHIP routes."""
     routes = APIRouter(tags=["whip"])
-    guarded = [Depends(require_token)]
 
     @routes.options(ENDPOINT, **operation("What a publication is sent as", headers=OFFER_HEADERS))
     async def get_whip_options(call: str, participant: str) -> Response:
@@ -112,29 +118,32 @@ def router(publications: Publications) -> APIRouter:
     async def get_nothing(call: str, participant: str) -> Response:
         return Response(status_code=204)
 
-    @routes.post(ENDPOINT, dependencies=guarded, **PUBLISH)
+    @routes.post(ENDPOINT, **PUBLISH)
     async def publish(
-        request: Request, call: str, participant: str, identity: Annotated[str | None, Query()] = None
+        request: Request,
+        call: str,
+        participant: str,
+        grant: Publishing,
+        identity: Annotated[str | None, Query()] = None,
     ) -> Response:
+        key = _admitted(grant, call, participant, identity)
+        offer = await read_body(request, SDP, publications.max_sdp_bytes, {"Accept-Post": SDP})
         try:
-            key = participant_key(call, participant, identity)
-        except InvalidName as error:
-            raise Problem(400, str(error)) from None
-        offer = await _body(request, SDP, {"Accept-Post": SDP}, publications.max_sdp_bytes)
-        try:
-            session, publication = await publications.publish(key, offer)
+            session, publication = await publications.publish(key, offer, grant.subject)
         except SdpError as error:
             raise Problem(error.status, error.detail, error.title) from None
+        except Occupied as error:
+            raise Problem(409, str(error), headers={"Retry-After": str(error.retry_after)}) from None
         except TimeoutError:
             raise Problem(503, "no answer could be made in time: try again", headers={"Retry-After": "5"}) from None
         except AtCapacity as error:
             raise Problem(503, f"{error}: try again later", headers={"Retry-After": str(error.retry_after)}) from None
         return _created(request, key, session, publication, publications.links)
 
-    @routes.patch(SESSION, dependencies=guarded, **TRICKLE)
-    async def trickle(request: Request, call: str, participant: str, session: str) -> Response:
-        publication = publications.find(call, participant, session)
-        fragment = await _body(request, FRAGMENT, {"Accept-Patch": FRAGMENT}, publications.max_sdp_bytes)
+    @routes.patch(SESSION, **TRICKLE)
+    async def trickle(request: Request, call: str, participant: str, session: str, grant: Publishing) -> Response:
+        publication = publications.find(call, participant, session, grant)
+        fragment = await read_body(request, FRAGMENT, publications.max_sdp_bytes, {"Accept-Patch": FRAGMENT})
         _check_etag(request.headers.get("if-match"), publication.etag)
         try:
             await publication.add_candidates(fragment)
@@ -142,12 +151,24 @@ def router(publications: Publications) -> APIRouter:
             raise Problem(error.status, error.detail, error.title) from None
         return Response(status_code=204)
 
-    @routes.delete(SESSION, dependencies=guarded, **operation("The participant leaves", errors=NO_TOKEN | ENDED))
-    async def leave(call: str, participant: str, session: str) -> Response:
-        await publications.find(call, participant, session).end()
+    @routes.delete(SESSION, **operation("The participant leaves", errors=NO_TOKEN | ENDED))
+    async def leave(call: str, participant: str, session: str, grant: Publishing) -> Response:
+        await publications.find(call, participant, session, grant).end()
         return Response()
 
     return routes
+
+
+def _admitted(grant: Grant, call: str, participant: str, identity: str | None) -> ParticipantKey:
+    """Return the key to publish under; raises `Problem` 400, or 403 where the token is for another seat."""
+    try:
+        key = participant_key(call, participant, identity)
+    except InvalidName as error:
+        raise Problem(400, str(error)) from None
+    admitted = grant.published_as(key)
+    if admitted is None:
+        raise Problem(403, "this token is for another call, participant or identity")
+    return admitted
 
 
 def _created(
@@ -172,31 +193,6 @@ def link(server: IceServer) -> str:
         credential = _escape(server.credential.get_secret_value())
         text += f'; username="{_escape(server.username)}"; credential="{credential}"; credential-type="password"'
     return text
-
-
-async def _body(request: Request, expected: str, accept: dict[str, str], limit: int) -> str:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != expected:
-        raise Problem(415, f"send the body as {expected}", headers=accept)
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
-    data = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                data += chunk
-                if len(data) > limit:
-                    raise _too_large(limit)
-        return data.decode()
-    except TimeoutError:
-        raise Problem(408, "the body came too slowly", headers={"Connection": "close"}) from None
-    except UnicodeDecodeError:
-        raise Problem(400, "the body is not UTF-8 text") from None
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(413, f"the body may have at most {limit} bytes", headers={"Connection": "close"})
 
 
 def _check_etag(given: str | None, etag: str) -> None:

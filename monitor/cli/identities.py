@@ -47,7 +47,7 @@ def list_identities(config: Config = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps({"identities": rows}))
     else:
-        _print_table(
+        print_table(
             "Identities", ("name", "state", "version", "enrolled", "by", "consent ends", "note"), map(_list_row, rows)
         )
 
@@ -71,7 +71,7 @@ def show(name: Name, config: Config = None, as_json: AsJson = False) -> None:
         return
     row, version = info.as_json(), info.version.as_json()
     consent = {f"consent {key}": value for key, value in version.pop("consent").items()}
-    _print_table("Identity", ("", ""), {**row, **version, "state": info.state, **consent}.items())
+    print_table("Identity", ("", ""), {**row, **version, "state": info.state, **consent}.items())
 
 
 @app.command("history")
@@ -92,7 +92,7 @@ def history(name: Name, config: Config = None, as_json: AsJson = False) -> None:
     cells = (
         (*(row[key] for key in keys), row["consent"]["by"], row["consent"]["expires"], row["bytes"]) for row in rows
     )
-    _print_table("Enrolments", headings, cells)
+    print_table("Enrolments", headings, cells)
 
 
 @app.command("approve")
@@ -166,7 +166,7 @@ def receipts(
         typer.echo(json.dumps({"receipts": rows}))
         return
     keys = ("id", "erased", "erased_by", "cause", "versions", "destroyed", "audit", "cleaned")
-    _print_table("Receipts", keys, (tuple(row[key] for key in keys) for row in rows))
+    print_table("Receipts", keys, (tuple(row[key] for key in keys) for row in rows))
 
 
 @app.command("audit")
@@ -188,7 +188,7 @@ def audit(
         typer.echo(json.dumps({"audit": rows}))
         return
     keys = ("seq", "time", "action", "identity", "actor", "detail")
-    _print_table("Audit log", keys, (tuple(row[key] for key in keys) for row in rows))
+    print_table("Audit log", keys, (tuple(row[key] for key in keys) for row in rows))
 
 
 @app.command("sweep")
@@ -252,7 +252,7 @@ def _print_result(as_json: bool, values: dict[str, Any], text: str) -> None:
 
 
 def _print_receipt(receipt: Receipt) -> None:
-    _print_table("Receipt", ("", ""), receipt.as_json().items())
+    print_table("Receipt", ("", ""), receipt.as_json().items())
     if not receipt.cleaned:
         typer.echo(
             "note: another process is reading the database: freed bytes go from its files at the next sweep", err=True
@@ -266,7 +266,8 @@ def _list_row(row: dict[str, Any]) -> Sequence[Any]:
     return (row["name"], row["state"], version["version"], version["enrolled"], version["enrolled_by"], consent, note)
 
 
-def _print_table(title: str, headings: Sequence[str], rows: Any) -> None:
+def print_table(title: str, headings: Sequence[str], rows: Any) -> None:
+    """Print rows under their headings."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -30,6 +30,14 @@ class AtCapacity(SidewitnessError):  # noqa: N818 - a refusal, not a failure
         self.retry_after = retry_after
 
 
+class Occupied(SidewitnessError):  # noqa: N818 - a refusal, not a failure
+    """Somebody else is published under this name. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int = RETRY_SECONDS) -> None:
+        super().__init__("somebody else is published under this name: choose another, or wait until their media stop")
+        self.retry_after = retry_after
+
+
 def participant_key(call: str, participant: str, identity: str | None = None) -> ParticipantKey:
     """Return the key of a participant; raises `InvalidName`. Names are opaque: nothing is normalised.
 
@@ -95,10 +103,11 @@ class Calls(Protocol):
         """Whether nobody is admitted any more because the sidecar is shutting down."""
         ...
 
-    async def publish(self, key: ParticipantKey, offer: str) -> Publication:
-        """Answer an offer and judge what it brings; ends the participant's earlier publication.
+    async def publish(self, key: ParticipantKey, offer: str, owner: str) -> Publication:
+        """Answer an offer of `owner` and judge what it brings; ends an earlier publication of the same participant.
 
-        Raises `AtCapacity`, `SdpError`, or `TimeoutError` where no answer could be made in time.
+        Raises `Occupied` where that is another's and its media come, `AtCapacity`, `SdpError`, or `TimeoutError`
+        where no answer could be made in time.
         """
         ...
 

@@ -8,6 +8,7 @@ import weakref
 from typing import Self
 
 from monitor.alerts.catch_up import catch_up
+from monitor.alerts.disclosure import Disclosure
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub, Subscriber
 from monitor.alerts.wire import Message
@@ -61,11 +62,13 @@ class Feed:
         return bool(kind != "hello")
 
     def _subscribe(self) -> Subscriber:
-        subscriber = Subscriber(lambda _token: True, self._awake.set)
+        subscriber = Subscriber(self._awake.set)
         self._hub.join(subscriber)
         subscriber.receive(
             json.dumps({"type": "subscribe", "token": "", "after": self._cursor, "states": self._states})
         )
+        # Whoever embeds the sidecar may see everything.
+        subscriber.admit(Disclosure.FULL)
         # A reader who stops reading need not say so.
         self._leave = weakref.finalize(self, self._hub.leave, subscriber)
         return subscriber

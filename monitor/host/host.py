@@ -1,8 +1,9 @@
 """The host: who is judged on this machine now, up to a fixed number, and how everybody is let go at the end.
 
 Room is reserved before an offer is answered, so that half-open publications count; a second publication of the
-same participant takes the place of the first, because a client that lost its network publishes again at once. When the
-machine is too slow for all who are here, some are paused as `monitor.host.shedding` says, and nobody new is admitted.
+same participant takes the place of the first where `monitor.host.replacing` says so, because a client that lost its
+network publishes again at once. When the machine is too slow for all who are here, some are paused as
+`monitor.host.shedding` says, and nobody new is admitted.
 What is known of who leaves waits for them, as `monitor.host.departed` says, so that leaving sheds no evidence.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -24,12 +26,13 @@ from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.alerts.wire import Message
 from monitor.host import shedding
-from monitor.host.calls import AtCapacity
+from monitor.host.calls import AtCapacity, Occupied
 from monitor.host.cpu_load import threads_here
 from monitor.host.departed import Departed, Memory, Past
 from monitor.host.metrics import Metrics
 from monitor.host.participant import Callbacks, Participant
 from monitor.host.publication import Answer, PeerPublication
+from monitor.host.replacing import SILENT_SECONDS, may_replace
 from monitor.host.shedding import Change, MachineLoad, Place
 from monitor.host.step import Clock, SessionFactory
 from monitor.tap.media.source import Source
@@ -74,6 +77,9 @@ class Host:
         self._participants: dict[Place, Participant] = {}
         self._reserved = 0
         self._replacing: set[Place] = set()
+        # Who is published and who is about to be, by whom; None is this process itself.
+        self._owners: dict[Place, str | None] = {}
+        self._answering: dict[Place, list[str | None]] = {}
         self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
         self._resembled = resembled
         self._memory = Memory(rejoin_seconds)
@@ -92,11 +98,12 @@ class Host:
         return len(self._participants)
 
     @contextlib.contextmanager
-    def reserve(self, key: ParticipantKey) -> Iterator[None]:
-        """Hold a place while an offer is answered and admitted; raises `AtCapacity`."""
+    def reserve(self, key: ParticipantKey, owner: str | None = None) -> Iterator[None]:
+        """Hold a place while an offer is answered and admitted; raises `AtCapacity` or `Occupied`."""
         place = (key.call, key.participant)
         replaces = place in self._participants and place not in self._replacing
         self._check_open()
+        self._check_owner(place, owner)
         if not replaces:
             self._check_room(self._reserved)
             self._check_pressure()
@@ -104,16 +111,20 @@ class Host:
             self._replacing.add(place)
         else:
             self._reserved += 1
+        self._answering.setdefault(place, []).append(owner)
         try:
             yield
         finally:
+            self._answering[place].remove(owner)
+            if not self._answering[place]:
+                del self._answering[place]
             if replaces:
                 self._replacing.discard(place)
                 self._release(place)
             else:
                 self._reserved -= 1
 
-    async def admit(self, key: ParticipantKey, source: Source) -> Participant:
+    async def admit(self, key: ParticipantKey, source: Source, owner: str | None = None) -> Participant:
         """Judge a source, inside `reserve`; ends the participant's earlier one, closes the source where that fails."""
         place = (key.call, key.participant)
         try:
@@ -122,6 +133,8 @@ class Host:
             session = await loop.run_in_executor(self._pool, self._factory, key)
             resembles = await loop.run_in_executor(self._pool, self._resembled, key)
             while (earlier := self._participants.get(place)) is not None:
+                # Once more: whoever was silent when the offer came may have begun to speak.
+                self._check_owner(place, owner, is_reserved=True)
                 await earlier.end()
             self._check_room()
         except BaseException:
@@ -140,7 +153,7 @@ class Host:
             self._past_of(key),
             resembles,
         )
-        self._participants[place] = participant
+        self._participants[place], self._owners[place] = participant, owner
         self._joined.setdefault(place, next(self._turn))
         # Publishing again is no way round the queue.
         participant.pause(place in self._shedding.shed)
@@ -159,11 +172,11 @@ class Host:
             await source.close()
             raise
 
-    async def publish(self, key: ParticipantKey, offer: str) -> PeerPublication:
-        """Answer an offer and judge what it brings; raises `AtCapacity`, `SdpError` or `TimeoutError`."""
-        with self.reserve(key):
+    async def publish(self, key: ParticipantKey, offer: str, owner: str) -> PeerPublication:
+        """Answer an offer and judge what it brings; raises `Occupied`, `AtCapacity`, `SdpError` or `TimeoutError`."""
+        with self.reserve(key, owner):
             peer, answer = await asyncio.wait_for(self._answer(offer), ANSWER_SECONDS)
-            return PeerPublication(await self.admit(key, peer), peer, answer)
+            return PeerPublication(await self.admit(key, peer, owner), peer, answer)
 
     async def remove(self, call: str, participant: str) -> bool:
         """Stop judging a participant; False where there is none."""
@@ -206,6 +219,15 @@ class Host:
             self._metrics.refused.inc()
             raise AtCapacity("the server is shutting down")
 
+    def _check_owner(self, place: Place, owner: str | None, is_reserved: bool = False) -> None:
+        """Raise `Occupied` where somebody else is published in a place, or is about to be."""
+        judged = self._participants.get(place)
+        is_free = judged is None or may_replace(self._owners[place], owner, judged.silent_seconds)
+        others = () if is_reserved or owner is None else self._answering.get(place, ())
+        if not is_free or any(other != owner for other in others):
+            self._metrics.refused.inc()
+            raise Occupied(math.ceil(SILENT_SECONDS))
+
     def _check_room(self, reserved: int = 0) -> None:
         self._check_open()
         if len(self._participants) + reserved >= self._capacity:
@@ -219,7 +241,7 @@ class Host:
 
     def _forget(self, place: Place, participant: Participant) -> None:
         if self._participants.get(place) is participant:
-            del self._participants[place]
+            del self._participants[place], self._owners[place]
             self._metrics.judged(len(self))
             structlog.stdlib.get_logger("host").info(
                 "a participant left", judged=len(self), reason=participant.end_reason

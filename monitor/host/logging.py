@@ -9,6 +9,7 @@ are short fixed phrases, everything variable goes into fields.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -24,6 +25,8 @@ SENSITIVE = (
     "embedding", "vector", "reference", "landmarks", "samples",
 )  # fmt: skip
 MAX_TEXT = 400
+# A signed token (RFC 7519): a JSON object in base64url, and two more parts.
+SIGNED_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 SDP_MARKS = ("v=0\r", "v=0\n", "a=ice-", "a=candidate", "a=fingerprint", "m=audio", "m=video")
 
 Event = MutableMapping[str, Any]
@@ -94,7 +97,7 @@ def clean(value: Any, secrets: Sequence[str] = ()) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        if any(secret in value for secret in secrets) or any(mark in value for mark in SDP_MARKS):
+        if any(text in value for text in (*secrets, *SDP_MARKS)) or SIGNED_TOKEN.search(value):
             return REDACTED
         return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "..."
     if isinstance(value, Mapping):

@@ -112,6 +112,9 @@ class Metrics:
         )
         for turned_away in TurnedAway:
             self.turned_away.labels(str(turned_away))
+        self.tokens_refused = Counter(
+            "sidewitness_tokens_refused", "Bearer tokens refused, by cause.", ("cause",), registry=self.registry
+        )
         self._decided = self._counter("hops_decided", "Hops decided, whatever the verdict.")
         self._hops = _Hops(min_participants)
         self.registry.register(self._hops)

@@ -29,7 +29,7 @@ from monitor.host.metrics import Metrics
 from monitor.host.shedding import ParticipantLoad
 from monitor.host.status import Status
 from monitor.host.step import Clock, SessionFactory, SessionLike, SessionStep
-from monitor.tap.media.source import Connecting, Explaining, Source
+from monitor.tap.media.source import Connecting, Explaining, Hearing, Source
 from monitor.types import FloatArray, MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 
 # From the beginning of one step to that of the next: rarer ones hand over more at once, which costs less, and make
@@ -109,6 +109,7 @@ class Participant:
         self._restarts = 0
         self._dropped = 0
         self._reported_at = clock()
+        self._heard_at = clock()
         self._awake = asyncio.Event()
         self._done = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -127,6 +128,12 @@ class Participant:
     def end_reason(self) -> str:
         """The reason of the last state, once the source has ended."""
         return (self.source.end_reason if isinstance(self.source, Explaining) else None) or ENDED
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long no media have come; whoever joins is given the time that silence has."""
+        heard = self.source.heard_at if isinstance(self.source, Hearing) else None
+        return self._clock() - max(self._heard_at, float("-inf") if heard is None else heard)
 
     async def wait(self) -> None:
         """Wait for the last word."""
@@ -252,6 +259,7 @@ class Participant:
             await self._wait_for_turn(began)
             items = self._backlog.take()
             began = now = self._clock()
+            self._note_heard(items, now)
             if self._session is None or self._connecting:
                 if now - self._reported_at >= self._hop_seconds:
                     self._say_inconclusive(CONNECTING if self._connecting else FAILED)
@@ -265,6 +273,11 @@ class Participant:
                 await self._step(self._session, [*items, *self._overload(now)], now)
                 if self._session is not None:
                     await self._recognise(self._session, now)
+
+    def _note_heard(self, items: list[MediaItem], now: float) -> None:
+        """Take note that media have come, of a source that does not say so itself; while it is paused nobody knows."""
+        if not isinstance(self.source, Hearing) and (self.paused or not all(isinstance(i, TrackFault) for i in items)):
+            self._heard_at = now
 
     async def _wait_for_turn(self, began: float) -> None:
         """Wait until the next step is due, or the backlog has enough for one."""

@@ -144,6 +144,11 @@ class WebRtcPeer:
         return self.closed.is_set()
 
     @property
+    def heard_at(self) -> float | None:
+        """When the last packet of a track came; see `Hearing`."""
+        return max((receiver.heard_at for receiver in self._receivers.values()), default=None)
+
+    @property
     def dropped(self) -> int:
         """Encoded frames dropped because the reader was too slow."""
         return sum(self._decode.dropped.values())

@@ -6,8 +6,9 @@ import json
 from ipaddress import ip_network
 
 from engines.errors import SidewitnessError
+from monitor.alerts.disclosure import Disclosure
 from monitor.alerts.journal import Head
-from monitor.alerts.push import Phase, Subscriber
+from monitor.alerts.push import Close, Phase, Subscriber
 from monitor.api.form import ClipBegins, ClipData, Field, FormError, FormReader
 from monitor.api.forwarded import address_of, path_within, prefix_of, seen_under
 from monitor.api.identities import _read_consent
@@ -19,9 +20,11 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 def subscriber(data: bytes) -> None:
     """Messages one a line: whatever is said is answered or shuts the subscription, and only a token opens one."""
-    peer = Subscriber(lambda token: token == TOKEN)
+    peer = Subscriber()
     for line in data.split(b"\n"):
         peer.receive(line.decode(errors="surrogateescape"))
+        if peer.phase is Phase.CHECKING:
+            peer.admit(Disclosure.FULL) if peer.bearer == TOKEN else peer.end(Close.BAD_TOKEN)
         peer.start(Head(7, 3))
         peer.replay((), Head(7, 3))
         while (message := peer.take()) is not None:

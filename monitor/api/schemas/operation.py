@@ -11,7 +11,11 @@ from monitor.api.schemas.base import Shape
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM_CONTENT = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-NO_TOKEN = {401: "No token, or a wrong one."}
+NO_TOKEN = {
+    401: "No token, or a wrong, expired or revoked one.",
+    403: "The token's role may not do this.",
+    429: "Too many wrong tokens came from this address: wait `Retry-After` seconds.",
+}
 JOURNAL_AWAY = {503: "The journal cannot be read now: wait `Retry-After` seconds."}
 
 

@@ -57,6 +57,16 @@ class Explaining(Protocol):
         ...
 
 
+@runtime_checkable
+class Hearing(Protocol):
+    """A source that knows when something came last, whether or not it was decoded."""
+
+    @property
+    def heard_at(self) -> float | None:
+        """When the last media packet came, in monotonic seconds; None before the first."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionFailure:
     """Why a connection failed: one of `CONNECTION_FAILURES`, and a sentence for the log without names or addresses."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.alerts.disclosure import Disclosure
 from monitor.alerts.journal import Entry, Head
 from monitor.alerts.plain import encode
 from monitor.alerts.push import CAPACITY_MESSAGES, MAX_MESSAGE_BYTES, PAGE_ENTRIES, Close, Hub, Phase, Subscriber
@@ -21,8 +22,10 @@ def subscribe(**fields: object) -> str:
 
 
 def subscriber(**fields: object) -> Subscriber:
-    made = Subscriber(lambda token: token == TOKEN)
+    made = Subscriber()
     made.receive(subscribe(**fields))
+    assert (made.phase, made.bearer) == (Phase.CHECKING, TOKEN)
+    made.admit(Disclosure.FULL)
     return made
 
 
@@ -70,14 +73,13 @@ class Store:
         (subscribe(after=True), Close.BAD_MESSAGE),
         (subscribe(after="3"), Close.BAD_MESSAGE),
         (subscribe(states=1), Close.BAD_MESSAGE),
-        (subscribe(token="wrong"), Close.BAD_TOKEN),
         (subscribe(token=None), Close.BAD_TOKEN),
         (subscribe(token=7, after="x"), Close.BAD_TOKEN),
         ('{"type": "subscribe"}', Close.BAD_TOKEN),
     ],
 )
 def test_bad_first_message(data: str | bytes, why: Close) -> None:
-    made = Subscriber(lambda token: token == TOKEN)
+    made = Subscriber()
     made.receive(data)
     assert (made.phase, made.close, made.take()) == (Phase.CLOSED, why, None)
     made.receive(subscribe())
@@ -87,24 +89,60 @@ def test_bad_first_message(data: str | bytes, why: Close) -> None:
     assert (made.close, len(made)) == (why, 0)
 
 
-def test_the_shell_may_close_once_and_what_waits_is_dropped() -> None:
-    subscriber = Subscriber(lambda _token: True)
-    subscriber.receive(subscribe())
-    subscriber.start(Head(3, 0))
-    assert len(subscriber) == 1
-    subscriber.end(Close.FULL)
-    subscriber.end(Close.CROWDED)
-    assert (subscriber.phase, subscriber.close, len(subscriber)) == (Phase.CLOSED, Close.FULL, 0)
-
-
 def test_close_codes() -> None:
-    assert [(why.code, bool(why.reason)) for why in Close] == [(4401, True), (4400, True), (4008, True)] + [
-        (1013, True)
-    ] * 2
+    assert {why.code for why in Close} == {4401, 4403, 1013, 4429, 4400, 4008}
+    assert all(why.reason for why in Close)
+
+
+def test_nothing_is_told_before_the_token_is_found_good() -> None:
+    made, hub = Subscriber(), Hub()
+    hub.join(made)
+    made.receive(subscribe(states=True))
+    made.start(Head(0, 0))
+    hub.finding(Entry(1, finding()))
+    hub.state({"type": "state"})
+    assert (made.phase, made.take()) == (Phase.CHECKING, None)
+    made.end(Close.FORBIDDEN)
+    made.end(Close.BAD_TOKEN)
+    made.admit(Disclosure.FULL)
+    assert (made.phase, made.close) == (Phase.CLOSED, Close.FORBIDDEN)
+
+
+def test_the_shell_may_close_once_and_what_waits_is_dropped() -> None:
+    made = subscriber()
+    made.start(Head(3, 0))
+    assert len(made) == 1
+    made.end(Close.FULL)
+    made.end(Close.CROWDED)
+    assert (made.phase, made.close, len(made)) == (Phase.CLOSED, Close.FULL, 0)
+
+
+def test_who_may_see_verdicts_is_told_no_scores_live_or_replayed() -> None:
+    hub, seen = Hub(), []
+    state = {"type": "state", "verdict": "alert", "scores": {"synchrony": {}}, "statistic": 2.0, "threshold": 1.0}
+    for disclosure in Disclosure:
+        made, store = Subscriber(), Store(1)
+        hub.join(made)
+        made.receive(subscribe(after=0, states=True))
+        made.admit(disclosure)
+        made.start(store.head)
+        store.feed(made)
+        seen.append(made)
+    hub.finding(Entry(2, finding()))
+    hub.state(state)
+    full, less = ([m for m in drain(made) if m["type"] != "hello"] for made in seen)
+    assert [m["seq"] for m in full[:2]] == [1, 2]
+    assert all(m["scores"] and m["evidence"] for m in full[:2])
+    assert full[2] == state
+    assert [(m["scores"], m["evidence"], m["verdict"], m["seq"]) for m in less[:2]] == [
+        ({}, {}, "alert", 1),
+        ({}, {}, "alert", 2),
+    ]
+    assert less[2] == {"type": "state", "verdict": "alert", "scores": {}, "statistic": None, "threshold": None}
 
 
 def test_deadline_counts_only_before_the_subscription() -> None:
-    silent = Subscriber(lambda _: True)
+    silent = Subscriber()
     silent.deadline()
     assert silent.close is Close.BAD_TOKEN
     made = subscriber()
@@ -209,7 +247,7 @@ def test_everything_pruned_while_replaying() -> None:
 
 
 def test_start_belongs_to_the_subscription() -> None:
-    made = Subscriber(lambda _: True)
+    made = Subscriber()
     made.start(Head(3, 0))
     assert (made.phase, made.replay_after, len(made)) == (Phase.AWAITING, None, 0)
 
@@ -252,9 +290,10 @@ def test_hub_encodes_once_and_wakes_its_members() -> None:
     hub = Hub()
     hub.finding(Entry(1, finding()))
     hub.state({"type": "state"})
-    made = Subscriber(lambda _: True, lambda: woken.append("x"))
+    made = Subscriber(lambda: woken.append("x"))
     hub.join(made)
     made.receive(subscribe(states=True))
+    made.admit(Disclosure.FULL)
     made.start(Head(0, 0))
     woken.clear()
     hub.finding(Entry(1, finding()), 2.0)

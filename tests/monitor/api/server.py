@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Journal
 from monitor.alerts.sinks.registry import NamedSink
+from monitor.api.access.claims import ordered
 from monitor.api.identities import People
 from monitor.api.server import Server, address, listen
 from monitor.config import Settings
@@ -89,10 +91,21 @@ class Site:
         return connect(self.base.replace("http", "ws") + prefix + "/v1/alerts", **chosen)
 
     @contextlib.asynccontextmanager
-    async def subscribe(self, after: int | None = None, states: bool = False) -> AsyncIterator[ClientConnection]:
+    async def subscribe(
+        self, after: int | None = None, states: bool = False, token: str = TOKEN
+    ) -> AsyncIterator[ClientConnection]:
         async with self.connect() as socket:
-            await socket.send(subscription(after, states))
+            await socket.send(subscription(after, states, token))
             yield socket
+
+    def token(self, role: str, subject: str | None = None, minutes: int = 60, **seat: str | None) -> str:
+        """A signed token, made as an admin makes one; called like its role where no subject is given."""
+        text, _ = self.surface.parts.issuer.issue(ordered(subject or role, role, minutes, **seat), "the tests")
+        return text
+
+    def bearer(self, role: str, subject: str | None = None, **seat: Any) -> dict[str, str]:
+        """The header of such a token."""
+        return {"Authorization": f"Bearer {self.token(role, subject, **seat)}"}
 
     async def stop(self) -> None:
         self.server.should_exit = True
@@ -117,7 +130,7 @@ async def serving(
     sinks: Sequence[NamedSink] = (),
     **overrides: Any,
 ) -> AsyncIterator[Site]:
-    settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, **overrides})
+    settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, "token": SecretStr(TOKEN), **overrides})
     ready_journal(folder, settings.findings_kept).close()
     peers = Peers()
     peers.gate.set()

@@ -48,7 +48,14 @@ async def judged(desk: Desk) -> httpx.Response:
 async def asked(desk: Desk, published: httpx.Response) -> list[tuple[str, str, httpx.Response]]:
     """Every answer of the public listener to every method, asked by a stranger who knows the session."""
     session = published.headers["location"].rpartition("/")[2]
-    values = {"call": "board", "participant": "p1", "name": "Jane", "job_id": "x", "session": session}
+    values = {
+        "call": "board",
+        "participant": "p1",
+        "name": "Jane",
+        "job_id": "x",
+        "token_id": "none",
+        "session": session,
+    }
     paths = {path.format(**values) for path in document(described_application())["paths"]} | set(PAGES)
     assert len(paths) > 20
     extra = {"If-Match": published.headers["etag"], "Origin": desk.site.base}

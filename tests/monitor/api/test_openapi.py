@@ -127,7 +127,7 @@ async def test_approving_and_rejecting_answer_as_described(tmp_path: Path) -> No
     async for desk in desk_with(tmp_path, second_approver=True):
         for word in ("approve", "reject"):
             await desk.enrol(actor="ann")
-            response = await desk.client.post(f"{JANE}/{word}", headers={"Sidewitness-Actor": "bob"})
+            response = await desk.client.post(f"{JANE}/{word}", headers=desk.site.bearer("approver", "bob"))
             assert response.status_code == 200, response.text
             check("POST", f"/v1/identities/{{name}}/{word}", response)
 
@@ -164,7 +164,7 @@ async def test_errors_answer_as_described(desk: Desk) -> None:
 
 
 async def test_what_is_guarded_is_said_to_be(desk: Desk) -> None:
-    values = {"call": "board", "participant": "p1", "name": "x", "job_id": "x", "session": "x"}
+    values = {"call": "board", "participant": "p1", "name": "x", "job_id": "x", "session": "x", "token_id": "x"}
     async with httpx.AsyncClient(base_url=desk.site.base) as stranger:
         for method, path in OpenApi().operations:
             answer = await stranger.request(method, path.format(**values))

@@ -172,7 +172,7 @@ async def test_oversized_offers_are_refused_declared_or_streamed(client: httpx.A
 
 
 async def test_body_that_does_not_come(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.api.whip.BODY_SECONDS", 0.05)
+    monkeypatch.setattr("monitor.api.body.BODY_SECONDS", 0.05)
     host, port = site.base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = f"POST {WHIP} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\nContent-Length: 9\r\n"

@@ -42,8 +42,10 @@ COMMANDS = [
     "identities",
     *(f"identities {name}" for name in ("list", "show", "history", "approve", "reject", "erase", "receipts")),
     *(f"identities {name}" for name in ("audit", "sweep", "rotate-key")),
+    "tokens",
+    *(f"tokens {name}" for name in ("create", "list", "revoke", "rotate-key")),
 ]
-GROUPS = {"engines", "identities", "train"}
+GROUPS = {"engines", "identities", "tokens", "train"}
 HEAVY = {"av", "aiortc", "fastapi", "matplotlib", "onnxruntime", "openvino", "pydantic", "rich", "sqlalchemy"}
 
 

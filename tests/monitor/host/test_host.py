@@ -333,7 +333,7 @@ async def test_what_an_offer_brings_is_judged_until_it_is_removed(bench: Bench) 
 
     fragments: list[str] = []
     bench.host._answer = answer
-    publication: Publication = await bench.host.publish(ADA, "an offer")
+    publication: Publication = await bench.host.publish(ADA, "an offer", "alice")
     assert (publication.key, publication.answer, publication.etag) == (ADA, "the answer to an offer", "ice-1")
     await publication.add_candidates("a candidate")
     assert fragments == ["a candidate"]
@@ -354,7 +354,7 @@ async def test_an_offer_that_is_not_answered_in_time_leaves_its_place(
     monkeypatch.setattr("monitor.host.host.ANSWER_SECONDS", 0.01)
     for key in (ADA, BOB, EVE):
         with pytest.raises(TimeoutError):
-            await bench.host.publish(key, "an offer")
+            await bench.host.publish(key, "an offer", "alice")
 
 
 async def test_names_and_messages_of_errors_stay_out_of_the_log(

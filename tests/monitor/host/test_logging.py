@@ -49,6 +49,7 @@ def test_telling_words_in_field_names() -> None:
     [
         SECRET,
         f"in the middle {SECRET} of text",
+        "in the middle eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl of text",
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1",
         "a=candidate:1 1 udp 1 10.0.0.1 9 typ host",
         np.zeros(3),

@@ -1,0 +1,1 @@
+"""Who a bearer token belongs to and what they may do: roles, signed tokens, their register, and who guesses."""

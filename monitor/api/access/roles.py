@@ -1,0 +1,42 @@
+"""What each role may do: the one table of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """What a route asks of whoever calls it."""
+
+    PUBLISH = "publish"
+    WATCH = "watch"
+    # Changes what WATCH shows: without it there are verdicts and reasons, and nothing to tune a forgery by.
+    SCORES = "scores"
+    IDENTITIES = "identities"
+    ENROL = "enrol"
+    APPROVE = "approve"
+    ERASE = "erase"
+    TOKENS = "tokens"
+
+
+class Role(StrEnum):
+    """What a token is for; each token has one."""
+
+    PUBLISHER = "publisher"
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    ENROLLER = "enroller"
+    APPROVER = "approver"
+    ADMIN = "admin"
+
+
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.PUBLISHER: frozenset({Permission.PUBLISH}),
+    Role.VIEWER: frozenset({Permission.WATCH}),
+    Role.ANALYST: frozenset({Permission.WATCH, Permission.SCORES}),
+    Role.ENROLLER: frozenset({Permission.IDENTITIES, Permission.ENROL}),
+    # Not ENROL: whoever approves must not be able to bring what they approve.
+    Role.APPROVER: frozenset({Permission.IDENTITIES, Permission.APPROVE, Permission.ERASE}),
+    Role.ADMIN: frozenset(Permission),
+}

@@ -1,0 +1,23 @@
+"""The table of signed tokens; it is made by the migrations beside this file, under a version table of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+VERSION_TABLE = "access_alembic_version"
+
+metadata = sa.MetaData()
+tokens = sa.Table(
+    "access_tokens",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.Text) for name in ("subject", "role", "call", "participant", "identity")),
+    sa.Column("issued", sa.BigInteger),
+    sa.Column("issued_by", sa.Text),
+    sa.Column("expires", sa.BigInteger),
+    sa.Column("revoked", sa.BigInteger),
+    sa.Column("revoked_by", sa.Text),
+)

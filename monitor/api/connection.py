@@ -34,7 +34,7 @@ ANSWER_SECONDS = 30.0
 # Names of 128 letters, each as twelve characters when percent-encoded: a call, a participant and an identity fit.
 MAX_TARGET_BYTES = 8192
 MAX_HEADERS = 64
-MAX_HEAD_BYTES = 16384
+MAX_HEAD_BYTES = 24576
 TOO_LARGE = {
     414: "the address is too long",
     431: f"send at most {MAX_HEADERS} headers, and {MAX_HEAD_BYTES} bytes of them",

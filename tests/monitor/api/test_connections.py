@@ -166,8 +166,15 @@ async def test_what_a_request_may_hold_is_ours_to_say(
             assert turned_away(site, "too_large") == 1
 
 
-async def test_headers_are_refused_before_they_are_whole(tmp_path: Path) -> None:
+async def test_headers_are_refused_before_they_are_whole_and_not_sooner_than_we_say(tmp_path: Path) -> None:
     async with serving(tmp_path) as site:
+        reader, writer = await dial(site.base)
+        writer.write(HALF + b"x" * (MAX_HEAD_BYTES - 1000))
+        async with httpx.AsyncClient(base_url=site.base) as client:
+            assert (await client.get("/healthz")).status_code == 200
+        writer.write(b"\r\nConnection: close\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), PATIENCE)).startswith(b"HTTP/1.1 200 ")
+        writer.close()
         reader, writer = await dial(site.base)
         writer.write(HALF + b"x" * (MAX_HEAD_BYTES + 1))
         answer = await asyncio.wait_for(reader.read(), PATIENCE)

@@ -14,7 +14,7 @@ DOCUMENT = ROOT / "docs" / "security.md"
 TEST = re.compile(r"`(tests/[\w/]+\.py::\w+)`")
 HEAD = ["threat", "defence", "tests"]
 # Fewer would be fewer threats than were known when the table was first whole.
-LEAST_ROWS = 31
+LEAST_ROWS = 34
 
 
 def rows() -> list[list[str]]:

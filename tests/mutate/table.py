@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mutate import clips, judging, media, packs, supply
+from tests.mutate import clips, judging, media, packs, supply, surface
 from tests.mutate.mutation import Mutation
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -11,4 +11,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     *judging.MUTATIONS,
     *packs.MUTATIONS,
     *supply.MUTATIONS,
+    *surface.MUTATIONS,
 )

@@ -95,7 +95,12 @@ def _limit(what: int, soft: int, hard: int | None = None) -> None:
     _, before = resource.getrlimit(what)
     hard = soft if hard is None else hard
     hard = hard if before == resource.RLIM_INFINITY else min(hard, before)
-    resource.setrlimit(what, (min(soft, hard), hard))
+    try:
+        resource.setrlimit(what, (min(soft, hard), hard))
+    except ValueError:
+        # macOS has no limit on address space. On Linux each of them is there, and one that is not is no worker.
+        if sys.platform == "linux":
+            raise
 
 
 def _become_nobody() -> None:

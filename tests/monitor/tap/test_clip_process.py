@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,13 +20,23 @@ from monitor.tap.media.config import ClipLimits
 from monitor.tap.media.source import SourceError
 from monitor.tap.replay import probe_clip, read_clip
 from monitor.tap.sandbox.workers import Workers
-from monitor.types import TrackFault
 from tests.monitor.tap.bombs import compressed_header
 from tests.monitor.tap.clips import write_clip
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's filter is Linux's")
 MODULE = "monitor.tap.clip_worker"
 SECRET = "SIDEWITNESS_TOKEN"
+FORKS = """
+import os, sys
+from monitor.tap.replay import probe_clip
+clip = sys.argv[1]
+assert probe_clip(clip).has_video
+child = os.fork()
+if child == 0:
+    os._exit(0 if probe_clip(clip).has_video else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert probe_clip(clip).has_video
+"""
 
 
 @pytest.fixture
@@ -136,9 +147,8 @@ def test_a_zygote_that_is_gone_is_started_again(workers: Workers, clip: Path) ->
 
 
 def test_a_forked_process_has_one_of_its_own(clip: Path) -> None:
-    probe_clip(clip)
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if probe_clip(clip).has_video else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    assert not [item for item in read_clip(clip) if isinstance(item, TrackFault)]
+    # In a process of one thread: this one may have others, which a fork leaves in the middle of something.
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS, clip], env={"PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60
+    )
+    assert done.returncode == 0

@@ -33,9 +33,10 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         yield made
 
 
-async def judged(desk: Desk) -> httpx.Response:
+async def judged(desk: Desk, token: dict[str, str] | None = None) -> httpx.Response:
     """A participant who is on alert, with a finding that is open; the answer to their publication."""
-    published = await desk.client.post(WHIP, content=b"v=0", headers=SDP)
+    published = await desk.client.post(WHIP, content=b"v=0", headers={**SDP, **(token or {})})
+    assert published.status_code == 201
     async with desk.site.subscribe(states=True) as socket:
         desk.site.peers.made[-1].put(block(OPEN))
         seen: set[str] = set()
@@ -45,8 +46,8 @@ async def judged(desk: Desk) -> httpx.Response:
     return published
 
 
-async def asked(desk: Desk, published: httpx.Response) -> list[tuple[str, str, httpx.Response]]:
-    """Every answer of the public listener to every method, asked by a stranger who knows the session."""
+async def asked(desk: Desk, published: httpx.Response, token: dict[str, str]) -> list[tuple[str, str, httpx.Response]]:
+    """Every answer of the public listener to every method, asked by somebody who knows the session."""
     session = published.headers["location"].rpartition("/")[2]
     values = {
         "call": "board",
@@ -58,27 +59,30 @@ async def asked(desk: Desk, published: httpx.Response) -> list[tuple[str, str, h
     }
     paths = {path.format(**values) for path in document(described_application())["paths"]} | set(PAGES)
     assert len(paths) > 20
-    extra = {"If-Match": published.headers["etag"], "Origin": desk.site.base}
+    extra = {"If-Match": published.headers["etag"], "Origin": desk.site.base, **token}
     # The words for verdicts, which are the same for everybody.
     questions = [(method, path) for path in sorted(paths) for method in METHODS if (method, path) != ("GET", WORDS)]
     async with httpx.AsyncClient(base_url=desk.site.base, headers=extra) as stranger:
         return [(method, path, await stranger.request(method, path)) for method, path in questions]
 
 
-async def test_no_answer_without_a_token_holds_a_verdict_or_a_score(desk: Desk) -> None:
-    published = await judged(desk)
+@pytest.mark.parametrize("participant", [False, True])
+async def test_no_answer_without_a_token_holds_a_verdict_or_a_score(desk: Desk, participant: bool) -> None:
+    """Nor one to what a participant has: the session, and a token to publish with."""
+    token = desk.site.bearer("publisher", "ada", call="board") if participant else {}
+    published = await judged(desk, token)
     assert TOLD.search((await desk.client.get("/v1/calls")).text)
+    # They are judged, and the operator's listener counts it.
+    async with httpx.AsyncClient(base_url=desk.site.operators) as operator:
+        assert 'verdict="alert"} 1.0' in (await operator.get("/metrics")).text
     said = {str(word) for word in (*Verdict, *Reason)}
-    for method, path, answer in await asked(desk, published):
+    for method, path, answer in await asked(desk, published, token):
         text = f"{answer.text}\n{answer.headers}"
         if answer.headers.get("content-type", "").startswith(("text/html", "text/javascript")):
             # Files that are the same for everybody, as the next test sees: they name verdicts, and tell none.
             continue
         assert not TOLD.search(text), (method, path)
         assert not [word for word in said if re.search(rf"\b{word}\b", text)], (method, path)
-    # They were judged all the while, and the operator's listener counts it.
-    async with httpx.AsyncClient(base_url=desk.site.operators) as operator:
-        assert 'verdict="alert"} 1.0' in (await operator.get("/metrics")).text
 
 
 async def test_the_public_answers_are_the_same_whatever_is_judged(desk: Desk) -> None:

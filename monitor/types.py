@@ -80,6 +80,7 @@ class Reason(StrEnum):
     FACE_CHANGES_UNNATURALLY = "face_changes_unnaturally"
     MOVES_UNLIKE_ENROLLED = "moves_unlike_enrolled"
     REFERENCE_OUTDATED = "reference_outdated"
+    REPLAYED_RECORDING = "replayed_recording"
 
     @classmethod
     def _missing_(cls, value: object) -> Reason | None:

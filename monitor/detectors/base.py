@@ -76,7 +76,7 @@ class DetectorInfo:
         return replace(
             score,
             one_sided=self.one_sided,
-            withholds=self.withholds,
+            withholds=self.withholds or score.withholds,
             cause=score.cause or self.cause,
             needs_identity=self.needs_identity,
         )
@@ -90,7 +90,8 @@ class Hop:
     what keeps the face from being judged. `settled` says that nothing more will come, as at the end of a recording;
     `suspect` that the participant was suspected at the hop before. `part` is this detector's part of the claimed
     identity's reference, None where nobody is enrolled or enrolment gave none; `enrolled` says that somebody is.
-    `elapsed` is the seconds that were decided on since this publication began.
+    `elapsed` is the seconds that were decided on since this publication began; `live` says that this is a call, where
+    nothing that was recorded before should be shown.
     """
 
     window: Window
@@ -101,6 +102,7 @@ class Hop:
     part: bytes | None = None
     enrolled: bool = False
     elapsed: float = 0.0
+    live: bool = False
 
 
 class LiveDetector(Protocol):

@@ -76,6 +76,7 @@ def session_config(settings: Settings) -> SessionConfig:
                 hop_seconds=settings.hop_seconds,
             ),
             links=settings.rejoin_seconds > 0.0,
+            live=True,
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None

@@ -57,10 +57,14 @@ OVERLOAD_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
-    """Window and decision settings of a session; `links` says whether faces are kept to know who comes back."""
+    """Window and decision settings of a session.
+
+    `links` says whether faces are kept to know who comes back, `live` that it is a call and no recording.
+    """
 
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     links: bool = False
+    live: bool = False
 
     @property
     def window_seconds(self) -> float:
@@ -243,7 +247,8 @@ class Session:
 
         def hop(name: str) -> Hop:
             part = reference.parts.get(name) if reference is not None else None
-            return Hop(window, lips_obstacle, face_obstacle, settled, suspect, part, reference is not None, elapsed)
+            enrolled, live = reference is not None, self._config.live
+            return Hop(window, lips_obstacle, face_obstacle, settled, suspect, part, enrolled, elapsed, live)
 
         scores = [self._score(loaded, live, hop) for loaded, live in self._detectors]
         return self._advance(now, [self._explain(score, now) for score in scores])

@@ -43,7 +43,7 @@ class Synchrony:
             yield Check("calibration", "ok", "readable") if tables else missing
 
     def describe(self, part: bytes) -> Mapping[str, Any]:
-        """No reference has a part of this detector."""
+        """Say nothing of the fingerprint of a person's recordings."""
         return {}
 
 

@@ -18,6 +18,11 @@ INFO = DetectorInfo(
             "Typical of a dubbed or replaced voice, another person's audio or a broken lip-sync. "
             "A very long audio delay looks the same: check with the person another way.",
         ),
+        Reason.REPLAYED_RECORDING: Phrase(
+            "A recording is played",
+            "What is heard is one of the recordings with which the claimed person was enrolled.",
+            "Whoever is there need not be the person: ask them for something that no recording holds.",
+        ),
         Reason.UNUSUAL_SOUND: Phrase(
             "Sound too unusual to judge",
             "It is unlike the speech of the genuine people whom scores are compared with, so lips are not compared.",

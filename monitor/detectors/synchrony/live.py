@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from engines.base import Engine
 from monitor.decision.calibration import Calibration
 from monitor.detectors.base import Compilation, Hop
+from monitor.detectors.reference import TemplateError
 from monitor.detectors.synchrony.carried import Carried, carry
 from monitor.detectors.synchrony.clip import score_clip
 from monitor.detectors.synchrony.detector import SynchronyDetector, speech_of
+from monitor.detectors.synchrony.enrolling import EnrollingSynchrony
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
+from monitor.detectors.synchrony.fingerprint import Fingerprint
 from monitor.detectors.synchrony.info import INFO
+from monitor.detectors.synchrony.replay import ReplayWatch
 from monitor.types import Reason, Score
 from monitor.window.window import Window, WindowBuffer
 
@@ -27,6 +31,7 @@ class LiveSynchrony:
         self._scored_until: float | None = None
         self._before: Carried | None = None
         self._left: Carried | None = None
+        self._replay = ReplayWatch(familiar)
         self._newest: Window | None = None
 
     def remember(self) -> Carried | None:
@@ -58,7 +63,8 @@ class LiveSynchrony:
         ]
         if scores[0].value is not None and not moved:
             return INFO.abstain(Reason.WARMING_UP)
-        return least_suspicious(scores)
+        score = least_suspicious(scores)
+        return self._replay.mark(score, window, hop.part) if hop.live else score
 
 
 def least_suspicious(scores: Sequence[Score]) -> Score:
@@ -98,8 +104,15 @@ class LoadedSynchrony:
         return self
 
     def is_outdated(self, part: bytes) -> bool:
-        """No reference has a part of this detector."""
-        return False
+        """Whether the fingerprint of a person's recordings was made by another encoder, or cannot be read."""
+        try:
+            return Fingerprint.from_bytes(part).encoder != (self.familiar.encoder if self.familiar else None)
+        except TemplateError:
+            return True
 
-    def enrolling(self, one_person: bool) -> None:
-        """Nothing is learnt of a person: what their lips and voice agree on is nobody's own."""
+    def enrolling(self, one_person: bool) -> EnrollingSynchrony | None:
+        """Learn what a person's recordings sound like; None without a table of genuine speech.
+
+        Nothing is learnt of how they speak: what their lips and voice agree on is nobody's own.
+        """
+        return EnrollingSynchrony(self.familiar) if self.familiar is not None else None

@@ -41,9 +41,7 @@ def test_no_pack_at_all_is_an_error(tmp_path: Path) -> None:
         load_calibration(tmp_path)
 
 
-def test_nothing_is_known_of_a_person() -> None:
+def test_nothing_is_told_of_a_person() -> None:
     loaded: LoadedDetector = DETECTOR.load(PackLoader())
     assert DETECTOR.describe(b"anything") == {}
-    assert not loaded.is_outdated(b"anything")
-    assert loaded.enrolling(one_person=True) is None
     assert loaded.through(lambda engine: engine) is loaded

@@ -21,8 +21,8 @@ from monitor.detectors.reference import TemplateError, pack_arrays, unpack_array
 from monitor.types import BoolArray, ByteArray, FloatArray
 
 BITS = 64
-# The share of bits that differ, up to which a window is a recording played again. Of 93 windows of people who spoke anew
-# and 7,796 of other people, each in some 20 s of speech, none differed in less than 0.284 (docs/detection.md).
+# The share of bits that differ, up to which a window is a recording played again. Of 93 windows of people who spoke
+# anew and 7,796 of other people, each in some 20 s of speech, none differed in less than 0.284 (docs/detection.md).
 MAX_DIFFERENCE = 0.25
 # Frames in which both must speak: what is compared in less is chance.
 MIN_FRAMES = 60

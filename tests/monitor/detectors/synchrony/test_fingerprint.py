@@ -165,9 +165,7 @@ class Spy:
 
 
 @pytest.mark.parametrize(("config", "live"), [(session_config(Settings()), True), (SessionConfig(), False)])
-def test_in_calls_and_not_in_recordings_a_detector_is_told_so(
-    models: Models, config: SessionConfig, live: bool
-) -> None:
+def test_in_calls_and_not_in_recordings_detectors_are_told(models: Models, config: SessionConfig, live: bool) -> None:
     spy, part = Spy(), b"a part"
     claimed = ParticipantKey("call", "ann", "Ann")
     session = Session(claimed, replace(models, detectors=(spy,)), config, Reference("", (), {"synchrony": part}))

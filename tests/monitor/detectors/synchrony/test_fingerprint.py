@@ -34,7 +34,7 @@ from tests.monitor.frames import block
 WIDTH, KEY = 16, "encoder"
 YES = np.ones(400, np.bool_)
 TABLE = FamiliarSpeech(
-    np.zeros(2 * WIDTH, np.float32), np.eye(2 * WIDTH, 2, dtype=np.float32), np.ones(2), 1.0, 1e9, KEY
+    np.zeros(2 * WIDTH, np.float32), np.eye(2 * WIDTH, 2, dtype=np.float32), np.ones(2, np.float32), 1.0, 1e9, KEY
 )
 MATERIAL = Material((), (), (), (), np.zeros(0, np.int64), (), lambda: iter(()))
 
@@ -167,8 +167,9 @@ class Spy:
 @pytest.mark.parametrize(("config", "live"), [(session_config(Settings()), True), (SessionConfig(), False)])
 def test_in_calls_and_not_in_recordings_detectors_are_told(models: Models, config: SessionConfig, live: bool) -> None:
     spy, part = Spy(), b"a part"
+    spies: Any = (spy,)
     claimed = ParticipantKey("call", "ann", "Ann")
-    session = Session(claimed, replace(models, detectors=(spy,)), config, Reference("", (), {"synchrony": part}))
+    session = Session(claimed, replace(models, detectors=spies), config, Reference("", (), {"synchrony": part}))
     for now in (0.0, 1.0):
         session.tick(now)
     assert [(hop.live, hop.part) for hop in spy.hops] == [(live, part)]

@@ -38,16 +38,16 @@ class Visit:
     crew: Crew
     complaints: list[str] = field(default_factory=list)
 
-    async def open(self) -> None:
+    async def open(self, token: str = TOKEN, phase: str = "live") -> None:
         """Open the page and wait until the token was taken."""
-        await self.page.goto(f"{self.site.base}/enroll#token={TOKEN}")
-        await self.page.wait_for_selector(LIVE)
+        await self.page.goto("about:blank")
+        await self.page.goto(f"{self.site.base}/enroll#token={token}")
+        await self.page.wait_for_selector(LIVE.replace("live", phase))
 
     async def fill(self, *clips: str, name: str = "Jane Doe", by: str = "Jane Doe") -> None:
         """Fill the form in."""
         await self.page.locator("#name").fill(name)
         await self.page.locator("#by").fill(by)
-        await self.page.locator("#actor").fill("ops")
         await self.page.locator("#clips").set_input_files([clip(f"{n}.mp4", text) for n, text in enumerate(clips)])
 
     async def enrol(self) -> None:
@@ -121,7 +121,7 @@ async def test_somebody_is_enrolled_and_erased(visit: Visit) -> None:
     await expect(visit.job.locator(".reasons li")).to_have_text(["Look up and down now and then"])
     await expect(visit.job.locator("svg.pose path.outline")).to_have_count(5)
     [(order, names)] = visit.crew.enroller.seen
-    assert (order.name, order.actor, names) == ("Jane Doe", "ops", ["0.mp4", "1.mp4"])
+    assert (order.name, order.actor, names) == ("Jane Doe", "operator", ["0.mp4", "1.mp4"])
     assert order.consent.evidence_sha256 == hashlib.sha256(b"signature").hexdigest()
     person = visit.people
     await expect(person.locator("h3")).to_have_text("Jane Doe")
@@ -180,7 +180,9 @@ async def test_somebody_else_must_approve(two: Visit) -> None:
     await expect(two.people.locator(".enrolment[data-kind=pending]")).to_have_text("enrolment waits for approval")
     await two.people.locator("[data-act=approve]").click()
     await expect(two.page.locator("#problem")).to_contain_text("let somebody else do it")
-    await two.page.locator("#actor").fill("boss")
+    # Somebody else is somebody with a token of another subject; who approves is shown no call.
+    await two.open(two.site.token("approver", "boss"), "barred")
+    await expect(two.page.locator("#subject")).to_have_text("boss")
     await two.people.locator("[data-act=approve]").click()
     await expect(two.people.locator(".enrolment[data-kind=enrolled]")).to_be_visible()
     await expect(two.page.locator("#problem")).to_be_hidden()

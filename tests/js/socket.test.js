@@ -58,10 +58,11 @@ test("waiting grows to a limit and is spread", () => {
   assert.equal(backoff(0, 0), 250);
 });
 
-test("a refused token asks, a refused message ends, and neither tries again", () => {
+test("a refused token asks, a role without calls or a refused message ends, and none tries again", () => {
   for (const [code, phase] of /** @type {const} */ ([
     [4401, "asking"],
     [4400, "refused"],
+    [4403, "barred"],
   ])) {
     const { link, effects } = run([...LIVE, { type: "closed", code, chance: 0 }, { type: "due" }]);
     assert.deepEqual([link.phase, effects[4]], [phase, []]);

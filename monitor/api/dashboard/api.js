@@ -169,29 +169,27 @@ export async function getIdentities(token) {
 }
 
 /**
- * Approves, rejects or erases; the actor is written into the audit log.
+ * Approves, rejects or erases.
  * @param {string | null} token
  * @param {string} name
  * @param {"approve" | "reject" | "erase"} act
- * @param {string} actor
  * @returns {Promise<any>}
  */
-export async function decide(token, name, act, actor) {
+export async function decide(token, name, act) {
   const url = act === "erase" ? identityAddress(name) : identityAddress(name, `/${act}`);
   const init = {
     method: act === "erase" ? "DELETE" : "POST",
-    headers: actorHeader(actor),
     signal: AbortSignal.timeout(3 * TIMEOUT_MS),
   };
   return (await request(url, token, init)).json();
 }
 
 /**
- * @param {string} actor empty leaves it to the sidecar
- * @returns {Object<string, string>}
+ * @param {string | null} token
+ * @returns {Promise<import("./types.js").Bearer>} whose token it is, and what it may do
  */
-export function actorHeader(actor) {
-  return actor ? { "Sidewitness-Actor": actor } : {};
+export async function getBearer(token) {
+  return (await request(address("v1/token"), token)).json();
 }
 
 /**

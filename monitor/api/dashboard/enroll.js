@@ -1,7 +1,7 @@
 /** The page that enrols people: clips and a consent go in, progress and a quality report or the reasons against it come out. */
 
-import { ApiError, cancelEnrolment, decide, getEnrolment, getEnrolments, getIdentities } from "./api.js";
-import { byId, detailOf, h, notify } from "./dom.js";
+import { ApiError, cancelEnrolment, decide, getBearer, getEnrolment, getEnrolments, getIdentities } from "./api.js";
+import { byId, detailOf, h, notify, write } from "./dom.js";
 import { JobView, isOver } from "./job.js";
 import { connect } from "./link.js";
 import { EraseDialog, People } from "./people.js";
@@ -9,7 +9,6 @@ import { Upload, sha256 } from "./upload.js";
 
 const POLL_MS = 1_000;
 const MEBIBYTE = 1024 * 1024;
-const ACTOR = "sidewitness.actor";
 
 const { feed, start } = connect();
 const people = new People(byId("people"), byId("no-people"));
@@ -60,6 +59,14 @@ async function refresh() {
   people.show(answer.identities);
   for (const id of ["by", "given"]) field(id).required = policy.consent_required;
   byId("approval").hidden = !policy.second_approver;
+}
+
+/** Shows what the token may see. */
+async function arrive() {
+  const { subject, permissions } = await getBearer(feed.token);
+  write(byId("subject"), subject);
+  await refresh();
+  if (permissions.includes("enrol")) await resume();
 }
 
 /** Goes on with an enrolment that was begun before this page was loaded. */
@@ -132,7 +139,7 @@ async function enrol() {
     feed.useToken(null);
     return;
   }
-  const order = { name: text("name"), actor: text("actor"), consent: await consent(), clips: files("clips") };
+  const order = { name: text("name"), consent: await consent(), clips: files("clips") };
   lock(true);
   view.sending(order.name, 0);
   const started = new Upload(feed.token, order, (share) => {
@@ -166,7 +173,7 @@ async function cancel() {
 async function act({ name, act: what }) {
   complain("");
   if (what === "erase" && !(await dialog.ask(name))) return;
-  const answer = await decide(feed.token, name, what, text("actor"));
+  const answer = await decide(feed.token, name, what);
   if (what === "erase") showReceipt(answer.receipt);
   await refresh();
 }
@@ -193,13 +200,13 @@ form.addEventListener("submit", (event) => {
 people.addEventListener("act", (event) => attempt(() => act(detailOf(event))));
 view.addEventListener("cancel", () => attempt(cancel));
 field("clips").addEventListener("change", listClips);
-field("actor").addEventListener("change", () => sessionStorage.setItem(ACTOR, text("actor")));
 feed.addEventListener("message", (event) => {
-  if (detailOf(event).type !== "hello") return;
-  attempt(refresh);
-  attempt(resume);
+  if (detailOf(event).type === "hello") attempt(arrive);
 });
-field("actor").value = sessionStorage.getItem(ACTOR) ?? "";
+// Who enrols and who approves need not be shown any call.
+feed.addEventListener("phase", (event) => {
+  if (detailOf(event).phase === "barred") attempt(arrive);
+});
 field("given").value = new Date().toISOString().slice(0, 10);
 byId("job").append(view.element);
 start();

@@ -16,6 +16,7 @@ const PHASES = {
   connecting: "Connecting",
   subscribing: "Connecting",
   live: "Live",
+  barred: "This token shows no calls",
   refused: "Page out of date: reload it",
 };
 
@@ -42,7 +43,7 @@ export function connect() {
     status.dataset.phase = phase;
     document.body.dataset.phase = phase;
     write(status, phaseWords(phase, delay));
-    button.hidden = phase !== "asking";
+    button.hidden = phase !== "asking" && phase !== "barred";
   });
   feed.addEventListener("ask", (event) => {
     keepToken(null);

@@ -3,7 +3,7 @@
  * sockets, timers or randomness. The cursor moves only with what was delivered, so a resume never skips a finding.
  *
  * @typedef {object} Link
- * @property {"idle" | "asking" | "connecting" | "subscribing" | "live" | "waiting" | "refused"} phase
+ * @property {"idle" | "asking" | "connecting" | "subscribing" | "live" | "waiting" | "refused" | "barred"} phase
  * @property {string | null} token
  * @property {number | null} cursor sequence number of the newest finding seen; null before the first hello
  * @property {number} attempts tries since the last hello
@@ -26,6 +26,7 @@
 export const SUBPROTOCOL = "sidewitness.alerts.v1";
 const BAD_MESSAGE = 4400;
 const BAD_TOKEN = 4401;
+const FORBIDDEN = 4403;
 const TOO_SLOW = 4008;
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 15_000;
@@ -136,8 +137,9 @@ function onHello(link, message) {
  * @returns {[Link, Effect[]]}
  */
 function onClosed(link, { code, chance }) {
-  if (link.phase === "asking" || link.phase === "refused") return [link, []];
+  if (["asking", "refused", "barred"].includes(link.phase)) return [link, []];
   if (code === BAD_TOKEN) return [{ ...link, phase: "asking", token: null }, [{ do: "ask", rejected: true }]];
+  if (code === FORBIDDEN) return [{ ...link, phase: "barred" }, []];
   if (code === BAD_MESSAGE) return [{ ...link, phase: "refused" }, []];
   const milliseconds = code === TOO_SLOW && link.attempts === 0 ? RESUME_DELAY_MS : backoff(link.attempts, chance);
   return [{ ...link, phase: "waiting", attempts: link.attempts + 1 }, [{ do: "wait", milliseconds }]];

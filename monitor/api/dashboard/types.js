@@ -116,6 +116,10 @@
  * @property {boolean} second_approver
  * @property {number} max_upload_bytes
  *
+ * @typedef {object} Bearer whose token it is, and what it may do
+ * @property {string} subject
+ * @property {string[]} permissions
+ *
  * @typedef {object} EnrolmentJob
  * @property {string} id
  * @property {string} identity

@@ -1,10 +1,10 @@
 /** Sending clips to be enrolled: one form with the consent first, so that the sidecar can refuse before anything large moves. */
 
-import { ApiError, actorHeader, failure, identityAddress } from "./api.js";
+import { ApiError, failure, identityAddress } from "./api.js";
 import { hex } from "./format.js";
 
 /** @typedef {{ by: string, given: string, expires?: string, purpose?: string, evidence_sha256?: string }} Consent */
-/** @typedef {{ name: string, actor: string, consent: Consent | null, clips: File[] }} Order */
+/** @typedef {{ name: string, consent: Consent | null, clips: File[] }} Order */
 
 /** One upload; `fetch` cannot tell how far it is, so this is an XMLHttpRequest. */
 export class Upload {
@@ -17,7 +17,6 @@ export class Upload {
     this.request = new XMLHttpRequest();
     this.request.open("POST", identityAddress(order.name));
     if (token) this.request.setRequestHeader("Authorization", `Bearer ${token}`);
-    for (const [name, value] of Object.entries(actorHeader(order.actor))) this.request.setRequestHeader(name, value);
     this.request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(total ? loaded / total : 0));
     this.form = new FormData();
     if (order.consent) this.form.append("consent", JSON.stringify(order.consent));

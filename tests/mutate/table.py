@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.mutate import clips, judging, media, packs, supply, surface
+from tests.mutate import access, clips, judging, media, packs, supply, surface
 from tests.mutate.mutation import Mutation
 
 MUTATIONS: tuple[Mutation, ...] = (
+    *access.MUTATIONS,
     *media.MUTATIONS,
     *clips.MUTATIONS,
     *judging.MUTATIONS,

@@ -3,8 +3,10 @@
 ARG PYTHON_IMAGE=python:3.12-slim
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
+# What is built here is trusted where the image runs: by its user, who may read this list and not write it.
 ENV PIP_NO_CACHE_DIR=1 \
-    PIP_DISABLE_PIP_VERSION_CHECK=1
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    SIDEWITNESS_TRUSTED_PACKS=/opt/sidewitness/trusted-packs
 RUN python -m venv /opt/sidewitness && python -m venv /tmp/identity
 COPY .ci/runtime.txt .ci/models.txt /tmp/
 # Every file by its hash, what builds the wheel too: so nothing is fetched to build it.
@@ -24,7 +26,8 @@ RUN /tmp/identity/bin/pip install --require-hashes -r /tmp/runtime.txt \
 # What hears speech, from a published wheel (MIT) that is read and not installed; the importer knows its weights' hash.
 RUN /tmp/identity/bin/pip download --no-deps --dest /tmp/speech silero-vad==6.2.3 \
     && /tmp/identity/bin/sidewitness engines import silero-vad /tmp/speech/*.whl --accept-licence \
-        --out "$(/opt/sidewitness/bin/python -I -c 'from engines.base import MODELS; print(MODELS)')"
+        --out "$(/opt/sidewitness/bin/python -I -c 'from engines.base import MODELS; print(MODELS)')" \
+    && chmod 644 "$SIDEWITNESS_TRUSTED_PACKS"
 
 FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/sidewitness sidewitness \
@@ -34,6 +37,7 @@ ENV PATH=/opt/sidewitness/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     SIDEWITNESS_HOST=0.0.0.0 \
+    SIDEWITNESS_TRUSTED_PACKS=/opt/sidewitness/trusted-packs \
     SIDEWITNESS_STATE_DIR=/var/lib/sidewitness \
     SIDEWITNESS_LOG_FORMAT=json
 # By number: an orchestrator that wants no root cannot look a name up.

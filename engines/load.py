@@ -8,9 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from engines.base import MODELS, Compiler, Engine, EngineError, ModelPack, load_pack
+from engines.base import MODELS, Compiler, Engine, EngineError, ModelPack
 from engines.compose.deferred import Deferred
 from engines.compose.swap import SwappingEngine
+from engines.packs import load_pack
 from engines.registry import BUILT_IN, EngineName, EngineSpec, engine_names, find_engine, resolve
 
 # The smallest pack of the installation: what an engine without a probe of its own is tried with.

@@ -30,7 +30,7 @@ from engines.registry import EngineName, engine_names, find_engine
 PREFIX = "SIDEWITNESS_"
 CONFIG_VARIABLE = "SIDEWITNESS_CONFIG"
 # Read by the tests and by commands, never a setting of the server.
-OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SIDEWITNESS_DATA"})
+OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SIDEWITNESS_DATA", "SIDEWITNESS_TRUSTED_PACKS"})
 STRONG_TOKEN = 16
 MAX_PORT = 65535
 WINDOWS = (5.0, 10.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from engines import trust
 from engines.base import Engine
 from engines.load import load_engine
 from tests import groups, pure
@@ -31,6 +33,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if any(item.path.is_relative_to(path) for path in _CORE):
             item.add_marker(pytest.mark.core)
     items.sort(key=lambda item: groups.order(str(item.path.relative_to(pure.ROOT))))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trusted_packs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A list of trusted packs for these tests, which begins as this user's: what was built at installation is on it."""
+    path, users = tmp_path_factory.mktemp("trust") / "trusted-packs", trust.store()
+    path.write_bytes(users.read_bytes() if users.exists() else b"")
+    path.chmod(0o600)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(trust.STORE_VARIABLE, str(path))
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,20 @@
 """Writes model packs: an ONNX file, its manifest and its card, byte for byte the same whenever the inputs are the same.
 
-The manifest's hash is taken of the bytes that are written, so a pack made here always passes `engines.base.load_pack`.
+The manifest's hashes are taken of the bytes that are written, so a pack made here always passes `engines.packs`, in the
+process that made it; others must be told to trust it (`engines.trust`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-from engines.base import SCHEMA, TensorSpec
+from engines.base import MODEL, SCHEMA, TensorSpec
 from engines.convert.licences import LICENCES
+from engines.seal import seal
 
 
 def tensor_fields(specs: Sequence[TensorSpec]) -> list[dict[str, Any]]:
@@ -44,9 +45,9 @@ def write_pack(
         **{key: value for key, value in fields.items() if key not in {"name", "version"}},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(model)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    (folder / MODEL).write_bytes(model)
     (folder / "card.md").write_text(card.strip() + "\n")
+    seal(folder, manifest)
 
 
 def member_of(package: str, member: str) -> Path | None:

@@ -6,7 +6,6 @@ gate judges. Its inputs and outputs stay float32, whatever lies between. Needs `
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -14,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engines.base import Arrays, EngineError, FloatArray, ModelPack
+from engines.base import MODEL, Arrays, EngineError, FloatArray, ModelPack
+from engines.seal import seal
+from engines.trust import MANIFEST
 
 # What TensorRT asks of explicit quantisation: no zero points, and biases left in floating point.
 # https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/work-quantized-types.html
@@ -78,12 +79,11 @@ def write_variant(pack: ModelPack, model: bytes, precision: str, out: Path) -> P
     folder = out / pack.folder.name
     try:
         shutil.copytree(pack.folder, folder)
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads((folder / MANIFEST).read_text())
         manifest["recipe"] = {**manifest.get("recipe", {}), "precision": precision, "made_of": manifest["sha256"]}
         manifest["version"] = f"{manifest['version']}-{precision}"
-        manifest["sha256"] = hashlib.sha256(model).hexdigest()
-        (folder / "model.onnx").write_bytes(model)
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        (folder / MODEL).write_bytes(model)
+        seal(folder, manifest)
     except FileExistsError:
         raise EngineError(f"{folder} is there already: name a new folder") from None
     except OSError as error:

@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.base import GRID_HZ, load_pack
+from engines.base import GRID_HZ
 from engines.convert.card_lines import bullets
 from engines.convert.export import export_stream
 from engines.convert.pack import write_pack
 from engines.nets.heads import Head
+from engines.packs import load_pack
 from engines.training.agreement import clip_loss, frame_loss, time_loss
 from engines.training.clips import TrainingError, chances
 from engines.training.run import Report

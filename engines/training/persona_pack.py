@@ -21,6 +21,7 @@ from engines.convert.export import check_graph, save_graph
 from engines.convert.pack import write_pack
 from engines.nets.persona import VOICE, Reconstruction
 from engines.nets.persona_gradient import TokenGradient
+from engines.seal import write_beside
 from engines.training.persona_recipe import PeopleModel, PersonaRecipe
 from engines.training.plots import history_plot
 
@@ -114,7 +115,7 @@ def write_persona_packs(
         folders.append(folder / name)
     beside = {"tokens.npz": _tokens(net), **(files or {})}
     for file, content in beside.items():
-        (folder / NAME / file).write_bytes(content)
+        write_beside(folder / NAME / file, content)
     return folders
 
 

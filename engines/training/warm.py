@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from engines.base import load_pack
 from engines.nets.speech import Lips, Voice
+from engines.packs import load_pack
 from engines.training.clips import Batch, TrainingError
 
 Weights = Mapping[str, NDArray[np.float32]]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from engines.base import MODELS, Engine, EngineError
 from engines.load import load_engine
+from engines.packs import open_pack
 from engines.registry import EngineName
 
 T = TypeVar("T")
@@ -43,8 +44,8 @@ class PackLoader:
         return self.later(pack, self.engine, self.home(pack))
 
     def beside(self, pack: str, file: str, parse: Callable[[bytes], T]) -> T | None:
-        """Read a file beside a pack, None where it is absent; raises `EngineError`."""
-        return read_beside(self.home(pack) / pack / file, parse)
+        """Read a file of a pack, None where it is absent; raises `EngineError`."""
+        return read_beside(self.home(pack) / pack, file, parse)
 
 
 def home(pack: str, folder: Path) -> Path:
@@ -52,12 +53,19 @@ def home(pack: str, folder: Path) -> Path:
     return folder if (folder / pack).exists() else MODELS
 
 
-def read_beside(path: Path, parse: Callable[[bytes], T]) -> T | None:
-    """Read a file beside a pack, None where it is absent; raises `EngineError`."""
-    try:
-        return parse(path.read_bytes())
-    except FileNotFoundError:
+def read_beside(folder: Path, file: str, parse: Callable[[bytes], T]) -> T | None:
+    """Read a file of the pack in `folder`, None where the pack is absent or has none; raises `EngineError`.
+
+    What is parsed is what the manifest has the hash of, and somebody vouches for the manifest.
+    """
+    if not folder.exists():
         return None
+    pack = open_pack(folder)
+    if file not in pack.manifest.files:
+        return None
+    content, path = pack.read(file), folder / file
+    try:
+        return parse(content)
     except Exception as error:
         # A damaged file raises whatever its parser raises.
         raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None

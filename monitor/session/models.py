@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from engines.base import MODELS, Engine, load_pack
+from engines.base import MODELS, Engine
 from engines.compose.deferred import Deferred
 from engines.compose.stack import Stacked
 from engines.compose.windowed import Windowed
 from engines.load import defer_engine, load_engine
+from engines.packs import load_pack
 from engines.registry import EngineName
 from monitor.detectors.base import Identifying, LoadedDetector
 from monitor.detectors.packs import Load, PackLoader, home

@@ -10,9 +10,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from engines import trust
 from engines.base import MODELS, TensorSpec
 from engines.convert.pack import write_pack
 from engines.load import pack_names
+from engines.seal import seal, write_beside
 
 IN = (TensorSpec("a", (-1, 2)), TensorSpec("b", (-1, 2)))
 OUT = (TensorSpec("sum", (-1, 2)),)
@@ -83,6 +85,18 @@ def edit(folder: Path, **changes: Any) -> None:
     path = folder / "manifest.json"
     raw = {**json.loads(path.read_text()), **changes}
     path.write_text(json.dumps({key: value for key, value in raw.items() if value is not None}))
+    trust.trust_here(path.read_bytes())
+
+
+def put(path: Path, content: bytes) -> None:
+    """Put a file into a pack, as whoever made the pack would."""
+    assert write_beside(path, content)
+
+
+def take(path: Path) -> None:
+    """Take a file out of a pack, as whoever made the pack would."""
+    path.unlink()
+    seal(path.parent)
 
 
 def portable() -> list[str]:

@@ -15,10 +15,9 @@ from engines.base import (
     check_inputs,
     check_interface,
     example_length,
-    load_pack,
-    parse_manifest,
     zeros,
 )
+from engines.packs import load_pack, parse_manifest
 from tests.engines import packs
 
 

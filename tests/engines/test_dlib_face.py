@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 pytest.importorskip("onnx", reason="building the encoder needs onnx: install the extra `identity`")
 
-from engines.base import MODELS, EngineError, load_pack
+from engines.base import MODELS, EngineError
 from engines.convert.dlib_face import PACKAGE, SHA256, build, convert, published
 from engines.convert.dlib_format import FormatError, network
 from engines.load import load_engine
+from engines.packs import load_pack
 from engines.registry import EngineName
 from monitor import cli
 from tests.engines import dlib_file as write

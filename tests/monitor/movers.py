@@ -202,6 +202,6 @@ def write_packs(folder: Path, voice: str) -> None:
         packs.write(folder, name=name, model=graph, inputs=given, outputs=told, preprocessing=about)
     made_up = engines()
     assert made_up.population is not None
-    (folder / "persona/basis.npz").write_bytes(basis().to_bytes())
-    (folder / "persona/tokens.npz").write_bytes(made_up.tokens.to_bytes())
-    (folder / "motion/population.npz").write_bytes(made_up.population.to_bytes())
+    packs.put(folder / "persona/basis.npz", basis().to_bytes())
+    packs.put(folder / "persona/tokens.npz", made_up.tokens.to_bytes())
+    packs.put(folder / "motion/population.npz", made_up.population.to_bytes())

@@ -53,7 +53,8 @@ def packages(required: list[str] | None) -> Check:
 
 def packs() -> Iterator[Check]:
     """Check that every model pack of a session is there, whole, and calibrated."""
-    from engines.base import MODELS, EngineError, load_pack
+    from engines.base import MODELS, EngineError
+    from engines.packs import load_pack
     from monitor.session.models import PACKS
 
     for name in PACKS:
@@ -63,13 +64,16 @@ def packs() -> Iterator[Check]:
             yield check_of(f"model pack {name}", error)
         else:
             yield Check(
-                f"model pack {name}", "ok", f"{manifest.version}, sha256 {manifest.sha256[:12]}, as in its manifest"
+                f"model pack {name}",
+                "ok",
+                f"{manifest.version}, sha256 {manifest.sha256[:12]}, every file as in its manifest",
             )
 
 
 def speech(folder: Path | None = None) -> Check:
     """Say which of two conditions hears speech beside WebRTC's detector: the network, or the simpler one."""
-    from engines.base import MODELS, EngineError, load_pack
+    from engines.base import MODELS, EngineError
+    from engines.packs import load_pack
     from monitor.session.models import PRESENCE
 
     pack = (folder or MODELS) / PRESENCE

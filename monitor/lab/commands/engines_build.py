@@ -65,8 +65,9 @@ def float16(
       sidewitness engines float16 packs-float16 --only speech_lips --only speech_voice
     """  # noqa: D301
     require("engines float16", "tensorrt", "onnx")
-    from engines.base import MODELS, load_pack
+    from engines.base import MODELS
     from engines.convert.precision import float16_graph, write_variant
+    from engines.packs import load_pack
 
     folder = models or MODELS
     names = names_in(folder)
@@ -78,7 +79,8 @@ def float16(
 
 
 def _build(compiler: Compiler, engine: EngineName, folder: Path, again: bool) -> dict[str, Any]:
-    from engines.base import EngineError, load_pack
+    from engines.base import EngineError
+    from engines.packs import load_pack
 
     row = {"name": folder.name, "ok": False, "seconds": None, "MB": None, "detail": ""}
     began = time.monotonic()

@@ -24,6 +24,12 @@ def names_in(folder: Path) -> list[str]:
     return names
 
 
+def tell_to_trust(*folders: Path) -> None:
+    """Say that packs made or changed now are refused elsewhere until they are trusted, and how that is done."""
+    names = " ".join(map(str, folders))
+    typer.echo(f"Not trusted yet but by this run: sidewitness engines trust {names}", err=True)
+
+
 def plain(rows: Rows) -> list[dict[str, Any]]:
     """Rows for programs: keys without spaces."""
     return [{key.replace(" ", "_"): value for key, value in row.items()} for row in rows]

@@ -18,6 +18,7 @@ from monitor.lab.commands import (
     train_persona,
     train_voices,
 )
+from monitor.lab.commands.packs import tell_to_trust
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,7 +122,7 @@ def _train(
 
     from rich.console import Console
 
-    from engines.base import load_pack
+    from engines.packs import load_pack
     from engines.training.packs import draw_history, write_packs
     from monitor.window.grid import GRID_HZ
 
@@ -145,6 +146,7 @@ def _train(
         about["started_from"] = load_pack(start / "speech_lips").manifest.sha256[:16]
     folders = write_packs(runs, held_out, out / "packs", [asdict(recipe) for recipe in recipes], about)
     console.print(f"packs: {', '.join(str(folder) for folder in folders)}")
+    tell_to_trust(*folders)
     return 0
 
 

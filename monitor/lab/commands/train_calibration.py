@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engines.seal import write_beside
+from monitor.lab.commands.packs import tell_to_trust
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -58,7 +61,8 @@ def command(
         if len(people) >= MIN_SUBJECTS:
             tables[length] = ([score for score, _ in found], [who for _, who in found])
     built = Calibration.build(tables)
-    out.write_text(json.dumps(built.to_json()) + "\n")
+    if write_beside(out, (json.dumps(built.to_json()) + "\n").encode()):
+        tell_to_trust(out.parent)
     _verify(built)
     return 0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engines.extras import require
+from monitor.lab.commands.packs import tell_to_trust
 
 if TYPE_CHECKING:
     from engines.training.backbone import Backbone, FaceRecipe
@@ -136,7 +137,9 @@ def _train(
         "sources": ", ".join(sorted({face.source for face in training if face.source})) or "not named",
     }
     recipe_used = asdict(recipe) | {"start": start.name if start else "", "steps": run.step}
-    console.print(f"pack: {write_face_pack(run.mean, recipe.size, out / 'packs', recipe_used, about, metrics)}")
+    folder = write_face_pack(run.mean, recipe.size, out / "packs", recipe_used, about, metrics)
+    console.print(f"pack: {folder}")
+    tell_to_trust(folder)
     return 0
 
 

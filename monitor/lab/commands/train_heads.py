@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engines.extras import require
+from monitor.lab.commands.packs import tell_to_trust
 
 if TYPE_CHECKING:
     from engines.training.heads import Heads, Vectors
@@ -111,5 +112,6 @@ def _write(heads: Heads, packs: Path, about: dict[str, Any]) -> None:
     from monitor.detectors.synchrony.entry import LIPS, VOICE
     from monitor.session.models import HEAD
 
-    for folder in write_heads(heads, packs, ((LIPS, LIPS + HEAD), (VOICE, VOICE + HEAD)), about):
-        typer.echo(str(folder))
+    folders = write_heads(heads, packs, ((LIPS, LIPS + HEAD), (VOICE, VOICE + HEAD)), about)
+    typer.echo("\n".join(map(str, folders)))
+    tell_to_trust(*folders)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engines.extras import require
+from monitor.lab.commands.packs import tell_to_trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ def command(
     if compare:
         require("train pairs --compare", "train", "sklearn", "torch")
     from engines.base import MODELS
+    from engines.seal import write_beside
     from monitor.detectors.pairwise.entry import ARTEFACTS
     from monitor.detectors.pairwise.pair_features import FEATURES
     from monitor.detectors.pairwise.population import FILE
@@ -60,8 +62,10 @@ def command(
     built, clips = build_from_packs(
         read_rows(data, split, forged=matched is not None), packs or MODELS, feature, cache, workers
     )
-    target.write_bytes(built.population.to_bytes())
+    changed = write_beside(target, built.population.to_bytes())
     typer.echo(f"{target}: {len(built.population.scores)} genuine windows of {built.population.people} people")
+    if changed:
+        tell_to_trust(target.parent)
     if matched is not None:
         show_paired_forgeries(write(compare_people(clips, built), matched))
         _claims(clips, built, matched)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engines.extras import require
+from monitor.lab.commands.packs import tell_to_trust
 
 if TYPE_CHECKING:
     from monitor.detectors.persona.detector import PersonaPeople
@@ -75,6 +76,7 @@ def _write(people: PersonaPeople, folder: Path) -> None:
     from dataclasses import replace
 
     from engines.base import EngineError
+    from engines.seal import write_beside
     from monitor.detectors.packs import PackLoader
     from monitor.detectors.persona.detector import FILE
     from monitor.detectors.persona.entry import PERSONA, load_persona
@@ -83,8 +85,9 @@ def _write(people: PersonaPeople, folder: Path) -> None:
     if engines is None or not (folder / PERSONA).is_dir():
         raise EngineError(f"{folder} has no persona pack: name the folder of packs that will judge calls")
     path = folder / PERSONA / FILE
-    path.write_bytes(replace(people, key=engines.key).to_bytes())
+    write_beside(path, replace(people, key=engines.key).to_bytes())
     typer.echo(f"{path}: {len(people.scores)} genuine pieces of {people.people} people")
+    tell_to_trust(path.parent)
 
 
 def _show(summary: dict[str, Any], out: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from engines.base import MODELS
 from engines.extras import require
+from monitor.lab.commands.packs import tell_to_trust
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,7 +123,7 @@ def _train(
 
     from rich.console import Console
 
-    from engines.base import load_pack
+    from engines.packs import load_pack
     from engines.training.persona import train
     from engines.training.persona_pack import draw_history, write_persona_packs
     from monitor.detectors.packs import home
@@ -155,6 +156,7 @@ def _train(
     if companion.minutes > 0:
         made.append(_companion(people, out, companion, data, console))
     console.print(f"packs: {', '.join(map(str, made))}")
+    tell_to_trust(*made)
     console.print("next: `sidewitness train people`, which says what genuine people score by them")
 
 
@@ -162,6 +164,7 @@ def _companion(
     people: MovingPeople, out: Path, recipe: MotionRecipe, data: Mapping[str, Any], console: Console
 ) -> Path:
     from engines.load import load_engine
+    from engines.seal import write_beside
     from engines.training.motion import train
     from engines.training.motion_pack import write_motion_pack
     from monitor.detectors.persona.companion import FILE
@@ -176,7 +179,7 @@ def _companion(
     pack = write_motion_pack(run, out / "packs", recipe, {**data, **companion_data}, preprocessing)
     # Not of those held out: they are measured against it.
     population = motion_population(people.companion, load_engine(pack.name, "onnx", pack.parent))
-    (pack / FILE).write_bytes(population.to_bytes())
+    write_beside(pack / FILE, population.to_bytes())
     return pack
 
 

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from engines.seal import write_beside
+from monitor.lab.commands.packs import tell_to_trust
+
 
 def command(
     data: Annotated[
@@ -48,6 +51,7 @@ def command(
         rows += described
         people += [row.subject] * len(described)
     table = fit_familiar(np.array(rows, np.float32), people, voice.manifest.sha256)
-    out.write_bytes(table.to_bytes())
+    if write_beside(out, table.to_bytes()):
+        tell_to_trust(out.parent)
     typer.echo(f"{len(rows)} windows of {len(set(people))} people; further than {table.limit:.0f} is unusual")
     return 0

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import MODELS, Engine, load_pack
+from engines.base import MODELS, Engine
 from engines.load import load_engine
+from engines.packs import load_pack
 from engines.training.clips import TrainingError
 from engines.training.expression_basis import Moved, fit_basis
 from monitor.detectors.packs import home

@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engines.base import MODELS, EngineError, load_pack
+from engines.base import MODELS, EngineError
+from engines.packs import load_pack
 from monitor.alerts.finding import FindingTracker
 from monitor.decision.decide import most_useful
 from monitor.decision.report import HopReport

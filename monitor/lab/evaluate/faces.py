@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import MODELS, EngineError, load_pack
+from engines.base import MODELS, EngineError
 from engines.load import load_engine
+from engines.packs import load_pack
 from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.pairwise.detector import PairwiseDetector
 from monitor.detectors.pairwise.entry import ARTEFACTS, IDENTITY, load_face_encoders, load_population

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import MODELS, EngineError, load_pack
+from engines.base import MODELS, EngineError
 from engines.load import load_engine
+from engines.packs import load_pack
 from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.persona.detector import FILE, PersonaDetector, PersonaReference, usual_distance
 from monitor.detectors.persona.entry import MOTION, PERSONA, load_people, load_persona

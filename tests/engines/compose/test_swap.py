@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Manifest, load_pack
+from engines.base import Arrays, Engine, EngineError, FloatArray, InputError, Manifest
 from engines.compose.swap import SwappingEngine
+from engines.packs import load_pack
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.tensorrt.cuda import CudaError
 from tests.engines import packs

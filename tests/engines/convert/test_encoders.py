@@ -14,12 +14,13 @@ pytest.importorskip("torch", reason="importing needs torch: install the extra `t
 import numpy as np
 import torch
 
-from engines.base import EngineError, load_pack
+from engines.base import EngineError
 from engines.checks.parity import TOLERANCE, differences, seeded
 from engines.convert.checkpoints import read
 from engines.convert.encoders import convert
 from engines.load import pack_names
 from engines.nets.avhubert import AvHubertContext
+from engines.packs import load_pack
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.pytorch.engine import TorchEngine
 from monitor import cli

@@ -14,10 +14,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from engines.base import MODELS, EngineError, TensorSpec, load_pack
+from engines.base import MODELS, EngineError, TensorSpec
 from engines.convert import graph, mediapipe
 from engines.convert.mediapipe import DETECTOR, LANDMARKS, main, read_member, shape_up
 from engines.load import load_engine
+from engines.packs import load_pack
 
 SMALL = replace(
     DETECTOR,

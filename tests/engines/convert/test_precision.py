@@ -13,10 +13,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from engines.base import MODELS, EngineError, Manifest, ModelPack, example_length, load_pack
+from engines.base import MODELS, EngineError, Manifest, ModelPack, example_length
 from engines.checks.parity import distance, seeded
 from engines.convert.precision import float16_graph, int8_graph, write_variant
 from engines.load import load_engine
+from engines.packs import load_pack
 from engines.runtimes.buckets import BUCKETS
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.tensorrt.plan_cache import sized

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from engines.base import MODELS, Engine, EngineError, InputError, ModelPackError, TensorSpec, load_pack, zeros
+from engines.base import MODELS, Engine, EngineError, InputError, ModelPackError, TensorSpec, zeros
 from engines.checks.parity import COARSE, TOLERANCE, differences, distance, seeded
 from engines.load import load_engine, pack_names
+from engines.packs import load_pack
 from engines.registry import EngineName
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.openvino import OpenVinoEngine, has_bf16

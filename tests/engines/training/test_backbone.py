@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from engines.base import load_pack
 from engines.nets.efficientnet import EfficientNetB4, load_published
 from engines.nets.mobilenet import MobileNetV2, load_gluon
+from engines.packs import load_pack
 from engines.runtimes.onnx import OnnxEngine
 from engines.training.backbone import PAPER, Backbone, FaceRecipe, answers, begin, losses, separation, train
 from engines.training.blends import BlendStream, BlendTrial, loader, make_trial, one_pair, prepare, weights_of

@@ -12,10 +12,11 @@ pytest.importorskip("torch", reason="training and export need torch: install the
 import numpy as np
 import torch
 
-from engines.base import load_pack, zeros
+from engines.base import zeros
 from engines.load import load_engine
 from engines.nets.heads import SIZE
 from engines.nets.speech import Lips
+from engines.packs import load_pack
 from engines.registry import EngineName
 from engines.training import export
 from engines.training.clips import TrainingError

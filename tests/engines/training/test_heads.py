@@ -11,10 +11,11 @@ pytest.importorskip("torch", reason="training and export need torch: install the
 import numpy as np
 import torch
 
-from engines.base import TensorSpec, load_pack
+from engines.base import TensorSpec
 from engines.convert.export import export_stream
 from engines.convert.pack import write_pack
 from engines.nets.heads import Head
+from engines.packs import load_pack
 from engines.training.clips import TrainingError
 from engines.training.heads import HeadRecipe, Vectors, train_heads, write_heads
 from monitor.session.models import load_speech

@@ -14,8 +14,8 @@ pytest.importorskip("torch", reason="training needs torch: install the extra `tr
 import numpy as np
 import torch
 
-from engines.base import load_pack
 from engines.load import load_engine
+from engines.packs import load_pack
 from engines.registry import EngineName
 from engines.training import speech
 from engines.training.clips import TrainingError

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import MODELS, EngineError, load_pack
+from engines.base import MODELS, EngineError
 from engines.load import pack_names
+from engines.packs import load_pack
 from monitor import cli
 from monitor.cli import doctor
 from monitor.cli.checks import installation, machine
@@ -24,6 +25,7 @@ from monitor.config import ConfigError, load
 from monitor.detectors.pairwise.entry import DETECTOR as PAIRWISE
 from monitor.detectors.persona.entry import DETECTOR as PERSONA
 from monitor.tap.media.source import SourceError
+from tests.engines import packs
 from tests.monitor import movers
 
 COMMANDS = [
@@ -304,10 +306,10 @@ def test_doctor_looks_for_the_models_of_movement(tmp_path: Path) -> None:
     assert (unknown.state, unknown.remedy) == ("optional", "sidewitness train people")
     key = load_pack(tmp_path / "persona").manifest.sha256[:16]
     people = replace(movers.people(movers.engines()), key=f"{key}-")
-    (tmp_path / "persona/people.npz").write_bytes(people.to_bytes())
+    packs.put(tmp_path / "persona/people.npz", people.to_bytes())
     (whole,) = PERSONA.check(tmp_path)
     assert (whole.state, "beside motion, 40 genuine people" in whole.detail) == ("ok", True)
-    (tmp_path / "motion/population.npz").unlink()
+    packs.take(tmp_path / "motion/population.npz")
     (alone,) = PERSONA.check(tmp_path)
     assert "alone, without motion" in alone.detail
     (tmp_path / "persona_tokens/manifest.json").unlink()

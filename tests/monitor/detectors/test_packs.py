@@ -42,9 +42,9 @@ def test_a_file_beside_a_pack_is_read_missing_or_damaged(tmp_path: Path) -> None
     packs.write(tmp_path, name="adder")
     loader = PackLoader(tmp_path)
     assert loader.beside("adder", "table.txt", bytes.decode) is None
-    (tmp_path / "adder/table.txt").write_bytes(b"table")
+    packs.put(tmp_path / "adder/table.txt", b"table")
     assert loader.beside("adder", "table.txt", bytes.decode) == "table"
-    (tmp_path / "adder/table.txt").write_bytes(b"\xff")
+    packs.put(tmp_path / "adder/table.txt", b"\xff")
     with pytest.raises(
         EngineError, match=r"table\.txt cannot be read \(UnicodeDecodeError\): reinstall the model pack"
     ):

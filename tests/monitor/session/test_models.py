@@ -16,6 +16,7 @@ from monitor.detectors.persona.entry import load_people, load_persona
 from monitor.detectors.persona.windows import WINDOW_STEPS
 from monitor.detectors.synchrony.entry import CALIBRATION, LIPS, VOICE, load_calibration
 from monitor.session.models import load_models
+from tests.engines import packs
 from tests.monitor import movers, people
 from tests.monitor.loaded import persona
 
@@ -23,16 +24,14 @@ from tests.monitor.loaded import persona
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (None, "FileNotFoundError"),
         ("{", "JSONDecodeError"),
         ("[]", "CalibrationError"),
         ('{"schema": 1}', "Calibration"),
     ],
 )
-def test_a_calibration_that_cannot_be_read_is_one_line(tmp_path: Path, text: str | None, error: str) -> None:
-    (tmp_path / LIPS).mkdir()
-    if text is not None:
-        (tmp_path / LIPS / CALIBRATION).write_text(text)
+def test_a_calibration_that_cannot_be_read_is_one_line(tmp_path: Path, text: str, error: str) -> None:
+    packs.write(tmp_path, name=LIPS)
+    packs.put(tmp_path / LIPS / CALIBRATION, text.encode())
     with pytest.raises(
         EngineError, match=rf"calibration.json cannot be read \({error}.*reinstall the model pack"
     ) as caught:
@@ -59,13 +58,13 @@ def test_own_packs_go_before_those_of_the_installation(tmp_path: Path) -> None:
 
 def test_a_population_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / ARTEFACTS / FILE
-    path.parent.mkdir()
+    packs.write(tmp_path, name=ARTEFACTS)
     assert load_population(PackLoader(tmp_path)) is None
-    path.write_bytes(people.population().to_bytes())
+    packs.put(path, people.population().to_bytes())
     found = load_population(PackLoader(tmp_path))
     assert found is not None
     assert found.key == people.KEY
-    path.write_bytes(b"nothing")
+    packs.put(path, b"nothing")
     with pytest.raises(EngineError, match=r"population.npz cannot be read \(PopulationError\): reinstall") as caught:
         load_population(PackLoader(tmp_path))
     assert "\n" not in str(caught.value)
@@ -81,7 +80,7 @@ def test_the_models_of_movement_are_loaded_with_what_lies_beside_them(tmp_path: 
     (window,) = movers.windows(0, 3.1)
     assert found.distances([window], found.tokens.start).gap.tolist() == [0.0]
     assert found.embed([window]).shape == (1, WINDOW_STEPS)
-    (tmp_path / "motion/population.npz").unlink()
+    packs.take(tmp_path / "motion/population.npz")
     (tmp_path / "persona_tokens").rename(tmp_path / "gone")
     alone = load_persona(PackLoader(tmp_path, "onnx"))
     assert alone is not None
@@ -107,7 +106,7 @@ def test_models_of_what_other_trackers_tell_are_not_for_calls(tmp_path: Path) ->
     for name in (LIPS, VOICE):
         (tmp_path / name).symlink_to(MODELS / name)
     assert persona(load_models("onnx", tmp_path)).engines is not None
-    (tmp_path / "persona/basis.npz").write_bytes(replace(movers.basis(), name="flame").to_bytes())
+    packs.put(tmp_path / "persona/basis.npz", replace(movers.basis(), name="flame").to_bytes())
     assert persona(load_models("onnx", tmp_path)).engines is None
     assert load_persona(PackLoader(tmp_path, "onnx")) is not None
 
@@ -115,12 +114,12 @@ def test_models_of_what_other_trackers_tell_are_not_for_calls(tmp_path: Path) ->
 def test_what_lies_beside_the_models_of_movement_is_refused_in_one_line(tmp_path: Path) -> None:
     movers.write_packs(tmp_path, "a voice")
     assert load_people(PackLoader(tmp_path)) is None
-    (tmp_path / "persona/people.npz").write_bytes(movers.people(movers.engines()).to_bytes())
+    packs.put(tmp_path / "persona/people.npz", movers.people(movers.engines()).to_bytes())
     assert load_people(PackLoader(tmp_path)) is not None
     for name, error in (("people.npz", "PersonaError"), ("tokens.npz", "TokensError"), ("basis.npz", "BasisError")):
-        (tmp_path / "persona" / name).write_bytes(b"nothing")
+        packs.put(tmp_path / "persona" / name, b"nothing")
         with pytest.raises(EngineError, match=rf"{name} cannot be read \({error}\): reinstall"):
             load_people(PackLoader(tmp_path)) if name == "people.npz" else load_persona(PackLoader(tmp_path, "onnx"))
-        (tmp_path / "persona" / name).unlink()
+        packs.take(tmp_path / "persona" / name)
     with pytest.raises(EngineError, match=r"lacks basis.npz or tokens.npz: reinstall"):
         load_persona(PackLoader(tmp_path, "onnx"))

@@ -18,10 +18,11 @@ import torch
 from onnx import TensorProto
 
 from engines.base import MODELS as PACKS
-from engines.base import EngineError, FloatArray, InputError, ModelPackError, TensorSpec, load_pack, zeros
+from engines.base import EngineError, FloatArray, InputError, ModelPackError, TensorSpec, zeros
 from engines.checks.parity import TOLERANCE, differences, distance, seeded
 from engines.convert.precision import float16_graph, write_variant
 from engines.load import load_engine
+from engines.packs import load_pack
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.pytorch import cuda_graphs as torch_graphs
 from engines.runtimes.pytorch import engine as pytorch

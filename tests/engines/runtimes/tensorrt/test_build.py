@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from engines.base import MODELS, EngineError, load_pack
+from engines.base import MODELS, EngineError
 from engines.compose.swap import SwappingEngine
 from engines.load import load_engine
+from engines.packs import load_pack
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.openvino import OpenVinoEngine
 from engines.runtimes.tensorrt import build

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.base import MODELS, Engine, EngineError, InputError, ModelPackError, TensorSpec, load_pack
+from engines.base import MODELS, Engine, EngineError, InputError, ModelPackError, TensorSpec
 from engines.checks.parity import seeded
+from engines.packs import load_pack
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.tensorrt.build import DEFAULT_MAX_STEPS, Builder, BuildError
 from engines.runtimes.tensorrt.cuda import CudaError

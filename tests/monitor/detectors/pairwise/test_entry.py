@@ -41,7 +41,7 @@ def test_identity_vectors_come_with_their_pack(folder: Path) -> None:
     assert not loaded.encoders.identifies
     assert loaded.population is None
     packs.write(folder, name=IDENTITY)
-    (folder / ARTEFACTS / "population.npz").write_bytes(people.population().to_bytes())
+    packs.put(folder / ARTEFACTS / "population.npz", people.population().to_bytes())
     loaded = DETECTOR.load(PackLoader(folder, "onnx"))
     assert loaded.encoders is not None
     assert loaded.encoders.identifies
@@ -81,7 +81,7 @@ def test_a_part_is_outdated_by_other_encoders_and_by_damage(folder: Path) -> Non
 
 def test_a_damaged_population_is_an_error(folder: Path) -> None:
     packs.write(folder, name=ARTEFACTS)
-    (folder / ARTEFACTS / "population.npz").write_bytes(np.zeros(3).tobytes())
+    packs.put(folder / ARTEFACTS / "population.npz", np.zeros(3).tobytes())
     with pytest.raises(EngineError, match="reinstall the model pack"):
         DETECTOR.load(PackLoader(folder, "onnx"))
 

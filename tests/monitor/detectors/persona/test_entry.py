@@ -17,6 +17,7 @@ from monitor.detectors.persona.entry import BASIS, DETECTOR, FIT, MOTION, PERSON
 from monitor.detectors.persona.live import LoadedPersona
 from monitor.session.warm_later import Later
 from monitor.window.window import WindowBuffer
+from tests.engines import packs
 from tests.monitor import movers
 from tests.monitor.detectors.persona.test_detector import reference
 
@@ -41,7 +42,7 @@ def write_people(folder: Path, key: str | None = None) -> None:
     engines = load_persona(PackLoader(folder, "onnx"))
     assert engines is not None
     people = movers.people(engines)
-    (folder / PERSONA / "people.npz").write_bytes((replace(people, key=key) if key else people).to_bytes())
+    packs.put(folder / PERSONA / "people.npz", (replace(people, key=key) if key else people).to_bytes())
 
 
 def test_everything_of_it_is_loaded(folder: Path) -> None:
@@ -60,7 +61,7 @@ def test_everything_of_it_is_loaded(folder: Path) -> None:
 
 
 def test_the_companion_and_learning_are_lived_without(folder: Path) -> None:
-    (folder / MOTION / "population.npz").unlink()
+    packs.take(folder / MOTION / "population.npz")
     remove(folder / FIT)
     engines = load_persona(PackLoader(folder, "onnx"))
     assert engines is not None
@@ -85,7 +86,7 @@ def test_without_models_nobody_watches_a_picture() -> None:
 def test_coefficients_of_other_trackers_are_for_files_only(folder: Path) -> None:
     write_people(folder)
     other = replace(movers.basis(), name="flame")
-    (folder / PERSONA / BASIS).write_bytes(other.to_bytes())
+    packs.put(folder / PERSONA / BASIS, other.to_bytes())
     loaded = DETECTOR.load(PackLoader(folder, "onnx"))
     assert (loaded.engines, loaded.people) == (None, None)
 
@@ -101,7 +102,7 @@ def test_without_its_pack_nothing_is_loaded(folder: Path) -> None:
 
 @pytest.mark.parametrize("file", [BASIS, "tokens.npz"])
 def test_a_pack_without_its_tables_is_an_error(folder: Path, file: str) -> None:
-    (folder / PERSONA / file).unlink()
+    packs.take(folder / PERSONA / file)
     with pytest.raises(EngineError, match=r"lacks basis\.npz or tokens\.npz: reinstall the model pack"):
         load_persona(PackLoader(folder, "onnx"))
 
@@ -112,7 +113,7 @@ def test_doctor_counts_genuine_people_and_names_the_companion(folder: Path) -> N
     write_people(folder)
     (there,) = DETECTOR.check(folder)
     assert (there.state, "beside motion, 40 genuine people" in there.detail) == ("ok", True)
-    (folder / MOTION / "population.npz").unlink()
+    packs.take(folder / MOTION / "population.npz")
     (alone,) = DETECTOR.check(folder)
     assert (alone.state, "alone, without motion" in alone.detail) == ("ok", True)
     write_people(folder, key="older-packs")

@@ -29,7 +29,7 @@ def test_encoders_from_elsewhere_have_no_table_until_it_was_made(tmp_path: Path)
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"tables": 7}'])
 def test_a_damaged_table_is_an_error_that_doctor_tells(tmp_path: Path, text: str) -> None:
     packs.write(tmp_path, name=LIPS)
-    (tmp_path / LIPS / CALIBRATION).write_text(text)
+    packs.put(tmp_path / LIPS / CALIBRATION, text.encode())
     with pytest.raises(EngineError, match="reinstall the model pack"):
         load_calibration(tmp_path)
     (check,) = DETECTOR.check(tmp_path)
@@ -37,7 +37,7 @@ def test_a_damaged_table_is_an_error_that_doctor_tells(tmp_path: Path, text: str
 
 
 def test_no_pack_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="FileNotFoundError"):
+    with pytest.raises(EngineError, match=r"no model pack in .*speech_lips"):
         load_calibration(tmp_path)
 
 

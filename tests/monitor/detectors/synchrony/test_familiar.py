@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines.base import MODELS, EngineError, load_pack
+from engines.base import MODELS, EngineError
+from engines.packs import load_pack
 from monitor.detectors.packs import PackLoader
 from monitor.detectors.synchrony.detector import SynchronyDetector
 from monitor.detectors.synchrony.entry import VOICE, load_familiar
@@ -15,6 +16,7 @@ from monitor.detectors.synchrony.familiar import FamiliarSpeech, describe_speech
 from monitor.lab.training.familiar_speech import fit_familiar
 from monitor.types import BoolArray, ClockState, FloatArray, Reason
 from monitor.window.window import Window
+from tests.engines import packs
 
 SIZE = 8
 AXES = 6
@@ -90,8 +92,8 @@ def test_the_shipped_table_is_of_the_shipped_encoder() -> None:
 
 def test_a_damaged_table_is_one_line(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("packs")
-    (folder / VOICE).mkdir()
+    packs.write(folder, name=VOICE)
     assert load_familiar(PackLoader(folder)) is None
-    (folder / VOICE / "familiar.npz").write_bytes(b"no table")
+    packs.put(folder / VOICE / "familiar.npz", b"no table")
     with pytest.raises(EngineError, match="cannot be read"):
         load_familiar(PackLoader(folder))

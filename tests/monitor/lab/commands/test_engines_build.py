@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.base import load_pack
+from engines.packs import load_pack
 from monitor import cli
 from monitor.cli.checks import installation
 from tests.engines import packs

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines.base import load_pack
+from engines.packs import load_pack
 from engines.training.faces import CROP_PIXELS, REACH
 from monitor import cli
 from monitor.lab.corpus.manifest import CorpusError

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import typer
 
-from engines.base import MODELS, load_pack
+from engines.base import MODELS
+from engines.packs import load_pack
 from engines.training.persona_recipe import PersonaRecipe
 from monitor import cli
 from monitor.detectors.packs import PackLoader

@@ -1,0 +1,1 @@
+lvGiQxh7i7SrUh34eCItwqc/+eA4/qmdUtjqKdl6l0mJ9jz9aaeP5hFM0GAseE6lMAlYe1ZdRJqovadoA437CQ==

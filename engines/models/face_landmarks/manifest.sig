@@ -1,0 +1,1 @@
+5H4etchgNSTswDWc/WCLD4Udm2SlAzHFff4x2fZyciQay0D29fJqxs6LKrogRGYMkb9i3RfniXKCQVu7pbduAw==

@@ -1,0 +1,1 @@
+pchPLQuJJXYJ2puTVdP7LsbYRLSX6GxHVAnazTUlhsvOEmc+RhAa09+M2bUrex8rVNwAxVWk48kqub+I9v4IBQ==

@@ -1,0 +1,1 @@
+BoSjs/5y1lRMabEMM64UxbTg5zq6oYyRbufaNse3ZBClYOqoNPBMmF445f0lhEVhm62BA2p+u8FhNuqSl1O9BQ==

@@ -1,0 +1,1 @@
+WtTrhugodShN5CSd74/TCoeQOp116TLtpzMo717s3fcUgT8cJSQTnY4KH07z/uArc6AqG5FaTr3agVpu+hOmBg==

@@ -1,0 +1,1 @@
+SmRGZ+fZJh2bI51h6fVh2uElG7rk0aZPjPexkdI3BR4ik68Copvt7O/uuIm4BsrvViO8T1wLSxRCLp5pB5bADQ==

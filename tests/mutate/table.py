@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from tests.mutate import access, clips, judging, media, packs, supply, surface
+from tests.mutate import access, clips, judging, media, packs, signed_packs, supply, surface
 from tests.mutate.mutation import Mutation
 
-MUTATIONS: tuple[Mutation, ...] = (
-    *access.MUTATIONS,
-    *media.MUTATIONS,
-    *clips.MUTATIONS,
-    *judging.MUTATIONS,
-    *packs.MUTATIONS,
-    *supply.MUTATIONS,
-    *surface.MUTATIONS,
-)
+AREAS = (access, clips, judging, media, packs, signed_packs, supply, surface)
+MUTATIONS: tuple[Mutation, ...] = tuple(mutation for area in AREAS for mutation in area.MUTATIONS)

@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     vault_key_file: Path | None = None
     vault_kms: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
     second_approver: bool = False
+    anchors: tuple[Literal["file", "syslog", "stderr"], ...] = ("file",)
+    anchor_dir: Path | None = None
     consent_required: bool = True
     consent_days: int = Field(default=730, ge=1, le=3650)
     retention_sweep_minutes: float = Field(default=60.0, ge=1.0, le=1440.0)
@@ -213,7 +215,7 @@ class Settings(BaseSettings):
             raise ValueError("set only one of vault_key, vault_key_file and vault_kms")
         return value
 
-    @field_validator("state_dir", "packs", "vault_key_file", "token_key_file")
+    @field_validator("state_dir", "packs", "vault_key_file", "token_key_file", "anchor_dir")
     @classmethod
     def _paths_are_absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None

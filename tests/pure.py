@@ -65,6 +65,7 @@ PURE = (
     "monitor/identity/vault/keys.py",
     "monitor/identity/vault/records.py",
     "monitor/identity/vault/sealing.py",
+    "monitor/identity/vault/standing.py",
     "monitor/lab/metrics",
 )
 

@@ -28,12 +28,12 @@ def vault(settings: Settings) -> Check:
 
 
 def audit_log(config: Path | None) -> Check:
-    """Verify the chain of the audit log, and with the master key who wrote it."""
+    """Verify the chain of the audit log, and with the master key who wrote it, its end, and what is served by it."""
     from monitor.config import load
     from monitor.identity.vault.errors import KeysError, VaultError
     from monitor.identity.vault.open import existing_vault
 
-    locked = ""
+    locked, entries = "", tuple[str, ...]()
     try:
         existing = existing_vault(load(config))
         if existing is None:
@@ -45,6 +45,9 @@ def audit_log(config: Path | None) -> Check:
                 # The hashes can be checked all the same.
                 locked = str(error)
             report = opened.verify_audit()
+            if report.broken is None and not locked:
+                # Against what was noted elsewhere as well, and what is served against the log.
+                entries = tuple(opened.verify_entries())
     except VaultError as error:
         return check_of("audit log", error)
     if report.broken is not None:
@@ -53,4 +56,7 @@ def audit_log(config: Path | None) -> Check:
     if locked:
         detail, _, remedy = locked.rpartition(": ")
         return Check("audit log", "failed", f"{report.lines} lines follow, but who wrote them: {detail}", remedy)
+    if entries:
+        remedy = "restore the newest backup of the database, or erase these people and enrol anew"
+        return Check("audit log", "failed", f"entries that it says otherwise of: {', '.join(entries)}", remedy)
     return Check("audit log", "ok", f"{report.lines} lines hold, head {report.head}")

@@ -2,7 +2,7 @@
 
 The hash (SHA-256) can be checked by anyone. The signature beside it is keyed by the vault, so somebody who can write
 the database but does not hold the master key cannot write another chain; the head is signed too, so cutting off the
-end shows. An older copy of the whole database does not show by itself: note the head elsewhere to see that.
+end shows. An older copy of the whole database does not show by itself: `anchor` notes the head elsewhere for that.
 """
 
 from __future__ import annotations
@@ -106,6 +106,16 @@ def verify(entries: Iterable[AuditEntry], head: Head | None, sign: Sign | None) 
         previous, seq = entry.hash, entry.seq
     why = _head_fault(seq, previous, head, sign)
     return AuditReport(seq, previous.hex(), sign is not None, seq + 1 if why else None, why)
+
+
+def verify_next(entry: AuditEntry, seen: Head, sign: Sign | None) -> str:
+    """Say why a line does not follow from the ones that end at `seen`; empty where it does."""
+    return _entry_fault(entry, seen.seq, seen.hash, sign)
+
+
+def verify_head(seen: Head, head: Head | None, sign: Sign | None) -> str:
+    """Say why a head is not that of the lines that end at `seen`; empty where it is."""
+    return _head_fault(seen.seq, seen.hash, head, sign)
 
 
 def _entry_fault(entry: AuditEntry, seq: int, previous: bytes, sign: Sign | None) -> str:

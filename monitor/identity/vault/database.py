@@ -19,6 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.identity.vault.errors import VaultError
+from monitor.identity.vault.files import make_private
 from monitor.identity.vault.tables import MIGRATIONS, cleanings
 
 # Rewriting the file, of which others wait for the end, may take a while on a busy disk.
@@ -62,10 +63,7 @@ class Database:
     def migrate(self) -> None:
         """Create or migrate the tables."""
         if self.file is not None:
-            with contextlib.suppress(OSError):
-                # Before there is anything in it: the write-ahead log gets the mode that the file has.
-                self.file.touch(mode=0o600)
-                self.file.chmod(0o600)
+            make_private(self.file)
         with self.transaction() as connection:
             # Of two processes that start at once, the second waits here and then finds the tables.
             wait = "BEGIN IMMEDIATE" if self.sqlite else f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"

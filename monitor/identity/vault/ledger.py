@@ -35,13 +35,13 @@ def append(
     detail: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
     """Write a line in the transaction of the change that it records; the caller holds the lock."""
-    head = _head(connection)
-    if head is None:
+    newest = head(connection)
+    if newest is None:
         raise VaultError("the head of the audit log is missing: restore a backup of the vault")
-    sealed_actor = cipher.seal(actor, "actor", head.seq + 1)
+    sealed_actor = cipher.seal(actor, "actor", newest.seq + 1)
     detail_json = json.dumps(detail or {}, sort_keys=True)
     entry, after = chain_entry(
-        head, cipher.sign, time=time, action=action, identity=identity, sealed_actor=sealed_actor, detail=detail_json
+        newest, cipher.sign, time=time, action=action, identity=identity, sealed_actor=sealed_actor, detail=detail_json
     )
     connection.execute(sa.insert(audit).values({column: getattr(entry, field) for column, field in FIELDS.items()}))
     connection.execute(sa.update(audit_heads).values(seq=after.seq, hash=after.hash, signature=after.signature))
@@ -50,7 +50,7 @@ def append(
 
 def check(connection: sa.Connection, sign: Sign | None) -> AuditReport:
     """Check the whole chain; without `sign` the hashes only."""
-    return verify(read(connection), _head(connection), sign)
+    return verify(read(connection), head(connection), sign)
 
 
 def read(connection: sa.Connection, after: int = 0) -> Iterator[AuditEntry]:
@@ -73,6 +73,7 @@ def entries(connection: sa.Connection, cipher: FieldCipher, after: int, limit: i
     ]
 
 
-def _head(connection: sa.Connection) -> Head | None:
+def head(connection: sa.Connection) -> Head | None:
+    """Return the head as the database has it, None where it is gone."""
     row = connection.execute(sa.select(audit_heads.c.seq, audit_heads.c.hash, audit_heads.c.signature)).first()
     return None if row is None else Head(int(row.seq), bytes(row.hash), bytes(row.signature))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, closing
 
 from monitor.config import Settings, prepare_state_dir
+from monitor.identity.vault.anchor import open_anchors
 from monitor.identity.vault.errors import KeysError
 from monitor.identity.vault.keyfile import FileKeys, key_service
 from monitor.identity.vault.keys import MasterKeys
@@ -14,7 +15,7 @@ from monitor.identity.vault.vault import Vault
 def open_vault(settings: Settings) -> Vault:
     """Return the vault, made at the first start; raises `VaultError`, or `ConfigError` for the state directory."""
     prepare_state_dir(settings.state_dir)
-    vault = Vault(settings.vault_url, MasterKeys(key_service(settings)), settings.second_approver)
+    vault = _vault(settings)
     try:
         vault.open()
     except BaseException:
@@ -25,9 +26,15 @@ def open_vault(settings: Settings) -> Vault:
 
 def existing_vault(settings: Settings) -> AbstractContextManager[Vault] | None:
     """Return the vault, not open yet, to be closed again; None where its file is not there. Makes nothing."""
-    vault = Vault(settings.vault_url, MasterKeys(key_service(settings)), settings.second_approver)
+    vault = _vault(settings)
     file = vault.database.file
     return None if file is not None and not file.exists() else closing(vault)
+
+
+def _vault(settings: Settings) -> Vault:
+    anchors = open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "vault")
+    keys = MasterKeys(key_service(settings))
+    return Vault(settings.vault_url, keys, settings.second_approver, anchors=anchors)
 
 
 def rotate(settings: Settings, vault: Vault, actor: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,10 +21,10 @@ def next_version(connection: sa.Connection, tag: bytes) -> tuple[str | None, int
     return (row[0], (row[1] or 0) + 1, master) if row else (None, 1, master)
 
 
-def active_row(connection: sa.Connection, tag: bytes, columns: Sequence[sa.Column[Any]]) -> Any:
-    """Return these columns of the newest active version, None where there is none."""
+def active_row(connection: sa.Connection, tag: bytes, columns: Sequence[sa.Column[Any]]) -> Sequence[Any]:
+    """Return these columns of the newest active version, nothing where there is none."""
     query = sa.select(*columns).join(identities).order_by(versions.c.version.desc()).limit(1)
-    return connection.execute(query.where(identities.c.tag == tag, versions.c.state == "active")).first()
+    return connection.execute(query.where(identities.c.tag == tag, versions.c.state == "active")).all()
 
 
 def version_rows(connection: sa.Connection, tag: bytes) -> Sequence[Any]:
@@ -34,11 +33,10 @@ def version_rows(connection: sa.Connection, tag: bytes) -> Sequence[Any]:
     return connection.execute(query.order_by(versions.c.version.desc())).all()
 
 
-def identity_rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[tuple[Any, ...]]:
-    """Return the summaries of every version, newest first, a tuple for each identity; its sealed name is in all."""
+def identity_rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Sequence[Any]:
+    """Return the summaries of every version by identity, newest first; its sealed name is in all."""
     query = sa.select(*SUMMARY_COLUMNS, identities.c.name).join(identities).where(where)
-    result = connection.execute(query.order_by(identities.c.id, versions.c.version.desc())).all()
-    return [tuple(group) for _, group in groupby(result, lambda row: row.identity)]
+    return connection.execute(query.order_by(identities.c.id, versions.c.version.desc())).all()
 
 
 def receipt_rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Sequence[Any]:

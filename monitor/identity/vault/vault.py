@@ -2,24 +2,27 @@
 
 Each template has a data key of its own, wrapped by the master key; names, actors and consents are sealed too and a name
 is found by its keyed hash, so the database alone does not reveal who is enrolled. Every change is one transaction that
-also writes a line of the audit log. To the vault a template is bytes, and there is no way to search by one: a caller
-asks by name.
+also writes a line of the audit log, and what that log does not say is in force is not served. To the vault a template
+is bytes, and there is no way to search by one: a caller asks by name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
-from monitor.identity.vault import ledger, queries, rotation, rows
+from monitor.identity.vault import erasure, ledger, queries, rotation, rows, watch
+from monitor.identity.vault.anchor import Anchor
 from monitor.identity.vault.audit import Action, AuditEntry, AuditReport
 from monitor.identity.vault.consent import Consent
-from monitor.identity.vault.database import Database, require_cleaning
+from monitor.identity.vault.database import Database
 from monitor.identity.vault.errors import ApprovalRefused, KeysError, NotEnrolled, VaultError
 from monitor.identity.vault.keys import MasterKeys, WrappedKey, new_key
 from monitor.identity.vault.records import (
@@ -53,8 +56,7 @@ __all__ = (
 SWEEPER = "retention sweeper"
 VAULT = "vault"
 STORE_ATTEMPTS = 5
-# What a destroyed version no longer has.
-DESTROYED = {"key_id": None, "wrapped": None, "sealed": None, "bytes": 0}
+READ_ATTEMPTS = 3
 
 
 def utc_now() -> datetime:
@@ -66,26 +68,34 @@ class Vault:
     """A synchronous vault on one database, safe to use from several threads; raises `VaultError` only."""
 
     def __init__(
-        self, url: str, keys: MasterKeys, second_approver: bool = False, now: Callable[[], datetime] = utc_now
+        self,
+        url: str,
+        keys: MasterKeys,
+        second_approver: bool = False,
+        now: Callable[[], datetime] = utc_now,
+        anchors: Sequence[Anchor] = (),
     ) -> None:
         self.database = Database(url)
+        self._watch = watch.Watch(self.database, anchors)
         self._keys = keys
         self._second_approver = second_approver
         self._now = now
         self._opened_cipher: FieldCipher | None = None
 
     def open(self) -> None:
-        """Create or migrate the tables, see that the master key is the right one, and finish an erasure cut short."""
+        """Create or migrate the tables, see that master key and log are the right ones, finish an erasure cut short."""
         self.database.migrate()
         with self.database.transaction() as connection:
             ledger.lock(connection)
             if connection.execute(sa.select(names_keys.c.one)).first() is None:
+                self._watch.check_new()
                 root = new_key()
                 wrapped = self._keys.wrap(root, NAMES_KEY_CONTEXT)
                 row = {"one": 1, "key_id": wrapped.key_id, "wrapped": wrapped.blob}
                 connection.execute(sa.insert(names_keys).values(row))
                 ledger.append(connection, FieldCipher(root), rfc3339(self._now()), "created", VAULT)
         self.unlock()
+        self._watch.follow(self._cipher.sign, watch.refuse)
         self.database.clean()
 
     def unlock(self) -> None:
@@ -142,22 +152,21 @@ class Vault:
 
     def history(self, name: str) -> Sequence[VersionInfo]:
         """Return every enrolment of an identity, newest first; raises `NotEnrolled`."""
-        with self.database.transaction() as connection:
-            return [rows.version_info(self._cipher, row) for row in self._version_rows(connection, name)]
+        return [rows.version_info(self._cipher, row) for row in self._believed(lambda c: self._version_rows(c, name))]
 
     def approve(self, name: str, actor: str) -> Enrolled:
         """Make the pending enrolment active; raises `NotEnrolled`, `ApprovalRefused` (same actor, nothing pending)."""
         check_name("actor", actor)
-        with self.database.transaction() as connection:
+        with self._changing() as connection:
             present, pending = self._pending(connection, name)
             record = rows.record(self._cipher, pending)
             if _same_actor(actor, record["enrolled_by"]):
                 raise ApprovalRefused("whoever enrolled cannot approve as well: let somebody else do it")
             if not rows.consent(self._cipher, pending).holds(self._now().date()):
                 raise ApprovalRefused("the consent has expired meanwhile: enrol anew with a new one")
-            self._destroy(connection, [row for row in present if row.state == "active"], "superseded")
+            erasure.destroy(connection, [row for row in present if row.state == "active"], "superseded")
             approval = self._approval(pending.identity, pending.version, actor)
-            connection.execute(_update(pending).values(state="active", approval=approval))
+            connection.execute(erasure.update(pending).values(state="active", approval=approval))
             self._write(connection, "approved", actor, pending.identity, version=pending.version)
         self.database.clean()
         return Enrolled(pending.identity, pending.version, "active")
@@ -165,11 +174,11 @@ class Vault:
     def reject(self, name: str, actor: str) -> Enrolled:
         """Destroy the pending enrolment, and the identity if that was all; raises `NotEnrolled`, `ApprovalRefused`."""
         check_name("actor", actor)
-        with self.database.transaction() as connection:
+        with self._changing() as connection:
             present, pending = self._pending(connection, name)
             self._write(connection, "rejected", actor, pending.identity, version=pending.version)
             if any(row.state == "active" for row in present):
-                self._destroy(connection, [pending], "rejected")
+                erasure.destroy(connection, [pending], "rejected")
             else:
                 self._erase(connection, pending.identity, actor, "rejected")
         self.database.clean()
@@ -178,8 +187,7 @@ class Vault:
     def erase(self, name: str, actor: str) -> Receipt:
         """Destroy keys, templates and name, and clean the files; raises `NotEnrolled`."""
         check_name("actor", actor)
-        with self.database.transaction() as connection:
-            ledger.lock(connection)
+        with self._changing() as connection:
             query = sa.select(identities.c.id).where(identities.c.tag == self._cipher.tag(name))
             identity = connection.execute(query).scalar_one_or_none()
             if identity is None:
@@ -219,7 +227,9 @@ class Vault:
         """
         check_name("actor", actor)
         keys = keys or self._keys
+        self._watch.follow(self._cipher.sign)
         count = rotation.rotate(self.database, keys, self._cipher, rfc3339(self._now()), actor)
+        self._watch.follow(self._cipher.sign, watch.warn)
         self._keys = keys
         return count
 
@@ -232,6 +242,12 @@ class Vault:
         """Return up to `limit` lines of the audit log with numbers above `after`, oldest first."""
         with self.database.transaction() as connection:
             return ledger.entries(connection, self._cipher, after, limit)
+
+    def verify_entries(self) -> Sequence[str]:
+        """Say of which identities, by their numbers, the rows are not what the log says; raises `VaultError`."""
+        self._watch.follow(self._cipher.sign)
+        with self.database.transaction() as connection:
+            return self._watch.disagreeing(queries.identity_rows(connection, sa.true()))
 
     def verify_audit(self) -> AuditReport:
         """Check the whole audit log; before `open` or `unlock` its hashes only."""
@@ -257,8 +273,7 @@ class Vault:
         sealed = seal(data_key, template, template_context(identity, version, name))
         state: VersionState = "pending_approval" if self._second_approver else "active"
         record = {"consent": consent.as_json(), "enrolled": rfc3339(self._now()), "enrolled_by": actor}
-        with self.database.transaction() as connection:
-            ledger.lock(connection)
+        with self._changing() as connection:
             if queries.next_version(connection, tag) != planned:
                 return None
             if existing is None:
@@ -266,8 +281,11 @@ class Vault:
                 connection.execute(sa.insert(identities).values(row))
             else:
                 replaced = LIVE_STATES if state == "active" else ("pending_approval",)
-                previous = [row for row in self._version_rows(connection, name) if row.state in replaced]
-                self._destroy(connection, previous, "superseded")
+                present = self._version_rows(connection, name)
+                if not self._watch.agrees(present):
+                    raise VaultError(watch.UNBELIEVED)
+                previous = [row for row in present if row.state in replaced]
+                erasure.destroy(connection, previous, "superseded")
             new = {
                 "identity": identity,
                 "version": version,
@@ -286,17 +304,17 @@ class Vault:
 
     def _active(self, name: str, columns: Sequence[sa.Column[Any]]) -> Any:
         """Return the row that calls are compared with, its consent and approval checked, or None."""
-        with self.database.transaction() as connection:
-            row = queries.active_row(connection, self._cipher.tag(name), columns)
+        tag = self._cipher.tag(name)
+        row = next(iter(self._believed(lambda connection: queries.active_row(connection, tag, columns))), None)
         if row is None or not rows.consent(self._cipher, row).holds(self._now().date()):
             return None
         rows.approval(self._cipher, row)
         return row
 
     def _identities(self, where: sa.ColumnElement[bool]) -> Sequence[IdentityInfo]:
-        with self.database.transaction() as connection:
-            groups = queries.identity_rows(connection, where)
+        present = self._believed(lambda connection: queries.identity_rows(connection, where))
         today = self._now().date()
+        groups = [tuple(group) for _, group in groupby(present, lambda row: row.identity)]
         return [rows.identity_info(self._cipher, group, today) for group in groups]
 
     def _receipts(self, where: sa.ColumnElement[bool]) -> Sequence[Receipt]:
@@ -304,6 +322,27 @@ class Vault:
         with self.database.transaction() as connection:
             result = queries.receipt_rows(connection, where)
         return [rows.receipt(self._cipher, row, cleaned) for row in result]
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[sa.Connection]:
+        """Change something in a transaction under the vault's lock, on a log that holds; note its head afterwards."""
+        with self.database.transaction() as connection:
+            ledger.lock(connection)
+            # By a connection of its own, which sees what was committed before: nothing is while the lock is held.
+            self._watch.follow(self._cipher.sign)
+            yield connection
+        self._watch.follow(self._cipher.sign, watch.warn)
+
+    def _believed(self, read: Callable[[sa.Connection], Sequence[Any]]) -> Sequence[Any]:
+        """Read rows of versions that are in force by the log as well; raises `VaultError` where others are."""
+        for _attempt in range(READ_ATTEMPTS):
+            self._watch.follow(self._cipher.sign)
+            with self.database.transaction() as connection:
+                found = read(connection)
+            if self._watch.agrees(found):
+                return found
+            # Another process may have changed them in between.
+        raise VaultError(watch.UNBELIEVED)
 
     def _version_rows(self, connection: sa.Connection, name: str) -> Sequence[Any]:
         result = queries.version_rows(connection, self._cipher.tag(name))
@@ -313,8 +352,9 @@ class Vault:
 
     def _pending(self, connection: sa.Connection, name: str) -> tuple[Sequence[Any], Any]:
         """Return all versions of an identity and the one that waits for approval, under the vault's lock."""
-        ledger.lock(connection)
         result = self._version_rows(connection, name)
+        if not self._watch.agrees(result):
+            raise VaultError(watch.UNBELIEVED)
         pending = next((row for row in result if row.state == "pending_approval"), None)
         if pending is None:
             raise ApprovalRefused("no enrolment of that name waits for approval: see `sidewitness identities list`")
@@ -324,40 +364,13 @@ class Vault:
         approval = {"approved": rfc3339(self._now()), "approved_by": actor}
         return self._cipher.seal(approval, "approval", identity, version)
 
-    def _destroy(self, connection: sa.Connection, destroyed: Sequence[Any], state: VersionState) -> None:
-        """Destroy the data keys and templates of these version rows, which go into `state`."""
-        for row in destroyed:
-            connection.execute(_update(row).values(state=state, **DESTROYED))
-            require_cleaning(connection)
-
     def _erase(self, connection: sa.Connection, identity: str, actor: str, cause: str) -> str:
         """Destroy everything of an identity and write its receipt; returns the receipt's id."""
-        tag = connection.execute(sa.select(identities.c.tag).where(identities.c.id == identity)).scalar_one()
-        counts = sa.select(sa.func.count(), sa.func.count(versions.c.wrapped)).where(versions.c.identity == identity)
-        version_count, sealed_count = connection.execute(counts).one()
-        connection.execute(sa.delete(versions).where(versions.c.identity == identity))
-        connection.execute(sa.delete(identities).where(identities.c.id == identity))
-        require_cleaning(connection)
-        receipt = uuid4().hex
-        entry = self._write(connection, "erased", actor, identity, cause=cause, destroyed=sealed_count, receipt=receipt)
-        row = {
-            "id": receipt,
-            "identity": identity,
-            "tag": tag,
-            "erased": entry.time,
-            "actor": self._cipher.seal(actor, "receipt", receipt),
-            "cause": cause,
-            "versions": version_count,
-            "destroyed": sealed_count,
-            "audit": entry.seq,
-        }
-        connection.execute(sa.insert(receipts).values(row))
-        return receipt
+        return erasure.erase(connection, self._cipher, rfc3339(self._now()), identity, actor, cause)
 
     def _sweep(self, identity: str, today: date) -> int:
         """Destroy the enrolments of one identity whose consent has ended; returns how many those were."""
-        with self.database.transaction() as connection:
-            ledger.lock(connection)
+        with self._changing() as connection:
             live = versions.c.identity == identity, versions.c.state.in_(LIVE_STATES)
             present = connection.execute(sa.select(*queries.SUMMARY_COLUMNS).where(*live)).all()
             ended = [row for row in present if not rows.consent(self._cipher, row).holds(today)]
@@ -366,15 +379,11 @@ class Vault:
             if ended and len(ended) == len(present):
                 self._erase(connection, identity, SWEEPER, "consent_expired")
             else:
-                self._destroy(connection, ended, "expired")
+                erasure.destroy(connection, ended, "expired")
         return len(ended)
 
     def _write(self, connection: sa.Connection, action: Action, actor: str, identity: str, **detail: Any) -> AuditEntry:
         return ledger.append(connection, self._cipher, rfc3339(self._now()), action, actor, identity, detail)
-
-
-def _update(row: Any) -> sa.Update:
-    return sa.update(versions).where(versions.c.identity == row.identity, versions.c.version == row.version)
 
 
 def _same_actor(actor: str, other: str) -> bool:

@@ -86,5 +86,5 @@ def test_a_pending_enrolment_is_not_made_active_by_whoever_writes_the_database(
     four_eyes.store(JANE, template(), consent(), CLERK)
     tamper(tmp_path, "UPDATE vault_versions SET state = 'active'")
     for call in (four_eyes.load, four_eyes.current, four_eyes.show):
-        with pytest.raises(VaultError, match="changed or moved"):
+        with pytest.raises(VaultError, match="changed or put back"):
             call(JANE)

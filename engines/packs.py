@@ -6,18 +6,17 @@ project has signed or that the user trusts (`engines.trust`).
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from engines import documents
 from engines.base import MODEL, SCHEMA, Manifest, ModelPack, ModelPackError, TensorSpec
 from engines.trust import MANIFEST, SIGNATURE, is_signed, is_trusted
 
 MAX_MANIFEST_BYTES = 1 << 20
-MAX_NESTING = 32
 # Floats of one tensor at the example length: far above what a model here takes, far below what stops a machine.
 MAX_TENSOR_FLOATS = 1 << 26
 # What `preprocessing` says in whole numbers, and the largest of each that is believed.
@@ -84,14 +83,11 @@ def vouched(folder: Path, name: str, manifest: bytes) -> str | None:
 
 
 def parse_json(raw: bytes, path: Path) -> Any:
-    """Parse the JSON of a manifest: no numbers that are none, no nesting without end; raises `ModelPackError`."""
+    """Parse the JSON of a manifest; raises `ModelPackError`."""
     try:
-        parsed = json.loads(raw, parse_constant=_no_number, parse_float=_finite)
-        _check_nesting(parsed)
-    except (ValueError, RecursionError) as error:
-        why = " ".join(str(error).split())[:120]
-        raise ModelPackError(f"{path} cannot be read as JSON ({why}): reinstall the model pack") from None
-    return parsed
+        return documents.parse_json(raw)
+    except documents.DocumentError as error:
+        raise ModelPackError(f"{path} cannot be read as JSON ({error}): reinstall the model pack") from None
 
 
 def parse_manifest(raw: object, path: Path) -> Manifest:
@@ -181,28 +177,3 @@ def _check_sizes(manifest: Manifest) -> None:
     for spec in (*manifest.inputs, *manifest.outputs):
         if math.prod(length if n == -1 else n for n in spec.shape) > MAX_TENSOR_FLOATS:
             raise ValueError(f"shape of {spec.name}: too large")
-
-
-def _check_nesting(value: Any) -> None:
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        if depth > MAX_NESTING:
-            raise ValueError(f"nested deeper than {MAX_NESTING}")
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is no number")
-    return value
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")

@@ -43,6 +43,8 @@ async def subscribe(url: str, token: str, cursor: Path) -> None:
             message = json.loads(await socket.recv())
             if message["type"] == "gap":
                 sys.stderr.write(f"findings up to {message['after']} are no longer kept\n")
+            elif message["type"] == "tampered":
+                sys.stderr.write(f"finding {message['seq']} was changed in the journal: see doctor --audit\n")
             elif message["type"] == "finding":
                 handle(message)
                 remember(cursor, message["seq"])

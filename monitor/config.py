@@ -13,7 +13,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -24,6 +23,7 @@ from pydantic_settings import (
 )
 
 from engines.base import EngineError
+from engines.documents import DocumentError, absolute_path, parse_yaml
 from engines.errors import SidewitnessError
 from engines.registry import EngineName, engine_names, find_engine
 
@@ -88,9 +88,9 @@ class SourceSettings(BaseModel):
 
 
 def default_state_dir() -> Path:
-    """Return `sidewitness` in the XDG data directory of this user."""
+    """Return `sidewitness` in the XDG data directory of this user, `~` not written out yet."""
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "sidewitness"
+    return Path(base) / "sidewitness"
 
 
 class Settings(BaseSettings):
@@ -218,7 +218,7 @@ class Settings(BaseSettings):
     @field_validator("state_dir", "packs", "vault_key_file", "token_key_file", "anchor_dir")
     @classmethod
     def _paths_are_absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else None
+        return absolute_path(value) if value else None
 
     @property
     def health_port(self) -> int:
@@ -311,13 +311,11 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): name a readable YAML file") from None
-    except Exception as error:
-        # The reader raises whatever its parts raise: for days such as 2026-02-30, odd tags, nesting without end.
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = "" if line is None else f" at line {line + 1}"
+    except DocumentError as error:
+        where = "" if error.line is None else f" at line {error.line}"
         raise ConfigError(f"{path} is not valid YAML{where}: correct it, or leave it out") from None
     if raw is None:
         return {}

@@ -69,6 +69,9 @@ def find_clips(folder: Path) -> dict[str, Path]:
         files = sorted(path for path in folder.expanduser().iterdir() if path.suffix.lower() in SUFFIXES)
     except OSError as error:
         raise Unavailable(f"the folder of clips cannot be read ({error.strerror}): correct its path") from None
+    except (RuntimeError, ValueError):
+        # The home of nobody, a null character.
+        raise Unavailable("the folder of clips is no path of this machine: correct it") from None
     if len(files) > MAX_CLIPS:
         raise Unavailable(f"the folder holds more than {MAX_CLIPS} clips: use a smaller one")
     clips: dict[str, Path] = {}

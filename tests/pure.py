@@ -50,6 +50,7 @@ PURE = (
     "monitor/host/replacing.py",
     "monitor/host/shedding.py",
     "monitor/host/supervision.py",
+    "monitor/alerts/chain.py",
     "monitor/alerts/disclosure.py",
     "monitor/alerts/finding.py",
     "monitor/alerts/push.py",

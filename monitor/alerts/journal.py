@@ -4,18 +4,23 @@
 after any crash. One row, the head, hands out the numbers inside the same transaction: it serialises
 writers (several processes, or several machines on PostgreSQL), so commit order is number order and a reader
 that has seen N never misses something below N.
+
+The rows are a hash chain (`chain`), whose newest head is noted outside the database. What is read is held against it: a
+finding that was changed comes as `Tampered`, one that was taken away leaves a hole in the numbers, and both are told.
+Neither stops anything: findings of now must not wait for those of before.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
@@ -23,8 +28,12 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from engines.errors import SidewitnessError
+from monitor.alerts import chain
+from monitor.alerts.chain import ChainHead, ChainReport, Sign
 from monitor.alerts.finding import Finding
 from monitor.alerts.plain import encode
+from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
+from monitor.identity.vault.files import make_private
 from monitor.types import ParticipantKey, parse_rfc3339, rfc3339
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,6 +56,7 @@ findings = sa.Table(
     *(sa.Column(name, sa.Text) for name in ("id", "action", "call", "participant", "identity", "time")),
     *(sa.Column(name, sa.Text) for name in ("verdict", "reason", "scores", "evidence")),
     sa.Column("step", sa.Integer),
+    *(sa.Column(name, sa.LargeBinary) for name in ("previous", "hash", "signature")),
 )
 heads = sa.Table(
     "journal_head",
@@ -54,6 +64,7 @@ heads = sa.Table(
     sa.Column("one", sa.Integer, primary_key=True),
     sa.Column("seq", sa.BigInteger),
     sa.Column("pruned", sa.BigInteger),
+    *(sa.Column(name, sa.LargeBinary) for name in ("hash", "pruned_hash", "signature")),
 )
 
 
@@ -70,6 +81,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Tampered:
+    """A number whose finding was changed after it was committed: it is told and not served."""
+
+    seq: int
+
+
+Row = Entry | Tampered
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """`seq` is the newest committed number (0 when none), `pruned` the newest that was pruned."""
 
@@ -78,9 +99,14 @@ class Head:
 
 
 class Journal:
-    """A synchronous journal on one database, safe to use from several threads; raises `JournalError` only."""
+    """A synchronous journal on one database, safe to use from several threads; raises `JournalError` only.
 
-    def __init__(self, url: str, max_findings: int = 100_000) -> None:
+    `sign` is the vault's keyed hash; without it the chain has hashes alone. Heads are noted in `anchors`.
+    """
+
+    def __init__(
+        self, url: str, max_findings: int = 100_000, sign: Sign | None = None, anchors: Sequence[Anchor] = ()
+    ) -> None:
         try:
             parsed = sa.make_url(url)
             self._sqlite = parsed.get_backend_name() == "sqlite"
@@ -91,20 +117,35 @@ class Journal:
                 f"database_url cannot be used ({type(error).__name__}): check its form and that its driver is installed"
             ) from None
         self._max_findings = max_findings
+        self._sign = sign
+        self._anchors = anchors
+        # The newest number that was ever seen: none is given twice, whatever the database says.
+        self._newest = 0
+        self._complained: set[int] = set()
         if self._sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
 
+    @property
+    def file(self) -> Path | None:
+        """The file that it is in, None where it is no file."""
+        name = self.engine.url.database
+        return Path(name) if self._sqlite and name else None
+
     def open(self) -> None:
-        """Create or migrate the tables."""
+        """Create or migrate the tables, and hold the end of the chain against what was noted of it."""
+        if self.file is not None:
+            make_private(self.file)
         with self.transaction() as connection:
             # Alembic reads its options through ConfigParser, where a percent sign is special.
             config = Config(attributes={"connection": connection})
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.set_main_option("path_separator", "os")
             command.upgrade(config, "head")
-        if self._sqlite and (name := self.engine.url.database):
-            with contextlib.suppress(OSError):
-                Path(name).chmod(0o600)
+            self._chain_older(connection)
+            head = _head(connection)
+        self._newest = head.seq
+        self._hold_against_notes(head)
+        self._note(head)
 
     def append(self, finding: Finding) -> int:
         """Commit a finding and return its number; a change that is already there, by (id, step), keeps its number."""
@@ -112,24 +153,44 @@ class Journal:
         try:
             with self.transaction() as connection:
                 # The update comes first: it takes the write lock, so that the number is ours until the commit.
-                connection.execute(sa.update(heads).values(seq=heads.c.seq + 1))
+                reached = sa.case((heads.c.seq < self._newest, self._newest), else_=heads.c.seq)
+                connection.execute(sa.update(heads).values(seq=reached + 1))
                 head = _head(connection)
-                connection.execute(sa.insert(findings).values(seq=head.seq, **row))
-                self._prune(connection, head)
-                return head.seq
+                link = chain.link(head.seq, row, head.hash, self._sign)
+                links = {"previous": link.previous, "hash": link.hash, "signature": link.signature}
+                connection.execute(sa.insert(findings).values(seq=head.seq, **row, **links))
+                head = self._prune(connection, replace(head, hash=link.hash))
+                _write_head(connection, chain.sign_head(head, self._sign))
         except IntegrityError:
             return self._number_of(finding)
+        self._newest = max(self._newest, head.seq)
+        self._note(head)
+        return head.seq
 
-    def read(self, after: int, limit: int = 100) -> list[Entry]:
-        """Return up to `limit` findings with numbers above `after`, oldest first."""
+    def read(self, after: int, limit: int = 100) -> list[Row]:
+        """Return up to `limit` findings with numbers above `after`, oldest first; those that were changed as such."""
         query = sa.select(findings).where(findings.c.seq > min(after, MAX_SEQ)).order_by(findings.c.seq).limit(limit)
         with self.transaction() as connection:
-            return [_entry(row) for row in connection.execute(query).mappings()]
+            rows = [self._row(row) for row in connection.execute(query).mappings()]
+        changed = {row.seq for row in rows if isinstance(row, Tampered)} - self._complained
+        if changed:
+            self._complained |= changed
+            _log().error("findings were changed after they were committed: they are not served", seqs=sorted(changed))
+        return rows
+
+    def verify(self) -> ChainReport:
+        """Check the whole chain, and its end against what was noted of it."""
+        with self.transaction() as connection:
+            head = _head(connection)
+            rows = connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings()
+            report = chain.verify(((int(row["seq"]), row) for row in rows), head, self._sign)
+            return replace(report, faults=(*report.faults, *self._against_notes(connection, head)))
 
     def head(self) -> Head:
         """Return the newest number and the newest pruned one."""
         with self.transaction() as connection:
-            return _head(connection)
+            head = _head(connection)
+        return Head(head.seq, head.pruned)
 
     def check(self) -> None:
         """Write and commit without changing anything; raises `JournalError` where a finding could not be written."""
@@ -140,13 +201,75 @@ class Journal:
         """Release the connections; the journal can be used again afterwards."""
         self.engine.dispose()
 
-    def _prune(self, connection: sa.Connection, head: Head) -> None:
+    def _prune(self, connection: sa.Connection, head: ChainHead) -> ChainHead:
         # In strides of a tenth, so that most appends delete nothing.
         if head.seq - head.pruned <= self._max_findings + self._max_findings // 10:
-            return
+            return head
         limit = head.seq - self._max_findings
+        last = sa.select(findings.c.hash).where(findings.c.seq <= limit).order_by(findings.c.seq.desc()).limit(1)
+        pruned_hash = connection.execute(last).scalar_one_or_none() or head.pruned_hash
         connection.execute(sa.delete(findings).where(findings.c.seq <= limit))
-        connection.execute(sa.update(heads).values(pruned=limit))
+        return replace(head, pruned=limit, pruned_hash=bytes(pruned_hash))
+
+    def _row(self, row: Any) -> Row:
+        seq = int(row["seq"])
+        if not chain.is_intact(seq, row, self._sign):
+            return Tampered(seq)
+        try:
+            return _entry(row)
+        except (TypeError, ValueError):
+            return Tampered(seq)
+
+    def _chain_older(self, connection: sa.Connection) -> None:
+        """Chain the findings of a version that did not; raises `JournalError` where there was a chain before."""
+        if connection.execute(sa.select(heads.c.hash)).scalar_one() is not None:
+            return
+        for anchor in self._anchors:
+            if (noted := _noted(anchor)) is not None:
+                raise JournalError(
+                    f"the journal has no chain, finding {noted.seq} is noted in {anchor.place}: restore its newest "
+                    f"backup, or, if you put an older version's file there yourself, move {anchor.place} away"
+                )
+        seq, pruned = connection.execute(sa.select(heads.c.seq, heads.c.pruned)).one()
+        previous, count = chain.GENESIS, 0
+        for row in connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings().all():
+            link = chain.link(int(row["seq"]), row, previous, self._sign)
+            links = {"previous": link.previous, "hash": link.hash, "signature": link.signature}
+            connection.execute(sa.update(findings).where(findings.c.seq == row["seq"]).values(links))
+            previous, count = link.hash, count + 1
+        head = ChainHead(int(seq), int(pruned), previous)
+        _write_head(connection, chain.sign_head(head, self._sign))
+        if count:
+            _log().warning("findings of an older version are chained as they are from now on", count=count)
+
+    def _hold_against_notes(self, head: ChainHead) -> None:
+        with self.transaction() as connection:
+            faults = self._against_notes(connection, head)
+        for fault in faults:
+            _log().error("the journal is not what was noted of it: what is missing is told as a gap", why=fault)
+
+    def _against_notes(self, connection: sa.Connection, head: ChainHead) -> list[str]:
+        faults = []
+        for anchor in self._anchors:
+            noted = _noted(anchor)
+            if noted is None:
+                continue
+            self._newest = max(self._newest, noted.seq)
+            kept = connection.execute(
+                sa.select(findings.c.hash).where(findings.c.seq == noted.seq)
+            ).scalar_one_or_none()
+            if noted.seq > head.seq:
+                faults.append(f"findings {head.seq + 1} to {noted.seq} are missing, by {anchor.place}")
+            elif kept is not None and kept != noted.hash:
+                faults.append(f"finding {noted.seq} is another one than {anchor.place} says")
+        return faults
+
+    def _note(self, head: ChainHead) -> None:
+        for anchor in self._anchors:
+            try:
+                anchor.note(Noted(head.seq, head.hash))
+            except AnchorError as error:
+                _log().warning("the head of the journal is not noted", why=str(error))
 
     def _number_of(self, finding: Finding) -> int:
         query = sa.select(findings.c.seq).where(findings.c.id == finding.id, findings.c.step == finding.step)
@@ -177,9 +300,27 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _head(connection: sa.Connection) -> Head:
-    row = connection.execute(sa.select(heads.c.seq, heads.c.pruned)).one()
-    return Head(int(row.seq), int(row.pruned))
+def _head(connection: sa.Connection) -> ChainHead:
+    row = connection.execute(sa.select(heads)).one()
+    links = (bytes(value or b"") for value in (row.hash, row.pruned_hash, row.signature))
+    return ChainHead(int(row.seq), int(row.pruned), *links)
+
+
+def _write_head(connection: sa.Connection, head: ChainHead) -> None:
+    links = {"hash": head.hash, "pruned_hash": head.pruned_hash, "signature": head.signature}
+    connection.execute(sa.update(heads).values(pruned=head.pruned, **links))
+
+
+def _noted(anchor: Anchor) -> Noted | None:
+    try:
+        return anchor.read()
+    except AnchorError as error:
+        raise JournalError(str(error)) from None
+
+
+def _log() -> structlog.stdlib.BoundLogger:
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("journal")
+    return logger
 
 
 def _row(finding: Finding) -> dict[str, Any]:
@@ -199,20 +340,17 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 
 def _entry(row: Any) -> Entry:
-    try:
-        finding = Finding(
-            id=row["id"],
-            step=row["step"],
-            action=row["action"],
-            key=ParticipantKey(row["call"], row["participant"], row["identity"]),
-            time=parse_rfc3339(row["time"]),
-            verdict=row["verdict"],
-            reason=row["reason"],
-            scores=json.loads(row["scores"]),
-            evidence=json.loads(row["evidence"]),
-        )
-    except (TypeError, ValueError):
-        raise JournalError(f"finding {row['seq']} is damaged: move the journal away and restart") from None
+    finding = Finding(
+        id=row["id"],
+        step=row["step"],
+        action=row["action"],
+        key=ParticipantKey(row["call"], row["participant"], row["identity"]),
+        time=parse_rfc3339(row["time"]),
+        verdict=row["verdict"],
+        reason=row["reason"],
+        scores=json.loads(row["scores"]),
+        evidence=json.loads(row["evidence"]),
+    )
     return Entry(int(row["seq"]), finding)
 
 

@@ -17,9 +17,9 @@ from enum import Enum, auto
 from typing import Any
 
 from monitor.alerts.disclosure import Disclosure, disclosed
-from monitor.alerts.journal import MAX_SEQ, Entry, Head
+from monitor.alerts.journal import MAX_SEQ, Entry, Head, Row, Tampered
 from monitor.alerts.plain import encode
-from monitor.alerts.wire import finding_message, gap, hello, pong
+from monitor.alerts.wire import finding_message, gap, hello, pong, tampered
 
 CAPACITY_MESSAGES = 256
 PAGE_ENTRIES = 64
@@ -150,8 +150,8 @@ class Subscriber:
             return None
         return self._cursor
 
-    def replay(self, entries: Sequence[Entry], head: Head) -> None:
-        """Take a page of the journal, read after `replay_after`, and the head as it was at that reading."""
+    def replay(self, entries: Sequence[Row], head: Head) -> None:
+        """Take a page of the journal, read after `replay_after`, and the head as it was before that reading."""
         if self.phase is not Phase.REPLAYING or self._cursor is None:
             return
         for entry in entries:
@@ -159,11 +159,16 @@ class Subscriber:
                 continue
             if entry.seq > self._cursor + 1:
                 self._queue.append(Outgoing(encode(gap(entry.seq - 1))))
-            self._queue.append(Outgoing(encode(disclosed(finding_message(entry.seq, entry.finding), self.disclosure))))
+            if isinstance(entry, Tampered):
+                message = tampered(entry.seq)
+            else:
+                message = disclosed(finding_message(entry.seq, entry.finding), self.disclosure)
+            self._queue.append(Outgoing(encode(message)))
             self._cursor = entry.seq
-        if not entries and self._cursor < head.pruned:
-            self._queue.append(Outgoing(encode(gap(head.pruned))))
-            self._cursor = head.pruned
+        if not entries and self._cursor < head.seq:
+            # All of them were pruned meanwhile, or somebody took them away.
+            self._queue.append(Outgoing(encode(gap(head.seq))))
+            self._cursor = head.seq
         self._newest = max(self._newest, head.seq)
         self._settle()
 

@@ -24,8 +24,13 @@ def pong() -> Message:
 
 
 def gap(after: int) -> Message:
-    """Say that what the client asked for was pruned: the findings that follow have numbers above `after`."""
+    """Say that findings are gone, pruned or taken away: those that follow have numbers above `after`."""
     return {"type": "gap", "after": after}
+
+
+def tampered(seq: int) -> Message:
+    """Say that a finding was changed in the journal after it was committed: it is not sent."""
+    return {"type": "tampered", "seq": seq}
 
 
 def finding_message(seq: int, finding: Finding) -> Message:

@@ -20,7 +20,7 @@ from monitor.api.app import Parts, application
 from monitor.api.identities import People, Policy
 from monitor.api.schemas.base import Shape
 from monitor.api.schemas.calls import ProblemDetails
-from monitor.api.schemas.messages import FindingMessage, Gap, Hello, Ping, Pong, StateMessage, Subscribe
+from monitor.api.schemas.messages import FindingMessage, Gap, Hello, Ping, Pong, StateMessage, Subscribe, Tampered
 from monitor.api.schemas.scan import ScanLine
 from monitor.config import Settings
 
@@ -44,6 +44,7 @@ MESSAGES: dict[str, type[Shape]] = {
     "finding": FindingMessage,
     "state": StateMessage,
     "gap": Gap,
+    "tampered": Tampered,
     "ping": Ping,
     "pong": Pong,
     "scan": ScanLine,

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from monitor.alerts.disclosure import disclosed, disclosed_call
-from monitor.alerts.journal import MAX_SEQ, Journal
+from monitor.alerts.journal import MAX_SEQ, Entry, Journal, Tampered
+from monitor.alerts.sinks.base import Gap
+from monitor.alerts.sinks.batch import next_batch
 from monitor.alerts.wire import finding_message
 from monitor.api.auth import Watching, disclosure_of
 from monitor.api.problem import Problem
@@ -52,13 +54,20 @@ def router(calls: Calls, journal: Journal) -> APIRouter:
         disclosure = disclosure_of(grant)
         head = await asyncio.to_thread(journal.head)
         entries = await asyncio.to_thread(journal.read, after, limit)
+        batch = next_batch(after, head, entries)
         body: dict[str, Any] = {
-            "findings": [disclosed(finding_message(entry.seq, entry.finding), disclosure) for entry in entries],
-            "next": entries[-1].seq if entries else after,
+            "findings": [
+                disclosed(finding_message(item.seq, item.finding), disclosure)
+                for item in batch.items
+                if isinstance(item, Entry)
+            ],
+            "next": batch.cursor,
         }
-        if after < head.pruned:
-            # As in the `gap` message: findings up to this number are no longer kept.
-            body["gap"] = head.pruned
+        if gaps := [item.last for item in batch.items if isinstance(item, Gap)]:
+            # As in the `gap` message: up to this number findings are no longer kept, or were taken away.
+            body["gap"] = gaps[-1]
+        if changed := [item.seq for item in batch.items if isinstance(item, Tampered)]:
+            body["tampered"] = changed
         return reply(body)
 
     return routes

@@ -30,18 +30,18 @@ def command(
     config: Annotated[Path | None, typer.Option(help="The YAML file that `serve` would be given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     audit: Annotated[
-        bool, typer.Option("--audit", help="Verify the audit log of the vault, and nothing else.")
+        bool, typer.Option("--audit", help="Verify the vault's audit log and the journal, and nothing else.")
     ] = False,
 ) -> None:
     """Say what is missing and how to get it.
 
-    Changes nothing. Exit status 1 when something that is needed is missing, or the audit log does not hold.
+    Changes nothing. Exit status 1 when something that is needed is missing, or audit log or findings do not hold.
 
     \b
     Example:
       sidewitness doctor
     """  # noqa: D301
-    checks = [vault.audit_log(config)] if audit else list(examine(config))
+    checks = [vault.audit_log(config), vault.findings(config)] if audit else list(examine(config))
     sound = all(check.state != "failed" for check in checks)
     if as_json:
         typer.echo(json.dumps({"ok": sound, "checks": [asdict(check) for check in checks]}))

@@ -31,7 +31,7 @@ class Feed:
         return self
 
     async def __anext__(self) -> Message:
-        """Return the next `finding`, `state` or `gap`."""
+        """Return the next `finding`, `state`, `gap` or `tampered`."""
         while True:
             self._awake.clear()
             await catch_up(self._subscriber, self._journal)
@@ -58,7 +58,7 @@ class Feed:
         if kind == "hello":
             self._cursor = message["seq"] if self._cursor is None else self._cursor
         elif kind != "state":
-            self._cursor = message["seq"] if kind == "finding" else message["after"]
+            self._cursor = message["after"] if kind == "gap" else message["seq"]
         return bool(kind != "hello")
 
     def _subscribe(self) -> Subscriber:

@@ -30,6 +30,7 @@ from monitor.host.host import Host
 from monitor.host.ingest import Ingest
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource, configured_sources
+from monitor.identity.vault.anchor import open_anchors
 from monitor.identity.vault.open import open_vault
 from monitor.identity.vault.sweeper import Sweeper
 from monitor.identity.vault.vault import Vault
@@ -86,7 +87,12 @@ def assemble(
     metrics = Metrics(settings.metrics_min_participants)
     if batch_load is not None:
         metrics.batching(batch_load)
-    journal = Journal(settings.journal_url, settings.findings_kept)
+    journal = Journal(
+        settings.journal_url,
+        settings.findings_kept,
+        vault.sign_finding if vault is not None else None,
+        open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "journal"),
+    )
     hub = Hub()
     deliveries = Deliveries(sinks, journal, metrics.registry)
 

@@ -14,21 +14,21 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from engines.errors import SidewitnessError
-from monitor.alerts.journal import Entry
-from monitor.alerts.wire import Message, finding_message, gap
+from monitor.alerts.journal import Entry, Tampered
+from monitor.alerts.wire import Message, finding_message, gap, tampered
 
 BATCH_ENTRIES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Findings `first` to `last` will never reach the sink: the journal no longer holds them."""
+    """Findings `first` to `last` will never reach the sink: the journal no longer holds them, whoever took them."""
 
     first: int
     last: int
 
 
-Item = Entry | Gap
+Item = Entry | Gap | Tampered
 
 
 class SinkError(SidewitnessError):
@@ -81,4 +81,6 @@ class SinkSpec:
 
 def item_message(item: Item) -> Message:
     """Return an item as the message that a WebSocket subscriber would be sent."""
-    return gap(item.last) if isinstance(item, Gap) else finding_message(item.seq, item.finding)
+    if isinstance(item, Gap):
+        return gap(item.last)
+    return tampered(item.seq) if isinstance(item, Tampered) else finding_message(item.seq, item.finding)

@@ -1,7 +1,7 @@
 """What a sink is given next, computed from its cursor and a page of the journal; pure.
 
-Nothing is skipped in silence: where the journal has pruned findings that the sink has not had, a `Gap` takes their
-place, and it is delivered like a finding.
+Nothing is skipped in silence: where the journal no longer has findings that the sink has not had, a `Gap` takes their
+place, where one was changed `Tampered` does, and they are delivered like a finding.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.alerts.journal import Entry, Head
+from monitor.alerts.journal import Entry, Head, Row, Tampered
 from monitor.alerts.sinks.base import Gap, Item
 
 
@@ -22,8 +22,9 @@ class Batch:
 
     @property
     def missed(self) -> int:
-        """How many findings its gaps stand for."""
-        return sum(item.last - item.first + 1 for item in self.items if isinstance(item, Gap))
+        """How many findings are told and not sent: those of its gaps, and those that were changed."""
+        gaps = sum(item.last - item.first + 1 for item in self.items if isinstance(item, Gap))
+        return gaps + sum(isinstance(item, Tampered) for item in self.items)
 
     @property
     def findings(self) -> int:
@@ -39,7 +40,7 @@ def resume(cursor: int, head: Head) -> int:
     return cursor if cursor <= head.seq else 0
 
 
-def next_batch(cursor: int, head: Head, page: Sequence[Entry]) -> Batch:
+def next_batch(cursor: int, head: Head, page: Sequence[Row]) -> Batch:
     """Return what follows `cursor`; `head` was read before `page`, and `page` after `cursor`."""
     items: list[Item] = []
     for entry in page:
@@ -47,7 +48,7 @@ def next_batch(cursor: int, head: Head, page: Sequence[Entry]) -> Batch:
             items.append(Gap(cursor + 1, entry.seq - 1))
         items.append(entry)
         cursor = entry.seq
-    if not items and cursor < head.pruned:
-        items.append(Gap(cursor + 1, head.pruned))
-        cursor = head.pruned
+    if not items and cursor < head.seq:
+        items.append(Gap(cursor + 1, head.seq))
+        cursor = head.seq
     return Batch(tuple(items), cursor)

@@ -149,7 +149,7 @@ class Delivery:
                 self._last_pruned = gap.last
                 self._missed.inc(missed)
                 _log().error(
-                    "the journal has pruned findings that a sink has not had: raise findings_kept",
+                    "findings that a sink has not had are gone from the journal: raise findings_kept if it pruned them",
                     sink=self.name,
                     first=gap.first,
                     last=gap.last,

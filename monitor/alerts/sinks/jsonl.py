@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from engines.documents import absolute_path
 from monitor.alerts.plain import encode
 from monitor.alerts.sinks.base import Item, SinkError, SinkOptions, SinkSpec, item_message
 
@@ -33,7 +34,7 @@ class JsonlOptions(SinkOptions):
     @field_validator("path")
     @classmethod
     def _path_is_absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return absolute_path(value)
 
 
 class JsonlSink:

@@ -83,6 +83,7 @@ feed.addEventListener("message", (event) => {
   const message = detailOf(event);
   if (message.type === "hello") refresh();
   if (message.type === "gap") byId("gap").hidden = !message.after;
+  if (message.type === "tampered") byId("tampered").hidden = false;
   if (message.type === "finding") findings.apply(message, serverNow());
   if (message.type === "state") {
     skewMs = new Date(message.time).getTime() - Date.now();

@@ -108,6 +108,8 @@ function onMessage(link, message) {
       return onHello(link, message);
     case "finding":
       return [{ ...link, cursor: Math.max(link.cursor ?? 0, message.seq) }, [{ do: "deliver", message }]];
+    case "tampered":
+      return [{ ...link, cursor: Math.max(link.cursor ?? 0, message.seq) }, [{ do: "deliver", message }]];
     case "gap":
       return [{ ...link, cursor: Math.max(link.cursor ?? 0, message.after ?? 0) }, [{ do: "deliver", message }]];
     case "state":

@@ -47,7 +47,9 @@ class Findings(Shape):
     next: Seq
     """Ask with this as `after` for what follows."""
     gap: Seq | None = None
-    """Only there where findings up to this number are no longer kept and were asked for."""
+    """Only there where findings up to this number are no longer kept, or were taken away, and were asked for."""
+    tampered: list[Seq] | None = None
+    """Only there where findings with these numbers were changed after they were committed: they are not served."""
 
 
 class Alive(Shape):

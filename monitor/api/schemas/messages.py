@@ -78,8 +78,16 @@ class StateMessage(Judged):
 
 
 class Gap(Shape):
-    """What the client asked for is no longer kept."""
+    """What the client asked for is no longer kept, or was taken away."""
 
     type: Literal["gap"]
     after: Seq
     """The findings that follow have numbers above this one."""
+
+
+class Tampered(Shape):
+    """A finding was changed in the journal after it was committed, and is not sent."""
+
+    type: Literal["tampered"]
+    seq: Seq
+    """Its number: resume after it."""

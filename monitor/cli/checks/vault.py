@@ -1,7 +1,8 @@
-"""Whether the vault opens, and whether its audit log holds."""
+"""Whether the vault opens, and whether its audit log and the journal's findings hold."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ from monitor.detectors.check import Check, check_of
 
 if TYPE_CHECKING:
     from monitor.config import Settings
+
+
+MOST_FAULTS = 5
 
 
 def vault(settings: Settings) -> Check:
@@ -25,6 +29,44 @@ def vault(settings: Settings) -> Check:
     except VaultError as error:
         return check_of("vault", error)
     return Check("vault", "ok", "opens with the master key")
+
+
+def findings(config: Path | None) -> Check:
+    """Verify the chain of the journal, and with the master key who wrote it, and its end by what was noted of it."""
+    from monitor.alerts.journal import Journal, JournalError
+    from monitor.config import load
+    from monitor.identity.vault.anchor import open_anchors
+    from monitor.identity.vault.errors import VaultError
+    from monitor.identity.vault.open import existing_vault
+
+    settings, locked = load(config), ""
+    anchors = open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "journal")
+    try:
+        with ExitStack() as stack:
+            vault = existing_vault(settings)
+            sign = None
+            if vault is not None:
+                opened = stack.enter_context(vault)
+                try:
+                    opened.unlock()
+                    sign = opened.sign_finding
+                except VaultError as error:
+                    # The hashes can be checked all the same.
+                    locked = str(error)
+            journal = stack.enter_context(closing(Journal(settings.journal_url, sign=sign, anchors=anchors)))
+            if journal.file is not None and not journal.file.exists():
+                return Check("findings", "ok", "no journal, no findings")
+            report = journal.verify()
+    except JournalError as error:
+        return check_of("findings", error)
+    if report.faults:
+        more = f", and {len(report.faults) - MOST_FAULTS} more" if len(report.faults) > MOST_FAULTS else ""
+        remedy = "compare with a backup, and find out who could write the database"
+        return Check("findings", "failed", "; ".join(report.faults[:MOST_FAULTS]) + more, remedy)
+    if locked:
+        detail, _, remedy = locked.rpartition(": ")
+        return Check("findings", "failed", f"{report.rows} findings follow, but who wrote them: {detail}", remedy)
+    return Check("findings", "ok", f"{report.rows} findings hold, head {report.head}")
 
 
 def audit_log(config: Path | None) -> Check:

@@ -10,8 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from engines.documents import DocumentError, parse_yaml
 from engines.errors import SidewitnessError
 
 PURPOSE = "protection against impersonation in calls"
@@ -88,9 +87,8 @@ def read_consent(path: Path) -> Consent:
     """
     data = _read_bounded(path)
     try:
-        raw = yaml.safe_load(data.decode())
-    except Exception:
-        # The reader raises whatever its parts raise: for days such as 2026-02-30, odd tags, nesting without end.
+        raw = parse_yaml(data)
+    except DocumentError:
         raise ConsentError(f"{path} is not a valid consent: write YAML or JSON with real dates") from None
     if not isinstance(raw, dict):
         raise ConsentError(f"{path} holds no consent: write `by: WHO` and `given: YYYY-MM-DD`")
@@ -161,6 +159,9 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ConsentError(f"the consent's evidence cannot be read ({error.strerror}): correct its path") from None
+    except ValueError:
+        # A null character.
+        raise ConsentError("the consent's evidence is no file name: correct its path") from None
 
 
 def _parse_text(raw: Mapping[str, Any], field: str, default: str | None) -> str:

@@ -60,13 +60,14 @@ def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
 
 
 class FieldCipher:
-    """Seals names, actors and consents with three keys derived (HKDF, RFC 5869) from one, which the master key wraps.
+    """Seals names, actors and consents, and signs, with keys derived (HKDF, RFC 5869) from one under the master key.
 
     An identity is found by a keyed hash of its name; who holds the database file alone cannot test a guessed name.
     """
 
     def __init__(self, root: bytes) -> None:
-        self._tag, self._text, self._audit = (_derived(root, use) for use in ("tag", "text", "audit"))
+        uses = ("tag", "text", "audit", "findings")
+        self._tag, self._text, self._audit, self._findings = (_derived(root, use) for use in uses)
 
     def __repr__(self) -> str:
         return "FieldCipher(...)"
@@ -86,6 +87,10 @@ class FieldCipher:
     def sign(self, data: bytes) -> bytes:
         """Return a keyed hash (32 bytes) that only a holder of the master key can make."""
         return hmac.digest(self._audit, data, hashlib.sha256)
+
+    def sign_finding(self, data: bytes) -> bytes:
+        """Return the keyed hash (32 bytes) that the journal signs findings with."""
+        return hmac.digest(self._findings, data, hashlib.sha256)
 
 
 def _derived(root: bytes, use: str) -> bytes:

@@ -243,6 +243,10 @@ class Vault:
         with self.database.transaction() as connection:
             return ledger.entries(connection, self._cipher, after, limit)
 
+    def sign_finding(self, data: bytes) -> bytes:
+        """Return the keyed hash (32 bytes) that the journal signs findings with; raises `VaultError` before `open`."""
+        return self._cipher.sign_finding(data)
+
     def verify_entries(self) -> Sequence[str]:
         """Say of which identities, by their numbers, the rows are not what the log says; raises `VaultError`."""
         self._watch.follow(self._cipher.sign)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import sqlite3
-import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
-from monitor.alerts.journal import MIGRATIONS, Entry, Head, Journal, JournalError
+from monitor.alerts.finding import Finding
+from monitor.alerts.journal import MIGRATIONS, Entry, Head, Journal, JournalError, Tampered
+from monitor.alerts.journal import _row as journal_row
 from monitor.alerts.sinks.cursors import Cursors
 from tests.monitor.alerts.build import finding, journal
 
@@ -48,7 +51,6 @@ def test_file_is_durable_private_and_survives_reopening(tmp_path: Path, opened: 
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
-    assert stat.S_IMODE((tmp_path / "journal.sqlite").stat().st_mode) == 0o600
     opened.append(finding())
     opened.close()
     again = journal(tmp_path)
@@ -142,12 +144,12 @@ def test_file_that_is_no_journal(tmp_path: Path) -> None:
     one_line(caught)
 
 
-def test_damaged_row_is_named(opened: Journal) -> None:
+def test_a_damaged_row_holds_up_nothing(opened: Journal) -> None:
     opened.append(finding())
+    opened.append(finding("b"))
     with opened.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE findings SET scores = '{'")
-    with pytest.raises(JournalError, match="finding 1 is damaged"):
-        opened.read(0)
+        connection.exec_driver_sql("UPDATE findings SET scores = '{' WHERE seq = 1")
+    assert opened.read(0) == [Tampered(1), Entry(2, finding("b"))]
 
 
 def test_journal_of_an_older_version_is_migrated_and_keeps_its_findings(tmp_path: Path) -> None:
@@ -157,11 +159,26 @@ def test_journal_of_an_older_version_is_migrated_and_keeps_its_findings(tmp_path
         config.set_main_option("script_location", str(MIGRATIONS))
         config.set_main_option("path_separator", "os")
         command.upgrade(config, "0001")
-    made.append(finding("old"))
-    made.open()
-    assert [entry.finding for entry in made.read(0)] == [finding("old")]
+        for seq, name in enumerate(("old", "older still"), 4):
+            insert_unchained(connection, seq, finding(name))
+        connection.exec_driver_sql("UPDATE journal_head SET seq = 5, pruned = 3")
+    with capture_logs() as said:
+        made.open()
+    assert [(line["event"], line["count"]) for line in said] == [
+        ("findings of an older version are chained as they are from now on", 2)
+    ]
+    assert made.read(0) == [Entry(4, finding("old")), Entry(5, finding("older still"))]
+    assert made.append(finding("new")) == 6
+    assert made.verify().faults == ()
     assert Cursors(made).begin("siem", 1) == 1
     made.close()
+
+
+def insert_unchained(connection: sa.Connection, seq: int, old: Finding) -> None:
+    """Write a finding as versions before the chain did."""
+    row = {"seq": seq, **journal_row(old)}
+    names = ", ".join(row)
+    connection.execute(sa.text(f"INSERT INTO findings ({names}) VALUES ({', '.join(f':{n}' for n in row)})"), row)
 
 
 def test_journal_of_a_newer_version(opened: Journal) -> None:

@@ -1,0 +1,108 @@
+"""The chain of findings: each row's hash holds the one before it, so a row that is changed or taken away shows. Pure.
+
+Built as that of the audit log (`monitor.identity.vault.audit`): SHA-256 that anybody can check, and beside it a
+signature keyed by the vault, so that whoever can write the database but does not hold the master key cannot write
+another row. What is pruned leaves the hash of its last row in the head, where the chain begins then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+Sign = Callable[[bytes], bytes]
+
+GENESIS = bytes(32)
+DOMAIN = b"sidewitness finding 1\0"
+HEAD_DOMAIN = b"sidewitness findings head 1\0"
+FIELDS = (
+    "id", "step", "action", "call", "participant", "identity", "time", "verdict", "reason", "scores", "evidence",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What makes a row part of the chain."""
+
+    previous: bytes
+    hash: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The end of the chain, and where it begins: `pruned` is the last number that is no longer kept."""
+
+    seq: int
+    pruned: int
+    hash: bytes = GENESIS
+    pruned_hash: bytes = GENESIS
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """How many rows there are, and what is wrong with the chain, in words; `head` is the hash of its last row."""
+
+    rows: int
+    head: str
+    faults: tuple[str, ...] = ()
+
+
+def link(seq: int, row: Mapping[str, Any], previous: bytes, sign: Sign | None) -> Link:
+    """Return what chains a row to the one that hashes to `previous`; without `sign` it has no signature."""
+    digest = _digest(seq, row, previous)
+    return Link(previous, digest, sign(DOMAIN + digest) if sign is not None else b"")
+
+
+def is_intact(seq: int, row: Mapping[str, Any], sign: Sign | None) -> bool:
+    """Whether a row of the database, with its link, is as it was written; without `sign` by its hash alone."""
+    try:
+        digest = _digest(seq, row, row["previous"])
+        if not hmac.compare_digest(digest, row["hash"]):
+            return False
+        return sign is None or hmac.compare_digest(sign(DOMAIN + digest), row["signature"])
+    except (TypeError, ValueError):
+        # Whoever writes the database may write any type into it.
+        return False
+
+
+def sign_head(head: ChainHead, sign: Sign | None) -> ChainHead:
+    """Return a head with its signature, empty without `sign`."""
+    content = json.dumps([head.seq, head.pruned, head.hash.hex(), head.pruned_hash.hex()]).encode()
+    return replace(head, signature=sign(HEAD_DOMAIN + content) if sign is not None else b"")
+
+
+def verify(rows: Iterable[tuple[int, Mapping[str, Any]]], head: ChainHead, sign: Sign | None) -> ChainReport:
+    """Check rows in order of their numbers against the head; every fault is told, not the first only."""
+    faults: list[str] = []
+    seq, previous, count = head.pruned, head.pruned_hash, 0
+    for number, row in rows:
+        count += 1
+        if number > seq + 1:
+            faults.append(_missing(seq + 1, number - 1))
+        if not is_intact(number, row, sign):
+            faults.append(f"finding {number} was changed")
+        elif number == seq + 1 and row["previous"] != previous:
+            faults.append(f"finding {number} does not follow from the one before")
+        seq, previous = number, row["hash"]
+    if seq < head.seq:
+        faults.append(_missing(seq + 1, head.seq))
+    elif seq > head.seq or previous != head.hash:
+        faults.append("the head does not belong to the last finding")
+    if sign is not None and sign_head(head, sign) != head:
+        faults.append("the head was not written by this sidecar")
+    return ChainReport(count, head.hash.hex(), tuple(faults))
+
+
+def _missing(first: int, last: int) -> str:
+    return f"finding {first} is missing" if first == last else f"findings {first} to {last} are missing"
+
+
+def _digest(seq: int, row: Mapping[str, Any], previous: bytes) -> bytes:
+    content = json.dumps([seq, *(row[name] for name in FIELDS), bytes(previous).hex()], allow_nan=False)
+    return hashlib.sha256(DOMAIN + content.encode()).digest()

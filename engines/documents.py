@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 import yaml
 
+from engines.errors import SidewitnessError
+
 # What parsers of YAML have been seen to raise besides their own.
 OTHERS = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
 MAX_NESTING = 32
@@ -19,7 +21,7 @@ MAX_NESTING = 32
 MAX_VALUES = 100_000
 
 
-class DocumentError(ValueError):
+class DocumentError(SidewitnessError):
     """A text cannot be read; `line` counts from 1, None where it is not known."""
 
     def __init__(self, why: str, line: int | None = None) -> None:

@@ -183,7 +183,7 @@ class Journal:
         with self.transaction() as connection:
             head = _head(connection)
             rows = connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings()
-            report = chain.verify(((int(row["seq"]), row) for row in rows), head, self._sign)
+            report = chain.verify(((int(row["seq"]), dict(row.items())) for row in rows), head, self._sign)
             return replace(report, faults=(*report.faults, *self._against_notes(connection, head)))
 
     def head(self) -> Head:
@@ -233,7 +233,7 @@ class Journal:
         seq, pruned = connection.execute(sa.select(heads.c.seq, heads.c.pruned)).one()
         previous, count = chain.GENESIS, 0
         for row in connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings().all():
-            link = chain.link(int(row["seq"]), row, previous, self._sign)
+            link = chain.link(int(row["seq"]), dict(row.items()), previous, self._sign)
             links = {"previous": link.previous, "hash": link.hash, "signature": link.signature}
             connection.execute(sa.update(findings).where(findings.c.seq == row["seq"]).values(links))
             previous, count = link.hash, count + 1

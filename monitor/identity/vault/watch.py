@@ -95,7 +95,8 @@ class Watch:
             raise VaultError(f"the audit log of the vault was cut or exchanged while it was in use: {REMEDY}")
         if head == self._seen:
             return
-        seen, standings = self._seen, {}
+        seen = self._seen
+        standings: dict[str, Standing] = {}
         # Another process may have written past this head already: that is for the next time.
         for entry in islice(ledger.read(connection, seen.seq), head.seq - seen.seq):
             if why := verify_next(entry, seen, sign):

@@ -53,7 +53,7 @@ def test_every_number_is_delivered_or_said_to_be_missed(newest: int, pruned: int
         if not batch.items:
             break
         for item in batch.items:
-            told += [item.seq] if isinstance(item, Entry) else range(item.first, item.last + 1)
-            assert isinstance(item, Entry) or item.last <= pruned
+            told += range(item.first, item.last + 1) if isinstance(item, Gap) else [item.seq]
+            assert isinstance(item, Entry) or (isinstance(item, Gap) and item.last <= pruned)
         cursor = batch.cursor
     assert told == list(range(begun + 1, head.seq + 1))

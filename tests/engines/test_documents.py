@@ -155,6 +155,9 @@ def test_what_people_write_is_read() -> None:
         parse_yaml(b"[" + deep + b"]")
     with pytest.raises(DocumentError, match="more than 100000 values"):
         parse_yaml(LAUGHS)
+    for none in (b"a: 2026-99-99", b"a: " + b"[" * 2000, b"a: " + b"9" * 5000):
+        with pytest.raises(DocumentError):
+            parse_yaml(none)
     with pytest.raises(DocumentError) as caught:
         parse_yaml(b"a: 1\nb: [\n")
     assert caught.value.line == 3

@@ -162,7 +162,8 @@ def test_a_user_without_a_name(
 
 def doctor(capsys: pytest.CaptureFixture[str], status: int = 0) -> dict[str, str]:
     assert cli.run(["doctor", "--audit", "--json"]) == status
-    (check,) = json.loads(capsys.readouterr().out)["checks"]
+    check, findings = json.loads(capsys.readouterr().out)["checks"]
+    assert findings["name"] == "findings"
     assert isinstance(check, dict)
     assert check["name"] == "audit log"
     return check

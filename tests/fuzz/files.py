@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from engines.base import check_inputs, zeros
 from engines.convert import dlib_format
 from engines.errors import SidewitnessError
+from engines.packs import parse_json, parse_manifest
 from monitor import config
 from monitor.detectors.persona.companion import MotionPopulation
 from monitor.detectors.reference import Reference
@@ -23,6 +25,7 @@ from monitor.lab.evaluate.resume_log import ResumeLog
 from monitor.tap.clip_decode import decode_clip, read_header
 from monitor.tap.clip_file import TrackChoice, close_files, open_files
 from monitor.tap.media.config import ClipLimits
+from tests.engines import packs
 from tests.fuzz.target import Target
 
 # Of a damaged clip so many items are read: what a clip may cost is the business of tests/monitor/tap.
@@ -55,11 +58,16 @@ def of_file(read: Callable[[Path], object], name: str) -> Callable[[bytes], None
 def calibration(data: bytes) -> None:
     """As the sidecar reads it at its start, and the p-values of what was read."""
     with written(data, "x") as path:
-        (path.parent / "speech_lips").mkdir()
-        path.rename(path.parent / "speech_lips" / "calibration.json")
+        packs.put(packs.write(path.parent, name="speech_lips") / "calibration.json", data)
         read = load_calibration(path.parent)
     for table in read.tables:
         assert 0.0 < read.p_value(0.0, table.seconds) <= 1.0
+
+
+def pack_manifest(data: bytes) -> None:
+    """What a model pack says of itself, and inputs as it describes them."""
+    manifest = parse_manifest(parse_json(data, Path("manifest.json")), Path("manifest.json"))
+    check_inputs(manifest, zeros(manifest))
 
 
 def clip(path: Path) -> None:
@@ -107,6 +115,9 @@ TARGETS = (
     Target("settings", of_file(config.load, "settings.yaml"), EXPECTED, YAML, 120),
     Target("consent_file", of_file(read_consent, "consent.yaml"), EXPECTED, YAML),
     Target("calibration", calibration, EXPECTED, JSON),
+    Target(
+        "pack_manifest", pack_manifest, EXPECTED, (*JSON, b'"shape": [', b"10000000000", b'"example_length": 1e999')
+    ),
     Target("reference", Reference.from_bytes, EXPECTED, NPZ, 150),
     Target("motion_population", MotionPopulation.from_bytes, EXPECTED, NPZ, 150),
     Target("dlib_network", dlib_format.network, EXPECTED, (b"\x01\x02", b"\x81\xff", b"\x08" + b"\xff" * 8)),

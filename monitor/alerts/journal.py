@@ -183,7 +183,7 @@ class Journal:
         with self.transaction() as connection:
             head = _head(connection)
             rows = connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings()
-            report = chain.verify(((int(row["seq"]), dict(row.items())) for row in rows), head, self._sign)
+            report = chain.verify(((int(row["seq"]), _plain(row)) for row in rows), head, self._sign)
             return replace(report, faults=(*report.faults, *self._against_notes(connection, head)))
 
     def head(self) -> Head:
@@ -233,7 +233,7 @@ class Journal:
         seq, pruned = connection.execute(sa.select(heads.c.seq, heads.c.pruned)).one()
         previous, count = chain.GENESIS, 0
         for row in connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings().all():
-            link = chain.link(int(row["seq"]), dict(row.items()), previous, self._sign)
+            link = chain.link(int(row["seq"]), _plain(row), previous, self._sign)
             links = {"previous": link.previous, "hash": link.hash, "signature": link.signature}
             connection.execute(sa.update(findings).where(findings.c.seq == row["seq"]).values(links))
             previous, count = link.hash, count + 1
@@ -304,6 +304,10 @@ def _head(connection: sa.Connection) -> ChainHead:
     row = connection.execute(sa.select(heads)).one()
     links = (bytes(value or b"") for value in (row.hash, row.pruned_hash, row.signature))
     return ChainHead(int(row.seq), int(row.pruned), *links)
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return dict(row)
 
 
 def _write_head(connection: sa.Connection, head: ChainHead) -> None:

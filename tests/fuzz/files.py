@@ -115,9 +115,7 @@ TARGETS = (
     Target("settings", of_file(config.load, "settings.yaml"), EXPECTED, YAML, 120),
     Target("consent_file", of_file(read_consent, "consent.yaml"), EXPECTED, YAML),
     Target("calibration", calibration, EXPECTED, JSON),
-    Target(
-        "pack_manifest", pack_manifest, EXPECTED, (*JSON, b'"shape": [', b"10000000000", b'"example_length": 1e999')
-    ),
+    Target("pack_manifest", pack_manifest, EXPECTED, (*JSON, b'"shape": [', b"10000000000", b'"reach": 1e999')),
     Target("reference", Reference.from_bytes, EXPECTED, NPZ, 150),
     Target("motion_population", MotionPopulation.from_bytes, EXPECTED, NPZ, 150),
     Target("dlib_network", dlib_format.network, EXPECTED, (b"\x01\x02", b"\x81\xff", b"\x08" + b"\xff" * 8)),

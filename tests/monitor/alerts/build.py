@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from monitor.alerts.finding import Finding
-from monitor.alerts.journal import Journal
+from monitor.alerts.journal import Entry, Journal
 from monitor.types import ParticipantKey
 
 KEY = ParticipantKey("board", "p1", "Ada")
@@ -26,6 +26,14 @@ def journal(folder: Path, max_findings: int = 100_000) -> Journal:
     opened = Journal(f"sqlite:///{folder / 'journal.sqlite'}", max_findings)
     opened.open()
     return opened
+
+
+def findings_of(opened: Journal) -> list[Finding]:
+    """Every finding of a journal in which nothing was changed."""
+    rows = opened.read(0)
+    findings = [row.finding for row in rows if isinstance(row, Entry)]
+    assert len(findings) == len(rows)
+    return findings
 
 
 @functools.cache

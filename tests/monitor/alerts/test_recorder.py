@@ -11,7 +11,7 @@ import pytest
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Journal, JournalError
 from monitor.alerts.recorder import Recorder
-from tests.monitor.alerts.build import finding, ready_journal
+from tests.monitor.alerts.build import finding, findings_of, ready_journal
 from tests.monitor.rig import quiet_log
 
 PATIENCE = 10.0
@@ -140,7 +140,7 @@ async def test_what_the_writer_holds_never_gives_way(opened: Journal, others: Li
     held.gate.set()
     await told.until(lambda: len(told.findings) == 3)
     assert [change.id for _, change in told.findings] == ["first", "fourth", "fifth"]
-    assert [entry.finding.id for entry in opened.read(0)] == ["first", "fourth", "fifth"]
+    assert [found.id for found in findings_of(opened)] == ["first", "fourth", "fifth"]
     assert await recorder.close() == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from monitor.api.auth import load_or_make
 from monitor.api.guard import CSP
 from monitor.config import ConfigError
-from tests.monitor.alerts.build import finding
+from tests.monitor.alerts.build import finding, findings_of
 from tests.monitor.api.server import WHIP, Site, serving
 from tests.monitor.rig import OPEN, block
 
@@ -119,7 +119,7 @@ async def test_a_journal_that_refuses_shows_and_the_call_goes_on(client: httpx.A
             message = httpx.Response(200, content=text).json()
             if message["type"] == "finding" or (message["type"] == "hello" and message["seq"] == 1):
                 break
-    assert [entry.finding.action for entry in site.journal.read(0)] == ["opened"]
+    assert [found.action for found in findings_of(site.journal)] == ["opened"]
 
 
 async def test_metrics_name_nobody(client: httpx.AsyncClient, site: Site) -> None:

@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from monitor.config import IceServer
+from tests.monitor.alerts.build import findings_of
 from tests.monitor.api.server import BEARER, WHIP, Site, receive, serving
 from tests.monitor.rig import OPEN, block
 
@@ -295,4 +296,4 @@ async def test_stopping_refuses_ends_and_tells(client: httpx.AsyncClient, site: 
     assert actions[-2:] == ["opened", "closed"]
     await asyncio.wait_for(site.serving, 10)
     assert session
-    assert [entry.finding.action for entry in site.journal.read(0)] == ["opened", "closed"]
+    assert [found.action for found in findings_of(site.journal)] == ["opened", "closed"]

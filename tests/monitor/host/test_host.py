@@ -20,7 +20,7 @@ from monitor.host.metrics import Metrics
 from monitor.host.participant import MAX_RESTARTS
 from monitor.host.step import SessionFactory
 from monitor.types import MediaItem, ParticipantKey, Reason, TrackFault
-from tests.monitor.alerts.build import ready_journal
+from tests.monitor.alerts.build import findings_of, ready_journal
 from tests.monitor.rig import (
     CLOSE,
     CRASH,
@@ -303,7 +303,7 @@ async def test_drain_ends_everybody_and_admits_nobody(bench: Bench) -> None:
     await bench.until(lambda: len(bench.findings) == 1)
     await bench.host.drain()
     assert await bench.recorder.close() == 0
-    assert bench.journal.read(0)[-1].finding.reason == "ended"
+    assert findings_of(bench.journal)[-1].reason == "ended"
     with pytest.raises(AtCapacity, match="shutting down"):
         await bench.admit(BOB)
 

@@ -274,7 +274,7 @@ def test_heads_go_to_logs_for_whoever_collects_them(
 ) -> None:
     lines: list[str] = []
     monkeypatch.setattr("syslog.syslog", lambda _priority, line: lines.append(line))
-    opened = open_vault(Settings(state_dir=tmp_path, anchors=(kind,)))  # type: ignore[arg-type]
+    opened = open_vault(Settings(state_dir=tmp_path, anchors=(kind,)))
     opened.store(JANE, template(1), consent(), CLERK)
     head = opened.verify_audit().head
     opened.close()

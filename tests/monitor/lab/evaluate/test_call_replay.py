@@ -15,6 +15,7 @@ from monitor.lab.corpus.stitched_calls import VirtualCall, calls_of
 from monitor.lab.evaluate.call_replay import replay, run_calls
 from monitor.session.models import load_models
 from monitor.session.session import SessionConfig
+from tests.engines import packs
 from tests.monitor.tap.clips import write_clip
 
 CLIPS = {"ann": "clips/real/LivePortrait__d20.mp4", "bob": "clips/real/deep_avsr__00024.mp4"}
@@ -76,6 +77,6 @@ def test_calls_are_replayed_in_parallel_and_once(bars: Path, tmp_path: Path) -> 
 def test_packs_without_a_calibration_are_refused_before_anything_is_replayed(bars: Path, tmp_path: Path) -> None:
     for name in (LIPS, VOICE):
         shutil.copytree(MODELS / name, tmp_path / name)
-    (tmp_path / LIPS / "calibration.json").unlink()
+    packs.take(tmp_path / LIPS / "calibration.json")
     with pytest.raises(EngineError, match="train calibration"):
         run_calls([(tmp_path, calls_of([row(bars)], 4.0))], tmp_path / "live.jsonl", 1, lambda _: None)

@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 
 from monitor.alerts import chain
 from monitor.alerts.chain import FIELDS, GENESIS, ChainHead
+from monitor.alerts.disclosure import Disclosure
 from monitor.alerts.journal import Entry, Head, Journal, JournalError, Tampered
 from monitor.alerts.push import Subscriber
 from monitor.alerts.sinks.base import Gap, item_message
@@ -68,8 +69,9 @@ def served(journal: Journal, after: int = 0) -> list[int | str]:
 
 def subscribed(journal: Journal, after: int = 0) -> list[str]:
     """The messages that a subscriber is sent."""
-    made = Subscriber(lambda _token: True, lambda: None)
+    made = Subscriber()
     made.receive(f'{{"type": "subscribe", "token": "", "after": {after}}}')
+    made.admit(Disclosure.FULL)
     made.start(journal.head())
     for _page in range(5):
         if (cursor := made.replay_after) is not None:

@@ -47,20 +47,6 @@ MUTATIONS = (
         (f"{OF_GUARDS}::test_no_check_of_whoever_it_may_be_breaks_the_loop",),
     ),
     Mutation(
-        "odd settings raise what the reader of YAML raises",
-        "monitor/config.py",
-        "    except Exception as error:\n        # The reader raises",
-        "    except yaml.YAMLError as error:\n        # The reader raises",
-        (FUZZ,),
-    ),
-    Mutation(
-        "an odd consent raises what the reader of YAML raises",
-        "monitor/identity/vault/consent.py",
-        "    except Exception:\n        # The reader raises",
-        "    except yaml.YAMLError:\n        # The reader raises",
-        (FUZZ,),
-    ),
-    Mutation(
         "the image installs by version only",
         "Dockerfile",
         "RUN /opt/sidewitness/bin/pip install --require-hashes -r",

@@ -121,16 +121,23 @@ class Listener:
             return self._fault(read_text(body.tobytes()))
         stamp = stamp_at(self._place(head.capture))
         if head.kind is Kind.SOUND:
-            return AudioBlock(stamp, body.view(np.float32))
+            samples = body.view(np.float32)
+            # One that is no number would make no number of every window that it is in.
+            if not np.isfinite(samples).all():
+                raise WireError
+            return AudioBlock(stamp, samples)
         y, u, v = _planes(head, body)
         return VideoFrame(stamp, y, u, v, head.full_range)
 
     def _fault(self, told: Mapping[str, Any]) -> TrackFault:
         track: TrackKind = "video" if told.get("track") == "video" else "audio"
         try:
-            return TrackFault(track, Reason(str(told["reason"])), one_line(told, "detail"), float(told["arrival"]))
-        except (KeyError, TypeError, ValueError):
+            reason, arrival = Reason(str(told["reason"])), float(told["arrival"])
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise WireError from None
+        if not math.isfinite(arrival):
+            raise WireError
+        return TrackFault(track, reason, one_line(told, "detail"), arrival)
 
     def _place(self, capture: float) -> float:
         earliest = -_SLACK_SECONDS if self._latest is None else self._latest

@@ -8,7 +8,14 @@ from pathlib import Path
 
 # What is watched for new branches: what parses, ours and others'. All of the product would take minutes to prepare.
 WATCHED = (
-    *("monitor.tap.rtp", "monitor.tap.media", "monitor.tap.clip_file", "monitor.tap.clip_track", "monitor.tap.replay"),
+    *(
+        "monitor.tap.rtp",
+        "monitor.tap.media",
+        "monitor.tap.clip_file",
+        "monitor.tap.clip_wire",
+        "monitor.api.hosts",
+        "monitor.api.access",
+    ),
     *(
         "monitor.api.form",
         "monitor.api.forwarded",
@@ -18,7 +25,17 @@ WATCHED = (
     ),
     *("monitor.identity.vault.consent", "monitor.decision.calibration", "monitor.detectors.reference"),
     *("monitor.lab.corpus", "monitor.lab.evaluate.resume_log", "engines.base", "engines.convert.dlib_format"),
-    *("aiortc.rtp", "aioice.stun", "aioice.candidate", "yaml", "python_multipart", "csv", "json", "numpy.lib.format"),
+    *(
+        "aiortc.rtp",
+        "h11",
+        "aioice.stun",
+        "aioice.candidate",
+        "yaml",
+        "python_multipart",
+        "csv",
+        "json",
+        "numpy.lib.format",
+    ),
 )
 # Where the inputs begin that are made without coverage: other ones than `make test` tries.
 BLIND_START = 1

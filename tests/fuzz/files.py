@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from engines.base import check_inputs, zeros
 from engines.convert import dlib_format
@@ -24,7 +27,9 @@ from monitor.lab.corpus.manifest import read_manifest
 from monitor.lab.evaluate.resume_log import ResumeLog
 from monitor.tap.clip_decode import decode_clip, read_header
 from monitor.tap.clip_file import TrackChoice, close_files, open_files
+from monitor.tap.clip_wire import HEADER, Kind, Listener, WireError, one_line, read_text
 from monitor.tap.media.config import ClipLimits
+from monitor.types import AudioBlock, MediaItem, TrackFault
 from tests.engines import packs
 from tests.fuzz.target import Target
 
@@ -81,6 +86,31 @@ def clip(path: Path) -> None:
         close_files(files)
 
 
+def clip_wire(data: bytes) -> None:
+    """What a decoder that was taken over says, as the process that asked for the clip reads it."""
+    listener, body = Listener(1920 * 1088, 3600.0), np.frombuffer(data, np.uint8).copy()
+    while len(body) >= HEADER.size:
+        head = listener.head(body[: HEADER.size].tobytes())
+        told, body = body[HEADER.size : HEADER.size + head.size], body[HEADER.size + head.size :]
+        if len(told) < head.size or head.kind is Kind.END:
+            return
+        if head.kind in (Kind.INFO, Kind.REFUSED):
+            one_line(read_text(told.tobytes()), "why")
+        else:
+            check_item(listener.item(head, told))
+
+
+def check_item(item: MediaItem) -> None:
+    """Hold an item to what every session relies on."""
+    if isinstance(item, TrackFault):
+        assert math.isfinite(item.arrival)
+        assert item.detail.isprintable()
+    else:
+        assert -2.0 <= item.stamp.capture <= 3602.0
+    if isinstance(item, AudioBlock):
+        assert np.isfinite(item.samples).all()
+
+
 def resume_log(path: Path) -> None:
     with ResumeLog(path) as log:
         log.add("last", {"score": 1})
@@ -125,5 +155,8 @@ TARGETS = (
     Target("manifest_csv", of_file(read_manifest, "manifest.csv"), EXPECTED, CSV),
     Target("dataset_list", of_file(list_of_dataset, "list.csv"), EXPECTED, (*CSV, *JSON), 150),
     Target("resume_log", of_file(resume_log, "done.jsonl"), EXPECTED, (*JSON, b'{"key": "a"}\n')),
+    Target(
+        "clip_wire", clip_wire, (WireError,), (*JSON, b"\x01\x00", b"\x02\x01", b"\x04\x00", b"\x00\x00\xc0\x7f"), 150
+    ),
     Target("clip", of_file(clip, "clip.bin"), EXPECTED, (b"moov", b"mdat", b"\x1a\x45\xdf\xa3", b"OggS", b"RIFF"), 40),
 )

@@ -1,19 +1,36 @@
-"""What comes over HTTP and WebSocket: messages of subscribers, forms with clips, consents, and headers of proxies."""
+"""What comes over HTTP and WebSocket: requests, names and origins, messages, forms, consents, headers of proxies."""
 
 from __future__ import annotations
 
+import atexit
+import base64
 import json
+import shutil
+import tempfile
+from functools import cache
+from http import HTTPStatus
 from ipaddress import ip_network
+from pathlib import Path
+
+import h11
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engines.errors import SidewitnessError
 from monitor.alerts.disclosure import Disclosure
 from monitor.alerts.journal import Head
 from monitor.alerts.push import Close, Phase, Subscriber
+from monitor.api.access.claims import read as read_claims
+from monitor.api.access.grant import Grant, Refusal
+from monitor.api.access.keyring import KeyRing
+from monitor.api.connection import MAX_HEADERS, MAX_TARGET_BYTES, BoundedParser
 from monitor.api.form import ClipBegins, ClipData, Field, FormError, FormReader
-from monitor.api.forwarded import address_of, path_within, prefix_of, seen_under
+from monitor.api.forwarded import address_of, client_of, path_within, prefix_of, read_address, seen_under
+from monitor.api.hosts import is_served, is_welcome, name_of
 from monitor.api.identities import _read_consent
 from tests.fuzz.target import Target
 
+NAMES = ("meet.example",)
+NOW = 1_800_000_000
 TOKEN = "a-token-of-the-fuzzer"
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
@@ -43,7 +60,6 @@ def _read_form(kind: str, body: bytes, step: int) -> tuple[object, ...]:
     reader = FormReader(kind)
     fields: list[Field] = []
     clips: list[tuple[str, bytearray]] = []
-    error = None
     try:
         for at in range(0, len(body), step):
             for event in reader.feed(body[at : at + step]):
@@ -58,10 +74,10 @@ def _read_form(kind: str, body: bytes, step: int) -> tuple[object, ...]:
                     case ClipData(piece):
                         clips[-1][1].extend(piece)
         reader.close()
-    except FormError as refused:
-        error = refused.status
-    # What came before an error depends on where the pieces end.
-    return (error,) if error else (fields, clips)
+    except FormError:
+        # What came before, and which of two errors is met first, depends on where the pieces end.
+        return ("refused",)
+    return (fields, clips)
 
 
 def consent(data: bytes) -> None:
@@ -81,7 +97,63 @@ def proxy(data: bytes) -> None:
     assert address.isprintable()
 
 
+def request(data: bytes) -> None:
+    """Bytes of a connection as the server reads them: what is refused has a status, what is taken is within bounds."""
+    parser = BoundedParser()
+    parser.receive_data(data)
+    try:
+        while not isinstance(event := parser.next_event(), h11.PAUSED | h11.NEED_DATA | h11.ConnectionClosed):
+            if isinstance(event, h11.Request):
+                assert len(event.target) <= MAX_TARGET_BYTES
+                assert len(event.headers) <= MAX_HEADERS
+    except h11.RemoteProtocolError:
+        assert parser.refused_with in (*range(400, 500), HTTPStatus.NOT_IMPLEMENTED)
+
+
+def caller(data: bytes) -> None:
+    """`Host`, `Origin` and `X-Forwarded-For`, one a line: whoever is welcome is known, and an address is counted."""
+    host, origin, forwarded, *_ = [*data.decode("latin-1").split("\n"), "", ""]
+    if is_served(host, NAMES):
+        name = name_of(host)
+        assert name in (*NAMES, "localhost") or read_address(name) is not None
+    if is_welcome(origin, host, ()):
+        assert origin.split("://")[0] in ("http", "https")
+    scope = {"type": "http", "client": ("127.0.0.1", 1), "headers": [(b"x-forwarded-for", forwarded.encode("latin-1"))]}
+    counted = client_of(scope, LOOPBACK)
+    assert counted is None or ip_network(counted)
+
+
+@cache
+def ring() -> tuple[KeyRing, Ed25519PrivateKey, str]:
+    """Keys of a sidecar, the first of them and its name."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder)
+    keys = KeyRing(Path(folder) / "tokens.key")
+    keys.sign({})
+    ((name, key),) = keys._current().items()
+    return keys, key, name
+
+
+def token(data: bytes) -> None:
+    """As text that somebody sends; and a header and claims, one a line, of somebody who has the key."""
+    keys, key, name = ring()
+    keys.verify(data.decode(errors="replace"))
+    named = data.replace(b"KID", name.encode())
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in named.split(b"\n", 1)]
+    signature = base64.urlsafe_b64encode(key.sign(b".".join(parts))).rstrip(b"=")
+    claims = keys.verify(b".".join([*parts, signature]).decode())
+    if claims is not None:
+        assert isinstance(read_claims(claims, NOW), Grant | Refusal)
+
+
 TARGETS = (
+    Target("token", token, (), (b"KID", b"none", b"HS256", b"null", b"1e999", b"true", b"[]", b"admin", b'"exp": ')),
+    Target(
+        "request", request, (), (b"\r\n", b"GET / HTTP/1.1", b"Transfer-Encoding: chunked", b"Content-Length: ", b" ")
+    ),
+    Target(
+        "caller", caller, (), (b"[::1]", b"[::ffff:10.0.0.1]", b"%eth0", b":443", b"@", b"https://", b".", b"\n", b",")
+    ),
     Target(
         "subscriber", subscriber, (), (b'"subscribe"', b'{"type": "ping"}\n', TOKEN.encode(), b'"after": ', b"true")
     ),

@@ -47,6 +47,13 @@ MUTATIONS = (
         (f"{OF_GUARDS}::test_no_check_of_whoever_it_may_be_breaks_the_loop",),
     ),
     Mutation(
+        "a decoder that was taken over says what is no number",
+        "monitor/tap/clip_wire.py",
+        "            if not np.isfinite(samples).all():\n",
+        "            if False:\n",
+        ("tests/monitor/tap/test_clip_wire.py::test_samples_are_numbers", FUZZ),
+    ),
+    Mutation(
         "the image installs by version only",
         "Dockerfile",
         "RUN /opt/sidewitness/bin/pip install --require-hashes -r",

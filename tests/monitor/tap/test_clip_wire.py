@@ -84,6 +84,12 @@ def test_times_are_within_the_clip(capture: float) -> None:
     assert heard(listener(), render(picture(101.0)))
 
 
+@pytest.mark.parametrize("sample", [math.nan, math.inf, -math.inf])
+def test_samples_are_numbers(sample: float) -> None:
+    with pytest.raises(WireError):
+        heard(listener(), render(AudioBlock(stamp_at(0.5), np.array([0.0, sample], np.float32))))
+
+
 def test_times_go_forward() -> None:
     to = listener()
     heard(to, render(picture(2.0)))
@@ -99,6 +105,8 @@ def test_times_go_forward() -> None:
         {"track": "video", "detail": "", "arrival": 0.0},
         {"track": "video", "reason": "no_video", "detail": "", "arrival": "soon"},
         {"track": "video", "reason": "no_video", "detail": "", "arrival": [1]},
+        {"track": "video", "reason": "no_video", "detail": "", "arrival": math.nan},
+        {"track": "video", "reason": "no_video", "detail": "", "arrival": 10**400},
     ],
 )
 def test_a_fault_that_makes_no_sense_is_none(told: dict[str, Any]) -> None:

@@ -129,7 +129,7 @@ def main() -> int:
             waiting = {pool.submit(_in_turn, mutation, copies): mutation for mutation in mutations}
             for done in as_completed(waiting):
                 counts[done.result()] += 1
-                console.print(f"{done.result():<7} {waiting[done].file}: {waiting[done].name}")
+                console.print(f"{done.result():<7} {waiting[done].file}: {waiting[done].name}", soft_wrap=True)
                 progress.advance(task)
     console.print(", ".join(f"{count} {name}" for name, count in counts.items()))
     return 0 if counts["red"] == len(mutations) else 1

@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     batching: Literal["auto", "on", "off"] = "auto"
     packs: Path | None = None
     max_participants: int = Field(default=8, ge=1, le=256)
+    max_participants_per_token: int | None = Field(default=None, ge=1, le=256)
+    max_connecting_per_token: int | None = Field(default=None, ge=1, le=256)
     workers: int | None = Field(default=None, ge=1, le=256)
 
     ice_servers: tuple[IceServer, ...] = ()

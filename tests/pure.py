@@ -47,6 +47,7 @@ PURE = (
     "monitor/detectors",
     "monitor/decision",
     "monitor/host/departed.py",
+    "monitor/host/quota.py",
     "monitor/host/replacing.py",
     "monitor/host/shedding.py",
     "monitor/host/supervision.py",

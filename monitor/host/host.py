@@ -32,10 +32,11 @@ from monitor.host.departed import Departed, Memory, Past
 from monitor.host.metrics import Metrics
 from monitor.host.participant import Callbacks, Participant
 from monitor.host.publication import Answer, PeerPublication
+from monitor.host.quota import Holding, Quota
 from monitor.host.replacing import SILENT_SECONDS, may_replace
 from monitor.host.shedding import Change, MachineLoad, Place
 from monitor.host.step import Clock, SessionFactory
-from monitor.tap.media.source import Source
+from monitor.tap.media.source import Connecting, Source
 from monitor.types import FloatArray, ParticipantKey
 
 ANSWER_SECONDS = 15.0
@@ -50,7 +51,7 @@ class Host:
     The `Calls` of one process. `answer` opens the peer of an offer. `workers` threads judge, as many as there are cores
     unless it says otherwise; more would only take turns. `machine_load` is read a few times a second, and `pool` takes
     the place of the threads. Who left is remembered for `rejoin_seconds`. `resembled` says for whom somebody's name may
-    be taken; it is asked in a thread.
+    be taken; it is asked in a thread. `quota` is what one subject may hold of the places.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Host:
         pool: Executor | None = None,
         rejoin_seconds: float = 600.0,
         resembled: Callable[[ParticipantKey], str | None] = lambda _key: None,
+        quota: Quota | None = None,
     ) -> None:
         self._factory = factory
         self._answer = answer
         self._metrics = metrics
         self._hop = hop_seconds
         self._capacity = max_participants
+        self._quota = quota or Quota(max_participants)
         self._participants: dict[Place, Participant] = {}
         self._reserved = 0
         self._replacing: set[Place] = set()
@@ -106,6 +109,7 @@ class Host:
         self._check_owner(place, owner)
         if not replaces:
             self._check_room(self._reserved)
+            self._check_quota(owner)
             self._check_pressure()
         if replaces:
             self._replacing.add(place)
@@ -233,6 +237,21 @@ class Host:
         if len(self._participants) + reserved >= self._capacity:
             self._metrics.refused.inc()
             raise AtCapacity("all places are taken")
+
+    def _check_quota(self, owner: str | None) -> None:
+        """Raise `AtCapacity` where a subject holds all that it may; this process itself may hold every place."""
+        refusal = self._quota.refusal(owner, self._held()) if owner is not None else None
+        if refusal is not None:
+            self._metrics.refused.inc()
+            raise AtCapacity(refusal)
+
+    def _held(self) -> Iterator[Holding]:
+        for owners in self._answering.values():
+            yield from (Holding(owner, connecting=True) for owner in owners if owner is not None)
+        for place, owner in self._owners.items():
+            if owner is not None and place not in self._answering:
+                source = self._participants[place].source
+                yield Holding(owner, isinstance(source, Connecting) and source.connecting)
 
     def _check_pressure(self) -> None:
         if self._shedding.full:

@@ -29,6 +29,7 @@ from monitor.host.feed import Feed
 from monitor.host.host import Host
 from monitor.host.ingest import Ingest
 from monitor.host.metrics import Metrics
+from monitor.host.quota import Quota
 from monitor.host.sources import ConfiguredSource, configured_sources
 from monitor.identity.vault.anchor import open_anchors
 from monitor.identity.vault.open import open_vault
@@ -112,6 +113,7 @@ def assemble(
         settings.session_threads,
         LoadMeter(batch_load).read,
         rejoin_seconds=settings.rejoin_seconds,
+        quota=Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
         resembled=judging.resembled,
     )
     ingest = Ingest(sources, host, metrics)

@@ -245,6 +245,44 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a subject may hold any number of places",
+        "monitor/host/quota.py",
+        "        if len(own) >= (self.capacity if self.places is None else self.places):\n",
+        "        if False:\n",
+        (
+            "tests/monitor/host/test_quota.py::test_a_subject_gets_what_it_may_have",
+            "tests/monitor/host/test_half_open.py::test_a_subject_has_no_more_places_than_the_settings_give",
+        ),
+    ),
+    Mutation(
+        "nobody asks what a subject holds",
+        "monitor/host/host.py",
+        "            self._check_quota(owner)\n",
+        "",
+        (
+            "tests/monitor/host/test_half_open.py::test_a_thousand_half_open_offers_stay_within_bounds",
+            "tests/monitor/host/test_half_open.py::test_a_subject_has_no_more_places_than_the_settings_give",
+            "tests/monitor/api/test_whip.py::test_a_token_has_no_more_places_than_the_settings_give",
+        ),
+    ),
+    Mutation(
+        "the settings of what a token may hold are not used",
+        "monitor/host/sidecar.py",
+        "settings.max_participants_per_token, settings.max_connecting_per_token",
+        "None, None",
+        ("tests/monitor/api/test_whip.py::test_a_token_has_no_more_places_than_the_settings_give",),
+    ),
+    Mutation(
+        "places are not held while an offer is answered",
+        "monitor/host/host.py",
+        "            self._check_room(self._reserved)\n",
+        "",
+        (
+            "tests/monitor/host/test_host.py::test_capacity_counts_half_open_publications",
+            "tests/monitor/api/test_whip.py::test_a_flood_of_offers_finds_no_more_places",
+        ),
+    ),
+    Mutation(
         "a publisher may take for ever to connect",
         WEBRTC,
         "            elif now >= deadline:\n",

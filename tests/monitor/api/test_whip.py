@@ -297,3 +297,14 @@ async def test_stopping_refuses_ends_and_tells(client: httpx.AsyncClient, site: 
     await asyncio.wait_for(site.serving, 10)
     assert session
     assert [found.action for found in findings_of(site.journal)] == ["opened", "closed"]
+
+    assert [entry.finding.action for entry in site.journal.read(0)] == ["opened", "closed"]
+
+
+async def test_a_token_has_no_more_places_than_the_settings_give(tmp_path: Path) -> None:
+    async with serving(tmp_path, max_participants_per_token=1) as site, site.client() as client:
+        session = (await publish(client)).headers["location"]
+        refused = await client.post(WHIP.replace("p1", "p2"), content=b"v=0 offer", headers=SDP)
+        assert "this token has as many participants" in check_problem(refused, 503)["detail"]
+        await client.delete(session)
+        await publish(client, WHIP.replace("p1", "p2"))

@@ -49,7 +49,7 @@ MUTATIONS = (
         DETECTOR,
         "        price = WANDER_COST_PER_FRAME * max(0.0, path.spread - USUAL_WANDER_FRAMES)\n",
         "        price = 0.0\n",
-        (f"{OF_DETECTOR}::test_an_offset_that_wanders_is_paid_for",),
+        (f"{OF_DETECTOR}::test_the_price_of_wandering_is_in_the_score",),
     ),
     Mutation(
         "whoever leaves is forgotten",

@@ -125,7 +125,7 @@ async def test_a_subject_has_no_more_places_than_the_settings_give(
     site: tuple[Bench, weakref.WeakSet[WebRtcPeer]],
 ) -> None:
     bench, _ = site
-    bench.host._quota = Quota(PLACES, places=2, connecting=2)
+    bench.host._quota = Quota(PLACES, places=2, connecting=PLACES)
     offer = await offered([])
     assert [await publish(bench, offer, f"p{n}", MALLORY) for n in range(3)] == [True, True, False]
     # Publishing again takes no further place.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monitor import cli
@@ -20,7 +22,7 @@ from monitor.session.clip import scan
 from monitor.session.models import Models
 from monitor.session.session import Session
 from monitor.tap.replay import read_clip
-from monitor.types import ParticipantKey, Reason, Score, TrackFault, Verdict
+from monitor.types import AudioBlock, ParticipantKey, Reason, Score, TrackFault, Verdict
 from tests.monitor.identity.build import CLERK, JANE, consent
 from tests.monitor.identity.enrolment.test_enrol import LOW
 
@@ -59,6 +61,29 @@ def test_somebody_else_under_the_name(models: Models, reference: Reference, data
     assert told["p_value"] == pytest.approx(1 / 41, abs=0.01)
     assert JANE not in json.dumps(found.as_json())
     assert (found.verdict, found.reason) == (Verdict.SUSPECT, score.cause)
+
+
+def test_no_sound_that_is_tried_out_moves_what_is_said_of_the_face(
+    models: Models, reference: Reference, data_dir: Path
+) -> None:
+    """The floor under a search over the sound (docs/attacks.md): pairwise sees the same picture, to the last bit."""
+    random, said = np.random.default_rng(1), list[list[Score]]()
+    for own in (True, False):
+        session, scores = Session(CLAIM, models, reference=reference), list[Score]()
+        for item in read_clip(data_dir / "clips/real/LivePortrait__d12.mp4"):
+            assert not isinstance(item, TrackFault)
+            if item.stamp.media > 6.0:
+                break
+            report = session.tick(item.stamp.arrival)
+            if report is not None:
+                scores.append(face(report))
+            if isinstance(item, AudioBlock) and not own:
+                tried = 0.1 * random.standard_normal(len(item.samples))
+                item = replace(item, samples=tried.astype(np.float32))
+            session.push(item)
+        said.append(scores)
+    assert sum(score.value is not None for score in said[0]) >= 3
+    assert said[0] == said[1]
 
 
 def test_nobody_claimed_costs_nothing_and_says_so(models: Models, data_dir: Path) -> None:

@@ -1,0 +1,75 @@
+"""Who somebody is taken for: names that look alike, faces under another name, recordings that are played again."""
+
+from __future__ import annotations
+
+from tests.mutate.mutation import Mutation
+
+LOOKALIKE = "tests/monitor/identity/test_lookalike.py"
+REJOIN = "tests/monitor/host/test_rejoin.py"
+FINGERPRINT = "tests/monitor/detectors/synchrony/test_fingerprint.py"
+REPLAY = "monitor/detectors/synchrony/replay.py"
+
+MUTATIONS = (
+    Mutation(
+        "a claim that looks like an enrolled name is compared with nobody",
+        "monitor/identity/vault/registry.py",
+        "        return Lookup(self._vault, self.resembled(name) or name)\n",
+        "        return Lookup(self._vault, name)\n",
+        (
+            "tests/monitor/identity/vault/test_registry.py"
+            "::test_a_claim_that_looks_like_an_enrolled_name_is_compared_with_that_person",
+        ),
+    ),
+    Mutation(
+        "for whom a name is taken is not asked",
+        "monitor/host/sidecar.py",
+        "        resembled=judging.resembled,\n",
+        "",
+        (f"{LOOKALIKE}::test_the_list_of_calls_shows_it",),
+    ),
+    Mutation(
+        "characters that are not seen tell names apart",
+        "monitor/identity/lookalike.py",
+        '("Cf", "Cc") or character in UNSEEN',
+        '("Cf", "Cc") and character in UNSEEN',
+        (f"{LOOKALIKE}::test_a_name_is_taken_for_another",),
+    ),
+    Mutation(
+        "nobody looks for a face under another name",
+        "monitor/host/host.py",
+        "        return self._memory.seeks(key, since)\n",
+        "        return False\n",
+        (f"{REJOIN}::test_the_same_face_goes_on_under_another_name_and_another_face_does_not",),
+    ),
+    Mutation(
+        "evidence of another name counts whole",
+        "monitor/decision/rejoin.py",
+        "    cap = LINKED_SHARE * state.config.threshold\n",
+        "    cap = state.config.threshold\n",
+        (
+            "tests/monitor/decision/test_rejoin.py"
+            "::test_the_same_face_under_another_name_goes_on_with_a_twentieth_of_the_threshold_at_most",
+        ),
+    ),
+    Mutation(
+        "what a detector remembers does not go along",
+        "monitor/host/departed.py",
+        "finding, joins, latest.memories)",
+        "finding, joins)",
+        (f"{REJOIN}::test_what_a_detector_remembers_goes_along_with_the_evidence",),
+    ),
+    Mutation(
+        "a recording that is played again is not known",
+        REPLAY,
+        "        if self._difference > MAX_DIFFERENCE or score.p_value is None:\n",
+        "        if score.p_value is not None or score.p_value is None:\n",
+        (f"{FINGERPRINT}::test_a_recording_in_a_call_is_evidence_clears_nobody_and_says_what_it_is",),
+    ),
+    Mutation(
+        "recordings are not looked for in calls",
+        "monitor/detectors/synchrony/live.py",
+        "        return self._replay.mark(score, window, hop.part) if hop.live else score\n",
+        "        return score\n",
+        (f"{FINGERPRINT}::test_a_recording_in_a_call_is_evidence_clears_nobody_and_says_what_it_is",),
+    ),
+)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines import trust
 from engines.base import MODELS, EngineError
 from engines.checks.parity import differences, seeded
 from engines.compose.swap import SwappingEngine
@@ -70,8 +71,15 @@ def test_no_runtime_is_imported_to_name_engines(toy: Site) -> None:
     assert said == f"{[*NAMES, 'toy']}\n[]\n"
 
 
-def test_it_is_listed_verified_and_looked_at_by_doctor(toy: Site, tmp_path: Path) -> None:
-    models = packs.write(tmp_path / "models").parent
+def test_it_is_listed_verified_and_looked_at_by_doctor(
+    toy: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = packs.write(tmp_path / "models")
+    models, here = folder.parent, trust.store()
+    monkeypatch.setenv(trust.STORE_VARIABLE, str(tmp_path / "trusted"))
+    store = trust.trust(folder.name, (folder / "manifest.json").read_bytes())
+    # What was built on this machine stays trusted.
+    store.write_text(store.read_text() + (here.read_text() if here.exists() else ""))
     engines = {row["name"]: row for row in command("engines", "list", "--models", str(models))["engines"]}
     assert tuple(engines) == (*NAMES, "toy")
     assert engines["toy"] == {"name": "toy", "device": "cpu", "batched": True, "built_in": False, "detail": ""}

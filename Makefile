@@ -2,7 +2,8 @@
 # make quick            the tests that need no media, no browser and no training
 # make check            ruff, mypy, JavaScript
 # make coverage         the pure core, every branch of it
-# make test             all of these, and every other test
+# make test             all of these, and every other test but the long ones
+# make long             recipes, conversions and studies as a whole; make test has a short form of each
 # make interop          calls with Firefox, Chromium, GStreamer, libwebrtc, Janus, nginx, coturn; as root it installs them
 # make fuzz             every parser of foreign bytes, 60 s each (FUZZ_SECONDS=10, FUZZ="sdp_offer clip")
 # make mutate           every listed defence taken away, and whether its tests notice
@@ -26,7 +27,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CON
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test quick check check-js coverage mutate check-pythons bench browser identity interop speech constraints release-check fuzz audit base-image
+.PHONY: help run test long quick check check-js coverage mutate check-pythons bench browser identity interop speech constraints release-check fuzz audit base-image
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -37,14 +38,14 @@ run: .venv/.runtime identity speech
 PYTEST = $(BIN)/python -m pytest -p no:cacheprovider
 # Two processes, which take the next file as they come free, the longest first (tests/groups.py).
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
-# They look at the clock of real calls, and so have the machine to themselves. Of tests/interop it runs what is installed.
+# They look at the clock of real calls, and so nothing computes beside them. Of tests/interop it runs what is installed.
 CALLS := tests/e2e tests/interop
 # The tests of the pure core run once, where their branches are counted: without the clips, so that the count is the
 # same everywhere.
 PURE = $(shell $(BIN)/python -m tests.pure tests)
 
 quick: .venv/.test
-	$(PYTEST) -q $(PARALLEL) -m "not data and not browser" $$($(BIN)/python -m tests.groups)
+	$(PYTEST) -q $(PARALLEL) -m "not data and not browser and not long" $$($(BIN)/python -m tests.groups)
 
 # What counts the branches of the pure core: its tests once, then the report that fails under 100 %.
 COVERAGE := COVERAGE_FILE=.cache/coverage
@@ -59,8 +60,11 @@ coverage: .venv/.test
 test: check browser identity speech
 	@mkdir -p .cache
 	@failed=0; { $(CORE); } || failed=$$?; \
-	$(PYTEST) $(PARALLEL) -m "not core or data" $(CALLS:%=--ignore=%) tests || failed=$$?; \
-	$(PYTEST) -m "not core or data" $(CALLS) || failed=$$?; exit $$failed
+	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(CALLS:%=--ignore=%) tests || failed=$$?; \
+	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(CALLS) || failed=$$?; exit $$failed
+
+long: .venv/.test browser identity speech
+	$(PYTEST) $(PARALLEL) -m long tests
 
 # Not part of `make test`, which only holds the table of them against the code.
 mutate: .venv/.test

@@ -98,18 +98,39 @@ SLOW = {
     )
 }
 
-# Files of more than ten seconds, the longest first.
+# Files of more than fifteen seconds, the longest first.
 LONGEST = (
     "tests/battery/test_battery.py",
-    "tests/monitor/lab/commands/test_train_evaluate.py",
     "tests/monitor/detectors/test_seam.py",
-    "tests/monitor/lab/commands/test_train_persona.py",
-    "tests/monitor/host/test_rejoin.py",
-    "tests/monitor/lab/commands/test_train_faces.py",
-    "tests/monitor/lab/commands/test_train_pairs.py",
-    "tests/monitor/alerts/test_kill.py",
+    "tests/monitor/session/test_stillness.py",
     "tests/monitor/lab/test_engine_parity.py",
+    "tests/engines/convert/test_encoders.py",
+    "tests/monitor/host/test_rejoin.py",
+    "tests/monitor/session/test_clip.py",
+    "tests/monitor/identity/enrolment/test_enrol.py",
+    "tests/monitor/lab/commands/test_train_persona.py",
+    "tests/monitor/session/test_rejoin.py",
+    "tests/monitor/session/test_session.py",
+    "tests/monitor/lab/commands/test_train_faces.py",
+    "tests/monitor/tap/test_webrtc.py",
+    "tests/monitor/identity/test_claims.py",
+    "tests/monitor/lab/commands/test_train_evaluate.py",
+    "tests/monitor/lab/evaluate/test_worker_pool.py",
+    "tests/engines/training/test_speech.py",
+    "tests/engines/nets/test_persona.py",
+    "tests/monitor/lab/bench/test_processes.py",
+    "tests/monitor/lab/bench/test_child.py",
     "tests/plugins/test_folder.py",
+    "tests/monitor/lab/evaluate/test_call_replay.py",
+    "tests/monitor/alerts/test_kill.py",
+    "tests/engines/training/test_warm.py",
+    "tests/monitor/lab/evaluate/test_run.py",
+    "tests/monitor/tap/test_bad_line.py",
+    "tests/monitor/lab/evaluate/test_registry.py",
+    "tests/e2e/test_call.py",
+    "tests/e2e/test_clock_skew.py",
+    "tests/interop/test_bad_lines.py",
+    "tests/e2e/test_silence.py",
 )
 
 

@@ -104,7 +104,7 @@ def test_a_python_that_is_not_here_is_skipped_with_a_reason() -> None:
 
 def test_make_test_leaves_no_folder_out() -> None:
     """All of tests/ runs, but for what looks at the clock of real calls, which follows."""
-    rest, last = (line for line in recipe("test") if '-m "not core or data"' in line)
+    rest, last = (line for line in recipe("test") if '-m "(not core or data) and not long"' in line)
     assert "$(CALLS:%=--ignore=%) tests ||" in rest
     assert "$(CALLS) ||" in last
     named = re.findall(

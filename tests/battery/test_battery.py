@@ -1,7 +1,8 @@
 """Genuine people who are silent while there is something to hear: nobody is accused, and the reason says why.
 
 Thirteen kinds of sound, each against moving and still faces of people whose clips are silent, 45 s a call, once for
-each of the two conditions that hear speech. The faces are research clips; the sounds are made here.
+each of the two conditions that hear speech (the simpler one by `make long`). The faces are research clips; the sounds
+are made here.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def speaking(data_dir: Path, detector: Engine, landmarks: Engine, lips: Engine) 
     }
 
 
-@pytest.fixture(scope="module", params=["network", "rhythm"])
+@pytest.fixture(scope="module", params=["network", pytest.param("rhythm", marks=pytest.mark.long)])
 def presence(request: pytest.FixtureRequest) -> Engine | None:
     """Each of the two conditions that hear speech."""
     if request.param == "rhythm":

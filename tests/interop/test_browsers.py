@@ -57,8 +57,10 @@ CLOSES = """(async () => {
 })()"""
 
 
-async def codes(folder: Path, evaluate: Callable[[str], Awaitable[Any]]) -> str:
-    """The close codes that a page sees: of nonsense, of another subprotocol, and of a burst that is too much."""
+async def codes(
+    folder: Path, visit: Callable[[str], Awaitable[object]], evaluate: Callable[[str], Awaitable[Any]]
+) -> str:
+    """The close codes that a page of the server sees: of nonsense, another subprotocol, a burst that is too much."""
     async with serving(folder) as site:
         hub, waiting = site.components.hub, asyncio.Event()
         join = hub.join
@@ -75,6 +77,7 @@ async def codes(folder: Path, evaluate: Callable[[str], Awaitable[Any]]) -> str:
             subscriber.wake = woken
 
         hub.join = joined  # type: ignore[method-assign]
+        await visit(site.base)
         address = json.dumps(site.base.replace("http", "ws") + "/v1/alerts")
         subscribe = json.dumps(subscription(states=True))
         seen = asyncio.create_task(_text(evaluate(CLOSES.replace("ADDRESS", address).replace("SUBSCRIBE", subscribe))))
@@ -93,7 +96,7 @@ async def test_close_codes_reach_a_page_in_chromium(browser: Browser, tmp_path: 
     context = await browser.new_context()
     try:
         page = await context.new_page()
-        assert await codes(tmp_path, page.evaluate) == "4400 4400 4008"
+        assert await codes(tmp_path, page.goto, page.evaluate) == "4400 4400 4008"
     finally:
         await context.close()
 
@@ -103,4 +106,9 @@ async def test_close_codes_reach_a_page_in_firefox(tmp_path: Path) -> None:
     async with firefox(tmp_path) as bidi:
         context = (await bidi.call("browsingContext.create", type="tab"))["context"]
         (tmp_path / "state").mkdir()
-        assert await codes(tmp_path / "state", lambda script: bidi.evaluate(context, script)) == "4400 4400 4008"
+
+        def visit(url: str) -> Awaitable[object]:
+            return bidi.call("browsingContext.navigate", context=context, url=url, wait="complete")
+
+        closed = await codes(tmp_path / "state", visit, lambda script: bidi.evaluate(context, script))
+        assert closed == "4400 4400 4008"

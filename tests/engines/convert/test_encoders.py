@@ -143,6 +143,7 @@ def test_evaluation_analyses_clips_as_the_packs_want_them(packs: Path, data_dir:
     assert outcome.p_value is None
 
 
+@pytest.mark.long
 def test_braven_takes_two_checkpoints_in_any_order(tmp_path: Path) -> None:
     for name, lips in (("video.pth", True), ("audio.pth", False)):
         torch.save(braven_state(SMALL_BRAVEN, lips), tmp_path / name)
@@ -180,6 +181,7 @@ def load(folder: Path, engine: str) -> Models:
     return load_models("onnx" if engine == "onnx" else "openvino", folder)
 
 
+@pytest.mark.long
 @pytest.mark.data
 def test_heads_bring_lr_asd_into_one_space(lr_asd: Path, data_dir: Path, tmp_path: Path) -> None:
     rows = list(csv.DictReader((data_dir / "clips.csv").read_text().splitlines()))

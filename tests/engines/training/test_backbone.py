@@ -125,6 +125,7 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, optimiser: str) -> No
         train([], held, recipe, tmp_path, quiet)
 
 
+@pytest.mark.long
 def test_learning_lowers_the_loss_on_what_it_sees(tmp_path: Path) -> None:
     losses_seen: list[float] = []
 

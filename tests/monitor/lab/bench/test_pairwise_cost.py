@@ -32,6 +32,7 @@ def test_a_pattern_has_no_face(models: Models, stream: Stream) -> None:
         moving.measure(stream, with_movement(models, movers.engines()))
 
 
+@pytest.mark.long
 @pytest.mark.data
 def test_a_face_costs_something(
     models: Models, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -98,6 +98,7 @@ async def test_nobody_is_enrolled_of_a_pattern(webm: Path, tmp_path: Path) -> No
         await asyncio.wait_for(enrolling.enrol_stream(webm, tmp_path, "openvino"), PATIENCE)
 
 
+@pytest.mark.long
 @pytest.mark.data
 def test_every_detector_works_on_the_streams_own_person(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -127,6 +128,7 @@ def test_every_detector_works_on_the_streams_own_person(
 # How much it holds
 
 
+@pytest.mark.long
 @networked
 async def test_twice_the_load_between_real_processes(
     webm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

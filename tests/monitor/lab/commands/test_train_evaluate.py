@@ -98,6 +98,7 @@ def twenty(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.data
 def test_the_whole_recipe_runs_on_twenty_clips(
     twenty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

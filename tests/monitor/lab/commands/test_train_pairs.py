@@ -37,6 +37,7 @@ def test_unknown_features_are_refused(tmp_path: Path) -> None:
     assert result.exit_code == 2
 
 
+@pytest.mark.long
 @pytest.mark.data
 def test_a_population_is_written_and_matched_pairs_are_told(manifest: Path, tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="fitting needs scikit-learn: install the extra `train`")

@@ -101,6 +101,7 @@ def test_packs_without_people_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
         PersonaClips().load()
 
 
+@pytest.mark.long
 @pytest.mark.data
 def test_a_changed_clip_is_judged_as_received(data_dir: Path, tmp_path: Path) -> None:
     if load_people() is None:

@@ -113,6 +113,7 @@ def test_one_side_makes_up_for_the_other(genuine: int, forged: int) -> None:
     assert len(choose_clips(rows, Stress(9))) == min(9, genuine + forged)
 
 
+@pytest.mark.long
 @pytest.mark.data
 def test_real_clips_are_scored_clean_and_changed(data_dir: Path, features_cache: Path, tmp_path: Path) -> None:
     rows = [row(who, subject=who, path=data_dir / clip) for who, clip in CLIPS.items()]

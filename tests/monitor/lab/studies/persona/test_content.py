@@ -29,6 +29,7 @@ def windows(clips: list[ClipMotion | str], engines: PersonaEngines) -> list[Moti
     return found
 
 
+@pytest.mark.long
 @pytest.mark.data
 def test_other_words_of_the_same_person_do_not_raise_the_distance(data_dir: Path, tmp_path: Path) -> None:
     if not (MODELS / PERSONA / "manifest.json").exists():

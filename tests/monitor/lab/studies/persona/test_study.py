@@ -99,6 +99,7 @@ def test_a_study_writes_what_it_found(study: Study) -> None:
     assert PersonaPeople.from_bytes(found.to_bytes()).key == found.key
 
 
+@pytest.mark.long
 def test_the_command_tells_and_writes(study: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("monitor.lab.studies.persona.study.parts_of", lambda *_: study.parts)
     command = ["train", "people", str(tmp_path), "--out", str(study.out), "--cache", str(study.cache)]

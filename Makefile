@@ -103,7 +103,8 @@ base-image:
 	sed -i "s|^ARG PYTHON_IMAGE=.*|ARG PYTHON_IMAGE=$$tag@$$digest|" Dockerfile; echo "$$tag@$$digest"
 
 # Longer than in `make test`, with everybody; writes the table of docs/interop.md.
-STRANGERS := firefox-esr janus coturn nginx-light nodejs npm python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-tools \
+# Debian's Node.js does not install beside another that is here.
+STRANGERS := firefox-esr janus coturn nginx-light $(if $(shell command -v npm),,nodejs npm) python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-tools \
 	gstreamer1.0-nice $(addprefix gstreamer1.0-plugins-,base good bad ugly)
 
 interop: .venv/.test browser identity

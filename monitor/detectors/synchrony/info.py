@@ -21,7 +21,7 @@ INFO = DetectorInfo(
         Reason.REPLAYED_RECORDING: Phrase(
             "A recording is played",
             "What is heard is one of the recordings with which the claimed person was enrolled.",
-            "Whoever is there need not be the person: ask them for something that no recording holds.",
+            "Whoever is there need not be the person: check with the person another way.",
         ),
         Reason.UNUSUAL_SOUND: Phrase(
             "Sound too unusual to judge",

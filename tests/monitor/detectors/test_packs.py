@@ -42,6 +42,7 @@ def test_a_file_beside_a_pack_is_read_missing_or_damaged(tmp_path: Path) -> None
     packs.write(tmp_path, name="adder")
     loader = PackLoader(tmp_path)
     assert loader.beside("adder", "table.txt", bytes.decode) is None
+    assert loader.beside("smile", "table.txt", bytes.decode) is None
     packs.put(tmp_path / "adder/table.txt", b"table")
     assert loader.beside("adder", "table.txt", bytes.decode) == "table"
     packs.put(tmp_path / "adder/table.txt", b"\xff")

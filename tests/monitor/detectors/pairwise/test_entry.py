@@ -15,8 +15,9 @@ from monitor.detectors.packs import PackLoader
 from monitor.detectors.pairwise.entry import ARTEFACTS, DETECTOR, IDENTITY
 from monitor.detectors.pairwise.live import LoadedPairwise
 from monitor.detectors.reference import TemplateError
+from monitor.face.shot import FaceShot
 from monitor.session.warm_later import Later
-from monitor.types import Reason
+from monitor.types import FloatArray, Reason
 from tests.engines import packs
 from tests.monitor import people
 
@@ -95,3 +96,19 @@ def test_whoever_claims_an_identity_that_nobody_enrolled_hears_so(folder: Path) 
 def test_nobody_is_enrolled_without_encoders_and_people() -> None:
     with pytest.raises(EngineError, match="face_artefacts is not installed"):
         LoadedPairwise(None, None).enrolling(one_person=False)
+
+
+def test_identities_are_told_by_who_has_an_encoder_of_them() -> None:
+    class Encoders:
+        identifies = True
+
+        def identify(self, shots: object) -> FloatArray:
+            return vectors
+
+    shots, vectors = list[FaceShot](), np.zeros((0, 512), np.float32)
+    loaded = LoadedPairwise(Encoders(), None)  # type: ignore[arg-type]
+    assert loaded.identifies
+    assert loaded.identify(shots) is vectors
+    assert not LoadedPairwise(None, None).identifies
+    with pytest.raises(LookupError, match="no identity encoder"):
+        LoadedPairwise(None, None).identify(shots)

@@ -18,7 +18,7 @@ from monitor.detectors.synchrony.entry import DETECTOR
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.fingerprint import BITS, MAX_DIFFERENCE, MAX_SECONDS, Fingerprint, fingerprint, joined
 from monitor.detectors.synchrony.live import LiveSynchrony, LoadedSynchrony
-from monitor.detectors.synchrony.replay import REPLAY_P_VALUE
+from monitor.detectors.synchrony.replay import CHECK_HOPS, REPLAY_P_VALUE, ReplayWatch
 from monitor.host.judging import session_config
 from monitor.lab.distortions.call_simulation import opus
 from monitor.session.models import Models, load_models
@@ -143,6 +143,13 @@ def test_a_recording_in_a_call_is_evidence_clears_nobody_and_says_what_it_is() -
         assert other.p_value is not None
         assert other.p_value > 0.5
     assert judged(played, live=True, calibrated=False).p_value is None
+
+
+def test_between_two_looks_it_is_what_it_was() -> None:
+    watch, vectors = ReplayWatch(TABLE), unit(5, 400, WIDTH)
+    score, window, part = Score("synchrony", 0.1, p_value=0.5), recalled(vectors, vectors), of(vectors).to_bytes()
+    causes = [watch.mark(score, window, part).cause for _ in range(CHECK_HOPS + 1)]
+    assert causes == [Reason.REPLAYED_RECORDING] * (CHECK_HOPS + 1)
 
 
 class Spy:

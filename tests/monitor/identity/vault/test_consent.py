@@ -74,6 +74,7 @@ def test_json_and_back() -> None:
         (GOOD + "until: 2030-01-01\n", "none of by, given"),
         (GOOD + "evidence_sha256: abc\n", "64 hexadecimal"),
         (GOOD + "evidence: absent.pdf\n", "evidence cannot be read"),
+        (GOOD + 'evidence: "a\\0b"\n', "is no file name: correct its path"),
         (GOOD + "evidence: 7\n", "given twice or is no file name"),
         (GOOD + f"evidence: a\nevidence_sha256: {'0' * 64}\n", "given twice or is no file name"),
         ("x" * (MAX_FILE_BYTES + 1), "larger than"),

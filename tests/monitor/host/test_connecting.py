@@ -9,10 +9,8 @@ import pytest
 
 from monitor.host import logging as log
 from monitor.tap.media.source import CONNECTION_FAILURES, ConnectionFailure
-from tests.monitor.host.test_host import ADA, Bench, bench
+from tests.monitor.host.test_host import ADA, Bench
 from tests.monitor.rig import ScriptedSource
-
-__all__ = ["bench"]
 
 
 class Dialling(ScriptedSource):

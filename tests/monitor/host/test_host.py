@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -83,16 +83,6 @@ def bench_with(folder: Path, sessions: SessionFactory, places: int = 2) -> Bench
     recorder.start()
     made = Bench(Host(sessions, no_answer, recorder, hub, metrics, HOP, places), opened, recorder, metrics)
     return made
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    with quiet_log():
-        made = bench_with(tmp_path, factory)
-        yield made
-        await made.host.drain()
-        await made.recorder.close()
-        made.journal.close()
 
 
 ADA = ParticipantKey("board", "ada", "Ada L")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from monitor.host.calls import Occupied
-from tests.monitor.host.test_host import ADA, Bench, bench_with
-from tests.monitor.rig import ScriptedSource, factory, quiet_log
+from tests.monitor.host.test_host import ADA, Bench
+from tests.monitor.rig import ScriptedSource
 
 
 class Peer(ScriptedSource):
@@ -21,16 +19,6 @@ class Peer(ScriptedSource):
 
     async def add_candidates(self, fragment: str) -> None:
         raise AssertionError("nobody trickles here")
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    with quiet_log():
-        made = bench_with(tmp_path, factory)
-        yield made
-        await made.host.drain()
-        await made.recorder.close()
-        made.journal.close()
 
 
 async def test_a_name_is_free_when_the_media_of_its_owner_have_stopped(bench: Bench) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -73,10 +75,21 @@ def best_agreement(lips: Tensor, voice: Tensor, good: Tensor, reach: int) -> tup
 
 
 def clip_loss(lips: Tensor, voice: Tensor, good: Tensor, reach: int, temperature: Tensor) -> Tensor:
-    """InfoNCE over clips on what the detector measures: a clip's own voice must agree more than any other clip's."""
+    """InfoNCE over clips on what the detector measures: a clip's own voice must agree more than any other clip's.
+
+    It is asked of each lips, of each voice, and of all pairs at once: one threshold serves everybody, so that a clip's
+    own agreement must stand above what any two others reach.
+    """
     best, _ = best_agreement(lips, voice, good, reach)
     enough = (good.sum(1) >= MIN_OVERLAP).nonzero()[:, 0]
     logits = best / temperature
     forward = torch.nn.functional.cross_entropy(logits[enough], enough)
     backward = torch.nn.functional.cross_entropy(logits.T[enough], enough)
-    return (forward + backward) / 2
+    if len(enough) < 2:
+        return (forward + backward) / 2
+    counted = logits[enough][:, enough]
+    own = torch.eye(len(enough), dtype=torch.bool, device=lips.device)
+    # As many others as a row has: the three terms are of one size.
+    others = counted.masked_fill(own, -torch.inf).flatten().logsumexp(0) - math.log(max(len(enough), 1))
+    pooled = torch.nn.functional.softplus(others - counted.diagonal()).mean()
+    return (forward + backward + pooled) / 3

@@ -9,7 +9,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-FLOOR = -13.815511  # the logarithm of the front-end's 1e-6
+from engines.training.capture import (
+    FLOOR,
+    automatic_gain,
+    beating_lamp,
+    held_pictures,
+    hunting_focus,
+    lower_bands,
+    room,
+    smooth_skin,
+    suppressed_noise,
+    wind,
+)
 
 
 def augment_lips(shape: Tensor, mouth: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -27,9 +38,7 @@ def _randn(random: torch.Generator, *size: int) -> Tensor:
 
 
 def _repeat_pictures(shape: Tensor, mouth: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Make a fifth of the rows a call at half the frame rate: every second picture is held."""
-    steps = torch.arange(shape.shape[1])
-    source = torch.where(_rand(random, shape.shape[0], 1) < 0.2, steps // 2 * 2, steps)
+    source = held_pictures(shape.shape[0], shape.shape[1], random)
     rows = torch.arange(shape.shape[0])[:, None]
     return shape[rows, source], mouth[rows, source]
 
@@ -64,7 +73,9 @@ def _picture(mouth: Tensor, random: torch.Generator) -> Tensor:
     small = int(torch.randint(11, 26, (1,), generator=random))
     blurred = torch.nn.functional.interpolate(mouth, (small, small), mode="area")
     blurred = torch.nn.functional.interpolate(blurred, (side, side), mode="bilinear", align_corners=False)
+    mouth = hunting_focus(mouth, blurred, random)
     mouth = torch.where(_rand(random, batch, 1, 1, 1) < 0.35, blurred, mouth)
+    mouth = beating_lamp(smooth_skin(mouth, random), random)
     gamma = torch.exp(0.25 * _randn(random, batch, 1, 1, 1))
     mouth = mouth.clamp(1e-4, 1) ** gamma
     return mouth + _rand(random, batch, 1, 1, 1) ** 3 * 0.06 * _randn(random, batch, time, side, side)
@@ -73,7 +84,7 @@ def _picture(mouth: Tensor, random: torch.Generator) -> Tensor:
 def augment_voice(mel: Tensor, random: torch.Generator) -> Tensor:
     """Log-mel (B, T, 4, 80): another voice, another room, another microphone."""
     batch, time, frames, bands = mel.shape
-    mel = _warp(mel, random)
+    mel = room(_warp(mel, random), random)
     ramp = torch.linspace(-1, 1, bands)
     gain = (_rand(random, batch, 1, 1, 1) - 0.6) * 4
     curve = torch.nn.functional.interpolate(0.8 * _randn(random, batch, 1, 6), bands, mode="linear", align_corners=True)
@@ -84,6 +95,7 @@ def augment_voice(mel: Tensor, random: torch.Generator) -> Tensor:
     level = mel.amax((1, 2, 3), keepdim=True) - 4 - 10 * _rand(random, batch, 1, 1, 1)
     noise = level + 1.5 * _randn(random, batch, 1, 1, 1) * ramp + 0.5 * _randn(random, batch, time, frames, bands)
     mel = torch.where(_rand(random, batch, 1, 1, 1) < 0.5, torch.logaddexp(mel, noise), mel)
+    mel = lower_bands(automatic_gain(suppressed_noise(wind(mel, random), random), random), random)
     first = _rand(random, batch, 1, 1, 1) * bands
     width = _rand(random, batch, 1, 1, 1) * 16 * (_rand(random, batch, 1, 1, 1) < 0.5)
     at = torch.arange(bands)

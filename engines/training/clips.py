@@ -13,6 +13,8 @@ from engines.errors import SidewitnessError
 
 FloatArray = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+# Draws of a second piece of a person before it is one of anybody's.
+TRIES_OF_A_TWIN = 8
 
 
 class TrainingError(SidewitnessError):
@@ -59,6 +61,11 @@ class Grouped(Protocol):
     """A clip as far as sampling is concerned."""
 
     @property
+    def subject(self) -> str:
+        """Who speaks."""
+        ...
+
+    @property
     def group(self) -> str:
         """The group whose share it takes part in."""
         ...
@@ -69,58 +76,100 @@ class Grouped(Protocol):
 
 
 def chances(clips: Sequence[Grouped], weights: Mapping[str, float]) -> NDArray[np.float64]:
-    """How likely each clip is drawn: its group by its weight, within the group by length."""
-    size = {g: sum(len(c) for c in clips if c.group == g) for g in {c.group for c in clips}}
-    chance = np.array([weights.get(c.group, 1.0) * len(c) / size[c.group] for c in clips])
+    """How likely each clip is drawn: its group by its weight, within it a person by the root of what there is of them.
+
+    The root stands between drawing people alike, which repeats the few seconds of some, and drawing seconds alike,
+    which hears few people. A person's clips are drawn by length.
+    """
+    spoken: dict[tuple[str, str], int] = {}
+    for clip in clips:
+        person = clip.group, clip.subject
+        spoken[person] = spoken.get(person, 0) + len(clip)
+    size: dict[str, float] = {}
+    for (group, _), steps in spoken.items():
+        size[group] = size.get(group, 0.0) + steps**0.5
+    chance = np.array(
+        [weights.get(c.group, 1.0) / size[c.group] * len(c) / spoken[c.group, c.subject] ** 0.5 for c in clips]
+    )
     return np.asarray(chance / chance.sum(), np.float64)
 
 
 class Sampler:
-    """Random pieces: first a group by its weight, then a clip by its length, then a place.
+    """Random pieces: first a group by its weight, then a person, a clip by its length, a place.
 
-    Clips of one name are versions of one recording, as calls garble it: the lips of a piece are taken from one version
-    and the voice from another. Pieces are played up to `tempo` times faster or slower. Lips and voice are cut
-    independently by up to `slack` steps, so that the padding at the ends cannot tell the time (`synchrony` study,
-    traps).
+    A share `twins` of a batch are second pieces of people who are in it already, from another time: the hardest voices
+    to tell from one's own. Clips of one name are versions of one recording, as calls garble it: the lips of a piece are
+    taken from one version and the voice from another. Pieces are played up to `tempo` times faster or slower. Lips and
+    voice are cut independently by up to `slack` steps, so that the padding at the ends cannot tell the time
+    (`synchrony` study, traps).
     """
 
     def __init__(
-        self, clips: Sequence[Clip], length: int, slack: int, seed: int, weights: dict[str, float], tempo: float = 1.12
+        self,
+        clips: Sequence[Clip],
+        length: int,
+        slack: int,
+        seed: int,
+        weights: dict[str, float],
+        tempo: float = 1.12,
+        twins: float = 0.0,
     ) -> None:
         self._clips = _versions(clips)
         if not self._clips:
             raise TrainingError("no clip has ten usable frames of speech: check the data folder")
-        self._length, self._slack, self._tempo = length, slack, tempo
+        self._length, self._slack, self._tempo, self._twins = length, slack, tempo, twins
         self.random = np.random.default_rng(seed)
         self._chance = chances([versions[0] for versions in self._clips], weights)
         self._offsets: Mapping[str, int] = {}
         self._units: Mapping[str, NDArray[np.int64]] = {}
+        self._of_person: dict[str, list[int]] = {}
+        for number, versions in enumerate(self._clips):
+            self._of_person.setdefault(versions[0].subject, []).append(number)
 
     def label(self, units: Mapping[str, NDArray[np.int64]]) -> None:
         """From now on batches carry the numbered sounds (T,) of each clip named."""
         self._units = units
 
     def align(self, offsets: Mapping[str, int]) -> None:
-        """From now on the voice of each subject named is taken that many steps later."""
+        """From now on the voice of each clip named is taken that many steps later."""
         self._offsets = offsets
 
     def batch(self, count: int) -> Batch:
         """Draw a batch of `count` pieces, of different clips where there are enough."""
-        enough = len(self._clips) >= count
-        picks = self.random.choice(len(self._clips), count, replace=not enough, p=self._chance)
-        rows = [self._piece(self._clips[i]) for i in picks]
+        seconds = round(count * self._twins)
+        first = count - seconds
+        enough = len(self._clips) >= first
+        picks = self.random.choice(len(self._clips), first, replace=not enough, p=self._chance)
+        pieces = [(int(i), *self._place(self._clips[i])) for i in picks]
+        pieces += [self._twin(pieces[n % first]) for n in range(seconds)]
+        rows = [self._piece(self._clips[i], start, speed) for i, start, speed in pieces]
         shape, mouth, mel, lag, good, units = zip(*rows, strict=True)
         return Batch(np.stack(shape), np.stack(mouth), np.stack(mel), np.array(lag), np.stack(good), np.stack(units))
 
+    def _place(self, versions: Sequence[Clip]) -> tuple[float, float]:
+        """Draw where a piece begins, in steps, and how fast it is played."""
+        speed = float(self.random.uniform(1 / self._tempo, self._tempo))
+        return float(self.random.uniform(0, max(len(versions[0]) - self._length * speed, 0))), speed
+
+    def _twin(self, piece: tuple[int, float, float]) -> tuple[int, float, float]:
+        """Draw a piece of the same person that shares no moment with this one; of anybody, where there is none."""
+        number, start, _ = piece
+        apart = self._length * self._tempo
+        own = self._of_person[self._clips[number][0].subject]
+        for _ in range(TRIES_OF_A_TWIN):
+            other = int(self.random.choice(own))
+            place, speed = self._place(self._clips[other])
+            if other != number or abs(place - start) >= apart:
+                return other, place, speed
+        other = int(self.random.choice(len(self._clips), p=self._chance))
+        return other, *self._place(self._clips[other])
+
     def _piece(
-        self, versions: Sequence[Clip]
+        self, versions: Sequence[Clip], start: float, speed: float
     ) -> tuple[FloatArray, FloatArray, FloatArray, int, NDArray[np.bool_], NDArray[np.int64]]:
         clip, heard_in = (versions[int(i)] for i in self.random.integers(0, len(versions), 2))
-        speed = float(self.random.uniform(1 / self._tempo, self._tempo))
-        span = self._length * speed
-        start = float(self.random.uniform(0, max(len(clip) - span, 0)))
         lag = int(self.random.integers(-self._slack, self._slack + 1))
-        late = self._offsets.get(clip.subject, 0)
+        late = self._offsets.get(clip.name, 0)
         steps = np.arange(self._length)
         at = np.asarray(start + steps * speed, np.float64)
         near, inside = _within(at, len(clip))

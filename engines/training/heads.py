@@ -26,7 +26,7 @@ from engines.training.agreement import clip_loss, frame_loss, time_loss
 from engines.training.clips import TrainingError, chances
 from engines.training.run import Report
 from engines.training.speech_recipe import TwoTowerRecipe
-from engines.training.steps import follow, optimiser_of, set_rate, source_offsets
+from engines.training.steps import clip_offsets, follow, optimiser_of, set_rate
 from engines.training.validate import Separation, separated
 
 FloatArray = NDArray[np.float32]
@@ -81,7 +81,7 @@ def train_heads(training: Sequence[Vectors], held_out: Sequence[Vectors], recipe
     while done < 1:
         if done > recipe.align_at and not aligned:
             encoded = ((clip, *_encode(clip, mean)) for clip in chosen)
-            sampler.late, aligned = source_offsets(encoded), True
+            sampler.late, aligned = clip_offsets(encoded), True
         set_rate(optimiser, recipe.rate, step, done)
         loss = _loss(latest, temperature, sampler.batch(), recipe, done)
         optimiser.zero_grad()
@@ -149,7 +149,7 @@ class _Sampler:
         start = int(self._random.integers(0, max(len(clip) - recipe.length, 0) + 1))
         lag = int(self._random.integers(-recipe.slack, recipe.slack + 1))
         lips, inside = _cut(clip.lips, start, recipe.length)
-        voice, _ = _cut(clip.voice, start + lag + self.late.get(clip.subject, 0), recipe.length)
+        voice, _ = _cut(clip.voice, start + lag + self.late.get(clip.name, 0), recipe.length)
         good, _ = _cut(clip.good, start, recipe.length)
         return lips, voice, lag, good & inside
 

@@ -3,7 +3,7 @@
 After SpeechForensics (Liang et al., NeurIPS 2024, section 3.1): frame-wise alignment of lips and voice, and masked
 prediction on the joint sequence (`engines.training.masked`). Genuine video only. Runs for a set time or until held-out
 speakers gain no more, writes a checkpoint at every measurement and resumes from it; a third of the way in it measures
-by how much each source's sound runs early or late and takes that out, so that a badly muxed source does not teach a
+by how much each clip's sound runs early or late and takes that out, so that a badly muxed clip does not teach a
 wrong alignment. On a GPU it computes in bfloat16 as on a CPU.
 """
 
@@ -27,7 +27,7 @@ from engines.training.clips import Batch, Clip, Sampler
 from engines.training.masked import Context, at_lips, hide, label, masked_loss, sound_units
 from engines.training.run import Report, append_log, done_share, unfinished
 from engines.training.speech_recipe import SpeechRecipe, SpeechRun
-from engines.training.steps import follow, optimiser_of, set_rate, source_offsets
+from engines.training.steps import clip_offsets, follow, optimiser_of, set_rate
 from engines.training.validate import encode, separation
 from engines.training.warm import start_from
 
@@ -69,7 +69,7 @@ def train(
         began = time.monotonic()
         done = done_share(run, recipe)
         if done > recipe.align_at and not run.aligned:
-            run.offsets, run.aligned = clip_offsets(plain, run.mean_lips, run.mean_voice), True
+            run.offsets, run.aligned = late_clips(plain, run.mean_lips, run.mean_voice), True
             sampler.align(run.offsets)
         loss = _step(run, sampler.batch(recipe.batch), noise, recipe, done)
         run.spent += time.monotonic() - began
@@ -85,7 +85,14 @@ def train(
 
 
 def _sampler(training: Sequence[Clip], plain: Sequence[Clip], run: SpeechRun, recipe: SpeechRecipe) -> Sampler:
-    sampler = Sampler(training, recipe.length, recipe.slack, recipe.seed + run.step, dict(recipe.weights))
+    sampler = Sampler(
+        training,
+        recipe.length,
+        recipe.slack,
+        recipe.seed + run.step,
+        dict(recipe.weights),
+        twins=recipe.twins,
+    )
     sampler.align(run.offsets)
     if recipe.masked_weight:
         sampler.label(label(plain, sound_units(plain, recipe.units, seed=recipe.seed)))
@@ -170,12 +177,13 @@ def _loss(run: SpeechRun, batch: Batch, noise: torch.Generator, recipe: SpeechRe
     return loss
 
 
-def clip_offsets(clips: Sequence[Clip], lips: Lips, voice: Voice) -> dict[str, int]:
-    """By how many steps each subject's voice runs late in these clips, as the towers see it; see `source_offsets`."""
+@torch.no_grad()
+def late_clips(clips: Sequence[Clip], lips: Lips, voice: Voice) -> dict[str, int]:
+    """By how many steps the voice of each clip runs late, as the towers see it; see `clip_offsets`."""
     lips.eval()
     voice.eval()
     encoded = ((clip, *encode(clip, lips, voice)) for clip in clips)
-    return source_offsets(
+    return clip_offsets(
         (clip, lips_vectors.cpu(), voice_vectors.cpu()) for clip, lips_vectors, voice_vectors in encoded
     )
 

@@ -20,7 +20,7 @@ class TwoTowerRecipe:
     A batch has `batch` pieces of `length` steps at 25 Hz, whose sound starts up to `slack` steps before or after the
     picture. `clip_weight` and `frame_weight` are those of two losses beside the one over moments (`agreement`); the
     former searches offsets of up to `reach` steps. After the share `align_at` of the run it takes out by how much each
-    source's sound runs late. `average` is how slowly the mean of the weights follows, `windows` are the lengths in
+    clip's sound runs late. `average` is how slowly the mean of the weights follows, `windows` are the lengths in
     seconds that are measured, `weights` the shares of the groups of clips in a batch.
     """
 
@@ -45,7 +45,8 @@ class TwoTowerRecipe:
 class SpeechRecipe(TwoTowerRecipe):
     """Everything that shapes a run of the towers.
 
-    `masked_weight` is that of masked prediction; 0 leaves it out, as it has not helped yet (decision 13). With a
+    `masked_weight` is that of masked prediction; 0 leaves it out, as it has not helped yet (decision 13). A share
+    `twins` of each batch are second pieces of people who are in it. With a
     `patience` the run stops after so many measurements without a gain on held-out speakers and gives the best towers
     measured; 0 runs to the end. It measures every `measure_every` seconds. `device` is a torch device, `auto` the GPU
     where there is one.
@@ -53,7 +54,12 @@ class SpeechRecipe(TwoTowerRecipe):
 
     minutes: float = 45.0
     masked_weight: float = 0.0
+    batch: int = 36
+    length: int = 40
+    slack: int = 8
+    reach: int = 12
     units: int = UNITS
+    twins: float = 0.3
     measure_every: float = 300.0
     patience: int = 0
     device: str = "auto"

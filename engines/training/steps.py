@@ -1,4 +1,4 @@
-"""What every recipe of two towers does alike: how steps shrink, how weights are followed, which sources run late."""
+"""What every recipe of two towers does alike: how steps shrink, how weights are followed, which clips run late."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from torch import Tensor, nn
 
 from engines.training.agreement import best_agreement
 
-# Offsets that are searched, and those beyond which it is no muxing error: steps of 25 Hz, either way.
-SEARCHED_STEPS, LARGEST_OFFSET_STEPS = 15, 8
-# Usable steps without which a source's offset says nothing.
-USABLE_STEPS = 50
+# Offsets that are searched where windows are measured, and where clips are aligned: uploads are known whose sound is
+# 600 ms late all through. Steps of 25 Hz, either way.
+SEARCHED_STEPS, ALIGNED_STEPS = 15, 18
+# Usable steps without which a clip's offset says nothing.
+USABLE_STEPS = 75
 
 
 class Spoken(Protocol):
     """What a measurement must know of a clip besides its vectors."""
+
+    @property
+    def name(self) -> str:
+        """Which clip it is."""
+        ...
 
     @property
     def subject(self) -> str:
@@ -57,20 +63,25 @@ def follow(mean: nn.Module, latest: nn.Module, max_keep: float, step: int) -> No
             slow.copy_(fast)
 
 
-def source_offsets(encoded: Iterable[tuple[Spoken, Tensor, Tensor]]) -> dict[str, int]:
-    """By how many steps the voice of each subject's recordings runs late: the median over its clips of the best offset.
+def clip_offsets(encoded: Iterable[tuple[Spoken, Tensor, Tensor]]) -> dict[str, int]:
+    """By how many steps the voice of each clip runs late: where it agrees best, if it has enough speech.
 
-    Clips come with their vectors of lips and voice, (T, D) each. Subjects with too few usable steps, and offsets too
-    large to be a muxing error, are left at 0.
+    Clips come with their vectors of lips and voice, (T, D) each. Of a shorter clip it is the median over the longer
+    ones of the same person, as recordings of one source share their delay. Best offsets at the end of the search are
+    no delay that was found, and are left at 0, as those are of whom nothing long enough was heard.
     """
-    by_subject: dict[str, list[tuple[int, int]]] = {}
+    found: dict[str, int] = {}
+    short: list[Spoken] = []
+    by_subject: dict[str, list[int]] = {}
     for clip, lips, voice in encoded:
-        _, offset = best_agreement(lips[None], voice[None], torch.from_numpy(clip.good)[None], SEARCHED_STEPS)
-        by_subject.setdefault(clip.subject, []).append((int(offset), int(clip.good.sum())))
-    result = {}
-    for subject, pairs in by_subject.items():
-        if sum(usable for _, usable in pairs) >= USABLE_STEPS:
-            median = int(np.median(np.repeat(*np.array(pairs).T)))
-            if 0 < abs(median) <= LARGEST_OFFSET_STEPS:
-                result[subject] = median
-    return result
+        if int(clip.good.sum()) < USABLE_STEPS:
+            short.append(clip)
+            continue
+        offset = int(best_agreement(lips[None], voice[None], torch.from_numpy(clip.good)[None], ALIGNED_STEPS + 1)[1])
+        if abs(offset) <= ALIGNED_STEPS:
+            found[clip.name] = offset
+            by_subject.setdefault(clip.subject, []).append(offset)
+    for clip in short:
+        if clip.subject in by_subject:
+            found[clip.name] = int(np.median(by_subject[clip.subject]))
+    return {name: offset for name, offset in found.items() if offset}

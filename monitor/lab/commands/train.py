@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from engines.training.speech_recipe import SpeechRecipe, SpeechRun
     from monitor.lab.corpus.manifest import Row
 
+ALIGN_AT_ONCE = 0.02
+
 app = typer.Typer(
     help="Train the encoders and calibrate the detectors.",
     no_args_is_help=True,
@@ -47,8 +49,8 @@ app.command("persona")(train_persona.command)
 @app.command("speech")
 def speech(
     data: Annotated[
-        Path,
-        typer.Argument(help="A manifest.csv (path,label,method,subject), a published data set, or a folder of clips."),
+        list[Path],
+        typer.Argument(help="Manifests (path,label,method,subject), published data sets, or folders of clips."),
     ],
     out: Annotated[Path, typer.Option(help="Where checkpoints, log and packs go.")] = Path("runs/speech"),
     dataset: Annotated[
@@ -56,9 +58,11 @@ def speech(
     ] = None,
     split: Annotated[
         Path | None,
-        typer.Option(help="CSV with path,subject,group,fold; `research` in its place names the shipped one."),
+        typer.Option(help="CSV with path,subject,group,fold; `research` and `sources` name the shipped ones."),
     ] = None,
-    hold_out: Annotated[str, typer.Option(help="The fold whose speakers training does not see.")] = "a",
+    hold_out: Annotated[
+        list[str] | None, typer.Option(help="Fold whose speakers training does not see; once for each.  [default: a]")
+    ] = None,
     minutes: Annotated[float, typer.Option(help="Time to train each member.", min=0.01)] = 45.0,
     members: Annotated[int, typer.Option(help="Towers trained apart and shipped as one ensemble.", min=1, max=8)] = 1,
     masked: Annotated[
@@ -80,24 +84,26 @@ def speech(
 
     Goes on from the checkpoints under OUT when there are any.
 
-    Example: sidewitness train speech clips.csv --split research --minutes 45
+    Example: sidewitness train speech clips.csv second.csv --split sources --hold-out a --hold-out 1 --minutes 45
     """
     require("train speech", "train", "torch", "onnx", "onnxscript", "matplotlib")
     from dataclasses import replace
 
     from engines.training.speech_recipe import SpeechRecipe
-    from monitor.lab.training.speech_data import RESEARCH_WEIGHTS, training_rows
+    from monitor.lab.training.speech_data import GROUP_WEIGHTS, training_rows
 
-    rows = training_rows(data, split, hold_out, dataset)
-    training, held_out = _clips(rows, hold_out, cache, calls)
+    folds = hold_out or ["a"]
+    rows = training_rows(data, split, folds, dataset)
+    training, held_out = _clips(rows, folds, cache, calls)
     groups = {clip.group for clip in training}
-    weights = {group: share for group, share in RESEARCH_WEIGHTS.items() if group in groups}
+    weights = {group: share for group, share in GROUP_WEIGHTS.items() if group in groups}
     recipe = SpeechRecipe(minutes=minutes, patience=patience, device=device, weights=weights)
     if start is not None:
-        recipe = replace(recipe, rate=recipe.rate / 3)
+        # Towers that know the task know by how much a clip runs late.
+        recipe = replace(recipe, rate=recipe.rate / 3, align_at=ALIGN_AT_ONCE)
     if smoke:
         recipe = replace(recipe, batch=8, max_steps=6, measure_every=0.0, patience=0, windows=(2.0,))
-    sources = sorted({row.source for row in rows if row.source and row.fold != hold_out})
+    sources = sorted({row.source for row in rows if row.source and row.fold not in folds})
     return _train(training, held_out, out, _of_members(recipe, members, masked or []), start, sources)
 
 
@@ -190,7 +196,7 @@ def _measured(row: Mapping[str, float | None]) -> str:
     return f"{row['seconds']:g} s: AUC {other} other voice, {decimals(row['auc_shift'])} shifted ({size})"
 
 
-def _clips(rows: Sequence[Row], hold_out: str, cache: Path, calls: int) -> tuple[list[Clip], list[Clip]]:
+def _clips(rows: Sequence[Row], hold_out: Sequence[str], cache: Path, calls: int) -> tuple[list[Clip], list[Clip]]:
     from rich.console import Console
     from rich.progress import Progress
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 def command(
     data: Annotated[
-        Path, typer.Argument(help="A manifest.csv, or a folder of genuine clips, of people the encoders never saw.")
+        list[Path],
+        typer.Argument(help="Manifests, or folders of genuine clips, of people the encoders never saw."),
     ],
     out: Annotated[Path, typer.Option(help="Where to write calibration.json.")],
     packs: Annotated[
@@ -49,10 +50,10 @@ def command(
     if len(folders) != len(folds):
         raise typer.BadParameter("give as many --fold as --packs", param_hint="--fold")
     if detector == "synchrony":
-        rows = training_rows(data, split, folds[0])
+        rows = training_rows(data, split, folds)
         scores = _scores(rows, list(zip(folders, folds, strict=True)), cache)
     else:
-        scores = _clip_scores(detector, data, folders[0], cache)
+        scores = _clip_scores(detector, data[0], folders[0], cache)
     tables = {}
     for length, found in sorted(scores.items()):
         people = {who for _, who in found}

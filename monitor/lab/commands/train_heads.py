@@ -33,15 +33,15 @@ def command(
     """
     require("train heads", "train", "torch", "onnx", "onnxscript")
     from monitor.detectors.synchrony.entry import LIPS
-    from monitor.lab.training.speech_data import RESEARCH_WEIGHTS, training_rows
+    from monitor.lab.training.speech_data import GROUP_WEIGHTS, training_rows
     from monitor.session.models import HEAD
 
     if (packs / (LIPS + HEAD)).exists():
         raise typer.BadParameter(f"{packs} has heads already: remove its *_head folders first", param_hint="--packs")
-    rows = training_rows(data, split, hold_out)
+    rows = training_rows([data], split, [hold_out])
     training, held_out = _encoded(rows, hold_out, packs, cache)
     groups = {clip.group for clip in training}
-    settings: dict[str, Any] = {"weights": {g: share for g, share in RESEARCH_WEIGHTS.items() if g in groups}}
+    settings: dict[str, Any] = {"weights": {g: share for g, share in GROUP_WEIGHTS.items() if g in groups}}
     if smoke:
         settings |= {"batch": 8, "max_steps": 6, "windows": ()}
     return _train(training, held_out, packs, {"minutes": minutes, **settings})

@@ -27,8 +27,10 @@ from monitor.session.models import DETECTOR, LANDMARKS, load_presence, presence_
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError
 
-RESEARCH = "research"
-RESEARCH_SPLIT = Path(__file__).parents[3] / "engines" / "training" / "splits" / "research.csv"
+_SPLITS = Path(__file__).parents[3] / "engines" / "training" / "splits"
+RESEARCH_SPLIT = _SPLITS / "research.csv"
+# Splits that are shipped, by the names that stand for them.
+SHIPPED_SPLITS = {"research": RESEARCH_SPLIT, "sources": _SPLITS / "sources.csv"}
 # Raised whenever the features of a clip would change.
 FEATURES_VERSION = 2
 T = TypeVar("T")
@@ -119,9 +121,9 @@ def read_folder(folder: Path) -> list[Row]:
 def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
     """Take subject, group and fold of each clip from a split; clips that it does not name, or skips, are left out.
 
-    The name `research` stands for the split that is shipped.
+    The names in `SHIPPED_SPLITS` stand for those that are shipped.
     """
-    split = RESEARCH_SPLIT if str(split) == RESEARCH else split
+    split = SHIPPED_SPLITS.get(str(split), split)
     split_rows = {raw["path"]: raw for raw in read_csv(split, ("path", "subject", "group", "fold"))}
     chosen = []
     for row in rows:

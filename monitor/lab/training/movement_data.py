@@ -48,7 +48,7 @@ def moving_rows(data: Path, split: Path | None, hold_out: str, max_clips: int = 
     With `max_clips` at most so many of them, two of each person before more. Raises `CorpusError`.
     """
     shipped = {name: RESEARCH_SPLIT.with_name(f"{name}.csv") for name in SPLITS}
-    rows = training_rows(data, shipped.get(str(split), split) if split else None, hold_out)
+    rows = training_rows([data], shipped.get(str(split), split) if split else None, [hold_out])
     if max_clips and len(rows) > max_clips:
         clips_seen: Counter[str] = Counter()
         turns = []

@@ -50,14 +50,14 @@ def test_least_is_enough() -> None:
 
 def test_without_a_split_about_a_quarter_of_the_people_is_held_out_whole() -> None:
     rows = [replace(ROW, subject=f"p{n // 2}", fold="") for n in range(400)]
-    divided = divide(rows, "b")
+    divided = divide(rows, ["b"])
     held = {row.subject for row in divided if row.fold == "b"}
     assert {row.fold for row in divided} == {"b", "always"}
     assert held.isdisjoint(row.subject for row in divided if row.fold == "always")
     assert 30 < len(held) < 70
-    assert divide(rows, "b") == divided
+    assert divide(rows, ["b"]) == divided
 
 
 def test_a_split_is_left_as_it_is() -> None:
     rows = [ROW, replace(ROW, fold="")]
-    assert divide(rows, "b") == rows
+    assert divide(rows, ["b"]) == rows

@@ -121,3 +121,20 @@ def test_gradients_draw_a_pair_together(loss: Loss) -> None:
     assert lips.grad is not None
     after = ((lips - lips.grad) * voice).sum(-1).mean()
     assert float(after.detach()) > float(before.detach())
+
+
+def test_all_pairs_share_one_scale() -> None:
+    """Every clip fits best among its own row and column, yet one pair of others fits better than another's own."""
+    good, sharp = torch.ones(2, 20, dtype=torch.bool), torch.tensor(0.05)
+    steady = torch.zeros(2, 20, 4)
+    steady[0, :, 0] = 1.0
+    steady[1, :, 1] = 1.0
+    voice = steady.clone()
+    own = float(clip_loss(steady, voice, good, 2, sharp))
+    voice[1] = 0.0
+    voice[1, :, 1], voice[1, :, 2] = 0.2, 0.96
+    weak = float(clip_loss(steady, voice, good, 2, sharp))
+    voice[1, :, 0] = 0.19
+    pooled = float(clip_loss(steady, voice, good, 2, sharp))
+    assert own < weak < pooled
+    assert float(clip_loss(steady[:1], voice[:1], good[:1], 2, sharp)) == 0.0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines.training.clips import Batch, Clip, Sampler, TrainingError
+from engines.training.clips import Batch, Clip, Sampler, TrainingError, chances
 
 FLOOR = np.float32(np.log(1e-6))
 
@@ -28,7 +28,7 @@ def ruler(name: str, steps: int, group: str = "g") -> Clip:
 
 def draw(clips: list[Clip], count: int = 20, slack: int = 6, tempo: float = 1.0, late: int = 0, seed: int = 0) -> Batch:
     sampler = Sampler(clips, 30, slack, seed, {}, tempo)
-    sampler.align({clip.subject: late for clip in clips})
+    sampler.align({clip.name: late for clip in clips})
     return sampler.batch(count)
 
 
@@ -134,3 +134,40 @@ def test_sounds_are_those_of_the_lips_moment() -> None:
     batch = sampler.batch(8)
     present = batch.units >= 0
     assert np.abs(batch.units - batch.shape[:, :, 0] - 3)[present].max() <= 0.5 + 1e-4
+
+
+def test_a_person_is_drawn_by_the_root_of_what_there_is_of_them() -> None:
+    much = [replace(ruler(f"a{n}", 400), subject="a") for n in range(4)]
+    little = [ruler("b", 100), ruler("c", 100)]
+    shares = chances([*much, *little], {})
+    assert shares[:4].sum() == pytest.approx(4 / 6)
+    assert np.ptp(shares[:4]) == 0.0
+    assert shares[4:] == pytest.approx([1 / 6, 1 / 6])
+    grouped = chances([*much, replace(ruler("d", 50), group="h")], {"g": 1.0, "h": 3.0})
+    assert grouped[-1] == pytest.approx(0.75)
+
+
+def starts(batch: Batch) -> list[float]:
+    return [float(row[0, 0]) for row in batch.shape]
+
+
+def test_twins_are_other_moments_of_somebody_who_is_there() -> None:
+    clips = [replace(ruler(f"a{n}", 300), shape=ruler("a", 300).shape + 1000 * n) for n in range(40)]
+    sampler = Sampler(clips, 30, 0, 0, {}, 1.0, twins=0.5)
+    places = starts(sampler.batch(20))
+    for first, second in zip(places[:10], places[10:], strict=True):
+        assert first // 1000 == second // 1000
+        assert abs(first - second) >= 30
+
+
+def test_who_has_no_second_moment_has_somebody_elses() -> None:
+    short = [replace(ruler(f"a{n}", 31), shape=ruler("a", 31).shape + 1000 * n) for n in range(40)]
+    places = starts(Sampler(short, 30, 0, 0, {}, 1.0, twins=0.5).batch(20))
+    assert len(places) == 20
+    assert sum(first // 1000 != second // 1000 for first, second in zip(places[:10], places[10:], strict=True)) >= 7
+
+
+def test_another_recording_of_a_person_is_a_twin() -> None:
+    clips = [replace(ruler(f"a{n}", 31), subject="a", shape=ruler("a", 31).shape + 1000 * n) for n in range(9)]
+    places = starts(Sampler(clips, 30, 0, 0, {}, 1.0, twins=0.5).batch(4))
+    assert {first // 1000 != second // 1000 for first, second in zip(places[:2], places[2:], strict=True)} == {True}

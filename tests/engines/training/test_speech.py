@@ -20,7 +20,7 @@ from engines.registry import EngineName
 from engines.training import speech
 from engines.training.clips import TrainingError
 from engines.training.packs import draw_history, write_packs
-from engines.training.speech import centre, clip_offsets, gains, train
+from engines.training.speech import centre, gains, late_clips, train
 from engines.training.speech_recipe import SpeechRecipe, SpeechRun
 from engines.training.validate import encode, separation
 from tests.engines.towers import clip, untrained
@@ -215,7 +215,7 @@ def test_the_centre_is_the_mean_of_what_is_spoken() -> None:
 
 def test_offsets_of_sources_are_small_and_of_known_subjects() -> None:
     lips, voice = untrained()
-    found = clip_offsets([clip("a", 1, 80), clip("b", 2, 80), clip("c", 3, 30)], lips, voice)
+    found = late_clips([clip("a", 1, 80), clip("b", 2, 80), clip("c", 3, 30)], lips, voice)
     assert set(found) <= {"a", "b"}
     assert all(0 < abs(offset) <= 8 for offset in found.values())
-    assert clip_offsets([], lips, voice) == {}
+    assert late_clips([], lips, voice) == {}

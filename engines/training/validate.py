@@ -21,6 +21,8 @@ from engines.training.agreement import best_agreement
 from engines.training.clips import Clip
 from engines.training.steps import SEARCHED_STEPS, Spoken
 
+# Windows compared with all others at a time: a thousand at once would take eight gigabytes.
+ROWS_AT_ONCE = 16
 Floats = NDArray[np.float64]
 LipTower = Lips | LipsEnsemble
 VoiceTower = Voice | VoiceEnsemble
@@ -121,7 +123,9 @@ def _cut(encoded: Sequence[tuple[Spoken, torch.Tensor, torch.Tensor]], length: i
 
 
 def _measure(windows: _Windows, seconds: float, seed: int) -> Separation:
-    agreement = best_agreement(windows.lips, windows.voice, windows.good, SEARCHED_STEPS)[0].numpy().astype(np.float64)
+    rows = zip(windows.lips.split(ROWS_AT_ONCE), windows.good.split(ROWS_AT_ONCE), strict=True)
+    found = [best_agreement(lips, windows.voice, good, SEARCHED_STEPS)[0] for lips, good in rows]
+    agreement = torch.cat(found).numpy().astype(np.float64)
     matched = np.diagonal(agreement)
     foreign = windows.subject[:, None] != windows.subject[None]
     shifted = np.array(

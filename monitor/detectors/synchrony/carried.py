@@ -16,7 +16,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.detectors.base import MEMORY_SECONDS
-from monitor.detectors.synchrony.offset import MIN_CLEARNESS, Curve, Doubles, Track, agreements, follow, mean_curve
+from monitor.detectors.synchrony.offset import (
+    MIN_CLEARNESS,
+    Curve,
+    Doubles,
+    Track,
+    agreements,
+    follow,
+    mean_curve,
+    offset_prices,
+)
 from monitor.types import BoolArray
 from monitor.window.window import Window
 
@@ -76,9 +85,9 @@ def carry(window: Window, max_offset: int, before: Carried | None) -> Carried:
     past = window.memory or window
     rows, valid = agreements(past, max_offset)
     curve, path = settle(*follow(past, max_offset), window.rate, before)
-    length = len(window.lips)
-    usable = valid[curve.best, -length:]
-    frames = np.where(usable, rows[curve.best, -length:], 0.0)
+    length, best = len(window.lips), curve.less(offset_prices(path, window.uncertainty, window.rate, max_offset)).best
+    usable = valid[best, -length:]
+    frames = np.where(usable, rows[best, -length:], 0.0)
     if before is not None:
         frames, usable = np.where(usable, frames, before.frames), usable | before.usable
     return Carried(curve, frames, usable, window.rate, path)

@@ -3,8 +3,9 @@
 After SpeechForensics (Liang et al., NeurIPS 2024, section 3): the voice is shifted by -15 to 15 frames against the
 lips, the cosine of the two vectors of a frame is averaged over the frames at each offset, and the largest of the 31
 means is how well they agree. That is done over the evidence accumulated so far, up to 16 s of speech; the newest window
-is then scored at the offset found there. A constant offset is so forgiven, while one that jumps leaves the window where
-its voice is not, and one that wanders is paid for besides.
+is then scored at the offset found there. Far offsets cost something until they have shown to be this call's own
+(`offset.offset_prices`). A constant offset is so forgiven, while one that jumps leaves the window where its voice is
+not, and one that wanders is paid for besides.
 
 The score is one-sided, in plain words: lips and voice that disagree are evidence of a forgery (another's voice, a
 dub, a broken lip-sync); lips and voice that agree are NOT evidence of a genuine person, because a good forgery agrees
@@ -22,7 +23,7 @@ import numpy as np
 
 from monitor.detectors.synchrony.carried import Carried, settle
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
-from monitor.detectors.synchrony.offset import Curve, follow, offset_curve
+from monitor.detectors.synchrony.offset import Curve, follow, offset_curve, offset_prices
 from monitor.types import ClockState, Reason, Score
 from monitor.window.doubts import Doubt, commonest
 from monitor.window.window import Window
@@ -65,9 +66,11 @@ class SynchronyDetector:
             )
         curve, past = offset_curve(window, self.max_offset), window.memory or window
         whole, path = settle(*follow(past, self.max_offset), window.rate, before)
-        price = WANDER_COST_PER_FRAME * max(0.0, path.spread - USUAL_WANDER_FRAMES)
-        best = curve.near(whole)
-        agreement = float(curve.means[best])
+        wander = WANDER_COST_PER_FRAME * max(0.0, path.spread - USUAL_WANDER_FRAMES)
+        prices = offset_prices(path, window.uncertainty, window.rate, self.max_offset)
+        whole = whole.less(prices)
+        best = curve.less(prices).near(whole)
+        agreement = float(curve.means[best] - prices[best])
         if before is not None:
             agreement = before.joined(agreement, int(curve.counts[best]))
         offsets_ms = [round(1000 * k / window.rate) for k in range(-self.max_offset, self.max_offset + 1)]
@@ -76,16 +79,17 @@ class SynchronyDetector:
             "agreement": _as_json(curve),
             "best_offset_ms": offsets_ms[best],
             "agreement_max": round(agreement, 4),
+            "offset_price": round(float(prices[best]), 4),
             "speech_seconds": round(speech_of(window, before), 2),
             "accumulated": {
-                "agreement": round(whole.agreement - price, 4),
+                "agreement": round(whole.agreement - wander, 4),
                 "best_offset_ms": offsets_ms[whole.best],
                 "speech_seconds": round(past.speech_seconds, 2),
                 "path_ms": [round(1000 * k / window.rate) for k in path.offsets],
                 "wander_ms": round(1000 * path.spread / window.rate, 1),
             },
         }
-        return Score(self.name, price - agreement, one_sided=True, evidence=evidence)
+        return Score(self.name, wander - agreement, one_sided=True, evidence=evidence)
 
     def _abstain(self, window: Window, settled: bool, before: Carried | None) -> Reason | None:
         spoken = window.voice_mask & window.speech & window.face_mask

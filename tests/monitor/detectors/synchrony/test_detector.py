@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.detectors.synchrony.detector import SynchronyDetector
-from monitor.detectors.synchrony.offset import offset_curve
+from monitor.detectors.synchrony.offset import Track, offset_curve, offset_prices
 from monitor.types import BoolArray, ClockState, FloatArray, Reason
 from monitor.window.doubts import REASONS, Doubt
 from monitor.window.window import Window
@@ -24,8 +24,8 @@ def window(lips: FloatArray, voice: FloatArray) -> Window:
     return Window(9.0, 25, lips, yes, voice, yes, yes, ClockState.MAPPED, 0.02, yes, np.zeros(len(lips), np.uint8), 9.0)
 
 
-def same(seed: int = 0, offset: int = 0) -> Window:
-    vectors = unit(seed)
+def same(seed: int = 0, offset: int = 0, count: int = 125) -> Window:
+    vectors = unit(seed, count)
     return window(vectors, np.roll(vectors, offset, axis=0))
 
 
@@ -51,9 +51,33 @@ def test_agreeing_streams_score_low_and_others_high() -> None:
 
 @given(st.integers(-15, 15), st.integers(0, 5))
 def test_a_constant_offset_is_found_and_forgiven(offset: int, seed: int) -> None:
-    score = SynchronyDetector().score(same(seed, offset))
+    whole = same(seed, offset, 400)
+    score = SynchronyDetector().score(recalled(whole.lips, whole.voice))
     assert score.value == pytest.approx(-1.0, abs=1e-5)
     assert score.evidence["best_offset_ms"] == 40 * offset
+    assert score.evidence["offset_price"] == 0.0
+
+
+@given(st.integers(-15, 15), st.integers(0, 5))
+def test_a_far_offset_costs_a_little_until_it_is_known(offset: int, seed: int) -> None:
+    """Five seconds hold seven clear segments of the ten that are asked for."""
+    score = SynchronyDetector().score(same(seed, offset))
+    price = 0.3 * 0.015 * max(abs(offset) - 2, 0)
+    assert score.value == pytest.approx(price - 1.0, abs=1e-5)
+    assert score.evidence["offset_price"] == pytest.approx(price, abs=1e-4)
+    assert score.evidence["best_offset_ms"] == 40 * offset
+
+
+def test_a_voice_that_fits_far_away_by_luck_is_not_believed() -> None:
+    """Another's voice with one second of fit at 400 ms, which half of the needed segments show."""
+    lips, voice = unit(1), unit(2)
+    voice[60:85] = lips[50:75]
+    lucky = window(lips, voice)
+    free = offset_curve(lucky)
+    score = SynchronyDetector().score(lucky)
+    assert free.offset == 10
+    assert score.value is not None
+    assert score.value >= -free.agreement + 0.5 * 8 * 0.015 - 1e-6
 
 
 def test_an_offset_beyond_the_search_is_a_disagreement() -> None:
@@ -67,7 +91,8 @@ def test_evidence_is_the_offset_curve_as_json() -> None:
     assert json.loads(json.dumps(dict(evidence))) == dict(evidence)
     assert evidence["offsets_ms"] == list(range(-600, 601, 40))
     assert len(evidence["agreement"]) == 31
-    assert evidence["agreement"][18] == evidence["agreement_max"] == pytest.approx(1.0, abs=1e-4)
+    assert evidence["agreement"][18] == pytest.approx(1.0, abs=1e-4)
+    assert evidence["agreement_max"] == pytest.approx(evidence["agreement"][18] - evidence["offset_price"], abs=1e-4)
     assert evidence["speech_seconds"] == 5.0
 
 
@@ -113,7 +138,8 @@ def test_offsets_with_few_frames_are_left_out() -> None:
     assert score.evidence["agreement"][0] is None
     assert score.evidence["agreement"][40] is not None
     assert curve.counts[0] == 20
-    assert score.value == pytest.approx(-curve.means[curve.counts >= 30].max())
+    prices = offset_prices(Track(()), 0.02, 25, 40)
+    assert score.value == pytest.approx(-(curve.means - prices)[curve.counts >= 30].max())
 
 
 def doubtful(frames: int, doubt: Doubt, speech: int = 125) -> Window:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.detectors.synchrony.offset import Curve, Track, follow, offset_curve
+from monitor.detectors.synchrony.offset import Curve, Track, follow, offset_curve, offset_prices
 from monitor.types import ClockState
 from monitor.window.window import Window
 
@@ -88,3 +88,35 @@ def test_strangers_and_silence_have_no_path() -> None:
     assert track(replace(mine, voice=yours.voice)).offsets == ()
     silent = track(replace(mine, speech=np.zeros(300, np.bool_)))
     assert (silent.offsets, silent.spread) == ((), 0.0)
+
+
+def test_a_steady_offset_is_established_by_clear_segments() -> None:
+    assert Track(()).established == 0
+    assert Track((7,) * 5).established == 0.5
+    assert Track((7,) * 30).established == 1
+    assert Track((6, 7, 8) * 10).established == 1
+    assert Track((-12, 3, 9, 15, 0)).established == 0
+    assert Track((7,) * 12 + (0,) * 4).established == pytest.approx(0.8)
+
+
+def test_far_offsets_cost_what_no_steady_path_explains() -> None:
+    unknown = offset_prices(Track(()), 0.0, 25)
+    assert unknown[[15, 13, 17]].tolist() == [0, 0, 0]
+    assert unknown[[12, 18]] == pytest.approx([0.015, 0.015])
+    assert unknown[[0, 30]] == pytest.approx([0.195, 0.195])
+    assert offset_prices(Track((7,) * 5), 0.0, 25) == pytest.approx(unknown / 2)
+    assert not offset_prices(Track((7,) * 10), 0.0, 25).any()
+
+
+def test_an_unknown_clock_makes_the_prior_wide() -> None:
+    prices = offset_prices(Track(()), 0.2, 25)
+    assert not prices[8:23].any()
+    assert prices[[7, 23]] == pytest.approx([0.015, 0.015])
+    assert not offset_prices(Track(()), 0.6, 25).any()
+
+
+def test_prices_come_off_the_agreement() -> None:
+    found = spoken(4)
+    means = offset_curve(found)
+    assert means.less(np.full(31, 0.25)).agreement == pytest.approx(means.agreement - 0.25)
+    assert (means.less(np.zeros(31)).counts == means.counts).all()

@@ -45,16 +45,16 @@ def train(
     folder: Path,
     report: Report,
     resume: bool = True,
-    start: Path | None = None,
+    start: Sequence[Path] = (),
 ) -> SpeechRun:
     """Train in `folder` (checkpoint.pt, log.jsonl); raises `TrainingError` when data or checkpoint cannot serve.
 
-    Clips of one name are versions of one recording; the first is the recording itself. With `start`, a folder of model
+    Clips of one name are versions of one recording; the first is the recording itself. With `start`, folders of model
     packs, it begins with their weights.
     """
     torch.manual_seed(recipe.seed)
     run = _start(training, recipe)
-    if start is not None:
+    if start:
         first = Sampler(training, recipe.length, 0, recipe.seed, dict(recipe.weights)).batch(4 * recipe.batch)
         start_from(run.lips, run.voice, start, first)
         run.mean_lips, run.mean_voice = deepcopy(run.lips), deepcopy(run.voice)

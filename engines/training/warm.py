@@ -7,7 +7,7 @@ nothing to begin with and can learn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,16 @@ from engines.training.clips import Batch, TrainingError
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-def start_from(lips: Lips, voice: Voice, packs: Path, batch: Batch) -> None:
-    """Load speech_lips and speech_voice of the folder into the towers, their statistics measured on one batch.
+def start_from(lips: Lips, voice: Voice, packs: Sequence[Path], batch: Batch) -> None:
+    """Load speech_lips and speech_voice of the folders into the towers, their statistics measured on one batch.
+
+    Of several folders it is the mean of their weights: towers that went different ways from one start, on data of their
+    own, meet in a better one than either (Wortsman et al., "Model soups", ICML 2022, section 3).
 
     Raises `ModelPackError` for a pack that is damaged, `TrainingError` for one of another shape, such as an ensemble.
     """
-    _load(lips, packs / "speech_lips")
-    _load(voice, packs / "speech_voice")
+    _load(lips, [folder / "speech_lips" for folder in packs])
+    _load(voice, [folder / "speech_voice" for folder in packs])
     where = lips.centre.device
     with torch.no_grad(), _measuring(lips), _measuring(voice):
         lips(torch.from_numpy(batch.shape).to(where), torch.from_numpy(batch.mouth).to(where))
@@ -42,9 +45,8 @@ def start_from(lips: Lips, voice: Voice, packs: Path, batch: Batch) -> None:
     voice.centre.data.zero_()
 
 
-def _load(tower: Lips | Voice, folder: Path) -> None:
-    pack = load_pack(folder)
-    weights = _weights(onnx.load(str(pack.model)))
+def _load(tower: Lips | Voice, folders: Sequence[Path]) -> None:
+    weights = [_weights(onnx.load(str(load_pack(folder).model))) for folder in folders]
     state = tower.state_dict()
     folded = {
         f"{name}." for name, module in tower.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)
@@ -52,9 +54,11 @@ def _load(tower: Lips | Voice, folder: Path) -> None:
     for name, value in state.items():
         if name.rpartition(".")[0] + "." in folded:
             continue
-        if name not in weights or weights[name].shape != tuple(value.shape):
-            raise TrainingError(f"{folder.name} is not a single tower of this recipe: start from a pack of one member")
-        value.copy_(torch.from_numpy(weights[name].copy()))
+        if any(name not in one or one[name].shape != tuple(value.shape) for one in weights):
+            raise TrainingError(
+                f"{folders[0].name} is not a single tower of this recipe: start from a pack of one member"
+            )
+        value.copy_(torch.from_numpy(np.mean([one[name] for one in weights], axis=0)))
 
 
 def _weights(model: Any) -> Weights:

@@ -71,7 +71,8 @@ def speech(
     ] = None,
     calls: Annotated[int, typer.Option(help="Train on so many bad calls of each clip as well.", min=0, max=9)] = 2,
     start: Annotated[
-        Path | None, typer.Option(help="Folder of model packs to begin with, instead of with nothing.")
+        list[Path] | None,
+        typer.Option(help="Folder of model packs to begin with; of several it is the mean of their weights."),
     ] = None,
     patience: Annotated[
         int, typer.Option(help="Stop after so many measurements without a gain on held-out speakers; 0: never.", min=0)
@@ -98,13 +99,13 @@ def speech(
     groups = {clip.group for clip in training}
     weights = {group: share for group, share in GROUP_WEIGHTS.items() if group in groups}
     recipe = SpeechRecipe(minutes=minutes, patience=patience, device=device, weights=weights)
-    if start is not None:
+    if start:
         # Towers that know the task know by how much a clip runs late.
         recipe = replace(recipe, rate=recipe.rate / 3, align_at=ALIGN_AT_ONCE)
     if smoke:
         recipe = replace(recipe, batch=8, max_steps=6, measure_every=0.0, patience=0, windows=(2.0,))
     sources = sorted({row.source for row in rows if row.source and row.fold not in folds})
-    return _train(training, held_out, out, _of_members(recipe, members, masked or []), start, sources)
+    return _train(training, held_out, out, _of_members(recipe, members, masked or []), start or [], sources)
 
 
 def _of_members(recipe: SpeechRecipe, members: int, masked: Sequence[float]) -> list[SpeechRecipe]:
@@ -121,7 +122,7 @@ def _train(
     held_out: Sequence[Clip],
     out: Path,
     recipes: Sequence[SpeechRecipe],
-    start: Path | None,
+    start: Sequence[Path],
     sources: Sequence[str],
 ) -> int:
     from dataclasses import asdict
@@ -148,8 +149,9 @@ def _train(
         "minutes": round(sum(len(clip) for clip in plain) / GRID_HZ / 60, 1),
         "sources": ", ".join(sources) or "not named by the manifest",
     }
-    if start is not None:
-        about["started_from"] = load_pack(start / "speech_lips").manifest.sha256[:16]
+    if start:
+        hashes = [load_pack(folder / "speech_lips").manifest.sha256[:16] for folder in start]
+        about["started_from"] = ", ".join(hashes)
     folders = write_packs(runs, held_out, out / "packs", [asdict(recipe) for recipe in recipes], about)
     console.print(f"packs: {', '.join(str(folder) for folder in folders)}")
     tell_to_trust(*folders)
@@ -161,7 +163,7 @@ def _member(
     held_out: Sequence[Clip],
     recipe: SpeechRecipe,
     folder: Path,
-    start: Path | None,
+    start: Sequence[Path],
     console: Console,
 ) -> SpeechRun:
     from rich.progress import Progress

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
 
+import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 
 from engines.base import ModelPackError
 from engines.nets.speech import Lips, LipsEnsemble, Voice, VoiceEnsemble
 from engines.training.clips import Sampler, TrainingError
 from engines.training.export import PackDescription, export_lips, export_voice
 from engines.training.warm import start_from
+from engines.trust import trust_here
 from tests.engines.towers import clip, untrained
 
 BATCH = Sampler([clip(f"p{n}", n, steps=60) for n in range(4)], 40, 0, 0, {}).batch(4)
@@ -23,7 +30,7 @@ BATCH = Sampler([clip(f"p{n}", n, steps=60) for n in range(4)], 40, 0, 0, {}).ba
 @torch.no_grad()
 def test_a_pack_becomes_the_towers_that_it_was_made_of(untrained_packs: Path) -> None:
     trained, (lips, voice) = untrained(), (Lips(), Voice())
-    start_from(lips, voice, untrained_packs, BATCH)
+    start_from(lips, voice, [untrained_packs], BATCH)
     trained[0].centre.data.zero_()
     trained[1].centre.data.zero_()
     shape, mouth, mel = (torch.from_numpy(array) for array in (BATCH.shape, BATCH.mouth, BATCH.mel))
@@ -35,7 +42,7 @@ def test_a_pack_becomes_the_towers_that_it_was_made_of(untrained_packs: Path) ->
 
 def test_its_normalisations_change_nothing_in_training_either(untrained_packs: Path) -> None:
     lips, voice = Lips(dropout=0.0), Voice(dropout=0.0)
-    start_from(lips, voice, untrained_packs, BATCH)
+    start_from(lips, voice, [untrained_packs], BATCH)
     mel = torch.from_numpy(BATCH.mel)
     still = voice(mel)
     voice.train()
@@ -48,6 +55,37 @@ def test_what_is_no_single_tower_is_refused(untrained_packs: Path, tmp_path: Pat
     export_lips(LipsEnsemble([lips, lips]), tmp_path / "speech_lips", about)
     export_voice(VoiceEnsemble([voice, voice]), tmp_path / "speech_voice", about)
     with pytest.raises(TrainingError, match="not a single tower"):
-        start_from(Lips(), Voice(), tmp_path, BATCH)
+        start_from(Lips(), Voice(), [tmp_path], BATCH)
     with pytest.raises(ModelPackError, match="no model pack"):
-        start_from(Lips(), Voice(), tmp_path / "absent", BATCH)
+        start_from(Lips(), Voice(), [tmp_path / "absent"], BATCH)
+
+
+def scaled(packs: Path, to: Path, factor: float) -> Path:
+    """The same packs, every number of their graphs times `factor`."""
+    for name in ("speech_lips", "speech_voice"):
+        shutil.copytree(packs / name, to / name)
+        model = onnx.load(str(packs / name / "model.onnx"))
+        for array in model.graph.initializer:
+            values = numpy_helper.to_array(array)
+            if values.dtype == np.float32:
+                array.CopyFrom(numpy_helper.from_array(values * np.float32(factor), array.name))
+        onnx.save(model, str(to / name / "model.onnx"))
+        digest = hashlib.sha256((to / name / "model.onnx").read_bytes()).hexdigest()
+        manifest = json.loads((to / name / "manifest.json").read_text())
+        manifest["sha256"] = manifest["files"]["model.onnx"] = digest
+        (to / name / "manifest.json").write_text(json.dumps(manifest))
+        trust_here((to / name / "manifest.json").read_bytes())
+    return to
+
+
+def test_of_several_packs_it_is_the_mean_of_their_weights(untrained_packs: Path, tmp_path: Path) -> None:
+    (lips, voice), (mean_lips, mean_voice) = (Lips(), Voice()), (Lips(), Voice())
+    start_from(lips, voice, [untrained_packs], BATCH)
+    start_from(mean_lips, mean_voice, [untrained_packs, scaled(untrained_packs, tmp_path / "b", 3.0)], BATCH)
+    for one, mean in ((lips, mean_lips), (voice, mean_voice)):
+        weight, doubled = (
+            next(p.detach() for n, p in tower.named_parameters() if n.endswith("project.weight"))
+            for tower in (one, mean)
+        )
+        assert float(weight.abs().max()) > 0
+        assert torch.allclose(doubled, 2 * weight, atol=1e-6)

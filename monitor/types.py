@@ -168,13 +168,23 @@ MediaItem = VideoFrame | AudioBlock | TrackFault
 
 
 @dataclass(frozen=True, slots=True)
+class BriefScore:
+    """One detector's word on the newest part of a window: a value and its p-value, None where there is too little."""
+
+    value: float | None = None
+    p_value: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """One detector's word on one window: a value (higher is more suspicious) or a reason why there is none.
 
     `one_sided` detectors can raise suspicion and never clear it: a low value is not evidence of a genuine person.
     `p_value` is filled by calibration; evidence holds only JSON values. `cause` is what a suspicion of this score rests
     on. While a detector that `withholds` finds somebody unusual, no other detector clears them. What `needs_identity`
-    compares with the claimed identity and says nothing of any other.
+    compares with the claimed identity and says nothing of any other. What a detector with `brief` windows says of them
+    is added up in place of its whole windows.
     """
 
     detector: str
@@ -186,6 +196,7 @@ class Score:
     cause: Reason | None = None
     withholds: bool = False
     needs_identity: bool = False
+    brief: BriefScore | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,8 @@ def _cut(encoded: Sequence[tuple[Spoken, torch.Tensor, torch.Tensor]], length: i
 
 
 def _measure(windows: _Windows, seconds: float, seed: int) -> Separation:
-    rows = zip(windows.lips.split(ROWS_AT_ONCE), windows.good.split(ROWS_AT_ONCE), strict=True)
-    found = [best_agreement(lips, windows.voice, good, SEARCHED_STEPS)[0] for lips, good in rows]
+    parts = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(windows.lips), ROWS_AT_ONCE)]
+    found = [best_agreement(windows.lips[part], windows.voice, windows.good[part], SEARCHED_STEPS)[0] for part in parts]
     agreement = torch.cat(found).numpy().astype(np.float64)
     matched = np.diagonal(agreement)
     foreign = windows.subject[:, None] != windows.subject[None]

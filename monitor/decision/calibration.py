@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engines.errors import SidewitnessError
-from monitor.types import Reason, Score
+from monitor.types import BriefScore, Reason, Score
 
 SCHEMA = 1
 MIN_SUBJECTS = 5
@@ -27,6 +27,8 @@ MIN_SUBJECTS = 5
 # forgeries missed within six minutes in most cases, and more (a minute, 13 %) where a few genuine people in the
 # calibration look like forgeries.
 LEAST_FAVOURABLE_SHARE = 0.1
+# The share for brief windows, in which what moves from window to window is more of a score and the person less.
+BRIEF_SHARE = 0.25
 
 Doubles = NDArray[np.float64]
 
@@ -37,11 +39,15 @@ class CalibrationError(SidewitnessError, ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Genuine scores (N,) of windows with `seconds` of usable speech, and their subjects (N,) as indices from 0."""
+    """Genuine scores (N,) of windows with `seconds` of usable speech, and their subjects (N,) as indices from 0.
+
+    Its sequential p-values hold for the least favourable `share` of people.
+    """
 
     seconds: float
     scores: Doubles
     subjects: NDArray[np.int64]
+    share: float = LEAST_FAVOURABLE_SHARE
     levels: Doubles = field(init=False)
     once: Doubles = field(init=False)
     sequential: Doubles = field(init=False)
@@ -52,7 +58,7 @@ class Table:
         once = (1.0 + above.sum(axis=1)) / (1.0 + above.shape[1])
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "once", once)
-        object.__setattr__(self, "sequential", np.maximum(once, tail_mean(above, LEAST_FAVOURABLE_SHARE)))
+        object.__setattr__(self, "sequential", np.maximum(once, tail_mean(above, self.share)))
 
     @property
     def people(self) -> int:
@@ -68,17 +74,26 @@ class Table:
         """Build the same table from the other subjects."""
         keep = self.subjects != subject
         _, subjects = np.unique(self.subjects[keep], return_inverse=True)
-        return Table(self.seconds, self.scores[keep], subjects.astype(np.int64))
+        return replace(self, scores=self.scores[keep], subjects=subjects.astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """One detector's tables, by rising window length. Scores are those of genuine people only."""
+    """One detector's tables, by rising window length. Scores are those of genuine people only.
+
+    `brief` are the tables of brief windows, None for a detector that has none.
+    """
 
     tables: tuple[Table, ...]
+    brief: Calibration | None = None
 
     @classmethod
-    def build(cls, scores_by_length: Mapping[float, tuple[ArrayLike, Sequence[str]]]) -> Calibration:
+    def build(
+        cls,
+        scores_by_length: Mapping[float, tuple[ArrayLike, Sequence[str]]],
+        share: float = LEAST_FAVOURABLE_SHARE,
+        brief: Calibration | None = None,
+    ) -> Calibration:
         """Build from {seconds of usable speech: (scores (N,), subject labels (N,))}; labels are not kept.
 
         Raises `CalibrationError` for empty, unequal or non-finite input, or when a length has under `MIN_SUBJECTS`
@@ -86,7 +101,8 @@ class Calibration:
         """
         if not scores_by_length:
             raise CalibrationError("calibration needs scores of at least one window length: none were given")
-        return cls(tuple(_table(seconds, *scores_by_length[seconds]) for seconds in sorted(scores_by_length)))
+        lengths = sorted(scores_by_length)
+        return cls(tuple(_table(seconds, *scores_by_length[seconds], share) for seconds in lengths), brief)
 
     @property
     def lengths(self) -> tuple[float, ...]:
@@ -126,7 +142,15 @@ class Calibration:
             return replace(score, reason=Reason.NOT_CALIBRATED)
         if seconds + 1e-6 < self.lengths[0]:
             return replace(score, value=None, reason=Reason.LOW_QUALITY)
-        return replace(score, p_value=self.p_value(score.value, seconds, once))
+        return replace(score, p_value=self.p_value(score.value, seconds, once), brief=self._apply_brief(score.brief))
+
+    def _apply_brief(self, score: BriefScore | None) -> BriefScore | None:
+        """Fill in the p-value of a brief window, where there is a table that its speech fills."""
+        if self.brief is None or score is None:
+            return None
+        if score.value is None or score.seconds + 1e-6 < self.brief.lengths[0]:
+            return BriefScore()
+        return replace(score, p_value=self.brief.p_value(score.value, score.seconds))
 
     def leave_one_out(self, seconds: float, once: bool = False) -> tuple[Doubles, NDArray[np.int64]]:
         """Compute the p-values (N,) of all windows, calibrated on the other subjects, and the subjects (N,)."""
@@ -142,7 +166,9 @@ class Calibration:
         tables = [
             {"seconds": t.seconds, "scores": t.scores.tolist(), "subjects": t.subjects.tolist()} for t in self.tables
         ]
-        return {"schema": SCHEMA, "tables": tables}
+        share = {} if not self.tables else {"share": self.tables[0].share}
+        brief = {} if self.brief is None else {"brief": self.brief.to_json()}
+        return {"schema": SCHEMA, "tables": tables, **share, **brief}
 
     @classmethod
     def from_json(cls, raw: object) -> Calibration:
@@ -153,9 +179,12 @@ class Calibration:
             )
         try:
             tables = {float(t["seconds"]): (t["scores"], [str(s) for s in t["subjects"]]) for t in raw["tables"]}
+            share = float(raw.get("share", LEAST_FAVOURABLE_SHARE))
         except (KeyError, TypeError, ValueError) as error:
             raise CalibrationError(f"the calibration lacks or garbles {error}: build it again") from None
-        return cls.build(tables)
+        if not 0.0 < share <= 1.0:
+            raise CalibrationError(f"the calibration's share of people is {share:g}, not in (0, 1]: build it again")
+        return cls.build(tables, share, cls.from_json(raw["brief"]) if "brief" in raw else None)
 
 
 def exceedance(scores: Doubles, subjects: NDArray[np.int64]) -> tuple[Doubles, Doubles]:
@@ -182,7 +211,7 @@ def tail_mean(above: Doubles, share: float) -> Doubles:
     return np.asarray(np.minimum(1.0, -np.sort(-above, axis=1) @ weights / count), np.float64)
 
 
-def _table(seconds: float, scores: ArrayLike, labels: Sequence[str]) -> Table:
+def _table(seconds: float, scores: ArrayLike, labels: Sequence[str], share: float) -> Table:
     where = f"calibration at {seconds:g} s"
     if not seconds > 0.0:
         raise CalibrationError(f"{where}: give a positive length in seconds")
@@ -201,4 +230,4 @@ def _table(seconds: float, scores: ArrayLike, labels: Sequence[str]) -> Table:
         raise CalibrationError(
             f"{where}: {len(names)} subjects are too few, give windows of at least {MIN_SUBJECTS} people"
         )
-    return Table(float(seconds), values, subjects.astype(np.int64))
+    return Table(float(seconds), values, subjects.astype(np.int64), share)

@@ -15,7 +15,8 @@ from typing import Any
 
 from monitor.decision import edetector
 from monitor.decision.edetector import EDetector
-from monitor.decision.evalues import combine, power
+from monitor.decision.evalues import combine, power, shaped
+from monitor.decision.evidence import Evidence
 from monitor.types import Reason, Score, Verdict
 
 # The statistic is capped at this multiple of the threshold: larger values carry no further information.
@@ -73,7 +74,8 @@ class Transition(StrEnum):
 class DecisionConfig:
     """How to decide. Operators set `false_alerts_per_hour`, of judged media, while the person is genuine.
 
-    `kappa` shapes the bet of the e-values. A finding is updated, at a hop that was judged, every `update_seconds` or
+    `kappa` shapes the bet of the e-values of whole windows; those of `brief_seconds` have a shape of their own
+    (`evalues.shaped`). A finding is updated, at a hop that was judged, every `update_seconds` or
     when its evidence has grown `update_factor` times; it closes after `calm_seconds` below the suspect level, or
     after `abstain_seconds` without any score. `clip_p_value` is the share of genuine recorded clips that may be
     called suspect on their clip-level score alone. In a participant's first `first_seconds` of judged media a finding
@@ -85,6 +87,7 @@ class DecisionConfig:
     false_alerts_per_hour: float = 0.1
     window_seconds: float = 5.0
     hop_seconds: float = 0.5
+    brief_seconds: float = 2.0
     kappa: float = 0.5
     update_seconds: float = 30.0
     update_factor: float = 10.0
@@ -143,17 +146,19 @@ class DecisionState:
     """The state between hops; `recovery` exists while a finding is open.
 
     `running` is the evidence of every detector, `unclaimed` that of those which compare with no reference: it is what
-    remains where the participant claims to be somebody else. `reported_statistic` is the statistic when the finding was
-    last opened or updated, `since_report` the time since; `judged` is all the media that was judged since the
-    participant first came. Until `settled_at` of it somebody who comes and goes is `rejoining`.
+    remains where the participant claims to be somebody else; `entered` are the detectors that have ever scored.
+    `reported_statistic` is the statistic when the finding was last opened or updated, `since_report` the time since;
+    `judged` is all the media that was judged since the participant first came. Until `settled_at` of it somebody who
+    comes and goes is `rejoining`.
 
     Durations are seconds of stream, counted hop by hop, so a step of the clock cannot stretch them.
     """
 
     config: DecisionConfig
-    running: EDetector
-    unclaimed: EDetector
-    recovery: EDetector | None = None
+    running: Evidence
+    unclaimed: Evidence
+    recovery: Evidence | None = None
+    entered: frozenset[str] = frozenset()
     time: float | None = None
     blame: Reason | None = None
     unclaimed_blame: Reason | None = None
@@ -168,7 +173,8 @@ class DecisionState:
 def initial(config: DecisionConfig) -> DecisionState:
     """Make the state before any evidence."""
     cap = config.threshold * HEADROOM
-    nothing = EDetector.start(config.window_seconds, config.hop_seconds, cap)
+    lengths = config.window_seconds, config.brief_seconds
+    nothing = Evidence(*(EDetector.start(length, config.hop_seconds, cap) for length in lengths))
     return DecisionState(config, nothing, nothing)
 
 
@@ -176,17 +182,18 @@ def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple
     """Take the scores of the window that ends at `time` (seconds of stream) and decide.
 
     A score counts when it has a p-value; without one the detector abstained. Detectors that abstain for what was known
-    before the window (`STATIC_REASONS`) take no part; any other abstention is a neutral bet beside the detectors that
-    scored.
+    before the window (`STATIC_REASONS`), and those that have never scored, take no part; any other abstention is a
+    neutral bet beside the detectors that scored. Detectors with brief windows bet by these only.
     """
     state = _elapse(state, time, judged=any(s.p_value is not None for s in scores))
-    e_value, blame = _weigh(state.config, scores)
-    if e_value is not None:
-        state = _accumulate(state, time, e_value, blame)
-    e_value, blame = _weigh(state.config, [s for s in scores if not s.needs_identity])
-    if e_value is not None:
-        unclaimed = state.unclaimed.advance(time, e_value)
-        state = replace(state, unclaimed=unclaimed, unclaimed_blame=blame or state.unclaimed_blame)
+    state = replace(state, entered=state.entered | {s.detector for s in scores if s.p_value is not None})
+    bet = _weigh(state, scores)
+    if bet.made:
+        state = _accumulate(state, time, bet)
+    bet = _weigh(state, [s for s in scores if not s.needs_identity])
+    if bet.made:
+        unclaimed = state.unclaimed.advance(time, bet.windows, bet.brief)
+        state = replace(state, unclaimed=unclaimed, unclaimed_blame=bet.blame or state.unclaimed_blame)
     state, transition = _transit(state)
     verdict, reason = _verdict(state, scores, closed=transition is Transition.CLOSED)
     decision = Decision(
@@ -239,21 +246,40 @@ def _elapse(state: DecisionState, time: float, judged: bool) -> DecisionState:
     )
 
 
-def _weigh(config: DecisionConfig, scores: Sequence[Score]) -> tuple[float | None, Reason | None]:
-    participating = [s for s in scores if s.p_value is not None or s.reason not in STATIC_REASONS]
-    values = [None if s.p_value is None else power(s.p_value, config.kappa) for s in participating]
-    e_value = combine(values)
-    if e_value is None or e_value <= 1.0:
-        return e_value, None
-    strongest = max(zip(values, participating, strict=True), key=lambda pair: pair[0] or 0.0)[1]
-    return e_value, strongest.cause
+@dataclass(frozen=True, slots=True)
+class _Bet:
+    """E-values of a hop's whole and brief windows, None where nothing was judged, and what the largest rests on."""
+
+    windows: float | None
+    brief: float | None
+    blame: Reason | None
+
+    @property
+    def made(self) -> bool:
+        return self.windows is not None or self.brief is not None
 
 
-def _accumulate(state: DecisionState, time: float, e_value: float, blame: Reason | None) -> DecisionState:
-    state = replace(state, running=state.running.advance(time, e_value), blame=blame or state.blame)
+def _weigh(state: DecisionState, scores: Sequence[Score]) -> _Bet:
+    participating = [
+        s for s in scores if s.p_value is not None or (s.detector in state.entered and s.reason not in STATIC_REASONS)
+    ]
+    whole = [(None if s.p_value is None else power(s.p_value, state.config.kappa), s) for s in participating]
+    whole = [(value, s) for value, s in whole if s.brief is None]
+    brief = [
+        (None if s.brief.p_value is None else shaped(s.brief.p_value), s) for s in participating if s.brief is not None
+    ]
+    windows, short = (combine([value for value, _ in bets]) for bets in (whole, brief))
+    value, strongest = max(((v or 0.0, s.cause) for v, s in (*whole, *brief)), key=lambda p: p[0], default=(0.0, None))
+    suspicious = max(windows or 0.0, short or 0.0) > 1.0 and value > 1.0
+    return _Bet(windows, short, strongest if suspicious else None)
+
+
+def _accumulate(state: DecisionState, time: float, bet: _Bet) -> DecisionState:
+    running = state.running.advance(time, bet.windows, bet.brief)
+    state = replace(state, running=running, blame=bet.blame or state.blame)
     if state.recovery is None:
         return state
-    recovery = state.recovery.advance(time, e_value)
+    recovery = state.recovery.advance(time, bet.windows, bet.brief)
     calm = state.calm if recovery.statistic < state.config.suspect_level else 0.0
     return replace(state, recovery=recovery, calm=calm)
 
@@ -275,10 +301,10 @@ def _transit(state: DecisionState) -> tuple[DecisionState, Transition | None]:
     return state, None
 
 
-def _copy(state: DecisionState) -> EDetector:
+def _copy(state: DecisionState) -> Evidence:
     # Capped between the two levels, it decays at the same speed however strong the evidence was.
     cap = (state.config.threshold * state.config.suspect_level) ** 0.5
-    return replace(state.running, cap=cap, phases=tuple(min(m, cap) for m in state.running.phases))
+    return state.running.capped(cap)
 
 
 def _verdict(state: DecisionState, scores: Sequence[Score], closed: bool) -> tuple[Verdict, Reason | None]:
@@ -315,4 +341,5 @@ def _restart(state: DecisionState) -> DecisionState:
         abstained=state.abstained,
         judged=state.judged,
         settled_at=state.settled_at,
+        entered=state.entered,
     )

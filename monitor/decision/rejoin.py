@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from monitor.decision.decide import DecisionState, initial
-from monitor.decision.edetector import EDetector
 
 # Joins within the time for which evidence is kept, after which somebody is `rejoining`.
 REJOINING_JOINS = 3
@@ -45,6 +44,7 @@ def reclaimed(before: DecisionState) -> DecisionState:
         unclaimed_blame=before.unclaimed_blame,
         time=before.time,
         judged=before.judged,
+        entered=before.entered,
     )
 
 
@@ -58,7 +58,7 @@ def returned(state: DecisionState, latest: DecisionState) -> DecisionState:
     stronger = latest.unclaimed.statistic > state.running.statistic
     return replace(
         state,
-        running=_higher(state.running, latest.unclaimed),
+        running=state.running.higher(latest.unclaimed),
         unclaimed=latest.unclaimed,
         blame=(latest.unclaimed_blame if stronger else state.blame) or state.blame,
         unclaimed_blame=latest.unclaimed_blame,
@@ -80,8 +80,8 @@ def linked(state: DecisionState, before: DecisionState, same_claim: bool) -> Dec
     blame = before.blame if same_claim else before.unclaimed_blame
     return replace(
         state,
-        running=_higher(state.running, _capped(earlier, cap)),
-        unclaimed=_higher(state.unclaimed, _capped(before.unclaimed, cap)),
+        running=state.running.higher(earlier.lowered(cap)),
+        unclaimed=state.unclaimed.higher(before.unclaimed.lowered(cap)),
         blame=(blame if stronger else state.blame) or state.blame,
         unclaimed_blame=state.unclaimed_blame or before.unclaimed_blame,
         judged=state.judged + before.judged,
@@ -98,11 +98,3 @@ def joined(state: DecisionState, joins: tuple[Join, ...], now: float, within_sec
     if earliest is None or now - earliest.at > within_seconds:
         return replace(state, settled_at=0.0)
     return replace(state, settled_at=earliest.judged + state.config.first_seconds)
-
-
-def _capped(evidence: EDetector, level: float) -> EDetector:
-    return replace(evidence, phases=tuple(min(level, phase) for phase in evidence.phases))
-
-
-def _higher(one: EDetector, other: EDetector) -> EDetector:
-    return replace(one, phases=tuple(map(max, one.phases, other.phases)))

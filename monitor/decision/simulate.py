@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from monitor.decision.calibration import Calibration, Doubles
 from monitor.decision.decide import HEADROOM, DecisionConfig
 from monitor.decision.edetector import SECONDS_PER_HOUR
-from monitor.decision.evalues import powers
+from monitor.decision.evalues import powers, shaped_many
 
 RESAMPLES = 1000
 
@@ -60,11 +60,12 @@ class Delays:
     missed: float
 
 
-def run(config: DecisionConfig, p_values: Doubles) -> Runs:
-    """Decide on S streams of T hops at once; `p_values` is (S, T), one per hop."""
+def run(config: DecisionConfig, p_values: Doubles, brief: bool = False) -> Runs:
+    """Decide on S streams of T hops at once; `p_values` is (S, T), one per hop, of whole windows or of brief ones."""
     streams, hops = p_values.shape
-    count = max(1, round(config.window_seconds / config.hop_seconds))
-    e_values = powers(p_values, config.kappa)
+    seconds = config.brief_seconds if brief else config.window_seconds
+    count = max(1, round(seconds / config.hop_seconds))
+    e_values = shaped_many(p_values) if brief else powers(p_values, config.kappa)
     level, recovery_cap = config.suspect_level, (config.threshold * config.suspect_level) ** 0.5
     running, recovery = np.zeros((streams, count)), np.zeros((streams, count))
     is_open, calm = np.zeros(streams, np.bool_), np.zeros(streams)
@@ -91,9 +92,11 @@ def run(config: DecisionConfig, p_values: Doubles) -> Runs:
     return Runs(opened, first_alert, first_suspect)
 
 
-def rates(config: DecisionConfig, p_values: Doubles, people: NDArray[np.int64], rng: Generator) -> Rates:
+def rates(
+    config: DecisionConfig, p_values: Doubles, people: NDArray[np.int64], rng: Generator, brief: bool = False
+) -> Rates:
     """Measure false alerts on genuine streams (S, T) of `people` (S,), indices of persons of equal weight."""
-    opened = run(config, p_values).opened
+    opened = run(config, p_values, brief).opened
     hours = p_values.shape[1] * config.hop_seconds / SECONDS_PER_HOUR
     persons = np.unique(people)
     person_rates = np.array([opened[people == person].mean() / hours for person in persons])
@@ -105,12 +108,12 @@ def rates(config: DecisionConfig, p_values: Doubles, people: NDArray[np.int64], 
     )
 
 
-def delays(config: DecisionConfig, p_values: Doubles, change: float = 0.0) -> Delays:
+def delays(config: DecisionConfig, p_values: Doubles, change: float = 0.0, brief: bool = False) -> Delays:
     """Measure the seconds from a change, `change` seconds into each stream, to the first alert.
 
     Streams that alerted before the change are left out.
     """
-    first = run(config, p_values).first_alert - change
+    first = run(config, p_values, brief).first_alert - change
     first = np.where(np.isnan(first), np.inf, first)[~(first < 0)]
     p50, p95 = np.quantile(first, (0.5, 0.95), method="higher") if len(first) else (np.inf, np.inf)
     return Delays(float(p50), float(p95), float(np.isinf(first).mean()) if len(first) else 1.0)
@@ -136,24 +139,25 @@ def replay_calibration(
 
 
 def simulate(config: DecisionConfig, calibration: Calibration, hours: float = 1.0, seed: int = 0) -> Rates:
-    """Measure false alerts on the calibration's own subjects, each judged by the others.
+    """Measure false alerts on the calibration's own subjects, each judged by the others; by brief windows, if any.
 
     `hours` is the length of each subject's stream.
     """
     rng = np.random.default_rng(seed)
-    seconds = min(config.window_seconds, calibration.lengths[-1])
+    tables = calibration.brief or calibration
+    seconds = min(config.window_seconds, tables.lengths[-1])
     hops = max(1, round(hours * SECONDS_PER_HOUR / config.hop_seconds))
-    p_values = replay_calibration(calibration, config, seconds, hops, rng)
-    return rates(config, p_values, np.arange(len(p_values)), rng)
+    p_values = replay_calibration(tables, config, seconds, hops, rng)
+    return rates(config, p_values, np.arange(len(p_values)), rng, calibration.brief is not None)
 
 
-def mean_e_by_subject(config: DecisionConfig, calibration: Calibration, seconds: float) -> Doubles:
+def mean_e_by_subject(config: DecisionConfig, calibration: Calibration, seconds: float, brief: bool = False) -> Doubles:
     """Mean e-value (people,) of each subject's windows, calibrated on the others.
 
     Its average over subjects is the check of the calibration: about 1 at most.
     """
     p_values, subjects = calibration.leave_one_out(seconds)
-    e_values = powers(p_values, config.kappa)
+    e_values = shaped_many(p_values) if brief else powers(p_values, config.kappa)
     return np.array([e_values[subjects == subject].mean() for subject in range(int(subjects.max()) + 1)])
 
 

@@ -23,14 +23,17 @@ import numpy as np
 
 from monitor.detectors.synchrony.carried import Carried, settle
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
-from monitor.detectors.synchrony.offset import Curve, follow, offset_curve, offset_prices
-from monitor.types import ClockState, Reason, Score
+from monitor.detectors.synchrony.offset import Curve, Doubles, follow, offset_curve, offset_prices
+from monitor.types import BriefScore, ClockState, Reason, Score
 from monitor.window.doubts import Doubt, commonest
 from monitor.window.window import Window
 
 # A frame of wandering beyond what genuine clips show costs this much agreement.
 USUAL_WANDER_FRAMES = 1.0
 WANDER_COST_PER_FRAME = 0.2
+# The newest part of a window, which is a bet of its own, and the least speech that it is judged on.
+BRIEF_SECONDS = 2.0
+MIN_BRIEF_SECONDS = 1.2
 # Speech that a publication must bring before what is left of one before it is judged with it.
 MIN_NEW_SECONDS = 0.2
 
@@ -89,7 +92,17 @@ class SynchronyDetector:
                 "wander_ms": round(1000 * path.spread / window.rate, 1),
             },
         }
-        return Score(self.name, wander - agreement, one_sided=True, evidence=evidence)
+        brief = self._brief(window, whole, prices, wander)
+        return Score(self.name, wander - agreement, one_sided=True, evidence=evidence, brief=brief)
+
+    def _brief(self, window: Window, whole: Curve, prices: Doubles, wander: float) -> BriefScore:
+        """Score the newest seconds alone, at the offset of the whole past; nothing where they hold too little."""
+        curve = offset_curve(window.last(round(BRIEF_SECONDS * window.rate)), self.max_offset)
+        best = curve.less(prices).near(whole)
+        seconds = int(curve.counts[best]) / window.rate
+        if seconds < MIN_BRIEF_SECONDS:
+            return BriefScore()
+        return BriefScore(wander - float(curve.means[best] - prices[best]), seconds=round(seconds, 2))
 
     def _abstain(self, window: Window, settled: bool, before: Carried | None) -> Reason | None:
         spoken = window.voice_mask & window.speech & window.face_mask

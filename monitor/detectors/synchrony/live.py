@@ -17,7 +17,7 @@ from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.fingerprint import Fingerprint
 from monitor.detectors.synchrony.info import INFO
 from monitor.detectors.synchrony.replay import ReplayWatch
-from monitor.types import Reason, Score
+from monitor.types import BriefScore, Reason, Score
 from monitor.window.window import Window, WindowBuffer
 
 
@@ -54,7 +54,7 @@ class LiveSynchrony:
         window = self._newest = hop.window
         before = self._left = self._before.after(hop.elapsed) if self._before is not None else None
         if hop.obstacle is not None:
-            return INFO.abstain(hop.obstacle)
+            return self._abstain(hop.obstacle)
         moved = self._scored_until is None or window.end > self._scored_until
         self._scored_until = window.end
         scores = [
@@ -62,9 +62,19 @@ class LiveSynchrony:
             for pairing in window.pairings
         ]
         if scores[0].value is not None and not moved:
-            return INFO.abstain(Reason.WARMING_UP)
+            return self._abstain(Reason.WARMING_UP)
         score = least_suspicious(scores)
+        if score.value is None:
+            score = replace(score, brief=self._silent)
         return self._replay.mark(score, window, hop.part) if hop.live else score
+
+    def _abstain(self, reason: Reason) -> Score:
+        """Abstain from brief windows too, where these are what is added up."""
+        return replace(INFO.abstain(reason), brief=self._silent)
+
+    @property
+    def _silent(self) -> BriefScore | None:
+        return None if self._calibration.brief is None else BriefScore()
 
 
 def least_suspicious(scores: Sequence[Score]) -> Score:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from monitor.decision.calibration import Calibration
     from monitor.lab.corpus.manifest import Row
+    from monitor.lab.training.synchrony_background import ByLength
 
 
 def command(
@@ -31,6 +32,10 @@ def command(
     fold: Annotated[
         list[str] | None, typer.Option("--fold", help="Fold scored by each --packs, in the same order.")
     ] = None,
+    left_out: Annotated[
+        Path | None,
+        typer.Option(help="CSV with path,set_aside,reason: clips whose label is wrong; `outliers` is the shipped one."),
+    ] = None,
     cache: Annotated[Path, typer.Option(help="Where analysed clips are kept.")] = Path(".cache/features"),
     detector: Annotated[
         str, typer.Option(help="Whose scores: another detector's are of whole clips, as calls are judged.")
@@ -43,34 +48,43 @@ def command(
     import json
 
     from engines.base import MODELS
-    from monitor.decision.calibration import MIN_SUBJECTS, Calibration
+    from monitor.decision.calibration import BRIEF_SHARE, Calibration
+    from monitor.lab.corpus.manifest import read_left_out
     from monitor.lab.training.speech_data import training_rows
 
     folders, folds = packs or [MODELS], fold or ["a"]
     if len(folders) != len(folds):
         raise typer.BadParameter("give as many --fold as --packs", param_hint="--fold")
+    brief = None
     if detector == "synchrony":
-        rows = training_rows(data, split, folds)
-        scores = _scores(rows, list(zip(folders, folds, strict=True)), cache)
+        aside = read_left_out(left_out) if left_out else frozenset()
+        rows = [row for row in training_rows(data, split, folds) if row.name not in aside]
+        scores, brief_scores = _scores(rows, list(zip(folders, folds, strict=True)), cache)
+        brief = Calibration.build(_tables(brief_scores, "brief, "), BRIEF_SHARE)
     else:
         scores = _clip_scores(detector, data[0], folders[0], cache)
-    tables = {}
-    for length, found in sorted(scores.items()):
-        people = {who for _, who in found}
-        left_out = "" if len(people) >= MIN_SUBJECTS else ", left out"
-        typer.echo(f"{length:g} s: {len(found)} windows of {len(people)} people{left_out}")
-        if len(people) >= MIN_SUBJECTS:
-            tables[length] = ([score for score, _ in found], [who for _, who in found])
-    built = Calibration.build(tables)
+    built = Calibration.build(_tables(scores), brief=brief)
     if write_beside(out, (json.dumps(built.to_json()) + "\n").encode()):
         tell_to_trust(out.parent)
     _verify(built)
     return 0
 
 
-def _scores(
-    rows: Sequence[Row], packs: Sequence[tuple[Path, str]], cache: Path
-) -> dict[float, list[tuple[float, str]]]:
+def _tables(scores: ByLength, kind: str = "") -> dict[float, tuple[list[float], list[str]]]:
+    """Keep the lengths of which there are enough people, and say how many there are of each."""
+    from monitor.decision.calibration import MIN_SUBJECTS
+
+    tables = {}
+    for length, found in sorted(scores.items()):
+        people = {who for _, who in found}
+        missing = "" if len(people) >= MIN_SUBJECTS else ", left out"
+        typer.echo(f"{kind}{length:g} s: {len(found)} windows of {len(people)} people{missing}")
+        if len(people) >= MIN_SUBJECTS:
+            tables[length] = ([score for score, _ in found], [who for _, who in found])
+    return tables
+
+
+def _scores(rows: Sequence[Row], packs: Sequence[tuple[Path, str]], cache: Path) -> tuple[ByLength, ByLength]:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -81,7 +95,7 @@ def _scores(
         return background_scores(rows, packs, cache, _advancer(progress, task))
 
 
-def _clip_scores(detector: str, data: Path, packs: Path, cache: Path) -> dict[float, list[tuple[float, str]]]:
+def _clip_scores(detector: str, data: Path, packs: Path, cache: Path) -> ByLength:
     from monitor.lab.corpus.manifest import workers_here
     from monitor.lab.evaluate.detector_calibration import genuine_scores
     from monitor.lab.evaluate.worker_pool import WorkerOptions
@@ -98,12 +112,13 @@ def _verify(calibration: Calibration) -> None:
     config = DecisionConfig()
     rates = simulate(config, calibration, hours=20.0)
     low, high = rates.interval
-    longest = max(length for length in calibration.lengths if length <= config.window_seconds)
+    tables = calibration.brief or calibration
+    longest = max(length for length in tables.lengths if length <= config.window_seconds)
+    mean = mean_e_by_subject(config, tables, longest, calibration.brief is not None)
     typer.echo(
         f"false alerts an hour at {config.false_alerts_per_hour:g} allowed: {rates.false_alerts_per_hour:.3f} "
         f"[{low:.3f}-{high:.3f}] over {rates.people} people of {rates.hours / rates.people:.0f} h each, "
-        f"{rates.people_alerted:.0%} of them with any; mean e-value "
-        f"{mean_e_by_subject(config, calibration, longest).mean():.2f} (1 at most, if it holds)"
+        f"{rates.people_alerted:.0%} of them with any; mean e-value {mean.mean():.2f} (1 at most, if it holds)"
     )
 
 

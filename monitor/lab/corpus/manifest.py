@@ -135,6 +135,17 @@ def apply_split(rows: Sequence[Row], split: Path) -> list[Row]:
     return chosen
 
 
+def read_left_out(path: Path) -> frozenset[str]:
+    """Names of the clips that a list with the columns path, set_aside, reason sets aside.
+
+    `outliers` stands for the shipped one. Raises `CorpusError`.
+    """
+    path = _SPLITS / "outliers.csv" if str(path) == "outliers" else path
+    return frozenset(
+        raw["path"] for raw in read_csv(path, ("path", "set_aside", "reason")) if raw["set_aside"] == "yes"
+    )
+
+
 def group_by_subject(clips: Iterable[C], label: Literal["real", "fake"]) -> dict[str, list[C]]:
     """Group what was made of genuine clips, or of forged ones, by the subjects in the order of their names."""
     groups: defaultdict[str, list[C]] = defaultdict(list)

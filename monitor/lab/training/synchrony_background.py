@@ -21,14 +21,16 @@ from monitor.face.track import MOUTH_SIZE
 from monitor.lab.corpus.manifest import Row, load_features, workers_here
 from monitor.lab.corpus.speech_features import ClipFeatures
 from monitor.session.models import load_speech
-from monitor.types import BoolArray, ClockState, FloatArray, Stamp
+from monitor.types import BoolArray, BriefScore, ClockState, FloatArray, Stamp
 from monitor.window.grid import GRID_HZ
 from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
 
+ByLength = dict[float, list[tuple[float, str]]]
 WINDOW_SECONDS = (2.0, 2.5, 3.0, 3.5, 4.0)
 # One length for all that is longer: of longer clips the research data has too few people for a p-value of 0.05.
 ACCUMULATED_SECONDS = (7.0,)
+BRIEF_LENGTHS_SECONDS = (1.2, 1.6)
 HOP_SECONDS = 0.5
 CHUNK_STEPS = 25
 
@@ -67,12 +69,16 @@ def _stream(
 
 @dataclass(frozen=True, slots=True)
 class ScoredWindow:
-    """One hop of a clip: score and usable speech (s) of the window, and of all the evidence accumulated up to it."""
+    """One hop of a clip: score and usable speech (s) of the window, and of all the evidence accumulated up to it.
+
+    `brief` is the score of its newest seconds alone.
+    """
 
     value: float
     speech: float
     whole: float
     whole_speech: float
+    brief: BriefScore
 
 
 def windows(
@@ -100,7 +106,13 @@ def windows(
         score = detector.score(replace(window, memory=hops[-1].memory))
         if score.value is not None:
             whole = detector.score(window).evidence["accumulated"]
-            yield ScoredWindow(score.value, window.speech_seconds, -whole["agreement"], whole["speech_seconds"])
+            yield ScoredWindow(
+                score.value,
+                window.speech_seconds,
+                -whole["agreement"],
+                whole["speech_seconds"],
+                score.brief or BriefScore(),
+            )
 
 
 def background_scores(
@@ -108,13 +120,14 @@ def background_scores(
     packs: Sequence[tuple[Path, str]],
     cache: Path,
     done: Callable[[int], None] = lambda _: None,
-) -> dict[float, list[tuple[float, str]]]:
-    """Genuine scores by seconds of usable speech: {length: [(score, subject), ...]}.
+) -> tuple[ByLength, ByLength]:
+    """Genuine scores by seconds of usable speech, {length: [(score, subject), ...]}: of windows, and of brief ones.
 
     Each hop counts once with its window, for the longest of the `WINDOW_SECONDS` that its speech fills, and once with
     what was accumulated, for the longest of the `ACCUMULATED_SECONDS`.
     """
-    scores: dict[float, list[tuple[float, str]]] = {}
+    whole: ByLength = {}
+    brief: ByLength = {}
     for folder, fold in packs:
         encoders = load_speech(folder)
         chosen = [row for row in rows if row.fold == fold]
@@ -122,11 +135,17 @@ def background_scores(
             if isinstance(features, str) or features.faces > 1 or len(features) < GRID_HZ:
                 continue
             for hop in windows(encode_features(features, encoders.lips, encoders.voice), 5.0):
-                for lengths, value, speech in (
-                    (WINDOW_SECONDS, hop.value, hop.speech),
-                    (ACCUMULATED_SECONDS, hop.whole, hop.whole_speech),
-                ):
-                    filled = [length for length in lengths if length <= speech + 1e-6]
-                    if filled:
-                        scores.setdefault(filled[-1], []).append((value, row.subject))
-    return scores
+                tabulate(hop, row.subject, whole, brief)
+    return whole, brief
+
+
+def tabulate(hop: ScoredWindow, subject: str, whole: ByLength, brief: ByLength) -> None:
+    """Add what a hop says of a subject to the tables of windows and of brief ones."""
+    for table, lengths, value, speech in (
+        (whole, WINDOW_SECONDS, hop.value, hop.speech),
+        (whole, ACCUMULATED_SECONDS, hop.whole, hop.whole_speech),
+        (brief, BRIEF_LENGTHS_SECONDS, hop.brief.value, hop.brief.seconds),
+    ):
+        filled = [length for length in lengths if length <= speech + 1e-6]
+        if filled and value is not None:
+            table.setdefault(filled[-1], []).append((value, subject))

@@ -9,7 +9,8 @@ pytest.importorskip("torch", reason="training needs torch: install the extra `tr
 import torch
 from torch import Tensor
 
-from engines.training.augment import FLOOR, augment_lips, augment_voice
+from engines.training.augment import augment_lips, augment_voice
+from engines.training.capture import FLOOR
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.decision.calibration import Calibration, CalibrationError, exceedance, tail_mean
-from monitor.types import Reason, Score
+from monitor.types import BriefScore, Reason, Score
 
 SCORE = st.floats(-1, 1, allow_nan=False)
 PEOPLE = st.lists(st.lists(SCORE, min_size=1, max_size=6), min_size=5, max_size=25)
@@ -140,6 +141,38 @@ def test_json_round_trip_keeps_p_values_and_no_names(ten: Calibration) -> None:
 def test_json_round_trip_keeps_subjects_apart(people: int) -> None:
     calibration = of([[float(i)] for i in range(people)])
     assert Calibration.from_json(calibration.to_json()).p_value(people + 1, 5.0) == pytest.approx(1 / (people + 1))
+
+
+def test_brief_windows_have_tables_and_a_share_of_their_own(ten: Calibration) -> None:
+    scores = {1.2: (np.arange(40.0), [str(n % 10) for n in range(40)])}
+    brief = Calibration.build(scores, share=0.25)
+    both = Calibration(ten.tables, brief)
+    again = Calibration.from_json(json.loads(json.dumps(both.to_json())))
+    assert again.brief is not None
+    assert again.to_json() == both.to_json()
+    assert again.brief.tables[0].share == 0.25
+    assert again.tables[0].share == 0.1
+    assert again.brief.tables[0].without(3).share == 0.25
+    assert again.brief.p_value(36.5, 1.2) < Calibration.build(scores).p_value(36.5, 1.2)
+    assert Calibration(()).to_json() == {"schema": 1, "tables": []}
+
+
+def test_a_brief_score_gets_its_p_value_where_its_speech_fills_a_table(ten: Calibration) -> None:
+    brief = Calibration.build({1.2: (np.arange(40.0), [str(n % 10) for n in range(40)])})
+    both, score = Calibration(ten.tables, brief), Score("synchrony", 0.42, brief=BriefScore(20.0, seconds=1.4))
+    applied = both.apply(score, 5.0)
+    assert applied.brief == BriefScore(20.0, brief.p_value(20.0, 1.4), 1.4)
+    assert applied.p_value == ten.p_value(0.42, 5.0)
+    for too_little in (BriefScore(20.0, seconds=1.1), BriefScore()):
+        assert both.apply(replace(score, brief=too_little), 5.0).brief == BriefScore()
+    assert ten.apply(score, 5.0).brief is None
+    assert both.apply(replace(score, brief=None), 5.0).brief is None
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5, float("nan")])
+def test_a_share_that_is_none_is_refused(ten: Calibration, share: float) -> None:
+    with pytest.raises(CalibrationError, match="share of people"):
+        Calibration.from_json(ten.to_json() | {"share": share})
 
 
 FIVE = list("abcde")

@@ -17,8 +17,9 @@ from monitor.decision.decide import (
     judge_clip,
     most_useful,
 )
+from monitor.decision.evalues import shaped
 from monitor.detectors.registry import phrases
-from monitor.types import Reason, Score, Verdict
+from monitor.types import BriefScore, Reason, Score, Verdict
 
 CONFIG = DecisionConfig()
 LIPS = Reason.LIPS_DISAGREE_WITH_VOICE
@@ -131,8 +132,42 @@ def test_what_was_known_before_takes_no_part() -> None:
     for reason in (Reason.NOT_ENROLLED, Reason.NOT_CALIBRATED, Reason.REFERENCE_OUTDATED):
         beside, _ = play([[sync(0.02), silent(reason, "persona")]] * 10)
         assert beside.running.statistic == alone.running.statistic
-    diluted, _ = play([[sync(0.02), silent(Reason.TOO_LITTLE_SPEECH, "persona")]] * 10)
-    assert diluted.running.statistic < alone.running.statistic
+
+
+def test_a_detector_that_never_scored_costs_the_others_nothing_and_one_that_did_is_neutral() -> None:
+    alone, _ = play([[sync(0.02)]] * 20)
+    never, _ = play([[sync(0.02), silent(Reason.TOO_LITTLE_SPEECH, "persona")]] * 20)
+    assert never.running.statistic == alone.running.statistic
+    once, _ = play([[sync(0.02), persona(0.5)], *[[sync(0.02), silent(Reason.TOO_LITTLE_SPEECH, "persona")]] * 19])
+    assert once.running.statistic < alone.running.statistic
+
+
+def brief(p: float | None) -> Score:
+    return replace(sync(0.5), brief=BriefScore(-0.1, p, 2.0) if p is not None else BriefScore())
+
+
+def test_brief_windows_are_added_up_in_place_of_whole_ones() -> None:
+    state, _ = play([[brief(0.004)]] * 8)
+    assert state.running.windows.statistic == 0
+    assert state.running.statistic == state.running.brief.statistic == pytest.approx(shaped(0.004) ** 2, rel=0.1)
+    beside, _ = play([[brief(0.004), persona(0.02)]] * 8)
+    assert beside.running.brief.phases == state.running.brief.phases
+    assert beside.running.windows.phases == play([[persona(0.02)]] * 8)[0].running.windows.phases
+    assert beside.running.statistic == (beside.running.windows.statistic + beside.running.brief.statistic) / 2
+
+
+def test_too_little_in_a_brief_window_changes_nothing() -> None:
+    state, _ = play([[brief(0.004)]] * 8)
+    after, (decision,) = play([[brief(None)]], state, time=4.0)
+    assert after.running == state.running
+    assert decision.statistic == state.running.statistic
+
+
+def test_a_voice_that_never_fits_is_found_by_its_brief_windows() -> None:
+    _, decisions = play([[brief(0.004)]] * 60)
+    first = next(n for n, decision in enumerate(decisions) if decision.transition)
+    assert decisions[first].finding_reason is LIPS
+    assert first < 20
 
 
 def test_a_forgery_becomes_suspect_then_alert() -> None:
@@ -282,7 +317,8 @@ def test_a_suspicion_outlives_a_pause_but_not_a_minute() -> None:
 def test_a_detector_nobody_is_enrolled_for_does_not_dilute() -> None:
     alone, _ = play([[sync(0.02)]] * 10)
     beside, _ = play([[sync(0.02), silent(Reason.NOT_ENROLLED, "persona", False)]] * 10)
-    diluted, _ = play([[sync(0.02), silent(Reason.NO_FACE, "persona", False)]] * 10)
+    faceless = [[sync(0.02), persona(0.9)], *[[sync(0.02), silent(Reason.NO_FACE, "persona", False)]] * 9]
+    diluted, _ = play(faceless)
     assert beside.running.statistic == alone.running.statistic > diluted.running.statistic
 
 

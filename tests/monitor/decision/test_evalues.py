@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.decision.evalues import combine, mixture, power, powers
+from monitor.decision.evalues import combine, mixture, power, powers, shaped, shaped_many, stepped
 
 P = st.floats(1e-6, 1.0)
 KAPPA = st.floats(0.05, 0.95)
@@ -82,3 +82,26 @@ def test_the_average_lies_between_the_least_and_the_greatest(values: list[float 
     if combined is not None:
         full = [1.0 if v is None else v for v in values]
         assert min(full) - 1e-9 <= combined <= max(full) + 1e-9
+
+
+def test_the_bet_of_brief_windows_has_mean_at_most_one_under_the_null() -> None:
+    assert 0.95 < shaped_many(GRID).mean() <= 1.0
+    assert shaped(0.004) == pytest.approx(float(shaped_many(np.array(0.004))))
+    assert shaped(0.004) > 3 * power(0.004, 0.5)
+    with pytest.raises(ValueError, match="p-value lies in"):
+        shaped(0.0)
+
+
+@given(st.lists(st.tuples(st.floats(1e-3, 1.0), st.floats(0.0, 1.0)), min_size=1, max_size=6))
+def test_every_shape_of_steps_has_mean_at_most_one_under_the_null(shape: list[tuple[float, float]]) -> None:
+    steps = [step for step, _ in shape]
+    total = max(1.0, sum(stake for _, stake in shape))
+    stakes = [stake / total for _, stake in shape]
+    assert stepped(GRID, steps, stakes).mean() <= 1.0 + 1e-2 * len(shape)
+    assert (np.diff(stepped(GRID[::1000], steps, stakes)) <= 1e-9).all()
+
+
+@pytest.mark.parametrize("stakes", [(0.6, 0.6), (1.2, -0.2)])
+def test_stakes_are_shares_of_one(stakes: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="stakes must be"):
+        stepped(GRID, (0.1, 1.0), stakes)

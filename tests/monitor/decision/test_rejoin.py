@@ -73,8 +73,8 @@ def test_leaving_neither_adds_evidence_nor_takes_any(p_values: list[float], cuts
     state = initial(CONFIG)
     for begin, end in pairwise(sorted({0, len(p_values), *(cut for cut in cuts if cut < len(p_values))})):
         state, _ = publication(resumed(state), [[lips(p)] for p in p_values[begin:end]])
-    assert state.running.phases == whole.running.phases
-    assert state.unclaimed.phases == whole.unclaimed.phases
+    assert state.running.windows.phases == whole.running.windows.phases
+    assert state.unclaimed.windows.phases == whole.unclaimed.windows.phases
     assert (state.recovery is None) == (whole.recovery is None)
     assert state.judged == pytest.approx(0.5 * len(p_values), abs=0.5)
 
@@ -82,11 +82,11 @@ def test_leaving_neither_adds_evidence_nor_takes_any(p_values: list[float], cuts
 def test_a_window_that_holds_what_is_left_of_the_last_one_is_judged_in_the_turn_of_the_next() -> None:
     """Of the phase whose turn it is the newest window is a window old: nothing is judged twice in it."""
     state, _ = publication(initial(CONFIG), [[lips(DUB)]] * 23)
-    turn = state.running.judged.index(min(state.running.judged))
+    turn = state.running.windows.judged.index(min(state.running.windows.judged))
     after, _ = publication(resumed(state), [[lips(DUB)]])
-    changed = [n for n in range(10) if after.running.phases[n] != state.running.phases[n]]
+    changed = [n for n in range(10) if after.running.windows.phases[n] != state.running.windows.phases[n]]
     assert changed == [turn]
-    assert after.running.judged[turn] == state.running.judged[turn] + CONFIG.window_seconds
+    assert after.running.windows.judged[turn] == state.running.windows.judged[turn] + CONFIG.window_seconds
 
 
 def opened() -> DecisionState:
@@ -127,12 +127,12 @@ def test_who_takes_up_a_claim_again_has_the_stronger_evidence_of_both() -> None:
     ada, _ = publication(resumed(initial(CONFIG)), [[lips(0.5), face(1e-3)]] * 20)
     bob, _ = publication(resumed(reclaimed(ada)), [[lips(DUB)]] * 60)
     again = returned(ada, bob)
-    assert again.running.phases == tuple(map(max, ada.running.phases, bob.unclaimed.phases))
+    assert again.running.windows.phases == tuple(map(max, ada.running.windows.phases, bob.unclaimed.windows.phases))
     assert again.running.statistic > ada.running.statistic
     assert (again.unclaimed, again.time, again.judged, again.blame) == (bob.unclaimed, bob.time, bob.judged, LIPS)
     # A short stay under another claim takes nothing away.
     brief, _ = publication(resumed(reclaimed(ada)), [[lips(0.9)]])
-    assert returned(ada, brief).running.phases >= ada.running.phases
+    assert returned(ada, brief).running.windows.phases >= ada.running.windows.phases
     assert returned(ada, brief).blame is FACE
 
 
@@ -165,7 +165,7 @@ def test_the_same_face_under_another_name_goes_on_with_a_twentieth_of_the_thresh
     other = linked(now, before, same_claim=False)
     assert other.running.statistic == pytest.approx(CONFIG.threshold / 20)
     assert (other.blame, other.unclaimed_blame) == (LIPS, LIPS)
-    assert other.running.judged == now.running.judged
+    assert other.running.windows.judged == now.running.windows.judged
     assert other.judged == now.judged + before.judged
     assert other.recovery is None
     # More of the dub alerts, and somebody genuine who is taken for their double does not.

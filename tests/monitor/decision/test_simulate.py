@@ -1,5 +1,7 @@
 """The promise, measured on hours of made-up calls by people whom the calibration never saw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.random import Generator
@@ -15,7 +17,7 @@ from monitor.decision.simulate import (
     run,
     simulate,
 )
-from monitor.types import Score, Verdict
+from monitor.types import BriefScore, Score, Verdict
 
 CONFIG = DecisionConfig()
 HOUR = 7200
@@ -79,17 +81,20 @@ def test_delays_are_infinite_where_nothing_is_found_and_leave_false_alerts_out()
     assert delays(CONFIG, np.concatenate([quiet, loud])).missed == 0.5
 
 
-def test_many_at_once_decide_as_one_by_one(rng: Generator) -> None:
+@pytest.mark.parametrize("brief", [False, True])
+def test_many_at_once_decide_as_one_by_one(rng: Generator, brief: bool) -> None:
     """Good and bad stretches of random lengths, so that findings open and close several times."""
     lengths = rng.integers(20, 200, (6, 30))
     levels = rng.choice([0.015, 0.3, 0.9], (6, 30))
     p_values = np.stack([np.repeat(own, n)[:1500] for own, n in zip(levels, lengths, strict=True)])
-    runs = run(CONFIG, p_values)
+    runs = run(CONFIG, p_values, brief)
     assert runs.opened.sum() > 6
     for stream, p_stream in enumerate(p_values):
         state, opened, suspect = initial(CONFIG), [], []
         for hop, p in enumerate(p_stream):
-            state, decision = advance(state, 0.5 * hop, [Score("synchrony", 0.0, p_value=float(p), one_sided=True)])
+            score = Score("synchrony", 0.0, p_value=float(p), one_sided=True)
+            score = replace(score, brief=BriefScore(0.0, float(p), 2.0)) if brief else score
+            state, decision = advance(state, 0.5 * hop, [score])
             opened += [0.5 * hop] if decision.transition is Transition.OPENED else []
             suspect += [0.5 * hop] if decision.verdict is Verdict.SUSPECT else []
         assert runs.opened[stream] == len(opened)
@@ -103,6 +108,16 @@ def test_calibration_subjects_judged_by_the_others(rng: Generator) -> None:
     assert (measured.people, measured.hours) == (30, 15.0)
     assert measured == simulate(CONFIG, calibration, hours=0.5, seed=1)
     assert measured.false_alerts_per_hour <= CONFIG.false_alerts_per_hour
+
+
+def test_a_calibration_with_brief_windows_is_judged_by_these(rng: Generator) -> None:
+    people = Population(0.6)
+    whole, brief = people.calibration(30, rng), people.calibration(40, rng, seconds=1.6)
+    both = Calibration(whole.tables, brief)
+    measured = simulate(CONFIG, both, hours=0.5, seed=1)
+    assert (measured.people, measured.hours) == (40, 20.0)
+    assert measured != simulate(CONFIG, brief, hours=0.5, seed=1)
+    assert mean_e_by_subject(CONFIG, brief, 1.6, brief=True).mean() <= 1.2
 
 
 def test_replayed_streams_hold_each_subjects_own_p_values(rng: Generator) -> None:

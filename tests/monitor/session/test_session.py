@@ -277,7 +277,9 @@ def test_a_session_at_rest_says_so_every_hop_and_its_evidence_waits(models: Mode
         session.push(item)
     window = session._window
     level = session._state.config.suspect_level
-    session._state = replace(session._state, running=replace(session._state.running, phases=(2 * level,) * 10))
+    running = session._state.running
+    full = replace(running, windows=replace(running.windows, phases=(2 * level,) * 10))
+    session._state = replace(session._state, running=full)
     reports = [report for n in range(130) if (report := session.rest(2.0 + n * 0.5)) is not None]
     assert len(reports) == 130
     assert session.rest(66.6) is None

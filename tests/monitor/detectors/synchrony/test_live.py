@@ -12,7 +12,7 @@ from monitor.detectors.base import Hop
 from monitor.detectors.synchrony.clip import clip_value
 from monitor.detectors.synchrony.live import LiveSynchrony, LoadedSynchrony
 from monitor.session.warm_later import Later
-from monitor.types import Reason
+from monitor.types import BriefScore, Reason
 from monitor.window.window import WindowBuffer
 from tests.monitor.detectors.synchrony.test_detector import same, unit, window
 
@@ -40,6 +40,42 @@ def test_a_window_is_scored_and_calibrated(live: LiveSynchrony) -> None:
     assert score.value == pytest.approx(-1.0, abs=1e-5)
     assert score.p_value is not None
     assert live.observe is None
+
+
+def test_brief_windows_are_scored_where_they_are_calibrated() -> None:
+    brief = Calibration((replace(table(1.2), share=0.25),))
+    live = LoadedSynchrony(Calibration((table(2.0), table(5.0)), brief)).live(5.0, Later())
+    live.restart(WindowBuffer())
+    lips = unit(1)
+    voice = np.concatenate([lips[:70], unit(2)[70:]])
+    torn = window(lips, voice)
+    score = live.score(Hop(torn))
+    assert score.value is not None
+    assert score.brief is not None
+    assert score.brief.value is not None
+    assert score.brief.p_value is not None
+    assert score.brief.seconds == pytest.approx(2.0, abs=0.1)
+    # The newest two seconds do not fit at all, the window as a whole does in part.
+    assert score.brief.value > score.value + 0.3
+    assert score.brief.p_value < 0.1
+    assert live.score(Hop(torn)).brief == BriefScore()
+    assert live.score(Hop(torn, obstacle=Reason.NO_FACE)).brief == BriefScore()
+
+
+def test_two_seconds_without_speech_are_no_bet(loaded: LoadedSynchrony) -> None:
+    live = LoadedSynchrony(replace(loaded.calibration, brief=Calibration((table(1.2),)))).live(5.0, Later())
+    live.restart(WindowBuffer())
+    paused = replace(same(), speech=np.arange(125) < 100)
+    score = live.score(Hop(paused))
+    assert score.p_value is not None
+    assert score.brief == BriefScore()
+    silent = replace(same(), end=9.5, speech=np.zeros(125, np.bool_))
+    assert live.score(Hop(silent)).brief == BriefScore()
+
+
+def test_without_their_calibration_whole_windows_are_the_bet(live: LiveSynchrony) -> None:
+    assert live.score(Hop(same())).brief is None
+    assert live.score(Hop(same(), obstacle=Reason.NO_FACE)).brief is None
 
 
 def test_a_window_that_has_not_moved_is_not_scored_again(live: LiveSynchrony) -> None:

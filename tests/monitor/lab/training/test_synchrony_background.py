@@ -88,9 +88,11 @@ def test_scores_are_kept_by_length_and_only_of_the_fold(untrained_packs: Path, t
         rows.append(Row(clip, clip.name, "real", "real", name, "g", "a"))
     rows.append(replace(rows[0], subject="other", fold="b"))
     rows.append(Row(tmp_path / "absent.mp4", "absent.mp4", "real", "real", "absent", "g", "a"))
-    found = background_scores(rows, [(untrained_packs, "a")], tmp_path)
+    found, brief = background_scores(rows, [(untrained_packs, "a")], tmp_path)
     assert set(found) <= {*WINDOW_SECONDS, *ACCUMULATED_SECONDS}
     assert {2.0, 4.0, 7.0} <= set(found)
+    assert set(brief) <= {1.2, 1.6}
+    assert {who for scores in brief.values() for _, who in scores} == {"ann", "bob"}
     assert {who for scores in found.values() for _, who in scores} == {"ann", "bob"}
     # Only one clip is long enough to accumulate 7 s of speech.
     assert {who for _, who in found[7.0]} == {"ann"}

@@ -1,0 +1,67 @@
+"""What has been added up of a participant: over the detectors' windows, and over brief ones where a detector has them.
+
+A detector that judges brief windows bets two and a half times as often, and a person's one peculiar second is averaged
+with less of what is usual for them. The statistic is the mean of the two: each is an e-detector by itself, so is their
+mean. One of them that was never given anything takes no part and costs the other nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from monitor.decision.edetector import EDetector
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Two sequential detectors, `windows` and `brief`, and their mean."""
+
+    windows: EDetector
+    brief: EDetector
+
+    @property
+    def statistic(self) -> float:
+        """Mean of the statistics of those that were given something; 0 before any was."""
+        taken = self._taken()
+        return sum(one.statistic for one in taken) / len(taken) if taken else 0.0
+
+    @property
+    def agreed(self) -> float:
+        """The highest level that two phases half a window apart have both reached, in either."""
+        return max(self.windows.agreed, self.brief.agreed)
+
+    def advance(self, time: float, e_value: float | None, brief: float | None) -> Evidence:
+        """Add the e-values of the windows that end at `time` (seconds); None where nothing was judged."""
+        return Evidence(
+            self.windows if e_value is None else self.windows.advance(time, e_value),
+            self.brief if brief is None else self.brief.advance(time, brief),
+        )
+
+    def capped(self, level: float) -> Evidence:
+        """Bring every phase down to at most `level`, and let none rise above it from now on."""
+        return Evidence(*(replace(one, cap=level, phases=_at_most(one.phases, level)) for one in self._both()))
+
+    def lowered(self, level: float) -> Evidence:
+        """Bring every phase down to at most `level` for now."""
+        return Evidence(*(replace(one, phases=_at_most(one.phases, level)) for one in self._both()))
+
+    def higher(self, other: Evidence) -> Evidence:
+        """Go on with the higher of both in every phase."""
+        pairs = zip(self._both(), other._both(), strict=True)
+        return Evidence(*(_higher(one, two) for one, two in pairs))
+
+    def _both(self) -> tuple[EDetector, EDetector]:
+        return self.windows, self.brief
+
+    def _taken(self) -> list[EDetector]:
+        return [one for one in self._both() if max(one.judged) > -math.inf or max(one.phases) > 0.0]
+
+
+def _higher(one: EDetector, other: EDetector) -> EDetector:
+    return replace(one, phases=tuple(map(max, one.phases, other.phases)))
+
+
+def _at_most(phases: Sequence[float], level: float) -> tuple[float, ...]:
+    return tuple(min(level, phase) for phase in phases)

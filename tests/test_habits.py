@@ -113,3 +113,9 @@ def test_make_test_leaves_no_folder_out() -> None:
     assert named
     assert len(named) == len(last)
     assert [name for name in named if not (ROOT / name).is_dir()] == []
+
+
+def test_tests_multiply_in_one_thread_each() -> None:
+    """Set in `tests/__init__.py`, which has to be read before numpy is: with two, a call's sound took three times."""
+    pools = pytest.importorskip("threadpoolctl", reason="comes with scikit-learn").threadpool_info()
+    assert {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"} == {1}

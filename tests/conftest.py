@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,15 +68,24 @@ def landmarks() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def untrained_packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Model packs of `tests.engines.towers.untrained()`, exported as training exports them."""
+def untrained_packs(tmp_path_factory: pytest.TempPathFactory, trusted_packs: Path) -> Path:
+    """Model packs of `tests.engines.towers.untrained()`, as training exports them, once for all who share the tests."""
     pytest.importorskip("torch", reason="training and export need torch: install the extra `train`")
     from engines.training.export import PackDescription, export_lips, export_voice
     from tests.engines.towers import untrained
 
-    folder = tmp_path_factory.mktemp("packs")
-    lips, voice = untrained()
-    about = PackDescription("0", "Apache-2.0", "a test", {"minutes": 0}, {"clips": 0}, {}, "# A test\n")
-    export_lips(lips, folder / "speech_lips", about)
-    export_voice(voice, folder / "speech_voice", about)
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, part = shared / "untrained-packs", shared / "untrained-packs.part"
+    with (shared / "untrained-packs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            lips, voice = untrained()
+            about = PackDescription("0", "Apache-2.0", "a test", {"minutes": 0}, {"clips": 0}, {}, "# A test\n")
+            export_lips(lips, part / "speech_lips", about)
+            export_voice(voice, part / "speech_voice", about)
+            part.rename(folder)
+    # Whoever did not make them has to be told.
+    for manifest in folder.glob("*/manifest.json"):
+        trust.trust(manifest.parent.name, manifest.read_bytes())
     return folder

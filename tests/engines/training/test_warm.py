@@ -17,9 +17,9 @@ import torch
 from onnx import numpy_helper
 
 from engines.base import ModelPackError
-from engines.nets.speech import Lips, LipsEnsemble, Voice, VoiceEnsemble
+from engines.nets.speech import Lips, Voice, VoiceEnsemble
 from engines.training.clips import Sampler, TrainingError
-from engines.training.export import PackDescription, export_lips, export_voice
+from engines.training.export import PackDescription, export_voice
 from engines.training.warm import start_from
 from engines.trust import trust_here
 from tests.engines.towers import clip, untrained
@@ -50,12 +50,14 @@ def test_its_normalisations_change_nothing_in_training_either(untrained_packs: P
 
 
 def test_what_is_no_single_tower_is_refused(untrained_packs: Path, tmp_path: Path) -> None:
-    lips, voice = untrained()
+    _, voice = untrained()
     about = PackDescription("1", "x", "x", {}, {}, {}, "x")
-    export_lips(LipsEnsemble([lips, lips]), tmp_path / "speech_lips", about)
+    shutil.copytree(untrained_packs / "speech_lips", tmp_path / "speech_lips")
     export_voice(VoiceEnsemble([voice, voice]), tmp_path / "speech_voice", about)
-    with pytest.raises(TrainingError, match="not a single tower"):
+    with pytest.raises(TrainingError, match="speech_voice is not a single tower"):
         start_from(Lips(), Voice(), [tmp_path], BATCH)
+    with pytest.raises(TrainingError, match="speech_lips is not a single tower"):
+        start_from(Lips(channels=8), Voice(), [tmp_path], BATCH)
     with pytest.raises(ModelPackError, match="no model pack"):
         start_from(Lips(), Voice(), [tmp_path / "absent"], BATCH)
 

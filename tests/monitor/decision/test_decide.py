@@ -1,4 +1,3 @@
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,35 +16,9 @@ from monitor.decision.decide import (
     judge_clip,
     most_useful,
 )
-from monitor.decision.evalues import shaped
 from monitor.detectors.registry import phrases
-from monitor.types import BriefScore, Reason, Score, Verdict
-
-CONFIG = DecisionConfig()
-LIPS = Reason.LIPS_DISAGREE_WITH_VOICE
-
-
-def sync(p: float) -> Score:
-    return Score("synchrony", -0.3, p_value=p, one_sided=True, evidence={"best_offset_ms": 40}, cause=LIPS)
-
-
-def persona(p: float) -> Score:
-    return Score("persona", 0.1, p_value=p, cause=Reason.MOVES_UNLIKE_ENROLLED)
-
-
-def silent(reason: Reason, detector: str = "synchrony", one_sided: bool = True) -> Score:
-    return Score(detector, None, reason, one_sided=one_sided)
-
-
-def play(
-    hops: Iterable[Sequence[Score]], state: DecisionState | None = None, time: float = 0.0
-) -> tuple[DecisionState, list[Decision]]:
-    state = state or initial(CONFIG)
-    decisions = []
-    for hop, scores in enumerate(hops):
-        state, decision = advance(state, time + 0.5 * hop, scores)
-        decisions.append(decision)
-    return state, decisions
+from monitor.types import Reason, Score, Verdict
+from tests.monitor.decision.playing import CONFIG, LIPS, persona, play, silent, sync
 
 
 def transitions(decisions: list[Decision]) -> list[Transition]:
@@ -140,34 +113,6 @@ def test_a_detector_that_never_scored_costs_the_others_nothing_and_one_that_did_
     assert never.running.statistic == alone.running.statistic
     once, _ = play([[sync(0.02), persona(0.5)], *[[sync(0.02), silent(Reason.TOO_LITTLE_SPEECH, "persona")]] * 19])
     assert once.running.statistic < alone.running.statistic
-
-
-def brief(p: float | None) -> Score:
-    return replace(sync(0.5), brief=BriefScore(-0.1, p, 2.0) if p is not None else BriefScore())
-
-
-def test_brief_windows_are_added_up_in_place_of_whole_ones() -> None:
-    state, _ = play([[brief(0.004)]] * 8)
-    assert state.running.windows.statistic == 0
-    assert state.running.statistic == state.running.brief.statistic == pytest.approx(shaped(0.004) ** 2, rel=0.1)
-    beside, _ = play([[brief(0.004), persona(0.02)]] * 8)
-    assert beside.running.brief.phases == state.running.brief.phases
-    assert beside.running.windows.phases == play([[persona(0.02)]] * 8)[0].running.windows.phases
-    assert beside.running.statistic == (beside.running.windows.statistic + beside.running.brief.statistic) / 2
-
-
-def test_too_little_in_a_brief_window_changes_nothing() -> None:
-    state, _ = play([[brief(0.004)]] * 8)
-    after, (decision,) = play([[brief(None)]], state, time=4.0)
-    assert after.running == state.running
-    assert decision.statistic == state.running.statistic
-
-
-def test_a_voice_that_never_fits_is_found_by_its_brief_windows() -> None:
-    _, decisions = play([[brief(0.004)]] * 60)
-    first = next(n for n, decision in enumerate(decisions) if decision.transition)
-    assert decisions[first].finding_reason is LIPS
-    assert first < 20
 
 
 def test_a_forgery_becomes_suspect_then_alert() -> None:

@@ -85,6 +85,7 @@ SLOW = {
         "agreement",
         "augment",
         "backbone",
+        "capture",
         "export",
         "heads",
         "masked",

@@ -47,8 +47,8 @@ MUTATIONS = (
     Mutation(
         "an offset that wanders costs nothing",
         DETECTOR,
-        "        price = WANDER_COST_PER_FRAME * max(0.0, path.spread - USUAL_WANDER_FRAMES)\n",
-        "        price = 0.0\n",
+        "        wander = WANDER_COST_PER_FRAME * max(0.0, path.spread - USUAL_WANDER_FRAMES)\n",
+        "        wander = 0.0\n",
         (f"{OF_DETECTOR}::test_the_price_of_wandering_is_in_the_score",),
     ),
     Mutation(

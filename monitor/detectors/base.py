@@ -248,6 +248,20 @@ class ClipCollector(Protocol):
         ...
 
 
+@runtime_checkable
+class Climbing(Protocol):
+    """A clip collector that also looks at the clip as each rung of the ladder of call conditions would show it."""
+
+    @property
+    def climbing(self) -> bool:
+        """Whether more is to be seen of the rungs; asked at every picture, for they cost much."""
+        ...
+
+    def climb(self, rungs: Mapping[str, WindowBuffer]) -> None:
+        """Begin with empty windows, by the name of the rung: its lips beside the same voice. Follows `restart`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
     """What enrolment took of a person's clips, for every detector to learn from.

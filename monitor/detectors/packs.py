@@ -22,7 +22,8 @@ class PackLoader:
     """The packs of one process: the folder of an operator's own, the installation's where that lacks one.
 
     `later` makes an engine that only some calls need and may put its compilation off. `voice` is the sha256 of the
-    encoder that fills the windows with voice vectors, None where any will do.
+    encoder that fills the windows with voice vectors, None where any will do; `speech` names all that fill them with
+    vectors of lips and voice.
     """
 
     folder: Path = MODELS
@@ -30,6 +31,7 @@ class PackLoader:
     load: Load = load_engine
     later: Load = load_engine
     voice: str | None = None
+    speech: str | None = None
 
     def home(self, pack: str) -> Path:
         """Say in which folder a pack is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -109,7 +110,8 @@ def load_models(
 
     detector, landmarks = (load(name, engine, home(name, folder)) for name in (DETECTOR, LANDMARKS))
     speech = load_speech(folder, engine, load=load)
-    packs = PackLoader(folder, engine, load, later if defer else load, speech.voice.manifest.sha256)
+    named = hashlib.sha256(" ".join(speech_key(folder)).encode()).hexdigest()
+    packs = PackLoader(folder, engine, load, later if defer else load, speech.voice.manifest.sha256, named)
     loaded = tuple(each.load(packs) for each in detectors())
     presence = load_presence(folder, engine, load)
     return Models(detector, landmarks, speech.lips, speech.voice, loaded, speech.input_spec, Later(put_off), presence)

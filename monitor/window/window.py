@@ -9,6 +9,7 @@ frames are zero and masked.
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,6 +143,12 @@ class WindowBuffer:
         self._doubts = _RingBuffer(capacity, round(seconds * rate))
         self._stamps: dict[TrackKind, Stamp] = {}
         self.began = 0.0
+
+    def beside(self) -> WindowBuffer:
+        """Give a window of other lips beside the same voice, motion and doubts, on the same clocks."""
+        other = copy(self)
+        other._lips = _RingBuffer(self._lips.capacity, self._lips.max_delay)
+        return other
 
     def push_lips(self, first_index: int, vectors: FloatArray, usable: BoolArray) -> None:
         """Store lip vectors (N, D) of the frames from `first_index`; `usable` (N,) is false where no face was read."""

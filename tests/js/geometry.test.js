@@ -5,7 +5,7 @@ import { flatten, rows } from "../../monitor/api/dashboard/evidence_table.js";
 import { isOutline } from "../../monitor/api/dashboard/outline.js";
 import { moments } from "../../monitor/api/dashboard/persona.js";
 import { SPAN_SECONDS, decades, extend, runs } from "../../monitor/api/dashboard/strip.js";
-import { best, isCurve, points } from "../../monitor/api/dashboard/synchrony.js";
+import { best, isCurve, judgedBy, points } from "../../monitor/api/dashboard/synchrony.js";
 
 const at = (/** @type {number} */ seconds, statistic = 1) => ({ at: seconds, statistic, verdict: "inconclusive" });
 
@@ -46,6 +46,14 @@ test("a curve is drawn where there is one, without the offsets that had too litt
   const broken = [null, {}, { offsets_ms: [0], agreement: [1] }, { offsets_ms: [0, 1], agreement: [null, null] }];
   assert.deepEqual(broken.map(isCurve), [false, false, false, false]);
   assert.ok(!isCurve({ offsets_ms: [0, 1], agreement: [1] }));
+});
+
+test("by whose agreement lips and voice were judged is told in words", () => {
+  const curve = { offsets_ms: [0, 40], agreement: [0.2, 0.5] };
+  assert.equal(judgedBy(curve), "");
+  assert.match(judgedBy({ ...curve, judged_by: "people" }), /people in general/);
+  const own = { windows: 14, rung: "poor line" };
+  assert.match(judgedBy({ ...curve, judged_by: "own", own }), /own agreement, from 14 windows .*poor line/);
 });
 
 test("only moments of which something is known are drawn, oldest first", () => {

@@ -8,6 +8,7 @@ LOOKALIKE = "tests/monitor/identity/test_lookalike.py"
 REJOIN = "tests/monitor/host/test_rejoin.py"
 FINGERPRINT = "tests/monitor/detectors/synchrony/test_fingerprint.py"
 REPLAY = "monitor/detectors/synchrony/replay.py"
+OWN = "tests/monitor/detectors/synchrony/test_own.py"
 
 MUTATIONS = (
     Mutation(
@@ -71,5 +72,47 @@ MUTATIONS = (
         "        return self._replay.mark(score, window, hop.part) if hop.live else score\n",
         "        return score\n",
         (f"{FINGERPRINT}::test_a_recording_in_a_call_is_evidence_clears_nobody_and_says_what_it_is",),
+    ),
+    Mutation(
+        "nobody is judged by their own agreement",
+        "monitor/detectors/synchrony/judge.py",
+        "    if own is None:\n",
+        "    if own is None or own is not None:\n",
+        (f"{OWN}::test_the_evidence_says_by_whose_agreement_a_window_was_judged",),
+    ),
+    Mutation(
+        "the reference of a claimed person is not read for their agreement",
+        "monitor/detectors/synchrony/live.py",
+        "speech_of(pairing, before), hop.part)",
+        "speech_of(pairing, before), None)",
+        (f"{OWN}::test_the_evidence_says_by_whose_agreement_a_window_was_judged",),
+    ),
+    Mutation(
+        "another day is expected to be like that of the enrolment",
+        "monitor/detectors/synchrony/own.py",
+        "        session = SESSION_SHARE * people.between\n",
+        "        session = 0.0\n",
+        (f"{OWN}::test_p_values_of_genuine_people_are_honest_for_few_windows_and_for_many",),
+    ),
+    Mutation(
+        "a poor line is not forgiven",
+        "monitor/detectors/synchrony/own.py",
+        "        poorest = min(self.rungs, key=lambda rung: rung.level)\n",
+        "        poorest = recorded\n",
+        (f"{OWN}::test_windows_of_a_rung_move_all_windows",),
+    ),
+    Mutation(
+        "agreement of other encoders counts",
+        "monitor/detectors/synchrony/judge.py",
+        "own.encoders == self._encoders\n",
+        "True\n",
+        (f"{OWN}::test_the_evidence_says_by_whose_agreement_a_window_was_judged",),
+    ),
+    Mutation(
+        "lips are not shown on the rungs at enrolment",
+        "monitor/identity/enrolment/enrol.py",
+        "{name: on_rungs(learner.collect(seconds), models) for",
+        "{name: learner.collect(seconds) for",
+        ("tests/monitor/identity/enrolment/test_rung_lips.py::test_enrolment_shows_lips_on_the_rungs",),
     ),
 )

@@ -55,6 +55,17 @@ function offsetWords(milliseconds) {
   return `${whole > 0 ? "+" : whole < 0 ? "−" : ""}${Math.abs(whole)} ms`;
 }
 
+/**
+ * @param {SynchronyEvidence} evidence
+ * @returns {string} by whose agreement the lips and the voice were judged; nothing where that is not told
+ */
+export function judgedBy({ judged_by: whose, own }) {
+  if (whose === "people") return "Judged by people in general.";
+  if (whose !== "own") return "";
+  const { windows, rung } = Object(own);
+  return `Judged by the enrolled person's own agreement, from ${windows} windows of enrolment (${rung}).`;
+}
+
 /** The picture with its caption. */
 export class SynchronyFigure {
   constructor() {
@@ -63,7 +74,8 @@ export class SynchronyFigure {
     this.width = 0;
     this.picture = s("svg", { class: "curve", role: "img", height: HEIGHT_PX, width: "100%" });
     const title = h("p", { class: "figure-title" }, "Lips against voice, shifted in time");
-    this.element = h("figure", { hidden: true }, title, this.picture, h("figcaption", {}, CAPTION));
+    this.judge = h("p", { class: "judge" });
+    this.element = h("figure", { hidden: true }, title, this.picture, h("figcaption", {}, CAPTION, this.judge));
     onWidth(this.picture, (width) => {
       this.width = width;
       this.draw();
@@ -75,6 +87,7 @@ export class SynchronyFigure {
     if (!isCurve(evidence)) return;
     this.curve = evidence;
     this.element.hidden = false;
+    this.judge.textContent = judgedBy(evidence);
     this.draw();
   }
 

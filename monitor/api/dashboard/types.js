@@ -30,6 +30,8 @@
  * @property {number} [best_offset_ms]
  * @property {number} [agreement_max]
  * @property {number} [speech_seconds]
+ * @property {string} [judged_by] `own`, the enrolled person's agreement, or `people`
+ * @property {{ windows: number, rung: string }} [own] what an own agreement rests on
  *
  * @typedef {object} DetectorScore
  * @property {number | null} score higher is more suspicious

@@ -11,6 +11,7 @@ import numpy as np
 from monitor.decision.calibration import Calibration
 from monitor.detectors.base import scored
 from monitor.detectors.synchrony.info import INFO
+from monitor.detectors.synchrony.judge import judged, standing_of
 from monitor.types import Score
 
 
@@ -27,7 +28,7 @@ def score_clip(scores: Sequence[Score], calibration: Calibration) -> Score:
     value, speech, _ = clip_value(windows, calibration.lengths)
     chosen = [hops[n].evidence for n in _with_most_speech(windows, calibration.lengths)]
     score = replace(hops[-1], value=value, p_value=None, evidence=_together(chosen, -value, speech))
-    return calibration.apply(score, speech, once=True)
+    return judged(score, speech, calibration, standing_of(hops[-1].evidence), once=True)
 
 
 def clip_value(windows: Sequence[tuple[float, float]], lengths: Sequence[float]) -> tuple[float, float, int]:

@@ -30,7 +30,7 @@ class Synchrony:
         """Load the scores of genuine people and what their speech sounds like; raises `EngineError`."""
         from monitor.detectors.synchrony.live import LoadedSynchrony
 
-        return LoadedSynchrony(load_calibration(packs.folder), load_familiar(packs))
+        return LoadedSynchrony(load_calibration(packs.folder), load_familiar(packs), packs.speech)
 
     def check(self, packs: Path) -> Iterator[Check]:
         """Say whether the score is calibrated."""
@@ -43,8 +43,11 @@ class Synchrony:
             yield Check("calibration", "ok", "readable") if tables else missing
 
     def describe(self, part: bytes) -> Mapping[str, Any]:
-        """Say nothing of the fingerprint of a person's recordings."""
-        return {}
+        """Say how many windows a person's own agreement rests on; nothing of the fingerprint of their recordings."""
+        from monitor.detectors.synchrony.own import OwnAgreement
+
+        own = OwnAgreement.from_bytes(part)
+        return {"agreement_windows": 0 if own is None else own.windows}
 
 
 def load_calibration(folder: Path = MODELS) -> Calibration:

@@ -69,11 +69,14 @@ class Fingerprint:
         shares = 0.5 - 0.5 * sums / (BITS * np.maximum(counts, 1))
         return np.where(counts >= least, shares, 1.0)
 
-    def to_bytes(self) -> bytes:
-        """Write an .npz without pickles: eight bytes a frame."""
+    def arrays(self) -> dict[str, Any]:
+        """Give what is kept in a reference: eight bytes a frame."""
         bits = np.packbits(self.signs > 0.0, axis=1)
-        arrays: dict[str, Any] = {"bits": bits, "speaks": self.speaks, "encoder": np.array(self.encoder)}
-        return pack_arrays(arrays)
+        return {"bits": bits, "speaks": self.speaks, "encoder": np.array(self.encoder)}
+
+    def to_bytes(self) -> bytes:
+        """Write an .npz without pickles."""
+        return pack_arrays(self.arrays())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Fingerprint:

@@ -16,6 +16,8 @@ from monitor.detectors.synchrony.enrolling import EnrollingSynchrony
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.fingerprint import Fingerprint
 from monitor.detectors.synchrony.info import INFO
+from monitor.detectors.synchrony.judge import Judge
+from monitor.detectors.synchrony.own import OwnAgreement
 from monitor.detectors.synchrony.replay import ReplayWatch
 from monitor.types import BriefScore, Reason, Score
 from monitor.window.window import Window, WindowBuffer
@@ -26,8 +28,10 @@ class LiveSynchrony:
 
     observe = None
 
-    def __init__(self, calibration: Calibration, familiar: FamiliarSpeech | None = None) -> None:
-        self._calibration, self._detector = calibration, SynchronyDetector(familiar=familiar)
+    def __init__(
+        self, calibration: Calibration, familiar: FamiliarSpeech | None = None, encoders: str | None = None
+    ) -> None:
+        self._judge, self._detector = Judge(calibration, encoders), SynchronyDetector(familiar=familiar)
         self._scored_until: float | None = None
         self._before: Carried | None = None
         self._left: Carried | None = None
@@ -58,7 +62,7 @@ class LiveSynchrony:
         moved = self._scored_until is None or window.end > self._scored_until
         self._scored_until = window.end
         scores = [
-            self._calibration.apply(self._detector.score(pairing, hop.settled, before), speech_of(pairing, before))
+            self._judge.apply(self._detector.score(pairing, hop.settled, before), speech_of(pairing, before), hop.part)
             for pairing in window.pairings
         ]
         if scores[0].value is not None and not moved:
@@ -94,16 +98,18 @@ def least_suspicious(scores: Sequence[Score]) -> Score:
 class LoadedSynchrony:
     """The scores of genuine people, and what their speech sounds like where that is known.
 
-    The encoders of lips and voice fill the window, whoever reads it.
+    The encoders of lips and voice fill the window, whoever reads it; `encoders` names them, None where nobody is to be
+    judged by their own agreement.
     """
 
     calibration: Calibration
     familiar: FamiliarSpeech | None = None
+    encoders: str | None = None
     info = INFO
 
     def live(self, window_seconds: float, compilation: Compilation) -> LiveSynchrony:
         """Give what judges one participant."""
-        return LiveSynchrony(self.calibration, self.familiar)
+        return LiveSynchrony(self.calibration, self.familiar, self.encoders)
 
     def of_clip(self, scores: Sequence[Score], hop_share: float) -> Score:
         """Make one score of a whole recording from those of its hops."""
@@ -114,15 +120,20 @@ class LoadedSynchrony:
         return self
 
     def is_outdated(self, part: bytes) -> bool:
-        """Whether the fingerprint of a person's recordings was made by another encoder, or cannot be read."""
+        """Whether what is kept of a person's recordings was made by other encoders, or cannot be read.
+
+        A part of before agreement was kept has none, and is none the older for it.
+        """
         try:
-            return Fingerprint.from_bytes(part).encoder != (self.familiar.encoder if self.familiar else None)
+            voice, own = Fingerprint.from_bytes(part).encoder, OwnAgreement.from_bytes(part)
         except TemplateError:
             return True
+        changed = own is not None and own.encoders != self.encoders
+        return changed or voice != (self.familiar.encoder if self.familiar else None)
 
     def enrolling(self, one_person: bool) -> EnrollingSynchrony | None:
-        """Learn what a person's recordings sound like; None without a table of genuine speech.
+        """Learn what a person's recordings sound like, and how well lips and voice agree in them.
 
-        Nothing is learnt of how they speak: what their lips and voice agree on is nobody's own.
+        None without a table of genuine speech.
         """
-        return EnrollingSynchrony(self.familiar) if self.familiar is not None else None
+        return EnrollingSynchrony(self.familiar, self.encoders) if self.familiar is not None else None

@@ -92,7 +92,7 @@ def moment_of(frame: VideoFrame, view: FaceView) -> Moment | None:
     mouth = mouth_centre(view.pose)
     roll = float(np.radians(view.pose.angles[2]))
     return Moment(
-        _piece(frame, around, size),
+        square_of(frame, around, size),
         place(x, y, side),
         place(float(mouth[0]), float(mouth[1]), MOUTH_SIDE * view.pose.scale, roll),
         shot,
@@ -121,7 +121,7 @@ def _height(moment: Moment) -> float:
 
 
 def _downscale(moment: Moment, size: int, scale: float, soft: bool) -> VideoFrame:
-    piece = _piece(moment.patch, Region(moment.crop.x, moment.crop.y, size / scale), size)
+    piece = square_of(moment.patch, Region(moment.crop.x, moment.crop.y, size / scale), size)
     if not soft:
         return piece
     blur = ImageFilter.GaussianBlur(0.012 * _height(moment) * scale)
@@ -149,7 +149,7 @@ def _recrop(frame: VideoFrame, moment: Moment, scale: float, size: int) -> FaceS
     )
 
 
-def _piece(frame: VideoFrame, region: Region, size: int) -> VideoFrame:
+def square_of(frame: VideoFrame, region: Region, size: int) -> VideoFrame:
     """Cut a square piece of all planes, `size` even."""
     half = Region(region.x / 2, region.y / 2, region.side / 2)
     u, v = (_contiguous(cut(plane, half, size // 2, GREY)) for plane in (frame.u, frame.v))
@@ -164,8 +164,8 @@ def through(frames: Sequence[VideoFrame], codec: Codec, quantiser: int) -> list[
     """Code and decode pictures of one even size at a constant quantiser, the first alone and each after the last."""
     if not frames:
         return []
-    encoder = _encoder(frames[0], codec, quantiser)
-    packets = [bytes(p) for n, frame in enumerate(frames) for p in encoder.encode(_raw(frame, n))]
+    encoder = encoder_for(frames[0].width, frames[0].height, codec, quantiser)
+    packets = [bytes(p) for n, frame in enumerate(frames) for p in encoder.encode(to_codec(frame, n))]
     packets += [bytes(packet) for packet in encoder.encode(None)]
     decoder = av.CodecContext.create(codec, "r")
     decoder.thread_count = 1
@@ -176,9 +176,10 @@ def through(frames: Sequence[VideoFrame], codec: Codec, quantiser: int) -> list[
     ]
 
 
-def _encoder(frame: VideoFrame, codec: Codec, quantiser: int) -> VideoCodecContext:
+def encoder_for(width: int, height: int, codec: Codec, quantiser: int) -> VideoCodecContext:
+    """Open an encoder of pictures of this even size at a constant quantiser, each coded as it comes."""
     encoder = av.CodecContext.create("libx264" if codec == "h264" else "libvpx", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuv420p"
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
     encoder.time_base, encoder.framerate, encoder.thread_count = Fraction(1, 25), Fraction(25), 1
     if codec == "h264":
         encoder.options = {"preset": "veryfast", "tune": "zerolatency", "qp": str(quantiser)}
@@ -195,7 +196,8 @@ def _encoder(frame: VideoFrame, codec: Codec, quantiser: int) -> VideoCodecConte
     return encoder
 
 
-def _raw(frame: VideoFrame, number: int) -> av.VideoFrame:
+def to_codec(frame: VideoFrame, number: int) -> av.VideoFrame:
+    """Make a picture what encoders take, the `number`th of its stream."""
     raw = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for plane, values in zip(raw.planes, (frame.y, frame.u, frame.v), strict=True):
         padded = np.zeros((plane.height, plane.line_size), np.uint8)

@@ -25,6 +25,7 @@ from monitor.identity.enrolment.condition_ladder import RUNGS, Moment, make_rung
 from monitor.identity.enrolment.config import EnrolConfig
 from monitor.identity.enrolment.gallery import choose
 from monitor.identity.enrolment.quality import Quality, assess
+from monitor.identity.enrolment.rung_lips import on_rungs
 from monitor.session.models import Models
 from monitor.tap.clip_file import TrackChoice, describe_choice
 from monitor.tap.media.source import SourceError
@@ -154,7 +155,7 @@ def _read(
 
         report(0.0)
         seconds, moments = MAX_COLLECTED_SECONDS * length / total_seconds, max(MAX_MOMENTS // len(readable), 1)
-        collectors = {name: learner.collect(seconds) for name, learner in learners.items()}
+        collectors = {name: on_rungs(learner.collect(seconds), models) for name, learner in learners.items()}
         try:
             recordings.append(read_recording(clip, models, demands, moments, report, collectors, choice))
         except SourceError as error:

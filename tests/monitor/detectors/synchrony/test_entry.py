@@ -41,7 +41,6 @@ def test_no_pack_at_all_is_an_error(tmp_path: Path) -> None:
         load_calibration(tmp_path)
 
 
-def test_nothing_is_told_of_a_person() -> None:
+def test_there_is_no_engine_to_wrap() -> None:
     loaded: LoadedDetector = DETECTOR.load(PackLoader())
-    assert DETECTOR.describe(b"anything") == {}
     assert loaded.through(lambda engine: engine) is loaded

@@ -13,7 +13,7 @@ from monitor.config import Settings
 from monitor.decision.calibration import Calibration
 from monitor.detectors.base import Hop, Material
 from monitor.detectors.reference import Reference, TemplateError
-from monitor.detectors.synchrony.enrolling import EnrollingSynchrony, VoiceCollector, mean_of
+from monitor.detectors.synchrony.enrolling import EnrollingSynchrony, Taken, VoiceCollector, mean_of
 from monitor.detectors.synchrony.entry import DETECTOR
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.fingerprint import BITS, MAX_DIFFERENCE, MAX_SECONDS, Fingerprint, fingerprint, joined
@@ -102,7 +102,8 @@ def test_enrolment_takes_every_frame_of_a_clip_once() -> None:
     begin = next(n for n in range(50) if np.array_equal(whole[n], spoken[0]))
     assert len(spoken) >= 1200 - 50
     assert np.array_equal(spoken, whole[begin : begin + len(spoken)])
-    part = EnrollingSynchrony(TABLE).learn(replace(MATERIAL, taken=[taken, None]), "", lambda _share: None)
+    material = replace(MATERIAL, taken=[Taken(taken, ()), None])
+    part = EnrollingSynchrony(TABLE).learn(material, "", lambda _share: None)
     assert part.data is not None
     assert Fingerprint.from_bytes(part.data).difference(of(vectors[500:625])) == 0.0
 
@@ -114,9 +115,10 @@ def test_enrolment_takes_no_more_than_it_is_asked_for_and_no_part_of_silence() -
     buffer = WindowBuffer()
     collector.restart(buffer)
     buffer.push_voice(0, unit(3, 500, WIDTH), np.ones(500, np.bool_))
-    assert len(collector.finish().signs) == 50
+    assert len(collector.finish().sound.signs) == 50
     quiet.restart(WindowBuffer())
-    assert enrolling.learn(replace(MATERIAL, taken=[quiet.finish()]), "", lambda _share: None).data is None
+    silent = replace(MATERIAL, taken=[Taken(quiet.finish(), ())])
+    assert enrolling.learn(silent, "", lambda _share: None).data is None
 
 
 def judged(part: bytes | None, live: bool, familiar: FamiliarSpeech | None = TABLE, calibrated: bool = True) -> Score:

@@ -26,7 +26,7 @@ def ladder() -> VideoCodecContext:
     luma = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     chroma = luma[::2, ::2]
     frame = VideoFrame(Stamp(0.0, 0.0, 0.0, ClockState.MAPPED, 0.0), luma, chroma, chroma)
-    return condition_ladder._encoder(frame, "vp8", 34)
+    return condition_ladder.encoder_for(frame.width, frame.height, "vp8", 34)
 
 
 def simulated() -> VideoCodecContext:

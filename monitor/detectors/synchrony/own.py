@@ -56,6 +56,8 @@ MIN_WINDOWS = 4
 MIN_PEOPLE = 20
 # No person's windows are taken to vary by less than this share of what people in general do.
 MIN_DEVIATION_SHARE = 0.4
+# What rounding leaves of no variance at all.
+NO_VARIANCE = 1e-12
 # Speech in a window of five seconds that is taken at enrolment; the calibration's longest window.
 FULL_SPEECH_SECONDS = 4.0
 
@@ -106,8 +108,8 @@ class Standing:
     def placed(self, value: float, table: Table) -> float:
         """Move a score to where it stands among people in general as it does among this person's own."""
         people = people_in(table)
-        least = people.variance * MIN_DEVIATION_SHARE**2
-        share = (people.variance / max(people.variance - self.learnt, least)) ** 0.5 if people.variance else 1.0
+        own = max(people.variance - self.learnt, people.variance * MIN_DEVIATION_SHARE**2)
+        share = (people.variance / own) ** 0.5 if own > NO_VARIANCE else 1.0
         return -(people.level + share * (-value - people.level - self.deviation))
 
     def as_json(self) -> dict[str, Any]:

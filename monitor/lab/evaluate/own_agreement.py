@@ -44,8 +44,11 @@ from monitor.lab.training.synchrony_background import windows
 
 WINDOW_SECONDS, CALL_SECONDS, MINUTE_SECONDS = 5.0, 120.0, 60.0
 ROUNDS = 1000
-# Hops of a person: as many windows that share no speech as enrolment asks for, in one half, and a window between.
-LEAST_HOPS = 2 * MIN_WINDOWS * OVERLAP
+# Hops of a person: those of as many windows that share no speech as enrolment asks for, a window between, and one more.
+ENROLLED_HOPS = (MIN_WINDOWS - 1) * OVERLAP + 1
+LEAST_HOPS = ENROLLED_HOPS + 2 * OVERLAP
+# Of a recording whose mean is compared with those of others of the same person.
+MEAN_HOPS = 5
 SHARES = (0.02, 0.05, 0.1)
 
 
@@ -81,7 +84,7 @@ def measure(recordings: Sequence[Recorded], config: DecisionConfig) -> dict[str,
     for subject, parts in people.items():
         genuine, wrong = (np.concatenate([getattr(one, kind) for one in parts]) for kind in ("genuine", "wrong"))
         others = labels != subject
-        if min(len(genuine), len(wrong)) < LEAST_HOPS or len(set(labels[others])) < MIN_PEOPLE:
+        if len(genuine) < LEAST_HOPS or len(wrong) < OVERLAP or len(set(labels[others])) < MIN_PEOPLE:
             continue
         calibration = Calibration.build({FULL_SPEECH_SECONDS: (scores[others], labels[others].tolist())})
         for judge, kinds in _judged(genuine, wrong, calibration).items():
@@ -95,10 +98,11 @@ def _judged(
     genuine: Doubles, wrong: Doubles, calibration: Calibration
 ) -> Mapping[str, Mapping[str, tuple[Doubles, Doubles]]]:
     """Placed scores and p-values of the second half, by judge and kind; the first half enrols."""
-    half, table = len(genuine) // 2, calibration.table(FULL_SPEECH_SECONDS)
-    own = own_agreement([{RECORDED: -float(value)} for value in genuine[: half - OVERLAP // 2 : OVERLAP]], "")
+    table = calibration.table(FULL_SPEECH_SECONDS)
+    enrolled = max(len(genuine) // 2 - OVERLAP // 2, ENROLLED_HOPS)
+    own = own_agreement([{RECORDED: -float(value)} for value in genuine[:enrolled:OVERLAP]], "")
     standing = own.standing(calibration) if own is not None else None
-    kinds = {"genuine": genuine[half + OVERLAP // 2 :], "wrong": wrong[len(wrong) // 2 :]}
+    kinds = {"genuine": genuine[enrolled + OVERLAP :], "wrong": wrong[len(wrong) // 2 :]}
     own_placed = {
         kind: np.array([value if standing is None else standing.placed(value, table) for value in values])
         for kind, values in kinds.items()
@@ -149,7 +153,7 @@ def _alerts(p_values: Sequence[Doubles], config: DecisionConfig) -> dict[str, An
 
 def sessions(recordings: Sequence[Recorded]) -> dict[str, Any]:
     """Measure which share of the variance between people is one between recordings of a person."""
-    used = [one for one in recordings if len(one.genuine) > OVERLAP]
+    used = [one for one in recordings if len(one.genuine) >= MEAN_HOPS]
     subjects = [one.subject for one in used]
     if len(set(subjects)) < MIN_PEOPLE:
         return {"people": 0}

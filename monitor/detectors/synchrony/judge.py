@@ -48,7 +48,7 @@ def judged(score: Score, seconds: float, calibration: Calibration, own: Standing
         return general
     if own is None:
         return replace(general, evidence={**general.evidence, JUDGED_BY: PEOPLE})
-    p_value = calibration.p_value(own.placed(general.value, calibration.table(seconds)), seconds, once)
+    p_value = own.p_value(general.value, calibration.table(seconds), once)
     shown = {**own.as_json(), "p_value_among_people": round(general.p_value, 4)}
     return replace(general, p_value=p_value, evidence={**general.evidence, JUDGED_BY: OWN, OWN: shown})
 

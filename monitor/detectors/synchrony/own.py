@@ -16,15 +16,19 @@ of two days, and more windows of one day do not tell how another day would be. B
     variance  post = 1 / (1 / prior + 1 / v),  prior = (1 - SESSION_SHARE) * between^2
     mean      level + deviation,  deviation = post / v * (own mean - level)
 
-so few windows lean on people in general. A window of a new call then lies round level + deviation with the variance
-people in general have, less what enrolment taught (prior - post), and with the person's own spread in place of
-`within`, drawn towards it as if SPREAD_WINDOWS windows of people in general had been seen.
+so few windows lean on people in general. What is left unknown of a call's level is the session and `post`: of the
+deviation between people it is the share
 
-The normal law is not believed in the tail, where accusations are made. A score is standardised by the person's own mean
-and deviation, put at the same place among people in general, and its p-value is read from the calibration there: so it
-has the tail that people have, is valid over the least favourable tenth of them where it is added up, never goes below
-1 / (people + 1), and is exactly that of anybody where nothing was learnt. What stays for a whole call (the session and
-what is not known of mu) is a smaller share of an own deviation than of people's, for which that tenth was made.
+    unknown = sqrt((session + post) / between^2),  1 where nothing was learnt
+
+The normal law is not believed in the tail, where accusations are made. So the calibration's people stay what the person
+is compared with, but as if each had been enrolled as well as this person was: their own means are drawn towards the
+level of people until `unknown` of what they differ by is left. A mean of n windows is partly noise, which no enrolment
+takes away: it is drawn by sqrt((unknown^2 between^2 + within^2 / n) / (between^2 + within^2 / n)). Windows lie round
+the means as they did; for a person whose own windows swing more they are spread as much more, their own spread being
+drawn towards `within` as if SPREAD_WINDOWS windows of people in general had been seen. In this table the score, less
+the person's deviation, has its p-value: with the tail that people have, valid over the least favourable tenth of them
+where it is added up, never below 1 / (people + 1), and exactly that of anybody where nothing was learnt.
 
 A poor line costs agreement. Enrolment shows the same windows on the rungs of the ladder of call conditions; a person is
 judged by the rung that costs most, whatever line they are on: a bad line accuses nobody.
@@ -32,8 +36,9 @@ judged by the rung that costs most, whatever line they are on: a bad line accuse
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -54,8 +59,8 @@ SPREAD_WINDOWS = 10
 # Below these the person is judged like anybody: 20 s of whole speech, and people enough to tell their variances.
 MIN_WINDOWS = 4
 MIN_PEOPLE = 20
-# No person's windows are taken to vary by less than this share of what people in general do.
-MIN_DEVIATION_SHARE = 0.4
+# Tables of people are made in steps of this share of deviation.
+STEP = 0.05
 # What rounding leaves of no variance at all.
 NO_VARIANCE = 1e-12
 # Speech in a window of five seconds that is taken at enrolment; the calibration's longest window.
@@ -72,11 +77,6 @@ class People:
     between: float
     within: float
 
-    @property
-    def variance(self) -> float:
-        """Of one window of one person."""
-        return self.between + self.within
-
 
 @lru_cache(maxsize=32)
 def people_in(table: Table) -> People:
@@ -92,39 +92,47 @@ def people_in(table: Table) -> People:
     return People(float(means.mean()), between, within)
 
 
+@lru_cache(maxsize=64)
+def people_known(table: Table, unknown: float, swing: float) -> Table:
+    """Make the table of the same people, `unknown` of whose deviation is left, and whose windows swing so much more."""
+    people, subjects = people_in(table), table.subjects
+    counts = np.bincount(subjects).astype(np.float64)
+    means = np.bincount(subjects, table.scores) / counts
+    noise = people.within / (1.0 + (counts - 1.0) / OVERLAP)
+    whole = np.maximum(people.between + noise, NO_VARIANCE)
+    drawn = np.sqrt((unknown**2 * people.between + noise) / whole)
+    moved = -people.level + drawn * (means + people.level)
+    return Table(table.seconds, moved[subjects] + swing * (table.scores - means[subjects]), subjects)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is expected of a person in a call, against people in general.
 
-    `deviation` of the agreement's level, `learnt` of the variance, both of windows of any length; `windows` of the
-    enrolment that it rests on, and the `rung` of call conditions.
+    `deviation` of the level of agreement; `unknown`, the share of people's deviation that is left; `swing`, by how much
+    more the person's windows vary, 1 at the least; `windows` of the enrolment that it rests on, and the `rung` of call
+    conditions.
     """
 
     deviation: float
-    learnt: float
+    unknown: float
+    swing: float
     windows: int
     rung: str
 
-    def placed(self, value: float, table: Table) -> float:
-        """Move a score to where it stands among people in general as it does among this person's own."""
-        people = people_in(table)
-        own = max(people.variance - self.learnt, people.variance * MIN_DEVIATION_SHARE**2)
-        share = (people.variance / own) ** 0.5 if own > NO_VARIANCE else 1.0
-        return -(people.level + share * (-value - people.level - self.deviation))
+    def p_value(self, value: float, table: Table, once: bool = False) -> float:
+        """Give the p-value of a score; see `Calibration.p_value`."""
+        known = table if self.unknown == self.swing == 1.0 else people_known(table, self.unknown, self.swing)
+        return float(known.p_values(np.asarray(value + self.deviation, np.float64), once))
 
     def as_json(self) -> dict[str, Any]:
         """Give JSON values: all that it takes to make the p-value again."""
-        return {
-            "windows": self.windows,
-            "rung": self.rung,
-            "deviation": round(self.deviation, 6),
-            "learnt": round(self.learnt, 8),
-        }
+        return {**asdict(self), "deviation": round(self.deviation, 6)}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Standing:
         """Read what `as_json` gave."""
-        return cls(float(raw["deviation"]), float(raw["learnt"]), int(raw["windows"]), str(raw["rung"]))
+        return cls(**{field.name: raw[field.name] for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +171,15 @@ class OwnAgreement:
         freedom = recorded.windows - 1
         spread = max(rung.spread for rung in (recorded, poorest)) ** 2
         own = (SPREAD_WINDOWS * people.within + freedom * spread) / (SPREAD_WINDOWS + freedom)
-        learnt = prior - post + people.within - own
-        return Standing(deviation + poorest.level - recorded.level, learnt, recorded.windows, poorest.name)
+        left = ((session + post) / people.between) ** 0.5 if post else 1.0
+        swing = (own / people.within) ** 0.5 if people.within else 1.0
+        return Standing(
+            deviation + poorest.level - recorded.level,
+            min(_up(left), 1.0),
+            max(_up(swing), 1.0),
+            recorded.windows,
+            poorest.name,
+        )
 
     def arrays(self) -> dict[str, Any]:
         """Give what is kept in a reference."""
@@ -217,6 +232,11 @@ def own_agreement(windows: Sequence[Mapping[str, float]], encoders: str) -> OwnA
 def sealed_part(fingerprint: Fingerprint, own: OwnAgreement | None) -> bytes:
     """Write what a reference keeps of lips and voice: readers of the fingerprint alone go on reading it."""
     return pack_arrays({**fingerprint.arrays(), **(own.arrays() if own is not None else {})})
+
+
+def _up(share: float) -> float:
+    """Round up, so that few tables are made, and none that knows more than is known."""
+    return round(math.ceil(share / STEP - 1e-9) * STEP, 6)
 
 
 def _spread(values: Doubles) -> float:

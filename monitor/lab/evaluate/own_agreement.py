@@ -22,7 +22,7 @@ import numpy as np
 
 from engines.base import MODELS
 from engines.metrics import auc
-from monitor.decision.calibration import Calibration, Doubles
+from monitor.decision.calibration import Calibration, Doubles, Table
 from monitor.decision.decide import DecisionConfig
 from monitor.decision.simulate import run
 from monitor.detectors.synchrony.own import (
@@ -31,6 +31,7 @@ from monitor.detectors.synchrony.own import (
     MIN_WINDOWS,
     OVERLAP,
     RECORDED,
+    Standing,
     own_agreement,
     people_in,
 )
@@ -97,20 +98,23 @@ def measure(recordings: Sequence[Recorded], config: DecisionConfig) -> dict[str,
 def _judged(
     genuine: Doubles, wrong: Doubles, calibration: Calibration
 ) -> Mapping[str, Mapping[str, tuple[Doubles, Doubles]]]:
-    """Placed scores and p-values of the second half, by judge and kind; the first half enrols."""
+    """Scores and p-values of the second half, by judge and kind; the first half enrols."""
     table = calibration.table(FULL_SPEECH_SECONDS)
     enrolled = max(len(genuine) // 2 - OVERLAP // 2, ENROLLED_HOPS)
     own = own_agreement([{RECORDED: -float(value)} for value in genuine[:enrolled:OVERLAP]], "")
     standing = own.standing(calibration) if own is not None else None
     kinds = {"genuine": genuine[enrolled + OVERLAP :], "wrong": wrong[len(wrong) // 2 :]}
-    own_placed = {
-        kind: np.array([value if standing is None else standing.placed(value, table) for value in values])
-        for kind, values in kinds.items()
-    }
     return {
-        judge: {kind: (values, table.p_values(values)) for kind, values in placed.items()}
-        for judge, placed in (("own", own_placed), ("general", kinds))
+        judge: {kind: _of_judge(values, table, used) for kind, values in kinds.items()}
+        for judge, used in (("own", standing), ("general", None))
     }
+
+
+def _of_judge(values: Doubles, table: Table, own: Standing | None) -> tuple[Doubles, Doubles]:
+    """Scores, less what is expected of the person, and their p-values."""
+    if own is None:
+        return values, table.p_values(values)
+    return values + own.deviation, np.array([own.p_value(float(value), table) for value in values])
 
 
 def _summary(kinds: Mapping[str, Sequence[tuple[Doubles, Doubles]]], config: DecisionConfig) -> dict[str, Any]:
@@ -157,8 +161,9 @@ def sessions(recordings: Sequence[Recorded]) -> dict[str, Any]:
     subjects = [one.subject for one in used]
     if len(set(subjects)) < MIN_PEOPLE:
         return {"people": 0}
-    scores, labels = zip(*((one.genuine, [one.subject] * len(one.genuine)) for one in used), strict=True)
-    flat = Calibration.build({FULL_SPEECH_SECONDS: (np.concatenate(scores), [who for part in labels for who in part])})
+    # A recording each: what differs between them is the person and the day.
+    labels = np.repeat(np.arange(len(used)), [len(one.genuine) for one in used]).astype(np.str_).tolist()
+    flat = Calibration.build({FULL_SPEECH_SECONDS: (np.concatenate([one.genuine for one in used]), labels)})
     people = people_in(flat.tables[0])
     rows = []
     for subject in {who for who in subjects if subjects.count(who) > 1}:

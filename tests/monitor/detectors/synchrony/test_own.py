@@ -25,6 +25,7 @@ from monitor.detectors.synchrony.enrolling import (
 from monitor.detectors.synchrony.entry import DETECTOR
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.fingerprint import Fingerprint, fingerprint
+from monitor.detectors.synchrony.judge import judged
 from monitor.detectors.synchrony.live import LiveSynchrony, LoadedSynchrony
 from monitor.detectors.synchrony.own import (
     MIN_PEOPLE,
@@ -36,6 +37,7 @@ from monitor.detectors.synchrony.own import (
     Standing,
     own_agreement,
     people_in,
+    people_known,
     sealed_part,
 )
 from monitor.detectors.synchrony.own_windows import MAX_RUNG_WINDOWS, MAX_WINDOWS, AgreementCollector
@@ -80,10 +82,9 @@ def part(own: OwnAgreement | None) -> bytes:
 
 
 def score_of(agreement: float, own: OwnAgreement | None, once: bool = False) -> float:
-    standing = own.standing(CALIBRATION) if own is not None else None
-    table = CALIBRATION.table(4.0)
-    value = -agreement if standing is None else standing.placed(-agreement, table)
-    return CALIBRATION.p_value(value, 4.0, once)
+    score = judged(Score("synchrony", -agreement), 4.0, CALIBRATION, own and own.standing(CALIBRATION), once)
+    assert score.p_value is not None
+    return score.p_value
 
 
 def test_variances_of_people_are_read_off_a_calibration() -> None:
@@ -115,9 +116,8 @@ def test_p_values_of_genuine_people_are_honest_for_few_windows_and_for_many(wind
         for own, call in drawn(windows, 120, 10, rng):
             standing = own.standing(calibration)
             assert standing is not None
-            placed = np.array([standing.placed(-agreement, table) for agreement in call])
-            once.append(table.p_values(placed, once=True))
-            least.append(table.p_values(placed))
+            once.append([standing.p_value(-agreement, table, once=True) for agreement in call])
+            least.append([standing.p_value(-agreement, table) for agreement in call])
     for u in (0.02, 0.05, 0.1, 0.3):
         shares = (np.array(once) <= u).mean(axis=1)
         assert shares.mean() <= u + 3 * shares.std() / len(shares) ** 0.5
@@ -163,8 +163,8 @@ def test_less_agreement_is_never_less_suspicious(
 @given(st.floats(-1.0, 1.0), st.booleans())
 def test_who_showed_nothing_is_judged_exactly_like_anybody(agreement: float, once: bool) -> None:
     table = CALIBRATION.table(4.0)
-    nothing = Standing(0.0, 0.0, 0, RECORDED).placed(-agreement, table)
-    assert nothing == pytest.approx(-agreement, abs=1e-12)
+    nothing = Standing(0.0, 1.0, 1.0, 0, RECORDED).p_value(-agreement, table, once)
+    assert nothing == CALIBRATION.p_value(-agreement, 4.0, once)
     assert score_of(agreement, enrolled(0.9, MIN_WINDOWS - 1), once) == CALIBRATION.p_value(-agreement, 4.0, once)
 
 
@@ -173,13 +173,26 @@ def test_too_little_known_of_people_tells_nothing_of_a_person() -> None:
     assert own.standing(Calibration((people(MIN_PEOPLE - 1, 1),))) is None
     assert own.standing(Calibration((replace(people(50, 1), seconds=7.0),))) is None
     assert own.standing(Calibration(())) is None
-    same_people = Table(4.0, np.full(60, -0.4), np.repeat(np.arange(20), 3))
-    standing = own.standing(Calibration((same_people,)))
+    alike = Table(4.0, np.full(60, -0.4), np.repeat(np.arange(20), 3))
+    standing = own.standing(Calibration((alike,)))
+    # Where people do not differ, nothing is learnt of a person.
     assert standing is not None
-    assert standing.deviation == 0.0
-    # Where people do not vary nothing can be placed among them: it is where they all are, which accuses nobody.
-    assert standing.placed(-0.3, same_people) == pytest.approx(-0.4)
-    assert Standing(0.0, 0.0, 4, RECORDED).placed(-0.3, same_people) == pytest.approx(-0.3)
+    assert (standing.deviation, standing.unknown) == (0.0, 1.0)
+    assert standing.p_value(-0.3, alike) == alike.p_values(np.array(-0.3))
+    once_each = Table(4.0, -np.linspace(0.3, 0.5, 30), np.arange(30))
+    alone = own.standing(Calibration((once_each,)))
+    assert alone is not None
+    assert (alone.swing, alone.unknown < 1.0) == (1.0, True)
+
+
+def test_people_are_taken_as_known_as_the_person_is() -> None:
+    table = people(250, 3)
+    general, known = people_in(table), people_in(people_known(table, 0.5, 1.0))
+    assert known.level == pytest.approx(general.level)
+    assert known.within == pytest.approx(general.within)
+    assert known.between**0.5 == pytest.approx(0.5 * general.between**0.5, rel=0.05)
+    assert people_in(people_known(table, 1.0, 2.0)).within == pytest.approx(4 * general.within)
+    assert np.allclose(people_known(table, 1.0, 1.0).scores, table.scores)
 
 
 def test_windows_of_a_rung_move_all_windows() -> None:
@@ -218,14 +231,14 @@ def test_a_part_of_other_encoders_is_outdated_and_one_without_agreement_is_not()
     assert loaded.is_outdated(part(enrolled(0.5, encoders="others")))
 
 
-def judged(data: bytes | None, encoders: str | None = ENCODERS) -> Score:
+def of_hop(data: bytes | None, encoders: str | None = ENCODERS) -> Score:
     live = LoadedSynchrony(CALIBRATION, TABLE, encoders).live(5.0, None)  # type: ignore[arg-type]
     live.restart(WindowBuffer())
     return live.score(Hop(window(unit(1), unit(2)), part=data, enrolled=data is not None))
 
 
 def test_the_evidence_says_by_whose_agreement_a_window_was_judged() -> None:
-    low, people_say = judged(part(enrolled(0.28))), judged(None)
+    low, people_say = of_hop(part(enrolled(0.28))), of_hop(None)
     assert people_say.evidence["judged_by"] == "people"
     assert low.evidence["judged_by"] == "own"
     assert low.evidence["own"]["windows"] == 12
@@ -234,9 +247,9 @@ def test_the_evidence_says_by_whose_agreement_a_window_was_judged() -> None:
     assert low.evidence["own"]["p_value_among_people"] == pytest.approx(people_say.p_value, abs=1e-4)
     assert json.loads(json.dumps(dict(low.evidence))) == dict(low.evidence)
     for data in (part(None), b"unreadable", part(enrolled(0.28, encoders="others")), part(enrolled(0.28, 2))):
-        other = judged(data)
+        other = of_hop(data)
         assert (other.evidence["judged_by"], other.p_value) == ("people", people_say.p_value)
-    assert judged(part(enrolled(0.28)), encoders=None).evidence["judged_by"] == "people"
+    assert of_hop(part(enrolled(0.28)), encoders=None).evidence["judged_by"] == "people"
 
 
 def test_a_replaced_reference_is_used_at_the_next_hop() -> None:

@@ -62,6 +62,7 @@ def test_the_evidence_is_that_of_the_hops_behind_the_score() -> None:
         "agreement_range": [0.1, 0.35],
         "speech_seconds": 5.5,
         "windows": 3,
+        "judged_by": "people",
     }
     assert score.one_sided
     assert score.p_value is not None

@@ -52,8 +52,10 @@ def test_a_clip_is_shown_on_every_rung_beside_its_own_voice(models: Models, data
     assert [rung.name for rung in own.rungs] == [RECORDED, *NAMES]
     for line in shown._lines:
         # A face that is gone leaves no lips that count, on any rung.
-        line.push(replace(frame(np.zeros((64, 64), np.uint8), SECONDS + 1.0)), None)
-        assert not line.window.window().lips_mask[-1]
+        assert line._sample is not None
+        assert line._sample.usable
+        line.push(frame(np.zeros((64, 64), np.uint8), SECONDS + 1.0), None)
+        assert not line._sample.usable
 
 
 def test_who_does_not_look_at_rungs_is_left_alone(models: Models) -> None:

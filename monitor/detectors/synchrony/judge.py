@@ -14,7 +14,7 @@ from typing import Any
 from monitor.decision.calibration import Calibration
 from monitor.detectors.parts import PartCache
 from monitor.detectors.synchrony.own import OwnAgreement, Standing
-from monitor.types import Score
+from monitor.types import BriefScore, Score
 
 JUDGED_BY, OWN, PEOPLE = "judged_by", "own", "people"
 
@@ -27,6 +27,11 @@ class Judge:
         self._parts = PartCache(OwnAgreement.from_bytes)
         self._own: OwnAgreement | None = None
         self._standing: Standing | None = None
+
+    @property
+    def has_brief(self) -> bool:
+        """Whether brief windows are calibrated, and so are what is added up."""
+        return self._calibration.brief is not None
 
     def apply(self, score: Score, seconds: float, part: bytes | None) -> Score:
         """Fill in the p-value of a score of so much speech, and by whose agreement it is; see `Calibration.apply`."""
@@ -50,7 +55,15 @@ def judged(score: Score, seconds: float, calibration: Calibration, own: Standing
         return replace(general, evidence={**general.evidence, JUDGED_BY: PEOPLE})
     p_value = own.p_value(general.value, calibration.table(seconds), once)
     shown = {**own.as_json(), "p_value_among_people": round(general.p_value, 4)}
-    return replace(general, p_value=p_value, evidence={**general.evidence, JUDGED_BY: OWN, OWN: shown})
+    brief = _own_brief(general.brief, calibration.brief, own)
+    return replace(general, p_value=p_value, brief=brief, evidence={**general.evidence, JUDGED_BY: OWN, OWN: shown})
+
+
+def _own_brief(score: BriefScore | None, calibration: Calibration | None, own: Standing) -> BriefScore | None:
+    """Judge brief windows by the same standing: a person's deviation is that of all their speech."""
+    if score is None or score.value is None or score.p_value is None or calibration is None:
+        return score
+    return replace(score, p_value=own.p_value(score.value, calibration.table(score.seconds)))
 
 
 def standing_of(evidence: Mapping[str, Any]) -> Standing | None:

@@ -78,7 +78,7 @@ class LiveSynchrony:
 
     @property
     def _silent(self) -> BriefScore | None:
-        return None if self._calibration.brief is None else BriefScore()
+        return BriefScore() if self._judge.has_brief else None
 
 
 def least_suspicious(scores: Sequence[Score]) -> Score:

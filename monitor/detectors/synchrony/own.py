@@ -102,7 +102,7 @@ def people_known(table: Table, unknown: float, swing: float) -> Table:
     whole = np.maximum(people.between + noise, NO_VARIANCE)
     drawn = np.sqrt((unknown**2 * people.between + noise) / whole)
     moved = -people.level + drawn * (means + people.level)
-    return Table(table.seconds, moved[subjects] + swing * (table.scores - means[subjects]), subjects)
+    return Table(table.seconds, moved[subjects] + swing * (table.scores - means[subjects]), subjects, table.share)
 
 
 @dataclass(frozen=True, slots=True)

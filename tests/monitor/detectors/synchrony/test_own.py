@@ -41,7 +41,7 @@ from monitor.detectors.synchrony.own import (
     sealed_part,
 )
 from monitor.detectors.synchrony.own_windows import MAX_RUNG_WINDOWS, MAX_WINDOWS, AgreementCollector
-from monitor.types import ClockState, FloatArray, Score, Stamp
+from monitor.types import BriefScore, ClockState, FloatArray, Score, Stamp
 from monitor.window.window import WindowBuffer
 from tests.monitor.detectors.synchrony.test_detector import same, unit, window
 
@@ -85,6 +85,21 @@ def score_of(agreement: float, own: OwnAgreement | None, once: bool = False) -> 
     score = judged(Score("synchrony", -agreement), 4.0, CALIBRATION, own and own.standing(CALIBRATION), once)
     assert score.p_value is not None
     return score.p_value
+
+
+def test_brief_windows_are_judged_by_the_same_standing() -> None:
+    table = replace(CALIBRATION.tables[-1], seconds=1.2, share=0.15)
+    both, own = Calibration(CALIBRATION.tables, Calibration((table,))), enrolled(0.28)
+    score = Score("synchrony", -0.2, brief=BriefScore(-0.2, seconds=2.0))
+    by_people, by_own = (judged(score, 4.0, both, standing) for standing in (None, own.standing(both)))
+    assert by_people.brief == both.apply(score, 4.0).brief
+    assert by_own.brief is not None
+    assert by_people.brief is not None
+    assert (by_own.brief.p_value or 0.0) > (by_people.brief.p_value or 1.0)
+    silent = replace(score, brief=BriefScore())
+    assert judged(silent, 4.0, both, own.standing(both)).brief == BriefScore()
+    assert judged(score, 4.0, CALIBRATION, own.standing(both)).brief is None
+    assert people_known(table, 0.5, 1.0).share == 0.15
 
 
 def test_variances_of_people_are_read_off_a_calibration() -> None:

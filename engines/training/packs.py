@@ -14,7 +14,7 @@ from engines.training.plots import history_plot
 from engines.training.speech_recipe import SpeechRun
 from engines.training.validate import LipTower, VoiceTower, separation
 
-VERSION = "2"
+VERSION = "3"
 LICENCE = "Apache-2.0"
 SOURCE = "trained by `sidewitness train speech`; research data: retrain for production"
 
@@ -35,9 +35,9 @@ is in this pack.
 ## Measured on speakers that training did not see
 {metrics}
 
-The command is `sidewitness train speech DATA --split research` (it prints and logs these rows); intervals are 95 %,
-bootstrap over speakers. Mismatched windows carry another speaker's voice (`other`) or the speaker's own voice shifted
-by one second (`shift`).
+The command is `sidewitness train speech DATA` (it prints and logs these rows); intervals are 95 %, bootstrap over
+speakers. Mismatched windows carry another speaker's voice (`other`) or the speaker's own voice shifted by one second
+(`shift`).
 
 ## What it cannot do
 Low agreement of lips and voice is evidence of a forgery. High agreement is **not** evidence of a genuine person: good

@@ -87,6 +87,32 @@ class SourceSettings(BaseModel):
         return [("plugin", self.plugin)]
 
 
+class ClaimRule(BaseModel):
+    """Who is taken to claim an identity: whoever has one of these, in this plug-in's calls or in all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    identity: str = Field(min_length=1, max_length=128)
+    plugin: str | None = None
+    platform_ids: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+class ClaimSettings(BaseModel):
+    """How participants are mapped to enrolled identities: by rules, and by the names that they bear in calls.
+
+    `by_name` says which names are enough to be compared with an enrolled person: their own in `full`, in `part` too,
+    or `none`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by_name: Literal["full", "part", "none"] = "full"
+    rules: tuple[ClaimRule, ...] = Field(default=(), max_length=10_000)
+
+
 def default_state_dir() -> Path:
     """Return `sidewitness` in the XDG data directory of this user, `~` not written out yet."""
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
@@ -144,6 +170,7 @@ class Settings(BaseSettings):
     findings_kept: int = Field(default=100_000, ge=1)
     sinks: tuple[SinkSettings, ...] = ()
     sources: tuple[SourceSettings, ...] = ()
+    claims: ClaimSettings = ClaimSettings()
     max_subscribers: int = Field(default=64, ge=1, le=4096)
     metrics_min_participants: int = Field(default=5, ge=1, le=256)
     try_scores: bool = False

@@ -81,6 +81,16 @@ class Reason(StrEnum):
     MOVES_UNLIKE_ENROLLED = "moves_unlike_enrolled"
     REFERENCE_OUTDATED = "reference_outdated"
     REPLAYED_RECORDING = "replayed_recording"
+    # Why a participant whom the platform lists is not watched; `UNSUPPORTED_CODEC` may be why, too.
+    NOT_WATCHED = "not_watched"
+    END_TO_END_ENCRYPTED = "end_to_end_encrypted"
+    CAMERA_OFF = "camera_off"
+    MUTED = "muted"
+    PAUSED_BY_USER = "paused_by_user"
+    SCREEN_SHARE_ONLY = "screen_share_only"
+    PHONE_AUDIO_ONLY = "phone_audio_only"
+    WAITING_FOR_PUBLISHER = "waiting_for_publisher"
+    SOURCE_LOST = "source_lost"
 
     @classmethod
     def _missing_(cls, value: object) -> Reason | None:
@@ -199,13 +209,40 @@ class Score:
     brief: BriefScore | None = None
 
 
+class Claim(StrEnum):
+    """By what a participant is taken to claim an identity: said so, or by a rule, the surest first."""
+
+    STATED = "stated"
+    PLATFORM_ID = "platform_id"
+    VERIFIED_EMAIL = "verified_email"
+    ACCOUNT = "account"
+    DISPLAY_NAME = "display_name"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a platform says of who a participant is. Nothing of it is shown by `repr`, so that none of it is logged.
+
+    `display_name` is what others in the call read, and is chosen by whoever bears it. `platform_id` and `account` are
+    the platform's own; an e-mail address counts only where the platform has verified it. `plugin` is the way in, which
+    the sidecar sets.
+    """
+
+    display_name: str | None = field(default=None, repr=False)
+    platform_id: str | None = field(default=None, repr=False)
+    verified_email: str | None = field(default=None, repr=False)
+    account: str | None = field(default=None, repr=False)
+    plugin: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ParticipantKey:
-    """A participant of a call and the identity that they claim, if any."""
+    """A participant of a call and the identity that they claim, if any; `claim` is by what, and names nobody else."""
 
     call: str
     participant: str
     identity: str | None = None
+    claim: Claim | None = field(default=None, compare=False)
 
 
 def rfc3339(time: datetime) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from monitor.tap.kit import Source, SourceError
+from monitor.tap.kit import Profile, Source, SourceError
 
 MAX_NAME_LENGTH = 128
 
@@ -65,8 +65,18 @@ class Admitted(Protocol):
 class Intake(Protocol):
     """The sidecar, as a plug-in sees it while it runs. To be used on the event loop that runs the plug-in."""
 
-    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Admitted:
+    async def admit(
+        self,
+        call: str,
+        participant: str,
+        source: Source,
+        identity: str | None = None,
+        profile: Profile | None = None,
+    ) -> Admitted:
         """Have a participant judged; `identity` is the protected person that they claim to be.
+
+        `profile` is what the platform says of who they are: name, ids. Where no identity is claimed outright, the
+        setting `claims` says by it whom they are taken to claim to be. Without a name in it, `participant` is theirs.
 
         Raises `NoRoom`, or `SourceError` for a name that cannot be one (`name_from` makes one that can); the source is
         then closed. Whoever is still here when the plug-in ends, however it does, is ended by the sidecar.

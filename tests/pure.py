@@ -62,6 +62,8 @@ PURE = (
     "monitor/api/access/grant.py",
     "monitor/api/access/lockout.py",
     "monitor/api/access/roles.py",
+    "monitor/identity/claimed.py",
+    "monitor/identity/names.py",
     "monitor/identity/vault/audit.py",
     "monitor/identity/vault/consent.py",
     "monitor/identity/vault/keys.py",

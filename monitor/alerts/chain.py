@@ -22,6 +22,8 @@ HEAD_DOMAIN = b"sidewitness findings head 1\0"
 FIELDS = (
     "id", "step", "action", "call", "participant", "identity", "time", "verdict", "reason", "scores", "evidence",
 )  # fmt: skip
+# What rows of earlier versions do not have: in the hash only where it is there.
+LATER_FIELDS = ("claim",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +106,7 @@ def _missing(first: int, last: int) -> str:
 
 
 def _digest(seq: int, row: Mapping[str, Any], previous: bytes) -> bytes:
-    content = json.dumps([seq, *(row[name] for name in FIELDS), bytes(previous).hex()], allow_nan=False)
+    later = {name: row[name] for name in LATER_FIELDS if row.get(name) is not None}
+    values = [seq, *(row[name] for name in FIELDS), bytes(previous).hex(), *([later] if later else [])]
+    content = json.dumps(values, allow_nan=False)
     return hashlib.sha256(DOMAIN + content.encode()).digest()

@@ -12,8 +12,11 @@ from typing import Any
 
 # Of messages, of entries of `GET /v1/calls`, and of what is told of the media, not of the judgement.
 SHOWN = frozenset(
-    ("type", "seq", "id", "action", "call", "participant", "identity", "time", "since", "verdict", "reason", "quality")
-)
+    (
+        "type", "seq", "id", "action", "call", "participant", "name", "identity", "claim", "time", "since", "verdict",
+        "reason", "quality",
+    )
+)  # fmt: skip
 # What keeps its place, so that readers find every field that they know.
 EMPTY: Mapping[str, Any] = {"scores": {}, "evidence": {}, "statistic": None, "threshold": None}
 

@@ -34,7 +34,7 @@ from monitor.alerts.finding import Finding
 from monitor.alerts.plain import encode
 from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
 from monitor.identity.vault.files import make_private
-from monitor.types import ParticipantKey, parse_rfc3339, rfc3339
+from monitor.types import Claim, ParticipantKey, parse_rfc3339, rfc3339
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 2.0
@@ -54,7 +54,7 @@ findings = sa.Table(
     metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     *(sa.Column(name, sa.Text) for name in ("id", "action", "call", "participant", "identity", "time")),
-    *(sa.Column(name, sa.Text) for name in ("verdict", "reason", "scores", "evidence")),
+    *(sa.Column(name, sa.Text) for name in ("verdict", "reason", "scores", "evidence", "claim")),
     sa.Column("step", sa.Integer),
     *(sa.Column(name, sa.LargeBinary) for name in ("previous", "hash", "signature")),
 )
@@ -335,6 +335,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "call": finding.key.call,
         "participant": finding.key.participant,
         "identity": finding.key.identity,
+        "claim": finding.key.claim and str(finding.key.claim),
         "time": rfc3339(finding.time),
         "verdict": finding.verdict,
         "reason": finding.reason,
@@ -348,7 +349,7 @@ def _entry(row: Any) -> Entry:
         id=row["id"],
         step=row["step"],
         action=row["action"],
-        key=ParticipantKey(row["call"], row["participant"], row["identity"]),
+        key=ParticipantKey(row["call"], row["participant"], row["identity"], row["claim"] and Claim(row["claim"])),
         time=parse_rfc3339(row["time"]),
         verdict=row["verdict"],
         reason=row["reason"],

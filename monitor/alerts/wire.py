@@ -43,6 +43,7 @@ def finding_message(seq: int, finding: Finding) -> Message:
         "call": finding.key.call,
         "participant": finding.key.participant,
         "identity": finding.key.identity,
+        "claim": finding.key.claim and str(finding.key.claim),
         "time": rfc3339(finding.time),
         "verdict": finding.verdict,
         "reason": finding.reason,

@@ -129,6 +129,7 @@ def _challenge(error: str) -> dict[str, str]:
 
 # What routes ask for. Those of the second kind want to know who it is as well.
 MAY_WATCH = Depends(Requires(Permission.WATCH))
+MAY_EXPLAIN = Depends(Requires(Permission.SCORES))
 MAY_PUBLISH = Depends(Requires(Permission.PUBLISH))
 MAY_SEE_IDENTITIES = Depends(Requires(Permission.IDENTITIES))
 MAY_ENROL = Depends(Requires(Permission.ENROL))

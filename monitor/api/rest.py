@@ -13,7 +13,7 @@ from monitor.alerts.journal import MAX_SEQ, Entry, Journal, Tampered
 from monitor.alerts.sinks.base import Gap
 from monitor.alerts.sinks.batch import next_batch
 from monitor.alerts.wire import finding_message
-from monitor.api.auth import Watching, disclosure_of
+from monitor.api.auth import MAY_EXPLAIN, Watching, disclosure_of
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
 from monitor.api.schemas import calls as shapes
@@ -25,6 +25,11 @@ LIST_FINDINGS = operation(
     "Findings, oldest first",
     shapes.Findings,
     errors=NO_TOKEN | JOURNAL_AWAY | {422: "`after` or `limit` is out of range."},
+)
+EXPLAIN = operation(
+    "By what a participant is taken to claim an identity",
+    shapes.Explanation,
+    errors=NO_TOKEN | {404: "There is no such participant now."},
 )
 
 
@@ -44,6 +49,13 @@ def router(calls: Calls, journal: Journal) -> APIRouter:
         if found is None:
             raise Problem(404, "nobody in this call is judged now")
         return reply(disclosed_call(found, disclosure_of(grant)))
+
+    @routes.get("/v1/calls/{call}/participants/{participant}/claim", dependencies=[MAY_EXPLAIN], **EXPLAIN)
+    async def explain(call: str, participant: str) -> Response:
+        found = await calls.explain(call, participant)
+        if found is None:
+            raise Problem(404, "there is no such participant now")
+        return reply(found)
 
     @routes.get("/v1/findings", **LIST_FINDINGS)
     async def list_findings(

@@ -8,6 +8,7 @@ answered. The session URL is unguessable and names one publication: after a reco
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
@@ -25,9 +26,10 @@ from monitor.api.schemas.operation import NO_TOKEN, operation
 from monitor.config import IceServer
 from monitor.host.calls import AtCapacity, Calls, InvalidName, Occupied, Publication, participant_key
 from monitor.tap.rtp.sdp import SdpError
-from monitor.types import ParticipantKey
+from monitor.types import ParticipantKey, Profile
 
 SDP = "application/sdp"
+MAX_SHOWN_NAME_LENGTH = 256
 FRAGMENT = "application/trickle-ice-sdpfrag"
 ENDPOINT = "/v1/calls/{call}/participants/{participant}/whip"
 SESSION = ENDPOINT + "/{session}"
@@ -85,9 +87,11 @@ class Publications:
         self.max_sdp_bytes = max_sdp_bytes
         self.links = [link(server) for server in ice_servers]
 
-    async def publish(self, key: ParticipantKey, offer: str, owner: str) -> tuple[str, Publication]:
+    async def publish(
+        self, key: ParticipantKey, offer: str, owner: str, profile: Profile | None = None
+    ) -> tuple[str, Publication]:
         """Have an offer of `owner` answered; returns the session's name and the publication."""
-        publication = await self._calls.publish(key, offer, owner)
+        publication = await self._calls.publish(key, offer, owner, profile)
         self._live = {name: one for name, one in self._live.items() if not one[0].ended}
         name = secrets.token_urlsafe(16)
         self._live[name] = publication, owner
@@ -125,11 +129,12 @@ def router(publications: Publications) -> APIRouter:
         participant: str,
         grant: Publishing,
         identity: Annotated[str | None, Query()] = None,
+        name: Annotated[str | None, Query(description="What others in the call read; anybody may choose it.")] = None,
     ) -> Response:
         key = _admitted(grant, call, participant, identity)
         offer = await read_body(request, SDP, publications.max_sdp_bytes, {"Accept-Post": SDP})
         try:
-            session, publication = await publications.publish(key, offer, grant.subject)
+            session, publication = await publications.publish(key, offer, grant.subject, _profile(name))
         except SdpError as error:
             raise Problem(error.status, error.detail, error.title) from None
         except Occupied as error:
@@ -169,6 +174,14 @@ def _admitted(grant: Grant, call: str, participant: str, identity: str | None) -
     if admitted is None:
         raise Problem(403, "this token is for another call, participant or identity")
     return admitted
+
+
+def _profile(name: str | None) -> Profile:
+    # Not `isprintable`: emoji are joined by characters that are not.
+    shown = " ".join("".join(c for c in name or "" if c.isspace() or unicodedata.category(c) != "Cc").split())
+    if len(shown) > MAX_SHOWN_NAME_LENGTH:
+        raise Problem(400, f"the name must have at most {MAX_SHOWN_NAME_LENGTH} characters")
+    return Profile(display_name=shown or None)
 
 
 def _created(

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from monitor.alerts.plain import encode
 from monitor.api.schemas import words as shapes
 from monitor.api.schemas.operation import header, operation
-from monitor.decision.words import REASONS, VERDICTS, Phrase, describe, readable
+from monitor.decision.words import CLAIMS, REASONS, VERDICTS, Phrase, describe, readable
 from monitor.detectors import registry
 from monitor.types import Reason, Verdict
 
@@ -34,6 +34,7 @@ def document() -> dict[str, Any]:
         "reasons": {
             reason.value: _reason(reason, phrase) for reason, phrase in {**registry.phrases(), **REASONS}.items()
         },
+        "claims": {claim.value: text for claim, text in CLAIMS.items()},
         "detectors": [
             {
                 "name": info.name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitor.types import Reason, Verdict
+from monitor.types import Claim, Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,15 @@ VERDICTS: Mapping[Verdict, Phrase] = {
         "Evidence of a forgery", "The evidence passed the alert level. Check with the person another way."
     ),
     Verdict.INCONCLUSIVE: Phrase("Cannot tell", "There is not enough to judge."),
+}
+
+# Follows the name of whom somebody is taken to claim to be.
+CLAIMS: Mapping[Claim, str] = {
+    Claim.STATED: "said when they were published",
+    Claim.PLATFORM_ID: "by a rule, for their id",
+    Claim.VERIFIED_EMAIL: "by a rule, for their verified address",
+    Claim.ACCOUNT: "by a rule, for their account",
+    Claim.DISPLAY_NAME: "by the name they bear, which anybody may choose",
 }
 
 # What a participant's last states say; the host gives these reasons, no decision does.
@@ -122,6 +131,21 @@ REASONS: Mapping[Reason, Phrase] = {
     Reason.REFERENCE_OUTDATED: Phrase(
         "Reference outdated",
         "It was made by other encoders than those that run here. Enrol this person again.",
+    ),
+    Reason.NOT_WATCHED: Phrase(
+        "Not watched", "There is no room to watch everybody at once: this participant has their turn, or waits for it."
+    ),
+    Reason.END_TO_END_ENCRYPTED: Phrase(
+        "End-to-end encrypted", "Only participants can read these media. Give the way in the key, or watch nobody here."
+    ),
+    Reason.CAMERA_OFF: Phrase("Camera off", "There is no picture to judge until the camera is on."),
+    Reason.MUTED: Phrase("Muted", "There is no sound to judge until the microphone is on."),
+    Reason.PAUSED_BY_USER: Phrase("Paused in the call", "Somebody in the call has paused watching it."),
+    Reason.SCREEN_SHARE_ONLY: Phrase("Shows a screen only", "There is no face to judge until the camera is on."),
+    Reason.PHONE_AUDIO_ONLY: Phrase("On the phone", "They take part by telephone, which brings no picture."),
+    Reason.WAITING_FOR_PUBLISHER: Phrase("No media yet", "They are in the call, and their media have not come."),
+    Reason.SOURCE_LOST: Phrase(
+        "Way in broken", "The connection to the call is lost, and is tried again. Nobody there is watched meanwhile."
     ),
     SESSION_FAILED: Phrase("Sidecar failed here", "Judging this participant broke down. The sidecar's log says why."),
     ENDED: Phrase("Left the call", "The media ended. Findings stay in the list."),

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from engines.errors import SidewitnessError
 from monitor.alerts.wire import Message
-from monitor.types import ParticipantKey
+from monitor.types import ParticipantKey, Profile
 
 RETRY_SECONDS = 5
 MAX_NAME_LENGTH = 128
@@ -103,8 +103,10 @@ class Calls(Protocol):
         """Whether nobody is admitted any more because the sidecar is shutting down."""
         ...
 
-    async def publish(self, key: ParticipantKey, offer: str, owner: str) -> Publication:
+    async def publish(self, key: ParticipantKey, offer: str, owner: str, profile: Profile | None = None) -> Publication:
         """Answer an offer of `owner` and judge what it brings; ends an earlier publication of the same participant.
+
+        `profile` is what is said of who they are.
 
         Raises `Occupied` where that is another's and its media come, `AtCapacity`, `SdpError`, or `TimeoutError`
         where no answer could be made in time.
@@ -121,4 +123,8 @@ class Calls(Protocol):
 
     async def call(self, name: str) -> Message | None:
         """Describe one call; None when nobody in it is judged."""
+        ...
+
+    async def explain(self, call: str, participant: str) -> Message | None:
+        """Say by what a participant is taken to claim an identity; None where there is no such participant."""
         ...

@@ -36,8 +36,9 @@ from monitor.host.quota import Holding, Quota
 from monitor.host.replacing import SILENT_SECONDS, may_replace
 from monitor.host.shedding import Change, MachineLoad, Place
 from monitor.host.step import Clock, SessionFactory
+from monitor.identity.claimed import Claimed, stated
 from monitor.tap.media.source import Connecting, Source
-from monitor.types import FloatArray, ParticipantKey
+from monitor.types import FloatArray, ParticipantKey, Profile
 
 ANSWER_SECONDS = 15.0
 # A machine that is too slow now is so for longer than it takes somebody to leave.
@@ -50,8 +51,8 @@ class Host:
 
     The `Calls` of one process. `answer` opens the peer of an offer. `workers` threads judge, as many as there are cores
     unless it says otherwise; more would only take turns. `machine_load` is read a few times a second, and `pool` takes
-    the place of the threads. Who left is remembered for `rejoin_seconds`. `resembled` says for whom somebody's name may
-    be taken; it is asked in a thread. `quota` is what one subject may hold of the places.
+    the place of the threads. Who left is remembered for `rejoin_seconds`. `claimed` says whom somebody who joins
+    claims to be; it is asked in a thread. `quota` is what one subject may hold of the places.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Host:
         clock: Clock = time.monotonic,
         pool: Executor | None = None,
         rejoin_seconds: float = 600.0,
-        resembled: Callable[[ParticipantKey], str | None] = lambda _key: None,
+        claimed: Callable[[ParticipantKey, Profile], Claimed] = stated,
         quota: Quota | None = None,
     ) -> None:
         self._factory = factory
@@ -84,7 +85,7 @@ class Host:
         self._owners: dict[Place, str | None] = {}
         self._answering: dict[Place, list[str | None]] = {}
         self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
-        self._resembled = resembled
+        self._claimed = claimed
         self._memory = Memory(rejoin_seconds)
         self._forgetting: asyncio.Task[None] | None = None
         self._callbacks = Callbacks(
@@ -128,14 +129,17 @@ class Host:
             else:
                 self._reserved -= 1
 
-    async def admit(self, key: ParticipantKey, source: Source, owner: str | None = None) -> Participant:
+    async def admit(
+        self, key: ParticipantKey, source: Source, owner: str | None = None, profile: Profile | None = None
+    ) -> Participant:
         """Judge a source, inside `reserve`; ends the participant's earlier one, closes the source where that fails."""
         place = (key.call, key.participant)
         try:
             self._check_open()
             loop = asyncio.get_running_loop()
+            claimed = await loop.run_in_executor(self._pool, self._claimed, key, profile or Profile())
+            key = claimed.key
             session = await loop.run_in_executor(self._pool, self._factory, key)
-            resembles = await loop.run_in_executor(self._pool, self._resembled, key)
             while (earlier := self._participants.get(place)) is not None:
                 # Once more: whoever was silent when the offer came may have begun to speak.
                 self._check_owner(place, owner, is_reserved=True)
@@ -145,7 +149,7 @@ class Host:
             await source.close()
             raise
         participant = Participant(
-            key,
+            claimed,
             source,
             session,
             self._factory,
@@ -155,7 +159,6 @@ class Host:
             self._hop,
             self._clock,
             self._past_of(key),
-            resembles,
         )
         self._participants[place], self._owners[place] = participant, owner
         self._joined.setdefault(place, next(self._turn))
@@ -167,20 +170,22 @@ class Host:
         self._oversee()
         return participant
 
-    async def judge(self, key: ParticipantKey, source: Source) -> Participant:
+    async def judge(self, key: ParticipantKey, source: Source, profile: Profile | None = None) -> Participant:
         """Judge a source that is open already; closes it and raises `AtCapacity` where there is no room."""
         try:
             with self.reserve(key):
-                return await self.admit(key, source)
+                return await self.admit(key, source, profile=profile)
         except AtCapacity:
             await source.close()
             raise
 
-    async def publish(self, key: ParticipantKey, offer: str, owner: str) -> PeerPublication:
+    async def publish(
+        self, key: ParticipantKey, offer: str, owner: str, profile: Profile | None = None
+    ) -> PeerPublication:
         """Answer an offer and judge what it brings; raises `Occupied`, `AtCapacity`, `SdpError` or `TimeoutError`."""
         with self.reserve(key, owner):
             peer, answer = await asyncio.wait_for(self._answer(offer), ANSWER_SECONDS)
-            return PeerPublication(await self.admit(key, peer, owner), peer, answer)
+            return PeerPublication(await self.admit(key, peer, owner, profile), peer, answer)
 
     async def remove(self, call: str, participant: str) -> bool:
         """Stop judging a participant; False where there is none."""
@@ -201,6 +206,11 @@ class Host:
     async def call(self, name: str) -> Message | None:
         """Describe one call; None when nobody in it is judged."""
         return self._describe(name)
+
+    async def explain(self, call: str, participant: str) -> Message | None:
+        """Say by what a participant is taken to claim an identity; None where there is no such participant."""
+        judged = self.find(call, participant)
+        return judged.claimed.explain() if judged is not None else None
 
     async def drain(self) -> None:
         """Admit nobody any more, end everybody, close their findings; then the threads are released."""

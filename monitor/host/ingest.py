@@ -10,6 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -21,7 +22,7 @@ from monitor.host.sources import ConfiguredSource
 from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
 from monitor.retry import retry_delay_seconds
 from monitor.tap.media.source import Source, SourceError
-from monitor.types import ParticipantKey
+from monitor.types import ParticipantKey, Profile
 from plugins.base import NoRoom, Unavailable
 
 CLOSE_SECONDS = 3.0
@@ -30,7 +31,7 @@ CLOSE_SECONDS = 3.0
 class Judges(Protocol):
     """What a source needs of the host."""
 
-    async def judge(self, key: ParticipantKey, source: Source) -> Admission:
+    async def judge(self, key: ParticipantKey, source: Source, profile: Profile | None = None) -> Admission:
         """Judge a source; closes it and raises `AtCapacity` where there is no room."""
         ...
 
@@ -116,13 +117,21 @@ class SourceRunner:
             "participants": sum(not admission.ended for admission in self._admissions),
         }
 
-    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Admission:
+    async def admit(
+        self,
+        call: str,
+        participant: str,
+        source: Source,
+        identity: str | None = None,
+        profile: Profile | None = None,
+    ) -> Admission:
         """Have a participant judged; see `plugins.base.Intake.admit`."""
         if self._closing:
             await source.close()
             raise NoRoom("the sidecar is shutting down")
         try:
-            admission = await self._host.judge(participant_key(call, participant, identity), source)
+            known = replace(profile or Profile(), plugin=self._source.spec.name)
+            admission = await self._host.judge(participant_key(call, participant, identity), source, known)
         except AtCapacity as refusal:
             raise NoRoom(str(refusal), float(refusal.retry_after)) from None
         except InvalidName as refusal:

@@ -12,13 +12,14 @@ from monitor.detectors.reference import Reference
 from monitor.host.batched_models import BatchedModels
 from monitor.host.publication import Answer
 from monitor.host.step import SessionFactory
+from monitor.identity.claimed import Claimed, stated
 from monitor.identity.vault.registry import Identities
 from monitor.identity.vault.vault import Vault
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session, SessionConfig
 from monitor.tap.media.config import IceServer, TapConfig, local_addresses
 from monitor.tap.webrtc import WebRtcPeer
-from monitor.types import ParticipantKey
+from monitor.types import ParticipantKey, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Judging:
     """What begins a session for a participant, and what opens the peer of an SDP offer.
 
     `batched` computes participants together, where that is wanted. `is_outdated` says whether a reference was
-    made by other encoders, `resembled` whose name somebody's is taken for; it blocks. `warm_up` makes ready for whom
+    made by other encoders, `claimed` whom somebody who joins claims to be; it blocks. `warm_up` makes ready for whom
     the vault holds; it blocks, and is called in a thread.
     """
 
@@ -36,7 +37,7 @@ class Judging:
     batched: BatchedModels | None = None
     is_outdated: Callable[[Reference], bool] = lambda _reference: True
     warm_up: Callable[[], None] = lambda: None
-    resembled: Callable[[ParticipantKey], str | None] = lambda _key: None
+    claimed: Callable[[ParticipantKey, Profile], Claimed] = stated
 
 
 def load(settings: Settings) -> Models:
@@ -46,7 +47,7 @@ def load(settings: Settings) -> Models:
 
 def judging(settings: Settings, vault: Vault, models: Models) -> Judging:
     """Say how participants are judged; raises `ConfigError`."""
-    identities = Identities(vault)
+    identities = Identities(vault, settings.claims)
     batched = BatchedModels(models) if settings.batches else None
     config = session_config(settings)
 
@@ -58,12 +59,7 @@ def judging(settings: Settings, vault: Vault, models: Models) -> Judging:
         if vault.list():
             models.later.prepare()
 
-    def resembled(key: ParticipantKey) -> str | None:
-        claimed = identities.resembled(key.identity) if key.identity is not None else None
-        # Whoever claims to be somebody may be called like them.
-        return claimed or identities.resembled(key.participant, key.identity)
-
-    return Judging(session, webrtc_answer(settings), models, batched, models.is_outdated, warm_up, resembled)
+    return Judging(session, webrtc_answer(settings), models, batched, models.is_outdated, warm_up, identities.claimed)
 
 
 def session_config(settings: Settings) -> SessionConfig:

@@ -29,6 +29,7 @@ from monitor.host.metrics import Metrics
 from monitor.host.shedding import ParticipantLoad
 from monitor.host.status import Status
 from monitor.host.step import Clock, SessionFactory, SessionLike, SessionStep
+from monitor.identity.claimed import Claimed
 from monitor.tap.media.source import Connecting, Explaining, Hearing, Source
 from monitor.types import FloatArray, MediaItem, ParticipantKey, Reason, TrackFault, Verdict
 
@@ -63,12 +64,12 @@ class Callbacks:
 class Participant:
     """Runs until its source ends or `end` is called; it has ended when the last word has been given out.
 
-    `past` is what is known of them from before they left and joined again; `resembles` whose name theirs is taken for.
+    `claimed` says who they are, `past` what is known of them from before they left and joined again.
     """
 
     def __init__(
         self,
-        key: ParticipantKey,
+        claimed: Claimed,
         source: Source,
         session: SessionLike,
         factory: SessionFactory,
@@ -78,11 +79,10 @@ class Participant:
         hop_seconds: float,
         clock: Clock = time.monotonic,
         past: Past | None = None,
-        resembles: str | None = None,
     ) -> None:
-        self.key = key
+        self.claimed = claimed
+        self.key = claimed.key
         self.source = source
-        self.resembles = resembles
         self.paused = False
         self._link = source if isinstance(source, Connecting) else None
         first = CONNECTING if self._connecting else str(Reason.WARMING_UP)
@@ -103,7 +103,7 @@ class Participant:
         self._metrics = metrics
         self._hop_seconds = hop_seconds
         self._clock = clock
-        self._tracker = FindingTracker(key, finding=past.finding)
+        self._tracker = FindingTracker(self.key, finding=past.finding)
         self._backlog = backlog_of(source)
         self._lag, self._age = LagMeter(clock), AgeMeter()
         self._restarts = 0
@@ -171,7 +171,7 @@ class Participant:
 
     def describe(self) -> Message:
         """Return the participant's entry in `GET /v1/calls`."""
-        return {**self.status.describe(self.key), "resembles": self.resembles, "continues": self.continues}
+        return {**self.status.describe(self.key), **self.claimed.describe(), "continues": self.continues}
 
     async def _run(self, on_end: Callable[[], None]) -> None:
         self._backlog.start(self._awake.set)

@@ -36,6 +36,7 @@ from monitor.identity.vault.open import open_vault
 from monitor.identity.vault.sweeper import Sweeper
 from monitor.identity.vault.vault import Vault
 from monitor.tap.media.source import Source
+from monitor.types import Profile
 
 if TYPE_CHECKING:
     from monitor.host.judging import Judging
@@ -114,7 +115,7 @@ def assemble(
         LoadMeter(batch_load).read,
         rejoin_seconds=settings.rejoin_seconds,
         quota=Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
-        resembled=judging.resembled,
+        claimed=judging.claimed,
     )
     ingest = Ingest(sources, host, metrics)
     return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, vault)
@@ -169,10 +170,18 @@ class Sidecar:
         finally:
             await self._release()
 
-    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Admission:
+    async def admit(
+        self,
+        call: str,
+        participant: str,
+        source: Source,
+        identity: str | None = None,
+        profile: Profile | None = None,
+    ) -> Admission:
         """Judge a source as a participant of a call until it ends, or until they are removed.
 
-        `identity` is the protected person that they claim to be. Whoever has the same name in the call is replaced.
+        `identity` is the protected person that they claim to be; else the setting `claims` says, by `profile`, whom
+        they are taken to claim to be. Whoever has the same name in the call is replaced.
         Raises `InvalidName`, or `AtCapacity` where there is no room now; the source is then closed.
         """
         try:
@@ -180,7 +189,7 @@ class Sidecar:
         except BaseException:
             await source.close()
             raise
-        return await self.components.host.judge(key, source)
+        return await self.components.host.judge(key, source, profile)
 
     async def remove(self, call: str, participant: str) -> bool:
         """Stop judging a participant; False where there is none. Returns when they are judged no more."""

@@ -36,10 +36,20 @@ def skeletons(name: str) -> frozenset[str]:
 
     Empty for a name of which nothing is seen.
     """
-    return frozenset(_skeleton(form) for shown in _shown(name) for form in (shown, _small(shown))) - {""}
+    return frozenset(_skeleton(form) for seen in shown(name) for form in (seen, _small(seen))) - {""}
 
 
-def _shown(name: str) -> tuple[str, ...]:
+def visible(name: str) -> str:
+    """Give what is seen of a name: without characters that take no place."""
+    return "".join(character for character in name if not is_unseen(character))
+
+
+def is_mark(character: str) -> bool:
+    """Whether a character is an accent that goes onto letters of any script."""
+    return any(first <= ord(character) <= last for first, last in GENERIC_MARKS)
+
+
+def shown(name: str) -> tuple[str, ...]:
     """Give a name as it is stored and, after a right-to-left override, as it is seen."""
     before, override, after = name.partition(RIGHT_TO_LEFT_OVERRIDE)
     return (name, before + after[::-1]) if override else (name,)
@@ -50,21 +60,21 @@ def _small(name: str) -> str:
 
 
 def _skeleton(name: str) -> str:
-    seen = "".join(c for c in unicodedata.normalize("NFD", name) if not _is_unseen(c))
+    seen = visible(unicodedata.normalize("NFD", name))
     taken = unicodedata.normalize("NFKD", "".join(_table().get(c, c) for c in seen))
     # Compatibility characters have skeletons too, and what a character is taken for may carry marks.
     taken = "".join(_table().get(c, c) for c in taken)
     return "".join(c for c in unicodedata.normalize("NFD", taken) if not _is_aside(c))
 
 
-def _is_unseen(character: str) -> bool:
+def is_unseen(character: str) -> bool:
+    """Whether a character takes no place where it stands."""
     return unicodedata.category(character) in ("Cf", "Cc") or character in UNSEEN or ord(character) >= 0xE0000
 
 
 def _is_aside(character: str) -> bool:
     """Whether a character does not tell names apart: separators, punctuation, symbols, accents."""
-    mark = any(first <= ord(character) <= last for first, last in GENERIC_MARKS)
-    return mark or unicodedata.category(character)[0] in "ZPS"
+    return is_mark(character) or unicodedata.category(character)[0] in "ZPS"
 
 
 @cache

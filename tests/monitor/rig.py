@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +18,14 @@ from monitor.host import logging as log
 from monitor.host.judging import Judging
 from monitor.host.publication import Answer, Peer
 from monitor.host.step import SessionFactory
+from monitor.identity.claimed import Claimed, stated
 from monitor.types import (
     AudioBlock,
     ClockState,
     FloatArray,
     MediaItem,
     ParticipantKey,
+    Profile,
     Reason,
     Score,
     Stamp,
@@ -172,7 +174,11 @@ async def no_answer(_offer: str) -> tuple[Peer, str]:
     raise AssertionError("nobody publishes here")
 
 
-def scripted(sessions: SessionFactory = factory, answer: Answer = no_answer) -> Judging:
+def scripted(
+    sessions: SessionFactory = factory,
+    answer: Answer = no_answer,
+    claimed: Callable[[ParticipantKey, Profile], Claimed] = stated,
+) -> Judging:
     """Judging by scripted sessions, without models."""
     no_models: Any = None
-    return Judging(sessions, answer, no_models)
+    return Judging(sessions, answer, no_models, claimed=claimed)

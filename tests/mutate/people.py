@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutate.mutation import Mutation
 
 LOOKALIKE = "tests/monitor/identity/test_lookalike.py"
+CLAIMED = "tests/monitor/identity/test_claimed.py"
 REJOIN = "tests/monitor/host/test_rejoin.py"
 FINGERPRINT = "tests/monitor/detectors/synchrony/test_fingerprint.py"
 REPLAY = "monitor/detectors/synchrony/replay.py"
@@ -22,11 +23,42 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "for whom a name is taken is not asked",
+        "whom somebody claims to be is not asked",
         "monitor/host/sidecar.py",
-        "        resembled=judging.resembled,\n",
+        "        claimed=judging.claimed,\n",
         "",
         (f"{LOOKALIKE}::test_the_list_of_calls_shows_it",),
+    ),
+    Mutation(
+        "a name in full is nobody's",
+        "monitor/identity/claimed.py",
+        "one.likeness.match is Match.FULL)\n",
+        "one.likeness.match is Match.NONE)\n",
+        (
+            f"{CLAIMED}::test_who_joins_under_a_protected_name_is_compared_with_that_person",
+            f"{CLAIMED}::test_calls_say_who_is_taken_to_claim_whom_and_by_what",
+        ),
+    ),
+    Mutation(
+        "of two of one name the first is picked",
+        "monitor/identity/claimed.py",
+        "        if len(named) == 1 and is_sure:\n",
+        "        if is_sure:\n",
+        (f"{CLAIMED}::test_of_two_of_one_name_nobody_is_picked",),
+    ),
+    Mutation(
+        "a session is begun for another identity than is told",
+        "monitor/host/host.py",
+        "            key = claimed.key\n",
+        "",
+        (f"{CLAIMED}::test_calls_say_who_is_taken_to_claim_whom_and_by_what",),
+    ),
+    Mutation(
+        "by what an identity is claimed is not in the chain",
+        "monitor/alerts/chain.py",
+        "*([later] if later else [])]",
+        "]",
+        ("tests/monitor/alerts/test_chain.py::test_by_what_somebody_claims_to_be_whom_is_in_the_chain",),
     ),
     Mutation(
         "characters that are not seen tell names apart",

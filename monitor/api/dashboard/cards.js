@@ -9,7 +9,7 @@ import { Figures } from "./figures.js";
 import { clock, qualityWords, round } from "./format.js";
 import { icon } from "./icons.js";
 import { Strip } from "./strip.js";
-import { detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
+import { claimed, detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
 
 /** @typedef {import("./types.js").ParticipantState} ParticipantState */
 /** @typedef {{ element: HTMLElement, grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }} Call */
@@ -40,6 +40,8 @@ export class Card {
     this.figures = new Figures();
     /** @type {string | null | undefined} undefined while the claim is not known */
     this.identity = undefined;
+    /** @type {string | null | undefined} by what it is claimed */
+    this.ground = undefined;
     this.outdated = false;
     this.claim = h("p", { class: "claim" });
     this.resembles = h("p", { class: "resembles", hidden: true });
@@ -85,13 +87,11 @@ export class Card {
     if (changed) this.showVerdict(state);
     // A state message does not repeat the claim; only the sidecar's list says it.
     if (state.identity !== undefined) this.identity = state.identity;
+    if (state.claim !== undefined) this.ground = state.claim;
     if (this.identity !== undefined) {
-      write(this.claim, this.identity ? `claims to be ${this.identity}` : "claims no identity");
+      write(this.claim, this.identity ? `claims to be ${claimed(this.identity, this.ground)}` : "claims no identity");
     }
-    if (state.resembles !== undefined) {
-      this.resembles.hidden = !state.resembles && !state.continues;
-      write(this.resembles, suspicions(state).join("; "));
-    }
+    if (state.resembles !== undefined) this.showSuspicions(state);
     write(this.title, title);
     write(this.detail, detail);
     pairs(this.quality, qualityWords(state.quality));
@@ -100,6 +100,13 @@ export class Card {
     delete this.element.dataset.left;
     if (state.reason && hasLeft(state.reason)) this.leave(now, state.reason);
     return changed;
+  }
+
+  /** @param {ParticipantState} state */
+  showSuspicions(state) {
+    const suspected = suspicions(state);
+    this.resembles.hidden = !suspected.length;
+    write(this.resembles, suspected.join("; "));
   }
 
   /** @param {Register} register */
@@ -159,9 +166,10 @@ export class Card {
  * What is peculiar about who somebody says they are.
  * @param {ParticipantState} state
  */
-function suspicions({ resembles, continues }) {
+function suspicions({ resembles, continues, in_doubt: doubt = [] }) {
   return [
-    resembles ? `not the same name as ${resembles}, though it looks alike` : "",
+    doubt.length ? `may be ${doubt.join(" or ")} by name: not compared` : "",
+    resembles ? `has a name like that of ${resembles}` : "",
     continues ? `same face as ${continues}, who left` : "",
   ].filter(Boolean);
 }

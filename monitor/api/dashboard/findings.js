@@ -7,7 +7,7 @@ import { h, pairs, write } from "./dom.js";
 import { Figures } from "./figures.js";
 import { clock, duration } from "./format.js";
 import { icon } from "./icons.js";
-import { phrase, scoreLines } from "./words.js";
+import { claimed, phrase, scoreLines } from "./words.js";
 
 /** @typedef {import("./types.js").FindingMessage} FindingMessage */
 
@@ -82,9 +82,9 @@ class Row {
 
   /** @param {FindingMessage} message */
   showScores(message) {
-    const { scores, identity } = message;
+    const { scores, identity, claim } = message;
     const lines = scoreLines(scores);
-    pairs(this.scores, identity ? [["claimed identity", identity], ...lines] : lines);
+    pairs(this.scores, identity ? [["claimed identity", claimed(identity, claim)], ...lines] : lines);
     this.figures.show(message);
   }
 

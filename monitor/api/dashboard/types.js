@@ -20,6 +20,7 @@
  * @typedef {object} Words GET /v1/words
  * @property {Object<string, Phrase & { label: string }>} verdicts
  * @property {Object<string, ReasonWords>} reasons
+ * @property {Object<string, string>} claims by what somebody is taken to claim an identity
  * @property {DetectorInfo[]} detectors in the order to show them in
  *
  * @typedef {"bona_fide" | "suspect" | "alert" | "inconclusive"} Verdict
@@ -43,6 +44,9 @@
  * @property {string} call
  * @property {string} participant
  * @property {string | null} [identity] an entry of GET /v1/calls has it
+ * @property {string | null} [claim] by what they claim it; an entry of GET /v1/calls has it
+ * @property {string | null} [name] what the platform says they are called; an entry of GET /v1/calls has it
+ * @property {string[]} [in_doubt] who may be meant, and is not compared with; an entry of GET /v1/calls has it
  * @property {string | null} [resembles] who is enrolled and has a name like theirs; an entry of GET /v1/calls has it
  * @property {string | null} [continues] who left and has the same face; an entry of GET /v1/calls has it
  * @property {string} [time] RFC 3339; a state message has it
@@ -62,6 +66,7 @@
  * @property {string} call
  * @property {string} participant
  * @property {string | null} identity
+ * @property {string | null} claim by what they claim it
  * @property {string} time RFC 3339
  * @property {Verdict} verdict
  * @property {string | null} reason

@@ -9,7 +9,7 @@ import { rarity, readable } from "./format.js";
 /** @typedef {import("./types.js").Phrase} Phrase */
 
 /** @type {Words} */
-let words = { verdicts: {}, reasons: {}, detectors: [] };
+let words = { verdicts: {}, reasons: {}, claims: {}, detectors: [] };
 
 /** @param {Words} loaded what GET /v1/words answered */
 export function useWords(loaded) {
@@ -42,6 +42,15 @@ export function phrase(verdict, reason) {
   if (verdict === "bona_fide" || !reason) return general;
   const info = words.reasons[reason];
   return { title: info?.title ?? readable(reason), detail: info?.details[verdict] ?? general.detail };
+}
+
+/**
+ * An identity with by what it is claimed, where that was not simply said.
+ * @param {string} identity
+ * @param {string | null | undefined} claim
+ */
+export function claimed(identity, claim) {
+  return claim && claim !== "stated" ? `${identity}, ${words.claims[claim] ?? readable(claim)}` : identity;
 }
 
 /** @param {import("./types.js").DetectorScore} score */

@@ -17,6 +17,16 @@ Reason = Annotated[str, Field(description="Why; docs/api.md lists them, and new 
 Evidence = Annotated[dict[str, Any], Field(description="What the score rests on, by detector; see docs/api.md.")]
 
 
+# Not the enumeration: there may be more grounds.
+ClaimGround = Annotated[
+    str,
+    Field(
+        description="By what they claim the identity: `stated`, `platform_id`, `verified_email`, `account` or "
+        "`display_name`, which anybody may choose."
+    ),
+]
+
+
 class Shape(BaseModel):
     """Base of the published shapes: every field is always there unless it says otherwise, and fields may be added."""
 

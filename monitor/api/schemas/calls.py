@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from monitor.api.schemas.base import EvidencedScore, Judged, Seq, Shape, Time
+from monitor.api.schemas.base import ClaimGround, EvidencedScore, Judged, Seq, Shape, Time
 from monitor.api.schemas.messages import FindingMessage
 
 
@@ -14,6 +14,12 @@ class Participant(Judged):
     participant: str
     identity: str | None
     """Whom they claim to be; null where nobody is claimed."""
+    claim: ClaimGround | None
+    """Null where nobody is claimed."""
+    name: str | None
+    """What the platform says that they are called; null where it does not."""
+    in_doubt: list[str]
+    """Who is enrolled and may be meant by a name or a rule, where that is not sure: they are not compared with."""
     resembles: str | None
     """Who is enrolled and may be taken for the claim, or for the participant, by name; null where nobody is."""
     continues: str | None
@@ -38,6 +44,33 @@ class Calls(Shape):
     """Every call in which somebody is judged now."""
 
     calls: list[Call]
+
+
+class Considered(Shape):
+    """One identity that a participant may claim."""
+
+    claim: ClaimGround
+    identity: str
+    enrolled: bool
+    """Whether it can be compared with now."""
+    match: Literal["full", "part"] | None
+    """How much of its name theirs is; null where no name was looked at."""
+    lookalike: bool
+    """Whether it is their name only by letters that look like it."""
+
+
+class Explanation(Shape):
+    """By what a participant is taken to claim an identity, as it was when they joined."""
+
+    call: str
+    participant: str
+    identity: str | None
+    claim: ClaimGround | None
+    name: str | None
+    in_doubt: list[str]
+    resembles: str | None
+    considered: list[Considered]
+    """All that was weighed, the decisive first."""
 
 
 class Findings(Shape):

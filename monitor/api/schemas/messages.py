@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from monitor.api.schemas.base import DetectorScore, Evidence, EvidencedScore, Judged, Seq, Shape, Time
+from monitor.api.schemas.base import ClaimGround, DetectorScore, Evidence, EvidencedScore, Judged, Seq, Shape, Time
 
 
 class Subscribe(Shape):
@@ -53,6 +53,8 @@ class FindingMessage(Judged):
     participant: str
     identity: str | None
     """Whom the participant claims to be; null where nobody is claimed."""
+    claim: ClaimGround | None
+    """Null where nobody is claimed, and in findings of versions that did not know."""
     time: Time
     scores: dict[str, DetectorScore]
     """By detector."""

@@ -42,5 +42,7 @@ class Words(Shape):
     verdicts: dict[str, VerdictWords]
     reasons: dict[str, ReasonWords]
     """By reason; those of every installed detector, too."""
+    claims: dict[str, str]
+    """By what somebody is taken to claim an identity; follows its name."""
     detectors: list[DetectorWords]
     """In the order to show them in."""

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.config import ClaimSettings
 from monitor.detectors.reference import Reference, TemplateError
+from monitor.identity.claimed import Claimed, resolve
 from monitor.identity.lookalike import find
 from monitor.identity.vault.errors import VaultError
+from monitor.types import ParticipantKey, Profile
 
 if TYPE_CHECKING:
     from monitor.identity.vault.records import Enrolled
@@ -59,10 +62,11 @@ class Lookup:
 
 
 class Identities:
-    """The enrolled identities, as sessions look them up."""
+    """The enrolled identities, as sessions look them up, and who is taken to claim them."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, claims: ClaimSettings | None = None) -> None:
         self._vault = vault
+        self._claims = claims or ClaimSettings()
 
     def lookup(self, name: str) -> Lookup:
         """Return the lookup that a session of somebody who claims to be `name` calls at every hop.
@@ -76,11 +80,18 @@ class Identities:
 
         That is nobody for a name that is enrolled itself, and where the vault cannot be asked.
         """
-        try:
-            enrolled = [info.name for info in self._vault.list() if info.state == "active"]
-        except VaultError:
-            return None
+        enrolled = self._enrolled()
         return None if name in enrolled else find(name, (other for other in enrolled if other != claimed))
+
+    def claimed(self, key: ParticipantKey, profile: Profile) -> Claimed:
+        """Say whom a participant who joins claims to be; where the vault cannot be asked nobody is enrolled."""
+        return resolve(key, profile, self._claims, self._enrolled())
+
+    def _enrolled(self) -> list[str]:
+        try:
+            return [info.name for info in self._vault.list() if info.state == "active"]
+        except VaultError:
+            return []
 
     def reference(self, name: str) -> Reference | None:
         """Return the reference that a session begun now would compare with, or None."""

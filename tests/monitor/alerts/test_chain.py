@@ -31,6 +31,7 @@ from monitor.config import Settings
 from monitor.host.sidecar import assemble
 from monitor.identity.vault.anchor import FileAnchor
 from monitor.identity.vault.open import open_vault
+from monitor.types import Claim
 from tests.monitor.alerts.build import finding
 from tests.monitor.rig import scripted
 
@@ -98,6 +99,20 @@ def test_a_changed_finding_is_told_and_refused(tmp_path: Path, opened: Journal, 
         assert subscribed(opened)[2] == '{"type":"tampered","seq":3}'
     assert [(line["log_level"], line["seqs"]) for line in said] == [("error", [3])]
     assert "finding 3 was changed" in opened.verify().faults
+
+
+def test_by_what_somebody_claims_to_be_whom_is_in_the_chain(tmp_path: Path, opened: Journal) -> None:
+    told = replace(finding("f"), key=replace(finding().key, claim=Claim.DISPLAY_NAME))
+    assert opened.append(told) == 6
+    [kept] = opened.read(5)
+    assert isinstance(kept, Entry)
+    assert kept.finding.key.claim is Claim.DISPLAY_NAME
+    assert subscribed(opened, 5)[0].count('"claim":"display_name"') == 1
+    # Findings of versions that knew of none hash as they did; what is put in or taken away shows.
+    change(
+        tmp_path, "UPDATE findings SET claim = 'stated' WHERE seq = 3", "UPDATE findings SET claim = NULL WHERE seq = 6"
+    )
+    assert served(opened) == [1, 2, "tampered", 4, 5, "tampered"]
 
 
 def test_whoever_does_not_hold_the_key_writes_no_finding(tmp_path: Path, opened: Journal) -> None:

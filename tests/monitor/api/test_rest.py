@@ -45,7 +45,7 @@ async def test_calls(client: httpx.AsyncClient, site: Site) -> None:
     assert body["calls"][0]["call"] == "board"
     assert set(shown) == {
         "participant", "identity", "verdict", "reason", "since", "scores", "statistic", "threshold", "quality",
-        "continues", "resembles",
+        "continues", "resembles", "claim", "name", "in_doubt",
     }  # fmt: skip
     assert (shown["participant"], shown["identity"], shown["verdict"]) == ("p1", None, "inconclusive")
 

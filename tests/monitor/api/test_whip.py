@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from monitor.config import IceServer
 from tests.monitor.alerts.build import findings_of
+from tests.monitor.api.documents import OpenApi
 from tests.monitor.api.server import BEARER, WHIP, Site, receive, serving
 from tests.monitor.rig import OPEN, block
 
@@ -67,6 +68,26 @@ async def test_publication_as_in_the_rfc(client: httpx.AsyncClient) -> None:
     assert {"Location", "ETag", "Link"} <= set(exposed.split(", "))
     calls = (await client.get("/v1/calls/board")).json()
     assert calls["participants"][0]["identity"] == "Ada Lovelace"
+
+
+async def test_what_others_read_as_their_name(client: httpx.AsyncClient, site: Site) -> None:
+    await publish(client, WHIP + "?name=%20Jane%0A%20Doe%20%F0%9F%91%A9%E2%80%8D%F0%9F%92%BB")
+    [shown] = (await client.get("/v1/calls/board")).json()["participants"]
+    assert (shown["name"], shown["identity"], shown["claim"]) == ("Jane Doe \U0001f469\u200d\U0001f4bb", None, None)
+    check_problem(await client.post(f"{WHIP}?name={'x' * 257}", content=b"v=0", headers=SDP), 400)
+
+
+async def test_by_what_somebody_is_taken_to_claim_an_identity(client: httpx.AsyncClient, site: Site) -> None:
+    await publish(client, WHIP + "?identity=Ada&name=Jane")
+    path = WHIP.removesuffix("/whip") + "/claim"
+    told = (await client.get(path)).json()
+    assert (told["identity"], told["claim"], told["name"], told["considered"]) == ("Ada", "stated", "Jane", [])
+    described = "/v1/calls/{call}/participants/{participant}/claim"
+    assert OpenApi().answer_problems("GET", described, 200, "application/json", told) == []
+    check_problem(await client.get(path.replace("p1", "p2")), 404)
+    # The names of others who are enrolled are for whoever may see scores.
+    assert (await client.get(path, headers=site.bearer("viewer"))).status_code == 403
+    assert (await client.get(path, headers=site.bearer("analyst"))).status_code == 200
 
 
 async def test_trickle(client: httpx.AsyncClient, site: Site) -> None:

@@ -8,7 +8,7 @@ import httpx
 
 from monitor.decision.words import REASONS, UNUSUAL
 from monitor.detectors.registry import infos, phrases
-from monitor.types import Reason, Verdict
+from monitor.types import Claim, Reason, Verdict
 from tests.monitor.api.documents import OpenApi
 from tests.monitor.api.server import serving
 
@@ -18,7 +18,8 @@ async def test_words_of_every_verdict_reason_and_detector(tmp_path: Path) -> Non
         answer = await stranger.get("/v1/words")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     words = answer.json()
-    assert set(words) == {"verdicts", "reasons", "detectors"}
+    assert set(words) == {"verdicts", "reasons", "claims", "detectors"}
+    assert set(words["claims"]) == {claim.value for claim in Claim}
     assert set(words["verdicts"]) == {verdict.value for verdict in Verdict}
     assert words["verdicts"]["bona_fide"]["label"] == "Bona fide"
     assert set(words["reasons"]) == {str(reason) for reason in {**REASONS, **phrases()}} >= {str(r) for r in Reason}

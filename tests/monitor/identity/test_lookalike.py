@@ -14,7 +14,7 @@ from monitor.host.judging import judging
 from monitor.host.sidecar import Sidecar, assemble
 from monitor.identity.lookalike import find, looks_like, skeletons
 from monitor.session.models import Models
-from monitor.types import ParticipantKey
+from monitor.types import ParticipantKey, Profile
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.host.test_sidecar import settings_in
 from tests.monitor.identity import build
@@ -87,13 +87,17 @@ def test_whatever_a_name_holds_it_is_like_itself_or_like_nothing(name: str) -> N
 def test_sessions_and_calls_say_for_whom_a_name_is_taken(tmp_path: Path) -> None:
     vault = build.vault(tmp_path)
     vault.store(JANE, build.template(), build.consent(None), CLERK)
-    resembled = judging(settings_in(tmp_path), vault, NO_MODELS).resembled
-    assert resembled(ParticipantKey("call", "bob", CYRILLIC)) == JANE
-    assert resembled(ParticipantKey("call", "jane.d\u043ee")) == JANE
-    assert resembled(ParticipantKey("call", "jane.doe", JANE)) is None
-    assert resembled(ParticipantKey("call", "bob")) is None
+    how = judging(settings_in(tmp_path), vault, NO_MODELS)
+
+    def resembled(participant: str, identity: str | None = None) -> str | None:
+        return how.claimed(ParticipantKey("call", participant, identity), Profile()).resembles
+
+    assert resembled("bob", CYRILLIC) == JANE
+    assert resembled("jane.d\u043ee") == JANE
+    assert resembled("jane.doe", JANE) is None
+    assert resembled("bob") is None
     vault.erase(JANE, CLERK)
-    assert resembled(ParticipantKey("call", "bob", CYRILLIC)) is None
+    assert resembled("bob", CYRILLIC) is None
     vault.close()
 
 
@@ -103,7 +107,7 @@ async def test_the_list_of_calls_shows_it(tmp_path: Path) -> None:
         ready_journal(tmp_path).close()
         vault = build.vault(tmp_path)
         vault.store(JANE, build.template(), build.consent(None), CLERK)
-        how = replace(scripted(), resembled=judging(settings, vault, NO_MODELS).resembled)
+        how = replace(scripted(), claimed=judging(settings, vault, NO_MODELS).claimed)
         async with Sidecar(settings, assemble(settings, how, vault)) as sidecar:
             for name, claim in (("bob", CYRILLIC), ("jane", JANE)):
                 await sidecar.admit("board", name, ScriptedSource(), identity=claim)

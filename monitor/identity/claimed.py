@@ -92,7 +92,7 @@ def resolve(key: ParticipantKey, profile: Profile, settings: ClaimSettings, enro
         if settings.by_name != "none" and not any(one.claim in GROUNDS for one in considered):
             considered = [*_by_name(key, profile, rules, known), *considered]
     taken, doubt = _decide(considered, settings)
-    claimed = replace(key, identity=taken and taken.identity, claim=taken and taken.claim)
+    claimed = replace(key, identity=taken.identity if taken else None, claim=taken.claim if taken else None)
     names = [read(name) for name in (profile.display_name, key.participant) if name]
     others = {name: one for name, one in known.items() if name != claimed.identity and name not in doubt}
     return Claimed(claimed, profile.display_name, doubt, _resembled(names, taken, others), _sorted(considered, taken))

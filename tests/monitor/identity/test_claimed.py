@@ -99,7 +99,12 @@ def test_a_rule_settles_what_a_name_leaves_in_doubt() -> None:
 
 
 def test_the_surest_ground_decides() -> None:
-    every = {"platform_id": "u-1", "verified_email": "nobody@example.com", "account": "roe", "plugin": "livekit"}
+    every: dict[str, Any] = {
+        "platform_id": "u-1",
+        "verified_email": "nobody@example.com",
+        "account": "roe",
+        "plugin": "livekit",
+    }
     assert told(who(display_name=ADA, **every)) == (JANE, Claim.PLATFORM_ID)
     # Whoever is known under another name is said to bear it.
     assert who(display_name=ADA, **every).resembles == ADA

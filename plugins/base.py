@@ -9,13 +9,13 @@ imports this module and `monitor.tap.kit`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from monitor.tap.kit import Profile, Source, SourceError
+from monitor.tap.kit import Profile, Reason, Source, SourceError
 
 MAX_NAME_LENGTH = 128
 
@@ -43,6 +43,20 @@ class PluginOptions(BaseModel):
     """Base of the options of a plug-in, as they stand in the setting `sources` beside `plugin`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A participant whom the platform lists, judged or not.
+
+    `unwatched` is why they cannot be watched, as far as the platform says so: `CAMERA_OFF`, `MUTED`, `PAUSED_BY_USER`,
+    `SCREEN_SHARE_ONLY`, `PHONE_AUDIO_ONLY`, `END_TO_END_ENCRYPTED`, `UNSUPPORTED_CODEC`, `WAITING_FOR_PUBLISHER`, or
+    `NOT_WATCHED` where there is no room for them. None where nothing stands in the way.
+    """
+
+    participant: str
+    unwatched: Reason | None = None
+    profile: Profile | None = None
 
 
 class Admitted(Protocol):
@@ -80,6 +94,14 @@ class Intake(Protocol):
 
         Raises `NoRoom`, or `SourceError` for a name that cannot be one (`name_from` makes one that can); the source is
         then closed. Whoever is still here when the plug-in ends, however it does, is ended by the sidecar.
+        """
+        ...
+
+    def roster(self, call: str, listed: Sequence[Listed]) -> None:
+        """Say whom the platform lists in a call now, in place of what was said of it before.
+
+        Say it whenever it changes; those who are admitted need not be listed. It goes on while the plug-in is tried
+        again, and ends when it ends. Raises `SourceError` for a name that cannot be one.
         """
         ...
 

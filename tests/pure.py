@@ -46,6 +46,7 @@ PURE = (
     "monitor/face/stillness.py",
     "monitor/detectors",
     "monitor/decision",
+    "monitor/host/coverage.py",
     "monitor/host/departed.py",
     "monitor/host/quota.py",
     "monitor/host/replacing.py",

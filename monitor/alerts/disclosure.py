@@ -14,7 +14,7 @@ from typing import Any
 SHOWN = frozenset(
     (
         "type", "seq", "id", "action", "call", "participant", "name", "identity", "claim", "time", "since", "verdict",
-        "reason", "quality",
+        "reason", "quality", "seconds", "coverage",
     )
 )  # fmt: skip
 # What keeps its place, so that readers find every field that they know.
@@ -37,4 +37,5 @@ def disclosed(message: Mapping[str, Any], disclosure: Disclosure) -> dict[str, A
 
 def disclosed_call(call: Mapping[str, Any], disclosure: Disclosure) -> dict[str, Any]:
     """Return an entry of `GET /v1/calls` as it may be told."""
-    return {"call": call["call"], "participants": [disclosed(one, disclosure) for one in call["participants"]]}
+    told = disclosed(call, disclosure)
+    return {**told, "participants": [disclosed(one, disclosure) for one in call["participants"]]}

@@ -190,6 +190,11 @@ class Subscriber:
         if self._states and self.phase is Phase.LIVE:
             self._push(Outgoing(text, decided_at))
 
+    def notice(self, text: str, decided_at: float | None = None) -> None:
+        """Take what everybody is told and nobody is told again: not a finding, and more than a state."""
+        if self.phase in (Phase.REPLAYING, Phase.LIVE):
+            self._push(Outgoing(text, decided_at))
+
     def take(self) -> Outgoing | None:
         """Remove and return the next message to send."""
         return self._queue.popleft() if self._queue else None
@@ -250,6 +255,12 @@ class Hub:
         texts = self._texts(message)
         for subscriber in self._subscribers:
             subscriber.state(texts[subscriber.disclosure], decided_at)
+
+    def notice(self, message: dict[str, Any], decided_at: float | None = None) -> None:
+        """Publish what everybody is told once."""
+        texts = self._texts(message)
+        for subscriber in self._subscribers:
+            subscriber.notice(texts[subscriber.disclosure], decided_at)
 
     def _texts(self, message: dict[str, Any]) -> dict[Disclosure, str]:
         wanted = {subscriber.disclosure for subscriber in self._subscribers}

@@ -52,6 +52,21 @@ def finding_message(seq: int, finding: Finding) -> Message:
     }
 
 
+def unmonitored(place: tuple[str, str], action: str, time: str, since: str, seconds: float, reason: str) -> Message:
+    """Say that watching a participant of a call stopped, or goes on, or ended with them; `since` is when it stopped."""
+    call, participant = place
+    return {
+        "type": "unmonitored",
+        "action": action,
+        "call": call,
+        "participant": participant,
+        "time": time,
+        "since": since,
+        "seconds": seconds,
+        "reason": reason,
+    }
+
+
 def state_message(report: HopReport, time: datetime) -> Message:
     """Say what this hop decided of a participant."""
     decision = report.decision

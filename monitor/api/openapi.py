@@ -20,7 +20,17 @@ from monitor.api.app import Parts, application
 from monitor.api.identities import People, Policy
 from monitor.api.schemas.base import Shape
 from monitor.api.schemas.calls import ProblemDetails
-from monitor.api.schemas.messages import FindingMessage, Gap, Hello, Ping, Pong, StateMessage, Subscribe, Tampered
+from monitor.api.schemas.messages import (
+    FindingMessage,
+    Gap,
+    Hello,
+    Ping,
+    Pong,
+    StateMessage,
+    Subscribe,
+    Tampered,
+    Unmonitored,
+)
 from monitor.api.schemas.scan import ScanLine
 from monitor.config import Settings
 
@@ -43,6 +53,7 @@ MESSAGES: dict[str, type[Shape]] = {
     "hello": Hello,
     "finding": FindingMessage,
     "state": StateMessage,
+    "unmonitored": Unmonitored,
     "gap": Gap,
     "tampered": Tampered,
     "ping": Ping,

@@ -36,18 +36,21 @@ EXPLAIN = operation(
 def router(calls: Calls, journal: Journal) -> APIRouter:
     """Return the routes under `/v1` that read."""
     routes = APIRouter(tags=["calls"])
-    absent = {404: "Nobody in this call is judged now."}
+    absent = {404: "Nobody is in this call now."}
 
-    @routes.get("/v1/calls", **operation("Who is judged now", shapes.Calls, errors=NO_TOKEN))
+    @routes.get("/v1/calls", **operation("Who is in calls, and what is said of them", shapes.Calls, errors=NO_TOKEN))
     async def list_calls(grant: Watching) -> Response:
         disclosure = disclosure_of(grant)
         return reply({"calls": [disclosed_call(call, disclosure) for call in await calls.calls()]})
 
-    @routes.get("/v1/calls/{call}", **operation("Who is judged in a call", shapes.Call, errors=NO_TOKEN | absent))
+    @routes.get(
+        "/v1/calls/{call}",
+        **operation("Who is in a call, and is watched", shapes.Call, errors=NO_TOKEN | absent),
+    )
     async def get_call(call: str, grant: Watching) -> Response:
         found = await calls.call(call)
         if found is None:
-            raise Problem(404, "nobody in this call is judged now")
+            raise Problem(404, "nobody is in this call now")
         return reply(disclosed_call(found, disclosure_of(grant)))
 
     @routes.get("/v1/calls/{call}/participants/{participant}/claim", dependencies=[MAY_EXPLAIN], **EXPLAIN)

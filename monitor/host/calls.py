@@ -122,7 +122,7 @@ class Calls(Protocol):
         ...
 
     async def call(self, name: str) -> Message | None:
-        """Describe one call; None when nobody in it is judged."""
+        """Describe one call; None when nobody is in it."""
         ...
 
     async def explain(self, call: str, participant: str) -> Message | None:

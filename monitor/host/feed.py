@@ -31,7 +31,7 @@ class Feed:
         return self
 
     async def __anext__(self) -> Message:
-        """Return the next `finding`, `state`, `gap` or `tampered`."""
+        """Return the next `finding`, `state`, `unmonitored`, `gap` or `tampered`."""
         while True:
             self._awake.clear()
             await catch_up(self._subscriber, self._journal)
@@ -57,7 +57,7 @@ class Feed:
         kind = message["type"]
         if kind == "hello":
             self._cursor = message["seq"] if self._cursor is None else self._cursor
-        elif kind != "state":
+        elif kind not in ("state", "unmonitored"):
             self._cursor = message["after"] if kind == "gap" else message["seq"]
         return bool(kind != "hello")
 

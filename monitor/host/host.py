@@ -36,6 +36,7 @@ from monitor.host.quota import Holding, Quota
 from monitor.host.replacing import SILENT_SECONDS, may_replace
 from monitor.host.shedding import Change, MachineLoad, Place
 from monitor.host.step import Clock, SessionFactory
+from monitor.host.watching import Watching
 from monitor.identity.claimed import Claimed, stated
 from monitor.tap.media.source import Connecting, Source
 from monitor.types import FloatArray, ParticipantKey, Profile
@@ -88,8 +89,10 @@ class Host:
         self._claimed = claimed
         self._memory = Memory(rejoin_seconds)
         self._forgetting: asyncio.Task[None] | None = None
+        self.watching = Watching(hub.notice, clock)
+        self._hub = hub
         self._callbacks = Callbacks(
-            hub.state, recorder.put, self._remembers, self._remember, rejoin_seconds, self._seeks, self._link
+            self._state, recorder.put, self._remembers, self._remember, rejoin_seconds, self._seeks, self._link
         )
         self._machine_load, self._clock = machine_load, clock
         self._shedding = shedding.initial()
@@ -162,6 +165,7 @@ class Host:
         )
         self._participants[place], self._owners[place] = participant, owner
         self._joined.setdefault(place, next(self._turn))
+        self.watching.judged(key)
         # Publishing again is no way round the queue.
         participant.pause(place in self._shedding.shed)
         self._metrics.judged(len(self))
@@ -200,11 +204,11 @@ class Host:
 
     async def calls(self) -> list[Message]:
         """Describe every call."""
-        names = sorted({call for call, _ in self._participants})
+        names = sorted({call for call, _ in self._participants} | self.watching.calls())
         return [described for name in names if (described := self._describe(name))]
 
     async def call(self, name: str) -> Message | None:
-        """Describe one call; None when nobody in it is judged."""
+        """Describe one call; None when nobody is in it."""
         return self._describe(name)
 
     async def explain(self, call: str, participant: str) -> Message | None:
@@ -218,6 +222,7 @@ class Host:
         if self._overseer is not None:
             self._overseer.cancel()
         await asyncio.gather(*(participant.end() for participant in list(self._participants.values())))
+        self.watching.close()
         if self._forgetting is not None:
             self._forgetting.cancel()
         self._close_findings(self._memory.departed)
@@ -225,8 +230,12 @@ class Host:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _describe(self, name: str) -> Message | None:
-        members = [self._participants[place] for place in sorted(self._participants) if place[0] == name]
-        return {"call": name, "participants": [member.describe() for member in members]} if members else None
+        judged = {place[1]: one.describe() for place, one in self._participants.items() if place[0] == name}
+        return self.watching.describe(name, judged)
+
+    def _state(self, message: Message, decided_at: float) -> None:
+        self._hub.state(message, decided_at)
+        self.watching.hop(message)
 
     def _check_open(self) -> None:
         if self.draining:
@@ -271,6 +280,7 @@ class Host:
     def _forget(self, place: Place, participant: Participant) -> None:
         if self._participants.get(place) is participant:
             del self._participants[place], self._owners[place]
+            self.watching.ended(place)
             self._metrics.judged(len(self))
             structlog.stdlib.get_logger("host").info(
                 "a participant left", judged=len(self), reason=participant.end_reason

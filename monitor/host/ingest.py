@@ -20,10 +20,11 @@ from monitor.host.calls import Admission, AtCapacity, InvalidName, participant_k
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource
 from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
+from monitor.host.watching import Watching
 from monitor.retry import retry_delay_seconds
 from monitor.tap.media.source import Source, SourceError
 from monitor.types import ParticipantKey, Profile
-from plugins.base import NoRoom, Unavailable
+from plugins.base import Listed, NoRoom, Unavailable
 
 CLOSE_SECONDS = 3.0
 
@@ -33,6 +34,11 @@ class Judges(Protocol):
 
     async def judge(self, key: ParticipantKey, source: Source, profile: Profile | None = None) -> Admission:
         """Judge a source; closes it and raises `AtCapacity` where there is no room."""
+        ...
+
+    @property
+    def watching(self) -> Watching:
+        """What is known of whom platforms list."""
         ...
 
 
@@ -140,6 +146,17 @@ class SourceRunner:
         self._admissions = {other for other in self._admissions if not other.ended} | {admission}
         return admission
 
+    def roster(self, call: str, listed: Sequence[Listed]) -> None:
+        """Take whom the platform lists in a call; see `plugins.base.Intake.roster`."""
+        if self._closing:
+            return
+        try:
+            for one in listed:
+                participant_key(call, one.participant)
+        except InvalidName as refusal:
+            raise SourceError(str(refusal)) from None
+        self._host.watching.listed(self._source.number, call, listed)
+
     def connected(self) -> None:
         """Take note that the plug-in has joined the other side."""
         self._set(self.status.connected(self._clock()))
@@ -163,18 +180,26 @@ class SourceRunner:
 
     async def _attempt(self) -> BaseException | None:
         """Run the plug-in once and end whom it has brought; return what it has raised, if anything."""
+        failed = True
         try:
             await self._source.spec.open(self._source.options).run(self)
+            failed = False
         except (Exception, asyncio.CancelledError) as error:
             if self._closing:
                 raise
             # One that cancels itself has failed like any other.
             return error
         finally:
-            await self._end_everybody()
+            await self._end_everybody(is_lost=failed and not self._closing)
         return None
 
-    async def _end_everybody(self) -> None:
+    async def _end_everybody(self, is_lost: bool = False) -> None:
+        """End whom the plug-in has brought; where it is lost they are somewhere out there, and that is told."""
+        watching = self._host.watching
+        if is_lost:
+            watching.lost(self._source.number, [one.key for one in self._admissions if not one.ended])
+        else:
+            watching.closed(self._source.number)
         await asyncio.gather(*(admission.end() for admission in self._admissions), return_exceptions=True)
         self._admissions = set()
 

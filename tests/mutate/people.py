@@ -6,6 +6,7 @@ from tests.mutate.mutation import Mutation
 
 LOOKALIKE = "tests/monitor/identity/test_lookalike.py"
 CLAIMED = "tests/monitor/identity/test_claimed.py"
+WATCHING = "tests/monitor/host/test_watching.py"
 REJOIN = "tests/monitor/host/test_rejoin.py"
 FINGERPRINT = "tests/monitor/detectors/synchrony/test_fingerprint.py"
 REPLAY = "monitor/detectors/synchrony/replay.py"
@@ -59,6 +60,41 @@ MUTATIONS = (
         "*([later] if later else [])]",
         "]",
         ("tests/monitor/alerts/test_chain.py::test_by_what_somebody_claims_to_be_whom_is_in_the_chain",),
+    ),
+    Mutation(
+        "nobody is told that watching has stopped",
+        "monitor/host/watching.py",
+        "            self._tell(self._message(change), change.at)\n",
+        "            pass\n",
+        (f"{WATCHING}::test_everybody_is_told_when_watching_stops_and_goes_on",),
+    ),
+    Mutation(
+        "hops do not reach the coverage map",
+        "monitor/host/host.py",
+        "        self.watching.hop(message)\n",
+        "",
+        (f"{WATCHING}::test_everybody_is_told_when_watching_stops_and_goes_on",),
+    ),
+    Mutation(
+        "a way in that breaks takes everybody out of the call",
+        "monitor/host/ingest.py",
+        "is_lost=failed and not self._closing",
+        "is_lost=False",
+        (f"{WATCHING}::test_a_source_that_breaks_loses_nobody_and_that_is_told",),
+    ),
+    Mutation(
+        "what is told goes only to whoever wants states",
+        "monitor/alerts/push.py",
+        "        if self.phase in (Phase.REPLAYING, Phase.LIVE):\n",
+        "        if self._states and self.phase in (Phase.REPLAYING, Phase.LIVE):\n",
+        (f"{WATCHING}::test_everybody_is_told_when_watching_stops_and_goes_on",),
+    ),
+    Mutation(
+        "a gap is told again and again",
+        "monitor/host/coverage.py",
+        "or watch.told is not None or",
+        "or",
+        ("tests/monitor/host/test_coverage.py::test_what_keeps_media_from_being_seen_is_told_after_two_seconds",),
     ),
     Mutation(
         "characters that are not seen tell names apart",

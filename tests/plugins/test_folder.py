@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.tap.kit import ReplaySource, Source
-from plugins.base import Admitted, NoRoom, Unavailable
+from monitor.tap.kit import Profile, ReplaySource, Source
+from plugins.base import Admitted, Listed, NoRoom, Unavailable
 from plugins.folder import MAX_CLIPS, REPEAT_SECONDS, Folder, FolderOptions, find_clips
 from tests.monitor.tap.clips import write_clip
 
@@ -50,7 +50,14 @@ class Doorman:
     slept: list[float] = field(default_factory=list)
     joined: bool = False
 
-    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Admitted:
+    async def admit(
+        self,
+        call: str,
+        participant: str,
+        source: Source,
+        identity: str | None = None,
+        profile: Profile | None = None,
+    ) -> Admitted:
         assert isinstance(source, ReplaySource)
         if self.refusals:
             self.refusals -= 1
@@ -59,6 +66,9 @@ class Doorman:
         if len(self.admitted) >= self.rounds:
             raise ConnectionError("enough")
         return Gone()
+
+    def roster(self, call: str, listed: Sequence[Listed]) -> None:
+        raise AssertionError("a folder lists nobody")
 
     def connected(self) -> None:
         self.joined = True

@@ -84,6 +84,12 @@ feed.addEventListener("message", (event) => {
   if (message.type === "hello") refresh();
   if (message.type === "gap") byId("gap").hidden = !message.after;
   if (message.type === "tampered") byId("tampered").hidden = false;
+  if (message.type === "unmonitored") {
+    const { participant, call, action, reason } = message;
+    const title = phrase("inconclusive", reason).title;
+    announce(`${participant} in call ${call}: ${action === "began" ? `not watched. ${title}.` : "watched again."}`);
+    refresh();
+  }
   if (message.type === "finding") findings.apply(message, serverNow());
   if (message.type === "state") {
     skewMs = new Date(message.time).getTime() - Date.now();

@@ -6,7 +6,7 @@
 import { h, pairs, write } from "./dom.js";
 import { Register } from "./enrolment_status.js";
 import { Figures } from "./figures.js";
-import { clock, qualityWords, round } from "./format.js";
+import { clock, coverageWords, qualityWords, round } from "./format.js";
 import { icon } from "./icons.js";
 import { Strip } from "./strip.js";
 import { claimed, detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
@@ -43,6 +43,7 @@ export class Card {
     /** @type {string | null | undefined} by what it is claimed */
     this.ground = undefined;
     this.outdated = false;
+    this.watched = true;
     this.claim = h("p", { class: "claim" });
     this.resembles = h("p", { class: "resembles", hidden: true });
     this.enrolment = h("p", { class: "enrolment", hidden: true });
@@ -51,6 +52,7 @@ export class Card {
     this.detail = h("p", { class: "detail" });
     this.evidence = h("span", { class: "evidence" });
     this.level = h("span");
+    this.coverage = h("p", { class: "coverage" });
     this.quality = h("dl", { class: "quality" });
     this.scores = h("dl", { class: "scores" });
     this.element = h(
@@ -59,6 +61,7 @@ export class Card {
       h("header", {}, h("div", {}, h("h3", {}, participant), this.claim, this.resembles, this.enrolment), this.pill),
       h("div", { class: "says" }, this.title, this.detail),
       ...(scores ? [this.curve()] : []),
+      this.coverage,
       this.quality,
       ...(scores ? [this.more()] : []),
     );
@@ -92,6 +95,10 @@ export class Card {
       write(this.claim, this.identity ? `claims to be ${claimed(this.identity, this.ground)}` : "claims no identity");
     }
     if (state.resembles !== undefined) this.showSuspicions(state);
+    if (state.coverage) {
+      this.watched = state.coverage.watched;
+      write(this.coverage, coverageWords(state.coverage));
+    }
     write(this.title, title);
     write(this.detail, detail);
     pairs(this.quality, qualityWords(state.quality));
@@ -218,6 +225,7 @@ export class Board extends EventTarget {
     if (joined) this.addCard(call, state.participant, card);
     const changed = card.update(state, now);
     card.showEnrolment(this.register);
+    write(call.count, participantsWords([...call.cards.values()]));
     if (joined) this.dispatchEvent(new CustomEvent("joined", { detail: state }));
     // Somebody who just came and of whom nothing can be said yet is no news.
     if (!changed || (joined && state.verdict === "inconclusive")) return;
@@ -275,7 +283,6 @@ export class Board extends EventTarget {
   addCard(call, participant, card) {
     call.cards.set(participant, card);
     this.place(call.grid, card.element, participant, [...call.cards.keys()]);
-    write(call.count, participantsWords(call.cards.size));
   }
 
   /**
@@ -286,7 +293,7 @@ export class Board extends EventTarget {
     const call = this.calls.get(name);
     call?.cards.get(participant)?.element.remove();
     call?.cards.delete(participant);
-    if (call) write(call.count, participantsWords(call.cards.size));
+    if (call) write(call.count, participantsWords([...call.cards.values()]));
     if (call?.cards.size !== 0) return;
     call.element.remove();
     this.calls.delete(name);
@@ -305,7 +312,9 @@ export class Board extends EventTarget {
   }
 }
 
-/** @param {number} count */
-function participantsWords(count) {
-  return count === 1 ? "1 participant" : `${count} participants`;
+/** @param {Card[]} cards */
+function participantsWords(cards) {
+  const watched = cards.filter((card) => card.watched).length;
+  const count = cards.length === 1 ? "1 participant" : `${cards.length} participants`;
+  return watched === cards.length ? count : `${count}, ${watched} watched`;
 }

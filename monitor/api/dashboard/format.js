@@ -64,6 +64,16 @@ const QUALITY = [
 ];
 
 /**
+ * How much of somebody's time in the call was watched.
+ * @param {import("./types.js").Coverage} coverage
+ */
+export function coverageWords({ seconds, watched_seconds: watched }) {
+  if (seconds < 1) return "";
+  const length = seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+  return `watched ${Math.floor((100 * watched) / seconds)} % of ${length}`;
+}
+
+/**
  * @param {Object<string, number> | undefined} quality
  * @returns {Array<[string, string]>} label and value, always the same four
  */

@@ -49,6 +49,7 @@
  * @property {string[]} [in_doubt] who may be meant, and is not compared with; an entry of GET /v1/calls has it
  * @property {string | null} [resembles] who is enrolled and has a name like theirs; an entry of GET /v1/calls has it
  * @property {string | null} [continues] who left and has the same face; an entry of GET /v1/calls has it
+ * @property {Coverage | null} [coverage] how much they were watched; an entry of GET /v1/calls has it
  * @property {string} [time] RFC 3339; a state message has it
  * @property {string} [since] RFC 3339; an entry of GET /v1/calls has it
  * @property {Verdict} verdict
@@ -57,6 +58,12 @@
  * @property {number} [statistic] the e-detector's accumulated evidence
  * @property {number} [threshold] the value at which an alert is raised
  * @property {Object<string, number>} [quality]
+ *
+ * @typedef {object} Coverage how much of a participant's time in the call was watched
+ * @property {boolean} watched now
+ * @property {string | null} reason why not
+ * @property {number} seconds
+ * @property {number} watched_seconds
  *
  * @typedef {object} FindingMessage
  * @property {"finding"} type

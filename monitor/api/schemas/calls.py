@@ -4,12 +4,53 @@ from __future__ import annotations
 
 from typing import Literal
 
-from monitor.api.schemas.base import ClaimGround, EvidencedScore, Judged, Seq, Shape, Time
+from pydantic import Field
+
+from monitor.api.schemas.base import ClaimGround, EvidencedScore, Judged, Reason, Seq, Shape, Time
 from monitor.api.schemas.messages import FindingMessage
 
 
+class Span(Shape):
+    """A stretch of time in which somebody was watched, or was not."""
+
+    start: Time = Field(alias="from")
+    end: Time = Field(alias="to")
+    reason: Reason | None
+    """Why they were not watched; null where they were."""
+
+
+class Watched(Shape):
+    """For how long people were in a call, and for how much of it they were watched, added up."""
+
+    seconds: float
+    watched_seconds: float
+    unwatched_seconds: dict[str, float]
+    """By reason."""
+
+
+class ParticipantCoverage(Watched):
+    """How much of a participant's time in the call was watched."""
+
+    watched: bool
+    reason: Reason | None
+    """Why they are not watched now; null where they are."""
+    since: Time
+    """Since when it is so."""
+    spans: list[Span]
+    """What was before, the oldest first; the newest 32."""
+
+
+class CallCoverage(Watched):
+    """How much of a call was watched, of those too who left it in the last ten minutes."""
+
+    listed: int
+    """How many are in the call."""
+    watched: int
+    """How many of them are watched now."""
+
+
 class Participant(Judged):
-    """Who is judged, and what is said of them now."""
+    """Who is in a call, and what is said of them now; who is not judged is `inconclusive`, for the reason why not."""
 
     participant: str
     identity: str | None
@@ -31,17 +72,20 @@ class Participant(Judged):
     statistic: float | None
     threshold: float | None
     quality: dict[str, float | None]
+    coverage: ParticipantCoverage
+    """Whether they are watched, and how much they were."""
 
 
 class Call(Shape):
-    """A call and who is judged in it."""
+    """A call and who is in it."""
 
     call: str
     participants: list[Participant]
+    coverage: CallCoverage
 
 
 class Calls(Shape):
-    """Every call in which somebody is judged now."""
+    """Every call in which somebody is now."""
 
     calls: list[Call]
 

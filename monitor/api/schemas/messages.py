@@ -6,7 +6,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from monitor.api.schemas.base import ClaimGround, DetectorScore, Evidence, EvidencedScore, Judged, Seq, Shape, Time
+from monitor.api.schemas.base import (
+    ClaimGround,
+    DetectorScore,
+    Evidence,
+    EvidencedScore,
+    Judged,
+    Reason,
+    Seq,
+    Shape,
+    Time,
+)
 
 
 class Subscribe(Shape):
@@ -77,6 +87,23 @@ class StateMessage(Judged):
     """An alert is raised when the statistic passes it."""
     quality: dict[str, float | None]
     """Of the media: size of the face, frames a second, items dropped and so on."""
+
+
+class Unmonitored(Shape):
+    """Watching a participant stopped for more than 2 seconds, or goes on; not kept: `GET /v1/calls` says how it is."""
+
+    type: Literal["unmonitored"]
+    action: Literal["began", "resumed", "left"]
+    """`left`: they left the call without having been watched again."""
+    call: str
+    participant: str
+    time: Time
+    since: Time
+    """When watching stopped."""
+    seconds: float
+    """For how long it has."""
+    reason: Reason
+    """Why it stopped."""
 
 
 class Gap(Shape):

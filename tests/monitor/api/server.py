@@ -117,8 +117,11 @@ def subscription(after: int | None = None, states: bool = False, token: str = TO
 
 
 async def receive(socket: ClientConnection) -> dict[str, Any]:
-    message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
-    return message
+    while True:
+        message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+        # Where the machine is busy hops come late, and that is told.
+        if message["type"] != "unmonitored":
+            return message
 
 
 @contextlib.asynccontextmanager

@@ -40,12 +40,15 @@ async def test_calls(client: httpx.AsyncClient, site: Site) -> None:
     assert (await client.get("/v1/calls/board")).status_code == 404
     await client.post(WHIP, content=b"v=0", headers=SDP)
     body = (await client.get("/v1/calls")).json()
-    assert body["calls"] == [(await client.get("/v1/calls/board")).json()]
+    one = (await client.get("/v1/calls/board")).json()
+    # How much was watched grows in between.
+    assert [sorted(call) for call in body["calls"]] == [sorted(one)]
+    assert one["coverage"]["listed"] == 1
     shown = body["calls"][0]["participants"][0]
     assert body["calls"][0]["call"] == "board"
     assert set(shown) == {
         "participant", "identity", "verdict", "reason", "since", "scores", "statistic", "threshold", "quality",
-        "continues", "resembles", "claim", "name", "in_doubt",
+        "continues", "resembles", "claim", "name", "in_doubt", "coverage",
     }  # fmt: skip
     assert (shown["participant"], shown["identity"], shown["verdict"]) == ("p1", None, "inconclusive")
 

@@ -126,6 +126,7 @@ class Surface:
             inside.metrics,
             authority,
             Issuer(keys, register),
+            inside.ingest,
             people,
         )
         self._settings = settings

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
-from monitor.api import health, identities, problem, rest, tokens, whip, words
+from monitor.api import health, identities, problem, rest, sources, tokens, whip, words
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
 from monitor.api.alerts import Alerts, Doors
@@ -23,7 +23,7 @@ from monitor.api.guard import Guard
 from monitor.api.identities import People
 from monitor.api.refusals import Refusals
 from monitor.config import Settings
-from monitor.host.calls import Calls
+from monitor.host.calls import Calls, Sources
 from monitor.host.metrics import Metrics
 
 DASHBOARD = Path(__file__).parent / "dashboard"
@@ -40,6 +40,7 @@ class Parts:
     metrics: Metrics
     authority: Authority
     issuer: Issuer
+    sources: Sources
     people: People | None = None
 
 
@@ -79,6 +80,7 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(rest.router(parts.calls, parts.journal))
     app.include_router(words.router())
     app.include_router(tokens.router(parts.issuer))
+    app.include_router(sources.router(parts.sources))
     if parts.people is not None:
         app.include_router(identities.router(parts.people))
     app.include_router(health.router(parts.calls, parts.recorder, parts.hub, parts.metrics))

@@ -136,6 +136,7 @@ MAY_ENROL = Depends(Requires(Permission.ENROL))
 MAY_APPROVE = Depends(Requires(Permission.APPROVE))
 MAY_ERASE = Depends(Requires(Permission.ERASE))
 MAY_MANAGE_TOKENS = Depends(Requires(Permission.TOKENS))
+MAY_MANAGE_SOURCES = Depends(Requires(Permission.SOURCES))
 ANYBODY_KNOWN = Depends(Known())
 Watching = Annotated[Grant, MAY_WATCH]
 Publishing = Annotated[Grant, MAY_PUBLISH]

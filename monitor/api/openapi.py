@@ -101,7 +101,7 @@ def described_application() -> FastAPI:
     nothing: Any = None
     people = People(nothing, nothing, nothing, nothing, Policy())
     return application(
-        Settings(), Parts(nothing, nothing, nothing, nothing, nothing, nothing, nothing, people), nothing
+        Settings(), Parts(nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, people), nothing
     )
 
 

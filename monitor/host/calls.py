@@ -11,6 +11,7 @@ from typing import Protocol
 
 from engines.errors import SidewitnessError
 from monitor.alerts.wire import Message
+from monitor.config import SourceSettings
 from monitor.types import ParticipantKey, Profile
 
 RETRY_SECONDS = 5
@@ -127,4 +128,20 @@ class Calls(Protocol):
 
     async def explain(self, call: str, participant: str) -> Message | None:
         """Say by what a participant is taken to claim an identity; None where there is no such participant."""
+        ...
+
+
+class Sources(Protocol):
+    """The ways into calls that are open, each by its number."""
+
+    def describe(self) -> list[Message]:
+        """Describe every source: the entries of `GET /v1/sources`."""
+        ...
+
+    async def add(self, settings: SourceSettings) -> Message:
+        """Open one more, until the sidecar ends, and describe it; raises `ConfigError` or `AtCapacity`."""
+        ...
+
+    async def remove(self, number: int) -> bool:
+        """End one and whom it has brought; False where there is none of this number."""
         ...

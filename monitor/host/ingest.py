@@ -1,6 +1,7 @@
 """Runs the sources: each in a task of its own, opened again after a while whenever it fails, so that it harms nobody.
 
-Whoever a source has brought is ended with it. At the end every source is cancelled and has a few seconds to leave.
+Whoever a source has brought is ended with it. Sources come from the configuration, and more may be added and removed
+while the sidecar runs. At the end every source is cancelled and has a few seconds to leave.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from monitor.alerts.wire import Message
+from monitor.config import SourceSettings
 from monitor.host.calls import Admission, AtCapacity, InvalidName, participant_key
 from monitor.host.metrics import Metrics
-from monitor.host.sources import ConfiguredSource
+from monitor.host.sources import ConfiguredSource, requested_source
 from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
 from monitor.host.watching import Watching
 from monitor.retry import retry_delay_seconds
@@ -27,6 +30,7 @@ from monitor.types import ParticipantKey, Profile
 from plugins.base import Listed, NoRoom, Unavailable
 
 CLOSE_SECONDS = 3.0
+MAX_SOURCES = 256
 
 
 class Judges(Protocol):
@@ -43,7 +47,7 @@ class Judges(Protocol):
 
 
 class Ingest:
-    """Every source of the sidecar and its runner."""
+    """Every source of the sidecar and its runner, by number."""
 
     def __init__(
         self,
@@ -55,26 +59,67 @@ class Ingest:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._metrics = metrics
-        self._runners = [SourceRunner(source, host, self._measure, clock, sleep, jitter) for source in sources]
+        self._make = partial(
+            SourceRunner, host=host, changed=self._measure, clock=clock, sleep=sleep, jitter=jitter, failed=self._failed
+        )
+        self._runners = {source.number: self._make(source) for source in sources}
+        # Never given twice: whoever removes a source must not meet another one.
+        self._next = max(self._runners, default=-1) + 1
+        self._running = False
+        self._closing = False
         self._measure()
 
     def start(self) -> None:
         """Begin, on the running loop."""
-        for runner in self._runners:
+        self._running = True
+        for runner in self._runners.values():
             runner.start()
 
     def describe(self) -> list[Message]:
         """Describe every source: its plug-in, its phase and since when, failures, and how many it has brought."""
-        return [runner.describe() for runner in self._runners]
+        return [runner.describe() for runner in self._runners.values()]
+
+    async def add(self, settings: SourceSettings) -> Message:
+        """Open one more source and describe it; it is not there any more after the next start.
+
+        Raises `ConfigError` for what cannot be one, `AtCapacity` where there are `MAX_SOURCES` or all are ended.
+        """
+        number, self._next = self._next, self._next + 1
+        source = await asyncio.to_thread(requested_source, number, settings)
+        # After the only wait: two who ask at once are both counted.
+        if self._closing:
+            raise AtCapacity("the sidecar is shutting down")
+        if len(self._runners) >= MAX_SOURCES:
+            raise AtCapacity(f"there are {MAX_SOURCES} sources already: remove one that is not needed any more")
+        runner = self._runners[number] = self._make(source)
+        runner.log().info("a source was added")
+        if self._running:
+            runner.start()
+        self._measure()
+        return runner.describe()
+
+    async def remove(self, number: int) -> bool:
+        """End a source and whom it has brought, wherever it came from; False where there is none of this number."""
+        runner = self._runners.pop(number, None)
+        if runner is None:
+            return False
+        await runner.close()
+        runner.log().info("a source was removed")
+        self._measure()
+        return True
 
     async def close(self) -> None:
-        """End every source and whom it has brought, all at once."""
-        await asyncio.gather(*(runner.close() for runner in self._runners))
+        """End every source and whom it has brought, all at once; nothing can be added any more."""
+        self._closing = True
+        await asyncio.gather(*(runner.close() for runner in self._runners.values()))
 
     def _measure(self) -> None:
-        counts = Counter(runner.status.phase for runner in self._runners)
+        counts = Counter(runner.status.phase for runner in self._runners.values())
         for phase in SourcePhase:
             self._metrics.sources.labels(str(phase)).set(counts[phase])
+
+    def _failed(self) -> None:
+        self._metrics.source_failures.inc()
 
 
 class SourceRunner:
@@ -88,8 +133,10 @@ class SourceRunner:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         jitter: Callable[[], float],
+        failed: Callable[[], None] = lambda: None,
     ) -> None:
         self.status = Supervision(since=clock())
+        self._failed = failed
         self._source, self._host, self._changed = source, host, changed
         self._clock, self._jitter = clock, jitter
         self._sleep = sleep
@@ -108,7 +155,7 @@ class SourceRunner:
             self._task.cancel()
             _, late = await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
             if late:
-                self._log().warning("a source does not end: it is left behind")
+                self.log().warning("a source does not end: it is left behind")
         await self._end_everybody()
 
     def describe(self) -> Message:
@@ -211,8 +258,9 @@ class SourceRunner:
         retry_after_seconds = error.retry_after_seconds if isinstance(error, Unavailable) else None
         delay = retry_delay_seconds(status.failures, self._jitter(), LONGEST_RETRY_SECONDS, retry_after_seconds)
         self._set(status)
+        self._failed()
         if is_new:
-            self._log().warning("a source failed: it is tried again", retry_seconds=round(delay, 1), exc_info=error)
+            self.log().warning("a source failed: it is tried again", retry_seconds=round(delay, 1), exc_info=error)
         return delay
 
     def _set(self, status: Supervision) -> None:
@@ -221,9 +269,10 @@ class SourceRunner:
             self._changed()
         # A source that is tried again and again says so once.
         if status is not before and status.phase not in (SourcePhase.CONNECTING, SourcePhase.RETRYING):
-            self._log().info("a source changed")
+            self.log().info("a source changed")
 
-    def _log(self) -> structlog.stdlib.BoundLogger:
+    def log(self) -> structlog.stdlib.BoundLogger:
+        """Return a logger that says which source it is, and how it is doing."""
         logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("ingest")
         return logger.bind(
             source=self._source.number,

@@ -32,6 +32,7 @@ HARMLESS = frozenset(
         "sidewitness_connections_failed",
         "sidewitness_media_items_dropped",
         "sidewitness_sources",
+        "sidewitness_source_failures",
     }
 )
 HARMLESS_PREFIXES = ("process_", "python_")
@@ -96,6 +97,7 @@ class Metrics:
             ("phase",),
             registry=self.registry,
         )
+        self.source_failures = self._counter("source_failures", "Attempts of ways into calls that failed.")
         self.connections_failed = Counter(
             "sidewitness_connections_failed",
             "Publications that never connected or were lost, by cause.",

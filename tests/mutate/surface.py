@@ -23,7 +23,31 @@ LARGE = f"{OF_CONNECTIONS}::test_what_a_request_may_hold_is_ours_to_say"
 REBOUND = f"{OF_GATE}::test_a_name_that_was_let_lead_here_is_refused_everywhere"
 FEW = f"{OF_GATE}::test_strangers_of_one_address_have_few_places_and_whoever_has_a_token_has_room"
 
+OF_SOURCES = "tests/monitor/api/test_sources.py"
+ADMINS = f"{OF_SOURCES}::test_a_running_server_is_asked_by_the_command"
+
 MUTATIONS = (
+    Mutation(
+        "anybody who is known opens sources",
+        "monitor/api/auth.py",
+        "MAY_MANAGE_SOURCES = Depends(Requires(Permission.SOURCES))",
+        "MAY_MANAGE_SOURCES = Depends(Known())",
+        (ADMINS,),
+    ),
+    Mutation(
+        "the route that opens sources asks for no role",
+        "monitor/api/sources.py",
+        '    @routes.post("/v1/sources", dependencies=[MAY_MANAGE_SOURCES], **CREATE)',
+        '    @routes.post("/v1/sources", **CREATE)',
+        (ADMINS,),
+    ),
+    Mutation(
+        "there may be any number of sources",
+        "monitor/host/ingest.py",
+        "        if len(self._runners) >= MAX_SOURCES:",
+        "        if False:",
+        ("tests/monitor/host/test_ingest.py::test_there_are_so_many_sources_and_no_more",),
+    ),
     Mutation(
         "silent sockets are never shown out",
         ALERTS,

@@ -18,6 +18,8 @@ class Permission(StrEnum):
     APPROVE = "approve"
     ERASE = "erase"
     TOKENS = "tokens"
+    # Lets this machine connect to, and read, what it is told to.
+    SOURCES = "sources"
 
 
 class Role(StrEnum):

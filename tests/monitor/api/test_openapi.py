@@ -87,6 +87,8 @@ async def test_every_get_answers_as_described(desk: Desk) -> None:
     for n in range(15):
         desk.site.journal.append(finding(str(n)))
     values = {"call": "board", "participant": "p1", "name": "Jane%20Doe", "job_id": done["id"], "session": "none"}
+    assert (await desk.client.post("/v1/sources", json={"plugin": "folder", "path": "/absent"})).status_code == 201
+    values["source"] = "0"
     asked: dict[str, Any] = {}
     for method, path in sorted(OpenApi().operations):
         if method == "GET":
@@ -164,7 +166,8 @@ async def test_errors_answer_as_described(desk: Desk) -> None:
 
 
 async def test_what_is_guarded_is_said_to_be(desk: Desk) -> None:
-    values = {"call": "board", "participant": "p1", "name": "x", "job_id": "x", "session": "x", "token_id": "x"}
+    values = {"call": "board", "participant": "p1"}
+    values |= dict.fromkeys(("name", "job_id", "session", "token_id", "source"), "x")
     async with httpx.AsyncClient(base_url=desk.site.base) as stranger:
         for method, path in OpenApi().operations:
             answer = await stranger.request(method, path.format(**values))

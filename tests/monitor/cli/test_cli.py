@@ -46,8 +46,10 @@ COMMANDS = [
     *(f"identities {name}" for name in ("audit", "sweep", "rotate-key")),
     "tokens",
     *(f"tokens {name}" for name in ("create", "list", "revoke", "rotate-key")),
+    "sources",
+    *(f"sources {name}" for name in ("list", "check", "watch")),
 ]
-GROUPS = {"engines", "identities", "tokens", "train"}
+GROUPS = {"engines", "identities", "sources", "tokens", "train"}
 HEAVY = {"av", "aiortc", "fastapi", "matplotlib", "onnxruntime", "openvino", "pydantic", "rich", "sqlalchemy"}
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from monitor.config import ConfigError, Settings, SourceSettings, load
 from monitor.host import logging as log
+from monitor.host.calls import AtCapacity
 from monitor.host.ingest import Ingest, SourceRunner
 from monitor.host.sidecar import Sidecar, assemble, build
 from monitor.host.sources import configured_sources
@@ -221,3 +222,49 @@ def test_sources_come_from_a_file_or_the_environment_and_are_not_shown(
     monkeypatch.setenv("SIDEWITNESS_SOURCES", '[{"path": "/clips"}]')
     with pytest.raises(ConfigError, match=r"setting 'sources.0.plugin' \(SIDEWITNESS_SOURCES\): Field required"):
         load()
+
+
+async def test_sources_come_and_go_while_it_runs_and_are_counted(tmp_path: Path) -> None:
+    log.configure("info", "json")
+    async with running(tmp_path, [toy_source("ada")]) as site:
+        added = await site.ingest.add(toy_source("bob", "crash"))
+        assert (added["source"], added["plugin"]) == (1, "toy")
+        await site.until_phases("connected", "connected")
+        assert await site.participants() == {"ada", "bob"}
+        failures = site.sidecar.components.metrics.registry.get_sample_value("sidewitness_source_failures_total")
+        assert (failures, site.number("connected")) == (1, 2)
+        assert await site.ingest.remove(1)
+        assert not await site.ingest.remove(1)
+        assert await site.participants() == {"ada"}
+        assert (site.phases(), site.number("connected")) == (["connected"], 1)
+        # The number of one that went is given to no other.
+        assert (await site.ingest.add(toy_source("carol")))["source"] == 2
+        # Those of the configuration can go as well.
+        assert await site.ingest.remove(0)
+    with pytest.raises(AtCapacity, match="shutting down"):
+        await site.ingest.add(toy_source("late"))
+
+
+async def test_there_are_so_many_sources_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.host.ingest.MAX_SOURCES", 2)
+    async with running(tmp_path, [toy_source("ada")]) as site:
+        asked = [site.ingest.add(toy_source(name)) for name in ("bob", "carol", "dora")]
+        made = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(isinstance(one, AtCapacity) for one in made) == 2
+        assert len(site.ingest.describe()) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"plugin": "pigeon"}, r"^option 'plugin': there is no such plug-in, choose one of broken, folder"),
+        ({"plugin": "toy", "wings": 2}, r"^option 'wings': the plug-in 'toy' has no such option"),
+        ({"plugin": "toy", "participant": ["a-secret"]}, r"^option 'participant': Input should be a valid string"),
+    ],
+)
+async def test_what_cannot_be_added_speaks_of_its_options(tmp_path: Path, source: dict[str, Any], message: str) -> None:
+    async with running(tmp_path, []) as site:
+        with pytest.raises(ConfigError, match=message) as refused:
+            await site.ingest.add(SourceSettings.model_validate(source))
+        assert "a-secret" not in str(refused.value)
+        assert site.ingest.describe() == []

@@ -111,7 +111,7 @@ async def test_a_running_server_is_asked_by_the_command(site: Site) -> None:
     rows = await asyncio.to_thread(Server(site.base, TOKEN).sources)
     assert [(row["source"], row["plugin"]) for row in rows] == [(0, "toy")]
     for role in ("viewer", "analyst", "publisher", "enroller", "approver"):
-        seat = {"call": "board"} if role == "publisher" else {}
+        seat: dict[str, Any] = {"call": "board"} if role == "publisher" else {}
         other = Server(site.base, site.token(role, **seat))
         with pytest.raises(NoAnswerError, match="403: the token's role may not do this"):
             await asyncio.to_thread(other.sources)

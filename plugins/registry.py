@@ -12,7 +12,10 @@ from plugins.base import PluginError, PluginSpec
 
 GROUP = "sidewitness.plugins"
 # As in pyproject.toml: a checkout is found here although nothing is installed.
-BUILT_IN = (EntryPoint("folder", "plugins.folder:SPEC", GROUP),)
+BUILT_IN = (
+    EntryPoint("folder", "plugins.folder:SPEC", GROUP),
+    EntryPoint("whep", "plugins.whep:SPEC", GROUP),
+)
 
 
 def available() -> dict[str, EntryPoint]:

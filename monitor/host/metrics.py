@@ -92,10 +92,7 @@ class Metrics:
             LATENCY_SECONDS,
         )
         self.sources = Gauge(
-            "sidewitness_sources",
-            "Configured ways into calls, by phase.",
-            ("phase",),
-            registry=self.registry,
+            "sidewitness_sources", "Configured ways into calls, by phase.", ("phase",), registry=self.registry
         )
         self.source_failures = self._counter("source_failures", "Attempts of ways into calls that failed.")
         self.connections_failed = Counter(

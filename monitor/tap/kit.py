@@ -21,6 +21,7 @@ from monitor.tap.media.config import ClipLimits, IceServer, TapConfig
 from monitor.tap.media.decode import DecodeLoop, Decoder, EncodedFrame, make_decoder
 from monitor.tap.media.formats import BLOCK_SAMPLES, AudioCutter, to_video_frame
 from monitor.tap.media.source import PullSource, Source, SourceError
+from monitor.tap.neighbours import networks_at
 from monitor.tap.replay import ReplaySource, probe_clip
 from monitor.tap.rtp.jitter import JitterBuffer
 from monitor.tap.rtp.packet import Packet
@@ -76,6 +77,7 @@ __all__ = [
     "VideoFrame",
     "WebRtcPeer",
     "make_decoder",
+    "networks_at",
     "ntp_seconds",
     "parse_offer",
     "parse_packet",

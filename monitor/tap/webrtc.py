@@ -30,6 +30,7 @@ from monitor.tap.rtp.handshake import Handshake
 from monitor.tap.rtp.ice import Consent
 from monitor.tap.rtp.install import (
     agree,
+    ask_for,
     guard_sources,
     install,
     peer_connection,
@@ -39,9 +40,11 @@ from monitor.tap.rtp.install import (
 from monitor.tap.rtp.receiver import TapReceiver
 from monitor.tap.rtp.sdp import Offer, SdpError
 from monitor.tap.rtp.sdp_codecs import SUPPORTED_CODECS
-from monitor.tap.rtp.sdp_parser import check_restart, parse_fragment, parse_offer
+from monitor.tap.rtp.sdp_parser import check_restart, parse_answer, parse_fragment, parse_offer
 from monitor.types import MediaItem, Reason, TrackFault, TrackKind
 
+# What an offer of ours asks for, in this order.
+OFFERED: tuple[TrackKind, ...] = ("audio", "video")
 _WATCH_SECONDS = 0.25
 # Asynchronous iteration: how many frames are decoded at once, and how long to wait where there are none.
 _BATCH_FRAMES = 16
@@ -66,15 +69,23 @@ class TapStats:
 
 
 class WebRtcPeer:
-    """A WHIP publisher as a `Source`; made by `answer`; ends by `close`, a lost connection, a deadline or silence."""
+    """Who sends media over WebRTC as a `Source`; made by `answer`, or by `offer` and begun by `accept`.
 
-    def __init__(self, pc: RTCPeerConnection, offer: Offer, config: TapConfig, factory: DecoderFactory) -> None:
+    It ends by `close`, a lost connection, a deadline or silence.
+    """
+
+    def __init__(self, pc: RTCPeerConnection, offer: Offer | None, config: TapConfig, factory: DecoderFactory) -> None:
         self.etag = f'"{secrets.token_hex(8)}"'
         self.closed = asyncio.Event()
+        self.settled = asyncio.Event()
+        """It is connected, or closed without ever having been."""
         self.end_reason: str | None = None
         self.failure: ConnectionFailure | None = None
         self.clock = CallClock()
-        self._pc, self._offer, self._config = pc, offer, config
+        self.was_left = False
+        """Whether the other side has ended it: it went, was lost, or never came."""
+        self._pc, self._config = pc, config
+        self._remote = offer
         self._decode = DecodeLoop(config, self.clock, self._on_decoder_failure, factory)
         self._loop = asyncio.get_running_loop()
         self._receivers: dict[TrackKind, TapReceiver] = {}
@@ -110,13 +121,43 @@ class WebRtcPeer:
             raise
         return peer, answer
 
+    @classmethod
+    async def offer(
+        cls, config: TapConfig | None = None, decoders: DecoderFactory = make_decoder
+    ) -> tuple[WebRtcPeer, str]:
+        """Offer to receive sound and pictures: the SDP has all candidates of this side; see `accept`."""
+        limits = config or TapConfig()
+        pc = peer_connection(_configuration(limits))
+        peer = cls(pc, None, limits, decoders)
+        try:
+            ask_for(pc, OFFERED)
+            await pc.setLocalDescription(await pc.createOffer())
+            peer._filters = guard_sources(pc)
+        except BaseException:
+            await peer.close()
+            raise
+        return peer, str(pc.localDescription.sdp)
+
+    async def accept(self, answer_sdp: str) -> None:
+        """Take the answer to the offer and connect; raises `SdpError`."""
+        answer = parse_answer(answer_sdp, OFFERED, self._config)
+        try:
+            await self._pc.setRemoteDescription(Description(answer.for_the_stack().sdp(), "answer"))
+        except Exception:
+            raise SdpError(422, "unsupported answer", "this answer does not fit the offer") from None
+        self._remote = answer
+        self._install(answer, answered=True)
+        self._consents = watch_consent(self._pc, self._config)
+        await self._add(answer.candidates)
+        self._start_task(self._watch())
+
     async def add_candidates(self, fragment: str) -> None:
         """Take a trickle fragment (RFC 8840); raises `SdpError`, 422 for an ICE restart.
 
         Candidates that may not be used, and those over the limit, are left out silently.
         """
         parsed = parse_fragment(fragment, self._config)
-        check_restart(self._offer, parsed)
+        check_restart(self._described, parsed)
         await self._add(select(parsed.candidates, self._config, self._candidate_count))
 
     async def __aiter__(self) -> AsyncIterator[MediaItem]:
@@ -206,29 +247,42 @@ class WebRtcPeer:
             await self._pc.close()
         finally:
             self.closed.set()
+            self.settled.set()
+
+    @property
+    def _described(self) -> Offer:
+        """What the other side has said of itself."""
+        if self._remote is None:
+            raise RuntimeError("the offer has not been answered yet")
+        return self._remote
 
     async def _negotiate(self) -> str:
-        for section in self._offer.sections:
+        offer = self._described
+        for section in offer.sections:
             self._pc.addTransceiver(section.kind, "recvonly")
         try:
-            await self._pc.setRemoteDescription(Description(self._offer.for_the_stack().sdp(), "offer"))
+            await self._pc.setRemoteDescription(Description(offer.for_the_stack().sdp(), "offer"))
         except Exception:
             # The offer was rewritten from what was understood, so this is for what nobody thought of.
             raise SdpError(
                 422, "unsupported offer", f"this offer is not understood: offer {SUPPORTED_CODECS}"
             ) from None
-        agree(self._pc, self._offer.sections, self._config.max_pixels)
-        for receiver in install(self._pc, self._config, self.clock, self._decode, self._offer.sections):
-            self._receivers[receiver.kind] = receiver
-        self._handshakes = watch_handshakes(self._pc)
-        self._pc.on("connectionstatechange", self._state_changed)
-        self._pc.on("iceconnectionstatechange", self._ice_state_changed)
+        self._install(offer)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         self._filters = guard_sources(self._pc)
         self._consents = watch_consent(self._pc, self._config)
-        await self._add(self._offer.candidates)
+        await self._add(offer.candidates)
         self._start_task(self._watch())
         return str(self._pc.localDescription.sdp)
+
+    def _install(self, remote: Offer, *, answered: bool = False) -> None:
+        agree(self._pc, remote.sections, self._config.max_pixels)
+        receivers = install(self._pc, self._config, self.clock, self._decode, remote.sections, answered=answered)
+        sent = {section.kind for section in remote.sections if not section.rejected}
+        self._receivers = {receiver.kind: receiver for receiver in receivers if receiver.kind in sent}
+        self._handshakes = watch_handshakes(self._pc)
+        self._pc.on("connectionstatechange", self._state_changed)
+        self._pc.on("iceconnectionstatechange", self._ice_state_changed)
 
     async def _add(self, candidates: tuple[Candidate, ...]) -> None:
         for candidate in candidates:
@@ -242,7 +296,7 @@ class WebRtcPeer:
                     priority=candidate.priority,
                     protocol=candidate.transport,
                     type=candidate.type,
-                    sdpMid=self._offer.mid,
+                    sdpMid=self._described.mid,
                 )
             )
 
@@ -250,6 +304,7 @@ class WebRtcPeer:
         state = self._pc.connectionState
         if state == "connected" and self._connected_at is None:
             self._connected_at = time.monotonic()
+            self.settled.set()
         elif state in ("failed", "closed"):
             self._end()
 
@@ -259,6 +314,7 @@ class WebRtcPeer:
     def _end(self) -> None:
         """End because the connection did, and say why; what is being closed already has not failed."""
         if self._closing_task is None:
+            self.was_left = True
             progress = Progress(
                 ice=self._ice_completed,
                 dtls=self._connected_at is not None,
@@ -278,7 +334,7 @@ class WebRtcPeer:
             now = time.monotonic()
             if self._connected_at is not None:
                 if self._has_left(now, self._connected_at):
-                    self.end_reason = MEDIA_ENDED
+                    self.end_reason, self.was_left = MEDIA_ENDED, True
                     self._start_closing()
                     return
                 if not self._paused:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import structlog
-from aiortc import RTCConfiguration, RTCPeerConnection
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender
 from aiortc.exceptions import InvalidStateError
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import ParametersDict, RTCRtcpFeedback, RTCRtpCodecParameters
@@ -30,6 +30,7 @@ from monitor.tap.rtp.handshake import Handshake
 from monitor.tap.rtp.ice import Consent, resume_checks
 from monitor.tap.rtp.receiver import TapReceiver
 from monitor.tap.rtp.sdp import Codec, Section
+from monitor.types import TrackKind
 
 _CERTIFICATES = "_RTCPeerConnection__certificates"
 _RECEIVER = "_RTCRtpTransceiver__receiver"
@@ -41,6 +42,14 @@ def peer_connection(configuration: RTCConfiguration) -> RTCPeerConnection:
     pc = RTCPeerConnection(configuration)
     setattr(pc, _CERTIFICATES, [TapCertificate.generateCertificate()])
     return pc
+
+
+def ask_for(pc: RTCPeerConnection, kinds: Sequence[TrackKind]) -> None:
+    """Add a section to receive each of these kinds, in the codecs that are decoded here; before our offer."""
+    for kind in kinds:
+        transceiver = pc.addTransceiver(kind, "recvonly")
+        known = RTCRtpSender.getCapabilities(kind).codecs
+        transceiver.setCodecPreferences([codec for codec in known if codec.mimeType in _NAMES.values()])
 
 
 def agree(pc: RTCPeerConnection, sections: Sequence[Section], max_pixels: int) -> None:
@@ -82,14 +91,21 @@ def _answer(codec: Codec, max_pixels: int) -> ParametersDict:
 
 
 def install(
-    pc: RTCPeerConnection, config: TapConfig, clock: CallClock, decode: DecodeLoop, sections: Sequence[Section] = ()
+    pc: RTCPeerConnection,
+    config: TapConfig,
+    clock: CallClock,
+    decode: DecodeLoop,
+    sections: Sequence[Section] = (),
+    *,
+    answered: bool = False,
 ) -> tuple[TapReceiver, ...]:
     """Replace the receivers of a peer connection and cap its tables; between remote and local description.
 
-    `sections` are those of the offer, for what it says of the streams.
+    `sections` are those of the offer, for what it says of the streams. Where the other side has `answered` an offer of
+    ours, they are those of the answer, and this comes at once after it: before the event loop goes on to connect.
     """
-    if pc.signalingState != "have-remote-offer":
-        raise InvalidStateError("the tap is installed between the offer and the answer")
+    if pc.signalingState != ("stable" if answered else "have-remote-offer") or pc.iceConnectionState != "new":
+        raise InvalidStateError("the tap is installed between the offer and the answer, or at once after an answer")
     receivers: list[TapReceiver] = []
     parameter_sets = _parameter_sets(sections)
     for transceiver in pc.getTransceivers():

@@ -40,18 +40,22 @@ _STAND_IN = "packetization-mode=1;profile-level-id=42e01f"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One admitted media section; `extensions` are (number, URI), `ssrcs` the media's and the retransmission's."""
+    """One admitted media section; `extensions` are (number, URI), `ssrcs` the media's and the retransmission's.
+
+    Of an answer it may be `rejected`: then nothing comes by it, and its codecs only fill the place.
+    """
 
     kind: TrackKind
     mid: str
     codecs: tuple[Codec, ...]
     extensions: tuple[tuple[int, str], ...] = ()
     ssrcs: tuple[int, ...] = ()
+    rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An admitted offer; `sdp()` is the only text of it that reaches the WebRTC stack."""
+    """An admitted offer, or answer to one of ours; `sdp()` is the only text of it that reaches the WebRTC stack."""
 
     ufrag: str
     pwd: str
@@ -64,7 +68,7 @@ class Offer:
     @property
     def mid(self) -> str:
         """The section that carries the bundle's transport (RFC 9143 section 7.2)."""
-        return self.sections[0].mid
+        return next(section.mid for section in self.sections if not section.rejected)
 
     def for_the_stack(self) -> Offer:
         """Give the offer with every format of H.264 as one that the WebRTC stack does not refuse."""
@@ -73,16 +77,17 @@ class Offer:
     def sdp(self) -> str:
         """Render the offer anew, without its candidates: they are added one by one, as trickled ones are."""
         lines = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", "s=-", "t=0 0"]
-        lines.append("a=group:BUNDLE " + " ".join(s.mid for s in self.sections))
+        lines.append("a=group:BUNDLE " + " ".join(s.mid for s in self.sections if not s.rejected))
         lines += ["a=ice-lite"] if self.lite else []
         for section in self.sections:
             lines += self._section(section)
         return "\r\n".join([*lines, ""])
 
     def _section(self, section: Section) -> Iterator[str]:
-        yield f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(str(c.payload) for c in section.codecs)}"
+        port, direction = (0, "inactive") if section.rejected else (9, "sendonly")
+        yield f"m={section.kind} {port} UDP/TLS/RTP/SAVPF {' '.join(str(c.payload) for c in section.codecs)}"
         yield "c=IN IP4 0.0.0.0"
-        yield from (f"a=mid:{section.mid}", "a=sendonly", "a=rtcp-mux")
+        yield from (f"a=mid:{section.mid}", f"a={direction}", "a=rtcp-mux")
         yield from (f"a=ice-ufrag:{self.ufrag}", f"a=ice-pwd:{self.pwd}", f"a=setup:{self.setup}")
         yield from (f"a=fingerprint:{name} {value}" for name, value in self.fingerprints)
         yield from (f"a=extmap:{number} {uri}" for number, uri in section.extensions)

@@ -1,4 +1,4 @@
-"""SDP offers and trickle fragments of WHIP clients, checked and parsed. Pure: text in, values out.
+"""SDP offers and trickle fragments of WHIP clients, and answers to offers of ours. Pure: text in, values out.
 
 Only `SdpError` ever escapes, whatever the text holds.
 """
@@ -49,6 +49,38 @@ def parse_offer(text: str, config: TapConfig) -> Offer:
         setup=_parse_setup(media[0], session),
         sections=sections,
         candidates=select(offered, config),
+        lite=session.has("ice-lite"),
+    )
+
+
+def parse_answer(text: str, kinds: Sequence[TrackKind], config: TapConfig) -> Offer:
+    """Admit the answer to an offer of ours to receive media of these kinds, in this order, or raise `SdpError`.
+
+    It has a section for each (RFC 3264 section 6), which it may reject by the port 0 or by sending nothing, but not all
+    of them; what it sends is bundled (RFC 9143).
+    """
+    _check_size(text, config)
+    blocks = split_blocks(text)
+    session, media = blocks[0], blocks[1:]
+    if not text.startswith("v=0"):
+        raise malformed("an answer begins with v=0")
+    if [block.media.partition(" ")[0] for block in media] != list(kinds):
+        raise malformed("the answer has not the media sections of the offer")
+    sent = [block for block in media if not _is_rejected(block, session)]
+    if not sent:
+        raise unsupported("neither sound nor pictures are sent")
+    _check_bundle(session, [_parse_section(block, session) for block in sent])
+    ufrag, pwd = _parse_credentials(sent[0], session)
+    return Offer(
+        ufrag=ufrag,
+        pwd=pwd,
+        fingerprints=_parse_fingerprints(sent[0], session),
+        setup=_parse_role(sent[0], session),
+        sections=tuple(
+            _parse_section(block, session) if block in sent else _rejected_section(number, kind)
+            for number, (block, kind) in enumerate(zip(media, kinds, strict=True))
+        ),
+        candidates=select([parsed for block in sent for parsed in _parse_candidates(block)], config),
         lite=session.has("ice-lite"),
     )
 
@@ -123,9 +155,28 @@ def _parse_section(block: Block, session: Block) -> Section:
 
 
 def _check_direction(block: Block, session: Block) -> None:
+    direction = _direction(block, session)
+    if direction not in ("sendonly", "sendrecv"):
+        raise unsupported(f"a WHIP client sends media, this offer is {direction}: offer sendonly")
+
+
+def _direction(block: Block, session: Block) -> str:
+    """Return the direction of a section; without one it is both (RFC 8866 section 6.7)."""
     directions = [name for source in (block, session) for name, _ in source.attributes if name in _DIRECTIONS]
-    if directions and directions[0] not in ("sendonly", "sendrecv"):
-        raise unsupported(f"a WHIP client sends media, this offer is {directions[0]}: offer sendonly")
+    return directions[0] if directions else "sendrecv"
+
+
+def _is_rejected(block: Block, session: Block) -> bool:
+    parts = _MEDIA.fullmatch(block.media)
+    if parts is None:
+        raise malformed("a media line is garbled")
+    return parts[2] == "0" or _direction(block, session) in ("recvonly", "inactive")
+
+
+def _rejected_section(number: int, kind: TrackKind) -> Section:
+    codec = Codec(111, "opus", 48_000, 2) if kind == "audio" else Codec(96, "VP8", 90_000)
+    # The number stands for the name that our own offer gave it.
+    return Section(kind, str(number), (codec,), rejected=True)
 
 
 def _parse_extensions(block: Block) -> tuple[tuple[int, str], ...]:
@@ -168,6 +219,14 @@ def _parse_setup(block: Block, session: Block) -> str:
     setup = block.first("setup") or session.first("setup")
     if setup not in ("actpass", "active", "passive"):
         raise malformed("the setup attribute must be actpass")
+    return setup
+
+
+def _parse_role(block: Block, session: Block) -> str:
+    """Parse who begins the DTLS handshake; whoever answers has to choose (RFC 8842 section 5.3)."""
+    setup = block.first("setup") or session.first("setup")
+    if setup not in ("active", "passive"):
+        raise malformed("the setup attribute of an answer must be active or passive")
     return setup
 
 

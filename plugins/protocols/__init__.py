@@ -1,0 +1,1 @@
+"""What plug-ins share and what of their protocols is pure: messages read and written, and what is to be done next."""

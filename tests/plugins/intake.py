@@ -1,0 +1,90 @@
+"""The sidecar as a plug-in sees it, on its own: notes what it is told and reads what is brought."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from monitor.tap.kit import AudioBlock, MediaItem, Source, TrackFault, VideoFrame
+from plugins.base import NoRoom
+
+PATIENCE_SECONDS = 60.0
+
+
+class Guest:
+    """Somebody who was brought: their media are counted until they end."""
+
+    def __init__(self, call: str, participant: str, source: Source, identity: str | None) -> None:
+        self.call, self.participant, self.source, self.identity = call, participant, source, identity
+        self.pictures = self.blocks = 0
+        self.faults: list[TrackFault] = []
+        self._task = asyncio.create_task(self._read())
+
+    @property
+    def ended(self) -> bool:
+        return self._task.done()
+
+    async def wait(self) -> None:
+        await asyncio.wait([self._task])
+
+    async def end(self) -> None:
+        await self.source.close()
+        await self.wait()
+
+    async def _read(self) -> None:
+        async for item in self.source:
+            self._take(item)
+
+    def _take(self, item: MediaItem) -> None:
+        match item:
+            case VideoFrame():
+                self.pictures += 1
+            case AudioBlock():
+                self.blocks += 1
+            case TrackFault():
+                self.faults.append(item)
+
+    @property
+    def is_seen_and_heard(self) -> bool:
+        return self.pictures > 2 and self.blocks > 5
+
+
+@dataclass
+class Reception:
+    """Takes in whoever is brought; refuses as often as it is told to. Nobody waits for its sleeps."""
+
+    refusals: int = 0
+    guests: list[Guest] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    naps: bool = False
+
+    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Guest:
+        if self.refusals:
+            self.refusals -= 1
+            await source.close()
+            raise NoRoom("all places are taken", 5.0)
+        self.guests.append(Guest(call, participant, source, identity))
+        return self.guests[-1]
+
+    def connected(self) -> None:
+        self.said.append("connected")
+
+    def waiting(self, why: str) -> None:
+        self.said.append(why)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(min(seconds, 0.2) if self.naps else 0)
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not condition():  # noqa: ASYNC110 - sockets and other processes say it
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"never: {what}; said {self.said}") from None
+
+    async def close(self) -> None:
+        await asyncio.gather(*(guest.end() for guest in self.guests))

@@ -14,6 +14,7 @@ GROUP = "sidewitness.plugins"
 # As in pyproject.toml: a checkout is found here although nothing is installed.
 BUILT_IN = (
     EntryPoint("folder", "plugins.folder:SPEC", GROUP),
+    EntryPoint("janus", "plugins.janus:SPEC", GROUP),
     EntryPoint("whep", "plugins.whep:SPEC", GROUP),
 )
 

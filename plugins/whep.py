@@ -55,7 +55,6 @@ class Whep:
                 began = asyncio.get_running_loop().time()
                 try:
                     async with self._playing(client, tap) as session:
-                        waits = 0
                         if isinstance(session, WebRtcPeer) and not await self._judge(intake, session):
                             return
                 except NoRoom as refusal:
@@ -66,6 +65,7 @@ class Whep:
                     await intake.sleep(whep.wait_seconds(waits, session.seconds))
                     waits += 1
                     continue
+                waits = 0
                 brief = 0 if asyncio.get_running_loop().time() - began >= STEADY_SECONDS else brief + 1
                 await intake.sleep(whep.wait_seconds(max(brief - 1, 0), FIRST_REJOIN_SECONDS, LONGEST_REJOIN_SECONDS))
 

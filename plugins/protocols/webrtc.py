@@ -33,9 +33,10 @@ class WebRtcOptions(PluginOptions):
     ice_servers: tuple[IceServerOptions, ...] = ()
     connect_seconds: float = Field(default=10.0, ge=0.1, le=60.0)
 
-    async def tap(self, host: str) -> TapConfig:
+    async def tap(self, host: str, leave_seconds: float = 60.0) -> TapConfig:
         """Return the limits of a peer of a server that is reached at `host`."""
         return TapConfig(
+            leave_seconds=leave_seconds,
             allowed_networks=self.allowed_networks + await networks_at(host),
             handshake_seconds=self.connect_seconds,
             consent_seconds=CONSENT_SECONDS,

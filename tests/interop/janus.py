@@ -22,12 +22,13 @@ ROOM = 1234
 PATIENCE_SECONDS = 20.0
 
 JsonObject = dict[str, Any]
+_running: dict[int, asyncio.subprocess.Process] = {}
 
 
 @contextlib.asynccontextmanager
-async def janus(folder: Path) -> AsyncIterator[str]:
+async def janus(folder: Path, port: int | None = None) -> AsyncIterator[str]:
     """Start a Janus with the video room and the WebSocket transport; gives its address."""
-    port = free_port()
+    port = port or free_port()
     unused = {
         kind: ",".join(path.name for path in (PLUGINS / kind).glob("*.so") if path.name != f"libjanus_{wanted}.so")
         for kind, wanted in (("plugins", "videoroom"), ("transports", "websockets"))
@@ -54,9 +55,15 @@ transports: {{ disable = "{unused["transports"]}" }}
         process = await asyncio.create_subprocess_exec(
             executable, "-F", str(folder), "-C", str(folder / "janus.jcfg"), stdout=log, stderr=log
         )
+        _running[port] = process
         async with stopped(process):
             await _listening(port)
             yield f"ws://127.0.0.1:{port}"
+
+
+def kill(port: int) -> None:
+    """Kill the Janus of a port, so that it says nothing to anybody."""
+    _running[port].kill()
 
 
 async def _listening(port: int) -> None:

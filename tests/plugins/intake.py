@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from monitor.tap.kit import AudioBlock, MediaItem, Source, TrackFault, VideoFrame
 from plugins.base import NoRoom
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30.0
 
 
 class Guest:

@@ -11,7 +11,7 @@ import pytest
 
 from plugins.base import Unavailable
 from plugins.whep import Whep, WhepOptions
-from tests.plugins.intake import Reception
+from tests.plugins.intake import PATIENCE_SECONDS, Reception
 from tests.plugins.whep_server import WhepServer, whep_server
 
 BEARER = "Bearer a-token"
@@ -108,7 +108,7 @@ REFUSED = {
 
 
 async def test_what_goes_wrong_is_a_line_that_says_what_to_do() -> None:
-    async with whep_server() as server:
+    async with asyncio.timeout(PATIENCE_SECONDS), whep_server() as server:
         for script, said in REFUSED.items():
             server.script = [script]
             with pytest.raises(Unavailable) as refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -90,6 +91,9 @@ class WhepServer:
         start = time.monotonic() + 0.1
         if "audio" in self.kinds:
             peer.addTrack(Beeps(start))
+        else:
+            # In the order of the offer: aiortc stops the transport of a bundle that it finds in another one.
+            peer.addTransceiver("audio", "inactive")
         if "video" in self.kinds:
             peer.addTrack(Flashes(start, size=SIZE))
         name = str(len(self.asked))
@@ -102,9 +106,9 @@ class WhepServer:
         await peer.setLocalDescription(await peer.createAnswer())
         text = peer.localDescription.sdp
         if change == "unreachable":
-            # A port that nobody listens on, of an address of documentation (RFC 5737).
-            lines = [line for line in text.splitlines() if not line.startswith("a=candidate")]
-            text = "\r\n".join([*lines, ""])
+            # Whoever it is, they do not know the password that their checks would need.
+            text = re.sub(r"a=ice-pwd:\S+", "a=ice-pwd:" + 24 * "x", text)
+            text = re.sub(r"a=candidate:.*\r\n", "", text)
         return Response(text, 201, {"Location": f"/session/{name}", "ETag": '"1"'}, SDP)
 
     async def _offer(self) -> Response:

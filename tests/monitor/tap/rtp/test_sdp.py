@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from monitor.tap.media.config import TapConfig
 from monitor.tap.rtp.sdp import Offer, SdpError
-from monitor.tap.rtp.sdp_parser import check_restart, parse_fragment, parse_offer
+from monitor.tap.rtp.sdp_parser import check_restart, parse_answer, parse_fragment, parse_offer
+from monitor.types import TrackKind
 
 CONFIG = TapConfig()
 UFRAG, PWD = "aB3/", "abcdefghijklmnopqrstuv12"
@@ -72,6 +73,7 @@ a=ssrc:2002 cname:x
 """
 SESSION = "v=0\no=- 1 2 IN IP4 127.0.0.1\ns=-\nt=0 0\na=group:BUNDLE 0 1\na=msid-semantic: WMS stream-1\n"
 OFFER = SESSION + AUDIO + VIDEO
+ANSWER = OFFER.replace("a=setup:actpass", "a=setup:passive")
 
 
 def admit(text: str) -> Offer:
@@ -245,6 +247,52 @@ def test_a_group_without_retransmission_names_the_media_all_the_same() -> None:
 def test_an_unusable_ssrc_group_leaves_one_ssrc(group: str) -> None:
     offer = admit(OFFER.replace("FID 2001 2002", group))
     assert offer.sections[1].ssrcs == (2001,)
+
+
+def answer_of(text: str = "", kinds: tuple[TrackKind, ...] = ("audio", "video")) -> Offer:
+    return parse_answer(text or ANSWER, kinds, CONFIG)
+
+
+def test_an_answer_is_written_with_its_sections_in_place() -> None:
+    answer = answer_of()
+    assert ([s.kind for s in answer.sections], answer.setup, answer.mid) == (["audio", "video"], "passive", "0")
+    assert not any(section.rejected for section in answer.sections)
+    assert parse_answer(answer.sdp(), ("audio", "video"), CONFIG).sections == answer.sections
+
+
+@pytest.mark.parametrize("how", ["m=audio 0 ", "a=inactive", "a=recvonly"])
+def test_what_is_rejected_keeps_its_place_and_carries_nothing(how: str) -> None:
+    text = ANSWER.replace("m=audio 9 ", how) if how.startswith("m=") else ANSWER.replace("a=sendonly", how, 1)
+    answer = answer_of(text.replace("BUNDLE 0 1", "BUNDLE 1"))
+    assert [(s.kind, s.mid, s.rejected) for s in answer.sections] == [("audio", "0", True), ("video", "1", False)]
+    assert answer.mid == "1"
+    written = answer.sdp()
+    assert "m=audio 0 " in written
+    assert "a=group:BUNDLE 1\r\n" in written
+    assert written.count("a=inactive") == 1
+
+
+def test_rejected_pictures_leave_sound() -> None:
+    answer = answer_of(ANSWER.replace("m=video 9 ", "m=video 0 ").replace("BUNDLE 0 1", "BUNDLE 0"))
+    assert [(s.kind, s.rejected) for s in answer.sections] == [("audio", False), ("video", True)]
+    assert "m=video 0 " in answer.sdp()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("v=0", "x=0", "begins with v=0"),
+        ("m=audio 9", "m=text 9", "has not the media sections of the offer"),
+        ("m=audio 9 UDP/TLS/RTP/SAVPF", "m=audio x UDP/TLS/RTP/SAVPF", "a media line is garbled"),
+        ("a=sendonly", "a=inactive", "neither sound nor pictures are sent"),
+        ("a=setup:passive", "a=setup:actpass", "must be active or passive"),
+        ("a=group:BUNDLE 0 1", "a=group:BUNDLE 0", "one BUNDLE group"),
+    ],
+)
+def test_what_is_no_answer(old: str, new: str, says: str) -> None:
+    assert old in ANSWER
+    with pytest.raises(SdpError, match=says):
+        answer_of(ANSWER.replace(old, new).replace("a=sendrecv", "a=inactive" if new == "a=inactive" else "a=sendrecv"))
 
 
 def test_a_fragment_is_read_whatever_it_lacks() -> None:

@@ -1,0 +1,237 @@
+"""Janus' VideoRoom (API of 1.x) as somebody who only watches sees it: the room's publishers, from its messages. Pure.
+
+Every message is read into what is needed of it; whatever else stands in it is left out, and what cannot be read raises
+`JanusError`. Names that people have given themselves are in `Publisher.display`, and in no error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PLUGIN = "janus.plugin.videoroom"
+# Sessions end after 60 s without a message of ours (`session_timeout`).
+KEEP_ALIVE_SECONDS = 25.0
+MAX_MESSAGE_BYTES = 1 << 20
+MAX_PUBLISHERS = 256
+MAX_DISPLAY_LENGTH = 256
+MAX_MID_LENGTH = 32
+# What is decoded here; the empty codec is one that Janus does not name.
+CODECS: Mapping[str, tuple[str, ...]] = {"audio": ("opus", ""), "video": ("vp8", "h264", "")}
+
+Number = int | str
+
+
+class JanusError(Exception):
+    """A message that is none of Janus'; the text quotes nothing of it."""
+
+
+class RefusedError(Exception):
+    """Janus refuses a request: `code` is its own, and the text its reason without what it quotes."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+# Codes of Janus (apierror.h) and of the VideoRoom (janus_videoroom.c) that somebody can do something about.
+REASONS: Mapping[int, str] = {
+    403: "the API secret or token is not right: set api_secret or token",
+    426: "there is no such room: correct room, or create it",
+    428: "there is no such publisher any more",
+    429: "the room asks for something that is not given: set pin or room_token",
+    430: "the request is not understood: this Janus is too old or too new",
+    433: "the pin or token is not right: set pin or room_token",
+    436: "the identifier is taken already",
+    460: "the plug-in asked for is not there: enable janus.plugin.videoroom",
+    458: "the session is over",
+    459: "the handle is gone",
+}
+NO_SUCH_ROOM, NO_SUCH_FEED = 426, 428
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Somebody who sends into the room: their number, the name that they gave themselves, and what of it is taken.
+
+    `mids` are those of a microphone and a camera that can be judged; None where Janus does not say what is sent.
+    """
+
+    feed: Number
+    display: str = ""
+    mids: tuple[str, ...] | None = None
+
+    @property
+    def streams(self) -> list[dict[str, Number]]:
+        """What a subscription asks for."""
+        if self.mids is None:
+            return [{"feed": self.feed}]
+        return [{"feed": self.feed, "mid": mid} for mid in self.mids]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its kind (`janus`), of which request and handle, and what the plug-in says in it.
+
+    `offer` is Janus' SDP, where it makes one; `refusal` is set where a request is refused.
+    """
+
+    kind: str
+    transaction: str = ""
+    sender: int = 0
+    number: int = 0
+    event: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    offer: str = ""
+    refusal: RefusedError | None = None
+
+
+def parse(text: str | bytes) -> Message:
+    """Read a message; raises `JanusError`."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        raise JanusError("Janus has sent what is no JSON: check that the url is that of its WebSocket") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("janus"), str):
+        raise JanusError("what answers is no Janus: check that the url is that of its WebSocket")
+    inner = _object(raw.get("plugindata")).get("data")
+    data = _object(inner)
+    error = _object(raw.get("error"))
+    refusal = _refusal(error.get("code")) if raw["janus"] == "error" else None
+    if "error_code" in data:
+        refusal = _refusal(data["error_code"])
+    jsep = _object(raw.get("jsep"))
+    offer = jsep.get("sdp") if jsep.get("type") == "offer" else None
+    return Message(
+        kind=raw["janus"],
+        transaction=_text(raw.get("transaction")),
+        sender=_integer(raw.get("sender")),
+        number=_integer(_object(raw.get("data")).get("id")),
+        event=_text(data.get("videoroom")),
+        data=data,
+        offer=_text(offer),
+        refusal=refusal,
+    )
+
+
+def _refusal(code: object) -> RefusedError:
+    number = _integer(code)
+    return RefusedError(number, REASONS.get(number, f"Janus refuses a request (error {number}): see its log"))
+
+
+def publishers(data: Mapping[str, Any]) -> dict[Number, Publisher]:
+    """Return those whom a `joined` answer or a `publishers` event tells of, by number; at most `MAX_PUBLISHERS`."""
+    return _people(data.get("publishers"))
+
+
+def participants(data: Mapping[str, Any]) -> dict[Number, Publisher]:
+    """Return the publishers of an answer to `listparticipants`, by number; it does not say what they send."""
+    listed = data.get("participants")
+    active = [one for one in listed if _object(one).get("publisher") is True] if isinstance(listed, list) else []
+    return _people(active)
+
+
+def _people(listed: object) -> dict[Number, Publisher]:
+    found: dict[Number, Publisher] = {}
+    for entry in listed[:MAX_PUBLISHERS] if isinstance(listed, list) else []:
+        one = _object(entry)
+        feed = feed_of(one.get("id"))
+        if feed is None or one.get("dummy") is True:
+            continue
+        streams = one.get("streams")
+        mids = tuple(_judged(streams)) if isinstance(streams, list) else None
+        found[feed] = Publisher(feed, _text(one.get("display"))[:MAX_DISPLAY_LENGTH], mids)
+    return found
+
+
+def _judged(streams: Iterable[object]) -> Iterable[str]:
+    """Yield the first microphone and the first camera: whoever shows their screen too sends it after these."""
+    for kind, codecs in CODECS.items():
+        for stream in map(_object, streams):
+            mid = _text(stream.get("mid"))
+            can_be = _text(stream.get("codec")).lower() in codecs and stream.get("disabled") is not True
+            if stream.get("type") == kind and can_be and 0 < len(mid) <= MAX_MID_LENGTH:
+                yield mid
+                break
+
+
+def left(data: Mapping[str, Any]) -> Number | None:
+    """Return who sends no more by an event; None where it is no such event, or says it of us ("ok")."""
+    for name in ("unpublished", "leaving", "kicked"):
+        feed = feed_of(data.get(name))
+        if feed is not None and feed != "ok":
+            return feed
+    return None
+
+
+def feed_of(value: object) -> Number | None:
+    """Return the number of a publisher, which is text where `string_ids` is set; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if 0 < value < 1 << 63 else None
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_DISPLAY_LENGTH else None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who is to be subscribed to now, and who no more."""
+
+    come: tuple[Publisher, ...] = ()
+    gone: tuple[Number, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Who sends into the room, by number."""
+
+    people: Mapping[Number, Publisher] = field(default_factory=dict)
+
+    def told(self, event: Message) -> tuple[Roster, Change]:
+        """Take an event of the room: who came is added, who went is taken out, whoever sends other media comes anew."""
+        people = dict(self.people)
+        gone: list[Number] = []
+        who = left(event.data)
+        if who is not None and people.pop(who, None) is not None:
+            gone.append(who)
+        come: list[Publisher] = []
+        for feed, person in publishers(event.data).items():
+            before = people.get(feed)
+            if before is not None and before.mids != person.mids:
+                gone.append(feed)
+                before = None
+            if before is None and (feed in people or len(people) < MAX_PUBLISHERS):
+                come.append(person)
+            if feed in people or len(people) < MAX_PUBLISHERS:
+                people[feed] = person
+        return Roster(people), Change(tuple(come), tuple(gone))
+
+    def listed(self, people: Mapping[Number, Publisher]) -> tuple[Roster, Change]:
+        """Take the whole of a list: who is not in it has gone."""
+        come = tuple(person for feed, person in people.items() if feed not in self.people)
+        gone = tuple(feed for feed in self.people if feed not in people)
+        return Roster(dict(people)), Change(come, gone)
+
+
+def is_over(message: Message) -> bool:
+    """Whether a message ends the whole session: it timed out, or the room was destroyed."""
+    return message.kind == "timeout" or message.event == "destroyed"
+
+
+def is_hangup(message: Message) -> bool:
+    """Whether a message says that the media of its handle have ended."""
+    return message.kind in ("hangup", "detached")
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _integer(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63 else 0

@@ -1,0 +1,77 @@
+"""What the other sides of ways into calls send: messages of Janus, answers of WHEP servers."""
+
+from __future__ import annotations
+
+from monitor.tap.media.config import TapConfig
+from monitor.tap.rtp.sdp import SdpError
+from monitor.tap.rtp.sdp_parser import parse_answer
+from plugins.protocols import janus, whep
+from tests.fuzz.target import Target
+
+URL = "https://media.example/whep/ada"
+
+
+def answer(data: bytes) -> None:
+    """The answer to an offer of ours: what is admitted is written with a place for each section."""
+    admitted = parse_answer(data.decode(errors="replace"), ("audio", "video"), TapConfig())
+    written = admitted.sdp()
+    assert [line for line in written.split("\r\n") if line.startswith("m=")][0].startswith("m=audio")
+    assert not all(section.rejected for section in admitted.sections)
+
+
+def whep_reply(data: bytes) -> None:
+    """A status and headers, one a line: a token and an offer never go where they are less protected."""
+    status, *lines = data.decode(errors="replace").split("\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    number = int(status) if status.isascii() and status.isdecimal() and len(status) < 4 else 201
+    reply = whep.read_reply(URL, number, headers)
+    match reply:
+        case whep.Answered(url) | whep.CounterOffer(url) | whep.Redirected(url):
+            assert whep.origin(url)[0] == "https"
+            assert whep.origin(url)[1]
+        case whep.Later(seconds):
+            assert 0.1 <= seconds <= whep.LONGEST_ASKED_SECONDS
+        case whep.Refused(why, asked):
+            assert why.isprintable()
+            assert asked is None or 0.0 <= asked <= whep.LONGEST_ASKED_SECONDS
+
+
+def janus_messages(data: bytes) -> None:
+    """Messages one a line: nobody is in the roster twice, it is bounded, and what is asked for can be asked for."""
+    roster = janus.Roster()
+    for line in data.split(b"\n"):
+        message = janus.parse(line)
+        assert message.refusal is None or str(message.refusal).isprintable()
+        roster, change = roster.told(message)
+        assert all(person.feed in roster.people for person in change.come)
+        roster, _ = roster.listed({**roster.people, **janus.participants(message.data)})
+        assert all(person.streams is not None and person.feed == feed for feed, person in roster.people.items())
+        janus.is_over(message), janus.is_hangup(message)
+
+
+TARGETS = (
+    Target("answer", answer, (SdpError,), (b"a=inactive", b"m=audio 0 ", b"a=group:BUNDLE ", b"a=setup:passive")),
+    Target(
+        "whep",
+        whep_reply,
+        (),
+        (b"406", b"307", b"409", b"location: ", b"retry-after: ", b"//", b"https://[", b":0/"),
+        10_000,
+    ),
+    Target(
+        "janus",
+        janus_messages,
+        (janus.JanusError,),
+        (
+            b'"publishers": ',
+            b'"streams": ',
+            b'"unpublished": "ok"',
+            b'"error_code": ',
+            b"null",
+            b"true",
+            b"[]",
+            b'"mid": ',
+        ),
+        10_000,
+    ),
+)

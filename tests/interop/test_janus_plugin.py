@@ -1,0 +1,124 @@
+"""The plug-in `janus` in a room of a real Janus: who comes, goes and comes again, and Janus killed and restarted.
+
+Publishers are aiortc's; the sidecar's supervision is the real one, and nobody is judged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtcconfiguration import RTCBundlePolicy
+from websockets.exceptions import ConnectionClosed
+
+from monitor.config import SourceSettings
+from monitor.host.source_check import check
+from monitor.host.sources import configured_sources
+from tests.interop import janus
+from tests.interop.aiortc_client import connected
+from tests.interop.installed import needs
+from tests.interop.sidecar import free_port
+from tests.monitor.tap.publisher import Beeps, Flashes
+from tests.plugins.supervised import supervised
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs("janus", "janus")]
+PIN = "a-pin-of-the-room"
+REJOIN_SECONDS = 10.0
+
+
+async def make_room(address: str, **room: object) -> None:
+    async with janus.session(address) as one:
+        handle = await one.attach()
+        await one.message(handle, "create", room=janus.ROOM, publishers=8, audiocodec="opus", videocodec="vp8", **room)
+
+
+@contextlib.asynccontextmanager
+async def publishing(address: str, display: str, pin: str | None = None) -> AsyncIterator[None]:
+    """Publish flashes and beeps under a name, until the context ends."""
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+    start = time.monotonic() + 0.1
+    peer.addTrack(Beeps(start))
+    peer.addTrack(Flashes(start, size=(160, 120)))
+    try:
+        async with janus.session(address) as one:
+            handle = await one.attach()
+            who = {"ptype": "publisher", "room": janus.ROOM, "display": display} | ({"pin": pin} if pin else {})
+            await one.message(handle, "join", **who)
+            await peer.setLocalDescription(await peer.createOffer())
+            offer = {"type": "offer", "sdp": peer.localDescription.sdp}
+            answer = await one.message(handle, "publish", jsep=offer)
+            await peer.setRemoteDescription(RTCSessionDescription(answer["jsep"]["sdp"], "answer"))
+            await connected(peer)
+            await one.until("webrtcup", handle)
+            yield
+            # Where Janus was killed there is nobody to say it to.
+            with contextlib.suppress(ConnectionClosed):
+                await one.message(handle, "leave")
+    finally:
+        await peer.close()
+
+
+async def listed(address: str) -> int:
+    """How many Janus says are in the room."""
+    async with janus.session(address) as one:
+        answer = await one.message(await one.attach(), "listparticipants", room=janus.ROOM)
+        return len(answer["plugindata"]["data"]["participants"])
+
+
+@pytest.mark.parametrize("roster", ["join", "poll"])
+async def test_who_publishes_in_the_room_is_brought(tmp_path: Path, roster: str) -> None:
+    async with janus.janus(tmp_path) as address:
+        await make_room(address, pin=PIN)
+        source = {"plugin": "janus", "url": address, "room": janus.ROOM, "roster": roster, "pin": PIN}
+        async with supervised(**source, identities={"Ada L": "Ada"}) as house:
+            await house.until(lambda: house.status()["phase"] == "waiting", "the room is empty")
+            async with publishing(address, "Ada L", PIN), publishing(address, "bob", PIN):
+                await house.judged("Ada_L", "bob")
+                assert (house.status()["phase"], house.here["Ada_L"].identity) == ("connected", "Ada")
+                # Who only watches is not in the room, or is there without a name and publishes nothing.
+                assert await listed(address) == (3 if roster == "join" else 2)
+                async with publishing(address, "bob", PIN):
+                    # A second one of the same name is somebody else.
+                    await house.until(lambda: len(house.here) == 3, "the second bob comes")
+                await house.judged("Ada_L", "bob")
+            await house.until(lambda: not house.here, "they have left")
+            async with publishing(address, "bob", PIN):
+                await house.judged("bob")
+            assert house.status()["failures"] == 0
+        assert await listed(address) == 0
+
+
+async def test_janus_is_killed_and_restarted_and_the_room_joined_again(tmp_path: Path) -> None:
+    port = free_port()
+    async with supervised(plugin="janus", url=f"ws://127.0.0.1:{port}", room=janus.ROOM) as house:
+        for turn in range(2):
+            async with janus.janus(tmp_path, port) as address:
+                await make_room(address)
+                async with publishing(address, "ada"):
+                    await house.judged("ada", seconds=REJOIN_SECONDS if turn else 30.0)
+                    if not turn:
+                        janus.kill(port)
+                        await house.until(lambda: not house.here, "the break is noticed", 5.0)
+                        await house.until(lambda: house.status()["phase"] == "retrying", "it is tried again", 5.0)
+
+
+async def test_what_is_wrong_is_told_in_a_line(tmp_path: Path) -> None:
+    async with janus.janus(tmp_path) as address:
+        await make_room(address, pin=PIN)
+        base = {"plugin": "janus", "url": address, "room": janus.ROOM}
+        cases = [
+            (base | {"pin": PIN}, "waiting: nobody publishes in the room yet"),
+            (base | {"pin": "wrong"}, "the pin or token is not right: set pin or room_token"),
+            (base, "the room asks for something that is not given: set pin or room_token"),
+            (base | {"room": 4321}, "there is no such room: correct room, or create it"),
+            (base | {"room": 4321, "roster": "poll"}, "there is no such room: correct room, or create it"),
+        ]
+        for options, said in cases:
+            (source,) = configured_sources([SourceSettings.model_validate(options)])
+            assert (await check(source, wait_seconds=0.5)).said == said
+    (source,) = configured_sources([SourceSettings.model_validate(base)])
+    assert "Janus cannot be reached (ConnectionRefusedError): check the url" in (await check(source)).said

@@ -1,0 +1,74 @@
+"""A source under the sidecar's own supervision, with guests in place of judgement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.config import SourceSettings
+from monitor.host.ingest import Ingest
+from monitor.host.metrics import Metrics
+from monitor.host.sources import configured_sources
+from monitor.tap.kit import Source
+from monitor.types import ParticipantKey
+from tests.plugins.intake import PATIENCE_SECONDS, Guest
+
+
+class Admitted(Guest):
+    """A guest of the sidecar's."""
+
+    def __init__(self, key: ParticipantKey, source: Source) -> None:
+        super().__init__(key.call, key.participant, source, key.identity)
+        self.key = key
+
+
+@dataclass
+class House:
+    """Takes in whom sources bring."""
+
+    guests: list[Admitted] = field(default_factory=list)
+    ingest: Ingest | None = None
+
+    async def judge(self, key: ParticipantKey, source: Source) -> Admitted:
+        self.guests.append(Admitted(key, source))
+        return self.guests[-1]
+
+    @property
+    def here(self) -> dict[str, Admitted]:
+        """Who is there now, by name."""
+        return {guest.participant: guest for guest in self.guests if not guest.ended}
+
+    def status(self) -> dict[str, Any]:
+        assert self.ingest is not None
+        return self.ingest.describe()[0]
+
+    async def until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():  # noqa: ASYNC110 - sockets and other processes say it
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"not within {seconds:g} s: {what}; {self.status()}, here {list(self.here)}") from None
+
+    async def judged(self, *names: str, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until just these are there, seen and heard."""
+        await self.until(
+            lambda: set(self.here) == set(names) and all(guest.is_seen_and_heard for guest in self.here.values()),
+            f"{names} are seen and heard",
+            seconds,
+        )
+
+
+@asynccontextmanager
+async def supervised(**source: Any) -> AsyncIterator[House]:
+    """Run a source until the context ends, with real pauses."""
+    house = House()
+    house.ingest = Ingest(configured_sources([SourceSettings.model_validate(source)]), house, Metrics())
+    house.ingest.start()
+    try:
+        yield house
+    finally:
+        await house.ingest.close()

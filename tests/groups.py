@@ -45,6 +45,7 @@ QUICK = (
     "tests/fuzz",
     "tests/mutate",
     "tests/plugins",
+    "tests/plugins/protocols",
 )
 # Folders and single files, with what makes them slow.
 SLOW = {
@@ -77,6 +78,8 @@ SLOW = {
     "tests/monitor/detectors/test_seam.py": "every model of the sidecar",
     "tests/monitor/host/test_batched_models.py": "every model of the sidecar",
     "tests/monitor/host/test_sidecar.py": "every model of the sidecar",
+    "tests/plugins/test_package.py": "pip, processes of its own",
+    "tests/plugins/test_whep.py": "real calls",
     "tests/test_examples.py": "a server",
     "tests/test_extras.py": "media, processes of its own",
 } | {

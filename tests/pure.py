@@ -72,6 +72,8 @@ PURE = (
     "monitor/identity/vault/sealing.py",
     "monitor/identity/vault/standing.py",
     "monitor/lab/metrics",
+    "plugins/protocols/janus.py",
+    "plugins/protocols/whep.py",
 )
 
 

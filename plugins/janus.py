@@ -96,7 +96,8 @@ class Link:
     async def ask(self, kind: str, **fields: Any) -> janus.Message:
         """Send a request and wait for what is more than an acknowledgement; raises `RefusedError`, `Unavailable`."""
         transaction = secrets.token_hex(8)
-        answer = self._answers[transaction] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[janus.Message] = asyncio.get_running_loop().create_future()
+        self._answers[transaction] = answer
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self.tell(kind, transaction, **fields)
@@ -254,7 +255,7 @@ class Janus:
         handle = await link.attach(heard)
         peer: WebRtcPeer | None = None
         try:
-            body = {"request": "join", "ptype": "subscriber", "room": self._options.room, "use_msid": False}
+            body: JsonObject = {"request": "join", "ptype": "subscriber", "room": self._options.room, "use_msid": False}
             body |= {"streams": person.streams, "autoupdate": False, **self._credentials()}
             body |= {"private_id": self._private_id} if self._private_id is not None else {}
             attached = await link.message(handle, body)

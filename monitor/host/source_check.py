@@ -53,7 +53,9 @@ class _Observer:
     why: str = ""
     visitors: list[_Visitor] = field(default_factory=list)
 
-    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> _Visitor:
+    async def admit(
+        self, call: str, participant: str, source: Source, identity: str | None = None, profile: object = None
+    ) -> _Visitor:
         self.visitors.append(_Visitor(source))
         return self.visitors[-1]
 

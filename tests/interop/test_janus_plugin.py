@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -30,7 +31,7 @@ PIN = "a-pin-of-the-room"
 REJOIN_SECONDS = 10.0
 
 
-async def make_room(address: str, **room: object) -> None:
+async def make_room(address: str, **room: Any) -> None:
     async with janus.session(address) as one:
         handle = await one.attach()
         await one.message(handle, "create", room=janus.ROOM, publishers=8, audiocodec="opus", videocodec="vp8", **room)
@@ -46,7 +47,9 @@ async def publishing(address: str, display: str, pin: str | None = None) -> Asyn
     try:
         async with janus.session(address) as one:
             handle = await one.attach()
-            who = {"ptype": "publisher", "room": janus.ROOM, "display": display} | ({"pin": pin} if pin else {})
+            who: dict[str, Any] = {"ptype": "publisher", "room": janus.ROOM, "display": display} | (
+                {"pin": pin} if pin else {}
+            )
             await one.message(handle, "join", **who)
             await peer.setLocalDescription(await peer.createOffer())
             offer = {"type": "offer", "sdp": peer.localDescription.sdp}

@@ -60,7 +60,9 @@ class Reception:
     slept: list[float] = field(default_factory=list)
     naps: bool = False
 
-    async def admit(self, call: str, participant: str, source: Source, identity: str | None = None) -> Guest:
+    async def admit(
+        self, call: str, participant: str, source: Source, identity: str | None = None, profile: object = None
+    ) -> Guest:
         if self.refusals:
             self.refusals -= 1
             await source.close()

@@ -32,7 +32,7 @@ class House:
     guests: list[Admitted] = field(default_factory=list)
     ingest: Ingest | None = None
 
-    async def judge(self, key: ParticipantKey, source: Source) -> Admitted:
+    async def judge(self, key: ParticipantKey, source: Source, profile: object = None) -> Admitted:
         self.guests.append(Admitted(key, source))
         return self.guests[-1]
 

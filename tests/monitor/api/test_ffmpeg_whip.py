@@ -90,7 +90,7 @@ async def test_ffmpeg_stays_though_it_answers_no_consent_check(tmp_path: Path) -
     """Six seconds, where consent lasts for two without an answer; its handshake takes one."""
     async with published(tmp_path, replace(LOCAL, consent_seconds=2.0)) as peer:
         assert peer.connected
-        [video] = [section for section in peer._offer.sections if section.kind == "video"]
+        [video] = [section for section in peer._described.sections if section.kind == "video"]
         # As libx264 makes it where nobody asks for less.
         assert "profile-level-id=64" in video.codecs[0].parameters
 

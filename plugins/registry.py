@@ -15,6 +15,7 @@ GROUP = "sidewitness.plugins"
 BUILT_IN = (
     EntryPoint("folder", "plugins.folder:SPEC", GROUP),
     EntryPoint("janus", "plugins.janus:SPEC", GROUP),
+    EntryPoint("rtp", "plugins.rtp:SPEC", GROUP),
     EntryPoint("whep", "plugins.whep:SPEC", GROUP),
 )
 

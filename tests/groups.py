@@ -79,6 +79,7 @@ SLOW = {
     "tests/monitor/host/test_batched_models.py": "every model of the sidecar",
     "tests/monitor/host/test_sidecar.py": "every model of the sidecar",
     "tests/plugins/test_package.py": "pip, processes of its own",
+    "tests/plugins/test_rtp.py": "programs that send",
     "tests/plugins/test_whep.py": "real calls",
     "tests/test_examples.py": "a server",
     "tests/test_extras.py": "media, processes of its own",

@@ -28,6 +28,8 @@ PURE = (
     "monitor/tap/rtp/candidates.py",
     "monitor/tap/rtp/h264_format.py",
     "monitor/tap/rtp/loss.py",
+    "monitor/tap/rtp/plain_sdp.py",
+    "monitor/tap/rtp/source_pin.py",
     "monitor/tap/rtp/selection.py",
     "monitor/tap/rtp/failure.py",
     "monitor/tap/rtp/sent.py",

@@ -22,6 +22,7 @@ from monitor.tap.media.decode import DecodeLoop, Decoder, EncodedFrame, make_dec
 from monitor.tap.media.formats import BLOCK_SAMPLES, AudioCutter, to_video_frame
 from monitor.tap.media.source import PullSource, Source, SourceError
 from monitor.tap.neighbours import networks_at
+from monitor.tap.plain_peer import PlainPeer
 from monitor.tap.replay import ReplaySource, probe_clip
 from monitor.tap.rtp.jitter import JitterBuffer
 from monitor.tap.rtp.packet import Packet
@@ -60,6 +61,7 @@ __all__ = [
     "MediaItem",
     "Offer",
     "Packet",
+    "PlainPeer",
     "Profile",
     "PullSource",
     "Reason",

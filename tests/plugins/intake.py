@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from monitor.tap.kit import AudioBlock, MediaItem, Source, TrackFault, VideoFrame
+from monitor.tap.kit import AudioBlock, ClockState, MediaItem, Source, TrackFault, VideoFrame
 from plugins.base import NoRoom
 
 PATIENCE_SECONDS = 30.0
@@ -19,6 +19,7 @@ class Guest:
         self.call, self.participant, self.source, self.identity = call, participant, source, identity
         self.pictures = self.blocks = 0
         self.faults: list[TrackFault] = []
+        self.clock: ClockState | None = None
         self._task = asyncio.create_task(self._read())
 
     @property
@@ -37,6 +38,8 @@ class Guest:
             self._take(item)
 
     def _take(self, item: MediaItem) -> None:
+        if not isinstance(item, TrackFault):
+            self.clock = item.stamp.state
         match item:
             case VideoFrame():
                 self.pictures += 1

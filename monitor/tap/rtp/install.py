@@ -60,10 +60,11 @@ def agree(pc: RTCPeerConnection, sections: Sequence[Section], max_pixels: int) -
     by_mid = {section.mid: section for section in sections}
     for transceiver in pc.getTransceivers():
         section = by_mid[transceiver.mid or ""]
-        transceiver._codecs = [_agreed(codec, max_pixels) for codec in section.codecs]
+        transceiver._codecs = [codec_parameters(codec, max_pixels) for codec in section.codecs]
 
 
-def _agreed(codec: Codec, max_pixels: int) -> RTCRtpCodecParameters:
+def codec_parameters(codec: Codec, max_pixels: int) -> RTCRtpCodecParameters:
+    """Return a codec as aiortc describes it, for pictures of up to `max_pixels`."""
     name = codec.name.lower()
     return RTCRtpCodecParameters(
         mimeType=_NAMES[name],
@@ -107,7 +108,7 @@ def install(
     if pc.signalingState != ("stable" if answered else "have-remote-offer") or pc.iceConnectionState != "new":
         raise InvalidStateError("the tap is installed between the offer and the answer, or at once after an answer")
     receivers: list[TapReceiver] = []
-    parameter_sets = _parameter_sets(sections)
+    parameter_sets = parameter_sets_of([codec for section in sections for codec in section.codecs])
     for transceiver in pc.getTransceivers():
         receiver = TapReceiver(transceiver, config, clock, decode, parameter_sets)
         setattr(transceiver, _RECEIVER, receiver)
@@ -117,10 +118,10 @@ def install(
     return tuple(receivers)
 
 
-def _parameter_sets(sections: Sequence[Section]) -> dict[int, ParameterSets]:
-    """Give the parameter sets of an offer by payload type (RFC 6184 section 8.1)."""
-    codecs = [codec for section in sections for codec in section.codecs if codec.name.lower() == "h264"]
-    parsed = {c.payload: parse_sprop(format_parameters(c.parameters).get("sprop-parameter-sets", "")) for c in codecs}
+def parameter_sets_of(codecs: Sequence[Codec]) -> dict[int, ParameterSets]:
+    """Give the parameter sets that came with codecs by payload type (RFC 6184 section 8.1)."""
+    named = [(c.payload, format_parameters(c.parameters)) for c in codecs if c.name.lower() == "h264"]
+    parsed = {payload: parse_sprop(values.get("sprop-parameter-sets", "")) for payload, values in named}
     if not all(well_formed for _, well_formed in parsed.values()):
         structlog.stdlib.get_logger("tap").warning("malformed sprop-parameter-sets of an offer are left out")
     return {payload: sets for payload, (sets, _) in parsed.items()}

@@ -24,7 +24,7 @@ from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop
 from monitor.tap.media.headers import is_key, leading_units, recovery_frames
 from monitor.tap.media.parameter_sets import ParameterSets
-from monitor.tap.rtp.install import _parameter_sets
+from monitor.tap.rtp.install import parameter_sets_of
 from monitor.tap.rtp.packet import Packet
 from monitor.types import Reason, TrackFault, VideoFrame
 from tests.monitor.tap.rtp.receiving import Recording
@@ -150,7 +150,8 @@ def sprop(header: bytes) -> str:
 def offered(parameter_sets: str) -> ParameterSets:
     """The parameter sets of an offer that was admitted."""
     text = OFFER.replace("profile-level-id=42001f", f"profile-level-id=64001f;sprop-parameter-sets={parameter_sets}")
-    return _parameter_sets(admit(text).sections)[103]
+    sections = admit(text).sections
+    return parameter_sets_of([codec for section in sections for codec in section.codecs])[103]
 
 
 @pytest.mark.parametrize("profile", ["baseline", "main", "high"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from monitor.host.sources import ConfiguredSource
 from monitor.tap.media.source import Source, SourceError
+from plugins.base import Listed
 
 CHECK_SECONDS = 15.0
 # How long somebody who waits for others is given to see them come.
@@ -58,6 +60,9 @@ class _Observer:
     ) -> _Visitor:
         self.visitors.append(_Visitor(source))
         return self.visitors[-1]
+
+    def roster(self, call: str, listed: Sequence[Listed]) -> None:
+        """Take no note of whom a platform lists."""
 
     def connected(self) -> None:
         self.joined.set()

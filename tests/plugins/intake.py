@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from monitor.tap.kit import AudioBlock, ClockState, MediaItem, Source, TrackFault, VideoFrame
-from plugins.base import NoRoom
+from plugins.base import Listed, NoRoom
 
 PATIENCE_SECONDS = 30.0
 
@@ -62,6 +62,7 @@ class Reception:
     said: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     naps: bool = False
+    listed: dict[str, Sequence[Listed]] = field(default_factory=dict)
 
     async def admit(
         self, call: str, participant: str, source: Source, identity: str | None = None, profile: object = None
@@ -72,6 +73,9 @@ class Reception:
             raise NoRoom("all places are taken", 5.0)
         self.guests.append(Guest(call, participant, source, identity))
         return self.guests[-1]
+
+    def roster(self, call: str, listed: Sequence[Listed]) -> None:
+        self.listed[call] = listed
 
     def connected(self) -> None:
         self.said.append("connected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from monitor.config import SourceSettings
 from monitor.host.ingest import Ingest
 from monitor.host.metrics import Metrics
 from monitor.host.sources import configured_sources
+from monitor.host.watching import Watching
 from monitor.tap.kit import Source
 from monitor.types import ParticipantKey
 from tests.plugins.intake import PATIENCE_SECONDS, Guest
@@ -30,6 +32,7 @@ class House:
     """Takes in whom sources bring."""
 
     guests: list[Admitted] = field(default_factory=list)
+    watching: Watching = field(default_factory=lambda: Watching(lambda _message, _at: None, time.monotonic))
     ingest: Ingest | None = None
 
     async def judge(self, key: ParticipantKey, source: Source, profile: object = None) -> Admitted:

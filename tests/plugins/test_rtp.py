@@ -1,4 +1,4 @@
-"""Plain RTP from FFmpeg and GStreamer, SRTP, strangers, a sender that is restarted, and key frames that are asked for."""
+"""Plain RTP from FFmpeg and GStreamer, SRTP, strangers, a sender that is restarted, key frames that are asked for."""
 
 from __future__ import annotations
 
@@ -95,13 +95,16 @@ async def test_ffmpeg_is_judged_leaves_and_comes_again() -> None:
 async def test_srtp_is_judged_on_the_senders_clock_and_nothing_else_gets_in(tmp_path: Path) -> None:
     audio, video = ports()
     sdp = write_sdp(tmp_path / "session.sdp", audio, video)
-    async with supervised(plugin="rtp", sdp=str(sdp), participant="ada") as house:
+    async with (
+        supervised(plugin="rtp", sdp=str(sdp), participant="ada") as house,
         # First, and without the key: it takes nobody's place.
-        async with program(*ffmpeg(audio, video)), program(*ffmpeg(audio, video, secure=True)):
-            await house.judged("ada")
-            peer = house.here["ada"].source
-            assert peer.refused > 0  # type: ignore[attr-defined]
-            await house.until(lambda: house.here["ada"].clock is ClockState.MAPPED, "its reports have come")
+        program(*ffmpeg(audio, video)),
+        program(*ffmpeg(audio, video, secure=True)),
+    ):
+        await house.judged("ada")
+        peer = house.here["ada"].source
+        assert peer.refused > 0  # type: ignore[attr-defined]
+        await house.until(lambda: house.here["ada"].clock is ClockState.MAPPED, "its reports have come")
 
 
 @pytest.mark.skipif(shutil.which("gst-launch-1.0") is None, reason="GStreamer is not installed")
@@ -113,9 +116,11 @@ async def test_gstreamer_is_judged() -> None:
         f"rtpvp8pay pt=96 ! udpsink host=127.0.0.1 port={video} "
         f"audiotestsrc is-live=true ! opusenc ! rtpopuspay pt=111 ! udpsink host=127.0.0.1 port={audio}"
     )
-    async with supervised(plugin="rtp", audio_port=audio, video_port=video, participant="ada") as house:
-        async with program("gst-launch-1.0", "-q", *pipeline.split()):
-            await house.judged("ada")
+    async with (
+        supervised(plugin="rtp", audio_port=audio, video_port=video, participant="ada") as house,
+        program("gst-launch-1.0", "-q", *pipeline.split()),
+    ):
+        await house.judged("ada")
 
 
 async def test_a_key_frame_is_asked_for_at_the_senders_rtcp_port_and_strangers_are_left_out() -> None:

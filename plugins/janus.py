@@ -23,7 +23,7 @@ from websockets.typing import Subprotocol
 from monitor.tap.kit import SdpError, TapConfig, WebRtcPeer
 from plugins.base import Admitted, Intake, NoRoom, PluginSpec, Unavailable, name_from
 from plugins.protocols import janus
-from plugins.protocols.webrtc import WebRtcOptions
+from plugins.webrtc import WebRtcOptions
 
 ANSWER_SECONDS = 10.0
 POLL_SECONDS = 1.0

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 from monitor.tap.kit import SdpError, TapConfig, WebRtcPeer
 from plugins.base import Intake, NoRoom, PluginSpec, Unavailable, name_from
 from plugins.protocols import whep
-from plugins.protocols.webrtc import WebRtcOptions
+from plugins.webrtc import WebRtcOptions
 
 HTTP_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0

@@ -208,7 +208,7 @@ def test_who_embeds_the_sidecar_reaches_no_http() -> None:
 
 
 def test_plugins_import_their_base_and_the_documented_toolkit_and_nothing_deeper() -> None:
-    allowed = ("monitor.tap.kit", "plugins.base", "plugins.registry", "plugins.protocols")
+    allowed = ("monitor.tap.kit", "plugins.base", "plugins.registry", "plugins.protocols", "plugins.webrtc")
     deeper = {
         f"{f.name}: {n}"
         for f in files("plugins")

@@ -26,6 +26,8 @@ CONTROL_FLOW = {
     "monitor.tap.clip_time.Scattered": "whoever reads the clip refuses it by its name",
     "monitor.tap.clip_wire.WireError": "whoever reads the clip says that its decoder broke",
     "monitor.tap.rtp.sdp.SdpError": "the WHIP endpoint answers with its status",
+    "plugins.protocols.janus.JanusError": "the plug-in joins again",
+    "plugins.protocols.janus.RefusedError": "the plug-in says what Janus refused, or joins again",
 }
 MISUSE = {
     "monitor.api.access.claims.TokenError",

@@ -193,7 +193,10 @@ async def test_a_change_is_one_line_without_names_and_messages(
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"plugin": "pigeon"}, r"'sources.0.plugin': there is no such plug-in, choose one of broken, folder, janus, odd, rtp, toy, whep"),
+        (
+            {"plugin": "pigeon"},
+            "'sources.0.plugin': there is no such plug-in, choose one of broken, folder, janus, odd, rtp, toy, whep",
+        ),
         (
             {"plugin": "toy", "wings": 2},
             r"'sources.0.wings': the plug-in 'toy' has no such option, choose from ends",

@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from engines.base import EngineError
-from engines.documents import DocumentError, absolute_path, parse_yaml
+from engines.documents import DocumentError, absolute_path, expand, parse_yaml
 from engines.errors import SidewitnessError
 from engines.registry import EngineName, engine_names, find_engine
 
@@ -296,7 +296,8 @@ class Settings(BaseSettings):
 def load(path: Path | None = None, **overrides: Any) -> Settings:
     """Read the settings; `path` (else `SIDEWITNESS_CONFIG`) names a YAML file, `overrides` come from the command line.
 
-    Raises `ConfigError` for an unreadable file, an unknown key or a value out of range.
+    In the file `${NAME}` stands for a variable of the environment, `${file:/PATH}` for what a file holds. Raises
+    `ConfigError` for an unreadable file, a missing variable, an unknown key or a value out of range.
     """
     named = os.environ.get(CONFIG_VARIABLE)
     source = path or (Path(named) if named else None)
@@ -350,7 +351,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
         raise ConfigError(f"{path} holds no settings: write one `name: value` a line")
-    return raw
+    try:
+        written: dict[str, Any] = expand(raw, os.environ)
+    except DocumentError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return written
 
 
 def describe_error(error: ValidationError, *within: str | int) -> str:

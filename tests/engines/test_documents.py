@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engines.base import ModelPackError, check_inputs, zeros
-from engines.documents import MAX_NESTING, DocumentError, absolute_path, parse_json, parse_yaml
+from engines.documents import MAX_NESTING, DocumentError, absolute_path, expand, parse_json, parse_yaml
 from engines.errors import SidewitnessError
 from engines.packs import load_pack, parse_manifest
 from engines.packs import parse_json as parse_manifest_json
@@ -175,3 +175,47 @@ def test_a_home_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SidewitnessError, match=r"state_dir.*no such user's home") as caught:
         load()
     one_line(caught.value)
+
+
+def test_references_are_written_out(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2\r\n")
+    environ = {"URL": "https://x.example", "ODD": "a: [b]\n${URL}", "EMPTY": ""}
+    document = {
+        "${URL}": ["${URL}/${URL}", {"deep": "${ODD}"}],
+        "file": f"${{file:{secret}}}",
+        "else": "${ABSENT:-6514}${EMPTY:-}",
+        "themselves": "$${URL} $URL $$ }",
+        "numbers": [1, None, 2.5, True],
+    }
+    assert expand(document, environ) == {
+        # Names of settings are not texts of anybody's, and what a variable holds is not looked into.
+        "${URL}": ["https://x.example/https://x.example", {"deep": "a: [b]\n${URL}"}],
+        "file": "hunter2",
+        "else": "6514",
+        "themselves": "${URL} $URL $$ }",
+        "numbers": [1, None, 2.5, True],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("${ABSENT} ${ABSENT} ${EMPTY} ${OTHER}", "are not set or empty: ABSENT, EMPTY, OTHER: export them"),
+        ("${}", "names no variable"),
+        ("${hunter2!}", "names no variable"),
+        ("${hunter2", "names no variable"),
+        ("${file:/nowhere/secret}", "/nowhere/secret cannot be read"),
+        ("${file:}", "cannot be read"),
+        ("${file:EMPTY}", "is empty or longer"),
+        ("${file:LONG}", "is empty or longer"),
+        ("${file:BINARY}", "is no text"),
+    ],
+)
+def test_references_that_name_nothing(tmp_path: Path, text: str, message: str) -> None:
+    for name, data in (("EMPTY", b"\n"), ("LONG", b"x" * 65537), ("BINARY", b"\xff\xfehunter2")):
+        (tmp_path / name).write_bytes(data)
+        text = text.replace(f"file:{name}", f"file:{tmp_path / name}")
+    with pytest.raises(DocumentError, match=message) as caught:
+        expand({"sinks": [{"secret": text}]}, {"EMPTY": ""})
+    assert "hunter2" not in one_line(caught.value)

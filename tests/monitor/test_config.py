@@ -203,3 +203,17 @@ def test_participants_are_computed_together_where_that_gains(engine: str, batchi
     assert settings.session_threads == (8 if batches else None)
     assert load(engine=engine, batching=batching, workers=3).session_threads == (8 if batches else 3)
     assert load(engine=engine, batching=batching, workers=30).session_threads == 30
+
+
+def test_a_file_takes_variables_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = yaml_file(tmp_path, "port: ${OUR_PORT}\nsinks: [{kind: webhook, url: '${OUR_URL}/x'}]\n")
+    monkeypatch.setenv("OUR_PORT", "2000")
+    monkeypatch.setenv("OUR_URL", SECRET)
+    settings = load(path)
+    assert (settings.port, settings.sinks[0].model_extra) == (2000, {"url": f"{SECRET}/x"})
+    monkeypatch.delenv("OUR_PORT")
+    monkeypatch.setenv("OUR_URL", "")
+    assert (
+        refusal(path)
+        == f"{path}: these variables are not set or empty: OUR_PORT, OUR_URL: export them before the start"
+    )

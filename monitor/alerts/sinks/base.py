@@ -32,7 +32,7 @@ Item = Entry | Gap | Tampered
 
 
 class SinkError(SidewitnessError):
-    """The sink does not accept now; the message is one line without secrets.
+    """The sink does not accept now: it is tried again; the message is one line without secrets.
 
     `retry_after_seconds` is what the other side asked for, if anything.
     """
@@ -40,6 +40,18 @@ class SinkError(SidewitnessError):
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class RefusedError(SinkError):
+    """What was sent is refused for good, so that to send it again is in vain; the message is one line without secrets.
+
+    Where several items were sent together, each comes once more alone. One that is refused alone is kept as a dead
+    letter, and those behind it go on.
+    """
+
+
+class GoneError(SinkError):
+    """The receiver wants nothing more, ever (410): the sink stops until the next start, and its findings wait."""
 
 
 class SinkOptions(BaseModel):
@@ -55,7 +67,8 @@ class Sink(Protocol):
         """Send the items in order; return only when every one is accepted for good.
 
         Raises `SinkError` where they are not: all of them come again, after a while, so an item may arrive twice.
-        Receivers recognise a repeated finding by its `seq`. May be cancelled when it takes too long.
+        Receivers recognise a repeated finding by its `seq`. `RefusedError` and `GoneError` say that waiting is in vain.
+        May be cancelled when it takes too long.
         """
         ...
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from monitor.alerts.journal import Journal, metadata
+from monitor.alerts.sinks.dead import letters
 
 cursors = sa.Table(
     "sink_cursors",
@@ -31,7 +32,27 @@ class Cursors:
         with self._journal.transaction() as connection:
             return int(connection.execute(sa.select(cursors.c.seq).where(cursors.c.name == name)).scalar_one())
 
-    def advance(self, name: str, seq: int) -> None:
-        """Commit that the sink has accepted everything up to `seq`."""
+    def read(self, name: str) -> int | None:
+        """Return the cursor of a sink, None where there is none."""
         with self._journal.transaction() as connection:
-            connection.execute(sa.update(cursors).where(cursors.c.name == name).values(seq=seq))
+            seq = connection.execute(sa.select(cursors.c.seq).where(cursors.c.name == name)).scalar_one_or_none()
+        return None if seq is None else int(seq)
+
+    def advance(self, name: str, seq: int, from_seq: int) -> bool:
+        """Commit that the sink has accepted everything up to `seq`; False where the cursor is not at `from_seq`.
+
+        Then somebody has put it elsewhere, and there it stays.
+        """
+        at = (cursors.c.name == name) & (cursors.c.seq == from_seq)
+        with self._journal.transaction() as connection:
+            return connection.execute(sa.update(cursors).where(at).values(seq=seq)).rowcount == 1
+
+    def replay(self, name: str, after: int) -> bool:
+        """Put the cursor to `after`: the findings behind it are sent again, and are dead letters no more.
+
+        False where there is no such cursor. A running server finds it there within seconds.
+        """
+        with self._journal.transaction() as connection:
+            moved = connection.execute(sa.update(cursors).where(cursors.c.name == name).values(seq=after)).rowcount == 1
+            connection.execute(sa.delete(letters).where(letters.c.sink == name, letters.c.seq > after))
+        return moved

@@ -2,7 +2,8 @@
 
 The journal is the queue. A runner reads what follows its sink's cursor, delivers it in order, and moves the cursor only
 after the sink has accepted; whatever happens in between, a crash included, is delivered again. It sleeps until the
-recorder commits a finding, and while its sink does not accept it comes back after ever longer pauses.
+recorder commits a finding, and while its sink does not accept it comes back after ever longer pauses. What the sink
+refuses for good becomes a dead letter, and what follows goes on; a sink that wants nothing more stops.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
-from monitor.alerts.journal import Head, Journal, JournalError
-from monitor.alerts.sinks.base import Gap, SinkError
+from monitor.alerts.journal import Entry, Head, Journal, JournalError
+from monitor.alerts.sinks.base import Gap, GoneError, Item, RefusedError, SinkError
 from monitor.alerts.sinks.batch import Batch, next_batch, resume
 from monitor.alerts.sinks.cursors import Cursors
+from monitor.alerts.sinks.dead import DeadLetters
 from monitor.alerts.sinks.metrics import SinkMetrics
 from monitor.alerts.sinks.registry import NamedSink
 from monitor.retry import retry_delay_seconds
@@ -28,6 +30,8 @@ from monitor.retry import retry_delay_seconds
 DELIVER_SECONDS = 60.0
 DRAIN_SECONDS = 3.0
 CLOSE_SECONDS = 1.0
+# How soon a cursor is seen that somebody has put elsewhere (`sidewitness sinks replay`).
+LOOK_SECONDS = 5.0
 # A sink that does not accept is left alone for so long at most.
 LONGEST_RETRY_SECONDS = 300.0
 
@@ -44,6 +48,7 @@ class Delivery:
         self._named = named
         self._journal = journal
         self._cursors = Cursors(journal)
+        self._dead_letters = DeadLetters(journal)
         self._deliver_seconds = deliver_seconds
         self._durable_cursor = 0
         self._newest = 0
@@ -55,9 +60,12 @@ class Delivery:
         self._delivered = metrics.delivered.labels(self.name)
         self._failed = metrics.failures.labels(self.name)
         self._missed = metrics.missed.labels(self.name)
+        self._dead = metrics.dead.labels(self.name)
+        self._stopped = metrics.stopped.labels(self.name)
         self._waiting = metrics.waiting.labels(self.name)
         self._healthy = metrics.healthy.labels(self.name)
         self._healthy.set(1)
+        self._stopped.set(0)
 
     async def start(self) -> None:
         """Find the cursor and begin to deliver; raises `JournalError`."""
@@ -98,6 +106,9 @@ class Delivery:
             self._committed.clear()
             try:
                 more = await self._deliver_next()
+            except GoneError as error:
+                self._note_stop(error)
+                return
             except Exception as error:
                 self._note_failure(error)
                 if last_try:
@@ -110,27 +121,63 @@ class Delivery:
             if not more:
                 if last_try:
                     return
-                await self._committed.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._committed.wait(), LOOK_SECONDS)
 
     async def _deliver_next(self) -> bool:
         """Deliver one batch and move the cursor; whether there was anything to deliver."""
         batch = await asyncio.to_thread(self._read)
         if batch.items:
             self._note_gaps(batch)
-            async with asyncio.timeout(self._deliver_seconds):
-                await self._named.sink.deliver(batch.items)
-            self.cursor = batch.cursor
-            self._delivered.inc(batch.findings)
-            self._measure(batch.cursor)
-        if self.cursor != self._durable_cursor:
-            # A cursor that could not be written is not a delivery that failed: it is written with the next batch.
-            await asyncio.to_thread(self._cursors.advance, self.name, self.cursor)
-            self._durable_cursor = self.cursor
+            try:
+                await self._send(batch.items)
+            except RefusedError as refusal:
+                await self._deliver_alone(batch.items, refusal)
+            else:
+                self._accepted(batch.cursor, batch.findings)
+        await self._write_cursor()
         return bool(batch.items)
+
+    async def _send(self, items: Sequence[Item]) -> None:
+        async with asyncio.timeout(self._deliver_seconds):
+            await self._named.sink.deliver(items)
+
+    async def _deliver_alone(self, items: Sequence[Item], refusal: RefusedError) -> None:
+        """Deliver what was refused together one by one: what is refused alone is dead, and the rest goes on."""
+        for item in items:
+            refused: RefusedError | None = refusal if len(items) == 1 else None
+            if refused is None:
+                try:
+                    await self._send((item,))
+                except RefusedError as error:
+                    refused = error
+            number = item.last if isinstance(item, Gap) else item.seq
+            if refused is not None:
+                await asyncio.to_thread(self._dead_letters.add, self.name, number, str(refused))
+                self._dead.inc()
+                _log().warning("a sink refuses a finding for good", sink=self.name, seq=number, why=str(refused))
+            self._accepted(number, int(isinstance(item, Entry) and refused is None))
+            await self._write_cursor()
+
+    def _accepted(self, cursor: int, findings: int) -> None:
+        self.cursor = cursor
+        self._delivered.inc(findings)
+        self._measure(cursor)
+
+    async def _write_cursor(self) -> None:
+        if self.cursor == self._durable_cursor:
+            return
+        # A cursor that could not be written is not a delivery that failed: it is written with the next batch.
+        if await asyncio.to_thread(self._cursors.advance, self.name, self.cursor, self._durable_cursor):
+            self._durable_cursor = self.cursor
 
     def _read(self) -> Batch:
         # The head first: a page read after it holds everything up to it.
         head: Head = self._journal.head()
+        durable = self._cursors.read(self.name)
+        if durable is not None and durable != self._durable_cursor:
+            _log().info("the cursor of a sink was put elsewhere: it goes on from there", sink=self.name, after=durable)
+            self._durable_cursor, self.cursor = durable, resume(durable, head)
         return next_batch(self.cursor, head, self._journal.read(self.cursor, self._named.batch_entries))
 
     def _measure(self, seq: int) -> None:
@@ -162,6 +209,13 @@ class Delivery:
         if self.error is None:
             _log().warning("a sink does not accept findings: they wait in the journal", sink=self.name, why=_why(error))
         self.error = _why(error)
+
+    def _note_stop(self, error: GoneError) -> None:
+        self.error = str(error)
+        self._failed.inc()
+        self._healthy.set(0)
+        self._stopped.set(1)
+        _log().error("a sink is stopped until the next start: its findings wait", sink=self.name, why=self.error)
 
     def _note_success(self) -> None:
         if self.error is not None:

@@ -23,6 +23,15 @@ class SinkMetrics:
             LABELS,
             registry=registry,
         )
+        self.dead = Counter(
+            "sidewitness_sink_dead_letters", "Findings that a sink has refused for good.", LABELS, registry=registry
+        )
+        self.stopped = Gauge(
+            "sidewitness_sink_stopped",
+            "1 where the receiver wanted nothing more (410), until the next start.",
+            LABELS,
+            registry=registry,
+        )
         self.waiting = Gauge(
             "sidewitness_sink_findings_waiting", "Findings that a sink has yet to accept.", LABELS, registry=registry
         )

@@ -70,6 +70,7 @@ SLOW = {
     "tests/monitor/session": "media",
     "tests/monitor/tap": "media, real calls",
     "tests/monitor/alerts/test_kill.py": "processes that are killed",
+    "tests/monitor/alerts/sinks/test_flood.py": "processes that are killed",
     "tests/monitor/alerts/sinks/test_kill.py": "processes that are killed",
     "tests/monitor/window/test_stream_encoder.py": "training",
     "tests/test_errors.py": "imports everything, torch too",

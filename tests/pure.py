@@ -59,6 +59,7 @@ PURE = (
     "monitor/alerts/finding.py",
     "monitor/alerts/push.py",
     "monitor/alerts/sinks/batch.py",
+    "monitor/alerts/sinks/cef.py",
     "monitor/api/hosts.py",
     "monitor/api/lobby.py",
     "monitor/api/access/claims.py",

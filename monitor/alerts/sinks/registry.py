@@ -16,7 +16,11 @@ from monitor.alerts.sinks.base import Sink, SinkSpec
 from monitor.config import ConfigError, SinkSettings, describe_error
 
 GROUP = "sidewitness.sinks"
-BUILT_IN = (EntryPoint("jsonl", "monitor.alerts.sinks.jsonl:SPEC", GROUP),)
+KINDS = (
+    "webhook", "ocsf", "syslog", "splunk", "otlp", "elastic", "sentinel", "slack", "teams", "pagerduty", "jsonl",
+)  # fmt: skip
+# The file of a kind has its name.
+BUILT_IN = tuple(EntryPoint(kind, f"monitor.alerts.sinks.{kind}:SPEC", GROUP) for kind in KINDS)
 
 
 @dataclass(frozen=True, slots=True)

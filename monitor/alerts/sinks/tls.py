@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,6 +24,12 @@ class ConnectOptions(SinkOptions):
     client_certificate: Path | None = None
     client_key: Path | None = None
     timeout_seconds: float = Field(default=20.0, ge=0.1, le=50.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_not_given(cls, values: Any) -> Any:
+        # What a variable without a value leaves behind (`${NAME:-}`).
+        return {name: value for name, value in values.items() if value != ""} if isinstance(values, dict) else values
 
     @field_validator("ca_file", "client_certificate", "client_key")
     @classmethod

@@ -74,10 +74,12 @@ class Receiver:
         await asyncio.gather(*self._serving)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            while await self._one(reader, writer):
-                pass
-        writer.transport.abort()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+                while await self._one(reader, writer):
+                    pass
+        finally:
+            writer.transport.abort()
         with suppress(ConnectionError, ssl.SSLError):
             await writer.wait_closed()
 

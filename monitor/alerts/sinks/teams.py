@@ -1,0 +1,57 @@
+"""The sink `teams`: an adaptive card a change, to a workflow of Microsoft Teams ("when a webhook request is received").
+
+Names of calls and participants are runs of text, which know no Markdown: nothing in them is a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from monitor.alerts.plain import encode
+from monitor.alerts.sinks.base import Item, SinkSpec
+from monitor.alerts.sinks.chat import ChatOptions, told
+from monitor.alerts.sinks.event import Event, Severity, event_of
+from monitor.alerts.sinks.http import HttpSink, Post
+
+CARD_TYPE = "application/vnd.microsoft.card.adaptive"
+CARD_VERSION = "1.4"
+COLOURS = {Severity.HIGH: "Attention", Severity.MEDIUM: "Warning", Severity.INFO: "Default"}
+
+
+class TeamsOptions(ChatOptions):
+    """The address of the workflow, which is its secret."""
+
+
+class TeamsSink(HttpSink):
+    """Posts cards."""
+
+    def __init__(self, options: TeamsOptions) -> None:
+        super().__init__(options)
+        self._options = options
+        self._url = options.url.get_secret_value()
+
+    def posts(self, items: Sequence[Item]) -> Iterable[Post]:
+        """Return a request for each item that is told."""
+        for event in told(map(event_of, items), self._options):
+            yield Post(self._url, encode(message(event)).encode())
+
+
+def message(event: Event) -> dict[str, Any]:
+    """Return the message that a workflow posts."""
+    title = _text([{"text": event.title, "size": "Large", "weight": "Bolder", "color": COLOURS[event.severity]}])
+    rows = [_text([{"text": f"{name}: ", "weight": "Bolder"}, {"text": value}]) for name, value in event.fields]
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": CARD_VERSION,
+        "body": [title, *rows],
+    }
+    return {"type": "message", "attachments": [{"contentType": CARD_TYPE, "contentUrl": None, "content": card}]}
+
+
+def _text(runs: Sequence[dict[str, str]]) -> dict[str, Any]:
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", **run} for run in runs]}
+
+
+SPEC = SinkSpec("teams", TeamsOptions, TeamsSink, batch_entries=1)

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from tests.mutate import access, clips, journal, judging, media, packs, people, signed_packs, supply, surface, vault
+from tests.mutate import (
+    access,
+    clips,
+    journal,
+    judging,
+    media,
+    packs,
+    people,
+    signed_packs,
+    sinks,
+    supply,
+    surface,
+    vault,
+)
 from tests.mutate.mutation import Mutation
 
-AREAS = (access, clips, journal, judging, media, packs, people, signed_packs, supply, surface, vault)
+AREAS = (access, clips, journal, judging, media, packs, people, signed_packs, sinks, supply, surface, vault)
 MUTATIONS: tuple[Mutation, ...] = tuple(mutation for area in AREAS for mutation in area.MUTATIONS)

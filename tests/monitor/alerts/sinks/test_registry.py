@@ -125,7 +125,7 @@ def test_two_of_a_kind_need_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sink", "message"),
     [
-        ({"kind": "carrier-pigeon"}, r"'sinks\.0\.kind': there is no such sink, choose one of jsonl"),
+        ({"kind": "carrier-pigeon"}, r"'sinks\.0\.kind': there is no such sink, choose one of elastic, jsonl, ocsf"),
         ({"kind": "jsonl"}, r"'sinks\.0\.path' \(SIDEWITNESS_SINKS\): Field required"),
         ({"kind": "jsonl", "path": "x", "paht": "hunter2"}, r"unknown setting 'sinks\.0\.paht'"),
         ({"kind": "jsonl", "path": {"hunter2": 1}}, r"'sinks\.0\.path'"),

@@ -129,6 +129,7 @@ def test_messages() -> None:
         "call": "board",
         "participant": "p1",
         "identity": "Ada",
+        "claim": None,
         "time": "2026-03-01T12:00:00.250Z",
         "verdict": "alert",
         "reason": "lips_disagree_with_voice",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"--config={path}"
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     assert cli.run(["sinks", *arguments, "--json"]) == 0
-    parsed: dict[str, object] = json.loads(capsys.readouterr().out)
+    parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
     return parsed
 
 
@@ -53,8 +54,8 @@ def test_sinks_are_listed(config: str, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_dead_letters_are_shown_and_sent_again(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (letter,) = said(capsys, "dead", "siem", config)["dead_letters"]  # type: ignore[misc]
-    assert (letter["seq"], letter["why"], letter["finding"], letter["action"]) == (  # type: ignore[index]
+    (letter,) = said(capsys, "dead", "siem", config)["dead_letters"]
+    assert (letter["seq"], letter["why"], letter["finding"], letter["action"]) == (
         2, "the receiver refuses it (400)", "b", "opened",
     )  # fmt: skip
     assert cli.run(["sinks", "dead", "siem", config]) == 0

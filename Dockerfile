@@ -28,6 +28,11 @@ RUN /tmp/identity/bin/pip download --no-deps --dest /tmp/speech silero-vad==6.2.
     && /tmp/identity/bin/sidewitness engines import silero-vad /tmp/speech/*.whl --accept-licence \
         --out "$(/opt/sidewitness/bin/python -I -c 'from engines.base import MODELS; print(MODELS)')" \
     && chmod 644 "$SIDEWITNESS_TRUSTED_PACKS"
+# What compares voices, from a published wheel (Apache-2.0) in the same way.
+RUN /tmp/identity/bin/pip download --no-deps --dest /tmp/voice resemblyzer==0.1.4 \
+    && /tmp/identity/bin/sidewitness engines import resemblyzer /tmp/voice/*.whl --accept-licence \
+        --out "$(/opt/sidewitness/bin/python -I -c 'from engines.base import MODELS; print(MODELS)')" \
+    && chmod 644 "$SIDEWITNESS_TRUSTED_PACKS"
 
 FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/sidewitness sidewitness \

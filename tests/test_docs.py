@@ -34,7 +34,7 @@ COMMAND = re.compile(r"(?<![\w/.-])sidewitness ((?:[a-z-]|\\\n)[^\n`#;&>]*)")
 # What a path leaves open is written in capitals or between angles: `monitor/detectors/NAME/`.
 PLACEHOLDER = re.compile(r"<\w+>|(?<![A-Za-z])[A-Z][A-Z_]+(?![A-Za-z])")
 # Made on the machine, and not in the repository.
-BUILT = {"engines/models/face_identity", "engines/models/speech_presence"}
+BUILT = {"engines/models/face_identity", "engines/models/speech_presence", "engines/models/voice_identity"}
 
 
 def code(document: Path) -> Iterator[str]:

@@ -56,6 +56,7 @@ NEEDS = {
         ("onnx",),
     ),
     "engines import silero-vad --out out --accept-licence": ("engines import silero-vad", "speech", ("onnx",)),
+    "engines import resemblyzer --out out --accept-licence": ("engines import resemblyzer", "speech", ("onnx",)),
     "engines float16 out": ("engines float16", "tensorrt", ("onnx",)),
 }
 CASES = [(command, module) for command, (_, _, modules) in NEEDS.items() for module in modules]

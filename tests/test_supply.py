@@ -100,7 +100,10 @@ def test_the_image_installs_by_hash_and_fetches_nothing_else() -> None:
     # With build isolation what builds a wheel would be fetched, and not by its hash.
     assert [c for c in installs if "models.txt" in c and "--no-build-isolation" not in c] == []
     downloads = [command for command in commands if re.search(r"pip download|curl|wget|git clone|apt", command)]
-    assert [re.sub(r"^.*pip ", "", c) for c in downloads] == ["download --no-deps --dest /tmp/speech silero-vad==6.2.3"]
+    assert [re.sub(r"^.*pip ", "", c) for c in downloads] == [
+        "download --no-deps --dest /tmp/speech silero-vad==6.2.3",
+        "download --no-deps --dest /tmp/voice resemblyzer==0.1.4",
+    ]
     kinds = [kind for kind, _ in instructions()]
     assert "ADD" not in kinds
 

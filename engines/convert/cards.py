@@ -106,3 +106,32 @@ probability that somebody speaks in the frame, and `state_out`.
 **Limits.** Singing is speech to it. So is speech from a loudspeaker, a television or the next
 room: whose voice it is must be seen elsewhere.
 """
+
+VOICE_IDENTITY_CARD = """
+# voice_identity
+
+**What it is.** Resemblyzer's voice encoder (GE2E, Wan et al. 2018): an LSTM of three layers of 256, 1.4
+million parameters, over 1.6 s of 40 mel bands. Weights are those of the published file, without
+training; the graph around them was written anew.
+
+**Use here.** Compares the voice of a participant with the enrolled reference of the person that he or
+she claims to be, one to one. It is never used to search who somebody is.
+
+**Origin and licence.** Corentin Jemine and Resemble AI, Resemblyzer, `pretrained.pt` (sha256 of the
+file read: {sha256}), Apache-2.0. The authors say that it was trained on LibriSpeech, VoxCeleb1 and
+VoxCeleb2; these recordings have rights of their own. Made by `engines/convert/resemblyzer.py` on this
+machine; it is not part of the repository.
+
+**Interface.** In: `frames` (batch, 160, 40), power in mel bands (not its logarithm) of 16 kHz speech
+without its pauses, as `monitor.voice.mel40` makes them. Out: `embedding` (batch, 256) of unit length,
+no number below zero, compared by cosine.
+
+**Checked.** Against a forward pass in numpy alone, with weights of a seed
+(`tests/engines/convert/test_resemblyzer.py`).
+
+**Limits.** It learnt mostly from read and broadcast English of grown-ups; nothing in this project
+measured its errors by sex, age, language or accent. Siblings sound alike. A cloned voice aims at
+exactly this similarity, so a voice that is alike is no proof of a person; a cold, a whisper, music, a
+bad line and two people in one microphone move away from everybody, the person included. What was
+measured, and on what, stands in `docs/encoders.md`.
+"""

@@ -56,4 +56,13 @@ LICENCES: Mapping[str, Licence] = {
         "Silero VAD is under the MIT licence: you may use, change and pass on code and weights, commercially too,\n"
         "with the copyright notice kept (Copyright (c) 2020-present Silero Team). What it was trained on is not said.",
     ),
+    "resemblyzer": Licence(
+        "Resemblyzer",
+        "Corentin Jemine, Resemble AI; github.com/resemble-ai/Resemblyzer, as packed in resemblyzer 0.1.4",
+        "Apache-2.0 (Resemblyzer)",
+        "Code and weights are under the Apache License 2.0: you may use, change and pass them on, commercially too,\n"
+        "with licence and notices kept. It says nothing of the people whose voices it was trained on (LibriSpeech\n"
+        "and VoxCeleb have terms of their own), and nothing of yours: comparing voices to confirm who somebody is\n"
+        "processes biometric data, which in many places needs that person's explicit consent.",
+    ),
 }

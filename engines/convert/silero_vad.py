@@ -12,14 +12,14 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
 from engines.base import EngineError, TensorSpec
+from engines.convert.builder import OPSET, GraphBuilder
 from engines.convert.cards import SPEECH_PRESENCE_CARD
 from engines.convert.pack import member_of, provenance, write_pack
 
@@ -29,7 +29,6 @@ MEMBER = "silero_vad_16k_sequence.onnx"
 SHA256 = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"
 FRAME, CONTEXT = 512, 64
 WIDTH = 128
-OPSET = 17
 # Samples mirrored at both ends of a frame before its short-time spectrum, whose first column is then left out.
 _MIRROR = 128
 # Convolutions after the spectrum: weights and biases by their published names, and the stride.
@@ -124,7 +123,7 @@ def weights(data: bytes, file: Path) -> Weights:
 
 def build(named: Weights) -> bytes:
     """Make the ONNX model: `frames` (N, T, 576) and `state` (N, 256) to `presence` (N, T, 1) and `state_out`."""
-    graph = _Graph()
+    graph = GraphBuilder()
     frames = graph.node("Reshape", "frames", graph.integers([-1, CONTEXT + FRAME]))
     mirrored = graph.node("Pad", frames, graph.integers([0, _MIRROR, 0, _MIRROR]), mode="reflect")
     waves = graph.node("Unsqueeze", mirrored, graph.integers([1]))
@@ -149,52 +148,5 @@ def build(named: Weights) -> bytes:
     graph.add("Transpose", [graph.node("Sigmoid", logits)], ["presence"], perm=[1, 0, 2])
     last = [graph.node("Squeeze", name, graph.integers([0])) for name in ("hidden", "cell")]
     graph.add("Concat", last, ["state_out"], axis=1)
-    return graph.model()
-
-
-class _Graph:
-    """The graph under construction."""
-
-    def __init__(self) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[onnx.TensorProto] = []
-
-    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node with one output, whose name is returned."""
-        name = f"t{len(self._nodes)}"
-        self.add(kind, list(inputs), [name], **attributes)
-        return name
-
-    def add(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
-        """Add a node with outputs of these names."""
-        self._nodes.append(helper.make_node(kind, inputs, outputs, f"n{len(self._nodes)}", **attributes))
-
-    def slice(self, name: str, axis: int, begin: int, end: int) -> str:
-        """Take a part of a tensor along one axis."""
-        return self.node("Slice", name, *(self.integers([n]) for n in (begin, end, axis)))
-
-    def integers(self, values: list[int]) -> str:
-        """Add whole numbers, as shapes and axes are given."""
-        return self.weight(np.array(values, np.int64))
-
-    def weight(self, values: NDArray[Any]) -> str:
-        """Add a constant tensor, whose name is returned."""
-        name = f"w{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def model(self) -> bytes:
-        """Write the model, checked."""
-        sizes: dict[str, list[str | int | None]] = {
-            "frames": ["batch", "time", CONTEXT + FRAME],
-            "state": ["batch", 2 * WIDTH],
-            "presence": ["batch", "time", 1],
-            "state_out": ["batch", 2 * WIDTH],
-        }
-        ends = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in sizes.items()}
-        inputs, outputs = [ends["frames"], ends["state"]], [ends["presence"], ends["state_out"]]
-        graph = helper.make_graph(self._nodes, PACK, inputs, outputs, self._constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-        onnx.checker.check_model(model, full_check=True)
-        data: bytes = model.SerializeToString(deterministic=True)
-        return data
+    inputs = {"frames": ["batch", "time", CONTEXT + FRAME], "state": ["batch", 2 * WIDTH]}
+    return graph.model(PACK, inputs, {"presence": ["batch", "time", 1], "state_out": ["batch", 2 * WIDTH]})

@@ -19,11 +19,16 @@ MEL_BANDS = 80
 POWER_FLOOR = 1e-6
 
 
-@cache
 def mel_filters() -> FloatArray:
-    """Compute Slaney's triangular filters, (257, 80), for power spectra of 512 points."""
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(20.0), _hz_to_mel(7600.0), MEL_BANDS + 2))
-    bins = np.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1)[:, None]
+    """Compute the filters of these features, (257, 80)."""
+    return slaney_filters(MEL_BANDS, FFT_SIZE, 20.0, 7600.0)
+
+
+@cache
+def slaney_filters(bands: int, fft_size: int, low_hz: float, high_hz: float) -> FloatArray:
+    """Compute Slaney's triangular filters, (fft_size / 2 + 1, bands), for power spectra of 16 kHz audio."""
+    edges = _mel_to_hz(np.linspace(_hz_to_mel(low_hz), _hz_to_mel(high_hz), bands + 2))
+    bins = np.linspace(0, SAMPLE_RATE_HZ / 2, fft_size // 2 + 1)[:, None]
     rise = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     weights = np.maximum(0, np.minimum(rise, fall)) * (2 / (edges[2:] - edges[:-2]))

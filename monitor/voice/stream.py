@@ -7,7 +7,7 @@ gap or a step back the stream restarts.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,6 +30,8 @@ MAX_GAP_SAMPLES = 2 * SAMPLE_RATE_HZ
 class VoiceChunk:
     """Grid steps first..first+n: log-mel (n, 4, 80), and whether real audio lies under each step (n,).
 
+    `samples` (n, 640) are the sound itself.
+
     `sound` (n,) is true where WebRTC's detector hears speech, which it does of much that is none, and `heard` (n,)
     where a second, independent condition hears it as well, near the microphone; `monitor.window.spoken` says from both
     what is speech. `mel`
@@ -43,6 +45,7 @@ class VoiceChunk:
     heard: BoolArray
     usable: BoolArray
     restarted: bool
+    samples: FloatArray = field(default_factory=lambda: np.zeros((0, STEP_SAMPLES), np.float32))
 
 
 class VoiceStream:
@@ -105,7 +108,7 @@ class VoiceStream:
         steps = self._samples[:samples_used].reshape(count, STEP_SAMPLES)
         heard = self._near(steps, self._presence(steps, sound))
         mel = self._front.steps(self._rows[:rows].reshape(count, self._front.per_step, -1))
-        chunk = VoiceChunk(self._first + self._emitted, mel, sound, heard, usable, self._restarted)
+        chunk = VoiceChunk(self._first + self._emitted, mel, sound, heard, usable, self._restarted, steps)
         self._rows, self._flags = self._rows[rows:], self._flags[frames:]
         self._is_real, self._samples = self._is_real[samples_used:], self._samples[samples_used:]
         self._emitted += count

@@ -25,6 +25,7 @@ WATCHED = (
     ),
     *("monitor.identity.vault.consent", "monitor.decision.calibration", "monitor.detectors.reference"),
     *("monitor.lab.corpus", "monitor.lab.evaluate.resume_log", "engines.base", "engines.convert.dlib_format"),
+    "engines.convert.torch_numbers",
     *(
         "aiortc.rtp",
         "h11",

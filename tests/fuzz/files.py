@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.base import check_inputs, zeros
-from engines.convert import dlib_format
+from engines.convert import dlib_format, torch_numbers
 from engines.errors import SidewitnessError
 from engines.packs import parse_json, parse_manifest
 from monitor import config
@@ -138,6 +138,13 @@ YAML = (
     b"~user",
     b"!!binary",
 )
+
+
+def torch_checkpoint(data: bytes) -> None:
+    """Numbers of an old checkpoint."""
+    torch_numbers.tensors(data, "file.pt")
+
+
 JSON = (b"1e999", b"-1", b"null", b"true", b"[]", b"{}", b'"a"', b"[" * 100_000)
 CSV = (b'"', b"\n", b",", b"\x00", b"real", b"fake", b";", b"../" * 40, b'"' + b"A" * 140_000)
 
@@ -149,6 +156,13 @@ TARGETS = (
     Target("reference", Reference.from_bytes, EXPECTED, NPZ, 150),
     Target("motion_population", MotionPopulation.from_bytes, EXPECTED, NPZ, 150),
     Target("dlib_network", dlib_format.network, EXPECTED, (b"\x01\x02", b"\x81\xff", b"\x08" + b"\xff" * 8)),
+    Target(
+        "torch_numbers",
+        torch_checkpoint,
+        EXPECTED,
+        (b"\x80\x02", b"cos\nsystem\n", b"Q.", b"R", b"r" + b"\xff" * 4),
+        150,
+    ),
     Target("coefficients_csv", of_file(read_coefficients, "a.csv"), EXPECTED, (*CSV, b"time", b"nan", b"jawOpen"), 150),
     Target("coefficients_json", of_file(read_coefficients, "a.json"), EXPECTED, (*JSON, b'"time": 1'), 150),
     Target("coefficients_npz", of_file(read_coefficients, "a.npz"), EXPECTED, NPZ, 150),

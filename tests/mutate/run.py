@@ -29,7 +29,7 @@ from tests.mutate.table import MUTATIONS
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 300.0
 # Built at installation and not in the repository: the copy takes them where they are.
-BUILT = ("engines/models/face_identity", "engines/models/speech_presence")
+BUILT = ("engines/models/face_identity", "engines/models/speech_presence", "engines/models/voice_identity")
 # What pytest ends with: all passed, some failed.
 PASSED, FAILED = 0, 1
 DATA = "SIDEWITNESS_DATA"

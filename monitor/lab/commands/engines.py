@@ -81,26 +81,26 @@ def _engines() -> list[dict[str, Any]]:
 @app.command("import")
 def import_packs(
     system: Annotated[
-        Literal["avhubert", "braven", "lr-asd", "dlib-face", "silero-vad"],
+        Literal["avhubert", "braven", "lr-asd", "dlib-face", "silero-vad", "resemblyzer"],
         typer.Argument(help="What the checkpoint is of."),
     ],
     checkpoints: Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="[CHECKPOINT]...",
-            help="Published files; BRAVEn has two, lips and voice; silero-vad takes its wheel; dlib-face finds its own "
-            "where the extra `identity` is installed.",
+            help="Published files; BRAVEn has two, lips and voice; silero-vad and resemblyzer take their wheels; "
+            "dlib-face finds its own where the extra `identity` is installed.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where the packs go; dlib-face and silero-vad: the installation."),
+        typer.Option(metavar="FOLDER", help="Where the packs go; for encoders of speech needed."),
     ] = None,
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="You have read the licence and your use is allowed by it.")
     ] = False,
 ) -> int:
-    """Convert published models to packs: of lips and voice, of faces for enrolled identities, of who speaks at all.
+    """Convert published models to packs: lips and speech, faces and voices of enrolled identities, who speaks at all.
 
     Shows the licence first and stops there until it is accepted. Reads tensors only: a file that would run a program is
     refused. What is made here is trusted on this machine from then on, as `engines trust` would.
@@ -110,6 +110,7 @@ def import_packs(
       sidewitness engines import lr-asd finetuning_TalkSet.model --out packs/lr-asd --accept-licence
       sidewitness engines import dlib-face --accept-licence
       sidewitness engines import silero-vad silero_vad-6.2.3-py3-none-any.whl --accept-licence
+      sidewitness engines import resemblyzer Resemblyzer-0.1.4-py3-none-any.whl --accept-licence
     """  # noqa: D301
     from engines.base import MODELS
     from engines.convert.licences import LICENCES
@@ -140,6 +141,13 @@ def _import_presence(files: list[Path], out: Path) -> int:
     return _made(convert(_one(files), out))
 
 
+def _import_voice(files: list[Path], out: Path) -> int:
+    require("engines import resemblyzer", "speech", "onnx")
+    from engines.convert.resemblyzer import convert
+
+    return _made(convert(_one(files), out))
+
+
 def _made(*folders: Path) -> int:
     """Trust packs that were converted because the user asked for it, and name them."""
     from engines.packs import read_manifest
@@ -159,7 +167,11 @@ def _one(files: list[Path]) -> Path | None:
 
 
 # What goes into the installation itself, and finds its own file where its package is installed.
-_INSTALLED: dict[str, Callable[[list[Path], Path], int]] = {"dlib-face": _import_face, "silero-vad": _import_presence}
+_INSTALLED: dict[str, Callable[[list[Path], Path], int]] = {
+    "dlib-face": _import_face,
+    "silero-vad": _import_presence,
+    "resemblyzer": _import_voice,
+}
 
 
 def _import_speech(system: str, checkpoints: list[Path], out: Path) -> int:

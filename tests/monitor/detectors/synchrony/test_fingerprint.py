@@ -20,7 +20,7 @@ from monitor.detectors.synchrony.fingerprint import BITS, MAX_DIFFERENCE, MAX_SE
 from monitor.detectors.synchrony.live import LiveSynchrony, LoadedSynchrony
 from monitor.detectors.synchrony.replay import CHECK_HOPS, REPLAY_P_VALUE, ReplayWatch
 from monitor.host.judging import session_config
-from monitor.lab.distortions.call_simulation import opus
+from monitor.identity.enrolment.opus_line import opus
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session, SessionConfig
 from monitor.session.sound import SoundTrack

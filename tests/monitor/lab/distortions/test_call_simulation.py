@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.lab.distortions.call_simulation import CallCondition, SimulatedCall, opus, voice_on
+from monitor.identity.enrolment.opus_line import opus
+from monitor.lab.distortions.call_simulation import CallCondition, SimulatedCall, voice_on
 from monitor.types import AudioBlock, FloatArray, MediaItem, Reason, TrackFault, VideoFrame
 from tests.monitor.frames import block, frame, vowel
 

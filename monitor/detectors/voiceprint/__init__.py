@@ -1,0 +1,1 @@
+"""Is the voice that of the enrolled person? One to one, against a cohort of other voices."""

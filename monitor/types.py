@@ -54,6 +54,7 @@ class Reason(StrEnum):
     NO_AUDIO = "no_audio"
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
+    SEVERAL_VOICES = "several_voices"
     PICTURE_FROZEN = "picture_frozen"
     STILL_MOUTH = "still_mouth"
     SILENCE = "silence"
@@ -79,6 +80,7 @@ class Reason(StrEnum):
     IDENTITY_MISMATCH = "identity_mismatch"
     FACE_CHANGES_UNNATURALLY = "face_changes_unnaturally"
     MOVES_UNLIKE_ENROLLED = "moves_unlike_enrolled"
+    VOICE_MISMATCH = "voice_mismatch"
     REFERENCE_OUTDATED = "reference_outdated"
     REPLAYED_RECORDING = "replayed_recording"
     # Why a participant whom the platform lists is not watched; `UNSUPPORTED_CODEC` may be why, too.

@@ -30,6 +30,7 @@ QUICK = (
     "tests/monitor/detectors/pairwise",
     "tests/monitor/detectors/persona",
     "tests/monitor/detectors/synchrony",
+    "tests/monitor/detectors/voiceprint",
     "tests/monitor/face",
     "tests/monitor/host",
     "tests/monitor/identity/vault",

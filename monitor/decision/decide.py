@@ -41,6 +41,7 @@ REASON_PRIORITY = (
     Reason.LOW_FRAME_RATE,
     Reason.LOW_QUALITY,
     Reason.CLOCK_UNKNOWN,
+    Reason.SEVERAL_VOICES,
     Reason.UNUSUAL_SOUND,
     Reason.NO_SPEECH,
     Reason.SILENCE,

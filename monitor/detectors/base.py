@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from monitor.face.shot import FaceShot
 from monitor.face.track import FaceView
 from monitor.types import FloatArray, Reason, Score, VideoFrame
 from monitor.window.window import Window, WindowBuffer
+
+if TYPE_CHECKING:
+    from monitor.voice.stream import VoiceChunk
 
 # Speech that the memory of a window reaches back over: agreement of lips and voice tells more up to 16 s
 # (SpeechForensics, section 4.4).
@@ -119,6 +122,18 @@ class LiveDetector(Protocol):
 
     def score(self, hop: Hop) -> Score:
         """Score this hop, higher being more suspicious, or abstain with a reason. Raises `engines.batching.Dropped`."""
+        ...
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A live detector, or what takes a clip for an enrolment, that hears the sound itself; for others the window does.
+
+    Sound comes in order, in whole steps of the grid, before the hop that it belongs to.
+    """
+
+    def listen(self, chunk: VoiceChunk) -> None:
+        """Take sound, with what is known of the speech in it."""
         ...
 
 
@@ -262,6 +277,11 @@ class Climbing(Protocol):
         ...
 
 
+def as_recorded(sound: FloatArray) -> Iterator[tuple[str, FloatArray]]:
+    """Give sound as it is, for a ladder of one rung."""
+    yield "as recorded", sound
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
     """What enrolment took of a person's clips, for every detector to learn from.
@@ -269,7 +289,8 @@ class Material:
     `names` and `seconds` are those of the clips and of clear face in each, `shots` every moment of a clip at which the
     face was good. `gallery` are the chosen moments of all clips and `clip` (G,) the clip of each. `ladder` shows the
     gallery once for each rung of call conditions but the first, which is the gallery as recorded (`rungs` names all),
-    and is worked out as it is read. `taken` is what this detector's collectors took, clip by clip.
+    and is worked out as it is read. `sounds` sends 16 kHz mono (N,) down each of `lines` lines, the first of which
+    changes nothing; what comes back is as long. `taken` is what this detector's collectors took, clip by clip.
     """
 
     names: Sequence[str]
@@ -280,6 +301,8 @@ class Material:
     rungs: Sequence[str]
     ladder: Callable[[], Iterator[tuple[str, Sequence[FaceShot]]]]
     taken: Sequence[Any] = ()
+    sounds: Callable[[FloatArray], Iterator[tuple[str, FloatArray]]] = as_recorded
+    lines: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

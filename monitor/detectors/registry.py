@@ -25,6 +25,7 @@ BUILT_IN = (
     EntryPoint("synchrony", "monitor.detectors.synchrony.entry:DETECTOR", GROUP),
     EntryPoint("pairwise", "monitor.detectors.pairwise.entry:DETECTOR", GROUP),
     EntryPoint("persona", "monitor.detectors.persona.entry:DETECTOR", GROUP),
+    EntryPoint("voiceprint", "monitor.detectors.voiceprint.entry:DETECTOR", GROUP),
 )
 
 

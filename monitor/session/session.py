@@ -23,6 +23,7 @@ from monitor.detectors.base import (
     ClipCollector,
     FrameObserver,
     Hop,
+    Listening,
     LiveDetector,
     LoadedDetector,
     Remembering,
@@ -129,7 +130,9 @@ class Session:
         looks = self._looks.observe if self._identifying is not None else None
         observers = [*(part.observe for part in watching), self._observer, looks]
         self._picture = PictureTrack(self._models, [observe for observe in observers if observe is not None])
-        self._sound = SoundTrack(self._models.voice, self._models.input_spec.sound, self._models.presence)
+        listeners = [part.listen for part in watching if isinstance(part, Listening)]
+        sound = self._models.input_spec.sound
+        self._sound = SoundTrack(self._models.voice, sound, self._models.presence, listeners)
         self._tracks: dict[TrackKind, TrackState] = {"video": TrackState("video"), "audio": TrackState("audio")}
         self._overloaded = float("-inf")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from engines.base import Engine
 from monitor.session.input_spec import DEFAULT_SOUND
 from monitor.types import AudioBlock
-from monitor.voice.stream import VoiceStream
+from monitor.voice.stream import VoiceChunk, VoiceStream
 from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
 
@@ -16,11 +18,17 @@ class SoundTrack:
     """Makes audio blocks voice vectors in the window.
 
     `sound` is what the encoder `voice` takes (`monitor.session.input_spec`), `presence` what hears whether somebody
-    speaks (`monitor.voice.presence`).
+    speaks (`monitor.voice.presence`); `listeners` hear the sound itself.
     """
 
-    def __init__(self, voice: Engine, sound: str = DEFAULT_SOUND, presence: Engine | None = None) -> None:
-        self._stream = VoiceStream(sound, presence)
+    def __init__(
+        self,
+        voice: Engine,
+        sound: str = DEFAULT_SOUND,
+        presence: Engine | None = None,
+        listeners: Sequence[Callable[[VoiceChunk], None]] = (),
+    ) -> None:
+        self._stream, self._listeners = VoiceStream(sound, presence), listeners
         self._encode = StreamEncoder(voice)
 
     def push(self, block: AudioBlock, window: WindowBuffer) -> None:
@@ -30,6 +38,8 @@ class SoundTrack:
         chunk = self._stream.push(block)
         if chunk is None:
             return
+        for listen in self._listeners:
+            listen(chunk)
         flags = np.stack([chunk.heard, chunk.sound], axis=1)
         for done in self._encode.push(chunk.first, dict.fromkeys(self._encode.names, chunk.mel), flags):
             window.push_voice(done.first, done.vectors, *done.flags.T)

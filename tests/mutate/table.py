@@ -15,8 +15,9 @@ from tests.mutate import (
     supply,
     surface,
     vault,
+    voices,
 )
 from tests.mutate.mutation import Mutation
 
-AREAS = (access, clips, journal, judging, media, packs, people, signed_packs, sinks, supply, surface, vault)
+AREAS = (access, clips, journal, judging, media, packs, people, signed_packs, sinks, supply, surface, vault, voices)
 MUTATIONS: tuple[Mutation, ...] = tuple(mutation for area in AREAS for mutation in area.MUTATIONS)

@@ -20,7 +20,7 @@ INFO = DetectorInfo(
         ),
         Reason.TOO_LITTLE_SPEECH: Phrase(
             "Too little speech",
-            "How somebody moves is compared while they speak, and too little was said in the last seconds.",
+            "Movement and voice are compared while somebody speaks, and too little was said in the last seconds.",
         ),
     },
     one_sided=True,

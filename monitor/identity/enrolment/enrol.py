@@ -26,6 +26,7 @@ from monitor.identity.enrolment.config import EnrolConfig
 from monitor.identity.enrolment.gallery import choose
 from monitor.identity.enrolment.quality import Quality, assess
 from monitor.identity.enrolment.rung_lips import on_rungs
+from monitor.identity.enrolment.sound_ladder import SOUND_RUNGS, sound_rungs
 from monitor.session.models import Models
 from monitor.tap.clip_file import TrackChoice, describe_choice
 from monitor.tap.media.source import SourceError
@@ -188,6 +189,8 @@ def _material(recordings: Sequence[Recording], moments: Sequence[Moment], clip: 
         clip,
         [step.name for step in RUNGS],
         lambda: make_rungs(moments, RUNGS[1:]),
+        sounds=sound_rungs,
+        lines=len(SOUND_RUNGS),
     )
 
 

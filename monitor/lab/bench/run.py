@@ -132,7 +132,7 @@ def _settings(bench: Bench) -> dict[str, object]:
         "engine": options.engine,
         "cores": len(bench.setup.cores or ()) or bench.cores,
         "enrolled": bench.setup.identity is not None,
-        "detectors": ["synchrony", "pairwise", "persona"] if bench.setup.identity else ["synchrony"],
+        "detectors": ["synchrony", "pairwise", "persona", "voiceprint"] if bench.setup.identity else ["synchrony"],
     }
 
 

@@ -16,6 +16,7 @@ from monitor.lab.commands import (
     train_pairs,
     train_people,
     train_persona,
+    train_voiceprints,
     train_voices,
 )
 from monitor.lab.commands.packs import tell_to_trust
@@ -44,6 +45,7 @@ app.command("voices")(train_voices.command)
 app.command("pairs")(train_pairs.command)
 app.command("people")(train_people.command)
 app.command("persona")(train_persona.command)
+app.command("voiceprints")(train_voiceprints.command)
 
 
 @app.command("speech")

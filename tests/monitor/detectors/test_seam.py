@@ -73,7 +73,13 @@ def judged(models: Models, brightness: int, seconds: float) -> list[HopReport]:
 
 def test_it_is_scored_and_decided_on_in_a_call(installed: Path) -> None:
     models = load_models()
-    assert [loaded.info.name for loaded in models.detectors] == ["synchrony", "pairwise", "persona", "room"]
+    assert [loaded.info.name for loaded in models.detectors] == [
+        "synchrony",
+        "pairwise",
+        "persona",
+        "voiceprint",
+        "room",
+    ]
     same, other = judged(models, 101, 8.0), judged(models, 140, 60.0)
     last = same[-1].decision
     assert (last.verdict, last.scores[-1].detector, last.scores[-1].value) == (Verdict.BONA_FIDE, "room", 0.1)

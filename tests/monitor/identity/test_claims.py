@@ -139,7 +139,7 @@ def test_the_command_enrols_and_scan_compares(
     assert "better: turn the head" in said.out
     assert cli.run(["scan", str(speaker[4]), "--identity", JANE, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found["scores"]) == {"synchrony", "pairwise", "persona"}
+    assert set(found["scores"]) == {"synchrony", "pairwise", "persona", "voiceprint"}
     assert found["scores"]["pairwise"]["reason"] in (None, "warming_up")
     assert cli.run(["scan", str(speaker[4]), "--identity", "Nobody"]) == 0
     assert "nobody is enrolled under that name" in capsys.readouterr().err

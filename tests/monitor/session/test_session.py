@@ -73,7 +73,12 @@ def test_a_genuine_clip_is_judged_every_hop(models: Models, genuine: list[MediaI
     assert scored
     for report in reports:
         assert report.key is KEY
-        assert [score.detector for score in report.decision.scores] == ["synchrony", "pairwise", "persona"]
+        assert [score.detector for score in report.decision.scores] == [
+            "synchrony",
+            "pairwise",
+            "persona",
+            "voiceprint",
+        ]
         assert report.decision.verdict is not Verdict.BONA_FIDE
     last = scored[-1]
     assert 0 < (last.decision.scores[0].p_value or 0) <= 1
@@ -320,5 +325,6 @@ def test_a_session_may_rest_from_its_first_hop_on(models: Models) -> None:
         "synchrony": Reason.OVERLOADED,
         "pairwise": Reason.NOT_ENROLLED,
         "persona": Reason.NOT_ENROLLED,
+        "voiceprint": Reason.NOT_ENROLLED,
     }
     assert (report.decision.verdict, report.decision.reason) == (Verdict.INCONCLUSIVE, Reason.OVERLOADED)

@@ -48,11 +48,11 @@ class GraphBuilder:
 
     def model(self, name: str, inputs: Sizes, outputs: Sizes) -> bytes:
         """Write the model, checked; `inputs` and `outputs` are float32, each with its axes."""
-        ends = [
+        first, last = (
             [helper.make_tensor_value_info(end, TensorProto.FLOAT, list(axes)) for end, axes in sizes.items()]
             for sizes in (inputs, outputs)
-        ]
-        graph = helper.make_graph(self._nodes, name, *ends, self._constants)
+        )
+        graph = helper.make_graph(self._nodes, name, first, last, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
         onnx.checker.check_model(model, full_check=True)
         data: bytes = model.SerializeToString(deterministic=True)

@@ -148,5 +148,8 @@ def build(named: Weights) -> bytes:
     graph.add("Transpose", [graph.node("Sigmoid", logits)], ["presence"], perm=[1, 0, 2])
     last = [graph.node("Squeeze", name, graph.integers([0])) for name in ("hidden", "cell")]
     graph.add("Concat", last, ["state_out"], axis=1)
-    inputs = {"frames": ["batch", "time", CONTEXT + FRAME], "state": ["batch", 2 * WIDTH]}
-    return graph.model(PACK, inputs, {"presence": ["batch", "time", 1], "state_out": ["batch", 2 * WIDTH]})
+    ends: dict[str, list[str | int | None]] = {
+        "frames": ["batch", "time", CONTEXT + FRAME],
+        "state": ["batch", 2 * WIDTH],
+    }
+    return graph.model(PACK, ends, {"presence": ["batch", "time", 1], "state_out": ["batch", 2 * WIDTH]})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class VoiceprintDetector:
     def score(self, pieces: Sequence[Heard], reference: VoiceReference) -> Score:
         """Score the pieces of one window; only where nothing makes this `unable`."""
         spoken = speech_seconds(pieces)
-        evidence = {"speech_seconds": round(spoken, 2)}
+        evidence: dict[str, Any] = {"speech_seconds": round(spoken, 2)}
         if spoken < SPEECH_SECONDS or self.people is None:
             return INFO.abstain(Reason.TOO_LITTLE_SPEECH, evidence)
         vectors = np.stack([piece.vector for piece in pieces])

@@ -105,4 +105,4 @@ def _spread(pieces: FloatArray) -> FloatArray:
     most = round(MAX_SECONDS * GRID_HZ / PIECE_STEPS)
     if len(pieces) <= most:
         return pieces
-    return pieces[np.linspace(0, len(pieces) - 1, most).round().astype(int)]
+    return np.asarray(pieces[np.linspace(0, len(pieces) - 1, most).round().astype(int)], np.float32)

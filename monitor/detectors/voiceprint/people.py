@@ -73,7 +73,7 @@ class VoicePeople:
         """
         alike = (voices @ enrolled).astype(np.float64)
         sides = [(alike - mean) / spread for mean, spread in (self.typical(voices), self.typical(enrolled[None]))]
-        return -np.mean(sides, axis=0)
+        return np.asarray(-np.mean(sides, axis=0), np.float64)
 
     def p_value(self, value: float, once: bool = False) -> float:
         """Say how often a genuine person's score is at least this one: in (0, 1]."""

@@ -17,6 +17,10 @@ from engines.convert.torch_numbers import FORMAT, MAGIC
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
+# The pickler in Python, whose steps can be replaced; types know only the other one.
+_Pickler: Any = getattr(pickle, "_Pickler")  # noqa: B009
+
+
 class Global:
     """Pickles as the name of something in a module, whether or not it is there."""
 
@@ -33,7 +37,7 @@ class _Named:
     """A stand-in for a function that only its name is written of; never called."""
 
 
-class Writer(pickle._Pickler):  # type: ignore[name-defined,misc]
+class Writer(_Pickler):  # type: ignore[misc]
     """Writes `_Tensor` as torch did, and `Global` as the name that it is."""
 
     def persistent_id(self, value: Any) -> Any:
@@ -52,10 +56,11 @@ class Writer(pickle._Pickler):  # type: ignore[name-defined,misc]
             storage = ("storage", Global("torch", "FloatStorage"), value.key, "cuda:0", value.total, None)
             self.save(Global("torch._utils", "_rebuild_tensor_v2"))
             self.write(pickle.MARK + pickle.MARK)
-            for part in storage:
-                self.save(part)
+            for named in storage:
+                self.save(named)
             self.write(pickle.TUPLE + pickle.BINPERSID)
-            for part in (value.offset, shape, strides, False, OrderedDict()):
+            rest: tuple[Any, ...] = (value.offset, shape, strides, False, OrderedDict())
+            for part in rest:
                 self.save(part)
             self.write(pickle.TUPLE + pickle.REDUCE)
             return None

@@ -56,7 +56,7 @@ def voice(person: int, samples: int, start: int = 0) -> FloatArray:
     time = (start + np.arange(samples)) / 16_000
     tones = sum(theirs[n] * np.sin(2 * np.pi * 180 * (n + 1) * time) for n in range(20))
     noise = np.random.default_rng(start + 1).normal(0, 0.05, samples)
-    return (0.1 * (tones + noise)).astype(np.float32)
+    return np.asarray(0.1 * (tones + noise), np.float32)
 
 
 def chunk(first: int, sound: FloatArray, speaks: bool = True, restarted: bool = False) -> VoiceChunk:

@@ -55,6 +55,7 @@ SLOW = {
     "tests/engines/nets": "training",
     "tests/engines/runtimes/pytorch": "training",
     "tests/engines/convert/test_encoders.py": "training, media",
+    "tests/engines/convert/test_torch_numbers.py": "training",
     "tests/engines/test_registry.py": "processes of its own",
     "tests/golden": "media",
     "tests/interop": "real calls with other people's programs",

@@ -85,7 +85,7 @@ def test_damaged_files_are_refused_in_one_line() -> None:
         two + pickled(FACTS) + pickled({}) + pickled("keys"),
         two + pickled(FACTS) + pickled({}) + pickled(["k"]) + b"\xff" * 8,
     ):
-        with pytest.raises(TorchFormatError, match="download it again|as it was published") as refusal:
+        with pytest.raises(TorchFormatError, match=r"download it again|as it was published") as refusal:
             tensors(bad, "file.pt")
         assert "\n" not in str(refusal.value)
 

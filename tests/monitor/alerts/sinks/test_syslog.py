@@ -36,9 +36,10 @@ def sink(port: int, issued: Issued, **more: Any) -> SyslogSink:
 class Collector:
     """Reads to the end of the stream, or cuts it after so many octets; `messages` were read by their length."""
 
-    def __init__(self, cut_after: int | None = None) -> None:
+    def __init__(self, cut_after: int | None = None, politely: bool = False) -> None:
         self.data = b""
         self.cut_after = cut_after
+        self.politely = politely
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, ssl.SSLError):
@@ -46,7 +47,11 @@ class Collector:
                 self.data += chunk
                 if self.cut_after is not None and len(self.data) >= self.cut_after:
                     break
-        writer.transport.abort()
+        if self.politely:
+            # Its end of TLS is said, as one does that has read everything.
+            writer.close()
+        else:
+            writer.transport.abort()
 
     @property
     def messages(self) -> list[bytes]:
@@ -59,8 +64,10 @@ class Collector:
 
 
 @asynccontextmanager
-async def collecting(issued: Issued, cut_after: int | None = None) -> AsyncIterator[tuple[Collector, int]]:
-    collector = Collector(cut_after)
+async def collecting(
+    issued: Issued, cut_after: int | None = None, politely: bool = False
+) -> AsyncIterator[tuple[Collector, int]]:
+    collector = Collector(cut_after, politely)
     server = await asyncio.start_server(collector.serve, "127.0.0.1", 0, ssl=issued.server)
     try:
         yield collector, server.sockets[0].getsockname()[1]
@@ -92,13 +99,14 @@ async def test_messages_are_counted_in_octets(issued: Issued) -> None:
     assert all(message.startswith(b"<130>1 2026-03-01T12:00:00.250Z ") for message in collector.messages)
 
 
+@pytest.mark.parametrize("politely", [False, True])
 @pytest.mark.parametrize("times", [1, 200])
 async def test_a_connection_that_is_cut_is_a_delivery_that_failed(
-    times: int, issued: Issued, monkeypatch: pytest.MonkeyPatch
+    times: int, politely: bool, issued: Issued, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the kernel has taken: the receiver has not said that it has read it."""
     monkeypatch.setattr("monitor.alerts.sinks.syslog.GRACE_SECONDS", 10.0)
-    async with collecting(issued, cut_after=100) as (collector, port):
+    async with collecting(issued, cut_after=100, politely=politely) as (collector, port):
         with pytest.raises(SinkError, match="connection broke"):
             await sink(port, issued).deliver(EPISODE * times)
     assert len(collector.data) < 10_000

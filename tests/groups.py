@@ -38,6 +38,7 @@ QUICK = (
     "tests/monitor/lab/corpus/datasets",
     "tests/monitor/lab/distortions",
     "tests/monitor/lab/metrics",
+    "tests/monitor/lab/suite",
     "tests/monitor/tap/media",
     "tests/monitor/tap/rtp",
     "tests/monitor/tap/sandbox",

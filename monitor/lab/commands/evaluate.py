@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engines.extras import require
+from monitor.lab.commands.suite import SuiteOptions
+from monitor.lab.commands.suite import run as run_suite
 
 if TYPE_CHECKING:
     from monitor.lab.evaluate.run import ClipSet
@@ -56,14 +58,25 @@ Matched = Annotated[
         help="Faces of forged clips against the same person's genuine ones; --split matched is shipped.",
     ),
 ]
+Suite = Annotated[
+    bool,
+    typer.Option(
+        "--suite", help="Everything that docs/results.md states; DATA is a folder of clips.csv, second.csv, photos.csv."
+    ),
+]
+SuiteParts = Annotated[list[str] | None, typer.Option("--part", help="With --suite: only these parts.")]
+Limit = Annotated[int | None, typer.Option(help="With --suite: a trial on at most so many clips of each group.", min=1)]
+Write = Annotated[
+    Path | None, typer.Option(help="With --suite: the document whose tables are written anew, docs/results.md.")
+]
 Cache = Annotated[Path, typer.Option(help="Where analysed clips are kept.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json.")]
 
 
 def command(
-    out: Out,
     data: Data = None,
+    out: Out = Path("runs/evaluate"),
     detector: Detectors = None,
     dataset: Dataset = None,
     subset: Subset = None,
@@ -79,6 +92,10 @@ def command(
     pairs: Pairs = None,
     pairs_source: PairsSource = "",
     matched: Matched = False,
+    suite: Suite = False,
+    part: SuiteParts = None,
+    limit: Limit = None,
+    write: Write = None,
     cache: Cache = Path(".cache/features"),
     workers: Workers = None,
     as_json: AsJson = False,
@@ -92,6 +109,12 @@ def command(
     """
     if pairs is not None:
         return _photos(pairs, pairs_source, out, as_json, alone=data is None and not (detector or dataset or packs))
+    if not suite and (part or limit or write):
+        raise typer.BadParameter("--part, --limit and --write need --suite", param_hint="--suite")
+    if data is not None and suite:
+        return run_suite(
+            SuiteOptions(data, out, cache, workers, part or [], fold or [], packs or [], limit, write, as_json)
+        )
     if data is None:
         raise typer.BadParameter("name a manifest or a folder of clips, or photos with --pairs", param_hint="DATA")
     if matched:

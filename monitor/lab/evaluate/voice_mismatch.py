@@ -66,10 +66,13 @@ def by_sound(clips: Sequence[EncodedClip]) -> list[EncodedClip]:
     return [clip.by_sound_alone() for clip in clips]
 
 
-def mismatches(clips: Sequence[EncodedClip], seconds: float, seed: int = 0) -> dict[str, list[Result]]:
+def mismatches(
+    clips: Sequence[EncodedClip], seconds: float, seed: int = 0, voices_each: int = MAX_OTHER_VOICES
+) -> dict[str, list[Result]]:
     """Score `KINDS` of wrong voices against matched windows.
 
     Matched windows are the genuine results. Windows do not overlap; those on which the detector abstains are left out.
+    Each meets at most `voices_each` other voices.
     """
     cut = [(clip, start, window) for clip in clips for start, window in _windows(clip, seconds)]
     random, detector = np.random.default_rng(seed), SynchronyDetector()
@@ -80,7 +83,7 @@ def mismatches(clips: Sequence[EncodedClip], seconds: float, seed: int = 0) -> d
         if None in matched_scores:
             continue
         other_voices = [w for c, _, w in cut if c.subject != clip.subject]
-        picked = random.choice(len(other_voices), min(MAX_OTHER_VOICES, len(other_voices)), replace=False)
+        picked = random.choice(len(other_voices), min(voices_each, len(other_voices)), replace=False)
         shift_steps = next(
             (s for s in (GRID_HZ, -GRID_HZ) if 0 <= start + s <= len(clip.face) - len(window.lips)), None
         )

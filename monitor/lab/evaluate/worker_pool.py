@@ -92,7 +92,7 @@ def encode_jobs(
 ) -> Generator[EncodedClip | None, None, None]:
     """Vectors of each job's clip in the order of the jobs, as `encode_clips` gives them; None where there are none."""
     with worker_pool(effort.workers) as pool:
-        waiting = deque(pool.submit(_encode, job, packs, effort.cache) for job in jobs)
+        waiting = deque(pool.submit(encode_job, job, packs, effort.cache) for job in jobs)
         while waiting:
             encoded = waiting.popleft().result()
             tick(None)
@@ -142,7 +142,8 @@ class _Task:
             return Outcome(None, UNREADABLE)
 
 
-def _encode(job: Job, packs: Path, cache: Path) -> EncodedClip | None:
+def encode_job(job: Job, packs: Path, cache: Path) -> EncodedClip | None:
+    """Vectors of one clip, leading silence dropped; None where no one speaking person can be seen. In a worker."""
     row = job.row
     try:
         input_spec = SynchronyClips(packs).input_spec

@@ -1,0 +1,98 @@
+"""Genuine clips and dubs judged hop by hop, resumably: what rates by source and times to an alert are simulated from.
+
+Every clip is scored by the window and the detector that judge live calls, by encoders that never saw its person. What
+is scored is kept by the content of the clip (and of the voice), so a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import Future, as_completed
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+from monitor.lab.corpus.manifest import FEATURES_VERSION, Row
+from monitor.lab.evaluate.clip_detector import SCORING, WINDOW_SECONDS, Job
+from monitor.lab.evaluate.resume_log import ResumeLog
+from monitor.lab.evaluate.worker_pool import Tick, encode_job, worker_pool
+from monitor.lab.training.synchrony_background import ScoredWindow, windows
+from monitor.session.models import presence_key, speech_key
+from monitor.tap.media.digest import digest
+
+
+@dataclass(frozen=True, slots=True)
+class HopJob:
+    """A clip to judge by the speech packs of a folder; with a `voice`, that clip is heard in place of its own sound."""
+
+    row: Row
+    packs: Path
+    voice: Row | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedClip:
+    """The hops of a clip on which the detector did not abstain; `group` is the kind of source."""
+
+    clip: str
+    subject: str
+    group: str
+    hops: tuple[ScoredWindow, ...]
+
+
+def judge_hops(jobs: Sequence[HopJob], cache: Path, log_file: Path, workers: int, tick: Tick) -> list[JudgedClip]:
+    """Judge clips in parallel, in the order of the jobs; a clip that cannot be read or judged has no hops.
+
+    What `log_file` holds is not judged again. Raises `EngineError` when packs cannot be loaded.
+    """
+    found: dict[int, tuple[ScoredWindow, ...]] = {}
+    with ResumeLog(log_file) as log, worker_pool(workers) as pool:
+        submitted: dict[Future[list[ScoredWindow]], tuple[int, str]] = {}
+        for n, job in enumerate(jobs):
+            key = _key(job)
+            if key in log.entries:
+                found[n] = tuple(ScoredWindow(*hop) for hop in log.entries[key]["hops"])
+                tick(None)
+            else:
+                submitted[pool.submit(_hops, job, cache)] = n, key
+        for future in as_completed(submitted):
+            n, key = submitted[future]
+            hops = [ScoredWindow(*(round(float(value), 6) for value in astuple(hop))) for hop in future.result()]
+            log.add(key, {"hops": [astuple(hop) for hop in hops]})
+            found[n] = tuple(hops)
+            tick(None)
+    return [JudgedClip(job.row.name, job.row.subject, job.row.group, found[n]) for n, job in enumerate(jobs)]
+
+
+def _hops(job: HopJob, cache: Path) -> list[ScoredWindow]:
+    """Judge one clip, in a worker."""
+    clip = encode_job(Job(job.row), job.packs, cache)
+    if clip is not None and job.voice is not None:
+        other = encode_job(Job(job.voice), job.packs, cache)
+        count = 0 if other is None else min(len(clip.face), len(other.speech))
+        clip = (
+            None
+            if other is None
+            else replace(
+                clip,
+                lips=clip.lips[:count],
+                face=clip.face[:count],
+                voice=other.voice[:count],
+                speech=other.speech[:count],
+            )
+        )
+    return [] if clip is None else list(windows((clip.lips, clip.face, clip.voice, clip.speech), WINDOW_SECONDS))
+
+
+def _key(job: HopJob) -> str:
+    content = [_content(row) for row in (job.row, job.voice) if row is not None]
+    described = json.dumps([content, FEATURES_VERSION, presence_key(), SCORING, WINDOW_SECONDS, speech_key(job.packs)])
+    return hashlib.sha256(described.encode()).hexdigest()[:32]
+
+
+def _content(row: Row) -> str:
+    try:
+        return digest(row.path, row.sound)
+    except OSError:
+        return ""

@@ -15,6 +15,9 @@ import pytest
 import typer.main
 
 from monitor import cli
+from monitor.lab.corpus.manifest import SHIPPED_SPLITS, read_csv
+from monitor.lab.suite.document import BLOCK, problems, read_results, shipped
+from monitor.lab.suite.parts import NAMES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -206,3 +209,24 @@ def test_lines_of_prose_fit_on_a_screen(document: Path) -> None:
     prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", document.read_text()))
     lines = [line for line in prose.splitlines() if not line.startswith(("|", "#", "!", "<"))]
     assert [line for line in lines if len(line) > 120 and len(max(line.split(), key=len)) < 80] == []
+
+
+RESULTS = ROOT / "docs" / "results.md"
+
+
+def test_the_tables_of_results_are_those_of_their_figures_and_hold_for_the_packs_that_are_shipped() -> None:
+    """Where this fails: measure the parts that it names anew, or mark them, as each line says."""
+    assert problems([RESULTS.read_text()], read_results(RESULTS), shipped) == []
+
+
+def test_every_part_of_the_suite_has_its_table() -> None:
+    assert sorted(match["name"] for match in BLOCK.finditer(RESULTS.read_text())) == sorted(NAMES)
+
+
+def test_no_figure_names_anybody() -> None:
+    people = {
+        raw["subject"] for split in SHIPPED_SPLITS.values() for raw in read_csv(split, ("path", "subject", "group"))
+    }
+    people -= {"anchors", "grid"}
+    for name, result in read_results(RESULTS).items():
+        assert [who for who in people if f'"{who}"' in result.to_json()] == [], name

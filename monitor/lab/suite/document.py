@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from monitor.lab.suite.result import PartResult, SuiteError, short
 
 BLOCK = re.compile(r"<!-- suite:(?P<name>[\w-]+) -->\n(?P<body>.*?)<!-- /suite -->", re.DOTALL)
 OPENING = re.compile(r"<!-- suite:([\w-]+) -->")
+LINE_LETTERS = 120
 RENEW = "sidewitness evaluate --suite DATA --part {name} --write docs/results.md"
 
 # The hashes of the shipped files that a part depends on.
@@ -38,7 +40,7 @@ def render(part: Part, result: PartResult) -> str:
         lines += [*result.figures["table"], "", f"By hand, before the suite: {result.by_hand}"]
     else:
         lines += [*part.table(result.figures), "", _provenance(part, result)]
-    return "\n".join([*lines, "", ""])
+    return "\n".join([*(wrapped for line in lines for wrapped in _wrapped(line)), "", ""])
 
 
 def filled(text: str, results: Mapping[str, PartResult], parts: Mapping[str, Part] = NAMES) -> str:
@@ -134,6 +136,13 @@ def renew(document: Path, fresh: Sequence[PartResult]) -> list[str]:
             (folder / f"{result.part}.json").write_text(result.to_json())
     document.write_text(filled(text, read_results(document)))
     return [f"{document.name} has no block <!-- suite:{r.part} -->" for r in fresh if r.part not in named]
+
+
+def _wrapped(line: str) -> list[str]:
+    """Break prose into lines that fit on a screen; rows of tables stay."""
+    if line.startswith("|"):
+        return [line]
+    return textwrap.wrap(line, LINE_LETTERS, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _provenance(part: Part, result: PartResult) -> str:

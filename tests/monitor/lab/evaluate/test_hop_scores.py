@@ -26,7 +26,8 @@ def test_clips_are_judged_once_and_another_voice_scores_higher(
         HopJob(ann, MODELS, bob),
         HopJob(replace(ann, path=words, name="words.mp4"), MODELS),
     ]
-    log, ticks = tmp_path / "hops.jsonl", []
+    log = tmp_path / "hops.jsonl"
+    ticks: list[str | None] = []
     own, dub, none = judge_hops(jobs, features_cache, log, 1, ticks.append)
     assert (own.clip, own.subject, own.group) == (CLIPS["ann"], "ann", "wild")
     assert len(own.hops) >= 3

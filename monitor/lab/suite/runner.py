@@ -80,7 +80,7 @@ def expected(part: Part, setting: Setting) -> PartResult:
 def _key(part: Part, result: PartResult) -> str:
     """Name all that figures depend on in a few letters."""
     settings = [FEATURES_VERSION, SCORING, asdict(DecisionConfig()), code(part.code)]
-    return hashlib.sha256(json.dumps([asdict(result), settings], sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([asdict(result), settings], sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
 def _known(part: Part, setting: Setting) -> PartResult | None:

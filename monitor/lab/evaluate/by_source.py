@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.decision.calibration import MIN_SUBJECTS, Calibration, Doubles
+from monitor.decision.calibration import BRIEF_SHARE, MIN_SUBJECTS, Calibration, Doubles
 from monitor.decision.decide import DecisionConfig
 from monitor.decision.edetector import SECONDS_PER_HOUR
 from monitor.decision.simulate import Runs, run
@@ -25,7 +25,7 @@ from monitor.lab.evaluate.hop_scores import JudgedClip
 from monitor.lab.metrics.intervals import mean_interval, wilson
 from monitor.lab.metrics.numbers import rounded
 from monitor.lab.metrics.summary import Result, summarise
-from monitor.lab.training.synchrony_background import filed
+from monitor.lab.training.synchrony_background import ByLength, tabulate
 
 EVERYBODY = "everybody"
 # People who were chosen without and with a look at a detector's score are reported apart: the rates of the second kind
@@ -80,17 +80,22 @@ def separation(results: Mapping[str, Sequence[Result]], groups: Mapping[str, str
 
 def calibration_of(clips: Iterable[JudgedClip]) -> Calibration:
     """Build a calibration from judged clips; raises `CorpusError` where they are of too few people."""
-    scores: dict[float, tuple[list[float], list[str]]] = {}
+    whole: ByLength = {}
+    brief: ByLength = {}
     for clip in clips:
         for hop in clip.hops:
-            for length, value in filed(hop):
-                values, subjects = scores.setdefault(length, ([], []))
-                values.append(value)
-                subjects.append(clip.subject)
-    enough = {length: found for length, found in scores.items() if len(set(found[1])) >= MIN_SUBJECTS}
-    if not enough:
+            tabulate(hop, clip.subject, whole, brief)
+    tables, brief_tables = _enough(whole), _enough(brief)
+    # Without brief windows of anybody there are none to be judged by; of too few people they must not be left away.
+    if not tables or (brief and not brief_tables):
         raise CorpusError(f"too few people to calibrate by: at least {MIN_SUBJECTS} of another source must be judged")
-    return Calibration.build(enough)
+    return Calibration.build(tables, brief=Calibration.build(brief_tables, BRIEF_SHARE) if brief_tables else None)
+
+
+def _enough(scores: ByLength) -> dict[float, tuple[list[float], list[str]]]:
+    """Keep the lengths of which there are enough people, as a calibration is built from them."""
+    tables = {length: ([value for value, _ in found], [who for _, who in found]) for length, found in scores.items()}
+    return {length: found for length, found in tables.items() if len(set(found[1])) >= MIN_SUBJECTS}
 
 
 def source_left_out(clips: Sequence[JudgedClip]) -> Judge:
@@ -106,9 +111,14 @@ def person_left_out(clips: Sequence[JudgedClip]) -> Judge:
 
 
 def hop_p_values(clip: JudgedClip, calibration: Calibration) -> Doubles:
-    """P-values of the hops with enough speech for a calibration, in their order."""
+    """P-values of the hops with enough speech for a calibration, in their order: of brief windows, if it has them.
+
+    As in a call (`monitor.decision.decide`), a detector with brief windows bets by these only.
+    """
+    tables = calibration.brief or calibration
+    words = [(h.value, h.speech) if calibration.brief is None else (h.brief.value, h.brief.seconds) for h in clip.hops]
     return np.array(
-        [calibration.p_value(h.value, h.speech) for h in clip.hops if h.speech + 1e-6 >= calibration.lengths[0]]
+        [tables.p_value(v, seconds) for v, seconds in words if v is not None and seconds + 1e-6 >= tables.lengths[0]]
     )
 
 
@@ -124,10 +134,10 @@ class ScannedClip:
 def scan_verdict(clip: JudgedClip, calibration: Calibration, config: DecisionConfig) -> ScannedClip:
     """Judge a recorded clip as `monitor.decision.decide.judge_clip` does, by synchrony alone."""
     p_values = hop_p_values(clip, calibration)
-    if not len(p_values):
+    if not any(hop.speech + 1e-6 >= calibration.lengths[0] for hop in clip.hops):
         return ScannedClip(clip.group, clip.subject, None)
     value, speech, _ = clip_value([(hop.whole, hop.whole_speech) for hop in clip.hops], calibration.lengths)
-    runs = run(config, p_values[None, :])
+    runs = run(config, p_values[None, :], calibration.brief is not None)
     if np.isfinite(runs.first_alert[0]):
         return ScannedClip(clip.group, clip.subject, "alert")
     suspicious = calibration.p_value(value, speech, once=True) <= config.clip_p_value
@@ -160,20 +170,30 @@ def suspect_shares(scanned: Sequence[ScannedClip]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonStreams:
-    """One genuine person's p-values, all their clips in a row, and the kind of source that they are from."""
+    """One person's p-values, all their clips in a row, of brief windows or of whole ones, and their kind of source."""
 
     group: str
     p_values: Doubles
+    brief: bool
 
 
 def people_of(clips: Sequence[JudgedClip], judge: Judge) -> list[PersonStreams]:
     """Put the judged hops of each person in a row, by group; whoever has none is left out."""
-    found: dict[tuple[str, str], list[Doubles]] = {}
+    found: dict[tuple[str, str, bool], list[Doubles]] = {}
     for clip in clips:
-        p_values = hop_p_values(clip, judge(clip))
+        calibration = judge(clip)
+        p_values = hop_p_values(clip, calibration)
         if len(p_values):
-            found.setdefault((clip.subject, clip.group), []).append(p_values)
-    return [PersonStreams(group, np.concatenate(parts)) for (_, group), parts in found.items()]
+            found.setdefault((clip.subject, clip.group, calibration.brief is not None), []).append(p_values)
+    return [PersonStreams(group, np.concatenate(parts), brief) for (_, group, brief), parts in found.items()]
+
+
+def _brief(kinds: Iterable[bool]) -> bool:
+    """Say whether streams are of brief windows; raises `CorpusError` where some are and some are not."""
+    found = set(kinds)
+    if len(found) != 1:
+        raise CorpusError("some people can be judged by brief windows and some cannot: give clips of more people")
+    return found.pop()
 
 
 def false_alerts(
@@ -187,9 +207,11 @@ def false_alerts(
     """
     random = np.random.default_rng(seed)
     hops = round(SECONDS_PER_HOUR / config.hop_seconds)
-    calls = run(
-        config, np.stack([_stream(p.p_values, hops, config, random) for p in people for _ in range(calls_each)])
-    )
+    brief = _brief(person.brief for person in people)
+    seconds = config.brief_seconds if brief else config.window_seconds
+    block = max(1, round(seconds / config.hop_seconds))
+    streams = [_stream(p.p_values, hops, block, random) for p in people for _ in range(calls_each)]
+    calls = run(config, np.stack(streams), brief)
     opened = calls.opened.reshape(len(people), calls_each).mean(axis=1)
     alerted = (calls.first_alert < TEN_MINUTES).reshape(len(people), calls_each).mean(axis=1)
     rows = []
@@ -217,11 +239,12 @@ def false_alerts(
 
 def times_to_findings(dubs: Sequence[JudgedClip], judge: Judge, config: DecisionConfig) -> list[dict[str, Any]]:
     """Loop dubs and give the seconds to `suspect` and to the alert, by set of people whose lips are seen."""
-    judged = [(clip, p) for clip in dubs if len(p := hop_p_values(clip, judge(clip)))]
+    judged = [(clip, p_values) for clip in dubs if len(p_values := hop_p_values(clip, judge(clip)))]
     if not judged:
         raise CorpusError("no dub could be judged: clips of two people with five seconds of speech each are needed")
     hops = round(DUB_SECONDS / config.hop_seconds)
-    runs: Runs = run(config, np.stack([np.resize(p_values, hops) for _, p_values in judged]))
+    brief = _brief(judge(clip).brief is not None for clip, _ in judged)
+    runs: Runs = run(config, np.stack([np.resize(p_values, hops) for _, p_values in judged]), brief)
     rows = []
     for name, members in sets_of(clip.group for clip, _ in judged).items():
         chosen = np.array([clip.group in members for clip, _ in judged])
@@ -247,9 +270,8 @@ def _seconds(times: Doubles) -> list[float | None]:
     return [None if np.isnan(at) else float(at) for at in times]
 
 
-def _stream(p_values: Doubles, hops: int, config: DecisionConfig, random: np.random.Generator) -> Doubles:
+def _stream(p_values: Doubles, hops: int, block: int, random: np.random.Generator) -> Doubles:
     """Draw blocks of one window's length from a person's windows, in their order."""
-    block = max(1, round(config.window_seconds / config.hop_seconds))
     starts: NDArray[np.int64] = random.integers(0, len(p_values), -(-hops // block))
     columns = (starts[:, None] + np.arange(block)).reshape(-1)[:hops] % len(p_values)
     return np.asarray(p_values[columns], np.float64)

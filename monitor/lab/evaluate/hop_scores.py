@@ -10,8 +10,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from monitor.lab.corpus.manifest import FEATURES_VERSION, Row
 from monitor.lab.evaluate.clip_detector import SCORING, WINDOW_SECONDS, Job
@@ -20,6 +21,7 @@ from monitor.lab.evaluate.worker_pool import Tick, encode_job, worker_pool
 from monitor.lab.training.synchrony_background import ScoredWindow, windows
 from monitor.session.models import presence_key, speech_key
 from monitor.tap.media.digest import digest
+from monitor.types import BriefScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,28 @@ def judge_hops(jobs: Sequence[HopJob], cache: Path, log_file: Path, workers: int
         for n, job in enumerate(jobs):
             key = _key(job)
             if key in log.entries:
-                found[n] = tuple(ScoredWindow(*hop) for hop in log.entries[key]["hops"])
+                found[n] = tuple(_hop(numbers) for numbers in log.entries[key]["hops"])
                 tick(None)
             else:
                 submitted[pool.submit(_hops, job, cache)] = n, key
         for future in as_completed(submitted):
             n, key = submitted[future]
-            hops = [ScoredWindow(*(round(float(value), 6) for value in astuple(hop))) for hop in future.result()]
-            log.add(key, {"hops": [astuple(hop) for hop in hops]})
-            found[n] = tuple(hops)
+            hops = [_numbers(hop) for hop in future.result()]
+            log.add(key, {"hops": hops})
+            found[n] = tuple(_hop(numbers) for numbers in hops)
             tick(None)
     return [JudgedClip(job.row.name, job.row.subject, job.row.group, found[n]) for n, job in enumerate(jobs)]
+
+
+def _numbers(hop: ScoredWindow) -> list[float | None]:
+    """Lay a hop out as it is kept."""
+    numbers = (hop.value, hop.speech, hop.whole, hop.whole_speech, hop.brief.value, hop.brief.seconds)
+    return [None if number is None else round(float(number), 6) for number in numbers]
+
+
+def _hop(numbers: Sequence[Any]) -> ScoredWindow:
+    value, speech, whole, whole_speech, brief, seconds = numbers
+    return ScoredWindow(value, speech, whole, whole_speech, BriefScore(brief, None, seconds))
 
 
 def _hops(job: HopJob, cache: Path) -> list[ScoredWindow]:

@@ -131,7 +131,9 @@ def promise(setting: Setting) -> Figures:
     if not calibration.tables:
         raise CorpusError("the shipped packs have no calibration: make it with `sidewitness train calibration`")
     rates = simulate(config, calibration, hours=SIMULATED_HOURS)
-    longest = max(length for length in calibration.lengths if length <= config.window_seconds)
+    tables = calibration.brief or calibration
+    longest = max(length for length in tables.lengths if length <= config.window_seconds)
+    mean = mean_e_by_subject(config, tables, longest, calibration.brief is not None)
     return {
         "allowed": config.false_alerts_per_hour,
         "per_hour": rounded(rates.false_alerts_per_hour),
@@ -140,7 +142,7 @@ def promise(setting: Setting) -> Figures:
         "people": rates.people,
         "hours": rates.hours / rates.people,
         "alerted": rounded(rates.people_alerted),
-        "mean_e_value": rounded(float(mean_e_by_subject(config, calibration, longest).mean())),
+        "mean_e_value": rounded(float(mean.mean())),
     }
 
 

@@ -25,6 +25,7 @@ from monitor.lab.evaluate.by_source import (
 from monitor.lab.evaluate.hop_scores import JudgedClip
 from monitor.lab.metrics.summary import Result
 from monitor.lab.training.synchrony_background import ScoredWindow
+from monitor.types import BriefScore
 
 CONFIG = DecisionConfig()
 GENUINE, STRANGE = -0.5, 0.5
@@ -33,7 +34,9 @@ GENUINE, STRANGE = -0.5, 0.5
 def clip(number: int, group: str, value: float = GENUINE, hops: int = 12) -> JudgedClip:
     """A person whose hops all score about the same, with enough speech for every calibration."""
     scores = value + 0.01 * np.random.default_rng(number).standard_normal(hops)
-    windows = tuple(ScoredWindow(float(score), 4.0, float(score), 8.0) for score in scores)
+    windows = tuple(
+        ScoredWindow(float(score), 4.0, float(score), 8.0, BriefScore(float(score), None, 2.0)) for score in scores
+    )
     return JudgedClip(f"{number}.mp4", f"person {number}", group, windows)
 
 
@@ -81,7 +84,7 @@ def test_a_clip_of_which_nothing_is_judged_is_in_no_share() -> None:
 
 def test_a_long_strange_recording_is_an_alert() -> None:
     calibration = calibration_of(people())
-    assert scan_verdict(clip(1, "vlog", STRANGE, 40), calibration, CONFIG).verdict == "suspect"
+    assert scan_verdict(clip(1, "vlog", STRANGE, 14), calibration, CONFIG).verdict == "suspect"
     assert scan_verdict(clip(1, "vlog", STRANGE, 400), calibration, CONFIG).verdict == "alert"
     assert scan_verdict(clip(1, "vlog", GENUINE, 400), calibration, CONFIG) == ScannedClip("vlog", "person 1", "")
 

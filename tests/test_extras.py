@@ -35,6 +35,7 @@ NEEDS = {
     "evaluate absent.csv --out out": ("evaluate", "evaluate", ("matplotlib",)),
     "evaluate absent.csv --out out --perturb": ("evaluate", "evaluate", ("matplotlib",)),
     "evaluate absent.csv --out out --live --mismatch": ("evaluate", "evaluate", ("matplotlib",)),
+    "evaluate absent --out out --suite": ("evaluate --suite", "evaluate", ("matplotlib",)),
     "evaluate --out out --pairs absent.csv": ("evaluate --pairs", "evaluate", ("matplotlib",)),
     "evaluate absent.csv --out out --matched": ("evaluate --matched", "train", ("sklearn",)),
     "bench --clip absent.mp4": ("bench", "bench", ("psutil",)),
@@ -63,6 +64,8 @@ CASES = [(command, module) for command, (_, _, modules) in NEEDS.items() for mod
 # What a command's imports reach in a module that it shares with another command, and never calls.
 UNUSED = {
     ("evaluate", "torch"),
+    ("suite", "sklearn"),
+    ("suite", "torch"),
     ("tables", "sklearn"),
     ("tables", "torch"),
     ("train_people", "sklearn"),
@@ -198,6 +201,8 @@ def _file(command: str) -> str:
     words = command.split()
     if words[0] == "train":
         return "train" if words[1] == "speech" else f"train_{words[1]}"
+    if "--suite" in words:
+        return "suite"
     return "engines_build" if words[:2] == ["engines", "float16"] else words[0]
 
 

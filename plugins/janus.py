@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
-from monitor.tap.kit import SdpError, TapConfig, WebRtcPeer
+from monitor.tap.kit import Profile, SdpError, TapConfig, WebRtcPeer
 from plugins.base import Admitted, Intake, NoRoom, PluginSpec, Unavailable, name_from
 from plugins.protocols import janus
 from plugins.webrtc import WebRtcOptions
@@ -268,7 +268,8 @@ class Janus:
             stay.intake.connected()
             call = self._options.call or str(self._options.room)
             name, identity = self._names[person.feed], self._options.identities.get(person.display)
-            await _until_over(await stay.intake.admit(name_from(call), name, peer, identity), peer, ended)
+            profile = Profile(display_name=person.display or None)
+            await _until_over(await stay.intake.admit(name_from(call), name, peer, identity, profile), peer, ended)
         finally:
             if peer is not None:
                 await peer.close()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -107,6 +108,47 @@ def watch(
     follow(Server.of(config, url).sources, _print_change(as_json), time.sleep, times)
 
 
+@app.command("explain")
+def explain(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The call, as `sidewitness sources` brought it.")],
+    participant: Annotated[str, typer.Argument(metavar="PARTICIPANT", help="Who is judged in it now.")],
+    url: Url = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whom a participant is taken to claim to be, by what, and what else was weighed.
+
+    \b
+    Example:
+      sidewitness sources explain board user-17
+    """  # noqa: D301
+    told = Server.of(config, url).explain(call, participant)
+    if as_json:
+        typer.echo(json.dumps(told))
+        return
+    for line in explained(told):
+        typer.echo(line)
+
+
+def explained(told: dict[str, Any]) -> Iterator[str]:
+    """Give an explanation in lines."""
+    from monitor.decision.words import CLAIMS
+
+    if told["identity"] is None:
+        yield "claims to be nobody who could be compared with"
+    else:
+        yield f"claims to be {told['identity']}: {CLAIMS[told['claim']]}"
+    if told["in_doubt"]:
+        yield f"may be {' or '.join(told['in_doubt'])}: compared with none of them for it, a rule would settle it"
+    if told["resembles"] is not None:
+        yield f"has a name like that of {told['resembles']}"
+    for one in told["considered"]:
+        match = {"full": ", the name in full", "part": ", the name in part"}.get(one["match"], "")
+        letters = " by letters that look alike" if one["lookalike"] else ""
+        enrolled = "enrolled" if one["enrolled"] else "not enrolled"
+        yield f"  weighed: {one['identity']} ({one['claim']}{match}{letters}; {enrolled})"
+
+
 def follow(
     ask: Callable[[], Sequence[dict[str, Any]]],
     tell: Callable[[dict[str, Any]], None],
@@ -162,19 +204,35 @@ class Server:
 
     def sources(self) -> list[dict[str, Any]]:
         """Return the sources as `GET /v1/sources` describes them; raises `NoAnswerError`."""
+        found: list[dict[str, Any]] = self._get("/v1/sources", "sources")
+        return found
+
+    def explain(self, call: str, participant: str) -> dict[str, Any]:
+        """Return by what a participant is taken to claim an identity; raises `NoAnswerError`."""
+        parts = (quote(name, safe="") for name in (call, participant))
+        found: dict[str, Any] = self._get("/v1/calls/{}/participants/{}/claim".format(*parts))
+        return found
+
+    def _get(self, path: str, field: str | None = None) -> Any:
+        """Return an answer, or a field of it."""
         import urllib.error
         import urllib.request
 
         request = urllib.request.Request(  # noqa: S310 - http and https only, see `of`
-            f"{self._base}/v1/sources", headers={"Authorization": f"Bearer {self._token}"}
+            f"{self._base}{path}", headers={"Authorization": f"Bearer {self._token}"}
         )
         # No proxy of the environment: it would be shown the token.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                found: list[dict[str, Any]] = json.loads(answer.read(MAX_ANSWER_BYTES))["sources"]
+                body = json.loads(answer.read(MAX_ANSWER_BYTES))
+                return body if field is None else body[field]
         except urllib.error.HTTPError as error:
-            why = {401: "the token is not right", 403: "the token's role may not do this: use an admin's"}
+            why = {
+                401: "the token is not right",
+                403: "the token's role may not do this: use an admin's",
+                404: "nobody is judged under this name in this call now",
+            }
             raise NoAnswerError(f"the server answered {error.code}: {why.get(error.code, 'see its log')}") from None
         except OSError:
             raise NoAnswerError(
@@ -182,7 +240,6 @@ class Server:
             ) from None
         except (ValueError, KeyError, TypeError):
             raise NoAnswerError("what answers there is no sidewitness of this version: see --url") from None
-        return found
 
 
 async def _check_all(sources: Sequence[ConfiguredSource], seconds: float) -> list[CheckResult]:

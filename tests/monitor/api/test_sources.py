@@ -13,11 +13,15 @@ import pytest
 import pytest_asyncio
 
 from monitor import cli
-from monitor.cli.sources import NoAnswerError, Server, follow
+from monitor.cli.sources import NoAnswerError, Server, explained, follow
+from monitor.config import ClaimSettings
+from monitor.identity.claimed import resolve
+from monitor.types import ParticipantKey, Profile
 from tests.monitor.api.documents import OpenApi
 from tests.monitor.api.server import TOKEN, Site, serving
 from tests.plugins.toy import installed
 
+SDP = {"Content-Type": "application/sdp"}
 BOB = {"plugin": "toy", "participant": "bob"}
 SOURCES = "/v1/sources"
 ONE = "/v1/sources/{source}"
@@ -118,6 +122,36 @@ async def test_a_running_server_is_asked_by_the_command(site: Site) -> None:
         async with site.client(headers=site.bearer(role, **seat)) as client:
             answers = [await client.post(SOURCES, json=BOB), await client.delete(SOURCES + "/0")]
             assert [answer.status_code for answer in answers] == [403, 403]
+
+
+async def test_why_somebody_is_taken_to_claim_an_identity(site: Site) -> None:
+    async with site.client() as client:
+        await client.post("/v1/calls/board/participants/p:1/whip?identity=Ada&name=Jane", content=b"v=0", headers=SDP)
+    told = await asyncio.to_thread(Server(site.base, TOKEN).explain, "board", "p:1")
+    assert list(explained(told)) == ["claims to be Ada: said when they were published"]
+    with pytest.raises(NoAnswerError, match="404: nobody is judged under this name"):
+        await asyncio.to_thread(Server(site.base, TOKEN).explain, "board", "p/2")
+
+
+def test_an_explanation_in_words() -> None:
+    settings = ClaimSettings.model_validate({"rules": [{"identity": "Ada", "names": ["Lady Byron"]}]})
+    roster = ("Jane Doe", "Jane Doe (Paris)", "Ada")
+
+    def lines(name: str) -> list[str]:
+        told = resolve(ParticipantKey("board", "p-1"), Profile(name), settings, roster).explain()
+        return list(explained(json.loads(json.dumps(told))))
+
+    assert lines("Jane Doe") == [
+        "claims to be nobody who could be compared with",
+        "may be Jane Doe or Jane Doe (Paris): compared with none of them for it, a rule would settle it",
+        "  weighed: Jane Doe (display_name, the name in full; enrolled)",
+        "  weighed: Jane Doe (Paris) (display_name, the name in full; enrolled)",
+    ]
+    assert lines("L\u0430dy Byron") == [
+        "claims to be Ada: by the name they bear, which anybody may choose",
+        "has a name like that of Ada",
+        "  weighed: Ada (display_name, the name in full by letters that look alike; enrolled)",
+    ]
 
 
 def test_every_change_is_told_once() -> None:

@@ -23,7 +23,8 @@ class PackLoader:
 
     `later` makes an engine that only some calls need and may put its compilation off. `voice` is the sha256 of the
     encoder that fills the windows with voice vectors, None where any will do; `speech` names all that fill them with
-    vectors of lips and voice.
+    vectors of lips and voice, `beside_motion` is the sha256 of the encoder whose vectors lie beside motion, None where
+    that is the same.
     """
 
     folder: Path = MODELS
@@ -32,6 +33,7 @@ class PackLoader:
     later: Load = load_engine
     voice: str | None = None
     speech: str | None = None
+    beside_motion: str | None = None
 
     def home(self, pack: str) -> Path:
         """Say in which folder a pack is."""

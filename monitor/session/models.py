@@ -18,6 +18,7 @@ from engines.packs import load_pack
 from engines.registry import EngineName
 from monitor.detectors.base import Identifying, LoadedDetector
 from monitor.detectors.packs import Load, PackLoader, home
+from monitor.detectors.persona.entry import PERSONA
 from monitor.detectors.reference import Reference
 from monitor.detectors.registry import detectors
 from monitor.detectors.synchrony.entry import LIPS, VOICE
@@ -26,6 +27,8 @@ from monitor.session.warm_later import Later
 
 DETECTOR, LANDMARKS = "face_detector", "face_landmarks"
 PACKS = (DETECTOR, LANDMARKS, LIPS, VOICE)
+# The voice encoder that the models of movement learnt to listen by, where that is not the one of speech.
+MOVEMENT_VOICE = "movement_voice"
 # Built at installation, and done without where that was not possible.
 PRESENCE = "speech_presence"
 # What an encoder from elsewhere may bring besides: a network over the window, and a head into one space.
@@ -48,7 +51,8 @@ class Models:
     """Warm engines of face and speech, what the speech encoders take, and every detector with what it loaded.
 
     `later` compiles what only a claimed identity needs, where that was put off. `presence` hears whether somebody
-    speaks, None where its pack was not built.
+    speaks, None where its pack was not built. `movement_voice` is what the models of movement hear by, None where that
+    is `voice`.
     """
 
     detector: Engine
@@ -59,6 +63,7 @@ class Models:
     input_spec: InputSpec = DEFAULT
     later: Later = field(default_factory=Later)
     presence: Engine | None = None
+    movement_voice: Engine | None = None
 
     def of(self, kind: type[T]) -> T:
         """Give the detector of this class; raises `LookupError` where there is none."""
@@ -90,6 +95,7 @@ class Models:
             self.later,
             # Small, with a state for each stream, and asked too seldom for batches.
             self.presence,
+            None if self.movement_voice is None else wrap(self.movement_voice),
         )
 
 
@@ -111,10 +117,40 @@ def load_models(
     detector, landmarks = (load(name, engine, home(name, folder)) for name in (DETECTOR, LANDMARKS))
     speech = load_speech(folder, engine, load=load)
     named = hashlib.sha256(" ".join(speech_key(folder)).encode()).hexdigest()
-    packs = PackLoader(folder, engine, load, later if defer else load, speech.voice.manifest.sha256, named)
+    at = movement_voice_home(folder)
+    movement_voice = None if at is None else load(MOVEMENT_VOICE, engine, at)
+    beside_motion = None if movement_voice is None else movement_voice.manifest.sha256
+    sha256 = speech.voice.manifest.sha256
+    packs = PackLoader(folder, engine, load, later if defer else load, sha256, named, beside_motion)
     loaded = tuple(each.load(packs) for each in detectors())
     presence = load_presence(folder, engine, load)
-    return Models(detector, landmarks, speech.lips, speech.voice, loaded, speech.input_spec, Later(put_off), presence)
+    return Models(
+        detector,
+        landmarks,
+        speech.lips,
+        speech.voice,
+        loaded,
+        speech.input_spec,
+        Later(put_off),
+        presence,
+        movement_voice,
+    )
+
+
+def movement_voice_home(folder: Path = MODELS) -> Path | None:
+    """Say where the voice encoder is that the models of movement listen by; raises `EngineError` if it is damaged.
+
+    None where that is the one of speech, where there are no such models, or where nothing is made of sound that it
+    takes.
+    """
+    at, persona = home(MOVEMENT_VOICE, folder), home(PERSONA, folder)
+    if not (at / MOVEMENT_VOICE).exists() or not (persona / PERSONA).exists():
+        return None
+    wanted = load_pack(persona / PERSONA).manifest.preprocessing.get("voice")
+    has_sound = speech_input_spec(folder).sound == DEFAULT.sound
+    own = load_pack(folder / VOICE).manifest.sha256
+    fits = wanted != own and wanted == load_pack(at / MOVEMENT_VOICE).manifest.sha256
+    return at if fits and has_sound else None
 
 
 def load_presence(folder: Path = MODELS, engine: EngineName = "openvino", load: Load = load_engine) -> Engine | None:

@@ -132,7 +132,10 @@ class Session:
         self._picture = PictureTrack(self._models, [observe for observe in observers if observe is not None])
         listeners = [part.listen for part in watching if isinstance(part, Listening)]
         sound = self._models.input_spec.sound
-        self._sound = SoundTrack(self._models.voice, sound, self._models.presence, listeners)
+        # Movement is compared and learnt only where somebody is claimed or enrolled.
+        moves = self.key.identity is not None or self._collectors
+        beside_motion = self._models.movement_voice if moves else None
+        self._sound = SoundTrack(self._models.voice, sound, self._models.presence, listeners, beside_motion)
         self._tracks: dict[TrackKind, TrackState] = {"video": TrackState("video"), "audio": TrackState("audio")}
         self._overloaded = float("-inf")
 

@@ -18,7 +18,8 @@ class SoundTrack:
     """Makes audio blocks voice vectors in the window.
 
     `sound` is what the encoder `voice` takes (`monitor.session.input_spec`), `presence` what hears whether somebody
-    speaks (`monitor.voice.presence`); `listeners` hear the sound itself.
+    speaks (`monitor.voice.presence`); `listeners` hear the sound itself. `beside_motion` is an encoder of the same
+    sound for whoever compares movement, where that is another one.
     """
 
     def __init__(
@@ -27,9 +28,11 @@ class SoundTrack:
         sound: str = DEFAULT_SOUND,
         presence: Engine | None = None,
         listeners: Sequence[Callable[[VoiceChunk], None]] = (),
+        beside_motion: Engine | None = None,
     ) -> None:
         self._stream, self._listeners = VoiceStream(sound, presence), listeners
         self._encode = StreamEncoder(voice)
+        self._beside_motion = None if beside_motion is None else StreamEncoder(beside_motion)
 
     def push(self, block: AudioBlock, window: WindowBuffer) -> None:
         """Encode one block; a pause before it is silence that was heard."""
@@ -43,3 +46,7 @@ class SoundTrack:
         flags = np.stack([chunk.heard, chunk.sound], axis=1)
         for done in self._encode.push(chunk.first, dict.fromkeys(self._encode.names, chunk.mel), flags):
             window.push_voice(done.first, done.vectors, *done.flags.T)
+        if self._beside_motion is not None:
+            steps = dict.fromkeys(self._beside_motion.names, chunk.mel)
+            for done in self._beside_motion.push(chunk.first, steps, flags):
+                window.push_beside_motion(done.first, done.vectors)

@@ -140,6 +140,7 @@ class WindowBuffer:
         self._lips = _RingBuffer(capacity, round(seconds * rate))
         self._voice = _RingBuffer(capacity, round(seconds * rate))
         self._motion = _RingBuffer(capacity, round(seconds * rate))
+        self._beside_motion = _RingBuffer(capacity, round(seconds * rate))
         self._doubts = _RingBuffer(capacity, round(seconds * rate))
         self._stamps: dict[TrackKind, Stamp] = {}
         self.began = 0.0
@@ -172,6 +173,10 @@ class WindowBuffer:
         """
         self._voice.push(first_index, vectors, speech, sound)
 
+    def push_beside_motion(self, first_index: int, vectors: FloatArray) -> None:
+        """Store vectors (N, V) of the same voice by another encoder, which motion is read beside where it has any."""
+        self._beside_motion.push(first_index, vectors, np.ones(len(vectors), np.bool_))
+
     def push_silence(self, first_media: float, last_media: float) -> None:
         """Store that nobody spoke between two media times of the voice, in seconds; vectors of it are zero."""
         first, last = math.ceil(first_media * self.rate), math.floor(last_media * self.rate)
@@ -179,6 +184,9 @@ class WindowBuffer:
         if self._voice.started and first < last:
             zeros = np.zeros((last - first, self._voice.vectors.shape[1]), np.float32)
             self._voice.push(first, zeros, np.zeros(last - first, np.bool_))
+            if self._beside_motion.started:
+                size = self._beside_motion.vectors.shape[1]
+                self.push_beside_motion(first, np.zeros((last - first, size), np.float32))
 
     def mark(self, kind: TrackKind, stamp: Stamp) -> None:
         """Set the newest stamp of a track: its media time in capture time, and the uncertainty of that.
@@ -258,6 +266,9 @@ class WindowBuffer:
         motion, _, usable, _ = self._motion.read(first, length)
         usable &= self._read_doubts(first, length) == 0
         voice, voice_mask, speech, _ = self._read_voice(first + shift, length)
+        if self._beside_motion.started:
+            voice, heard, _, _ = self._beside_motion.read(first + shift, length)
+            voice_mask &= heard
         return Stretch(first, motion, usable & voice_mask, voice, speech)
 
     def _read_doubts(self, first: int, length: int) -> ByteArray:

@@ -81,7 +81,7 @@ def load_persona(packs: PackLoader | None = None) -> PersonaEngines | None:
     if not packs.has(PERSONA):
         return None
     built = packs.deferred(PERSONA)
-    if packs.voice is not None and built.manifest.preprocessing["voice"] != packs.voice:
+    if packs.voice is not None and built.manifest.preprocessing["voice"] != (packs.beside_motion or packs.voice):
         return None
     home = packs.home(PERSONA)
     basis = packs.beside(PERSONA, BASIS, ExpressionBasis.from_bytes)

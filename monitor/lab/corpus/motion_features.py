@@ -38,7 +38,7 @@ from monitor.lab.corpus.manifest import Row, analysed
 from monitor.lab.corpus.npz import write_npz
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.lab.corpus.speech_features import Change
-from monitor.session.models import DETECTOR, load_presence, presence_key
+from monitor.session.models import DETECTOR, MOVEMENT_VOICE, load_presence, movement_voice_home, presence_key
 from monitor.session.models import LANDMARKS as LANDMARK_MODEL
 from monitor.tap.media.digest import digest
 from monitor.tap.media.source import SourceError
@@ -183,7 +183,15 @@ def _row_motion(row: Row, folder: Path, change: Change | None, packs: Path) -> P
 @cache
 def _engines(packs: Path) -> tuple[Engine, Engine, Engine]:
     """Load the engines of this worker process, when its first uncached clip comes."""
-    return load_engine(DETECTOR), load_engine(LANDMARK_MODEL), load_engine(VOICE, models=home(VOICE, packs))
+    name, at = _voice_pack(packs)
+    return load_engine(DETECTOR), load_engine(LANDMARK_MODEL), load_engine(name, models=at)
+
+
+def _voice_pack(packs: Path) -> tuple[str, Path]:
+    """Name the voice encoder that movement is heard by, and where it is."""
+    own = home(VOICE, packs)
+    beside = movement_voice_home(own)
+    return (VOICE, own) if beside is None else (MOVEMENT_VOICE, beside)
 
 
 @cache
@@ -193,7 +201,8 @@ def _presence() -> Engine | None:
 
 @cache
 def _voice_key(packs: Path) -> str:
-    return load_pack(home(VOICE, packs) / VOICE).manifest.sha256[:12]
+    name, at = _voice_pack(packs)
+    return load_pack(at / name).manifest.sha256[:12]
 
 
 def motion_of(

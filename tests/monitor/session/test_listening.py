@@ -73,3 +73,17 @@ def test_a_listener_hears_every_sample_in_order() -> None:
     session.rest(1.0)
     session.rest(2.0)
     assert ear.restarts == 2
+
+
+def test_who_claims_somebody_is_heard_by_the_encoder_of_movement_too() -> None:
+    engine: Engine = Towers()
+    models = Models(engine, engine, engine, engine, movement_voice=Towers())
+    sound = AudioBlock(Stamp(0.0, 0.0, 0.0, ClockState.MAPPED, 0.0), np.zeros(16_000, np.float32))
+    nobody, claimed = (Session(ParticipantKey("call", "ann", who), models) for who in (None, "Ada"))
+    for session in (nobody, claimed):
+        session.push(sound)
+    assert not nobody._window._beside_motion.started
+    assert claimed._window._beside_motion.started
+    assert not Session(
+        ParticipantKey("call", "ann", "Ada"), Models(engine, engine, engine, engine)
+    )._sound._beside_motion

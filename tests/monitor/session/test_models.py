@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 
 from engines.base import MODELS, EngineError
 from engines.load import load_engine
+from engines.packs import load_pack
 from monitor.detectors.packs import PackLoader, home
 from monitor.detectors.pairwise.entry import ARTEFACTS, load_face_encoders, load_population
 from monitor.detectors.pairwise.population import FILE
 from monitor.detectors.persona.entry import load_people, load_persona
 from monitor.detectors.persona.windows import WINDOW_STEPS
 from monitor.detectors.synchrony.entry import CALIBRATION, LIPS, VOICE, load_calibration
-from monitor.session.models import load_models
+from monitor.session.models import MOVEMENT_VOICE, load_models, movement_voice_home
 from tests.engines import packs
 from tests.monitor import movers, people
 from tests.monitor.loaded import persona
@@ -123,3 +125,19 @@ def test_what_lies_beside_the_models_of_movement_is_refused_in_one_line(tmp_path
         packs.take(tmp_path / "persona" / name)
     with pytest.raises(EngineError, match=r"lacks basis.npz or tokens.npz: reinstall"):
         load_persona(PackLoader(tmp_path, "onnx"))
+
+
+def test_movement_is_heard_by_the_encoder_that_it_learnt_by() -> None:
+    at = movement_voice_home()
+    persona, own = (load_pack(MODELS / name).manifest for name in ("persona", VOICE))
+    assert (at is None) == (persona.preprocessing["voice"] == own.sha256)
+    if at is not None:
+        assert load_pack(at / MOVEMENT_VOICE).manifest.sha256 == persona.preprocessing["voice"]
+
+
+def test_packs_of_speech_that_movement_knows_need_no_other(tmp_path: Path) -> None:
+    """A folder whose voice encoder is the one that movement learnt by, and one whose sound it cannot take."""
+    assert movement_voice_home() == MODELS
+    for name in (LIPS, VOICE):
+        shutil.copytree(MODELS / (MOVEMENT_VOICE if name == VOICE else name), tmp_path / name)
+    assert movement_voice_home(tmp_path) is None

@@ -259,7 +259,7 @@ def test_a_muted_participant_is_still_compared_with_who_they_claim_to_be(
     for item in [item for item in genuine if isinstance(item, VideoFrame)]:
         said.append(session.tick(item.stamp.arrival))
         session.push(item)
-    lips, face, movement = next(report for report in reversed(said) if report is not None).decision.scores
+    lips, face, movement, _voice = next(report for report in reversed(said) if report is not None).decision.scores
     assert lips.reason is Reason.NO_AUDIO
     assert face.reason is Reason.REFERENCE_OUTDATED
     assert movement.reason is Reason.NOT_ENROLLED

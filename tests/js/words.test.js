@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
+  claimed,
   detectorWords,
   phrase,
   scoreLines,
@@ -29,6 +30,12 @@ useWords({
 });
 
 const score = (more = {}) => ({ score: null, p_value: null, reason: null, ...more });
+
+test("by what somebody is taken to claim an identity is said beside it", () => {
+  assert.equal(claimed("Ada", "display_name"), "Ada, by the name shown");
+  assert.equal(claimed("Ada", "stated"), "Ada");
+  assert.equal(claimed("Ada", "of_a_newer_server"), "Ada, of a newer server");
+});
 
 test("a reason is said beside each verdict that has words for it", () => {
   assert.deepEqual(phrase("inconclusive", "silence"), { title: "Silence", detail: "Nobody speaks." });

@@ -34,7 +34,7 @@ const score = (more = {}) => ({ score: null, p_value: null, reason: null, ...mor
 test("by what somebody is taken to claim an identity is said beside it", () => {
   assert.equal(claimed("Ada", "display_name"), "Ada, by the name shown");
   assert.equal(claimed("Ada", "stated"), "Ada");
-  assert.equal(claimed("Ada", "of_a_newer_server"), "Ada, of a newer server");
+  assert.equal(claimed("Ada", "of_a_newer_server"), "Ada, Of a newer server");
 });
 
 test("a reason is said beside each verdict that has words for it", () => {

@@ -23,10 +23,6 @@ INFO = DetectorInfo(
             "What was said in the last seconds does not sound like one person, so no voice is compared.",
             brief="more than one voice",
         ),
-        Reason.TOO_LITTLE_SPEECH: Phrase(
-            "Too little speech",
-            "Movement and voice are compared while somebody speaks, and too little was said in the last seconds.",
-        ),
     },
     one_sided=True,
     withholds=True,

@@ -282,9 +282,23 @@ def test_steps_of_the_clock_neither_stretch_nor_break_durations() -> None:
     assert state.abstained <= 2 * CONFIG.window_seconds
 
 
+# Why somebody whom a platform lists is not watched: no detector abstains for these.
+OF_THE_LIST = {
+    Reason.NOT_WATCHED,
+    Reason.END_TO_END_ENCRYPTED,
+    Reason.CAMERA_OFF,
+    Reason.MUTED,
+    Reason.PAUSED_BY_USER,
+    Reason.SCREEN_SHARE_ONLY,
+    Reason.PHONE_AUDIO_ONLY,
+    Reason.WAITING_FOR_PUBLISHER,
+    Reason.SOURCE_LOST,
+}
+
+
 def test_reasons_are_ranked_and_complete() -> None:
     causes = {reason for reason, phrase in phrases().items() if phrase.consequence}
-    assert set(REASON_PRIORITY) == set(Reason) - causes
+    assert set(REASON_PRIORITY) == set(Reason) - causes - OF_THE_LIST
     assert most_useful([]) is Reason.WARMING_UP
     assert most_useful([Reason("room_is_dark"), None]) is Reason("room_is_dark")
     assert most_useful([Reason("room_is_dark"), Reason.SILENCE]) is Reason.SILENCE

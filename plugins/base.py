@@ -9,11 +9,11 @@ imports this module and `monitor.tap.kit`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from monitor.tap.kit import Profile, Reason, Source, SourceError
 
@@ -43,6 +43,12 @@ class PluginOptions(BaseModel):
     """Base of the options of a plug-in, as they stand in the setting `sources` beside `plugin`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _left_out(cls, values: Any) -> Any:
+        """Take an option that is empty, as a variable with an empty default leaves it, for one that is not there."""
+        return {key: value for key, value in values.items() if value != ""} if isinstance(values, Mapping) else values
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
@@ -36,10 +36,14 @@ JsonObject = dict[str, Any]
 
 
 class JanusOptions(WebRtcOptions):
-    """`identities` says who claims to be whom: the name that a publisher shows, and that of an enrolled person."""
+    """`identities` says who claims to be whom: the name that a publisher shows, and that of an enrolled person.
+
+    A `room` of digits is a number unless the server has `string_ids`.
+    """
 
     url: str = Field(pattern=r"^wss?://[^\s/]+", max_length=2048)
     room: int | str
+    string_ids: bool = False
     call: str | None = Field(default=None, min_length=1, max_length=128)
     roster: Literal["join", "poll"] = "join"
     pin: SecretStr | None = None
@@ -47,6 +51,15 @@ class JanusOptions(WebRtcOptions):
     api_secret: SecretStr | None = None
     token: SecretStr | None = None
     identities: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbered(cls, values: Any) -> Any:
+        # A variable is a text; rooms are numbered unless the plug-in of Janus has `string_ids`.
+        room = values.get("room") if isinstance(values, dict) else None
+        if isinstance(room, str) and room.isdecimal() and not values.get("string_ids"):
+            return {**values, "room": int(room)}
+        return values
 
 
 class Link:

@@ -1,0 +1,76 @@
+"""Every example of a source is loaded as `serve --config` loads it, with what its variables say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monitor.config import ConfigError, load
+from monitor.host.sources import configured_sources
+from plugins.folder import FolderOptions
+from plugins.janus import JanusOptions
+from plugins.rtp import RtpOptions
+from plugins.whep import WhepOptions
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "sources"
+VARIABLES = {
+    "folder": {"CLIPS_FOLDER": "/srv/clips"},
+    "janus": {"JANUS_URL": "ws://127.0.0.1:8188", "JANUS_ROOM": "1234"},
+    "rtp": {"RTP_SDP": "/etc/sidewitness/board.sdp"},
+    "whep": {"WHEP_URL": "https://media.example.org/whep/board"},
+}
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SIDEWITNESS_STATE_DIR", str(tmp_path))
+
+
+def options_of(name: str, monkeypatch: pytest.MonkeyPatch, **more: str) -> object:
+    for key, value in (VARIABLES[name] | more).items():
+        monkeypatch.setenv(key, value)
+    (source,) = configured_sources(load(EXAMPLES / f"{name}.yaml").sources)
+    assert source.spec.name == name
+    return source.options
+
+
+def test_there_is_an_example_of_each() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.yaml")} == set(VARIABLES)
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_what_is_missing_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=next(iter(VARIABLES[name]))):
+        load(EXAMPLES / f"{name}.yaml")
+
+
+def test_a_folder_of_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = options_of("folder", monkeypatch)
+    assert isinstance(options, FolderOptions)
+    assert (options.path, options.call) == (Path("/srv/clips"), "clips")
+
+
+def test_a_room_of_janus(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = options_of("janus", monkeypatch)
+    assert isinstance(options, JanusOptions)
+    assert (options.room, options.pin, options.api_secret) == (1234, None, None)
+    named = options_of("janus", monkeypatch, JANUS_ROOM="board", JANUS_PIN="1234")
+    assert isinstance(named, JanusOptions)
+    assert named.room == "board"
+    assert named.pin is not None
+    assert named.pin.get_secret_value() == "1234"
+    assert JanusOptions(url="ws://a", room="1234", string_ids=True).room == "1234"
+
+
+def test_a_stream_of_whep(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = options_of("whep", monkeypatch, WHEP_PARTICIPANT="ada")
+    assert isinstance(options, WhepOptions)
+    assert (options.token, options.call, options.participant) == (None, "whep", "ada")
+
+
+def test_what_is_forwarded_as_rtp(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = options_of("rtp", monkeypatch)
+    assert isinstance(options, RtpOptions)
+    assert options.sdp == Path("/etc/sidewitness/board.sdp")

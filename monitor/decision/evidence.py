@@ -2,7 +2,9 @@
 
 A detector that judges brief windows bets two and a half times as often, and a person's one peculiar second is averaged
 with less of what is usual for them. The statistic is the mean of the two: each is an e-detector by itself, so is their
-mean. One of them that was never given anything takes no part and costs the other nothing.
+mean. There are more brief windows in an hour, so theirs is counted in windows of the other length: one threshold then
+means one rate of false alerts for both. One of them that was never given anything takes no part and costs the other
+nothing.
 """
 
 from __future__ import annotations
@@ -24,13 +26,13 @@ class Evidence:
     @property
     def statistic(self) -> float:
         """Mean of the statistics of those that were given something; 0 before any was."""
-        taken = self._taken()
-        return sum(one.statistic for one in taken) / len(taken) if taken else 0.0
+        taken = [one.statistic * scale for one, scale in self._both() if _is_taken(one)]
+        return sum(taken) / len(taken) if taken else 0.0
 
     @property
     def agreed(self) -> float:
         """The highest level that two phases half a window apart have both reached, in either."""
-        return max(self.windows.agreed, self.brief.agreed)
+        return max(one.agreed * scale for one, scale in self._both())
 
     def advance(self, time: float, e_value: float | None, brief: float | None) -> Evidence:
         """Add the e-values of the windows that end at `time` (seconds); None where nothing was judged."""
@@ -41,22 +43,25 @@ class Evidence:
 
     def capped(self, level: float) -> Evidence:
         """Bring every phase down to at most `level`, and let none rise above it from now on."""
-        return Evidence(*(replace(one, cap=level, phases=_at_most(one.phases, level)) for one in self._both()))
+        pairs = ((one, level / scale) for one, scale in self._both())
+        return Evidence(*(replace(one, cap=most, phases=_at_most(one.phases, most)) for one, most in pairs))
 
     def lowered(self, level: float) -> Evidence:
         """Bring every phase down to at most `level` for now."""
-        return Evidence(*(replace(one, phases=_at_most(one.phases, level)) for one in self._both()))
+        pairs = ((one, level / scale) for one, scale in self._both())
+        return Evidence(*(replace(one, phases=_at_most(one.phases, most)) for one, most in pairs))
 
     def higher(self, other: Evidence) -> Evidence:
         """Go on with the higher of both in every phase."""
-        pairs = zip(self._both(), other._both(), strict=True)
-        return Evidence(*(_higher(one, two) for one, two in pairs))
+        return Evidence(_higher(self.windows, other.windows), _higher(self.brief, other.brief))
 
-    def _both(self) -> tuple[EDetector, EDetector]:
-        return self.windows, self.brief
+    def _both(self) -> tuple[tuple[EDetector, float], tuple[EDetector, float]]:
+        """Each beside what a level of it is worth at the length of whole windows."""
+        return (self.windows, 1.0), (self.brief, self.brief.window_seconds / self.windows.window_seconds)
 
-    def _taken(self) -> list[EDetector]:
-        return [one for one in self._both() if max(one.judged) > -math.inf or max(one.phases) > 0.0]
+
+def _is_taken(one: EDetector) -> bool:
+    return max(one.judged) > -math.inf or max(one.phases) > 0.0
 
 
 def _higher(one: EDetector, other: EDetector) -> EDetector:

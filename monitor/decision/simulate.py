@@ -64,9 +64,11 @@ def run(config: DecisionConfig, p_values: Doubles, brief: bool = False) -> Runs:
     """Decide on S streams of T hops at once; `p_values` is (S, T), one per hop, of whole windows or of brief ones."""
     streams, hops = p_values.shape
     seconds = config.brief_seconds if brief else config.window_seconds
-    count = max(1, round(seconds / config.hop_seconds))
+    count, scale = max(1, round(seconds / config.hop_seconds)), seconds / config.window_seconds
     e_values = shaped_many(p_values) if brief else powers(p_values, config.kappa)
-    level, recovery_cap = config.suspect_level, (config.threshold * config.suspect_level) ** 0.5
+    # Levels at the length of these windows (`monitor.decision.evidence`).
+    threshold, level = config.threshold / scale, config.suspect_level / scale
+    recovery_cap = (config.threshold * config.suspect_level) ** 0.5 / scale
     running, recovery = np.zeros((streams, count)), np.zeros((streams, count))
     is_open, calm = np.zeros(streams, np.bool_), np.zeros(streams)
     opened = np.zeros(streams, np.int64)
@@ -74,7 +76,7 @@ def run(config: DecisionConfig, p_values: Doubles, brief: bool = False) -> Runs:
     for hop in range(hops):
         turn, time = hop % count, hop * config.hop_seconds
         calm += config.hop_seconds * (recovery.mean(axis=1) < level)
-        running[:, turn] = np.minimum(config.threshold * HEADROOM, e_values[:, hop] * (running[:, turn] + 1.0))
+        running[:, turn] = np.minimum(threshold * HEADROOM, e_values[:, hop] * (running[:, turn] + 1.0))
         recovery[:, turn] = np.minimum(recovery_cap, e_values[:, hop] * (recovery[:, turn] + 1.0))
         calm[recovery.mean(axis=1) >= level] = 0.0
         statistic = running.mean(axis=1)
@@ -82,7 +84,7 @@ def run(config: DecisionConfig, p_values: Doubles, brief: bool = False) -> Runs:
         closes = is_open & (calm >= config.calm_seconds)
         agreed = np.minimum(running, np.roll(running, count // 2, axis=1)).max(axis=1)
         early = time < config.first_seconds
-        opens = ~is_open & ((np.minimum(statistic, agreed) if early else statistic) >= config.threshold)
+        opens = ~is_open & ((np.minimum(statistic, agreed) if early else statistic) >= threshold)
         first_alert[np.isnan(first_alert) & opens] = time
         recovery[opens] = np.minimum(recovery_cap, running[opens])
         calm[opens] = 0.0

@@ -16,11 +16,12 @@ def brief(p: float | None) -> Score:
 def test_brief_windows_are_added_up_in_place_of_whole_ones() -> None:
     state, _ = play([[brief(0.004)]] * 8)
     assert state.running.windows.statistic == 0
-    assert state.running.statistic == state.running.brief.statistic == pytest.approx(shaped(0.004) ** 2, rel=0.1)
+    assert state.running.brief.statistic == pytest.approx(shaped(0.004) ** 2, rel=0.1)
+    assert state.running.statistic == pytest.approx(0.4 * state.running.brief.statistic)
     beside, _ = play([[brief(0.004), persona(0.02)]] * 8)
     assert beside.running.brief.phases == state.running.brief.phases
     assert beside.running.windows.phases == play([[persona(0.02)]] * 8)[0].running.windows.phases
-    assert beside.running.statistic == (beside.running.windows.statistic + beside.running.brief.statistic) / 2
+    assert beside.running.statistic == (beside.running.windows.statistic + state.running.statistic) / 2
 
 
 def test_too_little_in_a_brief_window_changes_nothing() -> None:

@@ -31,9 +31,11 @@ def test_nothing_is_no_evidence() -> None:
 def test_what_was_never_given_anything_takes_no_part() -> None:
     whole, brief = fed([2.0] * 10, [None] * 10), fed([None] * 10, [2.0] * 10)
     assert whole.statistic == whole.windows.statistic == 2.0
-    assert brief.statistic == brief.brief.statistic > 5.0
+    # Two seconds of five: there are as many more brief windows in an hour.
+    assert brief.statistic == pytest.approx(0.4 * brief.brief.statistic)
+    assert brief.brief.statistic > 5.0
     both = fed([2.0] * 10, [2.0] * 10)
-    assert both.statistic == (whole.statistic + brief.statistic) / 2
+    assert both.statistic == pytest.approx((whole.statistic + brief.statistic) / 2)
 
 
 def test_a_bet_that_was_lost_still_takes_part() -> None:
@@ -45,11 +47,11 @@ def test_nothing_rises_above_a_cap(values: list[float | None], level: float) -> 
     evidence = fed(values, values)
     capped, lowered = evidence.capped(level), evidence.lowered(level)
     for one in (capped, lowered):
-        assert max(*one.windows.phases, *one.brief.phases) <= level
+        assert max(*one.windows.phases, *(0.4 * phase for phase in one.brief.phases)) <= level + 1e-9
         assert one.statistic <= evidence.statistic
     for hop in range(20):
         capped = capped.advance(100 + hop / 2, 9.0, 9.0)
-    assert max(*capped.windows.phases, *capped.brief.phases) <= level
+    assert max(*capped.windows.phases, *(0.4 * phase for phase in capped.brief.phases)) <= level + 1e-9
 
 
 @given(VALUES, VALUES)
@@ -64,5 +66,14 @@ def test_the_higher_of_two_is_higher_in_every_phase(one: list[float | None], oth
 
 def test_two_phases_of_either_must_agree() -> None:
     brief = fed([None] * 4, [9.0, 1.0, 4.0, 1.0])
-    assert brief.agreed == 4.0
-    assert fed([None] * 4, [9.0, 1.0, None, 1.0]).agreed == 1.0
+    assert brief.agreed == pytest.approx(0.4 * 4.0)
+    assert fed([None] * 4, [9.0, 1.0, None, 1.0]).agreed == pytest.approx(0.4)
+
+
+def test_one_threshold_means_one_rate_for_both() -> None:
+    """Bets that neither win nor lose raise either statistic by one a window: as much in an hour, in its own windows."""
+    hour = 7200
+    whole, brief = fed([1.0] * hour, [None] * hour), fed([None] * hour, [1.0] * hour)
+    assert whole.statistic == pytest.approx(720)
+    assert brief.brief.statistic == pytest.approx(1800)
+    assert brief.statistic == pytest.approx(whole.statistic)

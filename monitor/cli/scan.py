@@ -138,13 +138,14 @@ def _advance(progress: Progress, task: TaskID, seconds: float) -> None:
 def _table(verdicts: list[ClipVerdict]) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from monitor.decision.words import sentence
     from monitor.detectors.registry import infos, phrases
 
     known = infos()
-    table = Table("clip", "seconds", "verdict", *(info.label for info in known), "in words")
+    # However many detectors there are, whose line it is stays readable.
+    table = Table(Column("clip", no_wrap=True), "seconds", "verdict", *(info.label for info in known), "in words")
     colours = {"alert": "bold red", "suspect": "yellow", "bona_fide": "green", "inconclusive": "dim"}
     for verdict in verdicts:
         style = colours[verdict.verdict.value]

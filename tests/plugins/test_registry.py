@@ -11,7 +11,7 @@ from plugins.registry import BUILT_IN, GROUP, available, load
 from tests.plugins.toy import MODULE, installed
 
 ROOT = Path(__file__).parents[2]
-PARTS = {"__init__", "base", "registry"}
+PARTS = {"__init__", "base", "registry", "webrtc"}
 
 
 def test_what_comes_with_the_product_is_registered_as_any_package_registers_its_own() -> None:

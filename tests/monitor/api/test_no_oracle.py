@@ -52,6 +52,7 @@ async def asked(desk: Desk, published: httpx.Response, token: dict[str, str]) ->
     values = {
         "call": "board",
         "participant": "p1",
+        "source": "0",
         "name": "Jane",
         "job_id": "x",
         "token_id": "none",

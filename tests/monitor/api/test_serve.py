@@ -129,7 +129,7 @@ async def test_what_the_end_closes_is_delivered_before_sinks_are_closed(tmp_path
 
 def test_a_sink_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path, sinks=(SinkSettings(kind="carrier-pigeon"),))
-    with quiet_log(), pytest.raises(ConfigError, match="there is no such sink, choose one of jsonl"):
+    with quiet_log(), pytest.raises(ConfigError, match="there is no such sink, choose one of elastic, jsonl"):
         run(settings, lambda: pytest.fail("models were loaded for nothing"))
 
 

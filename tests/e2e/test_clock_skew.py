@@ -12,7 +12,7 @@ from monitor.tap.replay import read_clip
 from monitor.types import Reason, Verdict
 from tests.e2e.media import marry
 from tests.e2e.over_rtp import judged, sent
-from tests.e2e.test_twins import GENUINE, VOICE
+from tests.e2e.test_twins import GENUINE
 
 SECONDS = 30
 SUSPICIOUS = (Verdict.SUSPECT, Verdict.ALERT)
@@ -33,7 +33,7 @@ def genuine(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dubbed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips, target = data_dir / "clips/real", tmp_path_factory.mktemp("skew") / "dubbed.mp4"
-    marry(clips / GENUINE[0], clips / VOICE, SECONDS, target)
+    marry(clips / GENUINE[0], clips / GENUINE[2], SECONDS, target)
     return target
 
 

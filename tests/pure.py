@@ -92,8 +92,18 @@ def sources() -> list[str]:
 
 
 def tests() -> list[str]:
-    """The test files and folders of the core. The parts of the SDP have none: its own test runs them."""
-    return [str(path) for path in map(mirror, PURE) if (ROOT / path).exists()]
+    """The test files and folders of the core. The parts of the SDP have none: its own test runs them.
+
+    The tests of a file may go on in `test_NAME_*.py` beside their file, as `test_window_beside.py` does.
+    """
+    found = [path for path in map(mirror, PURE) if (ROOT / path).exists()]
+    more = [
+        path.relative_to(ROOT)
+        for one in found
+        if one.suffix
+        for path in sorted((ROOT / one.parent).glob(f"{one.stem}_*.py"))
+    ]
+    return [str(path) for path in dict.fromkeys([*found, *more])]
 
 
 if __name__ == "__main__":

@@ -101,6 +101,7 @@ def test_nothing_is_told_before_the_token_is_found_good() -> None:
     made.start(Head(0, 0))
     hub.finding(Entry(1, finding()))
     hub.state({"type": "state"})
+    hub.notice({"type": "unmonitored"})
     assert (made.phase, made.take()) == (Phase.CHECKING, None)
     made.end(Close.FORBIDDEN)
     made.end(Close.BAD_TOKEN)
@@ -290,6 +291,7 @@ def test_hub_encodes_once_and_wakes_its_members() -> None:
     hub = Hub()
     hub.finding(Entry(1, finding()))
     hub.state({"type": "state"})
+    hub.notice({"type": "unmonitored"})
     made = Subscriber(lambda: woken.append("x"))
     hub.join(made)
     made.receive(subscribe(states=True))
@@ -339,3 +341,11 @@ def test_every_finding_once_and_in_order_or_a_gap(after: int | None, before: int
             assert message["seq"] == reached + 1
             reached += 1
     assert reached == store.seq
+
+
+def test_what_is_told_once_goes_to_everybody_who_is_past_the_beginning() -> None:
+    made = subscriber(states=False)
+    made.notice('{"type":"unmonitored"}')
+    made.start(Head(0, 0))
+    made.notice('{"type":"unmonitored"}')
+    assert [m["type"] for m in drain(made)] == ["hello", "unmonitored"]

@@ -235,7 +235,8 @@ def test_it_is_kept_beside_the_fingerprint_and_older_parts_have_none() -> None:
     assert OwnAgreement.from_bytes(part(None)) is None
     assert OwnAgreement.from_bytes(of(unit(1, 400, WIDTH)).to_bytes()) is None
     broken = {"own_encoders": np.array("x"), "own_rungs": np.array(["a"]), "own_numbers": np.full((1, 3), np.nan)}
-    for data in (b"nothing", pack_arrays(broken), pack_arrays({"own_numbers": np.zeros((0, 3))})):
+    vague = broken | {"own_numbers": np.array([[np.nan, 0.1, 5.0]])}
+    for data in (b"nothing", *map(pack_arrays, (broken, vague, {"own_numbers": np.zeros((0, 3))}))):
         with pytest.raises(TemplateError, match="enrol the person again"):
             OwnAgreement.from_bytes(data)
     assert DETECTOR.describe(part(own)) == {"agreement_windows": 5}

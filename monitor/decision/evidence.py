@@ -10,7 +10,6 @@ nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from monitor.decision.edetector import EDetector
@@ -43,13 +42,11 @@ class Evidence:
 
     def capped(self, level: float) -> Evidence:
         """Bring every phase down to at most `level`, and let none rise above it from now on."""
-        pairs = ((one, level / scale) for one, scale in self._both())
-        return Evidence(*(replace(one, cap=most, phases=_at_most(one.phases, most)) for one, most in pairs))
+        return Evidence(*(replace(_lowered(one, level / scale), cap=level / scale) for one, scale in self._both()))
 
     def lowered(self, level: float) -> Evidence:
         """Bring every phase down to at most `level` for now."""
-        pairs = ((one, level / scale) for one, scale in self._both())
-        return Evidence(*(replace(one, phases=_at_most(one.phases, most)) for one, most in pairs))
+        return Evidence(*(_lowered(one, level / scale) for one, scale in self._both()))
 
     def higher(self, other: Evidence) -> Evidence:
         """Go on with the higher of both in every phase."""
@@ -68,5 +65,5 @@ def _higher(one: EDetector, other: EDetector) -> EDetector:
     return replace(one, phases=tuple(map(max, one.phases, other.phases)))
 
 
-def _at_most(phases: Sequence[float], level: float) -> tuple[float, ...]:
-    return tuple(min(level, phase) for phase in phases)
+def _lowered(one: EDetector, level: float) -> EDetector:
+    return replace(one, phases=tuple(min(level, phase) for phase in one.phases))

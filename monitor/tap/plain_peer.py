@@ -5,34 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop
 from monitor.tap.media.source import MEDIA_ENDED
+from monitor.tap.pulled import Pulled
 from monitor.tap.rtp.plain import PlainReceiver
 from monitor.tap.rtp.plain_sdp import parse_session
-from monitor.types import MediaItem, TrackKind
+from monitor.types import TrackKind
 
 _WATCH_SECONDS = 0.25
-_BATCH_FRAMES = 16
-_POLL_SECONDS = 0.02
 
 
-class PlainPeer:
+class PlainPeer(Pulled):
     """Who sends plain RTP as a `PullSource`; made by `listen`; ends by `close` or silence of `leave_seconds`."""
 
     def __init__(self, sdp: str, config: TapConfig) -> None:
-        self.closed = asyncio.Event()
         self.heard = asyncio.Event()
         """A packet has come that belongs here."""
         self.was_left = False
         self.end_reason: str | None = None
         self.clock = CallClock()
+        super().__init__(DecodeLoop(config, self.clock, self._on_decoder_failure))
         self._config = config
         self._loop = asyncio.get_running_loop()
-        self._decode = DecodeLoop(config, self.clock, self._on_decoder_failure)
         self._tracks: dict[TrackKind, PlainReceiver] = {
             track.kind: PlainReceiver(track, config, self.clock, self._decode, self.heard.set)
             for track in parse_session(sdp, config)
@@ -51,30 +48,6 @@ class PlainPeer:
             raise
         peer._watching = asyncio.create_task(peer._watch())
         return peer
-
-    async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        """Yield media and faults until it is closed."""
-        while not self.ended:
-            items = await asyncio.to_thread(self.take, _BATCH_FRAMES)
-            for item in items:
-                yield item
-            if not items:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.closed.wait(), _POLL_SECONDS)
-
-    def take(self, limit: int) -> list[MediaItem]:
-        """Decode frames from the head of the backlog; see `PullSource.take`."""
-        return self._decode.take(limit)
-
-    @property
-    def oldest(self) -> float | None:
-        """Arrival of the frame at the head of the backlog; see `PullSource.oldest`."""
-        return self._decode.oldest
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing will come any more."""
-        return self.closed.is_set()
 
     @property
     def heard_at(self) -> float | None:

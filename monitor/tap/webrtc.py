@@ -7,10 +7,9 @@ to a peer ends in `closed`, once, with its sockets released.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +22,7 @@ from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
 from monitor.tap.media.decode import DecodeLoop, Decoder, make_decoder
 from monitor.tap.media.source import MEDIA_ENDED, ConnectionFailure
+from monitor.tap.pulled import Pulled
 from monitor.tap.rtp.candidates import Candidate, select
 from monitor.tap.rtp.failure import Progress, explain
 from monitor.tap.rtp.guards import SourceFilter
@@ -41,14 +41,12 @@ from monitor.tap.rtp.receiver import TapReceiver
 from monitor.tap.rtp.sdp import Offer, SdpError
 from monitor.tap.rtp.sdp_codecs import SUPPORTED_CODECS
 from monitor.tap.rtp.sdp_parser import check_restart, parse_answer, parse_fragment, parse_offer
-from monitor.types import MediaItem, Reason, TrackFault, TrackKind
+from monitor.types import Reason, TrackFault, TrackKind
 
 # What an offer of ours asks for, in this order.
 OFFERED: tuple[TrackKind, ...] = ("audio", "video")
 _WATCH_SECONDS = 0.25
 # Asynchronous iteration: how many frames are decoded at once, and how long to wait where there are none.
-_BATCH_FRAMES = 16
-_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class TapStats:
     refused_datagrams: int
 
 
-class WebRtcPeer:
+class WebRtcPeer(Pulled):
     """Who sends media over WebRTC as a `Source`; made by `answer`, or by `offer` and begun by `accept`.
 
     It ends by `close`, a lost connection, a deadline or silence.
@@ -76,17 +74,16 @@ class WebRtcPeer:
 
     def __init__(self, pc: RTCPeerConnection, offer: Offer | None, config: TapConfig, factory: DecoderFactory) -> None:
         self.etag = f'"{secrets.token_hex(8)}"'
-        self.closed = asyncio.Event()
         self.settled = asyncio.Event()
         """It is connected, or closed without ever having been."""
         self.end_reason: str | None = None
         self.failure: ConnectionFailure | None = None
         self.clock = CallClock()
+        super().__init__(DecodeLoop(config, self.clock, self._on_decoder_failure, factory))
         self.was_left = False
         """Whether the other side has ended it: it went, was lost, or never came."""
         self._pc, self._config = pc, config
         self._remote = offer
-        self._decode = DecodeLoop(config, self.clock, self._on_decoder_failure, factory)
         self._loop = asyncio.get_running_loop()
         self._receivers: dict[TrackKind, TapReceiver] = {}
         self._filters: tuple[SourceFilter, ...] = ()
@@ -159,30 +156,6 @@ class WebRtcPeer:
         parsed = parse_fragment(fragment, self._config)
         check_restart(self._described, parsed)
         await self._add(select(parsed.candidates, self._config, self._candidate_count))
-
-    async def __aiter__(self) -> AsyncIterator[MediaItem]:
-        """Yield media and faults until the peer is closed."""
-        while not self.ended:
-            items = await asyncio.to_thread(self.take, _BATCH_FRAMES)
-            for item in items:
-                yield item
-            if not items:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.closed.wait(), _POLL_SECONDS)
-
-    def take(self, limit: int) -> list[MediaItem]:
-        """Decode frames from the head of the backlog; see `PullSource.take`."""
-        return self._decode.take(limit)
-
-    @property
-    def oldest(self) -> float | None:
-        """Arrival of the frame at the head of the backlog; see `PullSource.oldest`."""
-        return self._decode.oldest
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing will come any more."""
-        return self.closed.is_set()
 
     @property
     def heard_at(self) -> float | None:

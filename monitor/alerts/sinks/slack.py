@@ -5,14 +5,11 @@ Names of calls and participants are plain text: nothing in them is a link, a men
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-from monitor.alerts.plain import encode
-from monitor.alerts.sinks.base import Item, SinkSpec
-from monitor.alerts.sinks.chat import ChatOptions, told
-from monitor.alerts.sinks.event import Event, Severity, event_of
-from monitor.alerts.sinks.http import HttpSink, Post
+from monitor.alerts.sinks.base import SinkSpec
+from monitor.alerts.sinks.chat import ChatOptions, ChatSink
+from monitor.alerts.sinks.event import Event, Severity
 
 # Of a header and of a field, in Slack's own blocks.
 MAX_HEADER, MAX_FIELD, FIELDS_IN_SECTION = 150, 2000, 10
@@ -24,18 +21,11 @@ class SlackOptions(ChatOptions):
     """The address of the webhook, which is its secret."""
 
 
-class SlackSink(HttpSink):
+class SlackSink(ChatSink):
     """Posts blocks, and a text for notifications."""
 
     def __init__(self, options: SlackOptions) -> None:
-        super().__init__(options)
-        self._options = options
-        self._url = options.url.get_secret_value()
-
-    def posts(self, items: Sequence[Item]) -> Iterable[Post]:
-        """Return a request for each item that is told."""
-        for event in told(map(event_of, items), self._options):
-            yield Post(self._url, encode(message(event)).encode())
+        super().__init__(options, message)
 
 
 def message(event: Event) -> dict[str, Any]:

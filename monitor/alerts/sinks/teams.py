@@ -5,14 +5,12 @@ Names of calls and participants are runs of text, which know no Markdown: nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from monitor.alerts.plain import encode
-from monitor.alerts.sinks.base import Item, SinkSpec
-from monitor.alerts.sinks.chat import ChatOptions, told
-from monitor.alerts.sinks.event import Event, Severity, event_of
-from monitor.alerts.sinks.http import HttpSink, Post
+from monitor.alerts.sinks.base import SinkSpec
+from monitor.alerts.sinks.chat import ChatOptions, ChatSink
+from monitor.alerts.sinks.event import Event, Severity
 
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 CARD_VERSION = "1.4"
@@ -23,18 +21,11 @@ class TeamsOptions(ChatOptions):
     """The address of the workflow, which is its secret."""
 
 
-class TeamsSink(HttpSink):
+class TeamsSink(ChatSink):
     """Posts cards."""
 
     def __init__(self, options: TeamsOptions) -> None:
-        super().__init__(options)
-        self._options = options
-        self._url = options.url.get_secret_value()
-
-    def posts(self, items: Sequence[Item]) -> Iterable[Post]:
-        """Return a request for each item that is told."""
-        for event in told(map(event_of, items), self._options):
-            yield Post(self._url, encode(message(event)).encode())
+        super().__init__(options, message)
 
 
 def message(event: Event) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,14 +28,32 @@ _DATA = Path(os.environ.get("SIDEWITNESS_DATA", Path(__file__).parents[1] / ".."
 _CORE = [pure.ROOT / name for name in pure.tests()]
 
 
+@cache
+def _is_core(file: Path) -> bool:
+    """Whether a test file is of the pure core."""
+    return any(file.is_relative_to(path) for path in _CORE)
+
+
+@cache
+def _order(file: Path) -> int:
+    """Where a test file stands."""
+    return groups.order(str(file.relative_to(pure.ROOT)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark whoever asks for the research clips, said or not, and the tests of the pure core; the longest come first."""
     for item in items:
         if "data_dir" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.data)
-        if any(item.path.is_relative_to(path) for path in _CORE):
+        if _is_core(item.path):
             item.add_marker(pytest.mark.core)
-    items.sort(key=lambda item: groups.order(str(item.path.relative_to(pure.ROOT))))
+    items.sort(key=lambda item: _order(item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported and collected out of later collections of garbage: it lasts as long as the process."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

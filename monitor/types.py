@@ -179,6 +179,15 @@ class TrackFault:
 MediaItem = VideoFrame | AudioBlock | TrackFault
 
 
+class Aspect(StrEnum):
+    """What of somebody a detector looks at; they are shown side by side."""
+
+    FACE = "face"
+    VOICE = "voice"
+    MOVEMENT = "movement"
+    LIPS = "lips"
+
+
 @dataclass(frozen=True, slots=True)
 class BriefScore:
     """One detector's word on the newest part of a window: a value and its p-value, None where there is too little."""
@@ -196,7 +205,7 @@ class Score:
     `p_value` is filled by calibration; evidence holds only JSON values. `cause` is what a suspicion of this score rests
     on. While a detector that `withholds` finds somebody unusual, no other detector clears them. What `needs_identity`
     compares with the claimed identity and says nothing of any other. What a detector with `brief` windows says of them
-    is added up in place of its whole windows.
+    is added up in place of its whole windows. `aspect` is what of the participant it looks at.
     """
 
     detector: str
@@ -209,6 +218,7 @@ class Score:
     withholds: bool = False
     needs_identity: bool = False
     brief: BriefScore | None = None
+    aspect: Aspect | None = None
 
 
 class Claim(StrEnum):

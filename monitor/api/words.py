@@ -11,7 +11,7 @@ from starlette.responses import Response
 from monitor.alerts.plain import encode
 from monitor.api.schemas import words as shapes
 from monitor.api.schemas.operation import header, operation
-from monitor.decision.words import CLAIMS, REASONS, VERDICTS, Phrase, describe, readable
+from monitor.decision.words import CLAIMS, CONTRASTS, REASONS, VERDICTS, Phrase, describe, readable
 from monitor.detectors import registry
 from monitor.types import Reason, Verdict
 
@@ -35,6 +35,9 @@ def document() -> dict[str, Any]:
             reason.value: _reason(reason, phrase) for reason, phrase in {**registry.phrases(), **REASONS}.items()
         },
         "claims": {claim.value: text for claim, text in CLAIMS.items()},
+        "contrasts": {
+            contrast.value: {"title": phrase.title, "detail": phrase.detail} for contrast, phrase in CONTRASTS.items()
+        },
         "detectors": [
             {
                 "name": info.name,
@@ -42,6 +45,9 @@ def document() -> dict[str, Any]:
                 "question": info.question,
                 "one_sided": info.one_sided,
                 "needs_identity": info.needs_identity,
+                "aspect": info.aspect and info.aspect.value,
+                "fits": info.fits,
+                "cause": info.cause.value,
             }
             for info in registry.infos()
         ],

@@ -140,7 +140,8 @@ def _table(verdicts: list[ClipVerdict]) -> None:
     from rich.markup import escape
     from rich.table import Column, Table
 
-    from monitor.decision.words import sentence
+    from monitor.decision.contrast import contrast_in
+    from monitor.decision.words import contrasted, sentence
     from monitor.detectors.registry import infos, phrases
 
     known = infos()
@@ -155,7 +156,7 @@ def _table(verdicts: list[ClipVerdict]) -> None:
             f"{verdict.seconds:.1f}",
             f"[{style}]{verdict.verdict.value}[/]",
             *(_cell(scores.get(info.name), info.sign) for info in known),
-            sentence(verdict.verdict, verdict.reason, phrases()),
+            sentence(verdict.verdict, verdict.reason, phrases()) + contrasted(contrast_in(verdict.scores)),
         )
     Console().print(table)
 

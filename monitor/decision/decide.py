@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from monitor.decision import edetector
+from monitor.decision.contrast import SHOWN, Latest, contrast_of, remember, shown
 from monitor.decision.edetector import EDetector
 from monitor.decision.evalues import combine, power, shaped
 from monitor.decision.evidence import Evidence
@@ -150,7 +151,7 @@ class DecisionState:
     remains where the participant claims to be somebody else; `entered` are the detectors that have ever scored.
     `reported_statistic` is the statistic when the finding was last opened or updated, `since_report` the time since;
     `judged` is all the media that was judged since the participant first came. Until `settled_at` of it somebody who
-    comes and goes is `rejoining`.
+    comes and goes is `rejoining`. `latest` is what was last said of each aspect.
 
     Durations are seconds of stream, counted hop by hop, so a step of the clock cannot stretch them.
     """
@@ -169,6 +170,7 @@ class DecisionState:
     abstained: float = 0.0
     judged: float = 0.0
     settled_at: float = 0.0
+    latest: Latest = field(default_factory=dict)
 
 
 def initial(config: DecisionConfig) -> DecisionState:
@@ -197,17 +199,24 @@ def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple
         state = replace(state, unclaimed=unclaimed, unclaimed_blame=bet.blame or state.unclaimed_blame)
     state, transition = _transit(state)
     verdict, reason = _verdict(state, scores, closed=transition is Transition.CLOSED)
+    state = replace(state, latest=remember(state.latest, time, scores))
+    scores = shown(scores, contrast_of(verdict, state.latest))
     decision = Decision(
         verdict,
         reason,
-        tuple(scores),
+        scores,
         state.running.statistic,
         state.config.threshold,
         transition,
         state.blame if transition else None,
-        {s.detector: dict(s.evidence) for s in scores if s.p_value is not None} if transition else {},
+        _evidence(scores) if transition else {},
     )
     return (_restart(state) if transition is Transition.CLOSED else state), decision
+
+
+def _evidence(scores: Sequence[Score]) -> dict[str, Any]:
+    """Give the evidence of each detector that scored, and of one that is contrasted with another."""
+    return {s.detector: dict(s.evidence) for s in scores if s.p_value is not None or SHOWN in s.evidence}
 
 
 def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) -> tuple[Verdict, Reason | None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from monitor.decision.contrast import Contrast
 from monitor.types import Claim, Reason, Verdict
 
 
@@ -40,6 +41,19 @@ VERDICTS: Mapping[Verdict, Phrase] = {
         "Evidence of a forgery", "The evidence passed the alert level. Check with the person another way."
     ),
     Verdict.INCONCLUSIVE: Phrase("Cannot tell", "There is not enough to judge."),
+}
+
+# Beside a suspicion that one of face and voice gives and the other does not.
+CONTRASTS: Mapping[Contrast, Phrase] = {
+    Contrast.FACE_FITS_VOICE_DOES_NOT: Phrase(
+        "The face is theirs and the voice is not",
+        "The face fits the enrolled recordings and the voice does not: typical of somebody's pictures under another "
+        "voice, a synthetic one included.",
+    ),
+    Contrast.VOICE_FITS_FACE_DOES_NOT: Phrase(
+        "The voice is theirs and the face is not",
+        "The voice fits the enrolled recordings, as a cloned one would, and the face does not.",
+    ),
 }
 
 # Follows the name of whom somebody is taken to claim to be.
@@ -189,6 +203,11 @@ def sentence(verdict: Verdict, reason: Reason | None, of_detectors: Mapping[Reas
     """Return title and detail as one line of text."""
     phrase = describe(verdict, reason, of_detectors)
     return f"{phrase.title}. {phrase.detail}"
+
+
+def contrasted(contrast: Contrast | None) -> str:
+    """Return what follows a sentence where face and voice say different things; nothing where they do not."""
+    return f" {CONTRASTS[contrast].title}." if contrast is not None else ""
 
 
 def readable(word: str) -> str:

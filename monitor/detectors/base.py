@@ -24,7 +24,7 @@ from monitor.detectors.check import Check
 from monitor.detectors.packs import PackLoader
 from monitor.face.shot import FaceShot
 from monitor.face.track import FaceView
-from monitor.types import FloatArray, Reason, Score, VideoFrame
+from monitor.types import Aspect, FloatArray, Reason, Score, VideoFrame
 from monitor.window.window import Window, WindowBuffer
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class DetectorInfo:
     score (an agreement). `cause` is what a suspicion rests on unless a score says otherwise; `phrases` are words for it
     and for every reason that only this detector gives. A `one_sided` detector never clears anybody; while one that
     `withholds` finds somebody unusual, no other clears them either. One that `needs_identity` compares with the
-    reference of the claimed identity, and is not run where nobody is claimed.
+    reference of the claimed identity, and is not run where nobody is claimed. `aspect` is what of a person it looks at,
+    None for something else, and `fits` what is said beside it where nothing is unusual: never that it proves anything.
     """
 
     name: str
@@ -60,6 +61,8 @@ class DetectorInfo:
     withholds: bool = False
     needs_identity: bool = False
     sign: Literal[1, -1] = 1
+    aspect: Aspect | None = None
+    fits: str = "nothing unusual"
 
     def abstain(self, reason: Reason, evidence: Mapping[str, Any] | None = None) -> Score:
         """Say why there is no score."""
@@ -70,18 +73,20 @@ class DetectorInfo:
             one_sided=self.one_sided,
             evidence=dict(evidence or {}),
             needs_identity=self.needs_identity,
+            aspect=self.aspect,
         )
 
     def stamp(self, score: Score) -> Score:
         """Give a score what the decision reads of its detector."""
         if score.value is None:
-            return replace(score, needs_identity=self.needs_identity)
+            return replace(score, needs_identity=self.needs_identity, aspect=self.aspect)
         return replace(
             score,
             one_sided=self.one_sided,
             withholds=self.withholds or score.withholds,
             cause=score.cause or self.cause,
             needs_identity=self.needs_identity,
+            aspect=self.aspect,
         )
 
 

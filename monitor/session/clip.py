@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.alerts.finding import describe_scores
+from monitor.decision.contrast import contrast_of, remember, shown
 from monitor.decision.decide import judge_clip
 from monitor.decision.report import HopReport
 from monitor.detectors.base import ClipCollector, FrameObserver
@@ -114,6 +115,7 @@ class ClipJudge:
         worst = max((r.decision.verdict for r in reports), key=_RANK.index, default=Verdict.INCONCLUSIVE)
         scores = self._scores(reports)
         verdict, reason = judge_clip(self._config.decision, scores, worst)
+        scores = shown(scores, contrast_of(verdict, remember({}, 0.0, scores)))
         return ClipVerdict(str(clip), "1", self.seconds, verdict, reason, scores, tuple(self._faults), tracks)
 
     def _scores(self, reports: Sequence[HopReport]) -> tuple[Score, ...]:

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
+  aspectLines,
   claimed,
+  contrastWords,
   detectorWords,
   phrase,
   scoreLines,
@@ -11,6 +13,16 @@ import {
   verdictLabel,
 } from "../../monitor/api/dashboard/words.js";
 
+/**
+ * @param {string} name
+ * @param {string} label
+ * @param {string | null} aspect
+ */
+function detector(name, label, aspect) {
+  const about = { question: "", one_sided: true, needs_identity: name !== "lip_sync", fits: `fit by ${name}` };
+  return { name, label, aspect, cause: "another_face", ...about };
+}
+
 useWords({
   verdicts: {
     alert: { label: "Alert", title: "Evidence of a forgery", detail: "Check." },
@@ -18,6 +30,7 @@ useWords({
     inconclusive: { label: "Inconclusive", title: "Cannot tell", detail: "Not enough." },
   },
   reasons: {
+    another_face: { title: "Not like them", brief: null, details: {} },
     silence: { title: "Silence", brief: null, details: { inconclusive: "Nobody speaks." } },
     not_enrolled: {
       title: "Lips and voice agree",
@@ -26,7 +39,12 @@ useWords({
     },
   },
   claims: { display_name: "by the name shown" },
-  detectors: [{ name: "lip_sync", label: "lips", question: "Do they fit?", one_sided: true, needs_identity: true }],
+  contrasts: { face_fits_voice_does_not: { title: "The face is theirs and the voice is not", detail: "Typical." } },
+  detectors: [
+    { ...detector("lip_sync", "lips", "lips"), question: "Do they fit?" },
+    detector("looks", "face", "face"),
+    detector("nose", "nose", null),
+  ],
 });
 
 const score = (more = {}) => ({ score: null, p_value: null, reason: null, ...more });
@@ -69,4 +87,28 @@ test("every score is a line with its detector's label and question", () => {
     ["Ears", "no score", ""],
   ]);
   assert.deepEqual(scoreLines(undefined), []);
+});
+
+test("what is seen and heard of somebody who is claimed stands side by side", () => {
+  const scores = { nose: score({ p_value: 0.5 }), looks: score({ p_value: 0.02 }), lip_sync: score({ p_value: 0.4 }) };
+  assert.deepEqual(aspectLines(scores), [
+    ["lips", "fit by lip_sync"],
+    ["face", "not like them (1 in 50)"],
+  ]);
+  assert.deepEqual(aspectLines({ looks: score({ p_value: 0.08 }) }), [["face", "somewhat unusual (1 in 13)"]]);
+  assert.deepEqual(aspectLines({ looks: score({ reason: "silence" }) }), [["face", "Silence"]]);
+});
+
+test("where nobody is claimed nothing stands there", () => {
+  assert.deepEqual(aspectLines(undefined), []);
+  const nobody = score({ reason: "not_enrolled" });
+  assert.deepEqual(aspectLines({ lip_sync: score({ p_value: 0.4 }), looks: nobody }), []);
+});
+
+test("a contrast is said by whichever detector has it", () => {
+  assert.equal(
+    contrastWords([null, { distance: 1 }, { contrast: "face_fits_voice_does_not" }]),
+    "The face is theirs and the voice is not.",
+  );
+  assert.equal(contrastWords([{ contrast: "of_later" }]), "");
 });

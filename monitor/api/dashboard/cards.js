@@ -9,7 +9,7 @@ import { Figures } from "./figures.js";
 import { clock, coverageWords, qualityWords, round } from "./format.js";
 import { icon } from "./icons.js";
 import { Strip } from "./strip.js";
-import { claimed, detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
+import { aspectLines, claimed, contrastWords, detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
 
 /** @typedef {import("./types.js").ParticipantState} ParticipantState */
 /** @typedef {{ element: HTMLElement, grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }} Call */
@@ -50,6 +50,8 @@ export class Card {
     this.pill = h("span", { class: "pill" });
     this.title = h("p", { class: "title" });
     this.detail = h("p", { class: "detail" });
+    this.contrast = h("p", { class: "contrast", hidden: true });
+    this.aspects = h("dl", { class: "aspects" });
     this.evidence = h("span", { class: "evidence" });
     this.level = h("span");
     this.coverage = h("p", { class: "coverage" });
@@ -59,7 +61,8 @@ export class Card {
       "article",
       { class: "card", "aria-label": participant },
       h("header", {}, h("div", {}, h("h3", {}, participant), this.claim, this.resembles, this.enrolment), this.pill),
-      h("div", { class: "says" }, this.title, this.detail),
+      h("div", { class: "says" }, this.title, this.detail, this.contrast),
+      this.aspects,
       ...(scores ? [this.curve()] : []),
       this.coverage,
       this.quality,
@@ -101,6 +104,10 @@ export class Card {
     }
     write(this.title, title);
     write(this.detail, detail);
+    const contrast = contrastWords(Object.values(state.scores ?? {}).map(({ evidence }) => evidence));
+    this.contrast.hidden = !contrast;
+    write(this.contrast, contrast);
+    pairs(this.aspects, aspectLines(state.scores));
     pairs(this.quality, qualityWords(state.quality));
     if (this.shows) this.showScores(state);
     this.outdated = isOutdated(state, this.outdated);

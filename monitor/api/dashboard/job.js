@@ -41,6 +41,8 @@ export function qualityReport(quality) {
     ["Head turned", range(quality.yaw)],
     ["Head tilted", range(quality.pitch)],
     ["Movement learnt from", quality.movement_seconds ? `${seconds(quality.movement_seconds)} of speech` : null],
+    ["Voice learnt from", quality.voice_seconds ? `${seconds(quality.voice_seconds)} of speech` : null],
+    ["Voice above noise", voiceWords(quality)],
     ["Call conditions", Array.isArray(quality.rungs) ? quality.rungs.join(", ") : null],
     [
       "One person throughout",
@@ -48,6 +50,12 @@ export function qualityReport(quality) {
     ],
   ];
   return rows.flatMap(([name, words]) => (words === null ? [] : [/** @type {[string, string]} */ ([name, words])]));
+}
+
+/** @param {Object<string, any>} quality */
+function voiceWords({ voice_above_noise_db: above, voice_band_hz: band }) {
+  if (typeof above !== "number" || typeof band !== "number") return null;
+  return `${Math.round(above)} dB, up to ${(band / 1000).toFixed(1)} kHz`;
 }
 
 /** @param {string} text */

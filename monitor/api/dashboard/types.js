@@ -16,11 +16,15 @@
  * @property {string} question what it asks
  * @property {boolean} one_sided whether a low score clears nobody
  * @property {boolean} needs_identity whether it compares with the reference of the claimed identity
+ * @property {string | null} aspect what of a person it looks at
+ * @property {string} fits what is said where nothing is unusual
+ * @property {string} cause the reason of its suspicions
  *
  * @typedef {object} Words GET /v1/words
  * @property {Object<string, Phrase & { label: string }>} verdicts
  * @property {Object<string, ReasonWords>} reasons
  * @property {Object<string, string>} claims by what somebody is taken to claim an identity
+ * @property {Object<string, Phrase>} contrasts by the `contrast` in a detector's evidence
  * @property {DetectorInfo[]} detectors in the order to show them in
  *
  * @typedef {"bona_fide" | "suspect" | "alert" | "inconclusive"} Verdict

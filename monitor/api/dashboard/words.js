@@ -3,13 +3,13 @@
  * before it draws. A name that is not among them, such as that of a later version, is made readable.
  */
 
-import { rarity, readable } from "./format.js";
+import { rarity, readable, round } from "./format.js";
 
 /** @typedef {import("./types.js").Words} Words */
 /** @typedef {import("./types.js").Phrase} Phrase */
 
 /** @type {Words} */
-let words = { verdicts: {}, reasons: {}, claims: {}, detectors: [] };
+let words = { verdicts: {}, reasons: {}, claims: {}, contrasts: {}, detectors: [] };
 
 /** @param {Words} loaded what GET /v1/words answered */
 export function useWords(loaded) {
@@ -76,4 +76,45 @@ export function scoreLines(scores) {
     const { label, question } = detectorWords(name);
     return [label, scoreWords(score), question];
   });
+}
+
+const USUAL_FROM = 0.1;
+const DIFFERS_TO = 0.05;
+
+/**
+ * What is said of face, voice, movement and lips, side by side; nothing where nobody is claimed, and so nothing compared.
+ * @param {Object<string, import("./types.js").DetectorScore> | undefined} scores
+ * @returns {Array<[string, string]>} what it is of, and what is said
+ */
+export function aspectLines(scores) {
+  const shown = words.detectors.filter(({ name, aspect }) => aspect && scores?.[name]);
+  const compared = shown.some(
+    ({ name, needs_identity }) => needs_identity && scores?.[name]?.reason !== "not_enrolled",
+  );
+  if (!compared) return [];
+  return shown.map((info) => [info.label, aspectWords(info, /** @type {any} */ (scores)[info.name])]);
+}
+
+/**
+ * @param {import("./types.js").DetectorInfo} info
+ * @param {import("./types.js").DetectorScore} score
+ */
+function aspectWords(info, score) {
+  const { p_value: p } = score;
+  if (typeof p !== "number") return scoreWords(score);
+  if (p >= USUAL_FROM) return info.fits;
+  const title = words.reasons[info.cause]?.title ?? readable(info.cause);
+  return `${p > DIFFERS_TO ? "somewhat unusual" : title.charAt(0).toLowerCase() + title.slice(1)} (1 in ${round(1 / p)})`;
+}
+
+/**
+ * What is said where one of face and voice fits the enrolled recordings and the other does not.
+ * @param {unknown[]} evidence of each detector
+ */
+export function contrastWords(evidence) {
+  for (const one of evidence) {
+    const found = words.contrasts[Object(one).contrast];
+    if (found) return `${found.title}.`;
+  }
+  return "";
 }

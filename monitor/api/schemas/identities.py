@@ -143,6 +143,12 @@ class Quality(Shape):
     rungs: list[str]
     one_person_checked: bool
     movement_seconds: float
+    voice_seconds: float | None = None
+    """Of speech that the voice was learnt from; only there where a voice is learnt here."""
+    voice_above_noise_db: float | None = None
+    """How far the voice lies above the noise of the recordings, the median of them."""
+    voice_band_hz: float | None = None
+    """The highest frequency that any of the recordings holds."""
     advice: list[str]
 
 

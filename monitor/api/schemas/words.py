@@ -23,6 +23,13 @@ class ReasonWords(Shape):
     """By verdict."""
 
 
+class ContrastWords(Shape):
+    """What is said where one of face and voice fits the enrolled recordings and the other does not."""
+
+    title: str
+    detail: str
+
+
 class DetectorWords(Shape):
     """What a detector is called and what it asks."""
 
@@ -34,6 +41,12 @@ class DetectorWords(Shape):
     """Whether a low score clears nobody."""
     needs_identity: bool
     """Whether it compares with the reference of the claimed identity."""
+    aspect: str | None
+    """What of a person it looks at: `face`, `voice`, `movement` or `lips`; null for something else."""
+    fits: str
+    """What is said beside the label where nothing is unusual."""
+    cause: str
+    """The reason that a suspicion of it has, unless its score says otherwise."""
 
 
 class Words(Shape):
@@ -44,5 +57,7 @@ class Words(Shape):
     """By reason; those of every installed detector, too."""
     claims: dict[str, str]
     """By what somebody is taken to claim an identity; follows its name."""
+    contrasts: dict[str, ContrastWords]
+    """By the `contrast` in the evidence of the detector that does not fit."""
     detectors: list[DetectorWords]
     """In the order to show them in."""

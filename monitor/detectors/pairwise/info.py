@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.decision.words import Phrase
 from monitor.detectors.base import DetectorInfo
-from monitor.types import Reason
+from monitor.types import Aspect, Reason
 
 INFO = DetectorInfo(
     name="pairwise",
@@ -26,4 +26,6 @@ INFO = DetectorInfo(
         ),
     },
     needs_identity=True,
+    aspect=Aspect.FACE,
+    fits="like the enrolled person's",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.decision.words import Phrase
 from monitor.detectors.base import DetectorInfo
-from monitor.types import Reason
+from monitor.types import Aspect, Reason
 
 INFO = DetectorInfo(
     name="synchrony",
@@ -31,4 +31,6 @@ INFO = DetectorInfo(
     },
     one_sided=True,
     sign=-1,
+    aspect=Aspect.LIPS,
+    fits="fit the voice, as those of a good forgery do, too",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from monitor.detectors.base import Material, Part, Progress
 from monitor.detectors.voiceprint.encoder import VoiceEncoder, centre
 from monitor.detectors.voiceprint.people import VoicePeople
 from monitor.detectors.voiceprint.pieces import PIECE_STEPS, Piece, SpeechCutter
+from monitor.detectors.voiceprint.quality import advice, speech_quality
 from monitor.detectors.voiceprint.reference import VoiceReference
 from monitor.types import FloatArray
 from monitor.voice.mel40 import PIECE_SAMPLES
@@ -78,9 +79,15 @@ class EnrollingVoice:
         clips = [np.asarray(taken, np.float32) for taken in material.taken if taken is not None and len(taken)]
         pieces = _spread(np.concatenate(clips) if clips else np.zeros((0, PIECE_SAMPLES), np.float32))
         seconds = len(pieces) * PIECE_STEPS / GRID_HZ
-        quality = {"voice_seconds": round(seconds, 1)}
+        measured = [None if taken is None else speech_quality(np.asarray(taken)) for taken in material.taken]
+        again = advice(material.names, measured) if material.taken else []
+        known = [clip for clip in measured if clip is not None]
+        quality: dict[str, Any] = {"voice_seconds": round(seconds, 1)}
+        if known:
+            quality["voice_above_noise_db"] = round(float(np.median([clip.above_noise_db for clip in known])), 1)
+            quality["voice_band_hz"] = max(clip.band_hz for clip in known)
         if seconds < MIN_SECONDS:
-            return Part(None, quality, (TOO_LITTLE,))
+            return Part(None, quality, (TOO_LITTLE, *again))
         names, voices, recorded = list[str](), list[FloatArray](), None
         for name, sound in material.sounds(pieces.reshape(-1)):
             vectors = self._encode(list(sound.reshape(-1, PIECE_SAMPLES)))
@@ -89,9 +96,9 @@ class EnrollingVoice:
             voices.append(centre(vectors))
             progress(len(names) / max(material.lines, 1))
         reference = VoiceReference(self._encode.key, names, np.stack(voices), round(seconds, 1))
-        advice = [SHORT] if seconds < PLENTY_SECONDS else []
-        advice += [SEVERAL] if recorded is not None and self._is_several(recorded) else []
-        return Part(reference.to_bytes(), quality, advice)
+        better = [SHORT] if seconds < PLENTY_SECONDS else []
+        better += [SEVERAL] if recorded is not None and self._is_several(recorded) else []
+        return Part(reference.to_bytes(), quality, [*better, *again])
 
     def _is_several(self, vectors: FloatArray) -> bool:
         """Whether a tenth of the pieces are less like the rest than pieces of one voice are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.decision.words import Phrase
 from monitor.detectors.base import DetectorInfo
-from monitor.types import Reason
+from monitor.types import Aspect, Reason
 
 INFO = DetectorInfo(
     name="voiceprint",
@@ -27,4 +27,6 @@ INFO = DetectorInfo(
     one_sided=True,
     withholds=True,
     needs_identity=True,
+    aspect=Aspect.VOICE,
+    fits="like the enrolled person's, as a cloned one is, too",
 )

@@ -38,7 +38,7 @@ LOADED_SHARE = 0.25
 REPEAT_WHEN_IDLE = "conclude nothing from this run, repeat it on an idle machine"
 LATE_SECONDS = 0.1
 MIN_FRAMES_PER_SECOND = 28.0
-DETECTORS = ("synchrony", "pairwise", "persona")
+DETECTORS = ("synchrony", "pairwise", "persona", "voiceprint")
 # A detector that scores at fewer hops than this is not what the budgets speak of.
 MIN_SCORED_SHARE = 0.5
 # Of hops that were overloaded: who is not judged costs nothing, and makes the others look cheap.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from monitor.decision.contrast import Contrast
 from monitor.decision.words import REASONS, UNUSUAL
 from monitor.detectors.registry import infos, phrases
 from monitor.types import Claim, Reason, Verdict
@@ -18,7 +19,7 @@ async def test_words_of_every_verdict_reason_and_detector(tmp_path: Path) -> Non
         answer = await stranger.get("/v1/words")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     words = answer.json()
-    assert set(words) == {"verdicts", "reasons", "claims", "detectors"}
+    assert set(words) == {"verdicts", "reasons", "claims", "contrasts", "detectors"}
     assert set(words["claims"]) == {claim.value for claim in Claim}
     assert set(words["verdicts"]) == {verdict.value for verdict in Verdict}
     assert words["verdicts"]["bona_fide"]["label"] == "Bona fide"
@@ -36,7 +37,12 @@ async def test_words_of_every_verdict_reason_and_detector(tmp_path: Path) -> Non
         "question": "Do lips and voice belong together?",
         "one_sided": True,
         "needs_identity": False,
+        "aspect": "lips",
+        "fits": "fit the voice, as those of a good forgery do, too",
+        "cause": "lips_disagree_with_voice",
     }
+    assert set(words["contrasts"]) == {contrast.value for contrast in Contrast}
+    assert words["contrasts"]["face_fits_voice_does_not"]["title"] == "The face is theirs and the voice is not"
 
 
 async def test_words_are_sent_once(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def a_live(**changed: Any) -> LiveCall:
         "dropped": 0,
         "late_hops": 0,
         "frames_per_second": 30.0,
-        "scored": {"pairwise": 1.0, "persona": 0.6, "synchrony": 0.9},
+        "scored": {"pairwise": 1.0, "persona": 0.6, "synchrony": 0.9, "voiceprint": 0.7},
         "verdicts": {"inconclusive/not_enrolled": 80},
     }
     return LiveCall(**(fields | changed))
@@ -119,7 +119,7 @@ def test_doubtful_runs_say_so() -> None:
     assert "30 pictures a second 12 arrived" in notes
     assert "none arrived" in " ".join(live_notes(a_live(frames_per_second=None), 2))
     told = " ".join(live_notes(a_live(scored={"synchrony": 1.0, "pairwise": 0.1}), 2))
-    assert "no score of pairwise, persona: the live rows cost less" in told
+    assert "no score of pairwise, persona, voiceprint: the live rows cost less" in told
     assert len(live_notes(a_live(enrolled=False, scored={"synchrony": 1.0}), 2)) == 1
 
 

@@ -25,6 +25,7 @@ _WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 # Of every `AudioBlock`; decoders resample to it and the voice's front ends take it.
 SAMPLE_RATE_HZ = 16_000
+MAX_NOTE_LENGTH = 1000
 
 
 class ClockState(StrEnum):
@@ -255,6 +256,31 @@ class ParticipantKey:
     participant: str
     identity: str | None = None
     claim: Claim | None = field(default=None, compare=False)
+
+
+class ActionKind(StrEnum):
+    """What can be done in a platform's call on behalf of whoever decided it."""
+
+    MUTE = "mute"
+    REMOVE = "remove"
+    SAY = "say"
+    END_CALL = "end_call"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to be done in a call: to a participant, or, by `SAY` and `END_CALL`, to the room that they are in.
+
+    `text` is what `SAY` tells everybody there, of at most `MAX_NOTE_LENGTH` characters; no other action has one.
+    """
+
+    kind: ActionKind
+    text: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Hold the text to what a note may be; raises `ValueError`."""
+        if bool(self.text.strip()) is not (self.kind is ActionKind.SAY) or len(self.text) > MAX_NOTE_LENGTH:
+            raise ValueError(f"a note has 1 to {MAX_NOTE_LENGTH} characters, and only {ActionKind.SAY} takes one")
 
 
 def rfc3339(time: datetime) -> str:

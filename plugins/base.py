@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from monitor.tap.kit import Profile, Reason, Source, SourceError
+from monitor.tap.kit import ActionKind, Profile, Reason, Source, SourceError
 
 MAX_NAME_LENGTH = 128
 
@@ -135,6 +135,37 @@ class Plugin(Protocol):
         the type is told. At the end of the sidecar it is cancelled and has a few seconds to leave.
         """
         ...
+
+
+class Acting:
+    """Base of a `Plugin` that can also do something in the calls that it has joined: mute, remove, say, end.
+
+    `actions` says what it can do as it is configured; each has a method of its name to be overridden, and only those
+    that are said are called. Nothing calls them by itself: somebody has decided it, and by the names that this plug-in
+    has given calls and participants. A method raises `Unavailable` where it was not done, and may return a remark, one
+    line without names and secrets, on what was. It is called while `run` runs, on the same event loop.
+    """
+
+    @property
+    def actions(self) -> frozenset[ActionKind]:
+        """What it can do."""
+        return frozenset()
+
+    async def mute(self, call: str, participant: str) -> str | None:
+        """Take somebody's sound from everybody in the call."""
+        raise NotImplementedError
+
+    async def remove(self, call: str, participant: str) -> str | None:
+        """Put somebody out of the call, and keep them out where the platform can."""
+        raise NotImplementedError
+
+    async def say(self, call: str, text: str) -> str | None:
+        """Show everybody in the call a note."""
+        raise NotImplementedError
+
+    async def end_call(self, call: str) -> str | None:
+        """End the call for everybody."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

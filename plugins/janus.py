@@ -8,37 +8,34 @@ publishers is asked for again and again, which a room with `require_pvtid` does 
 from __future__ import annotations
 
 import asyncio
-import json
-import secrets
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
-from monitor.tap.kit import Profile, SdpError, TapConfig, WebRtcPeer
-from plugins.base import Admitted, Intake, NoRoom, PluginSpec, Unavailable, name_from
+from monitor.tap.kit import ActionKind, Profile, SdpError, TapConfig, WebRtcPeer
+from plugins.base import Acting, Admitted, Intake, NoRoom, PluginSpec, Unavailable, name_from
+from plugins.janus_link import ANSWER_SECONDS, JsonObject, Link
 from plugins.protocols import janus
 from plugins.webrtc import WebRtcOptions
 
-ANSWER_SECONDS = 10.0
 POLL_SECONDS = 1.0
 FULL_SECONDS = 5.0
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 8.0
 # Whoever sends nothing has muted themselves; that they have left, the roster says.
 SILENT_SECONDS = 86400.0
 
-JsonObject = dict[str, Any]
-
 
 class JanusOptions(WebRtcOptions):
     """`identities` says who claims to be whom: the name that a publisher shows, and that of an enrolled person.
 
-    A `room` of digits is a number unless the server has `string_ids`.
+    A `room` of digits is a number unless the server has `string_ids`. Actions in a room that has a secret need
+    `room_secret`; `publisher_tokens` says who joins with which token, by the name that they show, and `text_room` which
+    room of the TextRoom plug-in people read notes in.
     """
 
     url: str = Field(pattern=r"^wss?://[^\s/]+", max_length=2048)
@@ -50,100 +47,30 @@ class JanusOptions(WebRtcOptions):
     room_token: SecretStr | None = None
     api_secret: SecretStr | None = None
     token: SecretStr | None = None
+    room_secret: SecretStr | None = None
+    publisher_tokens: dict[str, SecretStr] = Field(default_factory=dict)
+    text_room: int | str | None = None
+    text_secret: SecretStr | None = None
     identities: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _numbered(cls, values: Any) -> Any:
         # A variable is a text; rooms are numbered unless the plug-in of Janus has `string_ids`.
-        room = values.get("room") if isinstance(values, dict) else None
-        if isinstance(room, str) and room.isdecimal() and not values.get("string_ids"):
-            return {**values, "room": int(room)}
-        return values
+        if not isinstance(values, dict) or values.get("string_ids"):
+            return values
+        rooms = {name: values.get(name) for name in ("room", "text_room")}
+        return values | {n: int(room) for n, room in rooms.items() if isinstance(room, str) and room.isdecimal()}
 
 
-class Link:
-    """A session with Janus over a WebSocket: requests and their answers, and events by handle."""
-
-    def __init__(self, socket: ClientConnection, options: JanusOptions) -> None:
-        self._socket = socket
-        secrets_of = {"apisecret": options.api_secret, "token": options.token}
-        self._always = {name: value.get_secret_value() for name, value in secrets_of.items() if value is not None}
-        self._session = 0
-        self._answers: dict[str, asyncio.Future[janus.Message]] = {}
-        self._listeners: dict[int, Callable[[janus.Message], None]] = {}
-
-    async def read(self) -> None:
-        """Take what Janus says until the session ends; raises `Unavailable`."""
-        try:
-            async for text in self._socket:
-                message = janus.parse(text)
-                if janus.is_over(message) and message.kind == "timeout":
-                    raise Unavailable("Janus has ended the session: it is begun again")
-                answer = self._answers.get(message.transaction)
-                if answer is not None and message.kind != "ack" and not answer.done():
-                    answer.set_result(message)
-                elif message.sender in self._listeners:
-                    self._listeners[message.sender](message)
-        except janus.JanusError as error:
-            raise Unavailable(str(error)) from None
-        except ConnectionClosed:
-            pass
-        raise Unavailable("the connection to Janus broke: it is made again")
-
-    async def create(self) -> None:
-        """Begin the session."""
-        self._session = (await self.ask("create")).number
-
-    async def attach(self, listener: Callable[[janus.Message], None]) -> int:
-        """Attach a handle to the video room and have its events heard; returns its number."""
-        handle = (await self.ask("attach", plugin=janus.PLUGIN)).number
-        self._listeners[handle] = listener
-        return handle
-
-    async def message(self, handle: int, body: JsonObject, jsep: JsonObject | None = None) -> janus.Message:
-        """Ask the video room for something; raises `RefusedError` or `Unavailable`."""
-        extra: JsonObject = {"jsep": jsep} if jsep is not None else {}
-        return await self.ask("message", handle_id=handle, body=body, **extra)
-
-    async def ask(self, kind: str, **fields: Any) -> janus.Message:
-        """Send a request and wait for what is more than an acknowledgement; raises `RefusedError`, `Unavailable`."""
-        transaction = secrets.token_hex(8)
-        answer: asyncio.Future[janus.Message] = asyncio.get_running_loop().create_future()
-        self._answers[transaction] = answer
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self.tell(kind, transaction, **fields)
-                message = await answer
-        except TimeoutError:
-            raise Unavailable("Janus does not answer: see its log") from None
-        finally:
-            del self._answers[transaction]
-        if message.refusal is not None:
-            raise message.refusal
-        return message
-
-    async def tell(self, kind: str, transaction: str = "", **fields: Any) -> None:
-        """Send a request and wait for nothing; raises `Unavailable`."""
-        session = {"session_id": self._session} if self._session else {}
-        request = {"janus": kind, "transaction": transaction or secrets.token_hex(8), **session, **self._always}
-        try:
-            await self._socket.send(json.dumps({**request, **fields}))
-        except ConnectionClosed:
-            raise Unavailable("the connection to Janus broke: it is made again") from None
-
-    async def detach(self, handle: int) -> None:
-        """Let a handle go."""
-        self._listeners.pop(handle, None)
-        with suppress(Unavailable):
-            await self.tell("detach", handle_id=handle)
-
-
-class Janus:
+class Janus(Acting):
     """One stay in a room, from the connection to its end."""
 
     def __init__(self, options: JanusOptions) -> None:
         self._options = options
+        self._call = name_from(options.call or str(options.room))
+        self._link: Link | None = None
+        self._sounds: dict[janus.Number, tuple[str, ...]] = {}
         self._roster = janus.Roster()
         self._watched: dict[janus.Number, asyncio.Task[None]] = {}
         self._names: dict[janus.Number, str] = {}
@@ -168,7 +95,71 @@ class Janus:
                 f"Janus cannot be reached ({type(error).__name__}): check the url, and that its WebSockets are on"
             ) from None
         async with socket:
-            await self._stay(_Stay(intake, Link(socket, options), tap))
+            await self._stay(
+                _Stay(intake, Link(socket, {"apisecret": options.api_secret, "token": options.token}), tap)
+            )
+
+    @property
+    def actions(self) -> frozenset[ActionKind]:
+        """Everything; notes only where a room of the TextRoom plug-in is named."""
+        cannot = {ActionKind.SAY} if self._options.text_room is None else set()
+        return frozenset(ActionKind) - cannot
+
+    async def mute(self, call: str, participant: str) -> str | None:
+        """Have the server pass on no sound of a publisher (`moderate`); they cannot undo it."""
+        feed = self._feed(call, participant)
+        mids = self._sounds.get(feed)
+        if not mids:
+            raise Unavailable("nothing of their sound is known that could be muted")
+        for mid in mids:
+            await self._ask(janus.PLUGIN, request="moderate", id=feed, mid=mid, mute=True)
+        return None
+
+    async def remove(self, call: str, participant: str) -> str | None:
+        """Put a publisher out of the room, with their token, where it is known, taken from those who may join."""
+        feed = self._feed(call, participant)
+        display = self._roster.people[feed].display
+        token = self._options.publisher_tokens.get(display)
+        if token is not None:
+            await self._ask(janus.PLUGIN, request="allowed", action="remove", allowed=[token.get_secret_value()])
+        await self._ask(janus.PLUGIN, request="kick", id=feed)
+        return None if token is not None else "they can join again: publisher_tokens does not say what token is theirs"
+
+    async def say(self, call: str, text: str) -> str | None:
+        """Announce a note in the room of the TextRoom plug-in."""
+        secret = self._options.text_secret
+        body = {"request": "announcement", "room": self._options.text_room, "text": text}
+        await self._ask(janus.TEXT_PLUGIN, **body, **({"secret": secret.get_secret_value()} if secret else {}))
+        return None
+
+    async def end_call(self, call: str) -> str | None:
+        """Destroy the room, until whoever owns it creates it again."""
+        await self._ask(janus.PLUGIN, request="destroy", permanent=False)
+        return None
+
+    def _feed(self, call: str, participant: str) -> janus.Number:
+        """Return the number of a publisher by the name that was given them; raises `Unavailable`."""
+        feed = next((feed for feed, name in self._names.items() if name == participant), None)
+        if feed is None or call != self._call:
+            raise Unavailable("they do not publish in the room any more")
+        return feed
+
+    async def _ask(self, plugin: str, **body: Any) -> None:
+        """Ask a plug-in of Janus for something, on a handle of its own; raises `Unavailable`."""
+        link = self._link
+        if link is None:
+            raise Unavailable("the connection to Janus is not there yet")
+        secret = self._options.room_secret
+        if plugin == janus.PLUGIN:
+            body = {"room": self._options.room, **({"secret": secret.get_secret_value()} if secret else {}), **body}
+        try:
+            handle = await link.attach(lambda _message: None, plugin)
+            try:
+                await link.message(handle, body)
+            finally:
+                await link.detach(handle)
+        except janus.RefusedError as refusal:
+            raise Unavailable(janus.NEEDS_SECRET.get(refusal.code, str(refusal))) from None
 
     async def _stay(self, stay: _Stay) -> None:
         try:
@@ -188,6 +179,7 @@ class Janus:
         """Enter the room, or only look at its list, and take in whoever publishes."""
         options, link = self._options, stay.link
         await link.create()
+        self._link = link
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def heard(message: janus.Message) -> None:
@@ -222,6 +214,7 @@ class Janus:
         for feed in change.gone:
             task = self._watched.pop(feed, None)
             self._names.pop(feed, None)
+            self._sounds.pop(feed, None)
             if task is not None:
                 task.cancel()
         for person in change.come:
@@ -272,6 +265,7 @@ class Janus:
             body |= {"streams": person.streams, "autoupdate": False, **self._credentials()}
             body |= {"private_id": self._private_id} if self._private_id is not None else {}
             attached = await link.message(handle, body)
+            self._sounds[person.feed] = janus.sounds(attached.data, person.feed)
             peer, answer = await WebRtcPeer.answer(attached.offer, stay.tap)
             await link.message(handle, {"request": "start"}, {"type": "answer", "sdp": answer})
             await peer.settled.wait()
@@ -279,10 +273,9 @@ class Janus:
                 detail = peer.failure.detail if peer.failure is not None else "Janus ended it"
                 raise Unavailable(f"no media come from Janus ({detail}): see allowed_networks, ice_servers, firewalls")
             stay.intake.connected()
-            call = self._options.call or str(self._options.room)
             name, identity = self._names[person.feed], self._options.identities.get(person.display)
             profile = Profile(display_name=person.display or None)
-            await _until_over(await stay.intake.admit(name_from(call), name, peer, identity, profile), peer, ended)
+            await _until_over(await stay.intake.admit(self._call, name, peer, identity, profile), peer, ended)
         finally:
             if peer is not None:
                 await peer.close()

@@ -124,7 +124,10 @@ def _forget_where(path: Path) -> None:
     del model.graph.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+    graph = model.graph
+    # Two kinds of message, whose common type has no such list where protobuf's types are installed.
+    values: list[Any] = [*graph.value_info, *graph.input, *graph.output, *graph.initializer]
+    for value in values:
         del value.metadata_props[:]
     onnx.save(model, path)
 

@@ -7,12 +7,14 @@ the media will arrive, and is answered there.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from engines.errors import SidewitnessError
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
-from monitor.types import ParticipantKey, Profile
+from monitor.types import Action, ActionKind, ParticipantKey, Profile
 
 RETRY_SECONDS = 5
 MAX_NAME_LENGTH = 128
@@ -144,4 +146,40 @@ class Sources(Protocol):
 
     async def remove(self, number: int) -> bool:
         """End one and whom it has brought; False where there is none of this number."""
+        ...
+
+
+class ActionStatus(StrEnum):
+    """What has become of an action."""
+
+    DONE = "done"
+    NOT_HERE = "not_here"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What has become of an action: `why` it was not done, or a remark on what was; a line without names and secrets.
+
+    `plugin` is the way in that was asked, None where there is none.
+    """
+
+    status: ActionStatus
+    why: str | None = None
+    plugin: str | None = None
+
+
+class Actions(Protocol):
+    """What can be done in a platform's call, by the way that its participants came in; nothing here decides it."""
+
+    def possible(self, call: str, participant: str) -> frozenset[ActionKind]:
+        """Return what can be done to a participant, or in the room that they are in; empty where nothing can."""
+        ...
+
+    async def act(self, call: str, participant: str, action: Action) -> Outcome:
+        """Do something that somebody has decided; raises nothing for what the platform makes of it.
+
+        It is asked of the platform once, and what is not answered within `ACT_SECONDS` has failed, as far as is known.
+        """
         ...

@@ -19,17 +19,18 @@ import structlog
 
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
-from monitor.host.calls import Admission, AtCapacity, InvalidName, participant_key
+from monitor.host.calls import ActionStatus, Admission, AtCapacity, InvalidName, Outcome, participant_key
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource, requested_source
 from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
 from monitor.host.watching import Watching
 from monitor.retry import retry_delay_seconds
 from monitor.tap.media.source import Source, SourceError
-from monitor.types import ParticipantKey, Profile
-from plugins.base import Listed, NoRoom, Unavailable
+from monitor.types import Action, ActionKind, ParticipantKey, Profile
+from plugins.base import Acting, Listed, NoRoom, Plugin, Unavailable
 
 CLOSE_SECONDS = 3.0
+ACT_SECONDS = 10.0
 MAX_SOURCES = 256
 
 
@@ -108,6 +109,25 @@ class Ingest:
         self._measure()
         return True
 
+    def possible(self, call: str, participant: str) -> frozenset[ActionKind]:
+        """Return what can be done to a participant; see `Actions.possible`."""
+        return frozenset().union(*(runner.actions for runner in self._with(call, participant)))
+
+    async def act(self, call: str, participant: str, action: Action) -> Outcome:
+        """Do something to a participant, or in the room that they are in; see `Actions.act`."""
+        runners = self._with(call, participant)
+        if not runners:
+            return Outcome(ActionStatus.NOT_HERE, "they came by no source, or are here no more")
+        return await next((one for one in runners if action.kind in one.actions), runners[0]).act(
+            call, participant, action
+        )
+
+    def _with(self, call: str, participant: str) -> list[SourceRunner]:
+        """Return the sources that have brought somebody, then those that only list them."""
+        runners = self._runners.values()
+        brought = [runner for runner in runners if runner.has_brought(call, participant)]
+        return brought + [one for one in runners if one not in brought and one.lists(call, participant)]
+
     async def close(self) -> None:
         """End every source and whom it has brought, all at once; nothing can be added any more."""
         self._closing = True
@@ -141,6 +161,8 @@ class SourceRunner:
         self._clock, self._jitter = clock, jitter
         self._sleep = sleep
         self._admissions: set[Admission] = set()
+        self._listed: dict[str, frozenset[str]] = {}
+        self._plugin: Plugin | None = None
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -153,7 +175,9 @@ class SourceRunner:
         self._closing = True
         if self._task is not None:
             self._task.cancel()
-            _, late = await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+            ended, late = await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+            # It may have failed at this very moment, which concerns nobody any more.
+            await asyncio.gather(*ended, return_exceptions=True)
             if late:
                 self.log().warning("a source does not end: it is left behind")
         await self._end_everybody()
@@ -167,7 +191,7 @@ class SourceRunner:
             "seconds": round(self._clock() - self.status.since, 3),
             "failures": self.status.failures,
             "why": self.status.why,
-            "participants": sum(not admission.ended for admission in self._admissions),
+            "participants": len(self._here()),
         }
 
     async def admit(
@@ -190,7 +214,7 @@ class SourceRunner:
         except InvalidName as refusal:
             await source.close()
             raise SourceError(str(refusal)) from None
-        self._admissions = {other for other in self._admissions if not other.ended} | {admission}
+        self._admissions = {*self._here(), admission}
         return admission
 
     def roster(self, call: str, listed: Sequence[Listed]) -> None:
@@ -202,6 +226,9 @@ class SourceRunner:
                 participant_key(call, one.participant)
         except InvalidName as refusal:
             raise SourceError(str(refusal)) from None
+        self._listed.pop(call, None)
+        if listed:
+            self._listed[call] = frozenset(one.participant for one in listed)
         self._host.watching.listed(self._source.number, call, listed)
 
     def connected(self) -> None:
@@ -216,6 +243,35 @@ class SourceRunner:
         """Wait on behalf of the plug-in."""
         await self._sleep(seconds)
 
+    def has_brought(self, call: str, participant: str) -> bool:
+        """Whether it has brought somebody who is judged."""
+        return any((one.key.call, one.key.participant) == (call, participant) for one in self._here())
+
+    def lists(self, call: str, participant: str) -> bool:
+        """Whether its platform lists somebody."""
+        return participant in self._listed.get(call, ())
+
+    @property
+    def actions(self) -> frozenset[ActionKind]:
+        """What its plug-in can do now."""
+        return self._plugin.actions if isinstance(self._plugin, Acting) else frozenset()
+
+    async def act(self, call: str, participant: str, action: Action) -> Outcome:
+        """Have its plug-in do something; see `Actions.act`."""
+        plugin = self._plugin
+        why: str | None
+        if plugin is None:
+            status, why = ActionStatus.FAILED, "the source is not connected now: see `sidewitness sources list`"
+        elif not isinstance(plugin, Acting) or action.kind not in plugin.actions:
+            status, why = ActionStatus.UNSUPPORTED, "the way in that they came by cannot do it as it is configured"
+        else:
+            status, why = await _acted(plugin, call, participant, action)
+        self.log().info("an action was asked for", action=str(action.kind), outcome=str(status))
+        return Outcome(status, why, self._source.spec.name)
+
+    def _here(self) -> list[Admission]:
+        return [admission for admission in self._admissions if not admission.ended]
+
     async def _run(self) -> None:
         while True:
             self._set(self.status.begin(self._clock()))
@@ -229,7 +285,8 @@ class SourceRunner:
         """Run the plug-in once and end whom it has brought; return what it has raised, if anything."""
         failed = True
         try:
-            await self._source.spec.open(self._source.options).run(self)
+            self._plugin = self._source.spec.open(self._source.options)
+            await self._plugin.run(self)
             failed = False
         except (Exception, asyncio.CancelledError) as error:
             if self._closing:
@@ -237,6 +294,7 @@ class SourceRunner:
             # One that cancels itself has failed like any other.
             return error
         finally:
+            self._plugin = None
             await self._end_everybody(is_lost=failed and not self._closing)
         return None
 
@@ -244,11 +302,13 @@ class SourceRunner:
         """End whom the plug-in has brought; where it is lost they are somewhere out there, and that is told."""
         watching = self._host.watching
         if is_lost:
-            watching.lost(self._source.number, [one.key for one in self._admissions if not one.ended])
+            watching.lost(self._source.number, [one.key for one in self._here()])
         else:
             watching.closed(self._source.number)
         await asyncio.gather(*(admission.end() for admission in self._admissions), return_exceptions=True)
         self._admissions = set()
+        if not is_lost:
+            self._listed = {}
 
     def _note_failure(self, error: BaseException) -> float:
         # Of what is not ours only the type: its text may quote names and secrets.
@@ -280,3 +340,26 @@ class SourceRunner:
             phase=str(self.status.phase),
             failures=self.status.failures,
         )
+
+
+async def _acted(plugin: Acting, call: str, participant: str, action: Action) -> tuple[ActionStatus, str | None]:
+    """Call the method of an action, and say what became of it."""
+    try:
+        async with asyncio.timeout(ACT_SECONDS):
+            match action.kind:
+                case ActionKind.MUTE:
+                    remark = await plugin.mute(call, participant)
+                case ActionKind.REMOVE:
+                    remark = await plugin.remove(call, participant)
+                case ActionKind.SAY:
+                    remark = await plugin.say(call, action.text)
+                case ActionKind.END_CALL:
+                    remark = await plugin.end_call(call)
+    except SourceError as error:
+        return ActionStatus.FAILED, str(error)
+    except TimeoutError:
+        return ActionStatus.FAILED, f"the platform has not answered within {ACT_SECONDS:g} s: see whether it was done"
+    except Exception as error:
+        # Of what is not ours only the type: its text may quote names and secrets.
+        return ActionStatus.FAILED, f"{type(error).__name__} in the plug-in: please report it"
+    return ActionStatus.DONE, remark

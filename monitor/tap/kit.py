@@ -32,6 +32,7 @@ from monitor.tap.rtp.sdp_parser import parse_offer
 from monitor.tap.webrtc import TapStats, WebRtcPeer
 from monitor.types import (
     SAMPLE_RATE_HZ,
+    ActionKind,
     AudioBlock,
     ClockState,
     MediaItem,
@@ -46,6 +47,7 @@ from monitor.types import (
 __all__ = [
     "BLOCK_SAMPLES",
     "SAMPLE_RATE_HZ",
+    "ActionKind",
     "AudioBlock",
     "AudioCutter",
     "CallClock",

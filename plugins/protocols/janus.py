@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PLUGIN = "janus.plugin.videoroom"
+TEXT_PLUGIN = "janus.plugin.textroom"
 # Sessions end after 60 s without a message of ours (`session_timeout`).
 KEEP_ALIVE_SECONDS = 25.0
 MAX_MESSAGE_BYTES = 1 << 20
@@ -39,6 +40,7 @@ class RefusedError(Exception):
 # Codes of Janus (apierror.h) and of the VideoRoom (janus_videoroom.c) that somebody can do something about.
 REASONS: Mapping[int, str] = {
     403: "the API secret or token is not right: set api_secret or token",
+    417: "there is no such text room: correct text_room, or create it",
     426: "there is no such room: correct room, or create it",
     428: "there is no such publisher any more",
     429: "the room asks for something that is not given: set pin or room_token",
@@ -50,6 +52,11 @@ REASONS: Mapping[int, str] = {
     459: "the handle is gone",
 }
 NO_SUCH_ROOM, NO_SUCH_FEED = 426, 428
+# What the VideoRoom and the TextRoom answer where their secret is wrong or missing.
+NEEDS_SECRET: Mapping[int, str] = {
+    **dict.fromkeys((429, 433), "the room's secret is not right or not given: set room_secret"),
+    **dict.fromkeys((413, 419), "the text room's secret is not right or not given: set text_secret"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,17 @@ def _judged(streams: Iterable[object]) -> Iterable[str]:
             if stream.get("type") == kind and can_be and 0 < len(mid) <= MAX_MID_LENGTH:
                 yield mid
                 break
+
+
+def sounds(data: Mapping[str, Any], feed: Number) -> tuple[str, ...]:
+    """Return the mids of all that a publisher lets be heard, by the answer to a subscription; screens' sound too."""
+    streams = data.get("streams")
+    found = dict.fromkeys(
+        _text(stream.get("feed_mid"))
+        for stream in map(_object, streams if isinstance(streams, list) else [])
+        if stream.get("type") == "audio" and feed_of(stream.get("feed_id")) == feed
+    )
+    return tuple(mid for mid in found if 0 < len(mid) <= MAX_MID_LENGTH)
 
 
 def left(data: Mapping[str, Any]) -> Number | None:

@@ -18,6 +18,7 @@ from tests.interop.sidecar import free_port
 
 PLUGINS = Path("/usr/lib/x86_64-linux-gnu/janus")
 VIDEOROOM = "janus.plugin.videoroom"
+TEXTROOM = "janus.plugin.textroom"
 ROOM = 1234
 PATIENCE_SECONDS = 20.0
 
@@ -27,11 +28,14 @@ _running: dict[int, asyncio.subprocess.Process] = {}
 
 @contextlib.asynccontextmanager
 async def janus(folder: Path, port: int | None = None) -> AsyncIterator[str]:
-    """Start a Janus with the video room and the WebSocket transport; gives its address."""
+    """Start a Janus with the video room, the text room and the WebSocket transport; gives its address."""
     port = port or free_port()
     unused = {
-        kind: ",".join(path.name for path in (PLUGINS / kind).glob("*.so") if path.name != f"libjanus_{wanted}.so")
-        for kind, wanted in (("plugins", "videoroom"), ("transports", "websockets"))
+        kind: ",".join(path.name for path in (PLUGINS / kind).glob("*.so") if path.stem not in wanted)
+        for kind, wanted in (
+            ("plugins", ("libjanus_videoroom", "libjanus_textroom")),
+            ("transports", ("libjanus_websockets",)),
+        )
     }
     (folder / "janus.jcfg").write_text(f"""
 general: {{
@@ -112,9 +116,9 @@ class Session:
         """Begin."""
         self._id = (await self.request("create"))["data"]["id"]
 
-    async def attach(self) -> int:
-        """Attach a handle to the video room."""
-        handle: int = (await self.request("attach", plugin=VIDEOROOM))["data"]["id"]
+    async def attach(self, plugin: str = VIDEOROOM) -> int:
+        """Attach a handle to the video room, or to another plug-in."""
+        handle: int = (await self.request("attach", plugin=plugin))["data"]["id"]
         return handle
 
     async def message(self, handle: int, request: str, jsep: JsonObject | None = None, **body: Any) -> JsonObject:

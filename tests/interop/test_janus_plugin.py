@@ -5,64 +5,22 @@ Publishers are aiortc's; the sidecar's supervision is the real one, and nobody i
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.rtcconfiguration import RTCBundlePolicy
-from websockets.exceptions import ConnectionClosed
 
 from monitor.config import SourceSettings
 from monitor.host.source_check import check
 from monitor.host.sources import configured_sources
 from tests.interop import janus
-from tests.interop.aiortc_client import connected
 from tests.interop.installed import needs
+from tests.interop.janus_room import make_room, publishing
 from tests.interop.sidecar import free_port
-from tests.monitor.tap.publisher import Beeps, Flashes
 from tests.plugins.supervised import supervised
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs("janus", "janus")]
 PIN = "a-pin-of-the-room"
 REJOIN_SECONDS = 10.0
-
-
-async def make_room(address: str, **room: Any) -> None:
-    async with janus.session(address) as one:
-        handle = await one.attach()
-        await one.message(handle, "create", room=janus.ROOM, publishers=8, audiocodec="opus", videocodec="vp8", **room)
-
-
-@contextlib.asynccontextmanager
-async def publishing(address: str, display: str, pin: str | None = None) -> AsyncIterator[None]:
-    """Publish flashes and beeps under a name, until the context ends."""
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
-    start = time.monotonic() + 0.1
-    peer.addTrack(Beeps(start))
-    peer.addTrack(Flashes(start, size=(160, 120)))
-    try:
-        async with janus.session(address) as one:
-            handle = await one.attach()
-            who: dict[str, Any] = {"ptype": "publisher", "room": janus.ROOM, "display": display} | (
-                {"pin": pin} if pin else {}
-            )
-            await one.message(handle, "join", **who)
-            await peer.setLocalDescription(await peer.createOffer())
-            offer = {"type": "offer", "sdp": peer.localDescription.sdp}
-            answer = await one.message(handle, "publish", jsep=offer)
-            await peer.setRemoteDescription(RTCSessionDescription(answer["jsep"]["sdp"], "answer"))
-            await connected(peer)
-            await one.until("webrtcup", handle)
-            yield
-            # Where Janus was killed there is nobody to say it to.
-            with contextlib.suppress(ConnectionClosed):
-                await one.message(handle, "leave")
-    finally:
-        await peer.close()
 
 
 async def listed(address: str) -> int:

@@ -21,6 +21,7 @@ from plugins.protocols.janus import (
     parse,
     participants,
     publishers,
+    sounds,
 )
 
 CAMERA = {"type": "video", "mid": "1", "codec": "vp8"}
@@ -165,3 +166,11 @@ def test_what_ends_a_session_and_what_a_handle() -> None:
     assert is_hangup(Message("hangup"))
     assert is_hangup(Message("detached"))
     assert not is_hangup(Message("webrtcup"))
+
+
+def test_what_of_somebody_can_be_heard_is_known_by_the_answer_to_a_subscription() -> None:
+    stream = {"type": "audio", "feed_id": 7, "feed_mid": "0"}
+    listed = [stream, stream, stream | {"feed_mid": "3"}, stream | {"feed_id": 8, "feed_mid": "4"}]
+    odd = [stream | {"type": "video", "feed_mid": "1"}, stream | {"feed_mid": 2}, stream | {"feed_mid": "x" * 33}, 5]
+    assert sounds({"streams": [*listed, *odd]}, 7) == ("0", "3")
+    assert sounds({"streams": "none"}, 7) == sounds({}, 7) == ()

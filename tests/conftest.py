@@ -15,7 +15,8 @@ from hypothesis import settings
 from engines import trust
 from engines.base import Engine
 from engines.load import load_engine
-from tests import groups, pure
+from tests import groups, pure, shared_engines
+from tests.shared_engines import RunMemory
 
 # A busy machine makes no example wrong.
 settings.register_profile("unhurried", deadline=None)
@@ -65,6 +66,21 @@ def trusted_packs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(trust.STORE_VARIABLE, str(path))
         yield path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_memory() -> Iterator[RunMemory]:
+    """Compile each pack of the installation once, and compute nothing twice where `tests.groups` says so."""
+    with shared_engines.compiled_once(), shared_engines.computed_once() as memory:
+        yield memory
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remembered(request: pytest.FixtureRequest, run_memory: RunMemory) -> Iterator[None]:
+    """Switch the memory on for the modules that are to have it."""
+    run_memory.on = groups.is_computed_once(str(request.path.relative_to(pure.ROOT)))
+    yield
+    run_memory.on = False
 
 
 @pytest.fixture(scope="session")

@@ -142,6 +142,23 @@ LONGEST = (
     "tests/e2e/test_silence.py",
 )
 
+# Where OpenVINO computes nothing twice (tests/shared_engines.py): neither where it is itself tested nor where time is.
+COMPUTED_ONCE = (
+    "tests/battery",
+    "tests/engines/convert/test_encoders.py",
+    "tests/monitor/detectors",
+    "tests/monitor/face",
+    "tests/monitor/host/test_rejoin.py",
+    "tests/monitor/identity",
+    "tests/monitor/lab/commands",
+    "tests/monitor/lab/corpus",
+    "tests/monitor/lab/evaluate",
+    "tests/monitor/lab/studies",
+    "tests/monitor/lab/training",
+    "tests/monitor/session",
+    "tests/monitor/window",
+)
+
 
 def folders() -> set[str]:
     """Every folder that holds tests."""
@@ -157,6 +174,11 @@ def quick_files() -> list[str]:
 def order(file: str) -> int:
     """Where a file stands where several processes share the tests: what takes long begins early, so that none waits."""
     return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
+def is_computed_once(file: str) -> bool:
+    """Whether the tests of a file are given what was computed before for the same inputs."""
+    return any(Path(file).is_relative_to(name) for name in COMPUTED_ONCE)
 
 
 if __name__ == "__main__":

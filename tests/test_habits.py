@@ -48,7 +48,11 @@ def test_every_folder_of_tests_is_quick_or_slow() -> None:
 
 
 def test_the_groups_name_what_is_there() -> None:
-    assert [name for name in (*groups.QUICK, *groups.SLOW, *groups.LONGEST) if not (ROOT / name).exists()] == []
+    assert [
+        name
+        for name in (*groups.QUICK, *groups.SLOW, *groups.LONGEST, *groups.COMPUTED_ONCE)
+        if not (ROOT / name).exists()
+    ] == []
 
 
 def test_what_is_quick_imports_no_torch() -> None:

@@ -28,6 +28,9 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CON
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
+# Every process that the tests start would compile the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test long quick check check-js coverage mutate check-pythons bench browser identity interop speech voiceprint constraints release-check fuzz audit base-image
 
 help:
@@ -59,9 +62,14 @@ coverage: .venv/.test
 	@mkdir -p .cache
 	$(CORE)
 
-test: check browser identity speech voiceprint
+# mypy and what looks at JavaScript compute in one process each, so they run beside the core's tests, into a file that is
+# shown when both have ended; what ruff finds is said at once.
+test: .venv/.test browser identity speech voiceprint
 	@mkdir -p .cache
-	@failed=0; { $(CORE); } || failed=$$?; \
+	$(BIN)/ruff check .
+	@failed=0; make --no-print-directory check >.cache/check.txt 2>&1 & beside=$$!; trap 'kill $$beside 2>/dev/null' EXIT; \
+	{ $(CORE); } || failed=$$?; \
+	echo "make check, which ran beside these tests:"; wait $$beside || failed=$$?; trap - EXIT; cat .cache/check.txt; \
 	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(CALLS:%=--ignore=%) tests || failed=$$?; \
 	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(firstword $(CALLS)) || failed=$$?; \
 	$(PYTEST) -m "(not core or data) and not long" $(lastword $(CALLS)) || failed=$$?; exit $$failed

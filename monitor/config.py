@@ -171,6 +171,8 @@ class Settings(BaseSettings):
     sinks: tuple[SinkSettings, ...] = ()
     sources: tuple[SourceSettings, ...] = ()
     claims: ClaimSettings = ClaimSettings()
+    # A file, or its content; read and checked by `monitor.alerts.policy.document`.
+    policy: Path | dict[str, Any] | None = None
     max_subscribers: int = Field(default=64, ge=1, le=4096)
     metrics_min_participants: int = Field(default=5, ge=1, le=256)
     try_scores: bool = False
@@ -244,10 +246,10 @@ class Settings(BaseSettings):
             raise ValueError("set only one of vault_key, vault_key_file and vault_kms")
         return value
 
-    @field_validator("state_dir", "packs", "vault_key_file", "token_key_file", "anchor_dir")
+    @field_validator("state_dir", "packs", "vault_key_file", "token_key_file", "anchor_dir", "policy")
     @classmethod
-    def _paths_are_absolute(cls, value: Path | None) -> Path | None:
-        return absolute_path(value) if value else None
+    def _paths_are_absolute(cls, value: Any) -> Any:
+        return absolute_path(value) if isinstance(value, Path) else value
 
     @property
     def health_port(self) -> int:

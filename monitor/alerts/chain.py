@@ -23,7 +23,7 @@ FIELDS = (
     "id", "step", "action", "call", "participant", "identity", "time", "verdict", "reason", "scores", "evidence",
 )  # fmt: skip
 # What rows of earlier versions do not have: in the hash only where it is there.
-LATER_FIELDS = ("claim",)
+LATER_FIELDS = ("claim", "handling")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from typing import Any
 # Of messages, of entries of `GET /v1/calls`, and of what is told of the media, not of the judgement.
 SHOWN = frozenset(
     (
-        "type", "seq", "id", "action", "call", "participant", "name", "identity", "claim", "time", "since", "verdict",
-        "reason", "quality", "seconds", "coverage",
+        "type", "seq", "id", "kind", "drill", "severity", "action", "call", "participant", "name", "identity", "claim",
+        "time", "since", "verdict", "reason", "quality", "seconds", "coverage",
     )
 )  # fmt: skip
 # What keeps its place, so that readers find every field that they know.
-EMPTY: Mapping[str, Any] = {"scores": {}, "evidence": {}, "statistic": None, "threshold": None}
+EMPTY: Mapping[str, Any] = {"scores": {}, "evidence": {}, "statistic": None, "threshold": None, "handling": None}
 
 
 class Disclosure(Enum):

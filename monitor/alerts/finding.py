@@ -21,11 +21,15 @@ Action = Literal["opened", "updated", "closed"]
 
 # Evidence that outlines faces.
 FACE_OUTLINES = ("worst_pair",)
+FINDING = "finding"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One change of an episode, as it is stored and sent; `time` is wall-clock UTC, the mappings hold JSON values."""
+    """One change of an episode, as it is stored and sent; `time` is wall-clock UTC, the mappings hold JSON values.
+
+    `handling` says what a policy makes of it (`monitor.alerts.policy.handling`), None without one.
+    """
 
     id: str
     step: int
@@ -36,6 +40,17 @@ class Finding:
     reason: str | None
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    handling: Mapping[str, Any] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the entry is about: a `finding`, or a `suspicion` or `unverified` person that a policy tells of."""
+        return str(self.handling["kind"]) if self.handling is not None else FINDING
+
+    @property
+    def drill(self) -> bool:
+        """Whether it is of a drill: it says nothing of anybody and is never counted."""
+        return self.handling is not None and bool(self.handling["drill"])
 
 
 @dataclass(frozen=True, slots=True)

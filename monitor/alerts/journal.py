@@ -54,7 +54,7 @@ findings = sa.Table(
     metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     *(sa.Column(name, sa.Text) for name in ("id", "action", "call", "participant", "identity", "time")),
-    *(sa.Column(name, sa.Text) for name in ("verdict", "reason", "scores", "evidence", "claim")),
+    *(sa.Column(name, sa.Text) for name in ("verdict", "reason", "scores", "evidence", "claim", "handling")),
     sa.Column("step", sa.Integer),
     *(sa.Column(name, sa.LargeBinary) for name in ("previous", "hash", "signature")),
 )
@@ -341,6 +341,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "reason": finding.reason,
         "scores": encode(finding.scores),
         "evidence": encode(finding.evidence),
+        "handling": None if finding.handling is None else encode(finding.handling),
     }
 
 
@@ -355,6 +356,7 @@ def _entry(row: Any) -> Entry:
         reason=row["reason"],
         scores=json.loads(row["scores"]),
         evidence=json.loads(row["evidence"]),
+        handling=None if row["handling"] is None else json.loads(row["handling"]),
     )
     return Entry(int(row["seq"]), finding)
 

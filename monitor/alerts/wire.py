@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from monitor.alerts.finding import Finding, describe_scores
 from monitor.decision.report import HopReport
-from monitor.types import rfc3339
+from monitor.types import Verdict, rfc3339
 
 Message = dict[str, Any]
 SUBPROTOCOL = "sidewitness.alerts.v1"
+
+
+class Severity(StrEnum):
+    """How urgent something is; each sink has its own scale for it."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+def severity_of(finding: Finding) -> Severity:
+    """Return how urgent a change of a finding is."""
+    if finding.action == "closed":
+        return Severity.INFO
+    if finding.kind == "unverified":
+        return Severity.LOW
+    return OF_VERDICT.get(finding.verdict, Severity.INFO)
+
+
+# By the word, as the journal keeps it.
+OF_VERDICT: Mapping[str, Severity] = {Verdict.ALERT: Severity.HIGH, Verdict.SUSPECT: Severity.MEDIUM}
 
 
 def hello(seq: int) -> Message:
@@ -39,6 +63,9 @@ def finding_message(seq: int, finding: Finding) -> Message:
         "type": "finding",
         "seq": seq,
         "id": finding.id,
+        "kind": finding.kind,
+        "drill": finding.drill,
+        "severity": str(severity_of(finding)),
         "action": finding.action,
         "call": finding.key.call,
         "participant": finding.key.participant,
@@ -49,6 +76,7 @@ def finding_message(seq: int, finding: Finding) -> Message:
         "reason": finding.reason,
         "scores": finding.scores,
         "evidence": finding.evidence,
+        "handling": finding.handling,
     }
 
 

@@ -31,6 +31,16 @@ Poses = Annotated[
 ]
 
 
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="What a policy groups this person by; may be given several times."),
+]
+VerifyBy = Annotated[
+    str | None,
+    typer.Option("--verify-by", metavar="NUMBER|LINK", help="How to reach them and ask whether it is they; sealed."),
+]
+
+
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whom participants claim to be.")],
     clips: Annotated[list[Path], typer.Argument(metavar="CLIP...", help="Recordings of that person, with sound.")],
@@ -41,6 +51,8 @@ def command(
     consent_by: Annotated[
         str | None, typer.Option("--consent-by", metavar="WHO", help="Who gave consent today, instead of a file.")
     ] = None,
+    tag: Tags = None,
+    verify_by: VerifyBy = None,
     poses: Poses = None,
     without_identity: Annotated[
         bool, typer.Option("--without-identity", help="Enrol even where the identity encoder is not installed.")
@@ -68,14 +80,14 @@ def command(
     from monitor.identity.enrolment.config import EnrolConfig
     from monitor.identity.enrolment.enrol import EnrolmentRefused, enrol
     from monitor.identity.vault.open import open_vault
-    from monitor.identity.vault.records import check_name
+    from monitor.identity.vault.records import Details, check_name
     from monitor.session.models import load_models
     from monitor.tap.clip_file import TrackChoice
 
     err, settings = Console(stderr=True), load(config)
     # What cannot end well is told before the long work: the name, the consent and the vault.
     check_name("name", name)
-    given = _consent(settings, consent, consent_by)
+    given, details = _consent(settings, consent, consent_by), Details(tuple(tag or ()), verify_by).checked()
     vault = open_vault(settings)
     try:
         models = load_models(engine or settings.engine, settings.packs or MODELS)
@@ -84,7 +96,7 @@ def command(
             made = enrol(clips, models, demands, tell, choice)
         if poses is not None:
             _draw(made, poses)
-        enrolled = vault.store(name, made.reference.to_bytes(), given, actor or current_user())
+        enrolled = vault.store(name, made.reference.to_bytes(), given, actor or current_user(), details)
     except EnrolmentRefused as refusal:
         return _refused(refusal.reasons, as_json)
     finally:

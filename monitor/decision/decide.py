@@ -83,7 +83,8 @@ class DecisionConfig:
     called suspect on their clip-level score alone. In a participant's first `first_seconds` of judged media a finding
     opens only where two phases half a window apart have both crossed the threshold: little is known of the person then,
     and one peculiar stretch must not speak for them. Nobody is called `bona_fide` while a detector that compares them
-    with their reference finds them as unusual as `bona_fide_p_value`, or more.
+    with their reference finds them as unusual as `bona_fide_p_value`, or more. `detectors` are those that count, None
+    for all; what another one says is shown with the scores and changes nothing.
     """
 
     false_alerts_per_hour: float = 0.1
@@ -98,6 +99,7 @@ class DecisionConfig:
     first_seconds: float = 60.0
     clip_p_value: float = 0.05
     bona_fide_p_value: float = 0.1
+    detectors: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.hop_seconds <= self.window_seconds:
@@ -107,6 +109,10 @@ class DecisionConfig:
         if not self.false_alerts_per_hour > 0.0 or self.threshold <= 1.0:
             max_rate = edetector.threshold(1.0, self.window_seconds)
             raise ValueError(f"false_alerts_per_hour must lie in (0, {max_rate:g}), not {self.false_alerts_per_hour}")
+
+    def counting(self, scores: Sequence[Score]) -> list[Score]:
+        """Return the scores of the detectors that count."""
+        return [s for s in scores if self.detectors is None or s.detector in self.detectors]
 
     @property
     def threshold(self) -> float:
@@ -188,6 +194,7 @@ def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple
     before the window (`STATIC_REASONS`), and those that have never scored, take no part; any other abstention is a
     neutral bet beside the detectors that scored. Detectors with brief windows bet by these only.
     """
+    given, scores = scores, state.config.counting(scores)
     state = _elapse(state, time, judged=any(s.p_value is not None for s in scores))
     state = replace(state, entered=state.entered | {s.detector for s in scores if s.p_value is not None})
     bet = _weigh(state, scores)
@@ -199,17 +206,17 @@ def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple
         state = replace(state, unclaimed=unclaimed, unclaimed_blame=bet.blame or state.unclaimed_blame)
     state, transition = _transit(state)
     verdict, reason = _verdict(state, scores, closed=transition is Transition.CLOSED)
-    state = replace(state, latest=remember(state.latest, time, scores))
-    scores = shown(scores, contrast_of(verdict, state.latest))
+    state = replace(state, latest=remember(state.latest, time, given))
+    given = shown(given, contrast_of(verdict, state.latest))
     decision = Decision(
         verdict,
         reason,
-        scores,
+        given,
         state.running.statistic,
         state.config.threshold,
         transition,
         state.blame if transition else None,
-        _evidence(scores) if transition else {},
+        _evidence(given) if transition else {},
     )
     return (_restart(state) if transition is Transition.CLOSED else state), decision
 
@@ -330,6 +337,8 @@ def _verdict(state: DecisionState, scores: Sequence[Score], closed: bool) -> tup
 
 def _unsuspicious(config: DecisionConfig, scores: Sequence[Score]) -> tuple[Verdict, Reason | None]:
     scored = [s for s in scores if s.p_value is not None]
+    if not scores and config.detectors is not None:
+        return Verdict.INCONCLUSIVE, Reason.NOT_CALIBRATED
     if not scored:
         return Verdict.INCONCLUSIVE, most_useful(s.reason for s in scores)
     clearing = [s for s in scored if not s.one_sided]

@@ -48,6 +48,15 @@ class Evidence:
         """Bring every phase down to at most `level` for now."""
         return Evidence(*(_lowered(one, level / scale) for one, scale in self._both()))
 
+    def raised(self, level: float) -> Evidence:
+        """Begin every phase at `level`, counted in whole windows, or at the cap."""
+        return Evidence(
+            *(
+                replace(one, phases=tuple(min(one.cap, level / scale) for _ in one.phases))
+                for one, scale in self._both()
+            )
+        )
+
     def higher(self, other: Evidence) -> Evidence:
         """Go on with the higher of both in every phase."""
         return Evidence(_higher(self.windows, other.windows), _higher(self.brief, other.brief))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from monitor.decision.decide import DecisionState, initial
+from monitor.decision.decide import DecisionConfig, DecisionState, initial
 
 # Joins within the time for which evidence is kept, after which somebody is `rejoining`.
 REJOINING_JOINS = 3
@@ -34,6 +34,31 @@ def resumed(state: DecisionState) -> DecisionState:
     return replace(state, time=state.time or 0.0, abstained=0.0, since_report=state.config.update_seconds)
 
 
+def under(state: DecisionState, config: DecisionConfig) -> DecisionState:
+    """Go on under another configuration: of whom somebody else is claimed, something else may be asked.
+
+    Where the windows are of another length, every phase begins with the mean of those before, counted in windows of the
+    new length: as much of the threshold is reached as before, at one rate of false alerts.
+    """
+    if state.config == config:
+        return state
+    fresh, before = initial(config), state.config
+    if (before.window_seconds, before.hop_seconds, before.brief_seconds) == (
+        config.window_seconds,
+        config.hop_seconds,
+        config.brief_seconds,
+    ):
+        cap = fresh.running.windows.cap
+        running, unclaimed = state.running.capped(cap), state.unclaimed.capped(cap)
+    else:
+        scale = before.window_seconds / config.window_seconds
+        running = fresh.running.raised(state.running.statistic * scale)
+        unclaimed = fresh.unclaimed.raised(state.unclaimed.statistic * scale)
+    level = (config.threshold * config.suspect_level) ** 0.5
+    recovery = None if state.recovery is None else running.capped(level)
+    return replace(state, config=config, running=running, unclaimed=unclaimed, recovery=recovery)
+
+
 def reclaimed(before: DecisionState) -> DecisionState:
     """Take the evidence of somebody who now claims another identity, or none: that which needed no identity."""
     return replace(
@@ -55,6 +80,7 @@ def returned(state: DecisionState, latest: DecisionState) -> DecisionState:
     price is paid by whoever changes their claim: each change may add one false alert rate to theirs, because the
     highest of several tests crosses a threshold as soon as one of them does.
     """
+    latest = under(latest, state.config)
     stronger = latest.unclaimed.statistic > state.running.statistic
     return replace(
         state,
@@ -74,6 +100,7 @@ def linked(state: DecisionState, before: DecisionState, same_claim: bool) -> Dec
     than `LINKED_SHARE` of the threshold, for a face may be somebody's double: whoever is taken for one who left crosses
     the threshold, while genuine, with at most this probability.
     """
+    before = under(before, state.config)
     cap = LINKED_SHARE * state.config.threshold
     earlier = before.running if same_claim else before.unclaimed
     stronger = earlier.statistic > state.running.statistic

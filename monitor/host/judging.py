@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engines.base import MODELS
+from monitor.alerts.policy.rules import Policy, Subject
+from monitor.alerts.policy.terms import Terms, terms_of
 from monitor.config import ConfigError, Settings
 from monitor.decision.decide import DecisionConfig
 from monitor.detectors.reference import Reference
@@ -13,6 +15,7 @@ from monitor.host.batched_models import BatchedModels
 from monitor.host.publication import Answer
 from monitor.host.step import SessionFactory
 from monitor.identity.claimed import Claimed, stated
+from monitor.identity.vault.errors import VaultError
 from monitor.identity.vault.registry import Identities
 from monitor.identity.vault.vault import Vault
 from monitor.session.models import Models, load_models
@@ -28,7 +31,8 @@ class Judging:
 
     `batched` computes participants together, where that is wanted. `is_outdated` says whether a reference was
     made by other encoders, `claimed` whom somebody who joins claims to be; it blocks. `warm_up` makes ready for whom
-    the vault holds; it blocks, and is called in a thread.
+    the vault holds; it blocks, and is called in a thread. `tags` are those of the enrolled person of a name, as they
+    were when a session was last begun with them; it does not block.
     """
 
     session: SessionFactory
@@ -38,6 +42,7 @@ class Judging:
     is_outdated: Callable[[Reference], bool] = lambda _reference: True
     warm_up: Callable[[], None] = lambda: None
     claimed: Callable[[ParticipantKey, Profile], Claimed] = stated
+    tags: Callable[[str | None], frozenset[str]] = lambda _name: frozenset()
 
 
 def load(settings: Settings) -> Models:
@@ -45,21 +50,24 @@ def load(settings: Settings) -> Models:
     return load_models(settings.engine, settings.packs or MODELS, defer=True)
 
 
-def judging(settings: Settings, vault: Vault, models: Models) -> Judging:
-    """Say how participants are judged; raises `ConfigError`."""
+def judging(settings: Settings, vault: Vault, models: Models, policy: Policy | None = None) -> Judging:
+    """Say how participants are judged, by what a policy says of each; raises `ConfigError`."""
     identities = Identities(vault, settings.claims)
     batched = BatchedModels(models) if settings.batches else None
-    config = session_config(settings)
+    config, rules, tags = session_config(settings), policy or Policy(), Tags(vault, policy)
 
     def session(key: ParticipantKey) -> Session:
         reference = identities.lookup(key.identity) if key.identity is not None else None
-        return Session(key, batched.models() if batched else models, config, reference)
+        terms = terms_of(rules, Subject(key.call, key.identity, tags.learn(key.identity)))
+        return Session(key, batched.models() if batched else models, session_config_of(config, terms), reference)
 
     def warm_up() -> None:
         if vault.list():
             models.later.prepare()
 
-    return Judging(session, webrtc_answer(settings), models, batched, models.is_outdated, warm_up, identities.claimed)
+    return Judging(
+        session, webrtc_answer(settings), models, batched, models.is_outdated, warm_up, identities.claimed, tags.known
+    )
 
 
 def session_config(settings: Settings) -> SessionConfig:
@@ -76,6 +84,45 @@ def session_config(settings: Settings) -> SessionConfig:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def session_config_of(config: SessionConfig, terms: Terms) -> SessionConfig:
+    """Return how somebody is judged for whom the terms of a policy hold."""
+    decision = config.decision
+    rate, window = terms.false_alerts_per_hour, terms.window_seconds
+    return replace(
+        config,
+        decision=replace(
+            decision,
+            false_alerts_per_hour=decision.false_alerts_per_hour if rate is None else rate,
+            window_seconds=decision.window_seconds if window is None else window,
+            detectors=terms.detectors,
+        ),
+    )
+
+
+class Tags:
+    """What enrolled people are tagged as, read of the vault where a policy asks for it."""
+
+    def __init__(self, vault: Vault, policy: Policy | None) -> None:
+        self._vault = vault
+        self._asked = policy is not None and any(group.tags for group in policy.every_group)
+        self._known: dict[str, frozenset[str]] = {}
+
+    def learn(self, name: str | None) -> frozenset[str]:
+        """Read the tags of a name; blocks. Where the vault cannot be asked they are those that were read last."""
+        if name is None or not self._asked:
+            return frozenset()
+        try:
+            info = self._vault.show(name)
+        except VaultError:
+            return self.known(name)
+        self._known[name] = frozenset(info.version.tags) if info is not None else frozenset()
+        return self._known[name]
+
+    def known(self, name: str | None) -> frozenset[str]:
+        """Return the tags that were read last."""
+        return self._known.get(name, frozenset()) if name is not None else frozenset()
 
 
 def webrtc_answer(settings: Settings) -> Answer:

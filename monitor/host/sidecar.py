@@ -17,6 +17,7 @@ import structlog
 
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
+from monitor.alerts.policy.document import load as load_policy
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.alerts.sinks.delivery import Deliveries
@@ -65,12 +66,14 @@ def build(settings: Settings, models: Callable[[], Models] | None = None) -> Sid
     `ConfigError`, `VaultError` or `EngineError`.
     """
     # Here and not above: whoever brings another way of judging needs neither engines nor WebRTC.
+    from monitor.detectors.registry import infos
     from monitor.host.judging import judging, load
 
     sources, sinks = configured_sources(settings.sources), open_sinks(settings.sinks)
+    policy = load_policy(settings.policy, [sink.name for sink in sinks], [info.name for info in infos()])
     vault = open_vault(settings)
     try:
-        how = judging(settings, vault, models() if models is not None else load(settings))
+        how = judging(settings, vault, models() if models is not None else load(settings), policy)
         return Sidecar(settings, assemble(settings, how, vault, sinks, sources))
     except BaseException:
         vault.close()

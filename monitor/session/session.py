@@ -17,6 +17,7 @@ import numpy as np
 
 from engines.batching.queue import Dropped
 from monitor.decision.decide import Decision, DecisionConfig, DecisionState, advance, initial
+from monitor.decision.rejoin import under
 from monitor.decision.report import HopReport
 from monitor.detectors.base import (
     MEMORY_SECONDS,
@@ -156,7 +157,7 @@ class Session:
 
     def resume(self, evidence: DecisionState, memories: Mapping[str, Any] | None = None) -> None:
         """Go on from what was decided, and remembered, in an earlier session; call before anything else."""
-        self._state, self._resumed_at = evidence, evidence.time or 0.0
+        self._state, self._resumed_at = under(evidence, self._config.decision), evidence.time or 0.0
         for loaded, live in self._detectors:
             memory = (memories or {}).get(loaded.info.name)
             if memory is not None and isinstance(live, Remembering):
@@ -175,7 +176,7 @@ class Session:
 
     def link(self, evidence: DecisionState) -> None:
         """Go on from the state that is given: this is somebody who was here under another name."""
-        self._state = evidence
+        self._state = under(evidence, self._config.decision)
 
     def push(self, item: MediaItem) -> None:
         """Take one item in the order of the tap."""

@@ -6,8 +6,9 @@ place, where one was changed `Tampered` does, and they are delivered like a find
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from monitor.alerts.journal import Entry, Head, Row, Tampered
 from monitor.alerts.sinks.base import Gap, Item
@@ -31,6 +32,11 @@ class Batch:
         """How many findings it holds."""
         return sum(isinstance(item, Entry) for item in self.items)
 
+    def told_to(self, sink: str) -> Batch:
+        """Return it without the findings that a policy, when they were written, did not have the sink told of."""
+        told = (item for item in self.items if not isinstance(item, Entry) or _is_told(item.finding.handling, sink))
+        return Batch(tuple(told), self.cursor)
+
 
 def resume(cursor: int, head: Head) -> int:
     """Return where to go on from: `cursor`, or 0 where it points beyond the newest finding.
@@ -52,3 +58,7 @@ def next_batch(cursor: int, head: Head, page: Sequence[Row]) -> Batch:
         items.append(Gap(cursor + 1, head.seq))
         cursor = head.seq
     return Batch(tuple(items), cursor)
+
+
+def _is_told(handling: Mapping[str, Any] | None, sink: str) -> bool:
+    return handling is None or handling["notify"] is None or sink in handling["notify"]

@@ -12,9 +12,9 @@ from monitor.alerts.plain import encode
 from monitor.alerts.sinks.event import PRODUCT, Event, Severity, milliseconds, product_version
 from monitor.types import rfc3339
 
-# CEF's scale from 0 to 10, and RFC 5424 section 6.2.1: critical, warning, informational.
-CEF_SEVERITIES = {Severity.HIGH: 9, Severity.MEDIUM: 6, Severity.INFO: 3}
-SYSLOG_SEVERITIES = {Severity.HIGH: 2, Severity.MEDIUM: 4, Severity.INFO: 6}
+# CEF's scale from 0 to 10, and RFC 5424 section 6.2.1: critical, warning, notice, informational.
+CEF_SEVERITIES = {Severity.HIGH: 9, Severity.MEDIUM: 6, Severity.LOW: 4, Severity.INFO: 3}
+SYSLOG_SEVERITIES = {Severity.HIGH: 2, Severity.MEDIUM: 4, Severity.LOW: 5, Severity.INFO: 6}
 CONTROLS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
 MAX_VALUE = 4000
 # RFC 5424 section 7.3.1.

@@ -129,12 +129,15 @@ class Delivery:
         batch = await asyncio.to_thread(self._read)
         if batch.items:
             self._note_gaps(batch)
+            told = batch.told_to(self.name)
             try:
-                await self._send(batch.items)
+                if told.items:
+                    await self._send(told.items)
             except RefusedError as refusal:
-                await self._deliver_alone(batch.items, refusal)
+                await self._deliver_alone(told.items, refusal)
+                self._accepted(batch.cursor, 0)
             else:
-                self._accepted(batch.cursor, batch.findings)
+                self._accepted(batch.cursor, told.findings)
         await self._write_cursor()
         return bool(batch.items)
 

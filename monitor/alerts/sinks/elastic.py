@@ -18,7 +18,7 @@ from monitor.alerts.sinks.http import LATER, HttpOptions, HttpSink, Post, Reply,
 from monitor.types import rfc3339
 
 ECS_VERSION = "8.11.0"
-SEVERITIES = {Severity.HIGH: 73, Severity.MEDIUM: 47, Severity.INFO: 21}
+SEVERITIES = {Severity.HIGH: 73, Severity.MEDIUM: 47, Severity.LOW: 34, Severity.INFO: 21}
 TYPES = {"opened": ["start"], "updated": ["change"], "closed": ["end"]}
 CONFLICT = 409
 

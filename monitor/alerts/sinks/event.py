@@ -5,9 +5,9 @@ It says what the message of the WebSocket says, and nothing that this does not h
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,18 +16,10 @@ from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Tampered
 from monitor.alerts.plain import plain
 from monitor.alerts.sinks.base import Gap, Item, item_message
-from monitor.alerts.wire import Message
-from monitor.types import Verdict, rfc3339
+from monitor.alerts.wire import Message, Severity, severity_of
+from monitor.types import rfc3339
 
 PRODUCT = "Sidewitness"
-
-
-class Severity(Enum):
-    """How urgent something is; each sink has its own scale for it."""
-
-    HIGH = "high"
-    MEDIUM = "medium"
-    INFO = "info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +36,13 @@ class Event:
 
     @property
     def kind(self) -> str:
-        """What it is in a word: `finding.opened`, `finding.updated`, `finding.closed`, `gap` or `tampered`."""
-        return f"finding.{self.finding.action}" if self.finding is not None else str(self.message["type"])
+        """What it is in a word: `finding.opened`, `finding.updated`, `finding.closed`, `gap` or `tampered`.
+
+        What a policy tells of beside alerts is `suspicion.opened` and so on, and `unverified.opened`; of a drill it is
+        `drill.opened`.
+        """
+        about = "drill" if self.finding is not None and self.finding.drill else self.finding and self.finding.kind
+        return f"{about}.{self.finding.action}" if self.finding is not None else str(self.message["type"])
 
     @property
     def fields(self) -> list[tuple[str, str]]:
@@ -55,6 +52,10 @@ class Event:
         key = self.finding.key
         rows = [("call", key.call), ("participant", key.participant), ("identity", key.identity or "nobody enrolled")]
         rows += [("verdict", self.finding.verdict), ("reason", self.finding.reason or "none")]
+        handling = self.finding.handling
+        if handling is not None:
+            rows += [("severity", str(self.severity)), ("policy", ", ".join(handling["groups"]) or "no group")]
+            rows += [("action", told) for told in _requested(handling)]
         return [*rows, ("time", rfc3339(self.time)), ("finding", self.finding.id), ("number", str(self.seq))]
 
     @property
@@ -74,9 +75,8 @@ def event_of(item: Item, now: datetime | None = None) -> Event:
         title = f"finding {item.seq} was changed in the journal and is not delivered"
         return Event(f"tampered.{item.seq}", item.seq, time, title, Severity.HIGH, message)
     finding = item.finding
-    title = f"{_words(finding.verdict)}: {_words(finding.reason or 'no reason')} ({finding.action})"
     event_id = f"{finding.id}.{finding.step}"
-    return Event(event_id, item.seq, finding.time, title, _severity(finding), message, finding)
+    return Event(event_id, item.seq, finding.time, _title(finding), severity_of(finding), message, finding)
 
 
 def milliseconds(time: datetime) -> int:
@@ -93,10 +93,24 @@ def product_version() -> str:
         return "0"
 
 
-def _severity(finding: Finding) -> Severity:
-    if finding.action == "closed" or finding.verdict not in (Verdict.ALERT, Verdict.SUSPECT):
-        return Severity.INFO
-    return Severity.HIGH if finding.verdict == Verdict.ALERT else Severity.MEDIUM
+def _title(finding: Finding) -> str:
+    about = "unverified" if finding.kind == "unverified" else _words(finding.verdict)
+    title = f"{about}: {_words(finding.reason or 'no reason')} ({finding.action})"
+    if finding.drill:
+        return f"DRILL, nothing has happened: {title}"
+    return f"[dry run] {title}" if finding.handling is not None and finding.handling["dry_run"] else title
+
+
+def _requested(handling: Mapping[str, Any]) -> Iterator[str]:
+    """Give what is done, or waits for somebody's word, an action each."""
+    for action in handling["actions"]:
+        name = _words(action["action"])
+        if action["dry_run"]:
+            yield f"{name} (dry run, not done)"
+        elif action["confirm"]:
+            yield f"{name}: confirm by {action['expires']}" + (f" at {action['link']}" if action["link"] else "")
+        else:
+            yield f"{name} (done without confirmation)"
 
 
 def _words(code: str) -> str:

@@ -20,6 +20,7 @@ OTHER: Final = 99
 SEVERITIES: Final = {
     Severity.HIGH: (4, "High"),
     Severity.MEDIUM: (3, "Medium"),
+    Severity.LOW: (2, "Low"),
     Severity.INFO: (1, "Informational"),
 }
 STATUS_NEW: Final = (1, "New")
@@ -79,14 +80,21 @@ def _finding(finding: Finding, title: str) -> dict[str, Any]:
         "category_name": "Findings",
         "status_id": status_id,
         "status": status,
-        "is_alert": finding.verdict == Verdict.ALERT and not closed,
+        "is_alert": finding.verdict == Verdict.ALERT and not closed and not finding.drill,
         "finding_info": info,
         "resources": [{"name": key.participant, "uid": f"{key.call}/{key.participant}", "type": "Participant"}],
-        "unmapped": {"call": key.call, "verdict": finding.verdict, "reason": finding.reason},
+        "unmapped": {"call": key.call, "verdict": finding.verdict, "reason": finding.reason, **_of_policy(finding)},
     }
     # Empty lists say nothing, and constraints of the schema are about their members.
     lists = {"evidences": _evidences(finding), "anomaly_analyses": _anomaly_analyses(finding)}
     return made | {name: value for name, value in lists.items() if value}
+
+
+def _of_policy(finding: Finding) -> dict[str, Any]:
+    """Return what a policy makes of it; nothing without one."""
+    if finding.handling is None:
+        return {}
+    return {"kind": finding.kind, "drill": finding.drill, "handling": finding.handling}
 
 
 def _evidences(finding: Finding) -> list[dict[str, Any]]:

@@ -16,7 +16,12 @@ from monitor.alerts.sinks.http import HttpOptions, HttpSink, Post, Reply, Token,
 
 PATH = "/v1/logs"
 # The data model of logs: SeverityNumber.
-SEVERITIES = {Severity.HIGH: (17, "ERROR"), Severity.MEDIUM: (13, "WARN"), Severity.INFO: (9, "INFO")}
+SEVERITIES = {
+    Severity.HIGH: (17, "ERROR"),
+    Severity.MEDIUM: (13, "WARN"),
+    Severity.LOW: (10, "INFO2"),
+    Severity.INFO: (9, "INFO"),
+}
 NANOSECONDS = 1_000_000
 
 

@@ -18,7 +18,7 @@ from monitor.alerts.sinks.http import HttpOptions, HttpSink, Post, Token, Url
 from monitor.types import rfc3339
 
 MAX_SUMMARY = 1024
-SEVERITIES = {Severity.HIGH: "critical", Severity.MEDIUM: "warning", Severity.INFO: "info"}
+SEVERITIES = {Severity.HIGH: "critical", Severity.MEDIUM: "warning", Severity.LOW: "info", Severity.INFO: "info"}
 
 
 class PagerDutyOptions(HttpOptions):

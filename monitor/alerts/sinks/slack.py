@@ -13,7 +13,12 @@ from monitor.alerts.sinks.event import Event, Severity
 
 # Of a header and of a field, in Slack's own blocks.
 MAX_HEADER, MAX_FIELD, FIELDS_IN_SECTION = 150, 2000, 10
-MARKS = {Severity.HIGH: "\N{LARGE RED CIRCLE}", Severity.MEDIUM: "\N{LARGE YELLOW CIRCLE}", Severity.INFO: ""}
+MARKS = {
+    Severity.HIGH: "\N{LARGE RED CIRCLE}",
+    Severity.MEDIUM: "\N{LARGE YELLOW CIRCLE}",
+    Severity.LOW: "\N{LARGE BLUE CIRCLE}",
+    Severity.INFO: "",
+}
 ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 

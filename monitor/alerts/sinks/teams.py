@@ -14,7 +14,7 @@ from monitor.alerts.sinks.event import Event, Severity
 
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 CARD_VERSION = "1.4"
-COLOURS = {Severity.HIGH: "Attention", Severity.MEDIUM: "Warning", Severity.INFO: "Default"}
+COLOURS = {Severity.HIGH: "Attention", Severity.MEDIUM: "Warning", Severity.LOW: "Accent", Severity.INFO: "Default"}
 
 
 class TeamsOptions(ChatOptions):

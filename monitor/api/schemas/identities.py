@@ -36,6 +36,10 @@ class Version(Shape):
     consent: Consent
     bytes: int
     """Size of the template; 0 once it is destroyed."""
+    tags: list[str]
+    """What the person is grouped by in policies."""
+    verify_by: bool
+    """Whether it is known how they are reached to be asked whether it is they."""
 
 
 class Identity(Shape):

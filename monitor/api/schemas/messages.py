@@ -50,6 +50,38 @@ class Hello(Shape):
     """The newest finding at that moment."""
 
 
+class RequestedAction(Shape):
+    """An action that a policy has ordered."""
+
+    action: Literal["ask_to_verify", "mute", "remove", "end_call"]
+    id: str
+    """Of the request: `GET /v1/actions/{id}`."""
+    confirm: bool
+    """Whether somebody must confirm it first."""
+    dry_run: bool
+    """Whether it is only noted down."""
+    expires: Time | None
+    """Until when it can be confirmed; null for one that is done without."""
+    link: str | None
+    """Of the page where it can be; null where the policy has no `link_base`."""
+
+
+class Handling(Shape):
+    """What a policy made of a finding when it was written."""
+
+    kind: Literal["finding", "suspicion", "unverified"]
+    drill: bool
+    groups: list[str]
+    """The groups of the policy that the participant is in."""
+    notify: list[str] | None
+    """The sinks that are told; null for every one."""
+    held: dict[str, Literal["cool_down", "quiet_hours"]]
+    """The groups that hold something back, and why."""
+    dry_run: bool
+    """Whether every group that acts is on trial: actions are noted down and not done."""
+    actions: list[RequestedAction]
+
+
 class FindingMessage(Judged):
     """One change of a suspicious episode; durable, resumable, sent at least once, deduplicable by `seq`."""
 
@@ -58,6 +90,12 @@ class FindingMessage(Judged):
     """Numbers the change."""
     id: str
     """Names the episode."""
+    kind: Literal["finding", "suspicion", "unverified"]
+    """What it is about: an alert, or one of the two that only a policy tells of."""
+    drill: bool
+    """Whether it is of a drill: it says nothing of anybody."""
+    severity: Literal["high", "medium", "low", "info"]
+    """How urgent it is."""
     action: Literal["opened", "updated", "closed"]
     call: str
     participant: str
@@ -70,6 +108,8 @@ class FindingMessage(Judged):
     """By detector."""
     evidence: dict[str, Evidence]
     """By detector."""
+    handling: Handling | None
+    """What the policy made of it; null where there is none, and for who may not see scores."""
 
 
 class StateMessage(Judged):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -9,6 +11,10 @@ from monitor.identity.vault.consent import Consent
 from monitor.identity.vault.errors import VaultError
 
 MAX_NAME_CHARS = 128
+MAX_TAGS = 16
+TAG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+# A telephone number as people write it, or a link; neither can be anything else in a page or a message.
+VERIFY_BY = re.compile(r"\+?[0-9][0-9 ()/.\-]{3,38}[0-9]|https://[^\s<>\"'\\]{1,240}")
 
 # Of an identity. An erased one is not listed: its receipt is.
 IdentityState = Literal["active", "pending_approval", "expired"]
@@ -28,7 +34,10 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class VersionInfo:
-    """One enrolment; `bytes` is the size of the template, 0 once that is destroyed. Times are RFC 3339."""
+    """One enrolment; `bytes` is the size of the template, 0 once that is destroyed. Times are RFC 3339.
+
+    `tags` are what the person is grouped by, `verify_by` how they are reached to ask whether it is they.
+    """
 
     version: int
     state: VersionState
@@ -38,10 +47,17 @@ class VersionInfo:
     approved_by: str | None
     consent: Consent
     bytes: int
+    tags: tuple[str, ...] = ()
+    verify_by: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {**asdict(self), "consent": self.consent.as_json()}
+        """Return JSON values; how they are reached is personal, and only said to be known or not."""
+        return {
+            **asdict(self),
+            "consent": self.consent.as_json(),
+            "tags": list(self.tags),
+            "verify_by": self.verify_by is not None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,38 @@ class Receipt:
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is known of an enrolled person beside the template; `verify_by` is a number to call, or a link."""
+
+    tags: tuple[str, ...] = ()
+    verify_by: str | None = None
+
+    def checked(self) -> Details:
+        """Return these details if they may be kept; raises `VaultError`."""
+        if len(self.tags) > MAX_TAGS or not all(TAG.fullmatch(tag) for tag in self.tags):
+            raise VaultError(f"tags: up to {MAX_TAGS}, of lower-case letters, digits, `_ . -` each")
+        if self.verify_by is not None and not VERIFY_BY.fullmatch(self.verify_by):
+            raise VaultError("how to verify must be a number such as +49 30 1234567 or an https:// link")
+        return Details(tuple(dict.fromkeys(self.tags)), self.verify_by)
+
+    def after(self, before: Details) -> Details:
+        """Return these details, with what they leave out as it was before."""
+        return Details(self.tags or before.tags, self.verify_by or before.verify_by)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values, to be sealed."""
+        return {"tags": list(self.tags), "verify_by": self.verify_by}
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Details:
+        """Return the details of a record; none in those of versions that knew of none."""
+        return cls(tuple(written.get("tags", ())), written.get("verify_by"))
+
+
+NO_DETAILS = Details()
 
 
 def check_name(kind: str, name: str) -> str:

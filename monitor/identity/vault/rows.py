@@ -7,7 +7,15 @@ from datetime import date
 from typing import Any
 
 from monitor.identity.vault.consent import Consent
-from monitor.identity.vault.records import LIVE_STATES, IdentityInfo, IdentityState, Receipt, VersionInfo
+from monitor.identity.vault.records import (
+    LIVE_STATES,
+    NO_DETAILS,
+    Details,
+    IdentityInfo,
+    IdentityState,
+    Receipt,
+    VersionInfo,
+)
 from monitor.identity.vault.sealing import FieldCipher
 
 
@@ -31,6 +39,7 @@ def approval(cipher: FieldCipher, row: Any) -> Any:
 def version_info(cipher: FieldCipher, row: Any) -> VersionInfo:
     """Return the record of one enrolment."""
     written, approved = record(cipher, row), approval(cipher, row)
+    known = Details.from_json(written)
     return VersionInfo(
         version=row.version,
         state=row.state,
@@ -40,7 +49,15 @@ def version_info(cipher: FieldCipher, row: Any) -> VersionInfo:
         approved_by=approved.get("approved_by"),
         consent=Consent.from_json(written["consent"]),
         bytes=row.bytes,
+        tags=known.tags,
+        verify_by=known.verify_by,
     )
+
+
+def details(cipher: FieldCipher, rows: Sequence[Any]) -> Details:
+    """Return what the newest enrolment of an identity that is in force or waits says of the person."""
+    live = [row for row in rows if row.state in LIVE_STATES]
+    return Details.from_json(record(cipher, live[0])) if live else NO_DETAILS
 
 
 def identity_info(cipher: FieldCipher, rows: Sequence[Any], today: date) -> IdentityInfo:

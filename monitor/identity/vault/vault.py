@@ -27,6 +27,8 @@ from monitor.identity.vault.errors import ApprovalRefused, KeysError, NotEnrolle
 from monitor.identity.vault.keys import MasterKeys, WrappedKey, new_key
 from monitor.identity.vault.records import (
     LIVE_STATES,
+    NO_DETAILS,
+    Details,
     Enrolled,
     IdentityInfo,
     Receipt,
@@ -110,19 +112,21 @@ class Vault:
         """Release the connections; the vault can be used again afterwards."""
         self.database.close()
 
-    def store(self, name: str, template: bytes, consent: Consent, actor: str) -> Enrolled:
+    def store(self, name: str, template: bytes, consent: Consent, actor: str, about: Details = NO_DETAILS) -> Enrolled:
         """Seal a template as the next version of an enrolment; `pending_approval` with a second approver.
 
-        A version that it replaces loses its data key and template, and stays in the history without them.
+        A version that it replaces loses its data key and template, and stays in the history without them. What
+        `about` leaves out stays as it was.
         """
         check_name("name", name)
+        details = about.checked()
         check_name("actor", actor)
         if not consent.holds(self._now().date()):
             raise VaultError("the consent has expired: obtain a new one")
         if not 0 < len(template) <= MAX_TEMPLATE_BYTES:
             raise VaultError(f"a template must have 1 to {MAX_TEMPLATE_BYTES >> 20} MiB: enrol with fewer clips")
         for _attempt in range(STORE_ATTEMPTS):
-            if enrolled := self._store(name, template, consent, actor):
+            if enrolled := self._store(name, template, consent, actor, details):
                 if enrolled.version > 1:
                     self.database.clean()
                 return enrolled
@@ -264,7 +268,7 @@ class Vault:
             raise VaultError("the vault is not open: call `open` first")
         return self._opened_cipher
 
-    def _store(self, name: str, template: bytes, consent: Consent, actor: str) -> Enrolled | None:
+    def _store(self, name: str, template: bytes, consent: Consent, actor: str, details: Details) -> Enrolled | None:
         """Store once; None where another process changed the identity or the master key meanwhile."""
         tag = self._cipher.tag(name)
         with self.database.transaction() as connection:
@@ -288,6 +292,7 @@ class Vault:
                 present = self._version_rows(connection, name)
                 if not self._watch.agrees(present):
                     raise VaultError(watch.UNBELIEVED)
+                details = details.after(rows.details(self._cipher, present))
                 previous = [row for row in present if row.state in replaced]
                 erasure.destroy(connection, previous, "superseded")
             new = {
@@ -295,7 +300,7 @@ class Vault:
                 "version": version,
                 "state": state,
                 "schema": SCHEMA,
-                "record": self._cipher.seal(record, "record", identity, version),
+                "record": self._cipher.seal({**record, **details.as_json()}, "record", identity, version),
                 "approval": self._approval(identity, version, actor) if state == "active" else None,
                 "bytes": len(template),
                 "key_id": wrapped.key_id,

@@ -233,6 +233,7 @@ def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) 
     clip-level p-value, multiplied by the number of detectors that scored (Bonferroni), is at most `clip_p_value`;
     else as for a live hop.
     """
+    scores = config.counting(scores)
     scored = [s for s in scores if s.p_value is not None]
     lowest = min(scored, key=lambda s: s.p_value or 0.0, default=None)
     blame = lowest.cause if lowest else None

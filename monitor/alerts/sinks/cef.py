@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from monitor.alerts.plain import encode
-from monitor.alerts.sinks.event import PRODUCT, Event, Severity, milliseconds, product_version
+from monitor.alerts.sinks.event import PRODUCT, Event, milliseconds, product_version
+from monitor.alerts.wire import Severity
 from monitor.types import rfc3339
 
 # CEF's scale from 0 to 10, and RFC 5424 section 6.2.1: critical, warning, notice, informational.

@@ -13,8 +13,9 @@ from pydantic import Field
 from engines.documents import DocumentError, parse_json
 from monitor.alerts.plain import encode
 from monitor.alerts.sinks.base import Item, RefusedError, SinkError, SinkSpec
-from monitor.alerts.sinks.event import PRODUCT, Event, Severity, event_of, product_version
+from monitor.alerts.sinks.event import PRODUCT, Event, event_of, product_version
 from monitor.alerts.sinks.http import LATER, HttpOptions, HttpSink, Post, Reply, Token, Url, check
+from monitor.alerts.wire import Severity
 from monitor.types import rfc3339
 
 ECS_VERSION = "8.11.0"

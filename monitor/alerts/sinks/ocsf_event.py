@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from monitor.alerts.finding import Finding
-from monitor.alerts.sinks.event import PRODUCT, Event, Severity, milliseconds, product_version
+from monitor.alerts.sinks.event import PRODUCT, Event, milliseconds, product_version
+from monitor.alerts.wire import Severity
 from monitor.types import Verdict
 
 # The attribute `anomaly_analyses` is in it.

@@ -11,8 +11,9 @@ from pydantic import Field
 from engines.documents import DocumentError, parse_json
 from monitor.alerts.plain import encode
 from monitor.alerts.sinks.base import Item, RefusedError, SinkSpec
-from monitor.alerts.sinks.event import Event, Severity, event_of, milliseconds, product_version
+from monitor.alerts.sinks.event import Event, event_of, milliseconds, product_version
 from monitor.alerts.sinks.http import HttpOptions, HttpSink, Post, Reply, Token, Url, check
+from monitor.alerts.wire import Severity
 
 PATH = "/v1/logs"
 # The data model of logs: SeverityNumber.

@@ -13,8 +13,9 @@ from pydantic import Field, SecretStr
 
 from monitor.alerts.plain import encode
 from monitor.alerts.sinks.base import Item, SinkSpec
-from monitor.alerts.sinks.event import PRODUCT, Event, Severity, event_of
+from monitor.alerts.sinks.event import PRODUCT, Event, event_of
 from monitor.alerts.sinks.http import HttpOptions, HttpSink, Post, Token, Url
+from monitor.alerts.wire import Severity
 from monitor.types import rfc3339
 
 MAX_SUMMARY = 1024

@@ -9,7 +9,8 @@ from typing import Any
 
 from monitor.alerts.sinks.base import SinkSpec
 from monitor.alerts.sinks.chat import ChatOptions, ChatSink
-from monitor.alerts.sinks.event import Event, Severity
+from monitor.alerts.sinks.event import Event
+from monitor.alerts.wire import Severity
 
 # Of a header and of a field, in Slack's own blocks.
 MAX_HEADER, MAX_FIELD, FIELDS_IN_SECTION = 150, 2000, 10

@@ -10,7 +10,8 @@ from typing import Any
 
 from monitor.alerts.sinks.base import SinkSpec
 from monitor.alerts.sinks.chat import ChatOptions, ChatSink
-from monitor.alerts.sinks.event import Event, Severity
+from monitor.alerts.sinks.event import Event
+from monitor.alerts.wire import Severity
 
 CARD_TYPE = "application/vnd.microsoft.card.adaptive"
 CARD_VERSION = "1.4"

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +50,7 @@ def test_the_levels_follow_from_one_number() -> None:
         ({"kappa": 1.0}, "kappa"),
     ],
 )
-def test_bad_settings_are_refused(settings_: dict[str, float], words: str) -> None:
+def test_bad_settings_are_refused(settings_: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         DecisionConfig(**settings_)
 

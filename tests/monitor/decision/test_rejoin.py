@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.decision.decide import Decision, DecisionConfig, DecisionState, Transition, advance, initial
-from monitor.decision.rejoin import Join, joined, linked, reclaimed, resumed, returned
+from monitor.decision.rejoin import Join, joined, linked, reclaimed, resumed, returned, under
 from monitor.types import Reason, Score, Verdict
 
 CONFIG = DecisionConfig()
@@ -186,3 +186,49 @@ def test_weak_evidence_of_before_takes_nothing_from_what_is_found_now() -> None:
     same = linked(now, before, same_claim=True)
     assert same.running.statistic > now.running.statistic
     assert same.blame is FACE
+
+
+def test_the_same_configuration_changes_nothing() -> None:
+    state, _ = publication(initial(CONFIG), [[lips(DUB)]] * 20)
+    assert under(state, CONFIG) is state
+
+
+@pytest.mark.parametrize("rate", [0.01, 10.0])
+def test_another_rate_keeps_the_evidence_and_moves_the_threshold(rate: float) -> None:
+    state, _ = publication(initial(CONFIG), [[lips(DUB)]] * 20)
+    after = under(state, replace(CONFIG, false_alerts_per_hour=rate))
+    assert after.running.statistic == pytest.approx(state.running.statistic)
+    assert after.unclaimed.statistic == pytest.approx(state.unclaimed.statistic)
+    assert after.config.false_alerts_per_hour == rate
+    _, (decision,) = publication(after, [[lips(DUB)]])
+    assert decision.threshold == after.config.threshold
+
+
+@pytest.mark.parametrize("window", [5.0, 10.0])
+def test_windows_of_another_length_begin_with_as_much_of_the_threshold(window: float) -> None:
+    before = replace(CONFIG, window_seconds=15.0 - window)
+    state, _ = publication(initial(before), [[lips(0.3)]] * 60)
+    after = under(state, replace(before, window_seconds=window))
+    assert len(after.running.windows.phases) == round(window / 0.5)
+    assert after.running.statistic / after.config.threshold == pytest.approx(
+        state.running.statistic / state.config.threshold
+    )
+    state, decisions = publication(after, [[lips(DUB)]] * 200)
+    assert alerted_after(decisions) is not None
+
+
+def test_a_finding_that_is_open_stays_open_under_another_configuration() -> None:
+    state, decisions = publication(initial(CONFIG), [[lips(0.001)]] * 200)
+    assert alerted_after(decisions) is not None
+    for config in (replace(CONFIG, false_alerts_per_hour=1.0), replace(CONFIG, window_seconds=10.0)):
+        after = under(state, config)
+        assert after.recovery is not None
+        _, (decision, *_) = publication(after, [[lips(0.001)]])
+        assert decision.verdict is Verdict.ALERT
+
+
+def test_whoever_left_under_other_terms_is_linked_and_taken_up_again() -> None:
+    long = replace(CONFIG, window_seconds=10.0)
+    state, before = initial(CONFIG), publication(initial(long), [[lips(DUB)]] * 100)[0]
+    assert linked(state, before, same_claim=False).running.statistic > 0.0
+    assert returned(state, before).running.statistic > 0.0

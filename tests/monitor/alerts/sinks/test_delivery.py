@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -304,3 +305,18 @@ async def test_without_sinks_nothing_happens(journal: Journal) -> None:
     async with delivering(journal) as deliveries:
         commit(journal, deliveries, "a")
     assert list(deliveries) == []
+
+
+async def test_a_sink_is_told_of_what_the_policy_had_it_told_of_and_passes_by_the_rest(journal: Journal) -> None:
+    told, others = MemorySink(), MemorySink()
+    handled = [None, ["told"], [], ["told", "others"], ["others"]]
+    for number, notify in enumerate(handled):
+        handling = {"kind": "finding", "drill": False, "notify": notify}
+        journal.append(replace(finding(str(number)), handling=handling))
+    async with delivering(
+        journal, named(told, "told", from_beginning=True), named(others, "others", from_beginning=True)
+    ) as deliveries:
+        await told.until(lambda: len(told.items) == 3)
+        await others.until(lambda: len(others.items) == 3)
+    assert [runner.cursor for runner in deliveries] == [5, 5]
+    assert (told.numbers, others.numbers) == ([1, 2, 4], [1, 4, 5])

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from monitor.identity.vault import queries
 from monitor.identity.vault.errors import VaultError
 from monitor.identity.vault.keys import MasterKeys
-from monitor.identity.vault.records import Enrolled
+from monitor.identity.vault.records import Details, Enrolled
 from monitor.identity.vault.sealing import MAX_TEMPLATE_BYTES
 from monitor.identity.vault.vault import Vault
 from tests.monitor.identity.build import (
@@ -205,3 +205,40 @@ def test_a_read_only_database(opened: Vault) -> None:
     with pytest.raises(VaultError, match="writable") as caught:
         opened.store(JANE, template(), consent(), CLERK)
     one_line(caught)
+
+
+def test_what_is_known_of_a_person_is_sealed_kept_by_the_next_enrolment_and_erased(
+    tmp_path: Path, opened: Vault
+) -> None:
+    opened.store(JANE, template(), consent(), CLERK, Details(("board", "board", "legal"), "+49 30 1234567"))
+    opened.store(JANE, template(1), consent(), CLERK)
+    info = opened.show(JANE)
+    assert info is not None
+    assert (info.version.tags, info.version.verify_by) == (("board", "legal"), "+49 30 1234567")
+    assert info.as_json()["version"]["verify_by"] is True
+    opened.store(JANE, template(2), consent(), CLERK, Details(("audit",)))
+    info = opened.show(JANE)
+    assert info is not None
+    assert (info.version.tags, info.version.verify_by) == (("audit",), "+49 30 1234567")
+    assert not any(word in raw_files(tmp_path) for word in (b"1234567", b"legal", b'audit"'))
+    opened.erase(JANE, CLERK)
+    opened.store(JANE, template(), consent(), CLERK)
+    info = opened.show(JANE)
+    assert info is not None
+    assert (info.version.tags, info.version.verify_by) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        Details(("Board",)),
+        Details(tuple(f"t{number}" for number in range(17))),
+        Details(verify_by="javascript:alert(1)"),
+        Details(verify_by="http://example.org"),
+        Details(verify_by="12"),
+        Details(verify_by='https://example.org/"><script>'),
+    ],
+)
+def test_details_that_cannot_be_kept(opened: Vault, details: Details) -> None:
+    with pytest.raises(VaultError, match=r"tags: up to 16|how to verify must be"):
+        opened.store(JANE, template(), consent(), CLERK, details)

@@ -112,7 +112,7 @@ def test_sinks_and_detectors_that_are_not_there() -> None:
 def test_the_settings_hold_a_policy_or_name_a_file(tmp_path: Path) -> None:
     assert load(None, [], DETECTORS).is_empty
     assert load({"groups": [group()]}, [], DETECTORS).groups
-    with pytest.raises(ConfigError, match=r"policy: people: no sink is named 'slack'.* and 1 more: sidewitness policy"):
+    with pytest.raises(ConfigError, match=r"policy: people: no sink is named 'slack'.*and 1 more: sidewitness policy"):
         load({"groups": [group(at_alert={"notify": ["soc", "slack"]})]}, [], DETECTORS)
     with pytest.raises(ConfigError, match="policy: nonsense: there is no such setting"):
         load({"nonsense": 1}, [], DETECTORS)

@@ -22,7 +22,11 @@ POLICY = policy_of(
 def test_a_group_reaches_the_decision_of_whoever_is_in_it() -> None:
     config = session_config(Settings(false_alerts_per_hour=0.2))
     jane = session_config_of(config, terms_of(POLICY, Subject("x", JANE))).decision
-    assert (jane.false_alerts_per_hour, jane.window_seconds, jane.detectors) == (2.0, 10.0, {"synchrony"})
+    assert (jane.false_alerts_per_hour, jane.window_seconds, jane.detectors) == (
+        2.0,
+        10.0,
+        frozenset({"synchrony"}),
+    )
     tagged = session_config_of(config, terms_of(POLICY, Subject("x", BOB, frozenset({"board"})))).decision
     assert (tagged.false_alerts_per_hour, tagged.window_seconds, tagged.detectors) == (1.0, 5.0, None)
     assert session_config_of(config, terms_of(POLICY, Subject("x"))) == config

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.config import Settings
     from monitor.identity.enrolment.enrol import Enrolment, Progress
     from monitor.identity.vault.consent import Consent
-    from monitor.identity.vault.records import Enrolled
+    from monitor.identity.vault.records import Details, Enrolled
 
 LINES = 10
 
@@ -80,14 +80,12 @@ def command(
     from monitor.identity.enrolment.config import EnrolConfig
     from monitor.identity.enrolment.enrol import EnrolmentRefused, enrol
     from monitor.identity.vault.open import open_vault
-    from monitor.identity.vault.records import Details, check_name
     from monitor.session.models import load_models
     from monitor.tap.clip_file import TrackChoice
 
     err, settings = Console(stderr=True), load(config)
     # What cannot end well is told before the long work: the name, the consent and the vault.
-    check_name("name", name)
-    given, details = _consent(settings, consent, consent_by), Details(tuple(tag or ()), verify_by).checked()
+    details, given = _details(name, tag, verify_by), _consent(settings, consent, consent_by)
     vault = open_vault(settings)
     try:
         models = load_models(engine or settings.engine, settings.packs or MODELS)
@@ -103,6 +101,13 @@ def command(
         vault.close()
     _say(made, enrolled, as_json, err)
     return 0
+
+
+def _details(name: str, tags: list[str] | None, verify_by: str | None) -> Details:
+    from monitor.identity.vault.records import Details, check_name
+
+    check_name("name", name)
+    return Details(tuple(tags or ()), verify_by).checked()
 
 
 def _consent(settings: Settings, file: Path | None, by: str | None) -> Consent:

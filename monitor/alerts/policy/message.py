@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.documents import DocumentError, parse_json
+from engines.errors import SidewitnessError
 from monitor.alerts.finding import Finding
 from monitor.alerts.policy.rules import Kind
 from monitor.types import Claim, ParticipantKey, parse_rfc3339
@@ -13,8 +14,11 @@ from monitor.types import Claim, ParticipantKey, parse_rfc3339
 ACTIONS = ("opened", "updated", "closed")
 
 
-class NotAFindingError(ValueError):
+class NotAFindingError(SidewitnessError):
     """The line is no message of ours."""
+
+    def __init__(self) -> None:
+        super().__init__("this is no message of the sink jsonl: take it out")
 
 
 def parse_finding(line: bytes) -> Finding | None:

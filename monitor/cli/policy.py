@@ -41,8 +41,6 @@ Database = Annotated[
 class FindingsError(SidewitnessError):
     """A file of findings cannot be read; the message is one line that says what to do."""
 
-    exit_status = 2
-
 
 @app.command("check")
 def check(file: File, config: Config = None, as_json: AsJson = False) -> None:

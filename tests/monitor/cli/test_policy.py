@@ -77,7 +77,7 @@ def test_findings_of_a_file_are_played(file: Path, tmp_path: Path, capsys: pytes
     assert run(["policy", "simulate", str(file), str(lines), "--journal", str(lines)]) == 2
     assert "not both" in capsys.readouterr().err
     lines.write_text("nonsense\n")
-    assert run(["policy", "simulate", str(file), str(lines)]) == 2
+    assert run(["policy", "simulate", str(file), str(lines)]) == 1
     assert "line 1: no message of the sink jsonl" in capsys.readouterr().err
     file.write_text("groups: 3")
     assert run(["policy", "simulate", str(file), str(lines)]) == 2

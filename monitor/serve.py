@@ -127,6 +127,7 @@ class Surface:
             authority,
             Issuer(keys, register),
             inside.ingest,
+            inside.desk,
             people,
         )
         self._settings = settings

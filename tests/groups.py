@@ -22,6 +22,7 @@ QUICK = (
     "tests/engines/training",
     "tests/monitor",
     "tests/monitor/alerts",
+    "tests/monitor/alerts/casework",
     "tests/monitor/alerts/policy",
     "tests/monitor/alerts/sinks",
     "tests/monitor/api/access",

@@ -55,6 +55,8 @@ PURE = (
     "monitor/host/shedding.py",
     "monitor/host/supervision.py",
     "monitor/alerts/chain.py",
+    "monitor/alerts/casework/case.py",
+    "monitor/alerts/casework/events.py",
     "monitor/alerts/disclosure.py",
     "monitor/alerts/finding.py",
     "monitor/alerts/policy/evaluate.py",

@@ -31,6 +31,7 @@ CONTROL_FLOW = {
     "plugins.protocols.janus.RefusedError": "the plug-in says what Janus refused, or joins again",
 }
 MISUSE = {
+    "monitor.alerts.casework.events.CaseworkError",
     "monitor.api.access.claims.TokenError",
     "monitor.config.ConfigError",
     "monitor.identity.vault.consent.ConsentError",

@@ -2,7 +2,8 @@
 
 Built as that of the audit log (`monitor.identity.vault.audit`): SHA-256 that anybody can check, and beside it a
 signature keyed by the vault, so that whoever can write the database but does not hold the master key cannot write
-another row. What is pruned leaves the hash of its last row in the head, where the chain begins then.
+another row. What is pruned leaves the hash of its last row in the head, where the chain begins then. Other logs of the
+same database are chained in the same way, each of a `Kind` of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,20 @@ FIELDS = (
 )  # fmt: skip
 # What rows of earlier versions do not have: in the hash only where it is there.
 LATER_FIELDS = ("claim", "handling")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a chain is made of: what a row is called, the domains of its hashes, and which fields they hold."""
+
+    noun: str
+    domain: bytes
+    head_domain: bytes
+    fields: tuple[str, ...]
+    later_fields: tuple[str, ...] = ()
+
+
+FINDINGS = Kind("finding", DOMAIN, HEAD_DOMAIN, FIELDS, LATER_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,58 +70,62 @@ class ChainReport:
     faults: tuple[str, ...] = ()
 
 
-def link(seq: int, row: Mapping[str, Any], previous: bytes, sign: Sign | None) -> Link:
+def link(seq: int, row: Mapping[str, Any], previous: bytes, sign: Sign | None, kind: Kind = FINDINGS) -> Link:
     """Return what chains a row to the one that hashes to `previous`; without `sign` it has no signature."""
-    digest = _digest(seq, row, previous)
-    return Link(previous, digest, sign(DOMAIN + digest) if sign is not None else b"")
+    digest = _digest(seq, row, previous, kind)
+    return Link(previous, digest, sign(kind.domain + digest) if sign is not None else b"")
 
 
-def is_intact(seq: int, row: Mapping[str, Any], sign: Sign | None) -> bool:
+def is_intact(seq: int, row: Mapping[str, Any], sign: Sign | None, kind: Kind = FINDINGS) -> bool:
     """Whether a row of the database, with its link, is as it was written; without `sign` by its hash alone."""
     try:
-        digest = _digest(seq, row, row["previous"])
+        digest = _digest(seq, row, row["previous"], kind)
         if not hmac.compare_digest(digest, row["hash"]):
             return False
-        return sign is None or hmac.compare_digest(sign(DOMAIN + digest), row["signature"])
+        return sign is None or hmac.compare_digest(sign(kind.domain + digest), row["signature"])
     except (TypeError, ValueError):
         # Whoever writes the database may write any type into it.
         return False
 
 
-def sign_head(head: ChainHead, sign: Sign | None) -> ChainHead:
+def sign_head(head: ChainHead, sign: Sign | None, kind: Kind = FINDINGS) -> ChainHead:
     """Return a head with its signature, empty without `sign`."""
     content = json.dumps([head.seq, head.pruned, head.hash.hex(), head.pruned_hash.hex()]).encode()
-    return replace(head, signature=sign(HEAD_DOMAIN + content) if sign is not None else b"")
+    return replace(head, signature=sign(kind.head_domain + content) if sign is not None else b"")
 
 
-def verify(rows: Iterable[tuple[int, Mapping[str, Any]]], head: ChainHead, sign: Sign | None) -> ChainReport:
+def verify(
+    rows: Iterable[tuple[int, Mapping[str, Any]]], head: ChainHead, sign: Sign | None, kind: Kind = FINDINGS
+) -> ChainReport:
     """Check rows in order of their numbers against the head; every fault is told, not the first only."""
     faults: list[str] = []
     seq, previous, count = head.pruned, head.pruned_hash, 0
     for number, row in rows:
         count += 1
         if number > seq + 1:
-            faults.append(_missing(seq + 1, number - 1))
-        if not is_intact(number, row, sign):
-            faults.append(f"finding {number} was changed")
+            faults.append(_missing(kind, seq + 1, number - 1))
+        if not is_intact(number, row, sign, kind):
+            faults.append(f"{kind.noun} {number} was changed")
         elif number == seq + 1 and row["previous"] != previous:
-            faults.append(f"finding {number} does not follow from the one before")
+            faults.append(f"{kind.noun} {number} does not follow from the one before")
         seq, previous = number, row["hash"]
     if seq < head.seq:
-        faults.append(_missing(seq + 1, head.seq))
+        faults.append(_missing(kind, seq + 1, head.seq))
     elif seq > head.seq or previous != head.hash:
-        faults.append("the head does not belong to the last finding")
-    if sign is not None and sign_head(head, sign) != head:
+        faults.append(f"the head does not belong to the last {kind.noun}")
+    if sign is not None and sign_head(head, sign, kind) != head:
         faults.append("the head was not written by this sidecar")
     return ChainReport(count, head.hash.hex(), tuple(faults))
 
 
-def _missing(first: int, last: int) -> str:
-    return f"finding {first} is missing" if first == last else f"findings {first} to {last} are missing"
+def _missing(kind: Kind, first: int, last: int) -> str:
+    if first == last:
+        return f"{kind.noun} {first} is missing"
+    return f"{kind.noun}s {first} to {last} are missing"
 
 
-def _digest(seq: int, row: Mapping[str, Any], previous: bytes) -> bytes:
-    later = {name: row[name] for name in LATER_FIELDS if row.get(name) is not None}
-    values = [seq, *(row[name] for name in FIELDS), bytes(previous).hex(), *([later] if later else [])]
+def _digest(seq: int, row: Mapping[str, Any], previous: bytes, kind: Kind) -> bytes:
+    later = {name: row[name] for name in kind.later_fields if row.get(name) is not None}
+    values = [seq, *(row[name] for name in kind.fields), bytes(previous).hex(), *([later] if later else [])]
     content = json.dumps(values, allow_nan=False)
-    return hashlib.sha256(DOMAIN + content.encode()).digest()
+    return hashlib.sha256(kind.domain + content.encode()).digest()

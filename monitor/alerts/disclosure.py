@@ -14,7 +14,8 @@ from typing import Any
 SHOWN = frozenset(
     (
         "type", "seq", "id", "kind", "drill", "severity", "action", "call", "participant", "name", "identity", "claim",
-        "time", "since", "verdict", "reason", "quality", "seconds", "coverage",
+        "time", "since", "verdict", "reason", "quality", "seconds", "coverage", "finding", "event", "state", "label",
+        "opened", "changes",
     )
 )  # fmt: skip
 # What keeps its place, so that readers find every field that they know.

@@ -170,6 +170,17 @@ class Journal:
     def read(self, after: int, limit: int = 100) -> list[Row]:
         """Return up to `limit` findings with numbers above `after`, oldest first; those that were changed as such."""
         query = sa.select(findings).where(findings.c.seq > min(after, MAX_SEQ)).order_by(findings.c.seq).limit(limit)
+        return self._rows(query)
+
+    def changes(self, finding: str, limit: int = 1000) -> list[Row]:
+        """Return the first `limit` changes of an episode that are kept, oldest first; none where it is not known."""
+        return self._rows(sa.select(findings).where(findings.c.id == finding).order_by(findings.c.seq).limit(limit))
+
+    def at(self, seqs: Sequence[int]) -> list[Row]:
+        """Return the findings with these numbers that are kept, oldest first."""
+        return self._rows(sa.select(findings).where(findings.c.seq.in_(seqs)).order_by(findings.c.seq))
+
+    def _rows(self, query: sa.Select[Any]) -> list[Row]:
         with self.transaction() as connection:
             rows = [self._row(row) for row in connection.execute(query).mappings()]
         changed = {row.seq for row in rows if isinstance(row, Tampered)} - self._complained

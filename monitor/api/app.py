@@ -11,10 +11,11 @@ from starlette.responses import FileResponse, HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from monitor.alerts.casework.desk import Desk
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
-from monitor.api import health, identities, problem, rest, sources, tokens, whip, words
+from monitor.api import findings, health, identities, problem, rest, sources, tokens, whip, words
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
 from monitor.api.alerts import Alerts, Doors
@@ -41,6 +42,7 @@ class Parts:
     authority: Authority
     issuer: Issuer
     sources: Sources
+    desk: Desk
     people: People | None = None
 
 
@@ -77,7 +79,8 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     problem.install(app)
     publications = whip.Publications(parts.calls, settings.max_sdp_bytes, settings.ice_servers)
     app.include_router(whip.router(publications))
-    app.include_router(rest.router(parts.calls, parts.journal))
+    app.include_router(rest.router(parts.calls))
+    app.include_router(findings.router(parts.journal, parts.desk))
     app.include_router(words.router())
     app.include_router(tokens.router(parts.issuer))
     app.include_router(sources.router(parts.sources))

@@ -20,6 +20,7 @@ from monitor.api.app import Parts, application
 from monitor.api.identities import People, Policy
 from monitor.api.schemas.base import Shape
 from monitor.api.schemas.calls import ProblemDetails
+from monitor.api.schemas.findings import CaseMessage
 from monitor.api.schemas.messages import (
     FindingMessage,
     Gap,
@@ -54,6 +55,7 @@ MESSAGES: dict[str, type[Shape]] = {
     "finding": FindingMessage,
     "state": StateMessage,
     "unmonitored": Unmonitored,
+    "case": CaseMessage,
     "gap": Gap,
     "tampered": Tampered,
     "ping": Ping,
@@ -100,9 +102,8 @@ def described_application() -> FastAPI:
     """Return the application with nothing behind it: its routes are described and never called."""
     nothing: Any = None
     people = People(nothing, nothing, nothing, nothing, Policy())
-    return application(
-        Settings(), Parts(nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, people), nothing
-    )
+    parts = Parts(nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, people)
+    return application(Settings(), parts, nothing)
 
 
 def described_operators() -> FastAPI:

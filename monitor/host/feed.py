@@ -57,7 +57,7 @@ class Feed:
         kind = message["type"]
         if kind == "hello":
             self._cursor = message["seq"] if self._cursor is None else self._cursor
-        elif kind not in ("state", "unmonitored"):
+        elif kind not in ("state", "unmonitored", "case"):
             self._cursor = message["after"] if kind == "gap" else message["seq"]
         return bool(kind != "hello")
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
+from monitor.alerts.casework.desk import Desk
+from monitor.alerts.casework.store import Casework
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.policy.document import load as load_policy
@@ -56,6 +58,7 @@ class Components:
     recorder: Recorder
     host: Host
     ingest: Ingest
+    desk: Desk
     vault: Vault | None = None
 
 
@@ -92,13 +95,11 @@ def assemble(
     metrics = Metrics(settings.metrics_min_participants)
     if batch_load is not None:
         metrics.batching(batch_load)
-    journal = Journal(
-        settings.journal_url,
-        settings.findings_kept,
-        vault.sign_finding if vault is not None else None,
-        open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "journal"),
-    )
+    sign, anchor_dir = vault.sign_finding if vault is not None else None, settings.anchor_dir or settings.state_dir
+    anchors = open_anchors(settings.anchors, anchor_dir, "journal")
+    journal = Journal(settings.journal_url, settings.findings_kept, sign, anchors)
     hub = Hub()
+    desk = Desk(Casework(journal, sign, open_anchors(settings.anchors, anchor_dir, "casework")), hub)
     deliveries = Deliveries(sinks, journal, metrics.registry)
 
     def committed(seq: int, finding: Finding, decided_at: float) -> None:
@@ -121,7 +122,7 @@ def assemble(
         claimed=judging.claimed,
     )
     ingest = Ingest(sources, host, metrics)
-    return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, vault)
+    return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, vault)
 
 
 class Sidecar:

@@ -10,7 +10,9 @@ PUSH = "monitor/alerts/push.py"
 BATCH = "monitor/alerts/sinks/batch.py"
 SIDECAR = "monitor/host/sidecar.py"
 DOCUMENTS = "engines/documents.py"
+CASEWORK = "monitor/alerts/casework/store.py"
 
+OF_CASEWORK = "tests/monitor/alerts/casework/test_store.py"
 OF_CHAIN = "tests/monitor/alerts/test_chain.py"
 OF_DOCUMENTS = "tests/engines/test_documents.py"
 
@@ -28,7 +30,7 @@ MUTATIONS = (
     Mutation(
         "findings need no signature",
         CHAIN,
-        '        return sign is None or hmac.compare_digest(sign(DOMAIN + digest), row["signature"])\n',
+        '        return sign is None or hmac.compare_digest(sign(kind.domain + digest), row["signature"])\n',
         "        return True\n",
         (f"{OF_CHAIN}::test_whoever_does_not_hold_the_key_writes_no_finding",),
     ),
@@ -67,9 +69,26 @@ MUTATIONS = (
     Mutation(
         "the sidecar's journal has no key",
         SIDECAR,
-        "        vault.sign_finding if vault is not None else None,\n",
-        "        None,\n",
+        " = vault.sign_finding if vault is not None else None, settings",
+        " = None, settings",
         (f"{OF_CHAIN}::test_the_sidecar_chains_its_findings_with_the_vaults_key",),
+    ),
+    Mutation(
+        "case events are read without a look at their hash",
+        CASEWORK,
+        "        if not chain.is_intact(seq, row, self._sign, CASEWORK):\n",
+        "        if False:\n",
+        (
+            f"{OF_CASEWORK}::test_a_changed_event_is_told_and_does_not_count",
+            f"{OF_CASEWORK}::test_whoever_does_not_hold_the_key_writes_no_event",
+        ),
+    ),
+    Mutation(
+        "whoever decides second is not shown what the first decided",
+        CASEWORK,
+        "            if check is not None:\n                check(before)\n",
+        "",
+        (f"{OF_CASEWORK}::test_of_two_who_confirm_at_once_one_is_refused",),
     ),
     Mutation(
         "the journal's files are made as the umask says",

@@ -13,6 +13,8 @@ class Permission(StrEnum):
     WATCH = "watch"
     # Changes what WATCH shows: without it there are verdicts and reasons, and nothing to tune a forgery by.
     SCORES = "scores"
+    # Acknowledges, assigns, notes and labels findings.
+    CASES = "cases"
     IDENTITIES = "identities"
     ENROL = "enrol"
     APPROVE = "approve"
@@ -36,7 +38,7 @@ class Role(StrEnum):
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.PUBLISHER: frozenset({Permission.PUBLISH}),
     Role.VIEWER: frozenset({Permission.WATCH}),
-    Role.ANALYST: frozenset({Permission.WATCH, Permission.SCORES}),
+    Role.ANALYST: frozenset({Permission.WATCH, Permission.SCORES, Permission.CASES}),
     Role.ENROLLER: frozenset({Permission.IDENTITIES, Permission.ENROL}),
     # Not ENROL: whoever approves must not be able to bring what they approve.
     Role.APPROVER: frozenset({Permission.IDENTITIES, Permission.APPROVE, Permission.ERASE}),

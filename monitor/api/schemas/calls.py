@@ -1,4 +1,4 @@
-"""Calls, findings and health over HTTP."""
+"""Calls and health over HTTP."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from monitor.api.schemas.base import ClaimGround, EvidencedScore, Judged, Reason, Seq, Shape, Time
-from monitor.api.schemas.messages import FindingMessage
+from monitor.api.schemas.base import ClaimGround, EvidencedScore, Judged, Reason, Shape, Time
 
 
 class Span(Shape):
@@ -115,18 +114,6 @@ class Explanation(Shape):
     resembles: str | None
     considered: list[Considered]
     """All that was weighed, the decisive first."""
-
-
-class Findings(Shape):
-    """A page of findings, oldest first."""
-
-    findings: list[FindingMessage]
-    next: Seq
-    """Ask with this as `after` for what follows."""
-    gap: Seq | None = None
-    """Only there where findings up to this number are no longer kept, or were taken away, and were asked for."""
-    tampered: list[Seq] | None = None
-    """Only there where findings with these numbers were changed after they were committed: they are not served."""
 
 
 class Alive(Shape):

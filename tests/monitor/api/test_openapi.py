@@ -86,7 +86,7 @@ async def test_every_get_answers_as_described(desk: Desk) -> None:
             pass
     for n in range(15):
         desk.site.journal.append(finding(str(n)))
-    values = {"call": "board", "participant": "p1", "name": "Jane%20Doe", "job_id": done["id"], "session": "none"}
+    values = {"call": "board", "participant": "p1", "name": "Jane%20Doe", "job_id": done["id"], "finding": "14"}
     assert (await desk.client.post("/v1/sources", json={"plugin": "folder", "path": "/absent"})).status_code == 201
     values["source"] = "0"
     asked: dict[str, Any] = {}
@@ -167,7 +167,7 @@ async def test_errors_answer_as_described(desk: Desk) -> None:
 
 async def test_what_is_guarded_is_said_to_be(desk: Desk) -> None:
     values = {"call": "board", "participant": "p1"}
-    values |= dict.fromkeys(("name", "job_id", "session", "token_id", "source"), "x")
+    values |= dict.fromkeys(("name", "job_id", "session", "token_id", "source", "finding"), "x")
     async with httpx.AsyncClient(base_url=desk.site.base) as stranger:
         for method, path in OpenApi().operations:
             answer = await stranger.request(method, path.format(**values))

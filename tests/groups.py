@@ -105,6 +105,7 @@ SLOW = {
         "pseudo",
         "speech",
         "validate",
+        "voice_artefacts",
         "warm",
     )
 }

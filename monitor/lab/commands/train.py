@@ -16,6 +16,7 @@ from monitor.lab.commands import (
     train_pairs,
     train_people,
     train_persona,
+    train_synthetic_voice,
     train_voiceprints,
     train_voices,
 )
@@ -46,6 +47,7 @@ app.command("pairs")(train_pairs.command)
 app.command("people")(train_people.command)
 app.command("persona")(train_persona.command)
 app.command("voiceprints")(train_voiceprints.command)
+app.command("synthetic-voice")(train_synthetic_voice.command)
 
 
 @app.command("speech")

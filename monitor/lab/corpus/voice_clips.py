@@ -67,7 +67,7 @@ def voice_clips(
                 with np.load(kept, allow_pickle=False) as file:
                     arrays = dict(file)
             else:
-                arrays = _encoded(_sound(path), encode)
+                arrays = _encoded(read_sound(path, MAX_SECONDS), encode)
                 write_npz(kept, arrays)
         except (SidewitnessError, OSError, av.FFmpegError, IndexError) as error:
             done(f"{row.name}: {type(error).__name__}, left out")
@@ -77,7 +77,7 @@ def voice_clips(
 
 
 def _encoded(sound: FloatArray, encode: VoiceEncoder) -> dict[str, NDArray[Any]]:
-    speech = _speech(sound)
+    speech = speech_steps(sound)
     recorded, recorded_at = _pieces(sound, speech, PIECE_STEPS)
     called, called_at = _pieces(through_opus(sound, CALL_BIT_RATE), speech, HOP_STEPS)
     return {
@@ -88,16 +88,22 @@ def _encoded(sound: FloatArray, encode: VoiceEncoder) -> dict[str, NDArray[Any]]
     }
 
 
-def _sound(path: Path) -> FloatArray:
+def read_sound(path: Path, most_seconds: float) -> FloatArray:
+    """Read the first sound of a file, 16 kHz mono; raises `av.FFmpegError`, and `IndexError` where there is none."""
+    most = round(most_seconds * SAMPLE_RATE_HZ)
     with av.open(str(path)) as file:
-        cutter, parts = AudioCutter(), [np.zeros(0, np.float32)]
+        cutter, parts, count = AudioCutter(), [np.zeros(0, np.float32)], 0
         for frame in file.decode(audio=0):
-            parts += [part for _, part in cutter.push(frame)]
+            fresh = [part for _, part in cutter.push(frame)]
+            parts, count = parts + fresh, count + sum(map(len, fresh))
+            if count >= most:
+                break
         parts += [part for _, part in cutter.flush()]
-    return np.concatenate(parts)[: round(MAX_SECONDS * SAMPLE_RATE_HZ)].astype(np.float32)
+    return np.concatenate(parts)[:most].astype(np.float32)
 
 
-def _speech(sound: FloatArray) -> BoolArray:
+def speech_steps(sound: FloatArray) -> BoolArray:
+    """Say which whole grid steps of 16 kHz mono (N,) are speech."""
     detector = webrtcvad.Vad(_STRICTEST)
     words = (np.clip(sound, -1, 1) * 32767).astype("<i2")
     frames = words[: len(words) // STEP_SAMPLES * STEP_SAMPLES].reshape(-1, _VAD_SAMPLES)

@@ -57,12 +57,14 @@ class Listed:
 
     `unwatched` is why they cannot be watched, as far as the platform says so: `CAMERA_OFF`, `MUTED`, `PAUSED_BY_USER`,
     `SCREEN_SHARE_ONLY`, `PHONE_AUDIO_ONLY`, `END_TO_END_ENCRYPTED`, `UNSUPPORTED_CODEC`, `WAITING_FOR_PUBLISHER`, or
-    `NOT_WATCHED` where there is no room for them. None where nothing stands in the way.
+    `NOT_WATCHED` where there is no room for them. None where nothing stands in the way. `profile` and `identity` are as
+    in `Intake.admit`, as they are now; without one, what was said of it before stays.
     """
 
     participant: str
     unwatched: Reason | None = None
     profile: Profile | None = None
+    identity: str | None = None
 
 
 class Admitted(Protocol):
@@ -107,7 +109,24 @@ class Intake(Protocol):
         """Say whom the platform lists in a call now, in place of what was said of it before.
 
         Say it whenever it changes; those who are admitted need not be listed. It goes on while the plug-in is tried
-        again, and ends when it ends. Raises `SourceError` for a name that cannot be one.
+        again, and ends when it ends. Whoever is admitted and is listed with another profile than before has a new name,
+        say: whom they are taken to claim to be is decided anew. Raises `SourceError` for a name that cannot be one.
+        """
+        ...
+
+    async def claims(
+        self, call: str, participant: str, identity: str | None = None, profile: Profile | None = None
+    ) -> bool:
+        """Say whether somebody would be compared with a protected person: whom to bring first, where not all can be.
+
+        Raises `SourceError` for a name that cannot be one.
+        """
+        ...
+
+    async def forget(self, call: str) -> None:
+        """End whoever is judged in a call and delete what is kept of it, where the platform demands that.
+
+        Findings that are written down stay: they hold no media.
         """
         ...
 

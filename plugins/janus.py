@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
 from monitor.tap.kit import ActionKind, Profile, SdpError, TapConfig, WebRtcPeer
-from plugins.base import Acting, Admitted, Intake, NoRoom, PluginSpec, Unavailable, name_from
+from plugins.base import Acting, Admitted, Intake, Listed, NoRoom, PluginSpec, Unavailable, name_from
 from plugins.janus_link import ANSWER_SECONDS, JsonObject, Link
 from plugins.protocols import janus
 from plugins.webrtc import WebRtcOptions
@@ -222,6 +222,18 @@ class Janus(Acting):
             self._watched[person.feed] = stay.start(self._watch(stay, person))
         if change.come or change.gone:
             stay.say(len(self._watched))
+        if change != janus.Change():
+            self._list(stay)
+
+    def _list(self, stay: _Stay) -> None:
+        """Say who sends into the room, under which names now."""
+        people = self._roster.people.values()
+        entries = [Listed(self._names[one.feed], None, *self._who(one)) for one in people if one.feed in self._names]
+        stay.intake.roster(self._call, entries)
+
+    def _who(self, person: janus.Publisher) -> tuple[Profile, str | None]:
+        """Return what somebody shows, and whom the configuration says that they are."""
+        return Profile(display_name=person.display or None), self._options.identities.get(person.display)
 
     def _name(self, person: janus.Publisher) -> str:
         """Return what somebody is called here: as they call themselves, where nobody else is called so."""
@@ -273,9 +285,10 @@ class Janus(Acting):
                 detail = peer.failure.detail if peer.failure is not None else "Janus ended it"
                 raise Unavailable(f"no media come from Janus ({detail}): see allowed_networks, ice_servers, firewalls")
             stay.intake.connected()
-            name, identity = self._names[person.feed], self._options.identities.get(person.display)
-            profile = Profile(display_name=person.display or None)
-            await _until_over(await stay.intake.admit(self._call, name, peer, identity, profile), peer, ended)
+            # As they are called by now.
+            profile, identity = self._who(self._roster.people.get(person.feed, person))
+            admitted = await stay.intake.admit(self._call, self._names[person.feed], peer, identity, profile)
+            await _until_over(admitted, peer, ended)
         finally:
             if peer is not None:
                 await peer.close()

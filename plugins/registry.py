@@ -17,6 +17,7 @@ BUILT_IN = (
     EntryPoint("janus", "plugins.janus:SPEC", GROUP),
     EntryPoint("rtp", "plugins.rtp:SPEC", GROUP),
     EntryPoint("whep", "plugins.whep:SPEC", GROUP),
+    EntryPoint("zoom_rtms", "plugins.zoom_rtms:SPEC", GROUP),
 )
 
 

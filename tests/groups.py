@@ -50,6 +50,7 @@ QUICK = (
     "tests/mutate",
     "tests/plugins",
     "tests/plugins/protocols",
+    "tests/plugins/protocols/zoom",
 )
 # Folders and single files, with what makes them slow.
 SLOW = {
@@ -87,6 +88,8 @@ SLOW = {
     "tests/plugins/test_package.py": "pip, processes of its own",
     "tests/plugins/test_rtp.py": "programs that send",
     "tests/plugins/test_whep.py": "real calls",
+    "tests/plugins/test_zoom_rtms.py": "real calls",
+    "tests/plugins/test_zoom_judged.py": "media, real calls",
     "tests/test_examples.py": "a server",
     "tests/test_extras.py": "media, processes of its own",
 } | {

@@ -24,6 +24,7 @@ PURE = (
     "monitor/tap/media/least_delay.py",
     "monitor/tap/media/orientation.py",
     "monitor/tap/media/parameter_sets.py",
+    "monitor/tap/media/platform_clock.py",
     "monitor/tap/delivery.py",
     "monitor/tap/rtp/candidates.py",
     "monitor/tap/rtp/h264_format.py",
@@ -87,6 +88,7 @@ PURE = (
     "monitor/lab/metrics",
     "plugins/protocols/janus.py",
     "plugins/protocols/whep.py",
+    "plugins/protocols/zoom",
 )
 
 

@@ -165,6 +165,12 @@ class Coverage:
         theirs = [p for p, watch in self.people.items() if watch.source == source]
         return self._each(theirs, now, source=None, announced=None)
 
+    def forget(self, call: str, now: float) -> Outcome:
+        """Know nothing of a call any more: whoever was in it has left."""
+        theirs = [place for place in self.people if place[0] == call]
+        made, changes = self._each(theirs, now, judged=False, source=None, announced=None)
+        return Coverage({place: watch for place, watch in made.people.items() if place[0] != call}), changes
+
     def advance(self, now: float) -> Outcome:
         """Tell of those who have not been watched for too long, and forget those whose time is over."""
         lost = [p for p, w in self.people.items() if _is_lost(w) and now - w.since >= KEPT_SECONDS]

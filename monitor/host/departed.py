@@ -82,6 +82,11 @@ class Memory:
         over = tuple(d for d in self.departed if now - d.left >= self.seconds)
         return replace(self, departed=self.departed[len(over) :]), over
 
+    def forget(self, call: str) -> tuple[Memory, tuple[Departed, ...]]:
+        """Let go of everybody who left a call, and give them."""
+        theirs = tuple(d for d in self.departed if d.key.call == call)
+        return replace(self, departed=tuple(d for d in self.departed if d not in theirs)), theirs
+
     def join(self, key: ParticipantKey, now: float) -> tuple[Memory, Past]:
         """Give what is known of one who joins; under another claim they find the evidence that needed no identity.
 

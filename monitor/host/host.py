@@ -26,11 +26,13 @@ from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.alerts.wire import Message
 from monitor.host import shedding
+from monitor.host.callbacks import Callbacks
 from monitor.host.calls import AtCapacity, Occupied
+from monitor.host.claiming import Claiming
 from monitor.host.cpu_load import threads_here
 from monitor.host.departed import Departed, Memory, Past
 from monitor.host.metrics import Metrics
-from monitor.host.participant import Callbacks, Participant
+from monitor.host.participant import Participant
 from monitor.host.publication import Answer, PeerPublication
 from monitor.host.quota import Holding, Quota
 from monitor.host.replacing import SILENT_SECONDS, may_replace
@@ -86,13 +88,20 @@ class Host:
         self._owners: dict[Place, str | None] = {}
         self._answering: dict[Place, list[str | None]] = {}
         self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
-        self._claimed = claimed
+        self.claiming = Claiming(self._pool, claimed)
         self._memory = Memory(rejoin_seconds)
         self._forgetting: asyncio.Task[None] | None = None
         self.watching = Watching(hub.notice, clock)
         self._hub = hub
         self._callbacks = Callbacks(
-            self._state, recorder.put, self._remembers, self._remember, rejoin_seconds, self._seeks, self._link
+            self._state,
+            recorder.put,
+            self._remembers,
+            self._remember,
+            rejoin_seconds,
+            self._seeks,
+            self._link,
+            self._past_of,
         )
         self._machine_load, self._clock = machine_load, clock
         self._shedding = shedding.initial()
@@ -136,13 +145,12 @@ class Host:
         self, key: ParticipantKey, source: Source, owner: str | None = None, profile: Profile | None = None
     ) -> Participant:
         """Judge a source, inside `reserve`; ends the participant's earlier one, closes the source where that fails."""
-        place = (key.call, key.participant)
+        place, asked = (key.call, key.participant), key
         try:
             self._check_open()
-            loop = asyncio.get_running_loop()
-            claimed = await loop.run_in_executor(self._pool, self._claimed, key, profile or Profile())
+            claimed = await self.claiming.ask(key, profile)
             key = claimed.key
-            session = await loop.run_in_executor(self._pool, self._factory, key)
+            session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, key)
             while (earlier := self._participants.get(place)) is not None:
                 # Once more: whoever was silent when the offer came may have begun to speak.
                 self._check_owner(place, owner, is_reserved=True)
@@ -164,6 +172,7 @@ class Host:
             self._past_of(key),
         )
         self._participants[place], self._owners[place] = participant, owner
+        self.claiming.joined(asked, profile)
         self._joined.setdefault(place, next(self._turn))
         self.watching.judged(key)
         # Publishing again is no way round the queue.
@@ -190,6 +199,19 @@ class Host:
         with self.reserve(key, owner):
             peer, answer = await asyncio.wait_for(self._answer(offer), ANSWER_SECONDS)
             return PeerPublication(await self.admit(key, peer, owner, profile), peer, answer)
+
+    def show(self, key: ParticipantKey, profile: Profile) -> None:
+        """Take what is shown now of somebody: where they are judged, whom they claim to be is decided anew."""
+        judged = self.find(key.call, key.participant)
+        if judged is not None:
+            self.claiming.show(key, profile, judged)
+
+    async def forget(self, call: str) -> None:
+        """End everybody in a call and keep nothing of it but the findings that are written down."""
+        await asyncio.gather(*(one.end() for (name, _), one in list(self._participants.items()) if name == call))
+        self._memory, dropped = self._memory.forget(call)
+        self._close_findings(dropped)
+        self.watching.forget(call)
 
     async def remove(self, call: str, participant: str) -> bool:
         """Stop judging a participant; False where there is none."""
@@ -280,6 +302,7 @@ class Host:
     def _forget(self, place: Place, participant: Participant) -> None:
         if self._participants.get(place) is participant:
             del self._participants[place], self._owners[place]
+            self.claiming.left(place)
             self.watching.ended(place)
             self._metrics.judged(len(self))
             structlog.stdlib.get_logger("host").info(

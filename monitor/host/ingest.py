@@ -20,6 +20,7 @@ import structlog
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
 from monitor.host.calls import ActionStatus, Admission, AtCapacity, InvalidName, Outcome, participant_key
+from monitor.host.claiming import Claiming
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource, requested_source
 from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
@@ -39,6 +40,19 @@ class Judges(Protocol):
 
     async def judge(self, key: ParticipantKey, source: Source, profile: Profile | None = None) -> Admission:
         """Judge a source; closes it and raises `AtCapacity` where there is no room."""
+        ...
+
+    @property
+    def claiming(self) -> Claiming:
+        """What says whom somebody would be taken to claim to be."""
+        ...
+
+    def show(self, key: ParticipantKey, profile: Profile) -> None:
+        """Take what is said now of who somebody is; where they are judged, whom they claim to be is decided anew."""
+        ...
+
+    async def forget(self, call: str) -> None:
+        """End everybody in a call and keep nothing of it in memory."""
         ...
 
     @property
@@ -207,8 +221,8 @@ class SourceRunner:
             await source.close()
             raise NoRoom("the sidecar is shutting down")
         try:
-            known = replace(profile or Profile(), plugin=self._source.spec.name)
-            admission = await self._host.judge(participant_key(call, participant, identity), source, known)
+            key = participant_key(call, participant, identity)
+            admission = await self._host.judge(key, source, self._known(profile))
         except AtCapacity as refusal:
             raise NoRoom(str(refusal), float(refusal.retry_after)) from None
         except InvalidName as refusal:
@@ -221,15 +235,30 @@ class SourceRunner:
         """Take whom the platform lists in a call; see `plugins.base.Intake.roster`."""
         if self._closing:
             return
-        try:
-            for one in listed:
-                participant_key(call, one.participant)
-        except InvalidName as refusal:
-            raise SourceError(str(refusal)) from None
+        keys = {one.participant: _checked(call, one.participant, one.identity) for one in listed}
         self._listed.pop(call, None)
         if listed:
             self._listed[call] = frozenset(one.participant for one in listed)
         self._host.watching.listed(self._source.number, call, listed)
+        brought = {one.key.participant for one in self._admissions if not one.ended and one.key.call == call}
+        for one in listed:
+            if one.participant in brought and one.profile is not None:
+                self._host.show(keys[one.participant], self._known(one.profile))
+
+    async def claims(
+        self, call: str, participant: str, identity: str | None = None, profile: Profile | None = None
+    ) -> bool:
+        """Say whether somebody claims a protected person; see `plugins.base.Intake.claims`."""
+        key = _checked(call, participant, identity)
+        return (await self._host.claiming.ask(key, self._known(profile))).key.identity is not None
+
+    async def forget(self, call: str) -> None:
+        """Delete what is kept of a call; see `plugins.base.Intake.forget`."""
+        await self._host.forget(call)
+        self.log().info("what was kept of a call is deleted")
+
+    def _known(self, profile: Profile | None) -> Profile:
+        return replace(profile or Profile(), plugin=self._source.spec.name)
 
     def connected(self) -> None:
         """Take note that the plug-in has joined the other side."""
@@ -363,3 +392,10 @@ async def _acted(plugin: Acting, call: str, participant: str, action: Action) ->
         # Of what is not ours only the type: its text may quote names and secrets.
         return ActionStatus.FAILED, f"{type(error).__name__} in the plug-in: please report it"
     return ActionStatus.DONE, remark
+
+
+def _checked(call: str, participant: str, identity: str | None) -> ParticipantKey:
+    try:
+        return participant_key(call, participant, identity)
+    except InvalidName as refusal:
+        raise SourceError(str(refusal)) from None

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +19,12 @@ import structlog
 
 from monitor.alerts.finding import Finding, FindingTracker
 from monitor.alerts.wire import Message, state_message
-from monitor.decision.rejoin import Join, joined, linked, resumed
+from monitor.decision.decide import DecisionState
+from monitor.decision.rejoin import Join, joined, linked, reclaimed, resumed
 from monitor.decision.report import HopReport
 from monitor.face.looks import LOOKS
 from monitor.host.backlog import backlog_of
+from monitor.host.callbacks import Callbacks
 from monitor.host.departed import LINKED_STATISTIC, Departed, Past
 from monitor.host.lag_meter import AgeMeter, LagMeter
 from monitor.host.metrics import Metrics
@@ -31,7 +33,7 @@ from monitor.host.status import Status
 from monitor.host.step import Clock, SessionFactory, SessionLike, SessionStep
 from monitor.identity.claimed import Claimed
 from monitor.tap.media.source import Connecting, Explaining, Hearing, Source
-from monitor.types import FloatArray, MediaItem, ParticipantKey, Reason, TrackFault, Verdict
+from monitor.types import FloatArray, MediaItem, Reason, TrackFault, Verdict
 
 # From the beginning of one step to that of the next: rarer ones hand over more at once, which costs less, and make
 # scores older by as much.
@@ -41,24 +43,9 @@ CLOSE_SECONDS = 5.0
 CONNECTING = "connecting"
 ENDED = "ended"
 FAILED = "session_failed"
+# The claim under which somebody was judged so far is not theirs any more.
+RENAMED = "claims_somebody_else"
 SUSPECTED = (str(Verdict.SUSPECT), str(Verdict.ALERT))
-
-
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """Where states and findings go; `finding` must not block. Both get the monotonic time of the decision.
-
-    `remembers` says whether whoever leaves now may come back, and `left` takes what is to be known of them then.
-    `seeks` says whether somebody has left the call under another name since then, and `link` who of them has this face.
-    """
-
-    state: Callable[[Message, float], None]
-    finding: Callable[[Finding, float], None]
-    remembers: Callable[[], bool]
-    left: Callable[[Departed], None]
-    rejoin_seconds: float = 0.0
-    seeks: Callable[[ParticipantKey, float], bool] = lambda _key, _since: False
-    link: Callable[[ParticipantKey, FloatArray, float], Departed | None] = lambda _key, _face, _since: None
 
 
 class Participant:
@@ -107,6 +94,7 @@ class Participant:
         self._backlog = backlog_of(source)
         self._lag, self._age = LagMeter(clock), AgeMeter()
         self._restarts = 0
+        self._claim: Claimed | None = None
         self._dropped = 0
         self._reported_at = clock()
         self._heard_at = clock()
@@ -156,6 +144,11 @@ class Participant:
             self.source.pause(paused)
             self._awake.set()
 
+    def claim(self, claimed: Claimed) -> None:
+        """Take somebody else for the one whom they claim to be, before the next step."""
+        self._claim = claimed
+        self._awake.set()
+
     def load(self, joined: int) -> ParticipantLoad:
         """Return how it went since this was last asked; `joined` is lower for who came earlier."""
         lag, judged, dropped = self._lag.read(self.source.dropped)
@@ -193,12 +186,32 @@ class Participant:
         self._say_inconclusive(self.end_reason)
         self._send(self._tracker.end(datetime.now(UTC), self.end_reason, stays), self._clock())
         if stays:
-            finding, left = self._tracker.finding, self._clock()
-            self._callbacks.left(
-                Departed(
-                    self.key, left, self.end_reason, self._evidence, finding, self._joins, self._memories, self._face
-                )
-            )
+            self._callbacks.left(self._departed(self.end_reason))
+
+    def _departed(self, reason: str) -> Departed:
+        finding, left = self._tracker.finding, self._clock()
+        return Departed(self.key, left, reason, self._evidence, finding, self._joins, self._memories, self._face)
+
+    async def _take_claim(self) -> None:
+        """Go on as whoever claims to be another: what needed no identity stays with them, as when they join again."""
+        claimed, self._claim = self._claim, None
+        if claimed is None:
+            return
+        before, self.claimed = self.key, claimed
+        if claimed.key == before:
+            self.key = claimed.key
+            return
+        self._release_session()
+        stays = self._callbacks.remembers()
+        self._send(self._tracker.end(datetime.now(UTC), RENAMED, stays), self._clock())
+        if stays:
+            self._callbacks.left(self._departed(RENAMED))
+        self.key = claimed.key
+        past = self._callbacks.past(self.key) if stays else Past(resumed(reclaimed(self._evidence)), joins=self._joins)
+        self._evidence, self._joins = past.state or self._evidence, past.joins
+        self._tracker = FindingTracker(self.key, finding=past.finding)
+        structlog.stdlib.get_logger("participant").info("a participant is taken to claim somebody else")
+        await self._begin(self._evidence)
 
     async def _recognise(self, session: SessionLike, now: float) -> None:
         """Look whether this is somebody who left the call under another name, and keep the face of who may do so."""
@@ -260,6 +273,7 @@ class Participant:
             items = self._backlog.take()
             began = now = self._clock()
             self._note_heard(items, now)
+            await self._take_claim()
             if self._session is None or self._connecting:
                 if now - self._reported_at >= self._hop_seconds:
                     self._say_inconclusive(CONNECTING if self._connecting else FAILED)
@@ -337,13 +351,17 @@ class Participant:
         if not begins_anew:
             return
         self._restarts += 1
+        # Whoever brings a session down must not shed their evidence by it.
+        await self._begin(resumed(self._evidence))
+
+    async def _begin(self, evidence: DecisionState) -> None:
+        """Begin a session that goes on from evidence; without one, where that fails, they are shown as failed."""
         try:
             session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, self.key)
         except Exception:
             structlog.stdlib.get_logger("participant").exception("a session could not be begun anew")
             return
-        # Whoever brings a session down must not shed their evidence by it.
-        session.resume(resumed(self._evidence), self._memories)
+        session.resume(evidence, self._memories)
         self._session = session
 
     def _say(self, report: HopReport, decided_at: float) -> None:

@@ -64,6 +64,13 @@ class _Observer:
     def roster(self, call: str, listed: Sequence[Listed]) -> None:
         """Take no note of whom a platform lists."""
 
+    async def claims(self, call: str, participant: str, identity: str | None = None, profile: object = None) -> bool:
+        """Compare nobody."""
+        return False
+
+    async def forget(self, call: str) -> None:
+        """Keep nothing."""
+
     def connected(self) -> None:
         self.joined.set()
 

@@ -56,6 +56,10 @@ class Watching:
         """Take note that a source has ended."""
         self._take(self._coverage.closed(source, self._clock()))
 
+    def forget(self, call: str) -> None:
+        """Know nothing of a call any more."""
+        self._take(self._coverage.forget(call, self._clock()))
+
     def close(self) -> None:
         """Tell nothing any more."""
         if self._timer is not None:

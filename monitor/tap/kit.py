@@ -6,6 +6,7 @@
 - **RTP**: `parse_packet` reads a packet, a `JitterBuffer` puts packets in order and joins them to frames.
 - **Time**: a `CallClock` maps the RTP time of both tracks to the sender's clock by sender reports (`ntp_seconds` reads
   their timestamp), and says what it does not know.
+- **Messages**: a `StampedPeer` is a `PullSource` of whole frames that a platform's server has stamped.
 - **Decoding**: a `DecodeLoop` keeps a bounded backlog of `EncodedFrame`s and decodes them when it is asked to.
   `to_video_frame` gives the planes of a decoded picture; an `AudioCutter` resamples decoded sound to `SAMPLE_RATE_HZ`
   and cuts it into blocks of `BLOCK_SAMPLES`.
@@ -29,6 +30,7 @@ from monitor.tap.rtp.packet import Packet
 from monitor.tap.rtp.packet import parse as parse_packet
 from monitor.tap.rtp.sdp import Codec, Offer, SdpError, Section
 from monitor.tap.rtp.sdp_parser import parse_offer
+from monitor.tap.stamped_peer import StampedPeer
 from monitor.tap.webrtc import TapStats, WebRtcPeer
 from monitor.types import (
     SAMPLE_RATE_HZ,
@@ -73,6 +75,7 @@ __all__ = [
     "Source",
     "SourceError",
     "Stamp",
+    "StampedPeer",
     "TapConfig",
     "TapStats",
     "TrackClock",

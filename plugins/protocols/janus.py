@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 PLUGIN = "janus.plugin.videoroom"
@@ -195,10 +195,11 @@ def feed_of(value: object) -> Number | None:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Who is to be subscribed to now, and who no more."""
+    """Who is to be subscribed to now, who no more, and who goes by another name."""
 
     come: tuple[Publisher, ...] = ()
     gone: tuple[Number, ...] = ()
+    renamed: tuple[Publisher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,22 +216,39 @@ class Roster:
         if who is not None and people.pop(who, None) is not None:
             gone.append(who)
         come: list[Publisher] = []
-        for feed, person in publishers(event.data).items():
+        renamed: list[Publisher] = []
+        told = publishers(event.data)
+        named = _renamed(event.data, people)
+        if named is not None:
+            told.setdefault(named.feed, named)
+        for feed, person in told.items():
             before = people.get(feed)
             if before is not None and before.mids != person.mids:
                 gone.append(feed)
                 before = None
+            if before is not None and before.display != person.display:
+                renamed.append(person)
             if before is None and (feed in people or len(people) < MAX_PUBLISHERS):
                 come.append(person)
             if feed in people or len(people) < MAX_PUBLISHERS:
                 people[feed] = person
-        return Roster(people), Change(tuple(come), tuple(gone))
+        return Roster(people), Change(tuple(come), tuple(gone), tuple(renamed))
 
     def listed(self, people: Mapping[Number, Publisher]) -> tuple[Roster, Change]:
         """Take the whole of a list: who is not in it has gone."""
         come = tuple(person for feed, person in people.items() if feed not in self.people)
         gone = tuple(feed for feed in self.people if feed not in people)
-        return Roster(dict(people)), Change(come, gone)
+        stays = (person for feed, person in people.items() if feed in self.people)
+        renamed = tuple(person for person in stays if person.display != self.people[person.feed].display)
+        return Roster(dict(people)), Change(come, gone, renamed)
+
+
+def _renamed(data: Mapping[str, Any], people: Mapping[Number, Publisher]) -> Publisher | None:
+    """Return who has taken another name by an event; None where it is no such event."""
+    feed, display = feed_of(data.get("id")), data.get("display")
+    if feed not in people or not isinstance(display, str):
+        return None
+    return replace(people[feed], display=display[:MAX_DISPLAY_LENGTH])
 
 
 def is_over(message: Message) -> bool:

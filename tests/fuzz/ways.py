@@ -6,6 +6,9 @@ from monitor.tap.media.config import TapConfig
 from monitor.tap.rtp.sdp import SdpError
 from monitor.tap.rtp.sdp_parser import parse_answer
 from plugins.protocols import janus, whep
+from plugins.protocols.zoom import messages as zoom
+from plugins.protocols.zoom import webhook
+from plugins.protocols.zoom.meeting import Meeting
 from tests.fuzz.target import Target
 
 URL = "https://media.example/whep/ada"
@@ -49,6 +52,38 @@ def janus_messages(data: bytes) -> None:
         janus.is_over(message), janus.is_hangup(message)
 
 
+def rtms_messages(data: bytes) -> None:
+    """Messages of Zoom one a line: what is read is bounded, and nobody leads to a server without TLS."""
+    meeting = Meeting()
+    for line in data.split(b"\n"):
+        message = zoom.parse(line)
+        match message:
+            case zoom.Welcome(urls):
+                assert all(zoom.is_secure(url) for url in urls.values())
+            case zoom.Event():
+                meeting = meeting.told(message)
+            case zoom.Media():
+                meeting = meeting.heard(message)
+                assert message.user > 0
+                message.payload()
+    assert len(meeting.people) <= zoom.MAX_PEOPLE
+    assert all(len(person.name) <= zoom.MAX_NAME_LENGTH for person in meeting.people.values())
+
+
+def rtms_webhook(data: bytes) -> None:
+    """A webhook that Zoom has signed, and one that says itself that it is."""
+    stamp = "1800000000"
+    refused = 0
+    try:
+        webhook.read(data[40:], data[:10].decode(errors="replace"), data[10:40].decode(errors="replace"), "a", 0.0)
+    except webhook.WebhookError as error:
+        refused = error.status
+    if refused != 401:
+        raise AssertionError("anybody may send webhooks")
+    said = webhook.read(data, stamp, webhook.sign("a-secret", stamp, data), "a-secret", 1_800_000_000.0)
+    assert not isinstance(said, webhook.Started) or zoom.is_secure(said.url)
+
+
 TARGETS = (
     Target("answer", answer, (SdpError,), (b"a=inactive", b"m=audio 0 ", b"a=group:BUNDLE ", b"a=setup:passive")),
     Target(
@@ -72,6 +107,20 @@ TARGETS = (
             b"[]",
             b'"mid": ',
         ),
+        10_000,
+    ),
+    Target(
+        "rtms",
+        rtms_messages,
+        (zoom.RtmsError,),
+        (b'"msg_type": ', b'"content": ', b'"user_id": ', b'"participants": ', b"null", b"[]", b"{}", b'"wss://"'),
+        10_000,
+    ),
+    Target(
+        "rtms_webhook",
+        rtms_webhook,
+        (webhook.WebhookError,),
+        (b'"event": ', b'"payload": ', b'"object": ', b'"plainToken": ', b'"server_urls": ', b'"wss://"', b"null"),
         10_000,
     ),
 )

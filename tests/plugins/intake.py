@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from monitor.tap.kit import AudioBlock, ClockState, MediaItem, Source, TrackFault, VideoFrame
+from monitor.tap.kit import AudioBlock, ClockState, MediaItem, Profile, Source, TrackFault, VideoFrame
 from plugins.base import Listed, NoRoom
 
 PATIENCE_SECONDS = 30.0
@@ -63,6 +63,8 @@ class Reception:
     slept: list[float] = field(default_factory=list)
     naps: bool = False
     listed: dict[str, Sequence[Listed]] = field(default_factory=dict)
+    protected: set[str] = field(default_factory=set)
+    forgotten: list[str] = field(default_factory=list)
 
     async def admit(
         self, call: str, participant: str, source: Source, identity: str | None = None, profile: object = None
@@ -76,6 +78,15 @@ class Reception:
 
     def roster(self, call: str, listed: Sequence[Listed]) -> None:
         self.listed[call] = listed
+
+    async def claims(
+        self, call: str, participant: str, identity: str | None = None, profile: Profile | None = None
+    ) -> bool:
+        shown = profile.display_name if profile is not None else None
+        return identity is not None or shown in self.protected
+
+    async def forget(self, call: str) -> None:
+        self.forgotten.append(call)
 
     def connected(self) -> None:
         self.said.append("connected")

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.config import SourceSettings
+from monitor.host.claiming import Claiming
 from monitor.host.ingest import Ingest
 from monitor.host.metrics import Metrics
 from monitor.host.sources import configured_sources
 from monitor.host.watching import Watching
+from monitor.identity.claimed import stated
 from monitor.tap.kit import Source
-from monitor.types import ParticipantKey
+from monitor.types import ParticipantKey, Profile
 from tests.plugins.intake import PATIENCE_SECONDS, Guest
 
 
@@ -34,10 +36,18 @@ class House:
     guests: list[Admitted] = field(default_factory=list)
     watching: Watching = field(default_factory=lambda: Watching(lambda _message, _at: None, time.monotonic))
     ingest: Ingest | None = None
+    shown: dict[str, Profile] = field(default_factory=dict)
+    claiming: Claiming = field(default_factory=lambda: Claiming(None, stated))
 
     async def judge(self, key: ParticipantKey, source: Source, profile: object = None) -> Admitted:
         self.guests.append(Admitted(key, source))
         return self.guests[-1]
+
+    def show(self, key: ParticipantKey, profile: Profile) -> None:
+        self.shown[key.participant] = profile
+
+    async def forget(self, call: str) -> None:
+        await asyncio.gather(*(guest.end() for guest in self.guests if guest.call == call))
 
     @property
     def here(self) -> dict[str, Admitted]:

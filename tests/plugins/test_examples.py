@@ -12,6 +12,7 @@ from plugins.folder import FolderOptions
 from plugins.janus import JanusOptions
 from plugins.rtp import RtpOptions
 from plugins.whep import WhepOptions
+from plugins.zoom_rtms import ZoomOptions
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "sources"
@@ -19,6 +20,7 @@ VARIABLES = {
     "folder": {"CLIPS_FOLDER": "/srv/clips"},
     "janus": {"JANUS_URL": "ws://127.0.0.1:8188", "JANUS_ROOM": "1234"},
     "rtp": {"RTP_SDP": "/etc/sidewitness/board.sdp"},
+    "zoom_rtms": {"ZOOM_CLIENT_ID": "an-id", "ZOOM_CLIENT_SECRET": "a-secret", "ZOOM_WEBHOOK_SECRET": "another"},
     "whep": {"WHEP_URL": "https://media.example.org/whep/board"},
 }
 
@@ -74,3 +76,11 @@ def test_what_is_forwarded_as_rtp(monkeypatch: pytest.MonkeyPatch) -> None:
     options = options_of("rtp", monkeypatch)
     assert isinstance(options, RtpOptions)
     assert options.sdp == Path("/etc/sidewitness/board.sdp")
+
+
+def test_calls_of_zoom(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = options_of("zoom_rtms", monkeypatch)
+    assert isinstance(options, ZoomOptions)
+    assert (options.client_id, options.port, options.path) == ("an-id", 8490, "/zoom/webhook")
+    assert options.webhook_secret.get_secret_value() == "another"
+    assert "a-secret" not in repr(options)

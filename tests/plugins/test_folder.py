@@ -70,6 +70,14 @@ class Doorman:
     def roster(self, call: str, listed: Sequence[Listed]) -> None:
         raise AssertionError("a folder lists nobody")
 
+    async def claims(
+        self, call: str, participant: str, identity: str | None = None, profile: Profile | None = None
+    ) -> bool:
+        raise AssertionError("a folder chooses nobody")
+
+    async def forget(self, call: str) -> None:
+        raise AssertionError("a folder revokes nothing")
+
     def connected(self) -> None:
         self.joined = True
 

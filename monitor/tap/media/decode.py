@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Protocol, cast
 
 import av
+import numpy as np
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 
@@ -92,9 +93,34 @@ class OpusDecoder:
         return self._context.decode(packet)
 
 
+class PcmDecoder:
+    """Sound that is not encoded, int16 with the lowest byte first, of a rate in Hz and one or two channels."""
+
+    def __init__(self, rate_hz: int, channels: int) -> None:
+        self._rate, self._layout, self._bytes = rate_hz, "stereo" if channels == 2 else "mono", 2 * channels
+
+    def decode(self, encoded: EncodedFrame) -> list[av.AudioFrame]:
+        """Take a piece as it is; raises `ValueError` for one that is cut off in a sample."""
+        if not encoded.data or len(encoded.data) % self._bytes:
+            raise ValueError("a piece of sound is cut off")
+        samples = np.frombuffer(encoded.data, "<i2")
+        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout=self._layout)
+        frame.sample_rate, frame.time_base = self._rate, _AUDIO_TIME_BASE
+        frame.pts = round(encoded.media / _AUDIO_TIME_BASE)
+        return [frame]
+
+
 def make_decoder(codec: str, max_pixels: int) -> Decoder:
-    """Create a decoder for a codec name as in SDP: VP8, H264 or opus; `max_pixels` bounds a picture."""
-    return PictureDecoder(codec, max_pixels) if codec in _FFMPEG_DECODERS else OpusDecoder()
+    """Create a decoder for a codec name as in SDP: VP8, H264, opus, or L16 with rate and channels, as `L16/16000/1`.
+
+    `max_pixels` bounds a picture.
+    """
+    if codec in _FFMPEG_DECODERS:
+        return PictureDecoder(codec, max_pixels)
+    if codec.startswith("L16/"):
+        _, rate, channels = codec.split("/")
+        return PcmDecoder(int(rate), int(channels))
+    return OpusDecoder()
 
 
 class DecodeLoop:

@@ -222,3 +222,13 @@ def test_what_is_told_alternates_and_time_adds_up(events: list[tuple[str, float]
     actions = [change.action for change in told.changes]
     assert actions[::2] == ["began"] * len(actions[::2])
     assert "began" not in actions[1::2]
+
+
+def test_a_call_is_forgotten_and_who_was_missed_in_it_has_left() -> None:
+    told = Told()
+    told.take(told.coverage.listed(1, "board", {"ada": Reason.CAMERA_OFF}, 0.0))
+    told.take(told.coverage.listed(1, "other", {"eve": Reason.CAMERA_OFF}, 0.0))
+    told.take(told.coverage.advance(5.0))
+    told.take(told.coverage.forget("board", 6.0))
+    assert [place[0] for place in told.coverage.people] == ["other"]
+    assert told.said[-1][:2] == ("ada", "left")

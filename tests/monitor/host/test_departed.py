@@ -152,3 +152,9 @@ def test_another_face_another_call_the_own_name_and_who_was_compared_already_are
 def test_faces_are_compared_by_the_median_of_their_looks() -> None:
     assert face_distance(face(0.0), face(0.0)) == 0.0
     assert face_distance(face(0.0, 0.0, 0.0), face(0.0, 0.0, 1.5)) == 0.0
+
+
+def test_a_call_is_forgotten_and_no_other() -> None:
+    eve = left(ParticipantKey("other", "eve"))
+    memory, dropped = remembered(left(), eve).forget("board")
+    assert (memory.departed, dropped) == ((eve,), (left(),))

@@ -67,7 +67,7 @@ class Bench:
         return self.metrics.registry.get_sample_value(f"sidewitness_{name}") or 0.0
 
 
-def bench_with(folder: Path, sessions: SessionFactory, places: int = 2) -> Bench:
+def bench_with(folder: Path, sessions: SessionFactory, places: int = 2, **more: Any) -> Bench:
     hub, metrics, opened = Hub(), Metrics(), ready_journal(folder)
 
     def committed(seq: int, finding: Any, decided_at: float) -> None:
@@ -81,7 +81,7 @@ def bench_with(folder: Path, sessions: SessionFactory, places: int = 2) -> Bench
     hub.state = told  # type: ignore[method-assign]
     recorder = Recorder(opened, committed)
     recorder.start()
-    made = Bench(Host(sessions, no_answer, recorder, hub, metrics, HOP, places), opened, recorder, metrics)
+    made = Bench(Host(sessions, no_answer, recorder, hub, metrics, HOP, places, **more), opened, recorder, metrics)
     return made
 
 

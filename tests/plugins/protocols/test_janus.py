@@ -174,3 +174,16 @@ def test_what_of_somebody_can_be_heard_is_known_by_the_answer_to_a_subscription(
     odd = [stream | {"type": "video", "feed_mid": "1"}, stream | {"feed_mid": 2}, stream | {"feed_mid": "x" * 33}, 5]
     assert sounds({"streams": [*listed, *odd]}, 7) == ("0", "3")
     assert sounds({"streams": "none"}, 7) == sounds({}, 7) == ()
+
+
+def test_who_takes_another_name_is_told_of_however_janus_says_it() -> None:
+    roster, _ = Roster().told(event(publishers=[one(1, VOICE), one(2, VOICE)]))
+    ada = Publisher(1, "Grace", ("0",))
+    for said in (event(id=1, display="Grace"), event(publishers=[{**one(1, VOICE), "display": "Grace"}])):
+        renamed, change = roster.told(said)
+        assert change == Change(renamed=(ada,))
+        assert renamed.people[1] == ada
+    again, change = roster.listed({1: ada, 2: roster.people[2]})
+    assert (again.people[1], change) == (ada, Change(renamed=(ada,)))
+    for nothing in (event(id=9, display="x"), event(id=1, display=7), event(id=1, display="Ada"), event(display="x")):
+        assert roster.told(nothing) == (roster, Change())

@@ -1,0 +1,1 @@
+"""What Zoom says and is told, and whose turn it is."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from monitor.tap.kit import ActionKind, Profile, Reason, Source, SourceError
 
@@ -49,6 +49,19 @@ class PluginOptions(BaseModel):
     def _left_out(cls, values: Any) -> Any:
         """Take an option that is empty, as a variable with an empty default leaves it, for one that is not there."""
         return {key: value for key, value in values.items() if value != ""} if isinstance(values, Mapping) else values
+
+
+class ProfileOptions(PluginOptions):
+    """The option `profile` of a way in whose protocol has no names: what is known of who is there."""
+
+    display_name: str | None = Field(default=None, max_length=256)
+    platform_id: str | None = Field(default=None, max_length=256)
+    verified_email: str | None = Field(default=None, max_length=256)
+    account: str | None = Field(default=None, max_length=256)
+
+    def value(self) -> Profile:
+        """Return the profile."""
+        return Profile(self.display_name, self.platform_id, self.verified_email, self.account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from monitor.tap.kit import PlainPeer, SdpError, TapConfig
-from plugins.base import Intake, NoRoom, PluginOptions, PluginSpec, Unavailable, name_from
+from plugins.base import Intake, NoRoom, PluginOptions, PluginSpec, ProfileOptions, Unavailable, name_from
 
 FULL_SECONDS = 5.0
 MAX_SDP_BYTES = 32768
@@ -33,6 +33,7 @@ class RtpOptions(PluginOptions):
     call: str = Field(default="rtp", min_length=1, max_length=128)
     participant: str = Field(min_length=1, max_length=128)
     identity: str | None = Field(default=None, min_length=1, max_length=128)
+    profile: ProfileOptions = ProfileOptions()
 
     @model_validator(mode="after")
     def _something_comes(self) -> RtpOptions:
@@ -99,7 +100,8 @@ class Rtp:
         intake.waiting("no packet has come yet to the ports")
         await peer.heard.wait()
         intake.connected()
-        admitted = await intake.admit(name_from(options.call), name_from(options.participant), peer, options.identity)
+        call, participant = name_from(options.call), name_from(options.participant)
+        admitted = await intake.admit(call, participant, peer, options.identity, options.profile.value())
         try:
             await peer.closed.wait()
         finally:

@@ -14,7 +14,7 @@ import httpx
 from pydantic import Field, SecretStr
 
 from monitor.tap.kit import SdpError, TapConfig, WebRtcPeer
-from plugins.base import Intake, NoRoom, PluginSpec, Unavailable, name_from
+from plugins.base import Intake, NoRoom, PluginSpec, ProfileOptions, Unavailable, name_from
 from plugins.protocols import whep
 from plugins.webrtc import WebRtcOptions
 
@@ -35,6 +35,7 @@ class WhepOptions(WebRtcOptions):
     call: str = Field(default="whep", min_length=1, max_length=128)
     participant: str = Field(min_length=1, max_length=128)
     identity: str | None = Field(default=None, min_length=1, max_length=128)
+    profile: ProfileOptions = ProfileOptions()
 
 
 class Whep:
@@ -77,7 +78,8 @@ class Whep:
             raise Unavailable(f"no media come from the server ({detail}): see allowed_networks, ice_servers, firewalls")
         intake.connected()
         options = self._options
-        admitted = await intake.admit(name_from(options.call), name_from(options.participant), peer, options.identity)
+        call, participant = name_from(options.call), name_from(options.participant)
+        admitted = await intake.admit(call, participant, peer, options.identity, options.profile.value())
         try:
             # Whoever ends the participant closes it as well.
             await peer.closed.wait()

@@ -236,9 +236,8 @@ class SourceRunner:
         if self._closing:
             return
         keys = {one.participant: _checked(call, one.participant, one.identity) for one in listed}
-        self._listed.pop(call, None)
-        if listed:
-            self._listed[call] = frozenset(one.participant for one in listed)
+        self._listed = {name: who for name, who in self._listed.items() if name != call}
+        self._listed |= {call: frozenset(keys)} if listed else {}
         self._host.watching.listed(self._source.number, call, listed)
         brought = {one.key.participant for one in self._admissions if not one.ended and one.key.call == call}
         for one in listed:

@@ -246,7 +246,7 @@ class Roster:
 def _renamed(data: Mapping[str, Any], people: Mapping[Number, Publisher]) -> Publisher | None:
     """Return who has taken another name by an event; None where it is no such event."""
     feed, display = feed_of(data.get("id")), data.get("display")
-    if feed not in people or not isinstance(display, str):
+    if feed is None or feed not in people or not isinstance(display, str):
         return None
     return replace(people[feed], display=display[:MAX_DISPLAY_LENGTH])
 

@@ -13,6 +13,7 @@ from monitor.tap.rtp import guards, h264_format
 from monitor.tap.rtp.candidates import parse_candidate, select
 from monitor.tap.rtp.packet import parse
 from monitor.tap.rtp.payload import depayload_vp8
+from monitor.tap.rtp.plain_sdp import parse_session
 from monitor.tap.rtp.sdp import SdpError
 from monitor.tap.rtp.sdp_parser import parse_fragment, parse_offer
 from tests.fuzz.target import Target
@@ -37,6 +38,15 @@ def offer(data: bytes) -> None:
     admitted = parse_offer(data.decode(errors="replace"), CONFIG)
     assert parse_offer(admitted.sdp(), CONFIG).sdp() == admitted.sdp()
     admitted.for_the_stack().sdp()
+
+
+def plain_session(data: bytes) -> None:
+    """The SDP of plain RTP: ports that can be bound, each once, and keys of the length that SRTP wants."""
+    tracks = parse_session(data.decode(errors="replace"), CONFIG)
+    ports = [port for track in tracks for port in {track.port, track.rtcp_port}]
+    assert len(set(ports)) == len(ports)
+    assert all(0 < port < 65536 for port in ports)
+    assert all(track.codecs and len(track.key) in (0, 30) for track in tracks)
 
 
 def fragment(data: bytes) -> None:
@@ -104,6 +114,13 @@ def h264_picture(data: bytes) -> None:
 
 TARGETS = (
     Target("sdp_offer", offer, (SdpError,), SDP_WORDS),
+    Target(
+        "sdp_plain",
+        plain_session,
+        (SdpError,),
+        (b"m=audio 5004 RTP/SAVP 111\n", b"a=rtcp:", b"a=rtcp-mux\n", b"a=crypto:1 ", b"inline:", b"a=ssrc:", b"65536"),
+        10_000,
+    ),
     Target("sdp_fragment", fragment, (SdpError,), SDP_WORDS),
     Target("candidate", candidate, (), (b"fe80::1", b"::ffff:10.0.0.1", b"%eth0", b"0x7f000001", b".local", b"65536")),
     Target(

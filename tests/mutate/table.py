@@ -16,8 +16,24 @@ from tests.mutate import (
     surface,
     vault,
     voices,
+    ways,
 )
 from tests.mutate.mutation import Mutation
 
-AREAS = (access, clips, journal, judging, media, packs, people, signed_packs, sinks, supply, surface, vault, voices)
+AREAS = (
+    access,
+    clips,
+    journal,
+    judging,
+    media,
+    packs,
+    people,
+    signed_packs,
+    sinks,
+    supply,
+    surface,
+    vault,
+    voices,
+    ways,
+)
 MUTATIONS: tuple[Mutation, ...] = tuple(mutation for area in AREAS for mutation in area.MUTATIONS)

@@ -65,6 +65,7 @@ class Reception:
     listed: dict[str, Sequence[Listed]] = field(default_factory=dict)
     protected: set[str] = field(default_factory=set)
     forgotten: list[str] = field(default_factory=list)
+    profiles: list[object] = field(default_factory=list)
 
     async def admit(
         self, call: str, participant: str, source: Source, identity: str | None = None, profile: object = None
@@ -74,6 +75,7 @@ class Reception:
             await source.close()
             raise NoRoom("all places are taken", 5.0)
         self.guests.append(Guest(call, participant, source, identity))
+        self.profiles.append(profile)
         return self.guests[-1]
 
     def roster(self, call: str, listed: Sequence[Listed]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from monitor.types import Profile
 from plugins.base import Unavailable
 from plugins.whep import Whep, WhepOptions
 from tests.plugins.intake import PATIENCE_SECONDS, Reception
@@ -38,10 +39,11 @@ async def test_a_stream_is_judged_asked_for_again_and_left() -> None:
     """Nothing is there at first; then it plays, ends, and plays again under the same name."""
     reception = Reception()
     async with whep_server("409 3", "409", "play", "409 1", "play") as server:
-        async with playing(server, reception, identity="Ada"):
+        async with playing(server, reception, identity="Ada", profile={"display_name": "Ada L"}):
             await reception.until(lambda: reception.guests and reception.guests[0].is_seen_and_heard, "media come")
             first = reception.guests[0]
             assert (first.call, first.participant, first.identity) == ("board", "Ada_L", "Ada")
+            assert reception.profiles == [Profile(display_name="Ada L")]
             assert reception.said == ["nothing is published there yet"] * 2 + ["connected"]
             assert reception.slept == [3.0, 4.0]
             await server.stop_playing()

@@ -14,8 +14,9 @@ from monitor.host.ingest import Ingest
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource
 from monitor.identity.claimed import Claimed
+from monitor.tap.media.source import SourceError
 from monitor.types import Claim, ParticipantKey, Profile, Reason
-from plugins.base import Intake, Listed, PluginOptions, PluginSpec, SourceError
+from plugins.base import Intake, Listed, PluginOptions, PluginSpec
 from tests.monitor.host.test_host import Bench, bench_with
 from tests.monitor.rig import GENUINE, OPEN, UPDATE, ScriptedSession, ScriptedSource, block, quiet_log
 

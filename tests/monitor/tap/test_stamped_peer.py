@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import av
 import numpy as np
 import pytest
 
@@ -124,6 +125,7 @@ async def test_silence_and_pictures_that_stop_are_told(ada: Person) -> None:
 def test_sound_that_is_not_encoded() -> None:
     stereo = np.array([[100, -100], [300, 500]], "<i2").tobytes()
     (frame,) = make_decoder("L16/48000/2", 0).decode(EncodedFrame("audio", "L16/48000/2", stereo, 1.0, 1.0))
+    assert isinstance(frame, av.AudioFrame)
     assert (frame.sample_rate, frame.layout.nb_channels, frame.samples, frame.pts) == (48_000, 2, 2, 48_000)
     decoder = make_decoder("L16/16000/1", 0)
     for data in (b"", b"\x01"):

@@ -62,7 +62,7 @@ def test_a_stream_ends() -> None:
     assert received({"event": "meeting.rtms_stopped", "payload": {"stop_reason": 999}}) == Stopped("", 0)
 
 
-OTHERS = (
+OTHERS: tuple[dict[str, Any], ...] = (
     {},
     {"event": 7, "payload": {}},
     {"event": "meeting.started", "payload": {}},

@@ -260,8 +260,7 @@ class ZoomCall:
 
     def _take(self, media: messages.Media) -> None:
         self._set(self._meeting.heard(media))
-        face = self._face
-        if face is None or face.user != media.user:
+        if (face := self._face) is None or face.user != media.user:
             return
         if media.kind == "video" and not face.peer.needs_key:
             face.pictured = time.monotonic()
@@ -273,8 +272,8 @@ class ZoomCall:
 
     def _set(self, meeting: Meeting) -> None:
         if meeting is not self._meeting:
-            self._meeting = meeting
             self._changed.set()
+        self._meeting = meeting
 
     async def _take_turns(self) -> None:
         """Watch whoever has their turn, and say whom the call holds, whenever something changes."""

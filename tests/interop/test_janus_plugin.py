@@ -58,13 +58,15 @@ async def test_who_publishes_in_the_room_is_brought(tmp_path: Path, roster: str)
 async def test_who_takes_another_name_keeps_their_place_and_it_is_told(tmp_path: Path, roster: str) -> None:
     async with janus.janus(tmp_path) as address:
         await make_room(address)
-        async with supervised(plugin="janus", url=address, room=janus.ROOM, roster=roster) as house:
-            async with publishing(address, "Guest") as rename:
-                await house.judged("Guest")
-                await rename("Ada Lovelace")
-                await house.until(lambda: house.shown.get("Guest", Profile()).display_name == "Ada Lovelace", "renamed")
-                assert set(house.here) == {"Guest"}
-                assert len(house.guests) == 1
+        async with (
+            supervised(plugin="janus", url=address, room=janus.ROOM, roster=roster) as house,
+            publishing(address, "Guest") as guest,
+        ):
+            await house.judged("Guest")
+            await guest.session.message(guest.handle, "configure", display="Ada Lovelace")
+            await house.until(lambda: house.shown.get("Guest", Profile()).display_name == "Ada Lovelace", "renamed")
+            assert set(house.here) == {"Guest"}
+            assert len(house.guests) == 1
 
 
 async def test_janus_is_killed_and_restarted_and_the_room_joined_again(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from tests.plugins.zoom_server import (
 FPS = 25
 SECONDS = 8.0
 PATIENCE = 180.0
-PICTURES, OTHER = "clips/real/LivePortrait__d3.mp4", "clips/real/LivePortrait__d10.mp4"
+PICTURES = "clips/real/DiffDub__reconstruction__WRA_PeterRoskam0_000_25fps__GT.mp4"
 
 pytestmark = pytest.mark.data
 

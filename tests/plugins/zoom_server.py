@@ -114,6 +114,7 @@ class Zoom:
     faults: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     _server: Server | None = None
+    _epoch: float = field(default_factory=lambda: time.time() - time.monotonic())
     _streaming: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -213,6 +214,7 @@ class Zoom:
                     await self.event(number, participants=[{"user_id": user} for user in users])
 
     def _stream(self) -> None:
+        self.began = time.monotonic()
         for make in (self._send_sound, self._send_pictures, self._keep_alive):
             task = asyncio.create_task(make())
             self._streaming.add(task)
@@ -260,7 +262,7 @@ class Zoom:
                 await socket.send(json.dumps({"msg_type": 12, "timestamp": 1_727_384_349_123 + n}))
 
     async def _media(self, socket: ServerConnection, number: int, one: Person, at: float, data: bytes) -> None:
-        about = {"user_id": one.user, "user_name": one.name, "timestamp": 1_738_392_033_699 + round(at * 1000)}
+        about = {"user_id": one.user, "user_name": one.name, "timestamp": round((self._epoch + self.began + at) * 1000)}
         text = base64.b64encode(data).decode()
         # Zoom's documents put everything into `content`; another text of Zoom's has only the data there.
         flat = {"content": text, **about}

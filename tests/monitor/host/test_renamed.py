@@ -94,7 +94,6 @@ async def test_who_takes_a_protected_name_is_compared_with_its_bearer(room: Room
     await room.rename(PROTECTED)
     session = await room.until_session(2)
     assert session.key.identity == PROTECTED
-    await room.bench.until(lambda: any(state["identity"] == PROTECTED for state in room.bench.states))
     shown = await room.shown()
     assert (shown["identity"], shown["claim"], shown["name"]) == (PROTECTED, "display_name", PROTECTED)
     room.source.put(block(OPEN))

@@ -29,6 +29,10 @@ CONTROL_FLOW = {
     "monitor.tap.rtp.sdp.SdpError": "the WHIP endpoint answers with its status",
     "plugins.protocols.janus.JanusError": "the plug-in joins again",
     "plugins.protocols.janus.RefusedError": "the plug-in says what Janus refused, or joins again",
+    "plugins.protocols.zoom.messages.RtmsError": "the plug-in says what Zoom offers, or goes on with the next message",
+    "plugins.protocols.zoom.webhook.WebhookError": "the plug-in answers with its status",
+    "plugins.zoom_call._Broken": "the connection is made again",
+    "plugins.zoom_call._Over": "the call is over, and why is told",
 }
 MISUSE = {
     "monitor.alerts.casework.events.CaseworkError",

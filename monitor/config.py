@@ -87,6 +87,16 @@ class SourceSettings(BaseModel):
         return [("plugin", self.plugin)]
 
 
+class OidcSettings(BaseModel):
+    """Sign-in by OpenID Connect; checked where it is used, in `monitor/api/access/oidc/options.py`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show nothing: a secret may be among it."""
+        return []
+
+
 class ClaimRule(BaseModel):
     """Who is taken to claim an identity: whoever has one of these, in this plug-in's calls or in all."""
 
@@ -130,6 +140,7 @@ class Settings(BaseSettings):
     admin_port: int | None = Field(default=None, ge=0, le=65535)
     token: SecretStr | None = None
     token_key_file: Path | None = None
+    oidc: OidcSettings | None = None
     state_dir: Path = Field(default_factory=default_state_dir)
     database_url: SecretStr | None = None
 

@@ -22,9 +22,13 @@ import uvloop
 from monitor.alerts.push import Hub
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
-from monitor.api.access.keyring import key_ring
+from monitor.api.access.keyring import KeyRing, key_ring
+from monitor.api.access.oidc.options import options_of
+from monitor.api.access.oidc.provider import Provider
+from monitor.api.access.oidc.verifier import ProviderTokens
 from monitor.api.access.register import Register
-from monitor.api.access.verifiers import SignedTokens, StaticToken
+from monitor.api.access.sessions import Sessions
+from monitor.api.access.verifiers import SignedTokens, StaticToken, Verifier
 from monitor.api.app import Parts, build_operators
 from monitor.api.app import build as build_app
 from monitor.api.auth import FILE as TOKEN_FILE
@@ -34,8 +38,9 @@ from monitor.api.enrolments import Enrolments
 from monitor.api.identities import People, Policy
 from monitor.api.refusals import Refusals
 from monitor.api.server import Server, address, beside, listen, operators_config, server_config
+from monitor.api.sign_in import SignIn
 from monitor.api.uploads import Uploads
-from monitor.config import STRONG_TOKEN, Settings, prepare_state_dir, unknown_variables
+from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import logging as log
 from monitor.host.sidecar import Components, Sidecar, build
 from monitor.identity.vault.registry import Identities
@@ -117,7 +122,12 @@ class Surface:
         keys, register = key_ring(settings), Register(inside.journal)
         # One that the operator has set is theirs to use from wherever they like; one that was made is for this machine.
         static = StaticToken(token, local_only=settings.token is None)
-        authority = Authority((static, SignedTokens(keys, register)), inside.metrics)
+        verifiers: list[Verifier] = [static, SignedTokens(keys, register)]
+        sign_in = sign_in_of(settings, inside, keys, register)
+        if sign_in is not None and sign_in.options.audience is not None:
+            verifiers.append(ProviderTokens(sign_in.provider, sign_in.options.audience))
+        sessions = sign_in.sessions if sign_in is not None else None
+        authority = Authority(verifiers, inside.metrics, sessions=sessions)
         self.parts = Parts(
             inside.host,
             inside.journal,
@@ -129,6 +139,7 @@ class Surface:
             inside.ingest,
             inside.desk,
             people,
+            sign_in,
         )
         self._settings = settings
         self._refusals = Refusals(inside.metrics)
@@ -149,7 +160,8 @@ class Surface:
 
     async def _drain(self) -> None:
         enrolments = [self.parts.people.enrolments.close()] if self.parts.people is not None else []
-        await asyncio.gather(self._sidecar.drain(), *enrolments)
+        sign_in = [self.parts.sign_in.close()] if self.parts.sign_in is not None else []
+        await asyncio.gather(self._sidecar.drain(), *enrolments, *sign_in)
         await flush(self.parts.hub)
 
 
@@ -159,6 +171,18 @@ async def flush(hub: Hub) -> None:
         async with asyncio.timeout(FLUSH_SECONDS):
             while hub.waiting:  # noqa: ASYNC110 - sockets drain one by one
                 await asyncio.sleep(0.01)
+
+
+def sign_in_of(settings: Settings, components: Components, keys: KeyRing, register: Register) -> SignIn | None:
+    """Give what signing in is made of, None where nobody does; raises `ConfigError` for the setting `oidc`."""
+    if settings.oidc is None:
+        return None
+    options = options_of(settings.oidc)
+    if options.public_url is None and not settings.is_loopback:
+        raise ConfigError("setting 'oidc.public_url': set it to the https address that browsers see this server at")
+    idle, lifetime = options.idle_minutes * 60, options.session_hours * 3600
+    sessions = Sessions(components.journal, register, options.digest, idle, lifetime)
+    return SignIn(options, Provider(options), sessions, keys)
 
 
 def people_of(settings: Settings, components: Components) -> People | None:

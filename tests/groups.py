@@ -26,6 +26,7 @@ QUICK = (
     "tests/monitor/alerts/policy",
     "tests/monitor/alerts/sinks",
     "tests/monitor/api/access",
+    "tests/monitor/api/access/oidc",
     "tests/monitor/cli",
     "tests/monitor/decision",
     "tests/monitor/detectors",

@@ -102,7 +102,9 @@ class Subscriber:
             self._subscribe(message)
 
     def _subscribe(self, message: dict[str, Any]) -> None:
+        # Without a token it is for the shell to say whether whoever connected has shown something else.
         token, after, states = message.get("token"), message.get("after"), message.get("states", False)
+        token = "" if token is None else token
         if not isinstance(token, str):
             self._shut(Close.BAD_TOKEN)
         elif not (after is None or _is_cursor(after)) or not isinstance(states, bool):

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -27,6 +27,7 @@ from monitor.api.access.grant import Client, Grant, Refusal
 from monitor.api.access.roles import Permission
 from monitor.api.auth import disclosure_of
 from monitor.api.client import bearer_client
+from monitor.api.cookies import session_cookie
 from monitor.api.forwarded import Network, client_of
 from monitor.api.gate import vouch
 from monitor.api.hosts import is_welcome
@@ -51,6 +52,14 @@ class Doors:
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     subscribe_seconds: float = SUBSCRIBE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a socket comes from, and the session of the browser that opened it, if a page of ours did."""
+
+    client: Client
+    cookie: str | None = field(default=None, repr=False)
 
 
 class Alerts:
@@ -98,6 +107,7 @@ class Alerts:
                 shut.set()
 
         subscriber, client = Subscriber(wake), bearer_client(socket.scope, self._doors.trusted_proxies)
+        caller = Caller(client, session_cookie(socket))
         shown_out = self._silent.enter(subscriber, client_of(socket.scope, self._doors.trusted_proxies))
         if shown_out is not None:
             self._refusals.count(TurnedAway.SILENT)
@@ -107,9 +117,9 @@ class Alerts:
             # The third interrupts a send that a stalled client holds up.
             await _first_of(
                 _receive(socket, subscriber),
-                self._send(socket, subscriber, awake, client),
+                self._send(socket, subscriber, awake, caller),
                 shut.wait(),
-                self._recheck(subscriber, client),
+                self._recheck(subscriber, caller),
             )
         finally:
             timer.cancel()
@@ -132,11 +142,11 @@ class Alerts:
         # Fed before the journal is read, so that nothing falls between the two.
         self._hub.join(subscriber)
 
-    async def _send(self, socket: WebSocket, subscriber: Subscriber, awake: asyncio.Event, client: Client) -> None:
+    async def _send(self, socket: WebSocket, subscriber: Subscriber, awake: asyncio.Event, caller: Caller) -> None:
         while True:
             awake.clear()
             if subscriber.phase is Phase.CHECKING:
-                await self._check(subscriber, client)
+                await self._check(subscriber, caller)
             await catch_up(subscriber, self._journal)
             while (message := subscriber.take()) is not None:
                 await socket.send_text(message.text)
@@ -145,10 +155,16 @@ class Alerts:
             if subscriber.replay_after is None:
                 await awake.wait()
 
-    async def _check(self, subscriber: Subscriber, client: Client) -> None:
-        """Ask whose token it is, once."""
+    async def _check(self, subscriber: Subscriber, caller: Caller) -> None:
+        """Ask whose token it is, or whose session where there is no token, once."""
+        if not subscriber.bearer and caller.cookie is None:
+            subscriber.end(Close.BAD_TOKEN)
+            return
         try:
-            found = await self._authority.identify(subscriber.bearer, client)
+            if subscriber.bearer:
+                found = await self._authority.identify(subscriber.bearer, caller.client)
+            else:
+                found = await self._authority.session(caller.cookie or "")
         except SidewitnessError as error:
             structlog.stdlib.get_logger("alerts").warning("a token cannot be checked", why=str(error))
             subscriber.end(Close.UNKNOWN)
@@ -160,13 +176,17 @@ class Alerts:
         else:
             subscriber.admit(disclosure_of(found))
 
-    async def _recheck(self, subscriber: Subscriber, client: Client) -> None:
-        """End the subscription when its token does: it expires, or is revoked in this process or another."""
+    async def _recheck(self, subscriber: Subscriber, caller: Caller) -> None:
+        """End the subscription when its token or session does: here, or by another process."""
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            is_admitted = subscriber.phase not in (Phase.AWAITING, Phase.CHECKING)
-            if is_admitted and not await self._authority.holds(subscriber.bearer, client):
+            if subscriber.phase not in (Phase.AWAITING, Phase.CHECKING) and not await self._holds(subscriber, caller):
                 subscriber.end(Close.BAD_TOKEN)
+
+    async def _holds(self, subscriber: Subscriber, caller: Caller) -> bool:
+        if subscriber.bearer:
+            return await self._authority.holds(subscriber.bearer, caller.client)
+        return await self._authority.holds_session(caller.cookie or "")
 
 
 class GuardedWebSocketRoute(WebSocketRoute):

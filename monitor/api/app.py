@@ -15,7 +15,7 @@ from monitor.alerts.casework.desk import Desk
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
-from monitor.api import findings, health, identities, problem, rest, sources, tokens, whip, words
+from monitor.api import findings, health, identities, own, problem, rest, sign_in, sources, tokens, whip, words
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
 from monitor.api.alerts import Alerts, Doors
@@ -23,6 +23,7 @@ from monitor.api.gate import Gate
 from monitor.api.guard import Guard
 from monitor.api.identities import People
 from monitor.api.refusals import Refusals
+from monitor.api.sign_in import SignIn
 from monitor.config import Settings
 from monitor.host.calls import Calls, Sources
 from monitor.host.metrics import Metrics
@@ -32,7 +33,7 @@ DASHBOARD = Path(__file__).parent / "dashboard"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the surface is a surface of; `people` is None where nobody can be enrolled."""
+    """What the surface is of; `people` is None where nobody can be enrolled, `sign_in` where nobody signs in."""
 
     calls: Calls
     journal: Journal
@@ -44,6 +45,7 @@ class Parts:
     sources: Sources
     desk: Desk
     people: People | None = None
+    sign_in: SignIn | None = None
 
 
 def build(settings: Settings, parts: Parts, refusals: Refusals) -> ASGIApp:
@@ -76,6 +78,9 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     )
     app.state.authority = parts.authority
     app.state.trusted_proxies = settings.trusted_proxies
+    # Absent where nobody signs in: no cookie is heard then.
+    if parts.sign_in is not None:
+        app.state.public_url = parts.sign_in.options.public_url
     problem.install(app)
     publications = whip.Publications(parts.calls, settings.max_sdp_bytes, settings.ice_servers)
     app.include_router(whip.router(publications))
@@ -83,6 +88,8 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(findings.router(parts.journal, parts.desk))
     app.include_router(words.router())
     app.include_router(tokens.router(parts.issuer))
+    app.include_router(sign_in.router(parts.sign_in))
+    app.include_router(own.router(parts.calls, parts.journal, parts.people.vault if parts.people else None))
     app.include_router(sources.router(parts.sources))
     if parts.people is not None:
         app.include_router(identities.router(parts.people))
@@ -117,5 +124,9 @@ def _pages(app: FastAPI, try_scores: bool) -> None:
     @app.get("/enroll", include_in_schema=False)
     async def enroll() -> FileResponse:
         return FileResponse(DASHBOARD / "enroll.html", headers=fresh)
+
+    @app.get("/me", include_in_schema=False)
+    async def own_status() -> FileResponse:
+        return FileResponse(DASHBOARD / "me.html", headers=fresh)
 
     app.mount("/static", StaticFiles(directory=DASHBOARD), name="static")

@@ -18,8 +18,10 @@ from fastapi.security import HTTPBearer
 from monitor.alerts.disclosure import Disclosure
 from monitor.api.access.authority import Authority
 from monitor.api.access.grant import Grant, Refusal
+from monitor.api.access.oidc.provider import ProviderError
 from monitor.api.access.roles import Permission
 from monitor.api.client import bearer_client
+from monitor.api.cookies import check_change, session_cookie
 from monitor.api.gate import vouch
 from monitor.api.problem import Problem
 from monitor.config import ConfigError
@@ -30,7 +32,9 @@ TOKEN_BYTES = 32
 SCHEME = HTTPBearer(
     scheme_name="token",
     auto_error=False,
-    description="A token of `sidewitness tokens create`, SIDEWITNESS_TOKEN, or that in the file `token`.",
+    description="A token of `sidewitness tokens create`, SIDEWITNESS_TOKEN, that in the file `token`, or one of the "
+    "identity provider. Pages of the sidecar send a session's cookie instead, and `X-CSRF-Token` with what changes "
+    "anything.",
 )
 
 
@@ -102,21 +106,30 @@ def disclosure_of(grant: Grant) -> Disclosure:
 
 
 async def bearer_of(request: Request) -> Grant:
-    """Return what the bearer of a request is granted; raises `Problem`."""
+    """Return what the bearer of a request is granted, by a token or else by a session; raises `Problem`."""
     authority: Authority = request.app.state.authority
     client = bearer_client(request.scope, request.app.state.trusted_proxies)
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not value.strip():
+    cookie = session_cookie(request)
+    has_token = scheme.lower() == "bearer" and bool(value.strip())
+    if not has_token and cookie is None:
         raise Problem(401, "send the header `Authorization: Bearer TOKEN`", headers=_challenge(""))
     try:
-        found = await authority.identify(value.strip(), client)
+        found = await (authority.identify(value.strip(), client) if has_token else authority.session(cookie or ""))
+    except ProviderError as error:
+        structlog.stdlib.get_logger("access").warning("a provider's token cannot be checked", why=str(error))
+        raise Problem(503, "tokens of the identity provider cannot be checked now: try again later") from None
     except ConfigError as error:
         # Of the file of keys: a line without a secret, and none of a stranger's business.
         structlog.stdlib.get_logger("access").warning("tokens cannot be checked", why=str(error))
         raise Problem(503, "tokens cannot be checked now: the sidecar's log says why") from None
     if isinstance(found, Grant):
+        if not has_token:
+            check_change(request, cookie or "")
         vouch(request.scope)
         return found
+    if found is Refusal.NO_ROLE:
+        raise Problem(403, found.detail, headers=_challenge(', error="insufficient_scope"'))
     if found is Refusal.LOCKED:
         seconds = math.ceil(authority.locked_for(client))
         raise Problem(429, found.detail, headers={"Retry-After": str(max(1, seconds))})
@@ -138,6 +151,7 @@ MAY_ERASE = Depends(Requires(Permission.ERASE))
 MAY_MANAGE_TOKENS = Depends(Requires(Permission.TOKENS))
 MAY_MANAGE_SOURCES = Depends(Requires(Permission.SOURCES))
 MAY_WORK_ON_CASES = Depends(Requires(Permission.CASES))
+MAY_SEE_OWN = Depends(Requires(Permission.OWN))
 ANYBODY_KNOWN = Depends(Known())
 Watching = Annotated[Grant, MAY_WATCH]
 Publishing = Annotated[Grant, MAY_PUBLISH]
@@ -146,4 +160,5 @@ Approving = Annotated[Grant, MAY_APPROVE]
 Erasing = Annotated[Grant, MAY_ERASE]
 ManagingTokens = Annotated[Grant, MAY_MANAGE_TOKENS]
 WorkingOnCases = Annotated[Grant, MAY_WORK_ON_CASES]
+SeeingOwn = Annotated[Grant, MAY_SEE_OWN]
 WithToken = Annotated[Grant, ANYBODY_KNOWN]

@@ -2,8 +2,9 @@
 
 It is also where a request is placed under the path that a proxy shows it at, and where HEAD becomes GET without a body.
 
-CORS may allow any origin there because the token is not ambient: a browser never adds it by itself. Everything
-else is for pages of this server only.
+CORS may allow any origin there because the token is not ambient: a browser never adds it by itself; a session's cookie
+is, and is never allowed across origins (no `Access-Control-Allow-Credentials`). Everything else is for pages of this
+server only.
 """
 
 from __future__ import annotations

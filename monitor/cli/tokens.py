@@ -24,7 +24,7 @@ app = typer.Typer(
 
 # As in `monitor.api.access.claims`, which is not imported for a line of help.
 DEFAULT_MINUTES = 60
-ROLES = "publisher, viewer, analyst, enroller, approver or admin"
+ROLES = "publisher, viewer, analyst, enroller, approver, admin or subject"
 
 
 @app.command("create")
@@ -37,7 +37,11 @@ def create(
         str | None, typer.Option(metavar="NAME", help="Of a publisher: the participant; may hold one *.")
     ] = None,
     identity: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of a publisher: whom they claim to be (default: nobody).")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of a publisher: whom they claim to be (default: nobody). Of a subject: their enrolled name.",
+        ),
     ] = None,
     config: Config = None,
     as_json: AsJson = False,

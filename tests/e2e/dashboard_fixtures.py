@@ -344,6 +344,7 @@ def build(sidecar: Sidecar) -> ASGIApp:
                 Route("/v1/findings", handlers.findings),
                 Route("/v1/identities", handlers.identities),
                 Route("/v1/words", handlers.words),
+                Route("/v1/session", lambda request: JSONResponse({"sign_in": False, "session": None})),
                 Route(whip, handlers.publish, methods=["POST"]),
                 Route("/v1/sessions/{participant}", handlers.delete, methods=["DELETE"]),
                 WebSocketRoute("/v1/alerts", handlers.alerts),

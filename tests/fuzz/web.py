@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import contextlib
 import json
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import h11
+import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engines.errors import SidewitnessError
@@ -22,6 +24,10 @@ from monitor.alerts.push import Close, Phase, Subscriber
 from monitor.api.access.claims import read as read_claims
 from monitor.api.access.grant import Grant, Refusal
 from monitor.api.access.keyring import KeyRing
+from monitor.api.access.oidc.claims import Person, RoleRules, access_token_refusal, id_token_objection, person_of
+from monitor.api.access.oidc.flow import recalled
+from monitor.api.access.oidc.keys import KeyList, issuer_of
+from monitor.api.access.roles import Role
 from monitor.api.connection import MAX_HEADERS, MAX_TARGET_BYTES, BoundedParser
 from monitor.api.form import ClipBegins, ClipData, Field, FormError, FormReader
 from monitor.api.forwarded import address_of, client_of, path_within, prefix_of, read_address, seen_under
@@ -146,7 +152,38 @@ def token(data: bytes) -> None:
         assert isinstance(read_claims(claims, NOW), Grant | Refusal)
 
 
+@cache
+def provider_key() -> tuple[KeyList, Ed25519PrivateKey]:
+    """A key of a provider, and its list."""
+    key = Ed25519PrivateKey.generate()
+    listed = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key()))
+    return KeyList().fetched({"keys": [{**listed, "kid": "KID"}]}, 0.0), key
+
+
+def provider_token(data: bytes) -> None:
+    """A list of keys; and a header and claims, one a line, of a provider that signs whatever it says."""
+    with contextlib.suppress(ValueError):
+        KeyList().fetched(json.loads(data), 0.0)
+    keys, key = provider_key()
+    parts = [base64.urlsafe_b64encode(part).rstrip(b"=") for part in data.split(b"\n", 1)]
+    signature = base64.urlsafe_b64encode(key.sign(b".".join(parts))).rstrip(b"=")
+    text = b".".join([*parts, signature]).decode()
+    issuer_of(text)
+    claims = keys.verified(text)
+    if claims is not None:
+        id_token_objection(claims, "us", "us", "n", NOW)
+        access_token_refusal(claims, "us", "us", NOW)
+        assert isinstance(person_of(claims, RoleRules("a.b", {"x": Role.ADMIN}, "c", {})), Person | Refusal)
+        recalled(claims, NOW)
+
+
 TARGETS = (
+    Target(
+        "provider_token",
+        provider_token,
+        (),
+        (b"KID", b"EdDSA", b"RS256", b"null", b"1e999", b"true", b"[]", b'"keys": ', b'"kty": "RSA"'),
+    ),
     Target("token", token, (), (b"KID", b"none", b"HS256", b"null", b"1e999", b"true", b"[]", b"admin", b'"exp": ')),
     Target(
         "request", request, (), (b"\r\n", b"GET / HTTP/1.1", b"Transfer-Encoding: chunked", b"Content-Length: ", b" ")

@@ -71,7 +71,7 @@ MUTATIONS = (
     Mutation(
         "a subscription outlives its token",
         "monitor/api/alerts.py",
-        "                self._recheck(subscriber, client),\n",
+        "                self._recheck(subscriber, caller),\n",
         "",
         (f"{OF_TOKENS}::test_a_subscription_ends_when_its_token_is_revoked",),
     ),

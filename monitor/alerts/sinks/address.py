@@ -22,14 +22,14 @@ async def checked_addresses(host: str, port: int, allow_private: bool, plain: bo
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise SinkError("the host of the sink cannot be found: correct its address, or the resolver's") from None
+        raise SinkError("the host cannot be found: correct its address, or the resolver's") from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     admitted = [address for address in addresses if is_admitted(address, allow_private, plain)]
     if admitted:
         return admitted
     if plain and any(is_admitted(address, allow_private=True) for address in addresses):
-        raise SinkError("the sink would send in the clear to a public address: use https")
-    raise SinkError("the host of the sink has a private address: set allow_private, if that is meant")
+        raise SinkError("it would be sent in the clear to a public address: use https")
+    raise SinkError("the host has a private address: set allow_private, if that is meant")
 
 
 def is_admitted(address: str, allow_private: bool, plain: bool = False) -> bool:

@@ -73,6 +73,7 @@ class Post:
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content_type: str = "application/json"
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 class HttpClient:
     """Sends one request at a time, over a connection that is kept a while."""
 
-    def __init__(self, options: HttpOptions) -> None:
+    def __init__(self, options: ConnectOptions) -> None:
         self._seconds = options.timeout_seconds
         self._allow_private = options.allow_private
         self._backend = CheckedBackend(options.allow_private)
@@ -134,7 +135,7 @@ class HttpClient:
         """Send a request and return the reply, whatever it says; raises `SinkError` where there is none."""
         self._backend.plain = post.url.startswith("http://")
         if self._backend.plain and not self._allow_private:
-            raise SinkError("the sink would send in the clear: use https, or set allow_private for a private address")
+            raise SinkError("it would be sent in the clear: use https, or set allow_private for a private address")
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._send(post)
@@ -153,7 +154,7 @@ class HttpClient:
         headers |= {"Content-Length": str(len(post.body)), "Accept": "application/json", **post.headers}
         extensions: dict[str, Any] = {"timeout": seconds}
         async with self._pool.stream(
-            "POST", post.url, headers=list(headers.items()), content=post.body, extensions=extensions
+            post.method, post.url, headers=list(headers.items()), content=post.body, extensions=extensions
         ) as response:
             body = b""
             async for chunk in response.aiter_stream():

@@ -15,6 +15,7 @@ import structlog
 from engines.errors import SidewitnessError
 from monitor.api.access.grant import Client, Grant, Refusal
 from monitor.api.access.lockout import Lockout
+from monitor.api.access.sessions import Sessions
 from monitor.api.access.verifiers import Verifier
 from monitor.host.metrics import Metrics
 
@@ -28,11 +29,13 @@ class Authority:
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        sessions: Sessions | None = None,
     ) -> None:
         self._verifiers = tuple(verifiers)
         self._metrics = metrics
         self._clock, self._pause = clock, pause
         self._lockout = Lockout()
+        self._sessions = sessions
 
     async def identify(self, bearer: str, client: Client) -> Grant | Refusal:
         """Return what a bearer is granted, or why nothing, the latter after a while; raises `SidewitnessError`."""
@@ -52,6 +55,23 @@ class Authority:
             return isinstance(await self._ask(bearer, client, False), Grant)
         except SidewitnessError:
             # Whoever is being told of alerts is not cut off because a database is away.
+            return True
+
+    async def session(self, cookie: str) -> Grant | Refusal:
+        """Return what the bearer of a session's cookie is granted; raises `JournalError`.
+
+        A wrong one costs nothing: nobody guesses 256 bits, and a browser goes on sending one that is over.
+        """
+        found = await asyncio.to_thread(self._sessions.find, cookie) if self._sessions else Refusal.ENDED
+        if isinstance(found, Refusal):
+            self._metrics.tokens_refused.labels(found.cause).inc()
+        return found
+
+    async def holds_session(self, cookie: str) -> bool:
+        """Whether a session that was begun still lasts; what cannot be told now is taken for yes, as in `holds`."""
+        try:
+            return isinstance(await self.session(cookie), Grant)
+        except SidewitnessError:
             return True
 
     def locked_for(self, client: Client) -> float:

@@ -42,6 +42,7 @@ class TokenOrder:
     role: Role
     minutes: int
     seat: Seat | None
+    identity: str | None = None
 
 
 def ordered(
@@ -52,7 +53,10 @@ def ordered(
     participant: str | None = None,
     identity: str | None = None,
 ) -> TokenOrder:
-    """Return a checked order; raises `TokenError`. `participant` may hold one `*`, and is `*` where it is left out."""
+    """Return a checked order; raises `TokenError`. `participant` may hold one `*`, and is `*` where it is left out.
+
+    `identity` is whom a publisher claims to be, or which enrolled person a subject is.
+    """
     if not SUBJECT.fullmatch(subject) or subject in RESERVED:
         raise TokenError(
             "the subject must be 1 to 64 of a-z, 0-9 . _ @ - (an account name), and not startup or operator"
@@ -61,9 +65,13 @@ def ordered(
         raise TokenError(f"there is no such role: choose one of {', '.join(Role)}")
     if not 1 <= minutes <= MAX_MINUTES:
         raise TokenError(f"a token lasts 1 to {MAX_MINUTES} minutes")
+    if role != Role.PUBLISHER and (call or participant):
+        raise TokenError("call and participant are for publishers only: leave them out")
+    if role == Role.SUBJECT:
+        return TokenOrder(subject, Role.SUBJECT, minutes, None, _own_identity(identity))
     if role != Role.PUBLISHER:
-        if call or participant or identity:
-            raise TokenError("call, participant and identity are for publishers only: leave them out")
+        if identity:
+            raise TokenError("identity is for publishers and subjects only: leave it out")
         return TokenOrder(subject, Role(role), minutes, None)
     if not call:
         raise TokenError("a publisher needs the call that it may publish into")
@@ -78,7 +86,7 @@ def ordered(
 
 def granted(order: TokenOrder, token_id: str, now: int) -> Grant:
     """Return what the token of an order grants that is made `now` (seconds since 1970)."""
-    return Grant(order.subject, order.role, token_id, now + order.minutes * 60, order.seat)
+    return Grant(order.subject, order.role, token_id, now + order.minutes * 60, order.seat, order.identity)
 
 
 def claims_of(grant: Grant, now: int) -> dict[str, Any]:
@@ -98,6 +106,8 @@ def claims_of(grant: Grant, now: int) -> dict[str, Any]:
             "participant": grant.seat.participant,
             "identity": grant.seat.identity,
         }
+    if grant.identity is not None:
+        claims["identity"] = grant.identity
     return claims
 
 
@@ -120,7 +130,22 @@ def read(claims: Mapping[str, Any], now: float) -> Grant | Refusal:
         if not (_is_text(call) and _is_text(participant) and (identity is None or _is_text(identity))):
             return Refusal.WRONG
         seat = Seat(call, participant, identity)
-    return Grant(subject, Role(role), token_id, expires, seat)
+    own = None
+    if role == Role.SUBJECT:
+        own = claims.get("identity")
+        if not _is_text(own):
+            return Refusal.WRONG
+    return Grant(subject, Role(role), token_id, expires, seat, own)
+
+
+def _own_identity(identity: str | None) -> str:
+    if not identity:
+        raise TokenError("a subject needs the identity that is theirs: the name they are enrolled under")
+    try:
+        participant_key("x", "x", identity)
+    except InvalidName as error:
+        raise TokenError(str(error)) from None
+    return identity
 
 
 def _is_time(value: object) -> TypeGuard[int]:

@@ -51,7 +51,7 @@ class Grant:
     """Who the bearer is and what they may do.
 
     `id` is that of a signed token (`jti`), `expires` in seconds since 1970, None for a token that does not. `seat`
-    binds a publisher; None binds nobody.
+    binds a publisher; None binds nobody. `identity` is the enrolled name of a bearer who sees what is said of them.
     """
 
     subject: str
@@ -59,6 +59,7 @@ class Grant:
     id: str | None = None
     expires: int | None = None
     seat: Seat | None = None
+    identity: str | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether the role has the permission."""
@@ -81,6 +82,8 @@ class Refusal(Enum):
         "the start-up token is taken on the sidecar's own machine only: make one with `sidewitness tokens create`",
     )
     LOCKED = ("locked", "too many wrong tokens came from this address: wait")
+    ENDED = ("ended", "the session has ended: sign in again")
+    NO_ROLE = ("no_role", "this account has no role here: ask whoever runs the sidecar for one")
 
     @property
     def cause(self) -> str:

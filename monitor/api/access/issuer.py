@@ -52,10 +52,10 @@ class Issuer:
         return {
             "id": issued.grant.id,
             **described(issued.grant),
-            "issued": _time(issued.issued),
+            "issued": seconds_as_time(issued.issued),
             "issued_by": issued.issued_by,
             "state": issued.state(self._clock()),
-            "revoked": _time(issued.revoked),
+            "revoked": seconds_as_time(issued.revoked),
             "revoked_by": issued.revoked_by,
         }
 
@@ -68,10 +68,11 @@ def described(grant: Grant) -> dict[str, Any]:
         "role": str(grant.role),
         "call": seat and seat.call,
         "participant": seat and seat.participant,
-        "identity": seat and seat.identity,
-        "expires": _time(grant.expires),
+        "identity": seat.identity if seat else grant.identity,
+        "expires": seconds_as_time(grant.expires),
     }
 
 
-def _time(seconds: int | None) -> str | None:
+def seconds_as_time(seconds: int | None) -> str | None:
+    """Return seconds since 1970 as RFC 3339 has them."""
     return None if seconds is None else rfc3339(datetime.fromtimestamp(seconds, UTC))

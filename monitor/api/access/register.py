@@ -60,19 +60,19 @@ class Register:
             "role": str(grant.role),
             "call": seat and seat.call,
             "participant": seat and seat.participant,
-            "identity": seat and seat.identity,
+            "identity": seat.identity if seat else grant.identity,
             "issued": now,
             "issued_by": issued_by,
             "expires": grant.expires,
         }
-        self._migrate()
+        self.migrate()
         with self._journal.transaction() as connection:
             connection.execute(sa.delete(tokens).where(tokens.c.expires < now - KEPT_SECONDS))
             connection.execute(sa.insert(tokens).values(**row))
 
     def stands(self, token_id: str) -> bool:
         """Whether a token is in the register and not revoked."""
-        self._migrate()
+        self.migrate()
         query = sa.select(tokens.c.revoked).where(tokens.c.id == token_id)
         with self._journal.transaction() as connection:
             row = connection.execute(query).one_or_none()
@@ -80,7 +80,7 @@ class Register:
 
     def revoke(self, token_id: str, by: str, now: int) -> bool:
         """Put a token out of force; False where there is none. Who revoked it first stays."""
-        self._migrate()
+        self.migrate()
         with self._journal.transaction() as connection:
             connection.execute(
                 sa.update(tokens)
@@ -91,13 +91,13 @@ class Register:
 
     def list(self) -> Sequence[IssuedToken]:
         """Return every token that is remembered, the oldest first."""
-        self._migrate()
+        self.migrate()
         with self._journal.transaction() as connection:
             rows = connection.execute(sa.select(tokens).order_by(tokens.c.issued, tokens.c.id)).all()
         return [_issued(row) for row in rows]
 
-    def _migrate(self) -> None:
-        """Create or migrate the table, when it is first used: a sidecar without signed tokens needs none."""
+    def migrate(self) -> None:
+        """Create or migrate the tables, when one is first used: a sidecar without signed tokens needs none."""
         with self._lock:
             if self._migrated:
                 return
@@ -117,5 +117,6 @@ class Register:
 
 def _issued(row: Any) -> IssuedToken:
     seat = None if row.call is None else Seat(row.call, row.participant, row.identity)
-    grant = Grant(row.subject, Role(row.role), row.id, int(row.expires), seat)
+    own = row.identity if seat is None else None
+    grant = Grant(row.subject, Role(row.role), row.id, int(row.expires), seat, own)
     return IssuedToken(grant, int(row.issued), row.issued_by, row.revoked, row.revoked_by)

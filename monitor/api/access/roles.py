@@ -22,6 +22,8 @@ class Permission(StrEnum):
     TOKENS = "tokens"
     # Lets this machine connect to, and read, what it is told to.
     SOURCES = "sources"
+    # What is said of whoever asks, and of nobody else: verdicts only.
+    OWN = "own"
 
 
 class Role(StrEnum):
@@ -33,6 +35,8 @@ class Role(StrEnum):
     ENROLLER = "enroller"
     APPROVER = "approver"
     ADMIN = "admin"
+    # A protected person: the one whose identity stands in the token.
+    SUBJECT = "subject"
 
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
@@ -43,4 +47,5 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     # Not ENROL: whoever approves must not be able to bring what they approve.
     Role.APPROVER: frozenset({Permission.IDENTITIES, Permission.APPROVE, Permission.ERASE}),
     Role.ADMIN: frozenset(Permission),
+    Role.SUBJECT: frozenset({Permission.OWN}),
 }

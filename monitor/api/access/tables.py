@@ -1,4 +1,7 @@
-"""The table of signed tokens; it is made by the migrations beside this file, under a version table of its own."""
+"""The tables of signed tokens and of sessions.
+
+They are made by the migrations beside this file, under a version table of their own.
+"""
 
 from __future__ import annotations
 
@@ -20,4 +23,13 @@ tokens = sa.Table(
     sa.Column("expires", sa.BigInteger),
     sa.Column("revoked", sa.BigInteger),
     sa.Column("revoked_by", sa.Text),
+)
+# The text of a session's cookie is not here: `id` is a digest of it, and `hint` is sealed with it.
+sessions = sa.Table(
+    "access_sessions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    *(sa.Column(name, sa.Text) for name in ("subject", "role", "identity", "rules")),
+    sa.Column("hint", sa.LargeBinary),
+    *(sa.Column(name, sa.BigInteger) for name in ("begun", "seen", "expires")),
 )

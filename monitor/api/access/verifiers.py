@@ -1,6 +1,6 @@
-"""Who a bearer token belongs to: one protocol, and the two kinds of token that are known here.
+"""Who a bearer token belongs to: one protocol, and the two kinds of token that are made here.
 
-A kind of its own (OIDC, say) is one more `Verifier` in the list that `Authority` asks.
+Those of an identity provider are a third (`oidc/verifier.py`), in the list that `Authority` asks.
 """
 
 from __future__ import annotations

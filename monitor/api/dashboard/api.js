@@ -22,6 +22,9 @@ export class ApiError extends Error {
   }
 }
 
+/** What goes along with every request that changes something, while this browser's session stands for a token. */
+let csrf = "";
+
 const FRAGMENT = /(?:^#|&)token=([^&]*)/;
 
 /** @returns {boolean} whether the address carries a token */
@@ -52,6 +55,20 @@ function decoded(text) {
 export function keepToken(token) {
   if (token) sessionStorage.setItem(KEY, token);
   else sessionStorage.removeItem(KEY);
+}
+
+/** @param {import("./types.js").OwnSession | null} session that of this browser; null where there is none */
+export function useSession(session) {
+  csrf = session?.csrf ?? "";
+}
+
+/**
+ * @param {string | null} token empty where the browser's session stands for one
+ * @returns {Object<string, string>} the headers that say who asks
+ */
+export function credentials(token) {
+  if (token) return { Authorization: `Bearer ${token}` };
+  return csrf ? { "X-CSRF-Token": csrf } : {};
 }
 
 /** @param {string} path relative to the sidecar's root */
@@ -90,7 +107,7 @@ export function identityAddress(name, act = "") {
  * @returns {Promise<Response>}
  */
 export async function request(url, token, init = {}) {
-  const headers = { ...init.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const headers = { ...init.headers, ...credentials(token) };
   let response;
   try {
     response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS), ...init, headers });
@@ -190,6 +207,24 @@ export async function decide(token, name, act) {
  */
 export async function getBearer(token) {
   return (await request(address("v1/token"), token)).json();
+}
+
+/** @returns {Promise<import("./types.js").SessionState>} whether one can sign in, and who has in this browser */
+export async function getSession() {
+  return (await request(address("v1/session"), null)).json();
+}
+
+/** @returns {Promise<string | null>} where to end the provider's session too */
+export async function signOut() {
+  return (await (await request(address("v1/logout"), null, { method: "POST" })).json()).provider;
+}
+
+/**
+ * @param {string | null} token
+ * @returns {Promise<import("./types.js").OwnStatus>} what is said of oneself
+ */
+export async function getOwnStatus(token) {
+  return (await request(address("v1/me"), token)).json();
 }
 
 /**

@@ -135,7 +135,7 @@ async function enrol() {
   const wrong = objection();
   complain(wrong);
   if (wrong) return;
-  if (!feed.token) {
+  if (feed.token === null) {
     feed.useToken(null);
     return;
   }

@@ -1,12 +1,12 @@
 /**
- * What every page needs of the connection: the feed, the token dialog and the status in the header, wired together. The
+ * What every page needs of the connection: the feed, who it is that asks, and the status in the header, wired together. The
  * status always says in words whether what is on the page is live.
  */
 
-import { alertsAddress, getWords, hasToken, keepToken, takeToken } from "./api.js";
+import { alertsAddress, getWords } from "./api.js";
 import { byId, detailOf, notify, write } from "./dom.js";
+import { Entry } from "./entry.js";
 import { Feed } from "./feed.js";
-import { TokenDialog } from "./token.js";
 import { useWords } from "./words.js";
 
 /** @type {Object<string, string>} */
@@ -35,9 +35,9 @@ function phaseWords(phase, delay) {
  */
 export function connect() {
   const feed = new Feed(alertsAddress());
-  const dialog = new TokenDialog();
   const status = byId("connection");
   const button = byId("enter-token");
+  const entry = new Entry(button.parentElement ?? document.body);
   feed.addEventListener("phase", (event) => {
     const { phase, delay } = detailOf(event);
     status.dataset.phase = phase;
@@ -45,21 +45,10 @@ export function connect() {
     write(status, phaseWords(phase, delay));
     button.hidden = phase !== "asking" && phase !== "barred";
   });
-  feed.addEventListener("ask", (event) => {
-    keepToken(null);
-    dialog.ask(detailOf(event).rejected);
-  });
-  dialog.addEventListener("token", (event) => use(detailOf(event)));
-  button.addEventListener("click", () => dialog.ask(false));
-  // A skip link changes the fragment too; only one that carries a token means anything here.
-  window.addEventListener("hashchange", () => hasToken() && use(takeToken()));
-
-  /** @param {string | null} token */
-  function use(token) {
-    keepToken(token);
-    feed.useToken(token);
-  }
-  return { feed, start: () => feed.useToken(takeToken()) };
+  feed.addEventListener("ask", (event) => entry.ask(detailOf(event).rejected));
+  entry.addEventListener("token", (event) => feed.useToken(detailOf(event)));
+  button.addEventListener("click", () => entry.ask(false));
+  return { feed, start: () => entry.begin() };
 }
 
 /**

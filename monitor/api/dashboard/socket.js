@@ -4,7 +4,7 @@
  *
  * @typedef {object} Link
  * @property {"idle" | "asking" | "connecting" | "subscribing" | "live" | "waiting" | "refused" | "barred"} phase
- * @property {string | null} token
+ * @property {string | null} token null while none is known; empty where the browser's session stands for one
  * @property {number | null} cursor sequence number of the newest finding seen; null before the first hello
  * @property {number} attempts tries since the last hello
  *
@@ -70,7 +70,7 @@ export function advance(link, event) {
 
 /** @param {Link} link */
 function subscription(link) {
-  return JSON.stringify({ type: "subscribe", token: link.token, after: link.cursor, states: true });
+  return JSON.stringify({ type: "subscribe", token: link.token || null, after: link.cursor, states: true });
 }
 
 /**
@@ -79,7 +79,7 @@ function subscription(link) {
  * @returns {[Link, Effect[]]}
  */
 function onToken(link, token) {
-  if (!token) {
+  if (token === null) {
     return [{ ...link, phase: "asking", token: null }, [{ do: "disconnect" }, { do: "ask", rejected: false }]];
   }
   return [{ ...link, phase: "connecting", token, attempts: 0 }, [{ do: "disconnect" }, { do: "connect" }]];

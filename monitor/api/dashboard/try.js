@@ -88,7 +88,7 @@ function explain(error) {
 async function startCamera() {
   complain(navigator.mediaDevices ? "" : INSECURE);
   if (!navigator.mediaDevices) return;
-  if (!feed.token) {
+  if (feed.token === null) {
     feed.useToken(null);
     return;
   }

@@ -138,6 +138,22 @@
  * @property {string} subject
  * @property {string[]} permissions
  *
+ * @typedef {object} OwnSession
+ * @property {string} subject
+ * @property {string[]} permissions
+ * @property {string} expires RFC 3339
+ * @property {string} csrf goes along with what changes something
+ *
+ * @typedef {object} SessionState GET /v1/session
+ * @property {boolean} sign_in whether one can sign in here
+ * @property {OwnSession | null} session
+ *
+ * @typedef {object} OwnStatus GET /v1/me
+ * @property {string} identity
+ * @property {{ state: string, consent_given: string, consent_expires: string | null, purpose: string } | null} enrolment
+ * @property {Array<{ call: string, participant: string, since: string, verdict: Verdict, reason: string | null }>} calls
+ * @property {Array<{ seq: number, action: string, call: string, participant: string, time: string, verdict: Verdict, reason: string | null }>} findings
+ *
  * @typedef {object} EnrolmentJob
  * @property {string} id
  * @property {string} identity

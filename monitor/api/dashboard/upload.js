@@ -1,6 +1,6 @@
 /** Sending clips to be enrolled: one form with the consent first, so that the sidecar can refuse before anything large moves. */
 
-import { ApiError, failure, identityAddress } from "./api.js";
+import { ApiError, credentials, failure, identityAddress } from "./api.js";
 import { hex } from "./format.js";
 
 /** @typedef {{ by: string, given: string, expires?: string, purpose?: string, evidence_sha256?: string }} Consent */
@@ -16,7 +16,7 @@ export class Upload {
   constructor(token, order, onProgress) {
     this.request = new XMLHttpRequest();
     this.request.open("POST", identityAddress(order.name));
-    if (token) this.request.setRequestHeader("Authorization", `Bearer ${token}`);
+    for (const [name, value] of Object.entries(credentials(token))) this.request.setRequestHeader(name, value);
     this.request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(total ? loaded / total : 0));
     this.form = new FormData();
     if (order.consent) this.form.append("consent", JSON.stringify(order.consent));

@@ -23,7 +23,8 @@ class Subscribe(Shape):
     """The client's first message."""
 
     type: Literal["subscribe"]
-    token: str
+    token: str | None = None
+    """A page of the sidecar whose browser has signed in leaves it out: the session's cookie stands for it."""
     after: Seq | None = None
     """The last `seq` that the client has; null for only what is new."""
     states: bool = False

@@ -27,7 +27,7 @@ class TokenOrder(Shape):
     participant: str | None = None
     """Of a publisher: the participant, or a pattern with one `*`; null for whomever."""
     identity: str | None = None
-    """Of a publisher: whom they claim to be, and may claim to be; null for nobody."""
+    """Of a publisher: whom they claim to be, and may claim to be; null for nobody. Of a subject: who they are."""
 
 
 class Described(Shape):

@@ -28,7 +28,7 @@ from tests.monitor.rig import OPEN, block
 SDP = {"Content-Type": "application/sdp"}
 VALUES = {
     "call": "board", "participant": "p1", "session": "none", "name": "nobody", "job_id": "none", "token_id": "none",
-    "path": "app.js", "source": "none", "finding": "none",
+    "path": "app.js", "source": "none", "finding": "none", "session_id": "none",
 }  # fmt: skip
 SECRETS = ("scores", "evidence", "statistic", "threshold")
 
@@ -50,7 +50,8 @@ def running(desk: Desk) -> FastAPI:
 
 
 def seated(site: Site, role: Role) -> dict[str, str]:
-    return site.bearer(role, f"a-{role}", call="board" if role is Role.PUBLISHER else None)
+    own = {"identity": "Jane Doe"} if role is Role.SUBJECT else {}
+    return site.bearer(role, f"a-{role}", call="board" if role is Role.PUBLISHER else None, **own)
 
 
 async def close_code(site: Site, token: str) -> int | None:
@@ -88,7 +89,9 @@ async def test_the_published_table_is_the_one_of_the_code(desk: Desk) -> None:
     # What needs no token is a short list, and nothing gets into it by being forgotten.
     open_paths = {e.path for e in endpoints(running(desk)) if not e.needs_token}
     whip = WHIP.replace("board", "{call}").replace("p1", "{participant}")
-    assert {path for path in open_paths if path.startswith("/v1")} == {"/v1/words", whip, whip + "/{session}"}
+    assert {path for path in open_paths if path.startswith("/v1")} == {
+        *("/v1/words", "/v1/login", "/v1/login/callback", "/v1/session", whip, whip + "/{session}")
+    }
 
 
 async def test_a_viewer_is_told_verdicts_and_no_scores_wherever_they_ask(site: Site) -> None:

@@ -16,7 +16,11 @@ CLAIMS = claims_of(granted(ORDER, "id-1", NOW), NOW)
 def test_what_is_written_is_read_back() -> None:
     seat = Seat("board", "alice*", "Alice A")
     assert read(CLAIMS, NOW) == Grant("alice", Role.PUBLISHER, "id-1", NOW + 1800, seat)
-    for role in set(Role) - {Role.PUBLISHER}:
+    own = granted(ordered("jane", "subject", 30, identity="Jane Doe"), "id-3", NOW)
+    assert (own.identity, read(claims_of(own, NOW), NOW)) == ("Jane Doe", own)
+    for missing in ({"identity": None}, {"identity": ""}, {"identity": 7}):
+        assert read({**claims_of(own, NOW), **missing}, NOW) is Refusal.WRONG
+    for role in set(Role) - {Role.PUBLISHER, Role.SUBJECT}:
         grant = granted(ordered("bob", role), "id-2", NOW)
         assert read(claims_of(grant, NOW), NOW) == grant
         assert grant.seat is None
@@ -81,7 +85,10 @@ def test_a_claim_that_is_not_as_written_makes_the_token_wrong(name: str, value: 
         (("alice", "publisher", 5, "board", "a", " x"), "identity must"),
         (("alice", "viewer", 5, "board"), "publishers only"),
         (("alice", "viewer", 5, None, "a"), "publishers only"),
-        (("alice", "viewer", 5, None, None, "a"), "publishers only"),
+        (("alice", "viewer", 5, None, None, "a"), "publishers and subjects only"),
+        (("jane", "subject"), "needs the identity"),
+        (("jane", "subject", 5, "board", None, "Jane Doe"), "publishers only"),
+        (("jane", "subject", 5, None, None, " x"), "identity must"),
     ],
 )
 def test_an_order_that_cannot_be_is_one_line(order: tuple[Any, ...], why: str) -> None:

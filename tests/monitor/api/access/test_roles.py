@@ -11,6 +11,7 @@ def test_every_role_has_its_permissions_and_no_other() -> None:
         Role.ENROLLER: {Permission.IDENTITIES, Permission.ENROL},
         Role.APPROVER: {Permission.IDENTITIES, Permission.APPROVE, Permission.ERASE},
         Role.ADMIN: set(Permission),
+        Role.SUBJECT: {Permission.OWN},
     }
 
 

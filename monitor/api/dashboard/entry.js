@@ -1,0 +1,97 @@
+/** By what somebody is known to this page: a token, or the session of a browser that has signed in. */
+
+import { address, getSession, hasToken, keepToken, signOut, takeToken, useSession } from "./api.js";
+import { h } from "./dom.js";
+import { TokenDialog } from "./token.js";
+
+const PROBLEM = /^#sign-in=([a-z-]+)$/;
+
+/** Dispatches `token` with a token, which is empty where the session stands for one, or null where nobody is known. */
+export class Entry extends EventTarget {
+  /** @param {HTMLElement} place where it is shown who has signed in */
+  constructor(place) {
+    super();
+    this.place = place;
+    this.dialog = new TokenDialog();
+    this.isSession = false;
+    this.problem = problem();
+    this.dialog.addEventListener("token", (event) => {
+      if (event instanceof CustomEvent) this.use(event.detail);
+    });
+    // A skip link changes the fragment too; only one that carries a token means anything here.
+    window.addEventListener("hashchange", () => hasToken() && this.use(takeToken()));
+  }
+
+  /** Finds out who it is: a token goes before a session. */
+  async begin() {
+    const token = takeToken();
+    if (token) {
+      this.use(token);
+      return;
+    }
+    const session = await this.look();
+    if (session) this.welcome(session);
+    else this.use(null);
+  }
+
+  /** @param {boolean} rejected whether a token was tried and refused */
+  async ask(rejected) {
+    keepToken(null);
+    const why = this.isSession && rejected ? "ended" : this.problem;
+    this.leave();
+    this.problem = "";
+    await this.look();
+    this.dialog.ask(rejected, why);
+  }
+
+  /** @returns {Promise<import("./types.js").OwnSession | null>} that of this browser; offers to sign in where one can */
+  async look() {
+    const { sign_in: canSignIn, session } = await getSession().catch(() => ({ sign_in: false, session: null }));
+    if (canSignIn) this.dialog.offer(address(`v1/login?back=${encodeURIComponent(here())}`));
+    return session;
+  }
+
+  /** @param {string | null} token */
+  use(token) {
+    this.leave();
+    keepToken(token);
+    this.dispatchEvent(new CustomEvent("token", { detail: token }));
+  }
+
+  /** @param {import("./types.js").OwnSession} session */
+  welcome(session) {
+    useSession(session);
+    this.isSession = true;
+    const button = h("button", { id: "sign-out", class: "button small", type: "button" }, "Sign out");
+    button.addEventListener("click", () => this.signOut());
+    const own = session.permissions.includes("own") ? h("a", { href: "me" }, "Your status") : null;
+    const account = h("div", { id: "account", class: "account" }, h("span", { class: "help" }, session.subject), own);
+    account.append(button);
+    this.place.append(account);
+    this.dispatchEvent(new CustomEvent("token", { detail: "" }));
+  }
+
+  leave() {
+    this.isSession = false;
+    useSession(null);
+    document.getElementById("account")?.remove();
+  }
+
+  async signOut() {
+    const provider = await signOut().catch(() => null);
+    location.assign(provider ?? address("./"));
+  }
+}
+
+/** @returns {string} the path of this page below the sidecar's root */
+function here() {
+  return `/${location.pathname.slice(new URL("./", document.baseURI).pathname.length)}`;
+}
+
+/** @returns {string} what became of a sign-in, taken out of the address bar */
+function problem() {
+  const found = PROBLEM.exec(location.hash);
+  if (!found) return "";
+  history.replaceState(null, "", location.pathname + location.search);
+  return found[1] ?? "";
+}

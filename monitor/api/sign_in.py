@@ -35,7 +35,6 @@ NOT_HERE = "nobody signs in here: set oidc (docs/sign-in.md), or use a token"
 SAYS = {404: "Signing in is not configured."}
 LOGIN = operation(
     "Sign in: the browser is sent to the identity provider",
-    "text/plain",
     status=303,
     description="Go to `Location`.",
     headers={"Location": "The provider."},
@@ -43,7 +42,6 @@ LOGIN = operation(
 )
 ANSWER = operation(
     "The provider's answer: the browser is sent back to the page, signed in or told why not",
-    "text/plain",
     status=303,
     description="Go to `Location`; `#sign-in=` in it says why somebody is not signed in.",
     headers={"Location": "The page.", "Set-Cookie": "The session."},

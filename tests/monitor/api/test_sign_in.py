@@ -18,6 +18,7 @@ from tests.monitor.alerts.build import finding
 from tests.monitor.api.people import crew
 from tests.monitor.api.server import PATIENCE, Site, receive, serving
 from tests.monitor.api.signing_in import Browser, browser, settings, signing_in
+from tests.monitor.api.test_openapi import check
 from tests.toys.identity_provider import IdentityProvider, identity_provider, queried
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -48,7 +49,10 @@ async def test_an_analyst_signs_in_and_sees_scores(ann: Browser) -> None:
     assert asked["redirect_uri"] == f"{ann.site.base}/v1/login/callback"
     assert (asked["response_type"], asked["code_challenge_method"], asked["scope"]) == ("code", "S256", "openid")
     assert len({asked["state"], asked["nonce"], asked["code_challenge"]}) == 3
+    check("GET", "/v1/login", begun)
     answer = await ann.sign_in("ann")
+    check("GET", "/v1/login/callback", answer)
+    check("GET", "/v1/session", await ann.http.get("/v1/session"))
     assert (answer.status_code, answer.headers["location"]) == (303, ann.site.base + "/")
     [given] = [line for line in answer.headers.get_list("set-cookie") if line.startswith(NAME + "=")]
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(given.split("; "))
@@ -157,6 +161,7 @@ async def test_who_signs_out_is_out_everywhere(ann: Browser, monkeypatch: pytest
     async with ann.socket() as socket:
         assert (await receive(socket))["type"] == "hello"
         out = await ann.change("POST", "/v1/logout")
+        check("POST", "/v1/logout", out)
         assert out.status_code == 200, out.text
         with pytest.raises(ConnectionClosed):
             await receive(socket)
@@ -174,6 +179,7 @@ async def test_an_admin_sees_who_is_signed_in_and_ends_it(ann: Browser, provider
     async with browser(ann.site, provider) as root:
         await root.sign_in("root")
         listed = await root.http.get("/v1/sessions")
+        check("GET", "/v1/sessions", listed)
         assert {one["subject"]: one["role"] for one in listed.json()["sessions"]} == {
             "oidc:ann": "analyst",
             "oidc:root": "admin",
@@ -218,7 +224,9 @@ async def test_a_protected_person_sees_their_own_status_and_nothing_else(
                 path = f"/v1/calls/board/participants/{name}/whip{claim}"
                 sdp = {"Content-Type": "application/sdp"}
                 assert (await operator.post(path, content=b"v=0", headers=sdp)).status_code == 201
-        status = (await jane.http.get("/v1/me")).json()
+        said = await jane.http.get("/v1/me")
+        check("GET", "/v1/me", said)
+        status = said.json()
         assert (status["identity"], status["enrolment"]) == ("Jane Doe", None)
         assert [(one["call"], one["participant"]) for one in status["calls"]] == [("board", "p1")]
         assert [one["id"] for one in status["findings"]] == ["hers"]

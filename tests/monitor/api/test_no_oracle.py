@@ -55,6 +55,8 @@ async def asked(desk: Desk, published: httpx.Response, token: dict[str, str]) ->
         "source": "0",
         "name": "Jane",
         "job_id": "x",
+        "session_id": "x",
+        "finding": "x",
         "token_id": "none",
         "session": session,
     }

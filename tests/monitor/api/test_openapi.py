@@ -171,7 +171,7 @@ async def test_errors_answer_as_described(desk: Desk) -> None:
 
 async def test_what_is_guarded_is_said_to_be(desk: Desk) -> None:
     values = {"call": "board", "participant": "p1"}
-    values |= dict.fromkeys(("name", "job_id", "session", "token_id", "source", "finding"), "x")
+    values |= dict.fromkeys(("name", "job_id", "session", "token_id", "source", "finding", "session_id"), "x")
     async with httpx.AsyncClient(base_url=desk.site.base) as stranger:
         for method, path in OpenApi().operations:
             answer = await stranger.request(method, path.format(**values))
@@ -203,7 +203,7 @@ def test_what_the_client_sends_is_as_published() -> None:
         assert message_problems(json.loads(text)) == []
     schema = read("schemas/subscribe.json")
     for bad in (
-        {"type": "subscribe"},
+        {"type": "subscribe", "token": 7},
         {"type": "subscribe", "token": "x", "after": "1"},
         {"type": "hello", "token": "x"},
     ):

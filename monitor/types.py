@@ -206,7 +206,8 @@ class Score:
     `p_value` is filled by calibration; evidence holds only JSON values. `cause` is what a suspicion of this score rests
     on. While a detector that `withholds` finds somebody unusual, no other detector clears them. What `needs_identity`
     compares with the claimed identity and says nothing of any other. What a detector with `brief` windows says of them
-    is added up in place of its whole windows. `aspect` is what of the participant it looks at.
+    is added up in place of its whole windows. `aspect` is what of the participant it looks at, and `changed` whether
+    that is another than at the start of this call, None where it is not known.
     """
 
     detector: str
@@ -220,6 +221,7 @@ class Score:
     needs_identity: bool = False
     brief: BriefScore | None = None
     aspect: Aspect | None = None
+    changed: bool | None = None
 
 
 class Claim(StrEnum):

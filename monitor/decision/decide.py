@@ -16,9 +16,10 @@ from typing import Any
 from monitor.decision import edetector
 from monitor.decision.contrast import SHOWN, Latest, contrast_of, remember, shown
 from monitor.decision.edetector import EDetector
-from monitor.decision.evalues import combine, power, shaped
 from monitor.decision.evidence import Evidence
-from monitor.types import Reason, Score, Verdict
+from monitor.decision.turns import Turns, follow, with_turns
+from monitor.decision.weigh import Bet, weigh
+from monitor.types import Aspect, Reason, Score, Verdict
 
 # The statistic is capped at this multiple of the threshold: larger values carry no further information.
 HEADROOM = 1e6
@@ -62,6 +63,11 @@ EXPLAINED_BY_REJOINING = frozenset({Reason.WARMING_UP, Reason.NOT_ENROLLED})
 
 # While a detector abstains for one of these nobody is cleared: what is shown may be a picture of somebody.
 UNCLEARED_REASONS = frozenset({Reason.PICTURE_FROZEN, Reason.STILL_MOUTH})
+
+
+# Of the p-values of a whole recording, fixed beforehand: so much that the least p-value which a table of sixty people
+# can give of a voice, and one of eighty of a face, is enough by itself where all four are judged. Others weigh 1/4.
+CLIP_WEIGHTS = {Aspect.FACE: 0.3, Aspect.VOICE: 0.34, Aspect.LIPS: 0.26, Aspect.MOVEMENT: 0.1}
 
 
 class Transition(StrEnum):
@@ -157,7 +163,8 @@ class DecisionState:
     remains where the participant claims to be somebody else; `entered` are the detectors that have ever scored.
     `reported_statistic` is the statistic when the finding was last opened or updated, `since_report` the time since;
     `judged` is all the media that was judged since the participant first came. Until `settled_at` of it somebody who
-    comes and goes is `rejoining`. `latest` is what was last said of each aspect.
+    comes and goes is `rejoining`. `latest` is what was last said of each aspect, and `turns`
+    what changed in mid-call.
 
     Durations are seconds of stream, counted hop by hop, so a step of the clock cannot stretch them.
     """
@@ -177,13 +184,16 @@ class DecisionState:
     judged: float = 0.0
     settled_at: float = 0.0
     latest: Latest = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
 
 
 def initial(config: DecisionConfig) -> DecisionState:
     """Make the state before any evidence."""
     cap = config.threshold * HEADROOM
-    lengths = config.window_seconds, config.brief_seconds
-    nothing = Evidence(*(EDetector.start(length, config.hop_seconds, cap) for length in lengths))
+    whole, brief = (
+        EDetector.start(length, config.hop_seconds, cap) for length in (config.window_seconds, config.brief_seconds)
+    )
+    nothing = Evidence(whole, brief)
     return DecisionState(config, nothing, nothing)
 
 
@@ -197,17 +207,18 @@ def advance(state: DecisionState, time: float, scores: Sequence[Score]) -> tuple
     given, scores = scores, state.config.counting(scores)
     state = _elapse(state, time, judged=any(s.p_value is not None for s in scores))
     state = replace(state, entered=state.entered | {s.detector for s in scores if s.p_value is not None})
-    bet = _weigh(state, scores)
+    bet = _bet(state, scores)
     if bet.made:
         state = _accumulate(state, time, bet)
-    bet = _weigh(state, [s for s in scores if not s.needs_identity])
+    bet = _bet(state, [s for s in scores if not s.needs_identity])
     if bet.made:
         unclaimed = state.unclaimed.advance(time, bet.windows, bet.brief)
         state = replace(state, unclaimed=unclaimed, unclaimed_blame=bet.blame or state.unclaimed_blame)
     state, transition = _transit(state)
     verdict, reason = _verdict(state, scores, closed=transition is Transition.CLOSED)
-    state = replace(state, latest=remember(state.latest, time, given))
-    given = shown(given, contrast_of(verdict, state.latest))
+    latest, turns = remember(state.latest, time, given), follow(state.turns, time, given)
+    state = replace(state, latest=latest, turns=turns)
+    given = with_turns(shown(given, contrast_of(verdict, latest)), turns)
     decision = Decision(
         verdict,
         reason,
@@ -230,18 +241,23 @@ def judge_clip(config: DecisionConfig, scores: Sequence[Score], worst: Verdict) 
     """Give one verdict on a recorded clip, from its clip-level scores and the worst verdict reached along the way.
 
     Alert when the sequential detector crossed its threshold; suspect when it reached the suspect level or a
-    clip-level p-value, multiplied by the number of detectors that scored (Bonferroni), is at most `clip_p_value`;
-    else as for a live hop.
+    clip-level p-value, divided by its detector's share of the weight of those that scored (a weighted Bonferroni
+    correction), is at most `clip_p_value`; else as for a live hop.
     """
     scores = config.counting(scores)
     scored = [s for s in scores if s.p_value is not None]
-    lowest = min(scored, key=lambda s: s.p_value or 0.0, default=None)
-    blame = lowest.cause if lowest else None
+    total = sum(_clip_weight(s) for s in scored)
+    weighted = [((s.p_value or 0.0) * total / _clip_weight(s), s.cause) for s in scored]
+    lowest, blame = min(weighted, key=lambda pair: pair[0], default=(1.0, None))
     if worst in (Verdict.ALERT, Verdict.SUSPECT):
         return worst, blame
-    if lowest and (lowest.p_value or 0.0) * len(scored) <= config.clip_p_value:
+    if lowest <= config.clip_p_value:
         return Verdict.SUSPECT, blame
     return _unsuspicious(config, scores)
+
+
+def _clip_weight(score: Score) -> float:
+    return CLIP_WEIGHTS.get(score.aspect, 0.25) if score.aspect is not None else 0.25
 
 
 def most_useful(reasons: Iterable[Reason | None]) -> Reason:
@@ -264,40 +280,20 @@ def _elapse(state: DecisionState, time: float, judged: bool) -> DecisionState:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Bet:
-    """E-values of a hop's whole and brief windows, None where nothing was judged, and what the largest rests on."""
-
-    windows: float | None
-    brief: float | None
-    blame: Reason | None
-
-    @property
-    def made(self) -> bool:
-        return self.windows is not None or self.brief is not None
-
-
-def _weigh(state: DecisionState, scores: Sequence[Score]) -> _Bet:
-    participating = [
+def _bet(state: DecisionState, scores: Sequence[Score]) -> Bet:
+    """Weigh the scores of those that take part."""
+    taking_part = [
         s for s in scores if s.p_value is not None or (s.detector in state.entered and s.reason not in STATIC_REASONS)
     ]
-    kappa = state.config.kappa
-    whole = [(None if s.p_value is None else power(s.p_value, kappa), s) for s in participating if s.brief is None]
-    brief = [
-        (None if s.brief.p_value is None else shaped(s.brief.p_value), s) for s in participating if s.brief is not None
-    ]
-    windows, short = (combine([value for value, _ in bets]) for bets in (whole, brief))
-    value, strongest = max(((v or 0.0, s.cause) for v, s in (*whole, *brief)), key=lambda p: p[0], default=(0.0, None))
-    suspicious = max(windows or 0.0, short or 0.0) > 1.0 and value > 1.0
-    return _Bet(windows, short, strongest if suspicious else None)
+    return weigh(taking_part, state.config.kappa)
 
 
-def _accumulate(state: DecisionState, time: float, bet: _Bet) -> DecisionState:
-    running = state.running.advance(time, bet.windows, bet.brief)
+def _accumulate(state: DecisionState, time: float, bet: Bet) -> DecisionState:
+    running = state.running.advance(time, bet.windows, bet.brief, bet.alone)
     state = replace(state, running=running, blame=bet.blame or state.blame)
     if state.recovery is None:
         return state
-    recovery = state.recovery.advance(time, bet.windows, bet.brief)
+    recovery = state.recovery.advance(time, bet.windows, bet.brief, bet.alone)
     calm = state.calm if recovery.statistic < state.config.suspect_level else 0.0
     return replace(state, recovery=recovery, calm=calm)
 

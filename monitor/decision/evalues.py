@@ -46,6 +46,20 @@ def shaped_many(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return 0.5 * stepped(p, BRIEF_STEPS, BRIEF_STAKES) + 0.5 * powers(p, BRIEF_KAPPA)
 
 
+# Bets on what is compared with a reference. The first step reaches the least p-value that tables of sixty people and
+# more can give, where other people's faces and voices lie nearly always.
+CLAIMED_STEPS = (0.0175, 0.05, 0.15, 0.4, 1.0)
+CLAIMED_STAKES = (0.4, 0.2, 0.15, 0.1, 0.15)
+CLAIMED_KAPPA, CLAIMED_POWER = 0.3, 0.25
+
+
+def claimed(p: float) -> float:
+    """Calibrate p in (0, 1] of a comparison with a reference: a quarter by a power, the rest by steps."""
+    _check(p)
+    steps = stepped(np.asarray(p, np.float64), CLAIMED_STEPS, CLAIMED_STAKES)
+    return float((1.0 - CLAIMED_POWER) * steps + CLAIMED_POWER * power(p, CLAIMED_KAPPA))
+
+
 def stepped(p: NDArray[np.float64], steps: Sequence[float], stakes: Sequence[float]) -> NDArray[np.float64]:
     """Calibrate p-values by a mixture of steps: each stake is paid out 1 / step times where p is at most the step.
 

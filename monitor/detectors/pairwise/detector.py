@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.decision.turns import changed
 from monitor.detectors.pairwise.measures import (
     IDENTITY,
     LOGIT,
@@ -105,9 +106,11 @@ class PairwiseDetector:
             "worst_pair": worst_pair(live, gallery, reference),
         }
         is_another_face = raw[IDENTITY] >= ANOTHER_FACE_DISTANCE and self.population.value(parts, [0]) >= 1
+        since = np.array([np.nan, np.nan, np.nan if change is None else change])
+        turned = None if change is None else changed(self.population.p_value(since, [WITHIN]))
         cause = Reason.IDENTITY_MISMATCH if is_another_face else Reason.FACE_CHANGES_UNNATURALLY
         unknown = Reason.NOT_CALIBRATED if p_value is None else None
-        return Score(self.name, value, unknown, p_value, evidence=evidence, cause=cause)
+        return Score(self.name, value, unknown, p_value, evidence=evidence, cause=cause, changed=turned)
 
     def _part(self, parts: Doubles, number: int, once: bool) -> dict[str, Any]:
         if not np.isfinite(parts[number]) or self.population is None:

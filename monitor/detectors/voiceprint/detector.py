@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.decision.turns import changed
 from monitor.detectors.voiceprint.encoder import centre
 from monitor.detectors.voiceprint.info import INFO
 from monitor.detectors.voiceprint.people import SPEECH_SECONDS, VoicePeople
@@ -21,6 +22,8 @@ from monitor.detectors.voiceprint.reference import VoiceReference
 from monitor.types import FloatArray, Reason, Score
 from monitor.window.grid import GRID_HZ
 
+# Of a call's own start, 5.6 s of speech.
+START_PIECES = 6
 # Pieces so far apart in their order share no speech.
 _APART = -(-PIECE_STEPS // HOP_STEPS) - 1
 
@@ -48,8 +51,12 @@ class VoiceprintDetector:
             return Reason.REFERENCE_OUTDATED
         return Reason.NOT_CALIBRATED if self.people is None or self.people.key != key else None
 
-    def score(self, pieces: Sequence[Heard], reference: VoiceReference) -> Score:
-        """Score the pieces of one window; only where nothing makes this `unable`."""
+    def score(self, pieces: Sequence[Heard], reference: VoiceReference, start: Sequence[Heard] = ()) -> Score:
+        """Score the pieces of one window; only where nothing makes this `unable`.
+
+        `start` are pieces of this call's own start, none of which is among those: whether the voice is still that one
+        is shown and does not count.
+        """
         spoken = speech_seconds(pieces)
         evidence: dict[str, Any] = {"speech_seconds": round(spoken, 2)}
         if spoken < SPEECH_SECONDS or self.people is None:
@@ -64,7 +71,18 @@ class VoiceprintDetector:
         enrolled = reference.voices[rung]
         value = float(self.people.values(voice[None], enrolled)[0])
         evidence |= {"similarity": round(float(voice @ enrolled), 4), "line": reference.rungs[rung]}
-        return Score(INFO.name, value, p_value=self.people.p_value(value), one_sided=True, evidence=evidence)
+        since = self._since(voice, start, self.people)
+        if since is not None:
+            evidence["within_call"] = {"p_value": round(since, 4)}
+        p_value = self.people.p_value(value)
+        return Score(INFO.name, value, None, p_value, True, evidence, changed=changed(since))
+
+    def _since(self, voice: FloatArray, start: Sequence[Heard], people: VoicePeople) -> float | None:
+        """Say how often a genuine voice is so unlike that of the call's start; None where there is not one voice."""
+        vectors = np.stack([piece.vector for piece in start]) if start else np.zeros((0, len(voice)), np.float32)
+        if len(vectors) < START_PIECES or together(vectors) < people.together:
+            return None
+        return people.p_value(float(people.values(voice[None], centre(vectors))[0]))
 
 
 def speech_seconds(pieces: Sequence[Heard]) -> float:

@@ -17,7 +17,7 @@ from monitor.detectors.base import Compilation, Hop
 from monitor.detectors.parts import PartCache
 from monitor.detectors.reference import TemplateError
 from monitor.detectors.voiceprint.clip import score_clip
-from monitor.detectors.voiceprint.detector import Heard, VoiceprintDetector
+from monitor.detectors.voiceprint.detector import START_PIECES, Heard, VoiceprintDetector
 from monitor.detectors.voiceprint.encoder import VoiceEncoder
 from monitor.detectors.voiceprint.enrolling import EnrollingVoice
 from monitor.detectors.voiceprint.info import INFO
@@ -64,6 +64,8 @@ class LiveVoiceprint:
         self._detector = VoiceprintDetector(people)
         self._parts = PartCache(VoiceReference.from_bytes)
         self._steps = round(window_seconds * GRID_HZ)
+        # Of the call's start, whatever comes after a pause: another timeline, so without its steps.
+        self._start: tuple[Heard, ...] = ()
         self._begin()
 
     def _begin(self) -> None:
@@ -102,8 +104,10 @@ class LiveVoiceprint:
         if until <= self._scored_until:
             return INFO.abstain(Reason.WARMING_UP)
         self._scored_until = until
+        over = [piece for piece in self._heard if piece.first < until - self._steps]
+        self._start = (*self._start, *over)[:START_PIECES]
         self._heard = [piece for piece in self._heard if piece.first >= until - self._steps]
-        return self._detector.score(self._heard, reference)
+        return self._detector.score(self._heard, reference, self._start)
 
     def _hear(self, encode: VoiceEncoder) -> None:
         """Encode what is new; where the engine has no time for it, it is lost."""

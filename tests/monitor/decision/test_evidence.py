@@ -77,3 +77,53 @@ def test_one_threshold_means_one_rate_for_both() -> None:
     assert whole.statistic == pytest.approx(720)
     assert brief.brief.statistic == pytest.approx(1800)
     assert brief.statistic == pytest.approx(whole.statistic)
+
+
+def alone(**bets: list[float | None]) -> Evidence:
+    """Evidence of detectors that stand alone, a bet a hop each."""
+    evidence = nothing()
+    for hop in range(max(map(len, bets.values()))):
+        told = {name: value for name, values in bets.items() if (value := values[hop]) is not None}
+        evidence = evidence.advance(hop / 2, 2.0, None, told)
+    return evidence
+
+
+def test_half_of_the_weight_is_that_of_all_together_and_the_rest_is_shared() -> None:
+    evidence = alone(face=[8.0] * 10, voice=[None] * 5 + [6.0] * 5)
+    assert evidence.alone["face"].statistic == 8.0
+    # Whoever falls silent loses nothing of what was added up.
+    assert evidence.alone["voice"].statistic == 3.0
+    assert evidence.statistic == pytest.approx(0.5 * 2.0 + 0.5 * (8.0 + 3.0) / 2)
+    only = nothing().advance(0.0, None, None, {"face": 9.0})
+    assert only.statistic == only.alone["face"].statistic == 0.9
+
+
+def test_two_aspects_that_speak_against_somebody_agree_without_a_second_phase() -> None:
+    lone = alone(face=[30.0] * 11, voice=[1.0] * 11)
+    assert lone.agreed == 30.0
+    both = alone(face=[30.0] * 11, voice=[12.0] * 11)
+    together = both.advance(20.0, 500.0, None)
+    assert together.windows.statistic > 100
+    assert together.agreed == together.windows.statistic
+    assert lone.advance(20.0, 500.0, None).agreed == 30.0
+
+
+def test_what_stands_alone_is_capped_lowered_and_compared_with_the_rest() -> None:
+    one, other = alone(face=[8.0] * 10), alone(face=[2.0] * 10, voice=[5.0] * 10)
+    higher = one.higher(other)
+    assert {name: detector.statistic for name, detector in higher.alone.items()} == {"face": 8.0, "voice": 5.0}
+    assert {name: detector.statistic for name, detector in higher.lowered(6.0).alone.items()} == {
+        "face": 6.0,
+        "voice": 5.0,
+    }
+    capped = higher.capped(4.0).advance(30.0, None, None, {"face": 100.0})
+    assert max(capped.alone["face"].phases) == 4.0
+
+
+def test_who_stands_alone_later_begins_where_everybody_begins() -> None:
+    raised = nothing().raised(6.0)
+    assert raised.statistic == pytest.approx(6.0)
+    later = raised.advance(0.0, None, None, {"face": 1.0})
+    assert later.alone["face"].statistic == pytest.approx((9 * 6.0 + 7.0) / 10)
+    assert raised.higher(nothing()).begun == raised.lowered(2.0).begun == 6.0
+    assert nothing(cap=3.0).raised(6.0).advance(0.0, None, None, {"face": 1.0}).alone["face"].phases[-1] == 3.0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from monitor.detectors.reference import TemplateError, pack_arrays
 from monitor.detectors.voiceprint.detector import Heard, VoiceprintDetector, speech_seconds, together
+from monitor.detectors.voiceprint.people import VoicePeople
 from monitor.detectors.voiceprint.reference import VoiceReference
 from monitor.types import Reason
 from monitor.voice.mel40 import PIECE_SAMPLES
@@ -32,6 +35,23 @@ def test_another_voice_is_told_from_ones_own() -> None:
     assert own.one_sided
     assert own.evidence["line"] == "as recorded"
     assert own.evidence["speech_seconds"] == pytest.approx(4.04)
+
+
+def test_whether_the_voice_is_still_that_of_the_calls_start_is_shown_and_does_not_count() -> None:
+    # Three times as many people, whose least p-value says that something changed.
+    few = people()
+    many = VoicePeople(few.key, few.cohort, np.tile(few.scores, 3), np.arange(60), few.usual, few.together)
+    detector, start = VoiceprintDetector(many), heard(7, 6, start=20)
+    stays, turns = detector.score(heard(7), REFERENCE, start), detector.score(heard(8), REFERENCE, start)
+    assert stays.changed is False
+    assert turns.changed is True
+    assert turns.evidence["within_call"] == {"p_value": round(1 / 61, 4)}
+    assert turns.p_value == detector.score(heard(8), REFERENCE).p_value
+    # Too little of a start, or one of two voices, is none.
+    for none in (heard(7, 5, start=20), [*heard(7, 3, start=20), *heard(8, 3, start=30)]):
+        score = VoiceprintDetector(replace(many, together=0.95)).score(heard(7), REFERENCE, none)
+        assert score.changed is None
+        assert "within_call" not in score.evidence
 
 
 def test_the_rung_that_is_most_alike_is_compared() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,15 +31,25 @@ async def make_room(address: str, **room: Any) -> None:
         await one.message(handle, "create", room=janus.ROOM, publishers=8, audiocodec="opus", videocodec="vp8", **room)
 
 
-@contextlib.asynccontextmanager
-async def publishing(
-    address: str, display: str, pin: str | None = None, token: str | None = None
-) -> AsyncIterator[Publisher]:
-    """Publish flashes and beeps under a name, until the context ends."""
+def flashing() -> RTCPeerConnection:
+    """A peer that sends flashes and beeps."""
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
     start = time.monotonic() + 0.1
     peer.addTrack(Beeps(start))
     peer.addTrack(Flashes(start, size=(160, 120)))
+    return peer
+
+
+@contextlib.asynccontextmanager
+async def publishing(
+    address: str,
+    display: str,
+    pin: str | None = None,
+    token: str | None = None,
+    make: Callable[[], RTCPeerConnection] = flashing,
+) -> AsyncIterator[Publisher]:
+    """Publish under a name, until the context ends: flashes and beeps, unless a peer of something else is made."""
+    peer = make()
     try:
         async with janus.session(address) as one:
             handle = await one.attach()

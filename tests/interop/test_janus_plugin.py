@@ -81,6 +81,10 @@ async def test_janus_is_killed_and_restarted_and_the_room_joined_again(tmp_path:
                         janus.kill(port)
                         await house.until(lambda: not house.here, "the break is noticed", 5.0)
                         await house.until(lambda: house.status()["phase"] == "retrying", "it is tried again", 5.0)
+                        await house.until(lambda: house.told, "subscribers are told that nobody watches them", 10.0)
+                        assert (house.told[0]["action"], house.told[0]["reason"]) == ("began", "source_lost")
+                    else:
+                        assert [one["action"] for one in house.told] == ["began", "resumed"]
 
 
 async def test_what_is_wrong_is_told_in_a_line(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from monitor.tap.kit import AudioBlock, ClockState, MediaItem, Profile, Source, TrackFault, VideoFrame
+import numpy as np
+
+from monitor.tap.kit import SAMPLE_RATE_HZ, AudioBlock, ClockState, MediaItem, Profile, Source, TrackFault, VideoFrame
 from plugins.base import Listed, NoRoom
 
 PATIENCE_SECONDS = 30.0
@@ -20,6 +22,9 @@ class Guest:
         self.pictures = self.blocks = 0
         self.faults: list[TrackFault] = []
         self.clock: ClockState | None = None
+        self.flashes: list[float] = []
+        self.beeps: list[float] = []
+        self._lit = self._loud = False
         self._task = asyncio.create_task(self._read())
 
     @property
@@ -43,10 +48,24 @@ class Guest:
         match item:
             case VideoFrame():
                 self.pictures += 1
+                lit = float(item.y.mean()) > 120
+                if lit and not self._lit and self.clock is ClockState.MAPPED:
+                    self.flashes.append(item.stamp.capture)
+                self._lit = lit
             case AudioBlock():
                 self.blocks += 1
+                level = np.abs(item.samples) > 0.1
+                if level.any() and not self._loud and self.clock is ClockState.MAPPED:
+                    self.beeps.append(item.stamp.capture + int(np.argmax(level)) / SAMPLE_RATE_HZ)
+                self._loud = bool(level.any())
             case TrackFault():
                 self.faults.append(item)
+
+    @property
+    def gaps(self) -> list[float]:
+        """By how many seconds of capture time the beep was after each flash, which are of one moment."""
+        nearest = [min((beep - flash for beep in self.beeps), key=abs, default=9.0) for flash in self.flashes]
+        return [gap for gap in nearest if abs(gap) < 0.45]
 
     @property
     def is_seen_and_heard(self) -> bool:

@@ -16,7 +16,7 @@ from monitor.host.metrics import Metrics
 from monitor.host.sources import configured_sources
 from monitor.host.watching import Watching
 from monitor.identity.claimed import stated
-from monitor.tap.kit import Source
+from monitor.tap.kit import MediaItem, Source
 from monitor.types import ParticipantKey, Profile
 from tests.plugins.intake import PATIENCE_SECONDS, Guest
 
@@ -24,9 +24,24 @@ from tests.plugins.intake import PATIENCE_SECONDS, Guest
 class Admitted(Guest):
     """A guest of the sidecar's."""
 
-    def __init__(self, key: ParticipantKey, source: Source) -> None:
+    def __init__(self, key: ParticipantKey, source: Source, watching: Watching) -> None:
+        self.key, self._watching, self._is_scored = key, watching, False
+        watching.judged(key)
         super().__init__(key.call, key.participant, source, key.identity)
-        self.key = key
+
+    async def _read(self) -> None:
+        try:
+            await super()._read()
+        finally:
+            self._watching.ended((self.call, self.participant))
+
+    def _take(self, item: MediaItem) -> None:
+        super()._take(item)
+        if self.is_seen_and_heard and not self._is_scored:
+            # As a hop that had a score.
+            self._is_scored = True
+            scores = {"synchrony": {"score": 0.0}}
+            self._watching.hop({"call": self.call, "participant": self.participant, "reason": None, "scores": scores})
 
 
 @dataclass
@@ -34,13 +49,17 @@ class House:
     """Takes in whom sources bring."""
 
     guests: list[Admitted] = field(default_factory=list)
-    watching: Watching = field(default_factory=lambda: Watching(lambda _message, _at: None, time.monotonic))
+    told: list[dict[str, Any]] = field(default_factory=list)
+    watching: Watching = field(init=False)
     ingest: Ingest | None = None
     shown: dict[str, Profile] = field(default_factory=dict)
     claiming: Claiming = field(default_factory=lambda: Claiming(None, stated))
 
+    def __post_init__(self) -> None:
+        self.watching = Watching(lambda message, _at: self.told.append(message), time.monotonic)
+
     async def judge(self, key: ParticipantKey, source: Source, profile: object = None) -> Admitted:
-        self.guests.append(Admitted(key, source))
+        self.guests.append(Admitted(key, source, self.watching))
         return self.guests[-1]
 
     def show(self, key: ParticipantKey, profile: Profile) -> None:

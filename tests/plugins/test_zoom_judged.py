@@ -38,9 +38,9 @@ PICTURES = "clips/real/DiffDub__reconstruction__WRA_PeterRoskam0_000_25fps__GT.m
 pytestmark = pytest.mark.data
 
 
-def pictures_of(clip: Path) -> list[tuple[float, av.VideoFrame]]:
+def pictures_of(clip: Path, seconds: float = SECONDS) -> list[tuple[float, av.VideoFrame]]:
     with av.open(clip) as opened:
-        frames = [frame.reformat(format="yuv420p") for frame in opened.decode(video=0) if (frame.time or 0) < SECONDS]
+        frames = [frame.reformat(format="yuv420p") for frame in opened.decode(video=0) if (frame.time or 0) < seconds]
     return [
         (n / FPS, av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")) for n, frame in enumerate(frames)
     ]

@@ -96,6 +96,8 @@ async def test_a_call_streams_and_somebody_is_seen_and_heard(tmp_path: Path, ada
         assert (guest.call, guest.participant, guest.identity) == (CALL, "Ada_L", "Ada Lovelace")
         assert receiver.listed() == {"Ada_L": None, "Bob": Reason.CAMERA_OFF}
         await reception.until(lambda: guest.clock is ClockState.MAPPED, "both tracks are on Zoom's clock")
+        await reception.until(lambda: len(guest.gaps) >= 3, "flashes and beeps of one moment")
+        assert all(abs(gap) < 0.045 for gap in guest.gaps[:3])
         # Zoom asks on every connection whether we are there.
         await reception.until(lambda: len(server.alive) == 3, "every keep-alive is answered")
         assert sorted(server.alive) == [1727384349123, 1727384349124, 1727384349125]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -33,6 +33,7 @@ class WhepServer:
     sessions: dict[str, RTCPeerConnection] = field(default_factory=dict)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     url: str = ""
+    peer: Callable[[], RTCPeerConnection] | None = None
 
     def app(self) -> Starlette:
         return Starlette(
@@ -87,6 +88,9 @@ class WhepServer:
             await self.sessions.pop(name).close()
 
     def _peer(self) -> tuple[str, RTCPeerConnection]:
+        if self.peer is not None:
+            self.sessions[str(len(self.asked))] = made = self.peer()
+            return str(len(self.asked)), made
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         start = time.monotonic() + 0.1
         if "audio" in self.kinds:
@@ -122,10 +126,13 @@ class WhepServer:
 
 @asynccontextmanager
 async def whep_server(
-    *script: str, kinds: tuple[str, ...] = ("audio", "video"), port: int = 0
+    *script: str,
+    kinds: tuple[str, ...] = ("audio", "video"),
+    port: int = 0,
+    peer: Callable[[], RTCPeerConnection] | None = None,
 ) -> AsyncIterator[WhepServer]:
     """Serve on loopback until the context ends."""
-    made = WhepServer(list(script), kinds)
+    made = WhepServer(list(script), kinds, peer=peer)
     listener = listen("127.0.0.1", port)
     made.url = f"http://127.0.0.1:{listener.getsockname()[1]}/whep"
     config = uvicorn.Config(made.app(), log_config=None, lifespan="off", timeout_graceful_shutdown=1, ws="none")

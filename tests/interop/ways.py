@@ -83,7 +83,7 @@ def make(folder: Path, name: str, sound: Path, seconds: float) -> Clip:
                 picture = frame.reformat(SIDE_PX, SIDE_PX, "yuv420p")
                 picture.pts, picture.time_base = round((frame.time or 0.0) * 1000), Fraction(1, 1000)
                 out.mux(video.encode(picture))
-            else:
+            elif isinstance(frame, av.AudioFrame):
                 for piece in resampler.resample(frame):
                     piece.pts, piece.time_base = number * BLOCK_SAMPLES, Fraction(1, RATE_HZ)
                     number += 1
@@ -95,18 +95,19 @@ def make(folder: Path, name: str, sound: Path, seconds: float) -> Clip:
 
 Way = Callable[[Path, Clip, str], contextlib.AbstractAsyncContextManager[tuple[list[dict[str, Any]], Any]]]
 # What is done once the sidecar runs.
-Begin = Callable[[Sidecar], contextlib.AbstractAsyncContextManager[None]]
+Begin = Callable[[Sidecar | None], contextlib.AbstractAsyncContextManager[None]]
 
 
 @contextlib.asynccontextmanager
-async def _nothing(_house: Sidecar) -> AsyncIterator[None]:
+async def _nothing(_house: Sidecar | None) -> AsyncIterator[None]:
     yield
 
 
 @contextlib.asynccontextmanager
 async def whip(_folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[dict[str, Any]], Begin]]:
     @contextlib.asynccontextmanager
-    async def begin(house: Sidecar) -> AsyncIterator[None]:
+    async def begin(house: Sidecar | None) -> AsyncIterator[None]:
+        assert house is not None
         async with aiortc_client.publishing(house.endpoint(name), clip.webm):
             yield
 
@@ -129,7 +130,7 @@ async def room(folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[
         source = {"plugin": "janus", "url": address, "room": janus.ROOM, "call": CALL}
 
         @contextlib.asynccontextmanager
-        async def begin(_house: Sidecar) -> AsyncIterator[None]:
+        async def begin(_house: Sidecar | None) -> AsyncIterator[None]:
             async with janus_room.publishing(address, name, make=lambda: aiortc_client.peer(clip.webm)):
                 yield
 
@@ -142,7 +143,7 @@ async def rtp(_folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[
     source = {"plugin": "rtp", "audio_port": audio, "video_port": video, "participant": name, "call": CALL}
 
     @contextlib.asynccontextmanager
-    async def begin(_house: Sidecar) -> AsyncIterator[None]:
+    async def begin(_house: Sidecar | None) -> AsyncIterator[None]:
         to = [f"rtp://127.0.0.1:{port}?pkt_size=1200" for port in (video, audio)]
         sent = ["-map", "0:v", "-c", "copy", "-payload_type", "96", "-f", "rtp", to[0]]
         heard = ["-map", "0:a", "-c", "copy", "-payload_type", "111", "-f", "rtp", to[1]]
@@ -166,7 +167,7 @@ async def rtms(folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[
         source |= {"client_secret": zoom_server.CLIENT_SECRET, "webhook_secret": zoom_server.WEBHOOK_SECRET}
 
         @contextlib.asynccontextmanager
-        async def begin(_house: Sidecar) -> AsyncIterator[None]:
+        async def begin(_house: Sidecar | None) -> AsyncIterator[None]:
             (await zoom_server.post(port, zoom_server.started(server.url))).raise_for_status()
             yield
 

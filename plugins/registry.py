@@ -15,6 +15,7 @@ GROUP = "sidewitness.plugins"
 BUILT_IN = (
     EntryPoint("folder", "plugins.folder:SPEC", GROUP),
     EntryPoint("janus", "plugins.janus:SPEC", GROUP),
+    EntryPoint("livekit", "plugins.livekit:SPEC", GROUP),
     EntryPoint("rtp", "plugins.rtp:SPEC", GROUP),
     EntryPoint("whep", "plugins.whep:SPEC", GROUP),
     EntryPoint("zoom_rtms", "plugins.zoom_rtms:SPEC", GROUP),
@@ -31,9 +32,11 @@ def load(entry: EntryPoint) -> PluginSpec:
     try:
         spec = entry.load()
     except Exception as error:
+        what_to_do = "reinstall the package that brings it, with the extra that it needs"
+        if entry in BUILT_IN:
+            what_to_do = f"pip install 'sidewitness[{entry.name}]'"
         raise PluginError(
-            f"the plug-in {entry.name!r} cannot be loaded ({type(error).__name__}): "
-            "reinstall the package that brings it, with the extra that it needs"
+            f"the plug-in {entry.name!r} cannot be loaded ({type(error).__name__}): {what_to_do}"
         ) from None
     if not isinstance(spec, PluginSpec):
         raise PluginError(f"the plug-in {entry.name!r} cannot be loaded: its entry point names no PluginSpec")

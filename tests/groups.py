@@ -51,6 +51,7 @@ QUICK = (
     "tests/mutate",
     "tests/plugins",
     "tests/plugins/protocols",
+    "tests/plugins/protocols/livekit",
     "tests/plugins/protocols/zoom",
 )
 # Folders and single files, with what makes them slow.
@@ -86,6 +87,9 @@ SLOW = {
     "tests/monitor/detectors/test_seam.py": "every model of the sidecar",
     "tests/monitor/host/test_batched_models.py": "every model of the sidecar",
     "tests/monitor/host/test_sidecar.py": "every model of the sidecar",
+    "tests/plugins/test_livekit.py": "real calls",
+    "tests/plugins/test_livekit_media.py": "real calls",
+    "tests/plugins/test_livekit_rooms.py": "real calls",
     "tests/plugins/test_package.py": "pip, processes of its own",
     "tests/plugins/test_rtp.py": "programs that send",
     "tests/plugins/test_whep.py": "real calls",

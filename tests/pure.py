@@ -90,6 +90,7 @@ PURE = (
     "monitor/identity/vault/standing.py",
     "monitor/lab/metrics",
     "plugins/protocols/janus.py",
+    "plugins/protocols/livekit",
     "plugins/protocols/whep.py",
     "plugins/protocols/zoom",
 )

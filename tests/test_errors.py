@@ -28,6 +28,7 @@ CONTROL_FLOW = {
     "monitor.tap.clip_wire.WireError": "whoever reads the clip says that its decoder broke",
     "monitor.tap.rtp.sdp.SdpError": "the WHIP endpoint answers with its status",
     "plugins.protocols.janus.JanusError": "the plug-in joins again",
+    "plugins.protocols.livekit.webhook.WebhookError": "the plug-in's listener answers 401",
     "plugins.protocols.janus.RefusedError": "the plug-in says what Janus refused, or joins again",
     "plugins.protocols.zoom.messages.RtmsError": "the plug-in says what Zoom offers, or goes on with the next message",
     "plugins.protocols.zoom.webhook.WebhookError": "the plug-in answers with its status",
@@ -44,6 +45,7 @@ MISUSE = {
 }
 # What may be absent, of an import that names it: the extras. Nothing else excuses a module that does not import.
 OPTIONAL = {"torch", "onnx", "onnxscript", "sklearn", "matplotlib", "tensorrt", "pycuda", "tf2onnx", "tensorflow"}
+OPTIONAL |= {"livekit", "aiohttp"}
 # Run when imported, which is not what this test is for.
 PROGRAMS = {"__main__", "migrations"}
 

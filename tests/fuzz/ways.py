@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from typing import Any
+
 from monitor.tap.media.config import TapConfig
 from monitor.tap.rtp.sdp import SdpError
 from monitor.tap.rtp.sdp_parser import parse_answer
 from plugins.protocols import janus, whep
+from plugins.protocols.livekit import webhook as livekit
 from plugins.protocols.zoom import messages as zoom
 from plugins.protocols.zoom import webhook
 from plugins.protocols.zoom.meeting import Meeting
@@ -84,6 +89,40 @@ def rtms_webhook(data: bytes) -> None:
     assert not isinstance(said, webhook.Started) or zoom.is_secure(said.url)
 
 
+class Signed:
+    """The claims of a token for a body, as if it were signed with our key: what is behind that is attacked too."""
+
+    def __init__(self, body: bytes) -> None:
+        self.sha256 = base64.b64encode(hashlib.sha256(body).digest()).decode()
+
+
+def livekit_webhook(data: bytes) -> None:
+    """A token and a body: nothing is taken that another key has signed, and what is read names one room or none."""
+    header, _, body = data.partition(b"\n")
+    from livekit import api
+
+    verifier = api.TokenVerifier("APIkey", "a-secret-that-is-long-enough-for-it")
+    try:
+        livekit.read(body, header.decode(errors="replace"), verifier.verify, parsed_event)
+    except livekit.WebhookError:
+        pass
+    else:
+        raise AssertionError("a webhook was taken that nobody has signed")
+    event = livekit.read(body, "x", lambda _: Signed(body), parsed_event)
+    seen = livekit.Seen()
+    notice = seen.notice(event)
+    assert notice.room is None or notice.room == event.room.name
+    assert not event.id or seen.notice(event) == livekit.Notice()
+
+
+def parsed_event(text: str) -> Any:
+    """As livekit-api reads it; it is imported here, since it is an extra's."""
+    from google.protobuf.json_format import Parse
+    from livekit import api
+
+    return Parse(text, api.WebhookEvent(), ignore_unknown_fields=True)
+
+
 TARGETS = (
     Target("answer", answer, (SdpError,), (b"a=inactive", b"m=audio 0 ", b"a=group:BUNDLE ", b"a=setup:passive")),
     Target(
@@ -121,6 +160,13 @@ TARGETS = (
         rtms_webhook,
         (webhook.WebhookError,),
         (b'"event": ', b'"payload": ', b'"object": ', b'"plainToken": ', b'"server_urls": ', b'"wss://"', b"null"),
+        10_000,
+    ),
+    Target(
+        "livekit_webhook",
+        livekit_webhook,
+        (livekit.WebhookError,),
+        (b'"event": "room_started"', b'"room": ', b'"name": ', b'"id": ', b"null", b"{}", b"[]", b"Bearer "),
         10_000,
     ),
 )

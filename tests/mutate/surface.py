@@ -28,6 +28,27 @@ ADMINS = f"{OF_SOURCES}::test_a_running_server_is_asked_by_the_command"
 
 MUTATIONS = (
     Mutation(
+        "a webhook of another body is taken",
+        "plugins/protocols/livekit/webhook.py",
+        "    if not hmac.compare_digest(hashlib.sha256(body).digest(), claimed):\n",
+        "    if False:\n",
+        ("tests/plugins/protocols/livekit/test_webhook.py::test_what_is_not_signed_by_us_is_refused_whoever_parses",),
+    ),
+    Mutation(
+        "a webhook that nobody has signed reaches the plug-in",
+        "plugins/livekit_hooks.py",
+        '            return 401, "{}"\n',
+        '            return 200, "{}"\n',
+        ("tests/plugins/test_livekit_rooms.py::test_rooms_are_joined_as_webhooks_tell_of_them",),
+    ),
+    Mutation(
+        "the text of an error of a plug-in is told with what it names",
+        "monitor/host/ingest.py",
+        'return ActionStatus.FAILED, f"{type(error).__name__} in the plug-in: please report it"',
+        "return ActionStatus.FAILED, str(error)",
+        ("tests/monitor/host/test_ingest_actions.py::test_what_fails_is_told_without_names",),
+    ),
+    Mutation(
         "anybody who is known opens sources",
         "monitor/api/auth.py",
         "MAY_MANAGE_SOURCES = Depends(Requires(Permission.SOURCES))",

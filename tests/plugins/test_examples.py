@@ -10,6 +10,7 @@ from monitor.config import ConfigError, load
 from monitor.host.sources import configured_sources
 from plugins.folder import FolderOptions
 from plugins.janus import JanusOptions
+from plugins.livekit_options import LiveKitOptions
 from plugins.rtp import RtpOptions
 from plugins.whep import WhepOptions
 from plugins.zoom_rtms import ZoomOptions
@@ -19,6 +20,12 @@ EXAMPLES = ROOT / "examples" / "sources"
 VARIABLES = {
     "folder": {"CLIPS_FOLDER": "/srv/clips"},
     "janus": {"JANUS_URL": "ws://127.0.0.1:8188", "JANUS_ROOM": "1234"},
+    "livekit": {
+        "LIVEKIT_URL": "wss://livekit.example.org",
+        "LIVEKIT_API_KEY": "APIkey",
+        "LIVEKIT_API_SECRET": "a-secret",
+        "LIVEKIT_ROOM": "board",
+    },
     "rtp": {"RTP_SDP": "/etc/sidewitness/board.sdp"},
     "zoom_rtms": {"ZOOM_CLIENT_ID": "an-id", "ZOOM_CLIENT_SECRET": "a-secret", "ZOOM_WEBHOOK_SECRET": "another"},
     "whep": {"WHEP_URL": "https://media.example.org/whep/board"},
@@ -64,6 +71,21 @@ def test_a_room_of_janus(monkeypatch: pytest.MonkeyPatch) -> None:
     assert named.pin is not None
     assert named.pin.get_secret_value() == "1234"
     assert JanusOptions(url="ws://a", room="1234", string_ids=True).room == "1234"
+
+
+def test_a_room_of_livekit(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = options_of("livekit", monkeypatch, LIVEKIT_ROOM="1234")
+    assert isinstance(options, LiveKitOptions)
+    assert (options.room, options.api_secret.get_secret_value()) == ("1234", "a-secret")
+    assert "a-secret" not in repr(options)
+    # Two sidecars in one room are two.
+    again = options_of("livekit", monkeypatch)
+    assert isinstance(again, LiveKitOptions)
+    assert again.identity != options.identity
+    base = {"url": "wss://a", "api_key": "k", "api_secret": "s"}
+    for wrong in ({}, {"room": "a", "webhook_listen": "127.0.0.1:1"}, {"webhook_listen": "127.0.0.1:1", "call": "a"}):
+        with pytest.raises(ValueError, match=r"webhook_listen|call is for one room"):
+            LiveKitOptions.model_validate(base | wrong)
 
 
 def test_a_stream_of_whep(monkeypatch: pytest.MonkeyPatch) -> None:

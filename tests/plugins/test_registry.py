@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -11,7 +12,8 @@ from plugins.registry import BUILT_IN, GROUP, available, load
 from tests.plugins.toy import MODULE, installed
 
 ROOT = Path(__file__).parents[2]
-PARTS = {"__init__", "base", "registry", "webrtc"}
+PARTS = {"__init__", "base", "registry", "webrtc", "webhook", "janus_link", "zoom_call"}
+PARTS |= {f"livekit_{part}" for part in ("hooks", "media", "options", "room")}
 
 
 def test_what_comes_with_the_product_is_registered_as_any_package_registers_its_own() -> None:
@@ -35,6 +37,15 @@ def test_a_package_brings_a_plug_in_and_replaces_none(tmp_path: Path, monkeypatc
             load(found["broken"])
         with pytest.raises(PluginError, match="'odd' cannot be loaded: its entry point names no PluginSpec"):
             load(found["odd"])
+
+
+def test_what_an_extra_would_bring_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "plugins.livekit", None)
+    (entry,) = (entry for entry in BUILT_IN if entry.name == "livekit")
+    with pytest.raises(
+        PluginError, match=r"'livekit' cannot be loaded \(Module.*\): pip install 'sidewitness\[livekit\]'"
+    ):
+        load(entry)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ project has signed or that the user trusts (`engines.trust`).
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engines import documents
-from engines.base import MODEL, SCHEMA, Manifest, ModelPack, ModelPackError, TensorSpec
+from engines.base import MODEL, MODELS, SCHEMA, Manifest, ModelPack, ModelPackError, TensorSpec
 from engines.trust import MANIFEST, SIGNATURE, is_signed, is_trusted
 
 MAX_MANIFEST_BYTES = 1 << 20
@@ -50,6 +51,20 @@ def open_pack(folder: Path) -> ModelPack:
         )
         raise ModelPackError(f"the model pack {folder} is refused, {remedy}")
     return pack
+
+
+def installed(folder: Path) -> list[ModelPack]:
+    """Return the packs of a folder, by name, with the installation's where it lacks one.
+
+    One that cannot be read is left out: nothing is run of what is told here.
+    """
+    found: dict[str, ModelPack] = {}
+    for home in (folder, MODELS):
+        for path in sorted(home.iterdir()) if home.is_dir() else ():
+            if path.name not in found and (path / MANIFEST).is_file():
+                with contextlib.suppress(ModelPackError):
+                    found[path.name] = ModelPack(path, parse_manifest(parse_json(read_manifest(path), path), path))
+    return list(found.values())
 
 
 def read_manifest(folder: Path) -> bytes:

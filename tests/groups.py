@@ -24,6 +24,7 @@ QUICK = (
     "tests/monitor/alerts",
     "tests/monitor/alerts/casework",
     "tests/monitor/alerts/policy",
+    "tests/monitor/alerts/report",
     "tests/monitor/alerts/sinks",
     "tests/monitor/api/access",
     "tests/monitor/api/access/oidc",

@@ -37,6 +37,9 @@ CONTROL_FLOW = {
 }
 MISUSE = {
     "monitor.alerts.casework.events.CaseworkError",
+    "monitor.alerts.casework.labels.LabelsError",
+    "monitor.cli.reports.ReportUsageError",
+    "monitor.lab.commands.labels.LabelsFileError",
     "monitor.api.access.claims.TokenError",
     "monitor.config.ConfigError",
     "monitor.identity.vault.consent.ConsentError",

@@ -24,7 +24,7 @@ FIELDS = (
     "id", "step", "action", "call", "participant", "identity", "time", "verdict", "reason", "scores", "evidence",
 )  # fmt: skip
 # What rows of earlier versions do not have: in the hash only where it is there.
-LATER_FIELDS = ("claim", "handling")
+LATER_FIELDS = ("claim", "handling", "conditions")
 
 
 @dataclass(frozen=True, slots=True)

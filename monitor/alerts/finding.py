@@ -28,7 +28,8 @@ FINDING = "finding"
 class Finding:
     """One change of an episode, as it is stored and sent; `time` is wall-clock UTC, the mappings hold JSON values.
 
-    `handling` says what a policy makes of it (`monitor.alerts.policy.handling`), None without one.
+    `handling` says what a policy makes of it (`monitor.alerts.policy.handling`), None without one. `conditions`
+    (`monitor.alerts.conditions`, and with which model packs) is stored and not sent.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Finding:
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     evidence: Mapping[str, Any] = field(default_factory=dict)
     handling: Mapping[str, Any] | None = None
+    conditions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -85,8 +87,10 @@ class FindingTracker:
         """The episode that is open, or None."""
         return OpenFinding(self._id, self._step) if self._id is not None else None
 
-    def advance(self, decision: Decision, time: datetime) -> Finding | None:
-        """Return what the decision changes, or None.
+    def advance(
+        self, decision: Decision, time: datetime, conditions: Callable[[bool], Mapping[str, Any]] = lambda _opens: {}
+    ) -> Finding | None:
+        """Return what the decision changes, or None; `conditions` is asked where it does, and told whether it opens.
 
         An update without an episode opens one (a suspicion is never lost), an opening within one updates it, a
         closing without one is nothing.
@@ -96,7 +100,15 @@ class FindingTracker:
         action: Action = "closed" if decision.transition == "closed" else "updated" if self.open else "opened"
         reason = decision.finding_reason or decision.reason
         scores = describe_scores(decision.scores)
-        return self._change(action, time, str(decision.verdict), reason and str(reason), scores, decision.evidence)
+        return self._change(
+            action,
+            time,
+            str(decision.verdict),
+            reason and str(reason),
+            scores,
+            decision.evidence,
+            conditions(not self.open),
+        )
 
     def end(self, time: datetime, reason: str, stays_open: bool = False) -> Finding | None:
         """Close the open episode, if any, because the participant left or can no longer be judged.
@@ -115,6 +127,7 @@ class FindingTracker:
         reason: str | None,
         scores: Mapping[str, Mapping[str, Any]],
         evidence: Mapping[str, Any],
+        conditions: Mapping[str, Any] | None = None,
     ) -> Finding:
         if self._id is None:
             self._id, self._step = self._new_id(), 0
@@ -130,6 +143,7 @@ class FindingTracker:
             reason,
             plain(scores),
             plain(without_outlines(evidence)),
+            conditions=plain(conditions or {}),
         )
         self._step += 1
         if action == "closed":

@@ -54,7 +54,10 @@ findings = sa.Table(
     metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     *(sa.Column(name, sa.Text) for name in ("id", "action", "call", "participant", "identity", "time")),
-    *(sa.Column(name, sa.Text) for name in ("verdict", "reason", "scores", "evidence", "claim", "handling")),
+    *(
+        sa.Column(name, sa.Text)
+        for name in ("verdict", "reason", "scores", "evidence", "claim", "handling", "conditions")
+    ),
     sa.Column("step", sa.Integer),
     *(sa.Column(name, sa.LargeBinary) for name in ("previous", "hash", "signature")),
 )
@@ -179,6 +182,16 @@ class Journal:
     def at(self, seqs: Sequence[int]) -> list[Row]:
         """Return the findings with these numbers that are kept, oldest first."""
         return self._rows(sa.select(findings).where(findings.c.seq.in_(seqs)).order_by(findings.c.seq))
+
+    def links(self, finding: str, limit: int = 1000) -> list[dict[str, Any]]:
+        """Return the rows of an episode as they stand in the chain, hashes in hexadecimal, without signatures."""
+        query = sa.select(findings).where(findings.c.id == finding).order_by(findings.c.seq).limit(limit)
+        with self.transaction() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        for row in rows:
+            del row["signature"]
+            row |= {name: bytes(row[name] or b"").hex() for name in ("previous", "hash")}
+        return rows
 
     def _rows(self, query: sa.Select[Any]) -> list[Row]:
         with self.transaction() as connection:
@@ -353,6 +366,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "scores": encode(finding.scores),
         "evidence": encode(finding.evidence),
         "handling": None if finding.handling is None else encode(finding.handling),
+        "conditions": encode(finding.conditions) if finding.conditions else None,
     }
 
 
@@ -368,6 +382,7 @@ def _entry(row: Any) -> Entry:
         scores=json.loads(row["scores"]),
         evidence=json.loads(row["evidence"]),
         handling=None if row["handling"] is None else json.loads(row["handling"]),
+        conditions=json.loads(row["conditions"] or "{}"),
     )
     return Entry(int(row["seq"]), finding)
 

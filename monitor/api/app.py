@@ -121,6 +121,18 @@ def _pages(app: FastAPI, try_scores: bool) -> None:
     async def try_it() -> HTMLResponse:
         return HTMLResponse(try_html, headers=fresh)
 
+    @app.get("/findings", include_in_schema=False)
+    async def search() -> FileResponse:
+        return FileResponse(DASHBOARD / "search.html", headers=fresh)
+
+    @app.get("/finding", include_in_schema=False)
+    async def finding() -> FileResponse:
+        return FileResponse(DASHBOARD / "finding.html", headers=fresh)
+
+    @app.get("/wall", include_in_schema=False)
+    async def wall() -> FileResponse:
+        return FileResponse(DASHBOARD / "wall.html", headers=fresh)
+
     @app.get("/enroll", include_in_schema=False)
     async def enroll() -> FileResponse:
         return FileResponse(DASHBOARD / "enroll.html", headers=fresh)

@@ -128,7 +128,7 @@ def router(journal: Journal, desk: Desk) -> APIRouter:
         return reply(
             {
                 "id": finding,
-                "changes": [message(row, disclosure) for row in rows if isinstance(row, Entry)],
+                "changes": [_change(row, disclosure) for row in rows if isinstance(row, Entry)],
                 "tampered": [row.seq for row in rows if isinstance(row, Tampered)],
                 "case": _case(log.case, disclosure),
                 "events": [event_json(event, rfc3339(event.time)) for event in log.events] if is_full else [],
@@ -154,6 +154,12 @@ def router(journal: Journal, desk: Desk) -> APIRouter:
 def message(entry: Entry, disclosure: Disclosure) -> dict[str, Any]:
     """Return a change as it may be told."""
     return disclosed(finding_message(entry.seq, entry.finding), disclosure)
+
+
+def _change(entry: Entry, disclosure: Disclosure) -> dict[str, Any]:
+    """Return a change as its page has it: with the conditions, where scores are told."""
+    conditions = entry.finding.conditions if disclosure is Disclosure.FULL else {}
+    return {**message(entry, disclosure), "conditions": conditions}
 
 
 def _changes(journal: Journal, after: int, limit: int, disclosure: Disclosure) -> dict[str, Any]:

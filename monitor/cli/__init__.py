@@ -19,7 +19,7 @@ import typer
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from engines.errors import SidewitnessError
-from monitor.cli import doctor, enroll, identities, policy, scan, serve, sinks, sources, tokens
+from monitor.cli import doctor, enroll, findings, identities, policy, reports, scan, serve, sinks, sources, tokens
 from monitor.lab.commands import bench, engines, evaluate, train
 
 DONE: Final = 0
@@ -47,6 +47,8 @@ app.command("bench")(bench.command)
 app.command("doctor")(doctor.command)
 app.add_typer(engines.app, name="engines")
 app.add_typer(identities.app, name="identities")
+app.add_typer(findings.app, name="findings")
+app.add_typer(reports.app, name="report")
 app.add_typer(sinks.app, name="sinks")
 app.add_typer(policy.app, name="policy")
 app.add_typer(tokens.app, name="tokens")

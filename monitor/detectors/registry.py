@@ -71,6 +71,11 @@ def phrases() -> Mapping[Reason, Phrase]:
     return {reason: phrase for info in reversed(infos()) for reason, phrase in info.phrases.items()}
 
 
+def by_reason() -> Mapping[str, str]:
+    """Say by reason which detector finds that; where two bring the same, the first does."""
+    return {str(reason): info.name for info in reversed(infos()) for reason in (*info.phrases, info.cause)}
+
+
 def describe(reference: Reference) -> dict[str, Any]:
     """Say what may be told of a reference: JSON values of every detector that has a part of it."""
     described: dict[str, Any] = {}

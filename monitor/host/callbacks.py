@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from monitor.alerts.finding import Finding
 from monitor.alerts.wire import Message
@@ -17,7 +17,7 @@ class Callbacks:
 
     `remembers` says whether whoever leaves now may come back, `left` takes what is to be known of them then, and `past`
     gives it. `seeks` says whether somebody has left the call under another name since then, and `link` who of them has
-    this face.
+    this face. `packs` are the hashes of the model packs that judge, by name, for the findings.
     """
 
     state: Callable[[Message, float], None]
@@ -28,3 +28,4 @@ class Callbacks:
     seeks: Callable[[ParticipantKey, float], bool] = lambda _key, _since: False
     link: Callable[[ParticipantKey, FloatArray, float], Departed | None] = lambda _key, _face, _since: None
     past: Callable[[ParticipantKey], Past] = lambda _key: Past()
+    packs: Mapping[str, str] = field(default_factory=dict)

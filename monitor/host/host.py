@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,7 +55,8 @@ class Host:
     The `Calls` of one process. `answer` opens the peer of an offer. `workers` threads judge, as many as there are cores
     unless it says otherwise; more would only take turns. `machine_load` is read a few times a second, and `pool` takes
     the place of the threads. Who left is remembered for `rejoin_seconds`. `claimed` says whom somebody who joins
-    claims to be; it is asked in a thread. `quota` is what one subject may hold of the places.
+    claims to be; it is asked in a thread. `quota` is what one subject may hold of the places. `packs` are the hashes of
+    the model packs that judge, which findings keep.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Host:
         rejoin_seconds: float = 600.0,
         claimed: Callable[[ParticipantKey, Profile], Claimed] = stated,
         quota: Quota | None = None,
+        packs: Mapping[str, str] | None = None,
     ) -> None:
         self._factory = factory
         self._answer = answer
@@ -93,16 +95,8 @@ class Host:
         self._forgetting: asyncio.Task[None] | None = None
         self.watching = Watching(hub.notice, clock)
         self._hub = hub
-        self._callbacks = Callbacks(
-            self._state,
-            recorder.put,
-            self._remembers,
-            self._remember,
-            rejoin_seconds,
-            self._seeks,
-            self._link,
-            self._past_of,
-        )
+        told = (self._state, recorder.put, self._remembers, self._remember, rejoin_seconds)
+        self._callbacks = Callbacks(*told, self._seeks, self._link, self._past_of, packs or {})
         self._machine_load, self._clock = machine_load, clock
         self._shedding = shedding.initial()
         self._joined: dict[Place, int] = {}

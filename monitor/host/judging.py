@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from engines.base import MODELS
+from engines.packs import installed
 from monitor.alerts.policy.rules import Policy, Subject
 from monitor.alerts.policy.terms import Terms, terms_of
 from monitor.config import ConfigError, Settings
@@ -32,7 +33,7 @@ class Judging:
     `batched` computes participants together, where that is wanted. `is_outdated` says whether a reference was
     made by other encoders, `claimed` whom somebody who joins claims to be; it blocks. `warm_up` makes ready for whom
     the vault holds; it blocks, and is called in a thread. `tags` are those of the enrolled person of a name, as they
-    were when a session was last begun with them; it does not block.
+    were when a session was last begun with them; it does not block. `packs` are the hashes of the models, by pack.
     """
 
     session: SessionFactory
@@ -43,6 +44,7 @@ class Judging:
     warm_up: Callable[[], None] = lambda: None
     claimed: Callable[[ParticipantKey, Profile], Claimed] = stated
     tags: Callable[[str | None], frozenset[str]] = lambda _name: frozenset()
+    packs: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(settings: Settings) -> Models:
@@ -55,6 +57,7 @@ def judging(settings: Settings, vault: Vault, models: Models, policy: Policy | N
     identities = Identities(vault, settings.claims)
     batched = BatchedModels(models) if settings.batches else None
     config, rules, tags = session_config(settings), policy or Policy(), Tags(vault, policy)
+    packs = {pack.manifest.name: pack.manifest.sha256 for pack in installed(settings.packs or MODELS)}
 
     def session(key: ParticipantKey) -> Session:
         reference = identities.lookup(key.identity) if key.identity is not None else None
@@ -66,7 +69,15 @@ def judging(settings: Settings, vault: Vault, models: Models, policy: Policy | N
             models.later.prepare()
 
     return Judging(
-        session, webrtc_answer(settings), models, batched, models.is_outdated, warm_up, identities.claimed, tags.known
+        session,
+        webrtc_answer(settings),
+        models,
+        batched,
+        models.is_outdated,
+        warm_up,
+        identities.claimed,
+        tags.known,
+        packs,
     )
 
 

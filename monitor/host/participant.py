@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from monitor.alerts.conditions import Minute
 from monitor.alerts.finding import Finding, FindingTracker
 from monitor.alerts.wire import Message, state_message
 from monitor.decision.decide import DecisionState
@@ -92,6 +93,7 @@ class Participant:
         self._clock = clock
         self._tracker = FindingTracker(self.key, finding=past.finding)
         self._backlog = backlog_of(source)
+        self._minute = Minute(callbacks.packs)
         self._lag, self._age = LagMeter(clock), AgeMeter()
         self._restarts = 0
         self._claim: Claimed | None = None
@@ -371,7 +373,8 @@ class Participant:
         if age is not None:
             self._metrics.score_age.observe(age)
         self._callbacks.state(state_message(report, now), decided_at)
-        self._send(self._tracker.advance(report.decision, now), decided_at)
+        self._minute.note(report, now)
+        self._send(self._tracker.advance(report.decision, now, self._minute.describe), decided_at)
 
     def _say_inconclusive(self, reason: str) -> None:
         now, decided_at = datetime.now(UTC), self._clock()

@@ -120,6 +120,7 @@ def assemble(
         rejoin_seconds=settings.rejoin_seconds,
         quota=Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
         claimed=judging.claimed,
+        packs=judging.packs,
     )
     ingest = Ingest(sources, host, metrics)
     return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, vault)

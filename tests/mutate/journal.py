@@ -84,6 +84,20 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "a report is signed by whatever key is in it",
+        "monitor/cli/reports.py",
+        "    if key is None and checked.key != ours:\n",
+        "    if False:\n",
+        ("tests/monitor/cli/test_findings.py::test_elsewhere_the_fingerprint_says_whose_it_is",),
+    ),
+    Mutation(
+        "names and notes stay in a report without names",
+        "monitor/cli/reports.py",
+        "settings.window_seconds, shows_names)",
+        "settings.window_seconds, True)",
+        ("tests/monitor/cli/test_findings.py::test_without_names_nobody_is_in_the_file",),
+    ),
+    Mutation(
         "whoever decides second is not shown what the first decided",
         CASEWORK,
         "            if check is not None:\n                check(before)\n",

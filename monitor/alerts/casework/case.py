@@ -91,6 +91,7 @@ class Case:
     events: int = 0
     seq: int = 0
     updated: datetime | None = None
+    labelled: datetime | None = None
 
     def action(self, action_id: str) -> Action | None:
         """Return the action of this id, None where there is none."""
@@ -124,6 +125,7 @@ def case_json(case: Case) -> dict[str, Any]:
         "acknowledged_by": case.acknowledged_by,
         "label": case.label and str(case.label),
         "labelled_by": case.labelled_by,
+        "labelled": case.labelled and rfc3339(case.labelled),
         "notes": [{"time": rfc3339(note.time), "actor": note.actor, "text": note.text} for note in case.notes],
         "told": [{"time": rfc3339(told.time), "whom": told.whom, "sink": told.sink} for told in case.told],
         "actions": [_action_json(action) for action in case.actions],
@@ -149,8 +151,8 @@ def _noted(case: Case, event: CaseEvent) -> Case:
 def _labelled(case: Case, event: CaseEvent) -> Case:
     label = Label(event.details["label"])
     state = CaseState.ACKNOWLEDGED if label is Label.UNSURE else CaseState.CLOSED
-    by = event.actor
-    return replace(case, state=state, label=label, labelled_by=by, acknowledged_by=case.acknowledged_by or by)
+    after = replace(case, state=state, label=label, labelled_by=event.actor, labelled=event.time)
+    return replace(after, acknowledged_by=case.acknowledged_by or event.actor)
 
 
 def _told(case: Case, event: CaseEvent) -> Case:

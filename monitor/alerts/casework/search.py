@@ -68,6 +68,14 @@ def find(journal: Journal, query: Query, limit: int) -> list[Found]:
     return [Found(row.id, int(row.seq), int(row.last), int(row.changes)) for row in rows]
 
 
+def ids_like(journal: Journal, beginning: str, limit: int = 2) -> list[str]:
+    """Return up to `limit` ids of findings that begin like this, the one that is it first; raises `JournalError`."""
+    column = findings.c.id
+    query = sa.select(column).where(column.like(f"{_escaped(beginning)}%", escape="\\")).distinct()
+    with journal.transaction() as connection:
+        return list(connection.execute(query.order_by(sa.func.length(column), column).limit(limit)).scalars())
+
+
 def _conditions(first: Any, query: Query) -> list[Any]:
     conditions: list[Any] = [
         first.c[name] == value

@@ -138,9 +138,10 @@ class Casework:
         return [event for row in rows if (event := self._event(row)) is not None]
 
     def verify(self) -> ChainReport:
-        """Check the whole chain, and its end against what was noted of it."""
-        self._migrate()
+        """Check the whole chain, and its end against what was noted of it; makes nothing where there is none yet."""
         with self._journal.transaction() as connection:
+            if not sa.inspect(connection).has_table(events.name):
+                return ChainReport(0, chain.GENESIS.hex(), tuple(self._against_nothing()))
             head = _head(connection)
             rows = connection.execute(sa.select(events).order_by(events.c.seq)).mappings()
             report = chain.verify(((int(row["seq"]), dict(row)) for row in rows), head, self._sign, CASEWORK)
@@ -202,6 +203,10 @@ class Casework:
             elif kept is not None and kept != noted.hash:
                 faults.append(f"case event {noted.seq} is another one than {anchor.place} says")
         return faults
+
+    def _against_nothing(self) -> list[str]:
+        noted = [(anchor.place, note.seq) for anchor in self._anchors if (note := _noted(anchor)) is not None]
+        return [f"case events 1 to {seq} are missing, by {place}" for place, seq in noted]
 
     def _note(self, head: ChainHead) -> None:
         for anchor in self._anchors:

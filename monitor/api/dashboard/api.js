@@ -179,6 +179,39 @@ export async function getFindings(token, after) {
 
 /**
  * @param {string | null} token
+ * @param {URLSearchParams} filters as GET /v1/findings takes them
+ * @param {number} limit
+ * @returns {Promise<import("./types.js").FoundPage>} findings, each once, newest first
+ */
+export async function findFindings(token, filters, limit) {
+  const query = new URLSearchParams(filters);
+  query.set("view", "findings");
+  query.set("limit", String(limit));
+  return (await request(address(`v1/findings?${query}`), token)).json();
+}
+
+/**
+ * @param {string | null} token
+ * @param {string} id
+ * @returns {Promise<import("./types.js").WholeFinding>}
+ */
+export async function getFinding(token, id) {
+  return (await request(address(`v1/findings/${encodeURIComponent(id)}`), token)).json();
+}
+
+/**
+ * @param {string | null} token
+ * @param {string} id of the finding
+ * @param {import("./types.js").EventOrder} order
+ */
+export async function recordEvent(token, id, order) {
+  const url = address(`v1/findings/${encodeURIComponent(id)}/events`);
+  const headers = { "Content-Type": "application/json" };
+  await request(url, token, { method: "POST", headers, body: JSON.stringify(order) });
+}
+
+/**
+ * @param {string | null} token
  * @returns {Promise<{ identities: import("./types.js").IdentityInfo[], policy: import("./types.js").Policy }>} who is enrolled
  */
 export async function getIdentities(token) {

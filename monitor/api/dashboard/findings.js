@@ -35,7 +35,15 @@ class Row {
     this.steps = h("ol", { class: "steps", "aria-label": "What happened" });
     const who = h("span", { class: "who" }, h("b", {}, message.participant), ` in ${message.call}`);
     const summary = h("summary", {}, this.status, this.title, who, this.time);
-    const id = h("p", { class: "id" }, "Finding ", h("code", {}, message.id));
+    const page = h("a", { href: `finding?id=${encodeURIComponent(message.id)}` }, "Work on it");
+    const id = h(
+      "p",
+      { class: "id" },
+      "Finding ",
+      h("code", {}, message.id),
+      scores ? ". " : null,
+      scores ? page : null,
+    );
     const numbers = scores ? [this.figures.element, this.scores] : [];
     const body = h("div", { class: "body" }, this.detail, ...numbers, this.steps, id);
     this.element = h("li", {}, h("details", { class: "finding", "data-id": message.id }, summary, body));

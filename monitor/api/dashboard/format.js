@@ -10,6 +10,7 @@ export function readable(word) {
 }
 
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const SHORT3 = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const SHORT = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
 
 /** @param {number} exponent */
@@ -81,6 +82,34 @@ export function qualityWords(quality) {
   return QUALITY.map(([name, label, words]) => {
     const value = quality?.[name];
     return [label, typeof value === "number" && Number.isFinite(value) ? words(value) : "–"];
+  });
+}
+
+/** @type {Array<[string, string, string, number]>} quality name, label, unit, how many of it a value is */
+const CONDITIONS = [
+  ["face_px", "Size of the face", "px", 1],
+  ["fps", "Pictures a second", "", 1],
+  ["speech_seconds", "Speech in the window", "s", 1],
+  ["face_fraction", "Share of the window with a face", "%", 100],
+  ["clock_uncertainty", "Uncertainty of the clock", "ms", 1000],
+  ["dropped", "Media dropped since they joined", "", 1],
+];
+
+/**
+ * In what conditions somebody was judged.
+ * @param {import("./types.js").Conditions} conditions
+ * @returns {Array<[string, string, string]>} label, value then, and its range in the minute before
+ */
+export function conditionRows({ quality = {}, ranges = {} }) {
+  return CONDITIONS.flatMap(([name, label, unit, scale]) => {
+    const value = quality[name];
+    if (typeof value !== "number") return [];
+    const words = (/** @type {number} */ number) => SHORT3.format(number * scale);
+    const [low, high] = ranges[name] ?? [value, value];
+    const spread = low === high ? words(low) : `${words(low)} to ${words(high)}`;
+    return [
+      /** @type {[string, string, string]} */ ([label, `${words(value)} ${unit}`.trim(), `${spread} ${unit}`.trim()]),
+    ];
   });
 }
 

@@ -113,6 +113,7 @@ function onMessage(link, message) {
     case "gap":
       return [{ ...link, cursor: Math.max(link.cursor ?? 0, message.after ?? 0) }, [{ do: "deliver", message }]];
     case "state":
+    case "case":
     case "unmonitored":
       return [link, [{ do: "deliver", message }]];
     default:

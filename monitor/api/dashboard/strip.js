@@ -62,7 +62,9 @@ export function runs(points) {
 
 /** One participant's strip; `element` goes into the page. */
 export class Strip {
-  constructor() {
+  /** @param {number} [span] how many seconds it shows */
+  constructor(span = SPAN_SECONDS) {
+    this.span = span;
     /** @type {Point[]} */
     this.points = [];
     this.threshold = 0;
@@ -90,7 +92,7 @@ export class Strip {
     const [low, high] = decades(this.points, this.threshold);
     const floor = HEIGHT_PX - RIBBON_PX.alert - 6;
     /** @type {Scale} */
-    const x = (at) => (this.width - RIGHT_PX) * (1 - (newest.at - at) / SPAN_SECONDS);
+    const x = (at) => (this.width - RIGHT_PX) * (1 - (newest.at - at) / this.span);
     /** @type {Scale} */
     const y = (value) => {
       const exponent = Math.log10(Math.min(Math.max(value, MIN_STATISTIC), 10 ** high));
@@ -130,7 +132,8 @@ export class Strip {
   describe(now) {
     const peak = this.points.reduce((max, { statistic }) => Math.max(max, statistic), 0);
     const values = `now ${round(now)}, highest ${round(peak)}, alert at ${round(this.threshold)}`;
-    return `Evidence over the last two minutes: ${values}.`;
+    const length = this.span === SPAN_SECONDS ? "two minutes" : `${this.span} s`;
+    return `Evidence over the last ${length}: ${values}.`;
   }
 }
 

@@ -84,6 +84,49 @@
  * @property {Object<string, DetectorScore>} scores
  * @property {Object<string, unknown>} evidence
  *
+ * @typedef {object} Case what was done about a finding
+ * @property {"open" | "acknowledged" | "closed"} state
+ * @property {string | null} assignee
+ * @property {"true" | "false" | "unsure" | null} label
+ * @property {string | null} labelled_by
+ * @property {Array<{ id: string, action: string }>} actions
+ *
+ * @typedef {object} CaseEvent
+ * @property {number} seq
+ * @property {string} event
+ * @property {string} time RFC 3339
+ * @property {string} actor
+ * @property {Object<string, unknown>} details
+ *
+ * @typedef {object} EventOrder
+ * @property {"acknowledged" | "assigned" | "noted" | "labelled"} event
+ * @property {string | null} [to]
+ * @property {string} [text]
+ * @property {"true" | "false" | "unsure"} [label]
+ *
+ * @typedef {object} Conditions the last minute before a change; empty in findings of earlier versions
+ * @property {number} [statistic]
+ * @property {number} [threshold]
+ * @property {Object<string, number>} [quality]
+ * @property {Object<string, [number, number]>} [ranges]
+ * @property {Array<[number, number | null, string]>} [points] seconds before, statistic, verdict
+ *
+ * @typedef {FindingMessage & { conditions: Conditions }} Change
+ * @typedef {FindingMessage & { opened: string, changes: number, found: string | null, case: Case }} FoundFinding
+ *
+ * @typedef {object} FoundPage
+ * @property {FoundFinding[]} findings
+ * @property {number | null} next
+ * @property {number[]} [tampered]
+ *
+ * @typedef {object} WholeFinding GET /v1/findings/{finding}
+ * @property {string} id
+ * @property {Change[]} changes
+ * @property {number[]} tampered
+ * @property {Case} case
+ * @property {CaseEvent[]} events
+ * @property {number[]} events_tampered
+ *
  * @typedef {object} Measure
  * @property {number | null} value in standard deviations of genuine looks; higher is more suspicious
  * @property {number | null} p_value

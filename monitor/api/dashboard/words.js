@@ -16,6 +16,11 @@ export function useWords(loaded) {
   words = loaded;
 }
 
+/** @returns {import("./types.js").DetectorInfo[]} the detectors in the order to show them in */
+export function detectors() {
+  return words.detectors;
+}
+
 /** @param {string} verdict */
 export function verdictLabel(verdict) {
   return words.verdicts[verdict]?.label ?? readable(verdict);

@@ -69,6 +69,8 @@ class Case(Shape):
     label: LabelName | None
     """Whether it was a fraud; null where nobody has said."""
     labelled_by: str | None
+    labelled: Time | None = None
+    """When; null where nobody has said."""
     notes: list[Note]
     told: list[Told]
     actions: list[Action]
@@ -117,11 +119,34 @@ class Findings(Shape):
     """Only there where findings with these numbers were changed after they were committed: they are not served."""
 
 
+class Conditions(Shape):
+    """The last minute before a change, and with what it was judged; fields may be missing in findings of before."""
+
+    statistic: float | None = None
+    """The evidence gathered."""
+    threshold: float | None = None
+    quality: dict[str, float | None] | None = None
+    """Of the media, at that moment."""
+    ranges: dict[str, list[float | None]] | None = None
+    """Of each measure of `quality`, the lowest and the highest of the minute."""
+    points: list[list[Any]] | None = None
+    """`[seconds before, statistic, verdict]`, one a second, the oldest first."""
+    packs: dict[str, str] | None = None
+    """The SHA-256 of the model of each pack that was installed."""
+
+
+class Change(FindingMessage):
+    """A change of a finding, with the conditions it was judged in."""
+
+    conditions: Conditions
+    """Empty for whoever is not told scores, and in findings of versions that did not keep them."""
+
+
 class Finding(Shape):
     """A finding, whole."""
 
     id: str
-    changes: list[FindingMessage]
+    changes: list[Change]
     """Oldest first."""
     tampered: list[Seq]
     """Numbers of changes that somebody altered after they were committed: they are not served."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def vault(settings: Settings) -> Check:
 
 
 def findings(config: Path | None) -> Check:
-    """Verify the chain of the journal, and with the master key who wrote it, and its end by what was noted of it."""
+    """Verify the chains of journal and casework, with the master key who wrote them, and their ends by their notes."""
+    from monitor.alerts.casework.store import Casework
     from monitor.alerts.journal import Journal, JournalError
     from monitor.config import load
     from monitor.identity.vault.anchor import open_anchors
@@ -57,6 +59,8 @@ def findings(config: Path | None) -> Check:
             if journal.file is not None and not journal.file.exists():
                 return Check("findings", "ok", "no journal, no findings")
             report = journal.verify()
+            notes = open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "casework")
+            report = replace(report, faults=(*report.faults, *Casework(journal, sign, notes).verify().faults))
     except JournalError as error:
         return check_of("findings", error)
     if report.faults:

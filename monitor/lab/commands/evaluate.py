@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engines.extras import require
+from monitor.lab.commands.labels import run as precision_of_labels
 from monitor.lab.commands.suite import SuiteOptions
 from monitor.lab.commands.suite import run as run_suite
 
@@ -69,6 +70,10 @@ Limit = Annotated[int | None, typer.Option(help="With --suite: a trial on at mos
 Write = Annotated[
     Path | None, typer.Option(help="With --suite: the document whose tables are written anew, docs/results.md.")
 ]
+Labels = Annotated[
+    Path | None,
+    typer.Option(help="Instead of clips: the CSV of `findings export --labels`; precision by detector and week."),
+]
 Cache = Annotated[Path, typer.Option(help="Where analysed clips are kept.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; by default one a core.", min=1)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json.")]
@@ -96,6 +101,7 @@ def command(
     part: SuiteParts = None,
     limit: Limit = None,
     write: Write = None,
+    labels: Labels = None,
     cache: Cache = Path(".cache/features"),
     workers: Workers = None,
     as_json: AsJson = False,
@@ -107,6 +113,8 @@ def command(
 
     Example: sidewitness evaluate FaceForensics++ --compression c23 --out runs/ffpp
     """
+    if labels is not None:
+        return precision_of_labels(labels, out, as_json, alone=data is None)
     if pairs is not None:
         return _photos(pairs, pairs_source, out, as_json, alone=data is None and not (detector or dataset or packs))
     if not suite and (part or limit or write):
@@ -116,13 +124,10 @@ def command(
             SuiteOptions(data, out, cache, workers, part or [], fold or [], packs or [], limit, write, as_json)
         )
     if data is None:
-        raise typer.BadParameter("name a manifest or a folder of clips, or photos with --pairs", param_hint="DATA")
+        raise typer.BadParameter("name a manifest, a folder of clips, or photos with --pairs", param_hint="DATA")
     if matched:
         return _matched(data, split, packs[0] if packs else None, out, cache.with_name("looks"), workers, as_json)
-    require("evaluate", "evaluate", "matplotlib")
-    _check(detector or [], split, fold or [], packs or [])
-    if perturb_clips is not None and not perturb:
-        raise typer.BadParameter("--perturb-clips needs --perturb", param_hint="--perturb-clips")
+    _check(detector or [], split, fold or [], packs or [], clips_alone=perturb_clips is not None and not perturb)
     parts, title = _parts(data, dataset, subset, compression, split, fold or [], packs or [])
     from monitor.lab.corpus.manifest import workers_here
     from monitor.lab.evaluate.robustness import Stress
@@ -185,8 +190,11 @@ def _matched(
     return 0
 
 
-def _check(detectors: list[str], split: Path | None, folds: list[str], packs: list[Path]) -> None:
-    """Raise `typer.BadParameter` for options that do not go together."""
+def _check(detectors: list[str], split: Path | None, folds: list[str], packs: list[Path], *, clips_alone: bool) -> None:
+    """Raise `typer.BadParameter` for options that do not go together; says first what must be installed."""
+    require("evaluate", "evaluate", "matplotlib")
+    if clips_alone:
+        raise typer.BadParameter("--perturb-clips needs --perturb", param_hint="--perturb-clips")
     from monitor.lab.evaluate.registry import detector_names
 
     unknown = [name for name in detectors if name not in detector_names()]

@@ -113,7 +113,7 @@ async def test_head_is_get_without_its_body(tmp_path: Path) -> None:
     from monitor.api.openapi import described_application, document
 
     paths = [path for path, methods in document(described_application())["paths"].items() if "get" in methods]
-    pages = ["/", "/try", "/enroll", "/static/style.css"]
+    pages = ["/", "/try", "/enroll", "/findings", "/finding", "/wall", "/static/style.css"]
     assert {"/v1/findings", "/healthz", "/metrics", "/v1/enrolments"} <= set(paths)
     async with serving(tmp_path) as site, site.client() as client, httpx.AsyncClient(base_url=site.base) as stranger:
         for path in (*paths, *pages):

@@ -19,7 +19,20 @@ from tests.monitor.api.test_identities import Desk, desk_with
 from tests.monitor.rig import OPEN, block
 
 SDP = {"Content-Type": "application/sdp"}
-PAGES = ("/", "/try", "/enroll", "/static/app.js", "/static/try.js", "/docs", "/openapi.json", "/v1/alerts", "/v1")
+PAGES = (
+    "/",
+    "/try",
+    "/enroll",
+    "/findings",
+    "/finding",
+    "/wall",
+    "/static/app.js",
+    "/static/try.js",
+    "/docs",
+    "/openapi.json",
+    "/v1/alerts",
+    "/v1",
+)
 WORDS = "/v1/words"
 METHODS = ("GET", "OPTIONS", "POST", "PATCH", "DELETE")
 # What a participant has: the address of their session, and its tag. No token.

@@ -138,7 +138,7 @@ async def test_metrics_name_nobody(client: httpx.AsyncClient, site: Site) -> Non
 
 
 async def test_pages_and_security_headers(client: httpx.AsyncClient) -> None:
-    for path in ("/", "/try", "/enroll"):
+    for path in ("/", "/try", "/enroll", "/findings", "/finding", "/wall"):
         page = await client.get(path)
         assert page.status_code == 200
         assert page.headers["content-type"].startswith("text/html")

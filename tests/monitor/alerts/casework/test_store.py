@@ -130,6 +130,18 @@ def test_events_that_are_taken_away_are_told(tmp_path: Path, casework: Casework,
     assert again.append(new(E.ACKNOWLEDGED)).event.seq == 4
 
 
+def test_a_log_that_is_gone_as_a_whole_is_told_and_looking_makes_none(
+    tmp_path: Path, casework: Casework, journal: Journal
+) -> None:
+    assert casework.verify().rows == 0
+    assert casework.verify().faults == ()
+    (tmp_path / "casework.anchor").write_text('{"seq": 3, "hash": "00"}\n')
+    assert "case events 1 to 3 are missing" in casework.verify().faults[0]
+    with journal.transaction() as connection:
+        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name LIKE 'case%'").all()
+    assert tables == []
+
+
 def test_another_event_than_the_one_noted_is_told(tmp_path: Path, casework: Casework) -> None:
     casework.append(new(E.ACKNOWLEDGED))
     (tmp_path / "casework.anchor").write_text('{"seq": 1, "hash": "00"}\n')

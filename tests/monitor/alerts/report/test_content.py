@@ -1,0 +1,108 @@
+"""What a report says, and what it does not claim."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from monitor.alerts.casework.case import Case
+from monitor.alerts.report.causes import ALWAYS, CAUSES, explanations
+from monitor.alerts.report.content import rarity, strongest, written
+from monitor.detectors import registry
+from monitor.types import Claim
+from tests.monitor.alerts.report.build import changes, source
+
+
+def test_the_claim_is_one_sentence_and_says_no_more_than_is_known() -> None:
+    content = written(source())
+    assert content.claim == (
+        "On 1 March 2026, 12:00:00 UTC the evidence against p1, who claims to be Ada, in the call board passed the "
+        f"alert level: {content.title[:1].lower()}{content.title[1:]}."
+    )
+    assert "9,800" in content.sure[0]
+    assert "7,200" in content.sure[0]
+    assert "0.1 times in an hour" in content.sure[0]
+    assert "no proof" in content.sure[1]
+    assert content.sure[-1].endswith("false.")
+
+
+def test_what_scored_is_told_with_its_rarity_and_what_did_not_with_its_reason() -> None:
+    content = written(source())
+    assert [(row[0], row[3]) for row in content.measures] == [
+        ("Lips", "seen in 1 of 500 genuine windows"),
+        ("Movement", "nothing unusual"),
+    ]
+    assert content.unseen[0].startswith("Face: no score, ")
+    assert "Voice: not run." in content.unseen
+    assert ("Uncertainty of the clock", "4 ms", "2 to 4 ms") in content.conditions
+    assert ("Media dropped for want of time, since they joined", "0 items", "0 items") in content.conditions
+
+
+def test_what_was_done_stands_in_order() -> None:
+    history = written(source()).history
+    assert [(actor, what) for _, actor, what in history] == [
+        ("policy", "told the desk by pager"),
+        ("jo", "noted: Called her: <it was her>"),
+        ("policy", "mute: proposed"),
+        ("jo", "verification: failed"),
+        ("jo", "verification: asked for"),
+        ("jo", "labelled false"),
+    ]
+
+
+def test_without_names_nobody_is_named_and_nothing_that_people_wrote_is_told() -> None:
+    content = written(source(shows_names=False))
+    told = repr(content)
+    for name in ("Ada", "board", "'p1'", "jo'", "Called her"):
+        assert name not in told
+    assert "a participant, who claims an identity, in a call" in content.claim
+
+
+def test_a_finding_of_an_earlier_version_says_what_was_not_kept() -> None:
+    opening = replace(
+        changes()[0], conditions={}, scores={"synchrony": {"score": 1.0, "p_value": None, "reason": None}}
+    )
+    anonymous = replace(opening, key=replace(opening.key, identity=None), reason=None)
+    content = written(source(changes=[anonymous], case=Case("e"), tampered=[7]))
+    assert "was not kept" in content.sure[0]
+    assert content.measures[0][3] == "not calibrated"
+    assert any("Change 7" in text for text in content.unseen)
+    assert any("model packs" in text for text in content.unseen)
+    assert (content.conditions, content.history) == ([], [])
+    assert "claims" not in content.claim
+    assert ("Last change", "1 March 2026, 12:00:00 UTC") in content.facts
+
+
+def test_a_score_without_a_reason_says_so() -> None:
+    opening = replace(changes()[0], scores={"synchrony": {"score": None, "p_value": None, "reason": None}})
+    assert "did not say why" in written(source(changes=[opening])).unseen[0]
+
+
+def test_the_change_with_the_most_evidence_is_shown() -> None:
+    opening, closing = changes()
+    later = replace(opening, step=1, conditions={**opening.conditions, "statistic": 1e6})
+    assert strongest([opening, later, closing]) is later
+    assert strongest([closing]) is closing
+    assert "1.0e+06" in written(source(changes=[later])).sure[0]
+
+
+def test_by_whom_a_claim_is_grounded() -> None:
+    opening = changes()[0]
+    told = written(source(changes=[replace(opening, key=replace(opening.key, claim=Claim.DISPLAY_NAME))]))
+    assert ("Claims to be", "Ada (display name)") in told.facts
+
+
+@pytest.mark.parametrize("reason", sorted(str(info.cause) for info in registry.infos()))
+def test_every_reason_of_an_alert_has_other_explanations(reason: str) -> None:
+    assert len(explanations(reason)) > len(ALWAYS)
+
+
+def test_reasons_that_nobody_knows_have_the_general_ones() -> None:
+    assert explanations(None) == explanations("brought_by_a_plugin") == ALWAYS
+    assert all(CAUSES.values())
+
+
+def test_rarity_never_clears_anybody() -> None:
+    assert rarity(0.1) == "nothing unusual"
+    assert rarity(0.004) == "seen in 1 of 250 genuine windows"

@@ -154,7 +154,7 @@ LONGEST = (
     "tests/e2e/test_silence.py",
 )
 
-# Where OpenVINO computes nothing twice (tests/shared_engines.py): neither where it is itself tested nor where time is.
+# Where engines compute nothing twice (tests/shared_engines.py): neither where they are tested nor where their time is.
 COMPUTED_ONCE = (
     "tests/battery",
     "tests/engines/convert/test_encoders.py",

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,13 +21,14 @@ import pytest
 from engines import load
 from engines.base import MODELS, Arrays, Engine, FloatArray, ModelPack, check_inputs
 from engines.registry import BUILT_IN, EngineSpec
+from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.openvino import OpenVinoEngine
 
 # The oldest go first.
 MAX_BYTES = 256 << 20
 
 Outputs = dict[str, FloatArray]
-Run = Callable[[OpenVinoEngine, Arrays], Outputs]
+Run = Callable[[Any, Arrays], Outputs]
 
 
 @contextmanager
@@ -49,23 +51,26 @@ def compiled_once() -> Iterator[None]:
 
 
 class RunMemory:
-    """The outputs of OpenVINO by the model, its settings and every byte of the inputs; off until it is switched on."""
+    """The outputs of a runtime by the model, its settings and every byte of the inputs; off until it is switched on."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self) -> None:
         self.on = False
-        self._run, self._lock = run, threading.Lock()
+        self._lock = threading.Lock()
         self._outputs: OrderedDict[bytes, Outputs] = OrderedDict()
         self._bytes = 0
 
-    def run(self, engine: OpenVinoEngine, inputs: Arrays) -> Outputs:
-        """Give what the engine gives."""
+    def around(self, run: Run) -> Run:
+        """Give the method of an engine that asks here first."""
+        return lambda engine, inputs: self._run(run, engine, inputs)
+
+    def _run(self, run: Run, engine: Any, inputs: Arrays) -> Outputs:
         if not self.on:
-            return self._run(engine, inputs)
+            return run(engine, inputs)
         check_inputs(engine.manifest, inputs)
         key = _key(engine, inputs)
         found = self._outputs.get(key)
         if found is None:
-            found = self._run(engine, inputs)
+            found = run(engine, inputs)
             self._keep(key, found)
         return {name: output.copy() for name, output in found.items()}
 
@@ -79,8 +84,9 @@ class RunMemory:
                 self._bytes -= sum(output.nbytes for output in oldest.values())
 
 
-def _key(engine: OpenVinoEngine, inputs: Arrays) -> bytes:
-    found = hashlib.sha256(f"{engine.manifest.sha256} {engine._config}".encode())
+def _key(engine: Any, inputs: Arrays) -> bytes:
+    settings = getattr(engine, "_config", None)
+    found = hashlib.sha256(f"{type(engine).__name__} {engine.manifest.sha256} {settings}".encode())
     for name, array in sorted(inputs.items()):
         found.update(f" {name} {array.shape} {array.dtype} ".encode())
         found.update(np.ascontiguousarray(array).data)
@@ -89,8 +95,9 @@ def _key(engine: OpenVinoEngine, inputs: Arrays) -> bytes:
 
 @contextmanager
 def computed_once() -> Iterator[RunMemory]:
-    """Have OpenVINO compute nothing twice while the memory that is given is switched on."""
-    memory = RunMemory(OpenVinoEngine.run)
+    """Have the runtimes of the CPU compute nothing twice while the memory that is given is switched on."""
+    memory = RunMemory()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OpenVinoEngine, "run", lambda engine, inputs: memory.run(engine, inputs))
+        for kind in (OpenVinoEngine, OnnxEngine):
+            patch.setattr(kind, "run", memory.around(kind.run))
         yield memory

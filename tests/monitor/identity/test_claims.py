@@ -22,7 +22,7 @@ from monitor.session.clip import scan
 from monitor.session.models import Models
 from monitor.session.session import Session
 from monitor.tap.replay import read_clip
-from monitor.types import AudioBlock, ParticipantKey, Reason, Score, TrackFault, Verdict
+from monitor.types import Aspect, AudioBlock, ParticipantKey, Reason, Score, TrackFault, Verdict
 from tests.monitor.identity.build import CLERK, JANE, consent
 from tests.monitor.identity.enrolment.test_enrol import LOW
 
@@ -96,7 +96,8 @@ def test_nobody_claimed_costs_nothing_and_says_so(models: Models, data_dir: Path
         session.push(item)
     assert [loaded.info.name for loaded, live in session._detectors if live is not None] == ["synchrony"]
     assert asked == []
-    assert scan(clip, models).scores[1] == Score("pairwise", None, Reason.NOT_ENROLLED, needs_identity=True)
+    said = Score("pairwise", None, Reason.NOT_ENROLLED, needs_identity=True, aspect=Aspect.FACE)
+    assert scan(clip, models).scores[1] == said
 
 
 def test_an_erasure_in_the_middle_of_a_call(

@@ -18,7 +18,7 @@ from monitor.face.shot import FaceShot
 from monitor.face.track import FaceView
 from monitor.face.vectors import FaceVectors
 from monitor.session.warm_later import Later
-from monitor.types import Reason, Score
+from monitor.types import Aspect, Reason, Score
 from monitor.window.window import WindowBuffer
 from tests.monitor import people
 from tests.monitor.frames import frame, moved
@@ -204,4 +204,5 @@ def test_a_pause_forgets_nothing_of_the_call_s_start() -> None:
 
 
 def test_abstaining_is_two_sided() -> None:
-    assert INFO.abstain(Reason.NO_VIDEO) == Score("pairwise", None, Reason.NO_VIDEO, needs_identity=True)
+    said = Score("pairwise", None, Reason.NO_VIDEO, needs_identity=True, aspect=Aspect.FACE)
+    assert INFO.abstain(Reason.NO_VIDEO) == said

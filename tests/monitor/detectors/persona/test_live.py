@@ -19,7 +19,7 @@ from monitor.face.geometry import SPEECH_SHAPE_SIZE, Pose, canonical
 from monitor.face.quality import FaceQuality
 from monitor.face.track import FaceView
 from monitor.session.warm_later import Later
-from monitor.types import FloatArray, Reason, Score
+from monitor.types import Aspect, FloatArray, Reason, Score
 from monitor.window.window import WindowBuffer
 from tests.monitor import movers
 from tests.monitor.frames import frame, moved
@@ -211,4 +211,5 @@ def test_frames_become_rows_of_motion_on_the_grid_of_the_pictures() -> None:
 
 
 def test_abstaining_is_one_sided() -> None:
-    assert INFO.abstain(Reason.NO_VIDEO) == Score("persona", None, Reason.NO_VIDEO, one_sided=True, needs_identity=True)
+    said = Score("persona", None, Reason.NO_VIDEO, one_sided=True, needs_identity=True, aspect=Aspect.MOVEMENT)
+    assert INFO.abstain(Reason.NO_VIDEO) == said

@@ -31,9 +31,14 @@ EXTRAS: Final[Mapping[str, Extra]] = {
     "evaluate": Extra(("matplotlib",), "evaluate, train people and enroll --poses"),
     "train": Extra(("torch", "onnx", "onnxscript", "sklearn", "matplotlib"), "train and evaluate --matched"),
     "bench": Extra(("psutil", "matplotlib"), "bench"),
+    "otel": Extra(("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"), "the setting traces"),
 }
 # Packages that go by another name than their module.
-_PACKAGES: Final = {"sklearn": "scikit-learn"}
+_PACKAGES: Final = {
+    "sklearn": "scikit-learn",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
+}
 
 
 class MissingExtraError(SidewitnessError):

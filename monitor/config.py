@@ -187,6 +187,7 @@ class Settings(BaseSettings):
     max_subscribers: int = Field(default=64, ge=1, le=4096)
     metrics_min_participants: int = Field(default=5, ge=1, le=256)
     try_scores: bool = False
+    traces: Literal["off", "otlp"] = "off"
     drain_seconds: float = Field(default=10.0, ge=0.0, le=300.0)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -134,6 +134,10 @@ class Metrics:
         """What of the registry may be told to anybody."""
         return _Harmless(self.registry)
 
+    def watching(self, counts: Callable[[], tuple[int, int]]) -> None:
+        """Tell from now on how many are in calls, and how many of them are watched; call once."""
+        self.registry.register(_Watching(counts))
+
     def batching(self, load: Callable[[], BatchLoad]) -> None:
         """Tell from now on how the batchers are doing; call once, and only where there are any."""
         self.registry.register(_Batching(load))
@@ -185,6 +189,19 @@ class _Harmless(Collector):
         for family in self._registry.collect():
             if family.name in HARMLESS or family.name.startswith(HARMLESS_PREFIXES):
                 yield family
+
+
+class _Watching(Collector):
+    """Asks once for each scrape, so that the share is of one moment."""
+
+    def __init__(self, counts: Callable[[], tuple[int, int]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families of one scrape."""
+        listed, watched = self._counts()
+        yield GaugeMetricFamily("sidewitness_call_participants", "People in calls now, judged or not.", listed)
+        yield GaugeMetricFamily("sidewitness_call_participants_watched", "Those of them who are watched now.", watched)
 
 
 class _Batching(Collector):

@@ -7,9 +7,10 @@ sinks and readers are sent them, and only then what they need is released.
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +25,7 @@ from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.alerts.sinks.delivery import Deliveries
 from monitor.alerts.sinks.registry import NamedSink, open_sinks
+from monitor.alerts.traces import NoTraces, Traces, open_traces
 from monitor.alerts.wire import Message
 from monitor.config import Settings
 from monitor.host.calls import Admission, participant_key
@@ -60,6 +62,7 @@ class Components:
     ingest: Ingest
     desk: Desk
     vault: Vault | None = None
+    traces: Traces = field(default_factory=NoTraces)
 
 
 def build(settings: Settings, models: Callable[[], Models] | None = None) -> Sidecar:
@@ -101,9 +104,13 @@ def assemble(
     hub = Hub()
     desk = Desk(Casework(journal, sign, open_anchors(settings.anchors, anchor_dir, "casework")), hub)
     deliveries = Deliveries(sinks, journal, metrics.registry)
+    traces = open_traces(settings.traces)
+    deliveries = Deliveries(sinks, journal, metrics.registry, traces)
 
     def committed(seq: int, finding: Finding, decided_at: float) -> None:
+        committed_at = time.monotonic()
         hub.finding(Entry(seq, finding), decided_at)
+        traces.committed(seq, finding, decided_at, committed_at)
         deliveries.committed(seq)
 
     recorder = Recorder(journal, committed)
@@ -123,7 +130,8 @@ def assemble(
         packs=judging.packs,
     )
     ingest = Ingest(sources, host, metrics)
-    return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, vault)
+    metrics.watching(host.watching.counts)
+    return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, vault, traces)
 
 
 class Sidecar:
@@ -225,6 +233,7 @@ class Sidecar:
         await asyncio.gather(parts.host.drain(), parts.ingest.close())
         await parts.recorder.close()
         await parts.deliveries.close()
+        await asyncio.to_thread(parts.traces.close)
         for feed in list(self._feeds):
             feed.end()
 

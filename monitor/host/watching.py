@@ -65,6 +65,11 @@ class Watching:
         if self._timer is not None:
             self._timer.cancel()
 
+    def counts(self) -> tuple[int, int]:
+        """Return how many are in calls, and how many of them are watched now."""
+        here = [watch for watch in self._coverage.people.values() if watch.here]
+        return len(here), sum(watch.reason is None for watch in here)
+
     def calls(self) -> set[str]:
         """Return the calls in which somebody is."""
         return self._coverage.calls()

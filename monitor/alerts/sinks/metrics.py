@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LABELS = ("sink",)
+# A finding that waits for a receiver to come back is an hour old, and that is what is asked for.
+DELAY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 
 
 class SinkMetrics:
@@ -34,6 +36,13 @@ class SinkMetrics:
         )
         self.waiting = Gauge(
             "sidewitness_sink_findings_waiting", "Findings that a sink has yet to accept.", LABELS, registry=registry
+        )
+        self.delay = Histogram(
+            "sidewitness_sink_delivery_seconds",
+            "From a finding's time to a sink having accepted it.",
+            LABELS,
+            buckets=DELAY_SECONDS,
+            registry=registry,
         )
         self.healthy = Gauge(
             "sidewitness_sink_healthy", "1 where the last delivery was accepted, else 0.", LABELS, registry=registry

@@ -103,7 +103,6 @@ def assemble(
     journal = Journal(settings.journal_url, settings.findings_kept, sign, anchors)
     hub = Hub()
     desk = Desk(Casework(journal, sign, open_anchors(settings.anchors, anchor_dir, "casework")), hub)
-    deliveries = Deliveries(sinks, journal, metrics.registry)
     traces = open_traces(settings.traces)
     deliveries = Deliveries(sinks, journal, metrics.registry, traces)
 

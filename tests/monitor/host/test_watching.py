@@ -82,6 +82,19 @@ async def test_whom_the_platform_lists_is_shown_with_the_reason(site: Site) -> N
     assert shown["participants"][1]["coverage"] == bob["coverage"]
 
 
+async def test_the_share_of_those_who_are_watched_is_a_number_that_names_nobody(site: Site) -> None:
+    def told(name: str) -> float | None:
+        return site.sidecar.components.metrics.registry.get_sample_value(f"sidewitness_call_participants{name}")
+
+    before = told("")
+    assert before is not None
+    runner_of(site).roster("quiet", [BOB])
+    watched, listed = told("_watched"), told("")
+    assert (listed, watched is not None and watched < before + 1) == (before + 1, True)
+    harmless = {family.name for family in site.sidecar.components.metrics.harmless.collect()}
+    assert not [name for name in harmless if "call_participants" in name]
+
+
 async def test_a_call_in_which_nobody_is_judged_is_a_call(site: Site) -> None:
     runner_of(site).roster("quiet", [BOB])
     assert (await call_of(site, "quiet"))["coverage"]["watched"] == 0

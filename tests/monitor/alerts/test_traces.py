@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 from prometheus_client import CollectorRegistry
 
 from monitor.alerts.finding import Finding
@@ -38,6 +39,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def tracer() -> tuple[SpanTraces, InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
     return SpanTraces(SimpleSpanProcessor(exporter)), exporter
+
+
+def context(span: ReadableSpan) -> SpanContext:
+    found = span.get_span_context()
+    assert found is not None
+    return found
 
 
 def by_name(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
@@ -65,13 +72,13 @@ async def test_the_way_from_the_decision_to_a_sink_is_one_trace(journal: Journal
     await deliveries.close()
     assert json.loads(target.read_text())["id"] == "one"
     ours, theirs = by_name(exporter), by_name(delivered)
-    assert (ours.keys(), theirs.keys()) == ({"finding", "journal", "push"}, {"sink"})
-    root = ours["finding"].get_span_context()
+    assert (set(ours), set(theirs)) == ({"finding", "journal", "push"}, {"sink"})
+    root = context(ours["finding"])
     assert (root.trace_id, root.span_id) == numbers_of(finding("one"))
     for span in (ours["journal"], ours["push"], theirs["sink"]):
         assert span.parent is not None
         assert (span.parent.trace_id, span.parent.span_id) == (root.trace_id, root.span_id)
-        assert span.get_span_context().span_id != root.span_id
+        assert context(span).span_id != root.span_id
     times = [ours["finding"].start_time, ours["journal"].end_time, ours["push"].start_time, ours["finding"].end_time]
     assert times == sorted(times, key=lambda at: at or 0)
     assert dict(theirs["sink"].attributes or {}) == {"sidewitness.sink": "jsonl", "sidewitness.finding.seq": 1}
@@ -87,7 +94,7 @@ def test_every_change_of_an_episode_is_a_trace_of_its_own() -> None:
     traces, exporter = tracer()
     for step in range(2):
         traces.committed(step + 1, finding("a", step), 0.0, 0.0)
-    assert len({span.get_span_context().trace_id for span in exporter.get_finished_spans()}) == 2
+    assert len({context(span).trace_id for span in exporter.get_finished_spans()}) == 2
 
 
 def test_a_collector_is_sent_them(monkeypatch: pytest.MonkeyPatch) -> None:

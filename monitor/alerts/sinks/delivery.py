@@ -48,6 +48,7 @@ class Delivery:
         journal: Journal,
         metrics: SinkMetrics,
         deliver_seconds: float = DELIVER_SECONDS,
+        *,
         traces: Traces | None = None,
     ) -> None:
         self.name = named.name

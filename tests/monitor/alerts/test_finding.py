@@ -135,6 +135,10 @@ def test_messages() -> None:
         "reason": "lips_disagree_with_voice",
         "scores": {"synchrony": {"score": -0.1, "p_value": 0.001, "reason": None}},
         "evidence": {"synchrony": {"offsets_ms": [0, 40]}},
+        "kind": "finding",
+        "drill": False,
+        "severity": "high",
+        "handling": None,
     }
     state = json.loads(encode(state_message(HopReport(KEY, 1.0, None, decision(OPEN), 3, {"fps": 30.0}), NOON)))
     assert (state["type"], state["statistic"], state["threshold"]) == ("state", None, 7200.0)

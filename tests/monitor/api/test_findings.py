@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from tests.monitor.alerts.build import finding
-from tests.monitor.api.server import Site, receive, serving
+from tests.monitor.api.server import WHIP, Site, receive, serving
+from tests.monitor.rig import OPEN, block
 
 JSON = {"Content-Type": "application/json"}
 
@@ -143,3 +144,21 @@ async def test_who_may_not_work_on_a_case(site: Site, role: str) -> None:
     seat = {"call": "board"} if role == "publisher" else {}
     async with site.client(headers=site.bearer(role, **seat)) as other:
         assert (await post(other, "f0", event="acknowledged")).status_code == 403
+
+
+async def test_a_finding_keeps_the_minute_it_was_made_in_and_sends_it_to_nobody(tmp_path: Path) -> None:
+    async with serving(tmp_path) as made, made.client() as admin, made.subscribe(after=0) as socket:
+        await admin.post(WHIP, content=b"v=0", headers={"Content-Type": "application/sdp"})
+        made.peers.made[0].put(block(OPEN))
+        while (told := await receive(socket))["type"] != "finding":
+            pass
+        assert "conditions" not in told
+        [opening, *_] = (await admin.get(f"/v1/findings/{told['id']}")).json()["changes"]
+        conditions = opening["conditions"]
+        assert conditions["points"][-1][0] == 0.0
+        assert conditions["points"][-1][2] == opening["verdict"]
+        assert conditions["threshold"] > 0
+        assert (set(conditions["ranges"]), conditions["packs"]) == (set(conditions["quality"]), {})
+        async with made.client(headers=made.bearer("viewer")) as viewer:
+            [hidden, *_] = (await viewer.get(f"/v1/findings/{told['id']}")).json()["changes"]
+        assert hidden["conditions"] == {}

@@ -32,8 +32,8 @@ class VoiceRecipe:
     """Everything that shapes a run. A batch has `batch` windows, half of them genuine, cut to `frames`."""
 
     minutes: float = 5.0
-    batch: int = 48
-    frames: int = 160
+    batch: int = 32
+    frames: int = 128
     rate: float = 2e-3
     decay: float = 0.05
     average: float = 0.98

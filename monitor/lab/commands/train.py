@@ -13,6 +13,7 @@ from monitor.lab.commands import (
     train_calibration,
     train_faces,
     train_heads,
+    train_mouths,
     train_pairs,
     train_people,
     train_persona,
@@ -43,6 +44,7 @@ app.command("heads")(train_heads.command)
 app.command("faces")(train_faces.command)
 app.command("calibration")(train_calibration.command)
 app.command("voices")(train_voices.command)
+app.command("mouths")(train_mouths.command)
 app.command("pairs")(train_pairs.command)
 app.command("people")(train_people.command)
 app.command("persona")(train_persona.command)

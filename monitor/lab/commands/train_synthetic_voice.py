@@ -32,6 +32,9 @@ def command(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", help="A subject that is not one person; once for each.")
     ] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option("--leave-out", help="Only this maker, and not each in turn; once for each.")
+    ] = None,
     people: Annotated[int, typer.Option(help="People at most, one clip of each.", min=8)] = 110,
     utterances: Annotated[int, typer.Option(help="Utterances of each synthesiser at most.", min=2)] = 10,
     steps: Annotated[int, typer.Option(help="Steps of each training of the net; 0: the simple model only.", min=0)] = 0,
@@ -53,7 +56,7 @@ def command(
     windows = _windows(data, recordings or [], exclude or [], people, utterances, cache)
     told: dict[str, Any] = {}
     for model, fit in _models(steps).items():
-        rows, lines = _measured(windows, fit)
+        rows, lines = _measured(windows, fit, leave_out)
         told[model] = {
             "left_out": [_as_dict(row) for row in rows],
             "confounds": [_as_dict(line) for line in lines],
@@ -132,11 +135,17 @@ def _recorded(option: str, most: int) -> list[Utterance]:
     return found
 
 
-def _measured(windows: Sequence[SpeechWindow], fit: Fit) -> tuple[list[LeftOut], list[Confound]]:
+def _measured(
+    windows: Sequence[SpeechWindow], fit: Fit, only: Sequence[str] | None
+) -> tuple[list[LeftOut], list[Confound]]:
     from monitor.lab.progress import clip_progress
     from monitor.lab.studies.synthetic_voice import confounds, left_out, makers_of
 
     rows, makers = [], makers_of(windows)
+    unknown = [name for name in only or () if name not in makers]
+    if unknown:
+        raise typer.BadParameter(f"no maker {unknown[0]!r}: there is {'; '.join(makers)}", param_hint="--leave-out")
+    makers = list(only or makers)
     with clip_progress("leaving makers out", len(makers)) as done:
         for maker in makers:
             rows.append(left_out(windows, maker, fit))
@@ -179,4 +188,6 @@ def _net(steps: int) -> Fit:
 def _as_dict(row: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(row).items()}
+    from monitor.lab.metrics.numbers import rounded
+
+    return {name: rounded(value) if isinstance(value, float) else value for name, value in asdict(row).items()}

@@ -30,7 +30,8 @@ def clip(path: Path, sound: FloatArray) -> None:
 
 
 def test_makers_are_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("sklearn", reason="it fits models: install the extra `train`")
+    for module in ("sklearn", "torch"):
+        pytest.importorskip(module, reason="it fits models: install the extra `train`")
     monkeypatch.setattr("monitor.lab.corpus.synthesisers.installed", list)
     for person in range(10):
         clip(tmp_path / "clips" / f"p{person}" / "a.mkv", voice(person, 4 * 16_000))
@@ -46,6 +47,16 @@ def test_makers_are_left_out_and_told(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (toy["windows"], toy["people"], toy["genuine"]) == (3, 3, 10)
     assert "toy: AUC" in result.output
     assert isinstance(told["is_evidence"], bool)
+    again = [*asked, "--out", str(out), "--cache", str(tmp_path / "cache"), "--people", "10"]
+    one = RUN.invoke(app, [*again, "--leave-out", "toy", "--steps", "3", "--json"])
+    assert one.exit_code == 0, one.output
+    told = json.loads((out / "results.json").read_text())
+    assert {model: [row["maker"] for row in of["left_out"]] for model, of in told.items()} == {
+        "simple": ["toy"],
+        "net": ["toy"],
+    }
+    wrong = RUN.invoke(app, [*again, "--leave-out", "nobody"])
+    assert wrong.exit_code == 2
 
 
 def test_what_is_missing_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ from monitor.types import Aspect, BriefScore, MediaItem, ParticipantKey, Reason,
 Kind = Literal["genuine", "another person", "another's voice", "another's face", "forged"]
 KINDS: tuple[Kind, ...] = ("genuine", "another person", "another's voice", "another's face", "forged")
 # Raised whenever the same call would be judged differently by the same packs.
-VERSION = 1
+VERSION = 2
 MIN_ENROLLED_SECONDS, MIN_JUDGED_SECONDS = 11.0, 5.0
 MAX_JUDGED_SECONDS, MAX_ENROLLED_SECONDS = 14.0, 15.0
 
@@ -47,6 +47,12 @@ class Part:
     row: Row
     start: float = 0.0
     end: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it is; raises `SourceError`."""
+        whole = probe_clip(self.row.path).seconds
+        return (whole if self.end is None else min(self.end, whole)) - self.start
 
     def items(self) -> Iterator[MediaItem]:
         """Yield its media on a clock that begins at 0; raises `SourceError`."""
@@ -209,9 +215,12 @@ def judge(media: Sequence[Part], models: Models, reference: Reference) -> list[t
     items = media[0].items()
     if len(media) > 1:
         items = heapq.merge(only("video", media[0].items()), only("audio", media[1].items()), key=moment)
-    hops, now = [], 0.0
+    # A track that ends before the other is a stall, and nothing that is to be measured here.
+    hops, now, end = [], 0.0, min(part.seconds for part in media)
     for item in items:
         now = max(now, moment(item))
+        if now > end:
+            break
         report = session.tick(now)
         if report is not None:
             hops.append((now, report.decision.scores))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -110,3 +111,15 @@ def test_what_is_kept_of_a_score_is_what_the_decision_reads(brief: BriefScore | 
     silent = Score("voiceprint", None, Reason.SILENCE)
     kept = [[0.5, [_kept(score), _kept(silent)]]]
     assert _hops({"hops": kept}) == ((0.5, (score, silent)),)
+
+
+def test_a_part_is_as_long_as_its_clip_or_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.lab.evaluate.claimed_calls.probe_clip", lambda _: SimpleNamespace(seconds=20.0))
+    assert [
+        Part(row("a"), start, end).seconds for start, end in ((0.0, None), (8.0, None), (8.0, 15.0), (8.0, 99.0))
+    ] == [
+        20.0,
+        12.0,
+        7.0,
+        12.0,
+    ]

@@ -191,11 +191,17 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BriefScore:
-    """One detector's word on the newest part of a window: a value and its p-value, None where there is too little."""
+    """One detector's word on the newest part of a window: a value and its p-value, None where there is too little.
+
+    In a `fused` value other measures are joined with what the whole window's score measures; `slope` is by how much it
+    rises when that rises by one.
+    """
 
     value: float | None = None
     p_value: float | None = None
     seconds: float = 0.0
+    fused: bool = False
+    slope: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

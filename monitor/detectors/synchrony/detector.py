@@ -23,7 +23,8 @@ import numpy as np
 
 from monitor.detectors.synchrony.carried import Carried, settle
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
-from monitor.detectors.synchrony.offset import Curve, Doubles, follow, offset_curve, offset_prices
+from monitor.detectors.synchrony.fusion import Moment, Rule
+from monitor.detectors.synchrony.offset import Curve, Doubles, Track, follow, offset_curve, offset_prices
 from monitor.types import BriefScore, ClockState, Reason, Score
 from monitor.window.doubts import Doubt, commonest
 from monitor.window.window import Window
@@ -46,7 +47,7 @@ class SynchronyDetector:
 
     Abstains under `min_speech_seconds` of usable speech, with what set it aside where there was enough, where more than
     half of the speech met a still mouth, while the clock is unknown by more than the offsets can make up for, and where
-    the sound is not `familiar`.
+    the sound is not `familiar`. With a `fusion` brief windows are scored by the log odds of all that is known then.
     """
 
     min_speech_seconds: float = 2.0
@@ -54,6 +55,7 @@ class SynchronyDetector:
     name: str = "synchrony"
     one_sided: bool = True
     familiar: FamiliarSpeech | None = None
+    fusion: Rule | None = None
 
     def score(self, window: Window, settled: bool = False, before: Carried | None = None) -> Score:
         """Score one window; vectors are compared by their plain dot product, so encoders give them at unit length.
@@ -92,17 +94,31 @@ class SynchronyDetector:
                 "wander_ms": round(1000 * path.spread / window.rate, 1),
             },
         }
-        brief = self._brief(window, whole, prices, wander)
+        settled_past = _Past(whole, path, wander, prices)
+        brief = self._brief(window, settled_past, wander - agreement)
         return Score(self.name, wander - agreement, one_sided=True, evidence=evidence, brief=brief)
 
-    def _brief(self, window: Window, whole: Curve, prices: Doubles, wander: float) -> BriefScore:
-        """Score the newest seconds alone, at the offset of the whole past; nothing where they hold too little."""
-        curve = offset_curve(window.last(round(BRIEF_SECONDS * window.rate)), self.max_offset)
-        best = curve.less(prices).near(whole)
+    def _brief(self, window: Window, past: _Past, value: float) -> BriefScore:
+        """Score the newest seconds, at the offset of the whole past; nothing where they hold too little."""
+        newest = window.last(round(BRIEF_SECONDS * window.rate))
+        curve = offset_curve(newest, self.max_offset)
+        best = curve.less(past.prices).near(past.curve)
         seconds = int(curve.counts[best]) / window.rate
         if seconds < MIN_BRIEF_SECONDS:
             return BriefScore()
-        return BriefScore(wander - float(curve.means[best] - prices[best]), seconds=round(seconds, 2))
+        agreement = float(curve.means[best] - past.prices[best]) - past.wander
+        if self.fusion is None:
+            return BriefScore(-agreement, seconds=round(seconds, 2))
+        moment = Moment.of(
+            (agreement, -value, past.curve.agreement - past.wander),
+            curve.clearness_at(best),
+            movement_of(newest),
+            int(past.curve.counts.max()) / window.rate,
+            past.curve.clearness,
+            past.path.established,
+            past.path.spread,
+        )
+        return BriefScore(self.fusion.log_odds(moment), None, round(seconds, 2), True, self.fusion.slope)
 
     def _abstain(self, window: Window, settled: bool, before: Carried | None) -> Reason | None:
         spoken = window.voice_mask & window.speech & window.face_mask
@@ -132,6 +148,22 @@ class SynchronyDetector:
         min_frames = min(self.min_speech_seconds, window.age / 2) * window.rate
         otherwise = Reason.WARMING_UP if short else Reason.LOW_QUALITY
         return next((reason for reason, mask in missing if np.count_nonzero(mask) < min_frames), otherwise)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Past:
+    """What the past says: agreement at each offset less its price, the offset's path, and what wandering costs."""
+
+    curve: Curve
+    path: Track
+    wander: float
+    prices: Doubles
+
+
+def movement_of(window: Window) -> float:
+    """How much the lips move while the voice speaks, 0..1: one less the squared length of their mean vector."""
+    spoken = window.lips[window.lips_mask & window.voice_mask & window.speech]
+    return 1.0 - float(np.sum(np.square(spoken.mean(axis=0), dtype=np.float64))) if len(spoken) else 0.0
 
 
 def speech_of(window: Window, before: Carried | None) -> float:

@@ -15,6 +15,7 @@ from monitor.detectors.synchrony.info import INFO
 
 if TYPE_CHECKING:
     from monitor.detectors.synchrony.familiar import FamiliarSpeech
+    from monitor.detectors.synchrony.fusion import Fusion
     from monitor.detectors.synchrony.live import LoadedSynchrony
 
 LIPS, VOICE = "speech_lips", "speech_voice"
@@ -27,10 +28,11 @@ class Synchrony:
     info = INFO
 
     def load(self, packs: PackLoader) -> LoadedSynchrony:
-        """Load the scores of genuine people and what their speech sounds like; raises `EngineError`."""
+        """Load the scores of genuine people, what their speech sounds like and the fusion; raises `EngineError`."""
         from monitor.detectors.synchrony.live import LoadedSynchrony
 
-        return LoadedSynchrony(load_calibration(packs.folder), load_familiar(packs), packs.speech)
+        fusion = load_fusion(packs.folder)
+        return LoadedSynchrony(load_calibration(packs.folder), load_familiar(packs), packs.speech, fusion)
 
     def check(self, packs: Path) -> Iterator[Check]:
         """Say whether the score is calibrated."""
@@ -60,6 +62,16 @@ def load_calibration(folder: Path = MODELS) -> Calibration:
         raise EngineError(f"no model pack in {folder / LIPS}: reinstall sidewitness, or name another folder")
     table = read_beside(folder / LIPS, CALIBRATION, lambda content: Calibration.from_json(json.loads(content)))
     return Calibration(()) if table is None else table
+
+
+def load_fusion(folder: Path = MODELS) -> Fusion | None:
+    """Read how measures are fused, beside the lip encoder; None where there is no such file; raises `EngineError`.
+
+    The calibration of its brief windows is one of scores that were fused.
+    """
+    from monitor.detectors.synchrony.fusion import FILE, Fusion
+
+    return read_beside(folder / LIPS, FILE, Fusion.from_bytes)
 
 
 def load_familiar(packs: PackLoader) -> FamiliarSpeech | None:

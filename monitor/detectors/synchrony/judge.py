@@ -60,10 +60,17 @@ def judged(score: Score, seconds: float, calibration: Calibration, own: Standing
 
 
 def _own_brief(score: BriefScore | None, calibration: Calibration | None, own: Standing) -> BriefScore | None:
-    """Judge brief windows by the same standing: a person's deviation is that of all their speech."""
+    """Judge brief windows by the same standing: a person's deviation is that of all their speech.
+
+    Where more is fused in their score than agreement, nothing is known of how people differ in the rest: only the
+    deviation is taken out, and what is left is compared with all that people differ by.
+    """
     if score is None or score.value is None or score.p_value is None or calibration is None:
         return score
-    return replace(score, p_value=own.p_value(score.value, calibration.table(score.seconds)))
+    table = calibration.table(score.seconds)
+    if score.fused:
+        return replace(score, p_value=own.shifted(score.value, table, score.slope))
+    return replace(score, p_value=own.p_value(score.value, table))
 
 
 def standing_of(evidence: Mapping[str, Any]) -> Standing | None:

@@ -15,6 +15,7 @@ from monitor.detectors.synchrony.detector import SynchronyDetector, speech_of
 from monitor.detectors.synchrony.enrolling import EnrollingSynchrony
 from monitor.detectors.synchrony.familiar import FamiliarSpeech
 from monitor.detectors.synchrony.fingerprint import Fingerprint
+from monitor.detectors.synchrony.fusion import Fusion
 from monitor.detectors.synchrony.info import INFO
 from monitor.detectors.synchrony.judge import Judge
 from monitor.detectors.synchrony.own import OwnAgreement
@@ -29,9 +30,14 @@ class LiveSynchrony:
     observe = None
 
     def __init__(
-        self, calibration: Calibration, familiar: FamiliarSpeech | None = None, encoders: str | None = None
+        self,
+        calibration: Calibration,
+        familiar: FamiliarSpeech | None = None,
+        encoders: str | None = None,
+        fusion: Fusion | None = None,
     ) -> None:
-        self._judge, self._detector = Judge(calibration, encoders), SynchronyDetector(familiar=familiar)
+        self._judge = Judge(calibration, encoders)
+        self._detector = SynchronyDetector(familiar=familiar, fusion=fusion)
         self._scored_until: float | None = None
         self._before: Carried | None = None
         self._left: Carried | None = None
@@ -96,7 +102,7 @@ def least_suspicious(scores: Sequence[Score]) -> Score:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedSynchrony:
-    """The scores of genuine people, and what their speech sounds like where that is known.
+    """The scores of genuine people, what their speech sounds like, and how measures are fused, where that is known.
 
     The encoders of lips and voice fill the window, whoever reads it; `encoders` names them, None where nobody is to be
     judged by their own agreement.
@@ -105,11 +111,12 @@ class LoadedSynchrony:
     calibration: Calibration
     familiar: FamiliarSpeech | None = None
     encoders: str | None = None
+    fusion: Fusion | None = None
     info = INFO
 
     def live(self, window_seconds: float, compilation: Compilation) -> LiveSynchrony:
         """Give what judges one participant."""
-        return LiveSynchrony(self.calibration, self.familiar, self.encoders)
+        return LiveSynchrony(self.calibration, self.familiar, self.encoders, self.fusion)
 
     def of_clip(self, scores: Sequence[Score], hop_share: float) -> Score:
         """Make one score of a whole recording from those of its hops."""

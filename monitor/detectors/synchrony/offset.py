@@ -73,8 +73,12 @@ class Curve:
     @property
     def clearness(self) -> float:
         """By how much the best offset stands above all that are not beside it; 0 where there is nothing to compare."""
-        far = self.sufficient & (np.abs(np.arange(len(self.means)) - self.best) > PEAK_FRAMES)
-        return float(self.means[self.best] - self.means[far].max()) if far.any() else 0.0
+        return self.clearness_at(self.best)
+
+    def clearness_at(self, index: int) -> float:
+        """By how much the offset of this index stands above all that are not beside it."""
+        far = self.sufficient & (np.abs(np.arange(len(self.means)) - index) > PEAK_FRAMES)
+        return float(self.means[index] - self.means[far].max()) if far.any() else 0.0
 
     def less(self, prices: Doubles) -> Curve:
         """Take a price (K,) off the agreement at each offset."""

@@ -125,6 +125,10 @@ class Standing:
         known = table if self.unknown == self.swing == 1.0 else people_known(table, self.unknown, self.swing)
         return float(known.p_values(np.asarray(value + self.deviation, np.float64), once))
 
+    def shifted(self, value: float, table: Table, slope: float) -> float:
+        """Give the p-value among people in general of a score that rises by `slope` with minus the agreement."""
+        return float(table.p_values(np.asarray(value + slope * self.deviation, np.float64)))
+
     def as_json(self) -> dict[str, Any]:
         """Give JSON values: all that it takes to make the p-value again."""
         return {**asdict(self), "deviation": round(self.deviation, 6)}

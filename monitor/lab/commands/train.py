@@ -12,6 +12,7 @@ from engines.extras import require
 from monitor.lab.commands import (
     train_calibration,
     train_faces,
+    train_fusion,
     train_heads,
     train_mouths,
     train_pairs,
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("heads")(train_heads.command)
 app.command("faces")(train_faces.command)
 app.command("calibration")(train_calibration.command)
+app.command("fusion")(train_fusion.command)
 app.command("voices")(train_voices.command)
 app.command("mouths")(train_mouths.command)
 app.command("pairs")(train_pairs.command)

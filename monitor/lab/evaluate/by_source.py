@@ -85,6 +85,8 @@ def calibration_of(clips: Iterable[JudgedClip]) -> Calibration:
     for clip in clips:
         for hop in clip.hops:
             tabulate(hop, clip.subject, whole, brief)
+        for hop in clip.skewed:
+            tabulate(hop, clip.subject, {}, brief)
     tables, brief_tables = _enough(whole), _enough(brief)
     # Without brief windows of anybody there are none to be judged by; of too few people they must not be left away.
     if not tables or (brief and not brief_tables):
@@ -110,13 +112,16 @@ def person_left_out(clips: Sequence[JudgedClip]) -> Judge:
     return lambda clip: built[clip.subject]
 
 
-def hop_p_values(clip: JudgedClip, calibration: Calibration) -> Doubles:
+def hop_p_values(clip: JudgedClip, calibration: Calibration, early: bool = False) -> Doubles:
     """P-values of the hops with enough speech for a calibration, in their order: of brief windows, if it has them.
 
-    As in a call (`monitor.decision.decide`), a detector with brief windows bets by these only.
+    As in a call (`monitor.decision.decide`), a detector with brief windows bets by these only. With `early` they are
+    those of a call that began with the clip, else of one that has lasted.
     """
     tables = calibration.brief or calibration
-    words = [(h.value, h.speech) if calibration.brief is None else (h.brief.value, h.brief.seconds) for h in clip.hops]
+    briefs = [hop.early if early and hop.early.fused else hop.brief for hop in clip.hops]
+    whole = [(hop.value, hop.speech) for hop in clip.hops]
+    words = whole if calibration.brief is None else [(brief.value, brief.seconds) for brief in briefs]
     return np.array(
         [tables.p_value(v, seconds) for v, seconds in words if v is not None and seconds + 1e-6 >= tables.lengths[0]]
     )
@@ -133,7 +138,7 @@ class ScannedClip:
 
 def scan_verdict(clip: JudgedClip, calibration: Calibration, config: DecisionConfig) -> ScannedClip:
     """Judge a recorded clip as `monitor.decision.decide.judge_clip` does, by synchrony alone."""
-    p_values = hop_p_values(clip, calibration)
+    p_values = hop_p_values(clip, calibration, early=True)
     if not any(hop.speech + 1e-6 >= calibration.lengths[0] for hop in clip.hops):
         return ScannedClip(clip.group, clip.subject, None)
     value, speech, _ = clip_value([(hop.whole, hop.whole_speech) for hop in clip.hops], calibration.lengths)
@@ -170,22 +175,30 @@ def suspect_shares(scanned: Sequence[ScannedClip]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonStreams:
-    """One person's p-values, all their clips in a row, of brief windows or of whole ones, and their kind of source."""
+    """One person's p-values, all their clips in a row, of brief windows or of whole ones, and their kind of source.
+
+    `early` are those with which a call begins, one for each of their clips.
+    """
 
     group: str
     p_values: Doubles
     brief: bool
+    early: tuple[Doubles, ...] = ()
 
 
 def people_of(clips: Sequence[JudgedClip], judge: Judge) -> list[PersonStreams]:
     """Put the judged hops of each person in a row, by group; whoever has none is left out."""
-    found: dict[tuple[str, str, bool], list[Doubles]] = {}
+    found: dict[tuple[str, str, bool], list[tuple[Doubles, Doubles]]] = {}
     for clip in clips:
         calibration = judge(clip)
         p_values = hop_p_values(clip, calibration)
         if len(p_values):
-            found.setdefault((clip.subject, clip.group, calibration.brief is not None), []).append(p_values)
-    return [PersonStreams(group, np.concatenate(parts), brief) for (_, group, brief), parts in found.items()]
+            both = p_values, hop_p_values(clip, calibration, early=True)
+            found.setdefault((clip.subject, clip.group, calibration.brief is not None), []).append(both)
+    return [
+        PersonStreams(group, np.concatenate([late for late, _ in parts]), brief, tuple(early for _, early in parts))
+        for (_, group, brief), parts in found.items()
+    ]
 
 
 def _brief(kinds: Iterable[bool]) -> bool:
@@ -201,16 +214,16 @@ def false_alerts(
 ) -> list[dict[str, Any]]:
     """Simulate genuine calls: false alerts an hour, and the share of people alerted in their first ten minutes.
 
-    Each person is in `calls_each` calls of an hour, made of their own windows in blocks of one window's length drawn at
-    random. Rates are means over people with a 95 % interval by resampling them; the share is the mean over people of
-    their calls, with Wilson's interval for as many people.
+    Each person is in `calls_each` calls of an hour, which begin as one of their clips does and go on with their own
+    windows in blocks of one window's length drawn at random. Rates are means over people with a 95 % interval by
+    resampling them; the share is the mean over people of their calls, with Wilson's interval for as many people.
     """
     random = np.random.default_rng(seed)
     hops = round(SECONDS_PER_HOUR / config.hop_seconds)
     brief = _brief(person.brief for person in people)
     seconds = config.brief_seconds if brief else config.window_seconds
     block = max(1, round(seconds / config.hop_seconds))
-    streams = [_stream(p.p_values, hops, block, random) for p in people for _ in range(calls_each)]
+    streams = [_stream(p, n, hops, block, random) for p in people for n in range(calls_each)]
     calls = run(config, np.stack(streams), brief)
     opened = calls.opened.reshape(len(people), calls_each).mean(axis=1)
     alerted = (calls.first_alert < TEN_MINUTES).reshape(len(people), calls_each).mean(axis=1)
@@ -240,11 +253,13 @@ def false_alerts(
 def times_to_findings(dubs: Sequence[JudgedClip], judge: Judge, config: DecisionConfig) -> list[dict[str, Any]]:
     """Loop dubs and give the seconds to `suspect` and to the alert, by set of people whose lips are seen."""
     judged = [(clip, p_values) for clip in dubs if len(p_values := hop_p_values(clip, judge(clip)))]
+    first = [hop_p_values(clip, judge(clip), early=True) for clip, _ in judged]
     if not judged:
         raise CorpusError("no dub could be judged: clips of two people with five seconds of speech each are needed")
     hops = round(DUB_SECONDS / config.hop_seconds)
     brief = _brief(judge(clip).brief is not None for clip, _ in judged)
-    runs: Runs = run(config, np.stack([np.resize(p_values, hops) for _, p_values in judged]), brief)
+    loops = [_begun(early, np.resize(p_values, hops)) for early, (_, p_values) in zip(first, judged, strict=True)]
+    runs: Runs = run(config, np.stack(loops), brief)
     rows = []
     for name, members in sets_of(clip.group for clip, _ in judged).items():
         chosen = np.array([clip.group in members for clip, _ in judged])
@@ -270,8 +285,14 @@ def _seconds(times: Doubles) -> list[float | None]:
     return [None if np.isnan(at) else float(at) for at in times]
 
 
-def _stream(p_values: Doubles, hops: int, block: int, random: np.random.Generator) -> Doubles:
-    """Draw blocks of one window's length from a person's windows, in their order."""
-    starts: NDArray[np.int64] = random.integers(0, len(p_values), -(-hops // block))
-    columns = (starts[:, None] + np.arange(block)).reshape(-1)[:hops] % len(p_values)
-    return np.asarray(p_values[columns], np.float64)
+def _stream(person: PersonStreams, call: int, hops: int, block: int, random: np.random.Generator) -> Doubles:
+    """Begin a call as one of the person's clips does, and draw blocks of their windows, in their order."""
+    starts: NDArray[np.int64] = random.integers(0, len(person.p_values), -(-hops // block))
+    columns = (starts[:, None] + np.arange(block)).reshape(-1)[:hops] % len(person.p_values)
+    drawn = np.asarray(person.p_values[columns], np.float64)
+    return _begun(person.early[call % len(person.early)], drawn) if person.early else drawn
+
+
+def _begun(early: Doubles, later: Doubles) -> Doubles:
+    """Let a stream begin with what is judged before its past is known."""
+    return np.concatenate([early[: len(later)], later[len(early) :]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,9 +36,8 @@ GENUINE, STRANGE = -0.5, 0.5
 def clip(number: int, group: str, value: float = GENUINE, hops: int = 12) -> JudgedClip:
     """A person whose hops all score about the same, with enough speech for every calibration."""
     scores = value + 0.01 * np.random.default_rng(number).standard_normal(hops)
-    windows = tuple(
-        ScoredWindow(float(score), 4.0, float(score), 8.0, BriefScore(float(score), None, 2.0)) for score in scores
-    )
+    briefs = [BriefScore(float(score), None, 2.0) for score in scores]
+    windows = tuple(ScoredWindow(float(s), 4.0, float(s), 8.0, b, b) for s, b in zip(scores, briefs, strict=True))
     return JudgedClip(f"{number}.mp4", f"person {number}", group, windows)
 
 
@@ -151,3 +152,37 @@ def test_doubtful_people_count_in_every_set_that_they_belong_to() -> None:
     assert named["chosen with one, and the doubtful"] == {"doubtful"}
     assert {"chosen without a look at scores", "vlog", "wild"} <= set(named)
     assert "studio" not in named
+
+
+def begun(one: JudgedClip, early: float) -> JudgedClip:
+    """The same clip, fused: as a call that begins with it would be judged."""
+    hops = [
+        replace(hop, brief=replace(hop.brief, fused=True), early=replace(hop.early, value=early, fused=True))
+        for hop in one.hops
+    ]
+    return replace(one, hops=tuple(hops))
+
+
+def test_calls_begin_with_what_is_judged_before_their_past_is_known() -> None:
+    clips = [begun(one, GENUINE) for one in people()]
+    odd = begun(clip(999, "vlog"), STRANGE)
+    calibration = calibration_of(clips)
+    later, early = hop_p_values(odd, calibration), hop_p_values(odd, calibration, early=True)
+    assert early.max() < later.min()
+    (stream,) = people_of([odd], lambda _: calibration)
+    assert stream.early[0].tolist() == early.tolist()
+    assert stream.p_values.tolist() == later.tolist()
+    long = begun(clip(999, "vlog", hops=60), STRANGE)
+    assert scan_verdict(long, calibration, CONFIG).verdict == "alert"
+    (row, *_) = times_to_findings([long], lambda _: calibration, CONFIG)
+    assert row["alert_p50"] is not None
+
+
+def test_people_are_calibrated_with_their_sound_skewed_too() -> None:
+    clips = [begun(one, GENUINE) for one in people()]
+    strange = begun(clip(999, "vlog", STRANGE), STRANGE).hops
+    plain, forgiving = calibration_of(clips), calibration_of([replace(one, skewed=strange) for one in clips])
+    assert plain.brief is not None
+    assert forgiving.brief is not None
+    assert forgiving.brief.p_value(STRANGE, 2.0) > 0.3 > plain.brief.p_value(STRANGE, 2.0)
+    assert forgiving.p_value(STRANGE, 4.0) == plain.p_value(STRANGE, 4.0)

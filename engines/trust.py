@@ -29,7 +29,10 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 STORE_VARIABLE = "SIDEWITNESS_TRUSTED_PACKS"
 # Public halves of the project's keys, raw bytes (32) in Base64; the first signs, others are of earlier releases.
-RELEASE_KEYS: tuple[str, ...] = ("btUVpkwn4mVbwBZCPTCd7L8OFviARuDLRC9mL9+4wBw=",)
+RELEASE_KEYS: tuple[str, ...] = (
+    "3Oy2J63auCrWBGEOkTNI7eKAkCCVYnvpp37diwsCqx4=",
+    "btUVpkwn4mVbwBZCPTCd7L8OFviARuDLRC9mL9+4wBw=",
+)
 DOMAIN = b"sidewitness model pack 1\0"
 
 _made_here: set[str] = set()

@@ -28,7 +28,7 @@ MIN_SUBJECTS = 5
 # calibration look like forgeries.
 LEAST_FAVOURABLE_SHARE = 0.1
 # The share for brief windows, in which what moves from window to window is more of a score and the person less.
-BRIEF_SHARE = 0.15
+BRIEF_SHARE = 0.3
 
 Doubles = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ WATCHED = (
         "monitor.config",
         "monitor.face.coefficients",
     ),
-    *("monitor.identity.vault.consent", "monitor.decision.calibration", "monitor.detectors.reference"),
+    *("monitor.identity.vault.consent", "monitor.decision.calibration", "monitor.detectors"),
     *("monitor.lab.corpus", "monitor.lab.evaluate.resume_log", "engines.base", "engines.convert.dlib_format"),
     "engines.convert.torch_numbers",
     *(

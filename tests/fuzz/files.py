@@ -19,7 +19,8 @@ from engines.packs import parse_json, parse_manifest
 from monitor import config
 from monitor.detectors.persona.companion import MotionPopulation
 from monitor.detectors.reference import Reference
-from monitor.detectors.synchrony.entry import load_calibration
+from monitor.detectors.synchrony.entry import load_calibration, load_fusion
+from monitor.detectors.synchrony.fusion import Moment
 from monitor.face.coefficients import read_coefficients
 from monitor.identity.vault.consent import read_consent
 from monitor.lab.corpus.datasets import base as datasets
@@ -67,6 +68,15 @@ def calibration(data: bytes) -> None:
         read = load_calibration(path.parent)
     for table in read.tables:
         assert 0.0 < read.p_value(0.0, table.seconds) <= 1.0
+
+
+def fusion(data: bytes) -> None:
+    """As the sidecar reads the rule at its start, and what it says of a moment."""
+    with written(data, "x") as path:
+        packs.put(packs.write(path.parent, name="speech_lips") / "fusion.json", data)
+        rule = load_fusion(path.parent)
+    assert rule is not None
+    assert isinstance(rule.log_odds(Moment.of((0.5, 0.4, 0.3), 0.2, 0.7, 8.0, 0.25, 1.0, 0.5)), float)
 
 
 def pack_manifest(data: bytes) -> None:
@@ -152,6 +162,7 @@ TARGETS = (
     Target("settings", of_file(config.load, "settings.yaml"), EXPECTED, YAML, 120),
     Target("consent_file", of_file(read_consent, "consent.yaml"), EXPECTED, YAML),
     Target("calibration", calibration, EXPECTED, JSON),
+    Target("fusion", fusion, EXPECTED, JSON),
     Target("pack_manifest", pack_manifest, EXPECTED, (*JSON, b'"shape": [', b"10000000000", b'"reach": 1e999')),
     Target("reference", Reference.from_bytes, EXPECTED, NPZ, 150),
     Target("motion_population", MotionPopulation.from_bytes, EXPECTED, NPZ, 150),

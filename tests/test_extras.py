@@ -29,6 +29,8 @@ NEEDS = {
     "train heads absent.csv --packs absent": ("train heads", "train", ("torch", "onnx", "onnxscript")),
     "train faces absent.csv": ("train faces", "train", ("torch", "onnx", "onnxscript", "matplotlib")),
     "train persona absent.csv": ("train persona", "train", ("torch", "onnx", "onnxscript", "matplotlib")),
+    "train fusion absent.csv --out out": ("train fusion", "train", ("sklearn", "torch")),
+    "train synthetic-voice absent.csv --steps 2": ("train synthetic-voice", "train", ("sklearn", "torch")),
     "train pairs absent.csv": ("train pairs", "train", ("sklearn",)),
     "train pairs absent.csv --matched out --compare": ("train pairs --compare", "train", ("torch",)),
     "train people absent.csv --out out": ("train people", "evaluate", ("matplotlib",)),
@@ -200,7 +202,7 @@ def _file(command: str) -> str:
     """The file of a command, by its words."""
     words = command.split()
     if words[0] == "train":
-        return "train" if words[1] == "speech" else f"train_{words[1]}"
+        return "train" if words[1] == "speech" else f"train_{words[1].replace('-', '_')}"
     if "--suite" in words:
         return "suite"
     return "engines_build" if words[:2] == ["engines", "float16"] else words[0]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engines.extras import require
 from engines.seal import write_beside
 from monitor.lab.commands.packs import tell_to_trust
 
@@ -36,6 +37,7 @@ def command(
 
     Example: sidewitness train fusion clips.csv --split research --fold a --out fusion.json
     """
+    require("train fusion", "train", "sklearn", "torch")
     from rich.console import Console
     from rich.progress import Progress
 

@@ -30,7 +30,7 @@ from monitor.lab.evaluate.clip_detector import SCORING, Job
 from monitor.lab.evaluate.outcomes import Outcome
 from monitor.lab.studies.persona.recordings import ENROL_HOP_STEPS, Footage, Part
 from monitor.session.input_spec import DEFAULT, InputSpec
-from monitor.session.models import DETECTOR, LANDMARKS
+from monitor.session.models import DETECTOR, LANDMARKS, MOVEMENT_VOICE, movement_voice_home
 from monitor.tap.media.digest import digest
 from monitor.types import Reason
 from monitor.window.grid import GRID_HZ
@@ -75,7 +75,10 @@ class PersonaScorer:
     """See `PersonaClips`."""
 
     def __init__(self, packs: Path, cache: Path) -> None:
-        self._voice = load_engine(VOICE, models=home(VOICE, packs))
+        # The models of movement listen by the encoder that they learnt by.
+        learnt = movement_voice_home(packs)
+        voice = (VOICE, home(VOICE, packs)) if learnt is None else (MOVEMENT_VOICE, learnt)
+        self._voice = load_engine(voice[0], models=voice[1])
         self._detector, self._landmarks = (
             load_engine(name, models=home(name, packs)) for name in (DETECTOR, LANDMARKS)
         )

@@ -138,6 +138,8 @@ class Surface:
             Issuer(keys, register),
             inside.ingest,
             inside.desk,
+            inside.policing,
+            inside.drills,
             people,
             sign_in,
         )

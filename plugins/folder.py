@@ -6,12 +6,13 @@ For trying a set-up, demonstrations and load; the clips begin together, as far a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from pydantic import Field
 
-from monitor.tap.kit import ReplaySource, SourceError, probe_clip
-from plugins.base import Intake, NoRoom, PluginOptions, PluginSpec, Unavailable, name_from
+from monitor.tap.kit import ActionKind, AudioBlock, MediaItem, ReplaySource, SourceError, probe_clip
+from plugins.base import Acting, Intake, NoRoom, PluginOptions, PluginSpec, Unavailable, name_from
 
 SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm"})
 MAX_CLIPS = 256
@@ -30,11 +31,69 @@ class FolderOptions(PluginOptions):
     identities: dict[str, str] = Field(default_factory=dict)
 
 
-class Folder:
-    """Plays the clips that are in the folder as it is opened."""
+class Playing:
+    """A clip that is played, as a `Source` of which sound can be taken away."""
+
+    def __init__(self, clip: Path) -> None:
+        self._clip = ReplaySource(clip, realtime=True)
+        self.muted = False
+
+    @property
+    def dropped(self) -> int:
+        """Pictures dropped because the reader was too slow."""
+        return self._clip.dropped
+
+    def pause(self, paused: bool) -> None:
+        """Skip what lies in the pause."""
+        self._clip.pause(paused)
+
+    async def close(self) -> None:
+        """End it; safe to call twice."""
+        await self._clip.close()
+
+    async def __aiter__(self) -> AsyncIterator[MediaItem]:
+        """Yield what is seen, and what is heard until it is muted."""
+        async for item in self._clip:
+            if not (self.muted and isinstance(item, AudioBlock)):
+                yield item
+
+
+class Folder(Acting):
+    """Plays the clips that are in the folder as it is opened.
+
+    Its call is a real one as far as actions go: who is muted is heard no more, who is removed does not come again.
+    """
 
     def __init__(self, options: FolderOptions) -> None:
         self._options = options
+        self._playing: dict[str, Playing] = {}
+        self._removed: set[str] = set()
+
+    @property
+    def actions(self) -> frozenset[ActionKind]:
+        """What it can do."""
+        return frozenset({ActionKind.MUTE, ActionKind.REMOVE, ActionKind.END_CALL})
+
+    async def mute(self, call: str, participant: str) -> None:
+        """Take somebody's sound away."""
+        self._played(participant).muted = True
+
+    async def remove(self, call: str, participant: str) -> None:
+        """End somebody's clip, for good."""
+        playing = self._played(participant)
+        self._removed.add(participant)
+        await playing.close()
+
+    async def end_call(self, call: str) -> None:
+        """End every clip, for good."""
+        self._removed |= set(self._playing)
+        await asyncio.gather(*(playing.close() for playing in self._playing.values()))
+
+    def _played(self, participant: str) -> Playing:
+        playing = self._playing.get(participant)
+        if playing is None:
+            raise Unavailable("the clip is not played now")
+        return playing
 
     async def run(self, intake: Intake) -> None:
         """Play every clip to its end; raises `Unavailable` where there is nothing to play."""
@@ -47,18 +106,16 @@ class Folder:
     async def _play(self, intake: Intake, participant: str, clip: Path) -> None:
         options = self._options
         while True:
+            playing = self._playing[participant] = Playing(clip)
             try:
                 admitted = await intake.admit(
-                    name_from(options.call),
-                    participant,
-                    ReplaySource(clip, realtime=True),
-                    options.identities.get(clip.stem),
+                    name_from(options.call), participant, playing, options.identities.get(clip.stem)
                 )
             except NoRoom as refusal:
                 await intake.sleep(refusal.retry_after_seconds or REPEAT_SECONDS)
                 continue
             await admitted.wait()
-            if not options.loop:
+            if not options.loop or participant in self._removed:
                 return
             await intake.sleep(REPEAT_SECONDS)
 

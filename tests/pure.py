@@ -62,6 +62,7 @@ PURE = (
     "monitor/alerts/conditions.py",
     "monitor/alerts/disclosure.py",
     "monitor/alerts/finding.py",
+    "monitor/alerts/policy/challenge.py",
     "monitor/alerts/policy/evaluate.py",
     "monitor/alerts/policy/explain.py",
     "monitor/alerts/policy/handling.py",

@@ -19,6 +19,7 @@ PACKAGES = ("engines", "monitor", "plugins")
 # Exceptions that are control flow: somebody above always catches them, and no command ends by one.
 CONTROL_FLOW = {
     "engines.convert.torch_numbers._BeyondNumbersError": "whoever reads the file refuses it in a line",
+    "monitor.host.policing.AlreadyTold": "is written down already",
     "monitor.api.enrolments.Busy": "the API answers 429 or 409",
     "monitor.api.enrolments.Refused": "the API answers with the reasons",
     "monitor.api.enrolments._Cancelled": "ends a job that its owner cancelled",

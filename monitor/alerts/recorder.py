@@ -41,6 +41,14 @@ class FindingJournal(Protocol):
         ...
 
 
+class TakesFindings(Protocol):
+    """Where findings go on their way to the journal."""
+
+    def put(self, finding: Finding, decided_at: float) -> None:
+        """Take one, with the monotonic time of its decision; never blocks."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A finding not yet committed; `decided_at` is the monotonic time of the decision."""

@@ -15,7 +15,7 @@ from monitor.alerts.casework.desk import Desk
 from monitor.alerts.journal import Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
-from monitor.api import findings, health, identities, own, problem, rest, sign_in, sources, tokens, whip, words
+from monitor.api import actions, findings, health, identities, own, problem, rest, sign_in, sources, tokens, whip, words
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
 from monitor.api.alerts import Alerts, Doors
@@ -25,7 +25,7 @@ from monitor.api.identities import People
 from monitor.api.refusals import Refusals
 from monitor.api.sign_in import SignIn
 from monitor.config import Settings
-from monitor.host.calls import Calls, Sources
+from monitor.host.calls import Calls, Consequences, Drills, Sources
 from monitor.host.metrics import Metrics
 
 DASHBOARD = Path(__file__).parent / "dashboard"
@@ -44,6 +44,8 @@ class Parts:
     issuer: Issuer
     sources: Sources
     desk: Desk
+    consequences: Consequences
+    drills: Drills
     people: People | None = None
     sign_in: SignIn | None = None
 
@@ -86,6 +88,8 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(whip.router(publications))
     app.include_router(rest.router(parts.calls))
     app.include_router(findings.router(parts.journal, parts.desk))
+    vault = parts.people.vault if parts.people is not None else None
+    app.include_router(actions.router(actions.Consequent(parts.consequences, parts.drills, vault)))
     app.include_router(words.router())
     app.include_router(tokens.router(parts.issuer))
     app.include_router(sign_in.router(parts.sign_in))
@@ -140,5 +144,9 @@ def _pages(app: FastAPI, try_scores: bool) -> None:
     @app.get("/me", include_in_schema=False)
     async def own_status() -> FileResponse:
         return FileResponse(DASHBOARD / "me.html", headers=fresh)
+
+    @app.get("/action", include_in_schema=False)
+    async def action() -> FileResponse:
+        return FileResponse(DASHBOARD / "action.html", headers=fresh)
 
     app.mount("/static", StaticFiles(directory=DASHBOARD), name="static")

@@ -143,6 +143,8 @@ def _challenge(error: str) -> dict[str, str]:
 # What routes ask for. Those of the second kind want to know who it is as well.
 MAY_WATCH = Depends(Requires(Permission.WATCH))
 MAY_EXPLAIN = Depends(Requires(Permission.SCORES))
+MAY_ACT = Depends(Requires(Permission.ACT))
+MAY_DRILL = Depends(Requires(Permission.DRILL))
 MAY_PUBLISH = Depends(Requires(Permission.PUBLISH))
 MAY_SEE_IDENTITIES = Depends(Requires(Permission.IDENTITIES))
 MAY_ENROL = Depends(Requires(Permission.ENROL))
@@ -154,6 +156,8 @@ MAY_WORK_ON_CASES = Depends(Requires(Permission.CASES))
 MAY_SEE_OWN = Depends(Requires(Permission.OWN))
 ANYBODY_KNOWN = Depends(Known())
 Watching = Annotated[Grant, MAY_WATCH]
+Acting = Annotated[Grant, MAY_ACT]
+Drilling = Annotated[Grant, MAY_DRILL]
 Publishing = Annotated[Grant, MAY_PUBLISH]
 Enrolling = Annotated[Grant, MAY_ENROL]
 Approving = Annotated[Grant, MAY_APPROVE]

@@ -139,7 +139,11 @@ def router(journal: Journal, desk: Desk) -> APIRouter:
     @routes.post("/v1/findings/{finding}/events", **RECORD)
     async def record_event(finding: str, request: Request, grant: WorkingOnCases) -> Response:
         order = _order(await read_body(request, JSON, MAX_EVENT_BYTES))
-        await _known(journal, finding)
+        rows = await _known(journal, finding)
+        if EventKind(order.event) is EventKind.LABELLED and any(
+            isinstance(row, Entry) and row.finding.drill for row in rows
+        ):
+            raise Problem(422, "this is a drill: it says nothing of anybody, and takes no label")
         try:
             recorded = await desk.record(NewEvent(finding, EventKind(order.event), grant.subject, _details(order)))
         except CaseworkError as error:

@@ -102,7 +102,9 @@ def described_application() -> FastAPI:
     """Return the application with nothing behind it: its routes are described and never called."""
     nothing: Any = None
     people = People(nothing, nothing, nothing, nothing, Policy())
-    parts = Parts(nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, people)
+    parts = Parts(
+        nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, nothing, people
+    )
     return application(Settings(), parts, nothing)
 
 

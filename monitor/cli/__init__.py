@@ -19,7 +19,20 @@ import typer
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from engines.errors import SidewitnessError
-from monitor.cli import doctor, enroll, findings, identities, policy, reports, scan, serve, sinks, sources, tokens
+from monitor.cli import (
+    doctor,
+    drill,
+    enroll,
+    findings,
+    identities,
+    policy,
+    reports,
+    scan,
+    serve,
+    sinks,
+    sources,
+    tokens,
+)
 from monitor.lab.commands import bench, engines, evaluate, train
 
 DONE: Final = 0
@@ -50,6 +63,7 @@ app.add_typer(identities.app, name="identities")
 app.add_typer(findings.app, name="findings")
 app.add_typer(reports.app, name="report")
 app.add_typer(sinks.app, name="sinks")
+app.command("drill")(drill.command)
 app.add_typer(policy.app, name="policy")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(sources.app, name="sources")

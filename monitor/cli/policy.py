@@ -13,6 +13,7 @@ import typer
 
 from engines.errors import SidewitnessError
 from monitor.cli.identities import AsJson, Config, print_table
+from monitor.cli.sources import Server, Url
 
 if TYPE_CHECKING:
     from monitor.alerts.finding import Finding
@@ -102,6 +103,25 @@ def simulate(
         return
     print_table("What would have happened", COLUMNS, map(_row, played))
     for line in counted(played):
+        typer.echo(line)
+
+
+@app.command("explain")
+def explain(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The call.")],
+    participant: Annotated[str, typer.Argument(metavar="PARTICIPANT", help="Who is judged in it now.")],
+    url: Url = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which groups of the policy a participant is in, why, and what would be done about them now.
+
+    \b
+    Example:
+      sidewitness policy explain board user-17
+    """  # noqa: D301
+    told = Server.of(config, url).policy(call, participant)
+    for line in [json.dumps(told)] if as_json else explained(told):
         typer.echo(line)
 
 

@@ -213,13 +213,31 @@ class Server:
         found: dict[str, Any] = self._get("/v1/calls/{}/participants/{}/claim".format(*parts))
         return found
 
-    def _get(self, path: str, field: str | None = None) -> Any:
-        """Return an answer, or a field of it."""
+    def policy(self, call: str, participant: str) -> dict[str, Any]:
+        """Return what the policy makes of a participant; raises `NoAnswerError`."""
+        parts = (quote(name, safe="") for name in (call, participant))
+        found: dict[str, Any] = self._get("/v1/calls/{}/participants/{}/policy".format(*parts))
+        return found
+
+    def begin_drill(self, order: dict[str, str]) -> dict[str, Any]:
+        """Begin a drill and return it; raises `NoAnswerError`."""
+        found: dict[str, Any] = self._get("/v1/drills", order=order)
+        return found
+
+    def drill(self, drill_id: str) -> dict[str, Any]:
+        """Return how far a drill has come; raises `NoAnswerError`."""
+        found: dict[str, Any] = self._get(f"/v1/drills/{drill_id}")
+        return found
+
+    def _get(self, path: str, field: str | None = None, order: dict[str, str] | None = None) -> Any:
+        """Return an answer, or a field of it; with an `order` it is posted."""
         import urllib.error
         import urllib.request
 
         request = urllib.request.Request(  # noqa: S310 - http and https only, see `of`
-            f"{self._base}{path}", headers={"Authorization": f"Bearer {self._token}"}
+            f"{self._base}{path}",
+            data=None if order is None else json.dumps(order).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
         # No proxy of the environment: it would be shown the token.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -232,6 +250,7 @@ class Server:
                 401: "the token is not right",
                 403: "the token's role may not do this: use an admin's",
                 404: "nobody is judged under this name in this call now",
+                422: "a name cannot be one: see `--help`",
             }
             raise NoAnswerError(f"the server answered {error.code}: {why.get(error.code, 'see its log')}") from None
         except OSError:

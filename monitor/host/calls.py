@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from engines.errors import SidewitnessError
+from monitor.alerts.casework.case import Action as CaseAction
+from monitor.alerts.casework.case import Case
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
 from monitor.types import Action, ActionKind, ParticipantKey, Profile
@@ -182,4 +184,54 @@ class Actions(Protocol):
 
         It is asked of the platform once, and what is not answered within `ACT_SECONDS` has failed, as far as is known.
         """
+        ...
+
+
+class NotTaken(SidewitnessError):  # noqa: N818 - a refusal, not a failure
+    """Somebody's word on an action or a verification comes too late: `why` is `unknown`, `answered` or `expired`."""
+
+    def __init__(self, why: Literal["unknown", "answered", "expired"]) -> None:
+        super().__init__(
+            {
+                "unknown": "there is no such action: open it as it stood in the message",
+                "answered": "it was answered already, or is done without: see its finding",
+                "expired": "it has expired: it can be done no more",
+            }[why]
+        )
+        self.why = why
+
+
+class Consequences(Protocol):
+    """What follows from findings by the policy: actions that wait for somebody's word, and verifications."""
+
+    def explain(self, call: str, participant: str) -> Message | None:
+        """Say what holds for somebody and what it would do; None where nobody is judged under this name."""
+        ...
+
+    async def action(self, finding: str, action: str) -> tuple[Case, CaseAction]:
+        """Return an action of a finding and the case that it is in; raises `NotTaken`."""
+        ...
+
+    async def confirm(self, finding: str, action: str, who: str) -> None:
+        """Do what was asked for, because somebody says so; raises `NotTaken`, `CaseworkError` or `JournalError`."""
+        ...
+
+    async def refuse(self, finding: str, action: str, who: str) -> None:
+        """Have it not done; raises as `confirm` does."""
+        ...
+
+    async def answer(self, finding: str, challenge: str, outcome: str, who: str) -> None:
+        """Write down what came of a verification on another channel; raises as `confirm` does."""
+        ...
+
+
+class Drills(Protocol):
+    """Findings of drills, which go the whole way and mean nothing."""
+
+    async def begin(self, call: str | None, identity: str | None, who: str) -> Message:
+        """Begin one and describe it; raises `InvalidName` or `JournalError`."""
+        ...
+
+    def describe(self, drill_id: str) -> Message | None:
+        """Say how far one has come; None where there is none of this id, or none any more."""
         ...

@@ -23,7 +23,7 @@ import structlog
 
 from monitor.alerts.finding import FindingTracker
 from monitor.alerts.push import Hub
-from monitor.alerts.recorder import Recorder
+from monitor.alerts.recorder import TakesFindings
 from monitor.alerts.wire import Message
 from monitor.host import shedding
 from monitor.host.callbacks import Callbacks
@@ -63,7 +63,7 @@ class Host:
         self,
         factory: SessionFactory,
         answer: Answer,
-        recorder: Recorder,
+        recorder: TakesFindings,
         hub: Hub,
         metrics: Metrics,
         hop_seconds: float = 0.5,

@@ -34,6 +34,7 @@ class Judging:
     made by other encoders, `claimed` whom somebody who joins claims to be; it blocks. `warm_up` makes ready for whom
     the vault holds; it blocks, and is called in a thread. `tags` are those of the enrolled person of a name, as they
     were when a session was last begun with them; it does not block. `packs` are the hashes of the models, by pack.
+    `learn_tags` reads tags anew, and blocks.
     """
 
     session: SessionFactory
@@ -45,6 +46,7 @@ class Judging:
     claimed: Callable[[ParticipantKey, Profile], Claimed] = stated
     tags: Callable[[str | None], frozenset[str]] = lambda _name: frozenset()
     packs: Mapping[str, str] = field(default_factory=dict)
+    learn_tags: Callable[[str | None], frozenset[str]] = lambda _name: frozenset()
 
 
 def load(settings: Settings) -> Models:
@@ -78,6 +80,7 @@ def judging(settings: Settings, vault: Vault, models: Models, policy: Policy | N
         identities.claimed,
         tags.known,
         packs,
+        tags.learn,
     )
 
 

@@ -21,8 +21,10 @@ from monitor.alerts.casework.store import Casework
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.policy.document import load as load_policy
+from monitor.alerts.policy.rules import Policy
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
+from monitor.alerts.sinks.base import Item
 from monitor.alerts.sinks.delivery import Deliveries
 from monitor.alerts.sinks.registry import NamedSink, open_sinks
 from monitor.alerts.traces import NoTraces, Traces, open_traces
@@ -30,10 +32,12 @@ from monitor.alerts.wire import Message
 from monitor.config import Settings
 from monitor.host.calls import Admission, participant_key
 from monitor.host.cpu_load import LoadMeter
+from monitor.host.drills import Drills
 from monitor.host.feed import Feed
 from monitor.host.host import Host
 from monitor.host.ingest import Ingest
 from monitor.host.metrics import Metrics
+from monitor.host.policing import Policing
 from monitor.host.quota import Quota
 from monitor.host.sources import ConfiguredSource, configured_sources
 from monitor.identity.vault.anchor import open_anchors
@@ -61,6 +65,8 @@ class Components:
     host: Host
     ingest: Ingest
     desk: Desk
+    policing: Policing
+    drills: Drills
     vault: Vault | None = None
     traces: Traces = field(default_factory=NoTraces)
 
@@ -80,7 +86,7 @@ def build(settings: Settings, models: Callable[[], Models] | None = None) -> Sid
     vault = open_vault(settings)
     try:
         how = judging(settings, vault, models() if models is not None else load(settings), policy)
-        return Sidecar(settings, assemble(settings, how, vault, sinks, sources))
+        return Sidecar(settings, assemble(settings, how, vault, sinks, sources, policy))
     except BaseException:
         vault.close()
         raise
@@ -92,6 +98,7 @@ def assemble(
     vault: Vault | None = None,
     sinks: Sequence[NamedSink] = (),
     sources: Sequence[ConfiguredSource] = (),
+    policy: Policy | None = None,
 ) -> Components:
     """Connect the ways in to whoever judges, these to the journal, and the journal to whoever is told."""
     batch_load = judging.batched.load if judging.batched is not None else None
@@ -104,7 +111,12 @@ def assemble(
     hub = Hub()
     desk = Desk(Casework(journal, sign, open_anchors(settings.anchors, anchor_dir, "casework")), hub)
     traces = open_traces(settings.traces)
-    deliveries = Deliveries(sinks, journal, metrics.registry, traces)
+
+    def accepted(sink: str, items: Sequence[Item]) -> None:
+        policing.accepted(sink, items)
+        drills.accepted(sink, items)
+
+    deliveries = Deliveries(sinks, journal, metrics.registry, traces, accepted=accepted)
 
     def committed(seq: int, finding: Finding, decided_at: float) -> None:
         committed_at = time.monotonic()
@@ -113,10 +125,12 @@ def assemble(
         deliveries.committed(seq)
 
     recorder = Recorder(journal, committed)
+    policing = Policing(policy or Policy(), recorder, desk, judging.tags)
+    drills = Drills(policing, recorder, desk, [sink.name for sink in sinks], judging.learn_tags)
     host = Host(
         judging.session,
         judging.answer,
-        recorder,
+        policing,
         hub,
         metrics,
         settings.hop_seconds,
@@ -128,9 +142,13 @@ def assemble(
         claimed=judging.claimed,
         packs=judging.packs,
     )
+    host.watching.follow(policing)
     ingest = Ingest(sources, host, metrics)
     metrics.watching(host.watching.counts)
-    return Components(judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, vault, traces)
+    policing.acts_by(ingest)
+    return Components(
+        judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, policing, drills, vault, traces
+    )
 
 
 class Sidecar:
@@ -230,8 +248,10 @@ class Sidecar:
         self._drained = True
         parts = self.components
         await asyncio.gather(parts.host.drain(), parts.ingest.close())
+        await parts.drills.close()
         await parts.recorder.close()
         await parts.deliveries.close()
+        await parts.policing.close()
         await asyncio.to_thread(parts.traces.close)
         for feed in list(self._feeds):
             feed.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from monitor.alerts.wire import Message, unmonitored
 from monitor.host.coverage import Change, Coverage, Outcome, Place, Watch
@@ -17,6 +17,22 @@ from plugins.base import Listed
 MARGIN_SECONDS = 0.01
 
 
+class Follower(Protocol):
+    """Who is told of whom is judged, as it happens, on the event loop."""
+
+    def judged(self, key: ParticipantKey) -> None:
+        """Somebody is judged from now on."""
+        ...
+
+    def ended(self, place: Place) -> None:
+        """Somebody is judged no more."""
+        ...
+
+    def hop(self, state: Mapping[str, Any]) -> None:
+        """Something was decided: a `state` message."""
+        ...
+
+
 class Watching:
     """Keeps the coverage, on the event loop; `tell` is given each message, and the monotonic time that it is of."""
 
@@ -25,20 +41,31 @@ class Watching:
         self._coverage = Coverage()
         self._profiles: dict[Place, Profile] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> None:
+        """Tell somebody of everybody who is judged from now on."""
+        self._followers.append(follower)
 
     def judged(self, key: ParticipantKey) -> None:
         """Take note that somebody is judged from now on."""
         self._take(self._coverage.judged((key.call, key.participant), self._clock()))
+        for follower in self._followers:
+            follower.judged(key)
 
     def ended(self, place: Place) -> None:
         """Take note that somebody is judged no more."""
         self._take(self._coverage.ended(place, self._clock()))
+        for follower in self._followers:
+            follower.ended(place)
 
     def hop(self, state: Mapping[str, Any]) -> None:
         """Take a `state` message."""
         scored = any(score["score"] is not None for score in state["scores"].values())
         place = (state["call"], state["participant"])
         self._take(self._coverage.hop(place, self._clock(), state["reason"], scored))
+        for follower in self._followers:
+            follower.hop(state)
 
     def listed(self, source: int, call: str, listed: Iterable[Listed]) -> None:
         """Take what a source lists in a call."""

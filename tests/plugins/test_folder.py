@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.tap.kit import Profile, ReplaySource, Source
+from monitor.tap.kit import ActionKind, AudioBlock, Profile, Source
 from plugins.base import Admitted, Listed, NoRoom, Unavailable
-from plugins.folder import MAX_CLIPS, REPEAT_SECONDS, Folder, FolderOptions, find_clips
+from plugins.folder import MAX_CLIPS, REPEAT_SECONDS, Folder, FolderOptions, Playing, find_clips
 from tests.monitor.tap.clips import write_clip
 
 PATIENCE = 60.0
@@ -58,7 +58,7 @@ class Doorman:
         identity: str | None = None,
         profile: Profile | None = None,
     ) -> Admitted:
-        assert isinstance(source, ReplaySource)
+        assert isinstance(source, Playing)
         if self.refusals:
             self.refusals -= 1
             raise NoRoom("all places are taken", 5.0)
@@ -193,3 +193,68 @@ async def test_a_folder_is_judged_by_a_sidecar_that_serves(tmp_path: Path, data_
         assert 'sidewitness_sources{phase="ended"} 1.0' in numbers
         assert 'sidewitness_sources{phase="connected"} 0.0' in numbers
         assert (await client.get("/v1/findings")).json()["findings"] == []
+
+
+class Room(Doorman):
+    """Reads every clip to its end, as the sidecar does, and notes how much was heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.playing: dict[str, Playing] = {}
+        self.heard: dict[str, int] = {}
+        self.began = asyncio.Event()
+
+    async def admit(
+        self,
+        call: str,
+        participant: str,
+        source: Source,
+        identity: str | None = None,
+        profile: Profile | None = None,
+    ) -> Admitted:
+        assert isinstance(source, Playing)
+        self.playing[participant] = source
+        return Reading(self, participant, source)
+
+
+class Reading(Gone):
+    """Somebody whose clip is read."""
+
+    def __init__(self, room: Room, participant: str, source: Playing) -> None:
+        self._room, self._participant, self._source = room, participant, source
+
+    async def wait(self) -> None:
+        async for item in self._source:
+            if isinstance(item, AudioBlock):
+                self._room.heard[self._participant] = self._room.heard.get(self._participant, 0) + 1
+                self._room.began.set()
+
+
+async def test_who_is_muted_is_heard_no_more_and_who_is_removed_does_not_come_again(tmp_path: Path) -> None:
+    write_clip(tmp_path / "ada.mp4", seconds=30.0)
+    room, plugin = Room(), Folder(FolderOptions(path=tmp_path, loop=True))
+    assert plugin.actions == {ActionKind.MUTE, ActionKind.REMOVE, ActionKind.END_CALL}
+    with pytest.raises(Unavailable, match="is not played"):
+        await plugin.mute("folder", "bob")
+    async with asyncio.timeout(PATIENCE):
+        running = asyncio.create_task(plugin.run(room))
+        await room.began.wait()
+        await plugin.mute("folder", "ada")
+        assert room.playing["ada"].muted
+        heard = room.heard["ada"]
+        await plugin.remove("folder", "ada")
+        await running
+    # What was on its way when it was muted is at most one item.
+    assert room.heard["ada"] <= heard + 1
+    assert list(room.playing) == ["ada"]
+
+
+async def test_the_end_of_the_call_is_the_end_of_everybody(tmp_path: Path) -> None:
+    for name in ("ada", "bob"):
+        write_clip(tmp_path / f"{name}.mp4", seconds=30.0)
+    room, plugin = Room(), Folder(FolderOptions(path=tmp_path, loop=True))
+    async with asyncio.timeout(PATIENCE):
+        running = asyncio.create_task(plugin.run(room))
+        await room.began.wait()
+        await plugin.end_call("folder")
+        await running

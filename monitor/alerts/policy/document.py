@@ -98,7 +98,9 @@ class LevelShape(Shape):
 
     def level(self) -> Level:
         """Return the rule."""
-        actions = tuple(Action(one.action, one.confirm) for one in self.actions)
+        # A verification is carried out by somebody and changes nothing in the call: there is nothing to confirm.
+        asks = ActionName.ASK_TO_VERIFY
+        actions = tuple(Action(one.action, one.confirm and one.action is not asks) for one in self.actions)
         return Level(_named(self.notify), actions)
 
 

@@ -72,7 +72,7 @@ def simulate(policy: Policy, findings: Iterable[Finding], tags: Tags) -> Iterato
         state = outcome.state
         handling: Mapping[str, Any] = outcome.entries[0].handling or {}
         orders = tuple(
-            str(order.action) + (" (dry run)" if order.dry_run else "" if order.confirm else " (unconfirmed)")
+            str(order.action) + (" (dry run)" if order.dry_run else "" if order.confirm else " (at once)")
             for order in outcome.orders
         )
         was = finding.handling["notify"] if finding.handling is not None else None

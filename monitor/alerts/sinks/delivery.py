@@ -13,7 +13,7 @@ import contextlib
 import random
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -38,6 +38,8 @@ LOOK_SECONDS = 5.0
 # A sink that does not accept is left alone for so long at most.
 LONGEST_RETRY_SECONDS = 300.0
 
+Accepted = Callable[[str, Sequence[Item]], None]
+
 
 class Delivery:
     """The runner of one sink. `cursor` is the newest finding that it has accepted, `error` why it accepts no more."""
@@ -50,6 +52,7 @@ class Delivery:
         deliver_seconds: float = DELIVER_SECONDS,
         *,
         traces: Traces | None = None,
+        accepted: Accepted = lambda _sink, _items: None,
     ) -> None:
         self.name = named.name
         self.cursor = 0
@@ -59,6 +62,7 @@ class Delivery:
         self._cursors = Cursors(journal)
         self._dead_letters = DeadLetters(journal)
         self._deliver_seconds = deliver_seconds
+        self._tell_accepted = accepted
         self._durable_cursor = 0
         self._newest = 0
         self._last_pruned = 0
@@ -161,6 +165,7 @@ class Delivery:
             # By the clock of whoever decided it: one that is ahead of ours does not make a delay less than none.
             self._delay.observe(max(0.0, (now - entry.finding.time).total_seconds()))
         self._traces.delivered(self.name, accepted, began_at)
+        self._tell_accepted(self.name, items)
 
     async def _deliver_alone(self, items: Sequence[Item], refusal: RefusedError) -> None:
         """Deliver what was refused together one by one: what is refused alone is dead, and the rest goes on."""
@@ -245,7 +250,7 @@ class Delivery:
 
 
 class Deliveries:
-    """Every sink of the server and its runner."""
+    """Every sink of the server and its runner; `accepted` is told what a sink, by its name, has accepted."""
 
     def __init__(
         self,
@@ -253,9 +258,10 @@ class Deliveries:
         journal: Journal,
         registry: CollectorRegistry,
         traces: Traces | None = None,
+        accepted: Accepted = lambda _sink, _items: None,
     ) -> None:
         metrics = SinkMetrics(registry)
-        self._runners = [Delivery(named, journal, metrics, traces=traces) for named in sinks]
+        self._runners = [Delivery(named, journal, metrics, traces=traces, accepted=accepted) for named in sinks]
 
     def __iter__(self) -> Iterator[Delivery]:
         return iter(self._runners)

@@ -15,6 +15,10 @@ class Permission(StrEnum):
     SCORES = "scores"
     # Acknowledges, assigns, notes and labels findings.
     CASES = "cases"
+    # Confirms and refuses what a policy asks for, and says what came of a verification.
+    ACT = "act"
+    # Sends a finding that means nothing to everybody who is told of findings.
+    DRILL = "drill"
     IDENTITIES = "identities"
     ENROL = "enrol"
     APPROVE = "approve"
@@ -42,7 +46,7 @@ class Role(StrEnum):
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.PUBLISHER: frozenset({Permission.PUBLISH}),
     Role.VIEWER: frozenset({Permission.WATCH}),
-    Role.ANALYST: frozenset({Permission.WATCH, Permission.SCORES, Permission.CASES}),
+    Role.ANALYST: frozenset({Permission.WATCH, Permission.SCORES, Permission.CASES, Permission.ACT}),
     Role.ENROLLER: frozenset({Permission.IDENTITIES, Permission.ENROL}),
     # Not ENROL: whoever approves must not be able to bring what they approve.
     Role.APPROVER: frozenset({Permission.IDENTITIES, Permission.APPROVE, Permission.ERASE}),

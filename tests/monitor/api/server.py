@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from monitor.alerts.journal import Journal
+from monitor.alerts.policy.rules import Policy
 from monitor.alerts.sinks.registry import NamedSink
 from monitor.api.access.claims import ordered
 from monitor.api.identities import People
@@ -131,13 +132,14 @@ async def serving(
     answer: Answer | None = None,
     people: People | None = None,
     sinks: Sequence[NamedSink] = (),
+    policy: Policy | None = None,
     **overrides: Any,
 ) -> AsyncIterator[Site]:
     settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, "token": SecretStr(TOKEN), **overrides})
     ready_journal(folder, settings.findings_kept).close()
     peers = Peers()
     peers.gate.set()
-    components = assemble(settings, scripted(sessions, answer or peers.answer), sinks=sinks)
+    components = assemble(settings, scripted(sessions, answer or peers.answer), sinks=sinks, policy=policy)
     listener: socket.socket = listen("127.0.0.1", 0)
     own = listen("127.0.0.1", 0)
     ready = asyncio.Event()

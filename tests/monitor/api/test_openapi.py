@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from monitor import cli
+from monitor.alerts.casework.events import EventKind, NewEvent
 from monitor.api.app import application
 from monitor.api.openapi import document, main, published
 from monitor.api.refusals import Refusals
@@ -66,7 +67,7 @@ async def test_a_running_server_is_the_published_document(desk: Desk) -> None:
     assert document(running) == read("openapi.json"), RENEW
     routes = list(api_routes(running.routes))
     pages = {route.path for route in routes if not route.include_in_schema and "GET" in (route.methods or ())}
-    assert pages == {"/", "/enroll", "/finding", "/findings", "/me", "/try", "/wall"}
+    assert pages == {"/", "/action", "/enroll", "/finding", "/findings", "/me", "/try", "/wall"}
     served = {
         (method, route.path_format) for route in routes for method in route.methods or () if route.path not in pages
     } - {("HEAD", WHIP.replace("board", "{call}").replace("p1", "{participant}"))}
@@ -88,11 +89,14 @@ async def test_every_get_answers_as_described(desk: Desk) -> None:
         desk.site.peers.made[0].put(block(OPEN))
         while (await receive(socket))["type"] != "state":
             pass
+    drill = (await desk.client.post("/v1/drills", json={})).json()["id"]
     for n in range(15):
         desk.site.journal.append(finding(str(n)))
+    proposed = NewEvent("14", EventKind.ACTION_PROPOSED, "policy", {"id": "a", "action": "mute"})
+    await desk.site.components.desk.record(proposed)
     values = {"call": "board", "participant": "p1", "name": "Jane%20Doe", "job_id": done["id"], "finding": "14"}
     assert (await desk.client.post("/v1/sources", json={"plugin": "folder", "path": "/absent"})).status_code == 201
-    values["source"] = "0"
+    values |= {"source": "0", "action": "a", "drill": drill}
     asked: dict[str, Any] = {}
     for method, path in sorted(OpenApi().operations):
         if method == "GET" and path not in SIGNED_IN:
@@ -172,6 +176,7 @@ async def test_errors_answer_as_described(desk: Desk) -> None:
 async def test_what_is_guarded_is_said_to_be(desk: Desk) -> None:
     values = {"call": "board", "participant": "p1"}
     values |= dict.fromkeys(("name", "job_id", "session", "token_id", "source", "finding", "session_id"), "x")
+    values |= dict.fromkeys(("action", "challenge", "drill"), "x")
     async with httpx.AsyncClient(base_url=desk.site.base) as stranger:
         for method, path in OpenApi().operations:
             answer = await stranger.request(method, path.format(**values))

@@ -28,7 +28,8 @@ from tests.monitor.rig import OPEN, block
 SDP = {"Content-Type": "application/sdp"}
 VALUES = {
     "call": "board", "participant": "p1", "session": "none", "name": "nobody", "job_id": "none", "token_id": "none",
-    "path": "app.js", "source": "none", "finding": "none", "session_id": "none",
+    "path": "app.js", "source": "none", "action": "none", "challenge": "none", "drill": "none",
+    "finding": "none", "session_id": "none",
 }  # fmt: skip
 SECRETS = ("scores", "evidence", "statistic", "threshold")
 

@@ -19,7 +19,7 @@ from tests.monitor.alerts.policy.build import JANE, NOON, PLACE, Run, at, change
 WATCHED = policy_of(
     group(
         at_suspect={"notify": ["slack"], "actions": ["ask_to_verify"]},
-        at_alert={"notify": ["soc"], "actions": ["ask_to_verify", {"action": "mute", "confirm": False}]},
+        at_alert={"notify": ["soc"], "actions": ["remove", {"action": "mute", "confirm": False}]},
         unverified_after="1 min",
         at_unverified={"notify": ["slack"]},
         cool_down="5 min",
@@ -86,7 +86,7 @@ def test_a_finding_is_told_as_the_group_says_and_its_actions_are_ordered_once() 
     outcome = run.take(found(run.state, change("opened", 1), run.new_id))
     assert told(outcome) == [["soc"]]
     assert [(order.action, order.confirm, order.dry_run) for order in outcome.orders] == [
-        (ActionName.ASK_TO_VERIFY, True, False),
+        (ActionName.REMOVE, True, False),
         (ActionName.MUTE, False, False),
     ]
     asked, done = outcome.entries[0].handling["actions"]  # type: ignore[index]
@@ -216,7 +216,7 @@ def test_a_drill_is_handled_as_a_finding_is_and_nothing_is_done() -> None:
     assert opened.handling is not None
     assert opened.handling["notify"] == ["soc"]
     assert all(order.dry_run and order.drill for order in orders)
-    assert [order.action for order in orders] == [ActionName.ASK_TO_VERIFY, ActionName.MUTE]
+    assert [order.action for order in orders] == [ActionName.REMOVE, ActionName.MUTE]
     (plain, _), none = drill(policy_of(), ParticipantKey("drill", "drill"), frozenset(), NOON, ids())
     assert plain.handling is not None
     assert (plain.handling["notify"], none) == (None, ())

@@ -55,10 +55,10 @@ def test_who_would_have_been_told_what_and_what_would_have_been_done() -> None:
     )
     rows = [(one.finding.id, one.told, one.was, one.actions, one.held) for one in played]
     assert rows == [
-        ("a", ["pager", "soc"], None, ("mute (unconfirmed)", "ask_to_verify", "remove (dry run)"), {}),
+        ("a", ["pager", "soc"], None, ("mute (at once)", "ask_to_verify (at once)", "remove (dry run)"), {}),
         ("a", ["pager", "soc"], None, (), {}),
         ("b", ["soc"], None, ("remove (dry run)",), {"board": "cool_down"}),
-        ("c", ["pager"], [], ("mute (unconfirmed)", "ask_to_verify"), {}),
+        ("c", ["pager"], [], ("mute (at once)", "ask_to_verify (at once)"), {}),
         ("e", None, None, (), {}),
     ]
     first = played[0].as_json()

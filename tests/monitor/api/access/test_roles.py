@@ -7,7 +7,7 @@ def test_every_role_has_its_permissions_and_no_other() -> None:
     assert {role: set(permissions) for role, permissions in PERMISSIONS.items()} == {
         Role.PUBLISHER: {Permission.PUBLISH},
         Role.VIEWER: {Permission.WATCH},
-        Role.ANALYST: {Permission.WATCH, Permission.SCORES, Permission.CASES},
+        Role.ANALYST: {Permission.WATCH, Permission.SCORES, Permission.CASES, Permission.ACT},
         Role.ENROLLER: {Permission.IDENTITIES, Permission.ENROL},
         Role.APPROVER: {Permission.IDENTITIES, Permission.APPROVE, Permission.ERASE},
         Role.ADMIN: set(Permission),

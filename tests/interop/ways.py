@@ -42,6 +42,7 @@ WARM_SECONDS = 10.0
 SIDE_PX = 256
 FPS = 25
 JOIN_SECONDS = 60.0
+LOOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,12 @@ class Measured:
     overloaded_share: float
 
 
-def make(folder: Path, name: str, sound: Path, seconds: float) -> Clip:
-    """Encode the genuine pictures with a sound."""
+def make(folder: Path, name: str, sound: Path, seconds: float, encoded: bool) -> Clip:
+    """Put a sound to the genuine pictures, and encode both as calls do, where that is asked for."""
     clip = Clip(folder / f"{name}.mp4", folder / f"{name}.webm")
     marry(GENUINE, sound, seconds, clip.mp4)
+    if not encoded:
+        return clip
     with av.open(clip.mp4) as seen, av.open(clip.webm, "w") as out:
         video = out.add_stream("libvpx", rate=FPS, options={"deadline": "realtime", "cpu-used": "8", "g": "50"})
         video.width = video.height = SIDE_PX
@@ -156,9 +159,10 @@ async def rtp(_folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[
 
 @contextlib.asynccontextmanager
 async def rtms(folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[dict[str, Any]], Begin]]:
-    frames = pictures_of(clip.mp4, float("inf"))
+    # Encoded by the double of Zoom, and repeated.
+    frames = pictures_of(clip.mp4, LOOP_SECONDS)
     period = int(len(frames) / FPS / 0.02) * 0.02
-    heard = sound_of(clip.mp4)
+    heard = sound_of(clip.mp4)[: round(period * zoom_server.SOUND_RATE) * 2]
     heard += bytes(max(0, round(period * zoom_server.SOUND_RATE) * 2 - len(heard)))
     person = zoom_server.Person(5, name, zoom_server.encode(frames, FPS), heard, period)
     async with zoom_server.zoom(folder, person) as server:
@@ -221,7 +225,8 @@ async def dubbed(way: str, folder: Path, clip: Clip, seconds: float) -> float | 
 async def measure(way: str, folder: Path, seconds: float) -> Measured:
     """Measure one way."""
     length = seconds + WARM_SECONDS + 30.0
-    own, other = (make(folder, name, sound, length) for name, sound in (("own", GENUINE), ("other", OTHER)))
+    own = make(folder, "own", GENUINE, length, way != "rtms")
+    other = make(folder, "other", OTHER, length, way != "rtms")
     states, findings, cores = await genuine(way, folder / f"{way}-own", own, seconds)
     dub = await dubbed(way, folder / f"{way}-other", other, length)
     shares = [np.mean([test(state) for state in states]) if states else 0.0 for test in (_is_scored, _is_overloaded)]

@@ -133,11 +133,14 @@ def label(
       sidewitness findings label 5f0c1e6a false --note "called back: it was her"
     """  # noqa: D301
     from monitor.alerts.casework.case import case_json
-    from monitor.alerts.casework.events import EventKind, NewEvent
+    from monitor.alerts.casework.events import CaseworkError, EventKind, NewEvent
+    from monitor.alerts.journal import Entry
 
     with _open(config) as opened:
         details = {"label": label, **({"text": note} if note else {})}
         event = NewEvent(_known(opened, finding), EventKind.LABELLED, by or current_user(), details)
+        if any(isinstance(row, Entry) and row.finding.drill for row in opened.journal.changes(event.finding, 1)):
+            raise CaseworkError("this is a drill: it says nothing of anybody, and takes no label")
         recorded = opened.casework.append(event)
     if as_json:
         typer.echo(json.dumps({"id": recorded.case.finding, "case": case_json(recorded.case)}))
@@ -166,7 +169,7 @@ def export(
         for finding, case in opened.casework.labelled().items():
             changes = [row.finding for row in opened.journal.changes(finding, 1) if isinstance(row, Entry)]
             gone += not changes
-            rows += [label_row(opening, case, detectors) for opening in changes]
+            rows += [label_row(opening, case, detectors) for opening in changes if not opening.drill]
         labels.write_text(write_labels(rows), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps({"labels": len(rows), "no_longer_kept": gone, "file": str(labels)}))

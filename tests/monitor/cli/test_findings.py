@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,12 @@ def test_what_the_sidecar_wrote_is_read_with_its_key(state: Path, capsys: Out) -
     assert Casework(journal, vault.sign_finding).verify().faults == ()
     journal.close()
     vault.close()
+
+
+def test_a_drill_takes_no_label(state: Path, capsys: Out) -> None:
+    journal = ready_journal(state)
+    handling = {"kind": "finding", "drill": True, "notify": None, "severity": "low"}
+    journal.append(replace(changes()[0], id="exercise", handling=handling))
+    journal.close()
+    assert "this is a drill" in refused(capsys, "label", "exercise", "false")
+    assert said(capsys, "show", "exercise")["case"]["label"] is None

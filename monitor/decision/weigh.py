@@ -17,7 +17,7 @@ from monitor.decision.evalues import claimed, combine, power, shaped
 from monitor.types import Aspect, Reason, Score
 
 # Of a factor that stays in hand: lips and manner may fit whoever it is, and then must not make up for face and voice.
-IN_HAND = {Aspect.LIPS: 0.5, Aspect.MOVEMENT: 0.5}
+IN_HAND: dict[Aspect | None, float] = {Aspect.LIPS: 0.5, Aspect.MOVEMENT: 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,13 @@ def _beside(scores: Sequence[Score], is_compared: bool) -> list[tuple[float, Sco
 
 def _product(bets: Sequence[tuple[float, Score]]) -> float | None:
     """Multiply over the aspects; within one, where nothing is known of how they depend on each other, average."""
-    of_aspect: dict[Aspect, list[float]] = {}
+    of_aspect: dict[Aspect | None, list[float]] = {}
     for value, score in bets:
-        if score.aspect is not None:
-            of_aspect.setdefault(score.aspect, []).append(value)
+        of_aspect.setdefault(score.aspect, []).append(value)
     factors = [_hedged(aspect, sum(values) / len(values)) for aspect, values in of_aspect.items()]
     return math.prod(factors) if factors else None
 
 
-def _hedged(aspect: Aspect, value: float) -> float:
+def _hedged(aspect: Aspect | None, value: float) -> float:
     in_hand = IN_HAND.get(aspect, 0.0)
     return in_hand + (1.0 - in_hand) * value

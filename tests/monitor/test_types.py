@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.types import ClockState, ParticipantKey, Reason, Stamp, VideoFrame, parse_rfc3339, rfc3339
+from monitor.types import (
+    MAX_NOTE_LENGTH,
+    Action,
+    ActionKind,
+    ClockState,
+    ParticipantKey,
+    Reason,
+    Stamp,
+    VideoFrame,
+    parse_rfc3339,
+    rfc3339,
+)
 
 
 def test_a_reason_may_be_a_word_of_a_detector_from_elsewhere() -> None:
@@ -52,3 +63,11 @@ def test_a_time_is_read_as_it_was_written(time: datetime) -> None:
     again = parse_rfc3339(rfc3339(time))
     assert again == time.replace(microsecond=time.microsecond // 1000 * 1000)
     assert again.utcoffset() == timedelta(0)
+
+
+def test_only_what_is_said_to_a_room_has_a_text() -> None:
+    assert Action(ActionKind.SAY, "Please wait.").text == "Please wait."
+    assert Action(ActionKind.MUTE).text == ""
+    for kind, text in ((ActionKind.SAY, " "), (ActionKind.MUTE, "why"), (ActionKind.SAY, "x" * (MAX_NOTE_LENGTH + 1))):
+        with pytest.raises(ValueError, match="a note has 1 to"):
+            Action(kind, text)

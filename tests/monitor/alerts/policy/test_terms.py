@@ -6,10 +6,11 @@ from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alerts.policy.rules import Kind, Sinks, Subject
+from monitor.alerts.policy.rules import Kind, Sinks, Subject, seconds_of
 from monitor.alerts.policy.terms import Terms, terms_of
 from tests.monitor.alerts.policy.build import NOON, group, policy_of
 
@@ -167,3 +168,10 @@ def test_sinks_by_name() -> None:
     assert bool(every)
     assert bool(some)
     assert not Sinks()
+
+
+def test_a_duration_is_a_number_and_a_unit() -> None:
+    assert [seconds_of(text) for text in ("30 s", "5 min", "1 h", "2 d")] == [30.0, 300.0, 3600.0, 172800.0]
+    for text in ("5", "min", "5 minutes of it", ""):
+        with pytest.raises(ValueError, match="a number and a unit"):
+            seconds_of(text)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +59,13 @@ def test_every_number_is_delivered_or_said_to_be_missed(newest: int, pruned: int
             assert isinstance(item, Entry) or (isinstance(item, Gap) and item.last <= pruned)
         cursor = batch.cursor
     assert told == list(range(begun + 1, head.seq + 1))
+
+
+def test_a_sink_is_not_told_of_what_a_policy_keeps_from_it() -> None:
+    kept, told, plain = (
+        replace(entry(seq), finding=replace(finding(str(seq)), handling=handling))
+        for seq, handling in ((4, {"notify": ["pager"]}), (5, {"notify": ["soc", "pager"]}), (6, {"notify": None}))
+    )
+    batch = Batch((Gap(1, 3), kept, told, plain, entry(7)), 7)
+    assert batch.told_to("soc") == Batch((Gap(1, 3), told, plain, entry(7)), 7)
+    assert batch.told_to("pager") == batch

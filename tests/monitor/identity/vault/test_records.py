@@ -9,7 +9,15 @@ import pytest
 
 from monitor.identity.vault.consent import PURPOSE, Consent
 from monitor.identity.vault.errors import VaultError
-from monitor.identity.vault.records import MAX_NAME_CHARS, IdentityInfo, Receipt, VersionInfo, check_name
+from monitor.identity.vault.records import (
+    MAX_NAME_CHARS,
+    MAX_TAGS,
+    Details,
+    IdentityInfo,
+    Receipt,
+    VersionInfo,
+    check_name,
+)
 
 CONSENT = Consent("Jane Doe", date(2026, 3, 1), None, PURPOSE, None)
 VERSION = VersionInfo(2, "active", "2026-03-01T12:00:00Z", "Operator", None, None, CONSENT, 4096)
@@ -40,3 +48,24 @@ def test_a_name_is_returned_unchanged(name: str) -> None:
 def test_a_name_that_cannot_be_shown_is_refused(name: str) -> None:
     with pytest.raises(VaultError, match="the actor must be 1 to 128 printable characters"):
         check_name("actor", name)
+
+
+def test_details_are_kept_once_each_and_those_left_out_stay() -> None:
+    details = Details(("board", "board", "de"), "+49 30 1234567").checked()
+    assert details == Details(("board", "de"), "+49 30 1234567")
+    assert Details().after(details) == details
+    assert Details(("staff",), "https://verify.example/jane").after(details).tags == ("staff",)
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        (Details(("Board of directors",)), "tags: up to"),
+        (Details(tuple(f"t{n}" for n in range(MAX_TAGS + 1))), "tags: up to"),
+        (Details((), "call me"), "a number such as"),
+        (Details((), "javascript:alert(1)"), "a number such as"),
+    ],
+)
+def test_details_that_may_not_be_kept_are_one_line(details: Details, told: str) -> None:
+    with pytest.raises(VaultError, match=told):
+        details.checked()

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from monitor.api.access.roles import PERMISSIONS, Role
 from monitor.api.cookies import ATTEMPT, NAME
 from tests.monitor.alerts.build import finding
 from tests.monitor.api.people import crew
@@ -57,7 +58,11 @@ async def test_an_analyst_signs_in_and_sees_scores(ann: Browser) -> None:
     [given] = [line for line in answer.headers.get_list("set-cookie") if line.startswith(NAME + "=")]
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(given.split("; "))
     own = (await ann.session())["session"]
-    assert (own["subject"], own["role"], own["permissions"]) == ("oidc:ann", "analyst", ["cases", "scores", "watch"])
+    assert (own["subject"], own["role"], own["permissions"]) == (
+        "oidc:ann",
+        "analyst",
+        sorted(PERMISSIONS[Role.ANALYST]),
+    )
     ann.site.journal.append(finding("before"))
     page = (await ann.http.get("/v1/findings")).json()["findings"]
     assert page[0]["scores"]

@@ -179,6 +179,8 @@ class Settings(BaseSettings):
     retention_sweep_minutes: float = Field(default=60.0, ge=1.0, le=1440.0)
 
     findings_kept: int = Field(default=100_000, ge=1)
+    findings_days: int | None = Field(default=None, ge=1, le=3650)
+    cases_days: int | None = Field(default=None, ge=1, le=3650)
     sinks: tuple[SinkSettings, ...] = ()
     sources: tuple[SourceSettings, ...] = ()
     claims: ClaimSettings = ClaimSettings()

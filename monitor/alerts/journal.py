@@ -16,6 +16,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,20 @@ class Journal:
             head = _head(connection)
         return Head(head.seq, head.pruned)
 
+    def forget_before(self, time: datetime) -> int:
+        """Prune what is older than `time`, up to the first finding that is not; returns how many went."""
+        with self.transaction() as connection:
+            # The write lock first: no finding is committed in between.
+            connection.execute(sa.update(heads).values(seq=heads.c.seq))
+            head, oldest_kept = _head(connection), sa.select(sa.func.min(findings.c.seq))
+            kept = connection.execute(oldest_kept.where(findings.c.time >= rfc3339(time))).scalar_one()
+            limit = head.seq if kept is None else int(kept) - 1
+            if limit <= head.pruned:
+                return 0
+            count, head = self._forget(connection, head, limit)
+            _write_head(connection, chain.sign_head(head, self._sign))
+        return count
+
     def check(self) -> None:
         """Write and commit without changing anything; raises `JournalError` where a finding could not be written."""
         with self.transaction() as connection:
@@ -229,11 +244,14 @@ class Journal:
         # In strides of a tenth, so that most appends delete nothing.
         if head.seq - head.pruned <= self._max_findings + self._max_findings // 10:
             return head
-        limit = head.seq - self._max_findings
+        return self._forget(connection, head, head.seq - self._max_findings)[1]
+
+    def _forget(self, connection: sa.Connection, head: ChainHead, limit: int) -> tuple[int, ChainHead]:
+        """Delete the findings up to `limit`: the chain begins behind them."""
         last = sa.select(findings.c.hash).where(findings.c.seq <= limit).order_by(findings.c.seq.desc()).limit(1)
         pruned_hash = connection.execute(last).scalar_one_or_none() or head.pruned_hash
-        connection.execute(sa.delete(findings).where(findings.c.seq <= limit))
-        return replace(head, pruned=limit, pruned_hash=bytes(pruned_hash))
+        count = connection.execute(sa.delete(findings).where(findings.c.seq <= limit)).rowcount
+        return count, replace(head, pruned=limit, pruned_hash=bytes(pruned_hash))
 
     def _row(self, row: Any) -> Row:
         seq = int(row["seq"])

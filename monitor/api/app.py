@@ -149,4 +149,8 @@ def _pages(app: FastAPI, try_scores: bool) -> None:
     async def action() -> FileResponse:
         return FileResponse(DASHBOARD / "action.html", headers=fresh)
 
+    @app.get("/notice", include_in_schema=False)
+    async def notice() -> FileResponse:
+        return FileResponse(DASHBOARD / "notice.html", headers=fresh)
+
     app.mount("/static", StaticFiles(directory=DASHBOARD), name="static")

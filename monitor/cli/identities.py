@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -191,6 +192,41 @@ def audit(
     print_table("Audit log", keys, (tuple(row[key] for key in keys) for row in rows))
 
 
+@app.command("export")
+def export(
+    name: Name,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write there, readable by its owner only (default: print).")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Give everything that is held of one person, as JSON: what they may ask for.
+
+    Enrolments and consents, audit lines, findings in which somebody claimed to be them or took part under their name,
+    what was done about these, and which sinks were sent them. Of the reference its size, not its content.
+
+    \b
+    Example:
+      sidewitness identities export "Jane Doe" --out jane.json
+    """  # noqa: D301
+    from monitor.alerts.casework.store import Casework
+    from monitor.alerts.journal import Journal
+    from monitor.alerts.person import held
+
+    with _open_vault(config) as (settings, vault):
+        journal = Journal(settings.journal_url, settings.findings_kept, vault.sign_finding)
+        try:
+            journal.open()
+            text = json.dumps(held(name, journal, Casework(journal, vault.sign_finding), vault), indent=2)
+        finally:
+            journal.close()
+    if out is None:
+        typer.echo(text)
+        return
+    _write_private(out, text + "\n")
+    typer.echo(f"written: {out}", err=True)
+
+
 @app.command("sweep")
 def sweep(config: Config = None, as_json: AsJson = False) -> None:
     """Destroy what has no consent any more, now; `serve` does it by itself.
@@ -236,6 +272,18 @@ def _open_vault(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
         yield settings, vault
     finally:
         vault.close()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a new file that its owner alone can read; raises `ConfigError` where that cannot be."""
+    from monitor.config import ConfigError
+
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror}): name a new file") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def current_user() -> str:

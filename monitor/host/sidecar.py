@@ -25,6 +25,7 @@ from monitor.alerts.policy.rules import Policy
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.alerts.sinks.base import Item
+from monitor.alerts.retention import sweeps
 from monitor.alerts.sinks.delivery import Deliveries
 from monitor.alerts.sinks.registry import NamedSink, open_sinks
 from monitor.alerts.traces import NoTraces, Traces, open_traces
@@ -42,7 +43,7 @@ from monitor.host.quota import Quota
 from monitor.host.sources import ConfiguredSource, configured_sources
 from monitor.identity.vault.anchor import open_anchors
 from monitor.identity.vault.open import open_vault
-from monitor.identity.vault.sweeper import Sweeper
+from monitor.identity.vault.sweeper import Sweep, Sweeper, of_vault
 from monitor.identity.vault.vault import Vault
 from monitor.tap.media.source import Source
 from monitor.types import Profile
@@ -183,12 +184,16 @@ class Sidecar:
         except BaseException:
             await self._release()
             raise
-        if parts.vault is not None:
-            self._sweeper = Sweeper(parts.vault, self._settings.retention_sweep_minutes * 60.0)
-            self._sweeper.start()
+        self._sweeper = Sweeper(self._sweeps(), self._settings.retention_sweep_minutes * 60.0)
+        self._sweeper.start()
         asyncio.get_running_loop().run_in_executor(None, parts.judging.warm_up)
         parts.ingest.start()
         return self
+
+    def _sweeps(self) -> list[Sweep]:
+        parts, settings = self.components, self._settings
+        own = [of_vault(parts.vault)] if parts.vault is not None else []
+        return own + sweeps(parts.journal, parts.desk.casework, settings.findings_days, settings.cases_days)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

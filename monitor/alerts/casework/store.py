@@ -137,6 +137,25 @@ class Casework:
             rows = connection.execute(query).mappings().all()
         return [event for row in rows if (event := self._event(row)) is not None]
 
+    def forget_before(self, time: datetime) -> int:
+        """Prune events that are older than `time`, up to the first that is not; returns how many went.
+
+        A case of which every event went is an open one again, as one that nobody has touched.
+        """
+        self._migrate()
+        with self._journal.transaction() as connection:
+            connection.execute(sa.update(heads).values(seq=heads.c.seq))
+            head, oldest_kept = _head(connection), sa.select(sa.func.min(events.c.seq))
+            kept = connection.execute(oldest_kept.where(events.c.time >= rfc3339(time))).scalar_one()
+            limit = head.seq if kept is None else int(kept) - 1
+            if limit <= head.pruned:
+                return 0
+            count, head = self._forget(connection, head, limit)
+            held = sa.select(events.c.finding)
+            connection.execute(sa.delete(states).where(states.c.finding.not_in(held)))
+            _write_head(connection, chain.sign_head(head, self._sign, CASEWORK))
+        return count
+
     def verify(self) -> ChainReport:
         """Check the whole chain, and its end against what was noted of it; makes nothing where there is none yet."""
         with self._journal.transaction() as connection:
@@ -185,11 +204,14 @@ class Casework:
         # In strides of a tenth, so that most appends delete nothing.
         if head.seq - head.pruned <= self._events_kept + self._events_kept // 10:
             return head
-        limit = head.seq - self._events_kept
+        return self._forget(connection, head, head.seq - self._events_kept)[1]
+
+    def _forget(self, connection: sa.Connection, head: ChainHead, limit: int) -> tuple[int, ChainHead]:
+        """Delete the events up to `limit`: the chain begins behind them."""
         last = sa.select(events.c.hash).where(events.c.seq <= limit).order_by(events.c.seq.desc()).limit(1)
         pruned_hash = connection.execute(last).scalar_one_or_none() or head.pruned_hash
-        connection.execute(sa.delete(events).where(events.c.seq <= limit))
-        return replace(head, pruned=limit, pruned_hash=bytes(pruned_hash))
+        count = connection.execute(sa.delete(events).where(events.c.seq <= limit)).rowcount
+        return count, replace(head, pruned=limit, pruned_hash=bytes(pruned_hash))
 
     def _against_notes(self, connection: sa.Connection, head: ChainHead) -> list[str]:
         faults = []

@@ -38,6 +38,12 @@ class Cursors:
             seq = connection.execute(sa.select(cursors.c.seq).where(cursors.c.name == name)).scalar_one_or_none()
         return None if seq is None else int(seq)
 
+    def all(self) -> dict[str, int]:
+        """Return the cursor of every sink that ever was, by its name."""
+        with self._journal.transaction() as connection:
+            rows = connection.execute(sa.select(cursors).order_by(cursors.c.name)).all()
+        return {row.name: int(row.seq) for row in rows}
+
     def advance(self, name: str, seq: int, from_seq: int) -> bool:
         """Commit that the sink has accepted everything up to `seq`; False where the cursor is not at `from_seq`.
 

@@ -1,21 +1,40 @@
-"""Retention: enrolments whose consent has ended are destroyed by the server, at the start and at every interval."""
+"""Retention: what has had its time is destroyed by the server, at the start and at every interval.
+
+In the vault that is enrolments whose consent has ended; whoever keeps other things brings what sweeps them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
-from monitor.identity.vault.errors import VaultError
+from engines.errors import SidewitnessError
 from monitor.identity.vault.vault import Vault
 
 
-class Sweeper:
-    """One task that sweeps the vault in a thread; a sweep that fails is logged and the next one tries again."""
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is destroyed in a thread, and in which words that is logged; `run` returns how many went."""
 
-    def __init__(self, vault: Vault, seconds: float) -> None:
-        self._vault = vault
+    run: Callable[[], int]
+    done: str
+    failed: str
+
+
+def of_vault(vault: Vault) -> Sweep:
+    """Return the sweep of enrolments without consent."""
+    return Sweep(vault.sweep, "consents ended, references destroyed", "the vault was not swept")
+
+
+class Sweeper:
+    """One task for all sweeps; one that fails is logged, holds up no other, and is tried again the next time."""
+
+    def __init__(self, sweeps: Sequence[Sweep], seconds: float) -> None:
+        self._sweeps = tuple(sweeps)
         self._seconds = seconds
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -32,15 +51,16 @@ class Sweeper:
 
     async def _run(self) -> None:
         while not self._stop.is_set():
-            await self._sweep()
+            for sweep in self._sweeps:
+                await self._sweep(sweep)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), self._seconds)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, sweep: Sweep) -> None:
         try:
-            count = await asyncio.to_thread(self._vault.sweep)
-        except VaultError as error:
-            structlog.stdlib.get_logger("vault").warning("the vault was not swept", why=str(error))
+            count = await asyncio.to_thread(sweep.run)
+        except SidewitnessError as error:
+            structlog.stdlib.get_logger("vault").warning(sweep.failed, why=str(error))
             return
         if count:
-            structlog.stdlib.get_logger("vault").info("consents ended, references destroyed", count=count)
+            structlog.stdlib.get_logger("vault").info(sweep.done, count=count)

@@ -67,7 +67,7 @@ async def test_a_running_server_is_the_published_document(desk: Desk) -> None:
     assert document(running) == read("openapi.json"), RENEW
     routes = list(api_routes(running.routes))
     pages = {route.path for route in routes if not route.include_in_schema and "GET" in (route.methods or ())}
-    assert pages == {"/", "/action", "/enroll", "/finding", "/findings", "/me", "/try", "/wall"}
+    assert pages == {"/", "/action", "/enroll", "/finding", "/findings", "/me", "/notice", "/try", "/wall"}
     served = {
         (method, route.path_format) for route in routes for method in route.methods or () if route.path not in pages
     } - {("HEAD", WHIP.replace("board", "{call}").replace("p1", "{participant}"))}

@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.host import logging as log
 from monitor.identity.vault.errors import VaultError
-from monitor.identity.vault.sweeper import Sweeper
+from monitor.identity.vault.sweeper import Sweeper, of_vault
 from tests.monitor.identity.build import CLERK, JANE, Clock, consent, template, vault
 from tests.monitor.rig import quiet_log
 
@@ -37,7 +37,7 @@ async def swept(results: list[int | VaultError]) -> list[dict[str, Any]]:
     with quiet_log():
         log.configure("info", "json", stream=stream)
         scripted: Any = Scripted(results)
-        sweeper = Sweeper(scripted, 0.001)
+        sweeper = Sweeper([of_vault(scripted)], 0.001)
         sweeper.start()
         await asyncio.wait_for(scripted.done.wait(), 10.0)
         await asyncio.wait_for(sweeper.close(), 10.0)
@@ -55,8 +55,7 @@ async def test_it_tells_how_many_and_goes_on_after_a_failure() -> None:
 
 
 async def test_never_started() -> None:
-    scripted: Any = None
-    await Sweeper(scripted, 1.0).close()
+    await Sweeper([], 1.0).close()
 
 
 async def test_what_has_no_consent_is_gone_after_the_start(tmp_path: Path) -> None:
@@ -64,7 +63,7 @@ async def test_what_has_no_consent_is_gone_after_the_start(tmp_path: Path) -> No
     opened = vault(tmp_path, now=clock)
     opened.store(JANE, template(), consent(), CLERK)
     clock.time = clock.time.replace(year=2030)
-    sweeper = Sweeper(opened, 1000.0)
+    sweeper = Sweeper([of_vault(opened)], 1000.0)
     sweeper.start()
     async with asyncio.timeout(10.0):
         while opened.receipts() == []:  # noqa: ASYNC110 - the sweep runs in a thread of its own

@@ -211,7 +211,7 @@ def export(
     """  # noqa: D301
     from monitor.alerts.casework.store import Casework
     from monitor.alerts.journal import Journal
-    from monitor.alerts.person import held
+    from monitor.alerts.privacy.person import held
 
     with _open_vault(config) as (settings, vault):
         journal = Journal(settings.journal_url, settings.findings_kept, vault.sign_finding)

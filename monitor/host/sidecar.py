@@ -22,10 +22,10 @@ from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.policy.document import load as load_policy
 from monitor.alerts.policy.rules import Policy
+from monitor.alerts.privacy.retention import sweeps
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
 from monitor.alerts.sinks.base import Item
-from monitor.alerts.retention import sweeps
 from monitor.alerts.sinks.delivery import Deliveries
 from monitor.alerts.sinks.registry import NamedSink, open_sinks
 from monitor.alerts.traces import NoTraces, Traces, open_traces

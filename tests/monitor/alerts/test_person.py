@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from monitor.alerts.casework.events import EventKind, NewEvent
 from monitor.alerts.casework.store import Casework
-from monitor.alerts.person import held
+from monitor.alerts.privacy.person import held
 from monitor.alerts.sinks.cursors import Cursors
 from monitor.alerts.sinks.dead import DeadLetters
 from monitor.cli import identities

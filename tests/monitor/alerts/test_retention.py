@@ -12,7 +12,7 @@ import pytest
 from monitor.alerts.casework.events import EventKind, NewEvent
 from monitor.alerts.casework.store import Casework
 from monitor.alerts.journal import Entry, Journal
-from monitor.alerts.retention import sweeps
+from monitor.alerts.privacy.retention import sweeps
 from tests.monitor.alerts.build import finding, ready_journal
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -32,7 +32,7 @@ from engines.errors import SidewitnessError
 from monitor.alerts import chain
 from monitor.alerts.chain import ChainHead, ChainReport, Sign
 from monitor.alerts.finding import Finding
-from monitor.alerts.plain import encode
+from monitor.alerts.finding_row import finding_row
 from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
 from monitor.identity.vault.files import make_private
 from monitor.types import Claim, ParticipantKey, parse_rfc3339, rfc3339
@@ -153,7 +153,7 @@ class Journal:
 
     def append(self, finding: Finding) -> int:
         """Commit a finding and return its number; a change that is already there, by (id, step), keeps its number."""
-        row = _row(finding)
+        row = finding_row(finding)
         try:
             with self.transaction() as connection:
                 # The update comes first: it takes the write lock, so that the number is ours until the commit.
@@ -367,25 +367,6 @@ def _noted(anchor: Anchor) -> Noted | None:
 def _log() -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("journal")
     return logger
-
-
-def _row(finding: Finding) -> dict[str, Any]:
-    return {
-        "id": finding.id,
-        "step": finding.step,
-        "action": finding.action,
-        "call": finding.key.call,
-        "participant": finding.key.participant,
-        "identity": finding.key.identity,
-        "claim": finding.key.claim and str(finding.key.claim),
-        "time": rfc3339(finding.time),
-        "verdict": finding.verdict,
-        "reason": finding.reason,
-        "scores": encode(finding.scores),
-        "evidence": encode(finding.evidence),
-        "handling": None if finding.handling is None else encode(finding.handling),
-        "conditions": encode(finding.conditions) if finding.conditions else None,
-    }
 
 
 def _entry(row: Any) -> Entry:

@@ -13,8 +13,8 @@ from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from monitor.alerts.finding import Finding
+from monitor.alerts.finding_row import finding_row as journal_row
 from monitor.alerts.journal import MIGRATIONS, Entry, Head, Journal, JournalError, Tampered
-from monitor.alerts.journal import _row as journal_row
 from monitor.alerts.sinks.cursors import Cursors
 from tests.monitor.alerts.build import finding, journal
 

@@ -22,6 +22,7 @@ import pytest
 from engines import load
 from engines.base import MODELS, Arrays, Engine, FloatArray, ModelPack, check_inputs
 from engines.registry import BUILT_IN, EngineSpec
+from engines.runtimes import openvino
 from engines.runtimes.onnx import OnnxEngine
 from engines.runtimes.openvino import OpenVinoEngine
 
@@ -36,14 +37,15 @@ Run = Callable[[Any, Arrays], Outputs]
 def compiled_once() -> Iterator[None]:
     """Compile each pack of the installation once for this process."""
     build = load._build
-    built: dict[tuple[EngineSpec, Path, str], Engine] = {}
+    built: dict[tuple[EngineSpec, Path, str, bool], Engine] = {}
 
     def shared(spec: EngineSpec, pack: ModelPack) -> Engine:
         # A test that takes a runtime away means to see what happens without it.
         is_taken_away = isinstance(spec.build, str) and sys.modules.get(spec.build.partition(":")[0], ...) is None
         if is_taken_away or pack.folder.parent != MODELS or not any(spec is known for known in BUILT_IN):
             return build(spec, pack)
-        key = spec, pack.folder, pack.manifest.sha256
+        # Asked of the module each time: a test may say that this CPU has none.
+        key = spec, pack.folder, pack.manifest.sha256, openvino.has_bf16()
         if key not in built:
             built[key] = build(spec, pack)
         return built[key]

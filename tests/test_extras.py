@@ -31,6 +31,7 @@ NEEDS = {
     "train persona absent.csv": ("train persona", "train", ("torch", "onnx", "onnxscript", "matplotlib")),
     "train fusion absent.csv --out out": ("train fusion", "train", ("sklearn", "torch")),
     "train synthetic-voice absent.csv --steps 2": ("train synthetic-voice", "train", ("sklearn", "torch")),
+    "train mouths absent.csv": ("train mouths", "train", ("sklearn",)),
     "train pairs absent.csv": ("train pairs", "train", ("sklearn",)),
     "train pairs absent.csv --matched out --compare": ("train pairs --compare", "train", ("torch",)),
     "train people absent.csv --out out": ("train people", "evaluate", ("matplotlib",)),

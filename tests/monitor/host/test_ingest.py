@@ -195,7 +195,7 @@ async def test_a_change_is_one_line_without_names_and_messages(
     [
         (
             {"plugin": "pigeon"},
-            "'sources.0.plugin': there is no such plug-in, choose one of broken, folder, janus, odd, rtp, toy, whep",
+            "'sources.0.plugin': there is no such plug-in, choose one of broken, folder, janus, livekit, odd, rtp, toy",
         ),
         (
             {"plugin": "toy", "wings": 2},

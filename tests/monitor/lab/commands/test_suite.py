@@ -55,7 +55,7 @@ def test_a_trial_is_in_no_document(folder: Path, capsys: pytest.CaptureFixture[s
         (["--suite", "data", "--part", "weather"], "no part 'weather': there is sources"),
         (["--suite", "data", "--fold", "1"], "give one --packs for each --fold"),
         (["--suite", "clips.csv"], "is no folder of clips.csv"),
-        (["--suite"], "name a manifest or a folder"),
+        (["--suite"], "name a manifest, a folder of clips"),
         (["data", "--part", "blends"], "need --suite"),
     ],
 )

@@ -14,8 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from alembic import command
-from alembic.config import Config
 
 from monitor.alerts import chain
 from monitor.alerts.casework.case import Case, advance, fold
@@ -23,6 +21,7 @@ from monitor.alerts.casework.events import CaseEvent, EventKind, NewEvent, check
 from monitor.alerts.casework.tables import MIGRATIONS, events, heads, states
 from monitor.alerts.chain import ChainHead, ChainReport, Kind, Sign
 from monitor.alerts.journal import Journal, JournalError
+from monitor.alerts.migrate import upgrade
 from monitor.alerts.plain import encode
 from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
 from monitor.types import parse_rfc3339, rfc3339
@@ -243,16 +242,7 @@ class Casework:
             if self._migrated:
                 return
             with self._journal.transaction() as connection:
-                # Of two processes that start at once, the second waits here and then finds the tables.
-                is_sqlite = connection.dialect.name == "sqlite"
-                connection.exec_driver_sql(
-                    "BEGIN IMMEDIATE" if is_sqlite else f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
-                )
-                # Alembic reads its options through ConfigParser, where a percent sign is special.
-                config = Config(attributes={"connection": connection})
-                config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-                config.set_main_option("path_separator", "os")
-                command.upgrade(config, "head")
+                upgrade(connection, MIGRATIONS, ADVISORY_LOCK)
                 head = _head(connection)
             for anchor in self._anchors:
                 # No number is given twice, whatever the database says.

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from monitor.alerts.journal import Journal
+from monitor.alerts.migrate import upgrade
 from monitor.api.access.grant import Grant, Seat
 from monitor.api.access.roles import Role
 from monitor.api.access.tables import MIGRATIONS, tokens
@@ -102,16 +101,7 @@ class Register:
             if self._migrated:
                 return
             with self._journal.transaction() as connection:
-                # Of two processes that start at once, the second waits here and then finds the table.
-                is_sqlite = connection.dialect.name == "sqlite"
-                connection.exec_driver_sql(
-                    "BEGIN IMMEDIATE" if is_sqlite else f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
-                )
-                # Alembic reads its options through ConfigParser, where a percent sign is special.
-                config = Config(attributes={"connection": connection})
-                config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-                config.set_main_option("path_separator", "os")
-                command.upgrade(config, "head")
+                upgrade(connection, MIGRATIONS, ADVISORY_LOCK)
             self._migrated = True
 
 

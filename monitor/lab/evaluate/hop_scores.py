@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from monitor.lab.corpus.manifest import FEATURES_VERSION, Row
 from monitor.lab.evaluate.clip_detector import SCORING, WINDOW_SECONDS, Job
 from monitor.lab.evaluate.resume_log import ResumeLog
 from monitor.lab.evaluate.worker_pool import Tick, encode_job, worker_pool
-from monitor.lab.training.synchrony_background import ScoredWindow, skew_of, skewed, windows
+from monitor.lab.training.synchrony_background import ScoredWindow, dubbed, skew_of, skewed, windows
 from monitor.session.models import presence_key, speech_key
 from monitor.tap.media.digest import digest
 from monitor.types import BriefScore
@@ -95,23 +95,14 @@ def _hops(job: HopJob, cache: Path) -> tuple[tuple[ScoredWindow, ...], ...]:
     """Judge one clip, in a worker: as it is, and skewed where it is genuine and measures are fused."""
     fusion = load_fusion(job.packs)
     clip = encode_job(Job(job.row), job.packs, cache)
-    if clip is not None and job.voice is not None:
-        other = encode_job(Job(job.voice), job.packs, cache)
-        count = 0 if other is None else min(len(clip.face), len(other.speech))
-        clip = (
-            None
-            if other is None
-            else replace(
-                clip,
-                lips=clip.lips[:count],
-                face=clip.face[:count],
-                voice=other.voice[:count],
-                speech=other.speech[:count],
-            )
-        )
     if clip is None:
         return (), ()
     encoded = clip.lips, clip.face, clip.voice, clip.speech
+    if job.voice is not None:
+        other = encode_job(Job(job.voice), job.packs, cache)
+        if other is None:
+            return (), ()
+        encoded = dubbed(encoded, (other.lips, other.face, other.voice, other.speech))
     hops = tuple(windows(encoded, WINDOW_SECONDS, fusion=fusion))
     if fusion is None or job.voice is not None:
         return hops, ()

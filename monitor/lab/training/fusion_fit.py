@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 
 from engines.training.clips import TrainingError
 from monitor.detectors.synchrony.fusion import MEASURES, Fusion, Moment
-from monitor.lab.corpus.manifest import Row, load_features, workers_here
-from monitor.lab.training.synchrony_background import encode_features, skew_of, skewed, windows
-from monitor.session.models import load_speech
-from monitor.types import BoolArray, FloatArray
-from monitor.window.grid import GRID_HZ
+from monitor.lab.corpus.manifest import Row
+from monitor.lab.training.synchrony_background import Encoded, dubbed, encoded_clips, skew_of, skewed, windows
 
 # Of all that the rule is fitted to, each person having the same share of a kind.
 SHARES = {"own": 0.3, "skewed": 0.2, "other": 0.5}
@@ -26,8 +23,6 @@ MIN_PEOPLE = 10
 # The strength of scikit-learn's L2 penalty, inverted, on standardised measures.
 INVERSE_PENALTY = 1.0
 WINDOW_SECONDS = 5.0
-
-Encoded = tuple[FloatArray, BoolArray, FloatArray, BoolArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +60,17 @@ def samples(
 ) -> Iterator[Sample]:
     """Give moments of genuine clips, each fold by its packs: with the own voice, that skewed, and voices of others."""
     for folder, fold in packs:
-        encoders = load_speech(folder)
         chosen = [row for row in rows if row.fold == fold]
-        encoded: list[tuple[Row, Encoded]] = []
-        for row, features in load_features(chosen, cache, workers_here(), _nothing, input_spec=encoders.input_spec):
-            if isinstance(features, str) or features.faces > 1 or len(features) < GRID_HZ:
-                done(1)
-                continue
-            encoded.append((row, encode_features(features, encoders.lips, encoders.voice)))
+        encoded = list(encoded_clips(chosen, folder, cache))
+        done(len(chosen) - len(encoded))
         for number, (row, own) in enumerate(encoded):
             kinds = [("own", own), ("skewed", skewed(own, skew_of(row.name)))]
-            others = [(other, voice) for other, voice in (*encoded[number + 1 :], *encoded[:number])]
+            others = (*encoded[number + 1 :], *encoded[:number])
             strangers = [voice for other, voice in others if other.subject != row.subject][:OTHER_VOICES]
             kinds += [("other", dubbed(own, voice)) for voice in strangers]
             for kind, one in kinds:
                 yield from (Sample(kind, row.subject, moment) for moment in moments_of(one))
             done(1)
-
-
-def dubbed(own: Encoded, other: Encoded) -> Encoded:
-    """Give a clip's lips with another's voice, as long as both last."""
-    count = min(len(own[0]), len(other[2]))
-    return own[0][:count], own[1][:count], other[2][:count], other[3][:count]
 
 
 def fit_fusion(found: Sequence[Sample]) -> Fusion:
@@ -126,7 +110,3 @@ def _weights(found: Sequence[Sample]) -> NDArray[np.float64]:
     people = {kind: sum(k == kind for k, _ in counts) for kind in SHARES}
     weights = np.array([SHARES[s.kind] / people[s.kind] / counts[s.kind, s.person] for s in found])
     return np.asarray(weights / weights.sum(), np.float64)
-
-
-def _nothing(_: int) -> None:
-    pass

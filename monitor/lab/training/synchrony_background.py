@@ -30,6 +30,8 @@ from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
 
 ByLength = dict[float, list[tuple[float, str]]]
+# Of a clip: lips (T, D), usable (T,), voice (T, D), speech (T,).
+Encoded = tuple[FloatArray, BoolArray, FloatArray, BoolArray]
 WINDOW_SECONDS = (2.0, 2.5, 3.0, 3.5, 4.0)
 # One length for all that is longer: of longer clips the research data has too few people for a p-value of 0.05.
 ACCUMULATED_SECONDS = (7.0,)
@@ -40,9 +42,7 @@ HOP_SECONDS = 0.5
 CHUNK_STEPS = 25
 
 
-def encode_features(
-    features: ClipFeatures, lips: Engine, voice: Engine, gate: bool = True
-) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:
+def encode_features(features: ClipFeatures, lips: Engine, voice: Engine, gate: bool = True) -> Encoded:
     """Stream a clip's features through the encoders: lips (T, D), usable (T,), voice (T, D), speech (T,).
 
     Lips are not usable where the mouth stands still, as in a call, unless without the `gate`.
@@ -88,7 +88,7 @@ class ScoredWindow:
 
 
 def windows(
-    encoded: tuple[FloatArray, BoolArray, FloatArray, BoolArray],
+    encoded: Encoded,
     seconds: float,
     hop: float = HOP_SECONDS,
     fusion: Rule | None = None,
@@ -126,9 +126,7 @@ def windows(
             )
 
 
-def skewed(
-    encoded: tuple[FloatArray, BoolArray, FloatArray, BoolArray], frames: int
-) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:
+def skewed(encoded: Encoded, frames: int) -> Encoded:
     """Let the sound run late by so many frames, early where negative: what comes round the end is no speech."""
     lips, face, voice, speech = encoded
     heard = np.roll(speech, frames)
@@ -136,9 +134,25 @@ def skewed(
     return lips, face, np.roll(voice, frames, axis=0), heard
 
 
+def dubbed(own: Encoded, other: Encoded) -> Encoded:
+    """Give a clip's lips with another's voice, as long as both last."""
+    count = min(len(own[0]), len(other[2]))
+    return own[0][:count], own[1][:count], other[2][:count], other[3][:count]
+
+
 def skew_of(clip: str) -> int:
     """By how many frames the sound of this clip is skewed, for once: by its name, one of `SKEWS_FRAMES`."""
     return SKEWS_FRAMES[zlib.crc32(clip.encode()) % len(SKEWS_FRAMES)]
+
+
+def encoded_clips(
+    rows: Sequence[Row], folder: Path, cache: Path, done: Callable[[int], None] = lambda _: None
+) -> Iterator[tuple[Row, Encoded]]:
+    """Encode clips by the packs of a folder; those of several faces, or under a second, are left out."""
+    encoders = load_speech(folder)
+    for row, features in load_features(rows, cache, workers_here(), done, input_spec=encoders.input_spec):
+        if not isinstance(features, str) and features.faces <= 1 and len(features) >= GRID_HZ:
+            yield row, encode_features(features, encoders.lips, encoders.voice)
 
 
 def background_scores(
@@ -155,12 +169,8 @@ def background_scores(
     whole: ByLength = {}
     brief: ByLength = {}
     for folder, fold in packs:
-        encoders, fusion = load_speech(folder), load_fusion(folder)
-        chosen = [row for row in rows if row.fold == fold]
-        for row, features in load_features(chosen, cache, workers_here(), done, input_spec=encoders.input_spec):
-            if isinstance(features, str) or features.faces > 1 or len(features) < GRID_HZ:
-                continue
-            encoded = encode_features(features, encoders.lips, encoders.voice)
+        fusion = load_fusion(folder)
+        for row, encoded in encoded_clips([row for row in rows if row.fold == fold], folder, cache, done):
             for hop in windows(encoded, 5.0, fusion=fusion):
                 tabulate(hop, row.subject, whole, brief)
             for hop in windows(skewed(encoded, skew_of(row.name)), 5.0, fusion=fusion) if fusion else ():

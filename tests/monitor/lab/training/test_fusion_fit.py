@@ -11,8 +11,8 @@ import pytest
 from engines.training.clips import TrainingError
 from monitor.detectors.synchrony.fusion import MEASURES, Moment
 from monitor.lab.corpus.manifest import Row, features_name
-from monitor.lab.training.fusion_fit import Encoded, Sample, described, dubbed, fit_fusion, moments_of, samples
-from monitor.lab.training.synchrony_background import SKEWS_FRAMES, skew_of, skewed
+from monitor.lab.training.fusion_fit import Sample, described, fit_fusion, moments_of, samples
+from monitor.lab.training.synchrony_background import SKEWS_FRAMES, Encoded, dubbed, skew_of, skewed
 from monitor.tap.media.digest import digest
 from tests.monitor.lab.training.test_synchrony_background import features
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
@@ -154,6 +154,7 @@ class Settings(BaseSettings):
     max_participants_per_token: int | None = Field(default=None, ge=1, le=256)
     max_connecting_per_token: int | None = Field(default=None, ge=1, le=256)
     workers: int | None = Field(default=None, ge=1, le=256)
+    processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
 
     ice_servers: tuple[IceServer, ...] = ()
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()

@@ -40,6 +40,7 @@ from monitor.api.refusals import Refusals
 from monitor.api.server import Server, address, beside, listen, operators_config, server_config
 from monitor.api.sign_in import SignIn
 from monitor.api.uploads import Uploads
+from monitor.cluster import gateway
 from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import logging as log
 from monitor.host.sidecar import Components, Sidecar, build
@@ -71,7 +72,7 @@ def run(settings: Settings, models: Callable[[], Models], announce: Announce = s
     token = given or load_or_make(settings.state_dir)
     log.configure(settings.log_level, settings.log_format, [token])
     warn(settings, token)
-    sidecar = build(settings, models)
+    sidecar = gateway.build(settings, models) if gateway.is_wanted(settings) else build(settings, models)
 
     def ready(base: str, admin: str) -> None:
         for line in greeting(base, admin, None if given else token, settings, is_private(sys.stdout)):

@@ -94,6 +94,7 @@ class Reason(StrEnum):
     PHONE_AUDIO_ONLY = "phone_audio_only"
     WAITING_FOR_PUBLISHER = "waiting_for_publisher"
     SOURCE_LOST = "source_lost"
+    HOST_LOST = "host_lost"
 
     @classmethod
     def _missing_(cls, value: object) -> Reason | None:

@@ -7,7 +7,7 @@ not from a verdict, not from a count of them, not from how many findings wait to
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
@@ -44,6 +44,7 @@ def router(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIR
     @routes.get("/metrics", **operation("Numbers for Prometheus that say nothing of verdicts", METRICS_TYPE))
     async def metrics_text() -> Response:
         metrics.subscribers.set(len(hub))
+        await metrics.fresh()
         return _exposition(metrics.harmless)
 
     return routes
@@ -68,14 +69,16 @@ def operators(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> F
     async def readyz() -> Response:
         """Answer 200 when publications are taken and findings can be written down."""
         status, journal = await _readiness(calls, recorder)
-        body = {"status": status, "journal": journal, "waiting": len(recorder)}
+        hosts = {"alive": calls.alive.alive, "of": calls.alive.of}
+        body = {"status": status, "journal": journal, "waiting": len(recorder), "hosts": hosts}
         return reply(body, 200 if status == "ready" else 503)
 
     @app.get("/metrics", tags=["health"], **operation("Numbers for Prometheus", METRICS_TYPE))
     async def metrics_text() -> Response:
         metrics.findings_waiting.set(len(recorder))
         metrics.subscribers.set(len(hub))
-        return _exposition(metrics.registry)
+        await metrics.fresh()
+        return _exposition(metrics.shown)
 
     return app
 
@@ -83,10 +86,10 @@ def operators(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> F
 async def _readiness(calls: Calls, recorder: Recorder) -> tuple[str, str]:
     """Whether publications are taken, and what is wrong with the journal."""
     journal = await recorder.probe()
-    if journal is None and not calls.draining:
+    if journal is None and not calls.draining and calls.alive.alive:
         return "ready", "ok"
     return "draining" if calls.draining else "not ready", journal or "ok"
 
 
-def _exposition(registry: CollectorRegistry | Collector) -> Response:
+def _exposition(registry: Collector) -> Response:
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

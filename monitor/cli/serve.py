@@ -12,6 +12,9 @@ def command(
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings; SIDEWITNESS_* variables win.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (default 8480).", min=0, max=65535)] = None,
+    processes: Annotated[
+        str | None, typer.Option(help="Processes that judge: a number, or auto for one a core (default 1).")
+    ] = None,
     false_alerts_per_hour: Annotated[
         float | None, typer.Option(help="False alerts that you accept per participant and hour (default 0.1).")
     ] = None,
@@ -28,16 +31,15 @@ def command(
     """  # noqa: D301 (the help formatter's own mark for a block that is not to be wrapped)
     from monitor.config import load
 
-    settings = load(config, host=host, port=port, false_alerts_per_hour=false_alerts_per_hour)
+    settings = load(config, host=host, port=port, processes=processes, false_alerts_per_hour=false_alerts_per_hour)
     # After the settings: a mistake in them is told at once, not after the imports.
     from concurrent.futures import ThreadPoolExecutor
 
-    from engines.base import MODELS
-    from monitor.session.models import load_models
+    from monitor.cluster.gateway import models_of
 
     with ThreadPoolExecutor(1, "models") as loading:
         # Compilation needs nothing of Python: it runs on one core while the web's packages are imported on another.
-        models = loading.submit(load_models, settings.engine, settings.packs or MODELS, defer=True)
+        models = loading.submit(models_of, settings)
         from monitor.serve import run
 
         run(settings, models.result)

@@ -74,6 +74,7 @@ CONNECTING = Reason("connecting")
 NO_ICE_ANSWER = Reason("no_ice_answer")
 DTLS_FAILED = Reason("dtls_failed")
 CONSENT_EXPIRED = Reason("consent_expired")
+HOST_LOST = Reason.HOST_LOST
 OF_THE_HOST = (ENDED, MEDIA_ENDED, SESSION_FAILED, CONNECTING, NO_ICE_ANSWER, DTLS_FAILED, CONSENT_EXPIRED)
 
 REASONS: Mapping[Reason, Phrase] = {
@@ -160,6 +161,10 @@ REASONS: Mapping[Reason, Phrase] = {
     Reason.WAITING_FOR_PUBLISHER: Phrase("No media yet", "They are in the call, and their media have not come."),
     Reason.SOURCE_LOST: Phrase(
         "Way in broken", "The connection to the call is lost, and is tried again. Nobody there is watched meanwhile."
+    ),
+    Reason.HOST_LOST: Phrase(
+        "Judging was interrupted",
+        "What judged them is gone and is started again. They are watched again once their media are published anew.",
     ),
     SESSION_FAILED: Phrase("Sidecar failed here", "Judging this participant broke down. The sidecar's log says why."),
     ENDED: Phrase("Left the call", "The media ended. Findings stay in the list."),

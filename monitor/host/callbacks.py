@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from monitor.alerts.finding import Finding
 from monitor.alerts.wire import Message
-from monitor.host.departed import Departed, Past
-from monitor.types import FloatArray, ParticipantKey
+from monitor.host.departed import Departed
+from monitor.host.remembering import Remembers
+
+
+class Tells(Protocol):
+    """Where states go, and what everybody is told once."""
+
+    def state(self, message: Message, decided_at: float | None = None) -> None:
+        """Publish a state."""
+        ...
+
+    def notice(self, message: Message, decided_at: float | None = None) -> None:
+        """Publish what everybody is told once."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
     """Where states and findings go; `finding` must not block. Both get the monotonic time of the decision.
 
-    `remembers` says whether whoever leaves now may come back, `left` takes what is to be known of them then, and `past`
-    gives it. `seeks` says whether somebody has left the call under another name since then, and `link` who of them has
-    this face. `packs` are the hashes of the model packs that judge, by name, for the findings.
+    `remembers` says whether whoever leaves now may come back to `memory`. `packs` are the hashes of the model packs
+    that judge, by name, for the findings. `checkpoint` is told at every hop what would be known of the participant if
+    they left now, and who they were when they left under another name; None where nobody asks.
     """
 
     state: Callable[[Message, float], None]
     finding: Callable[[Finding, float], None]
     remembers: Callable[[], bool]
-    left: Callable[[Departed], None]
+    memory: Remembers
     rejoin_seconds: float = 0.0
-    seeks: Callable[[ParticipantKey, float], bool] = lambda _key, _since: False
-    link: Callable[[ParticipantKey, FloatArray, float], Departed | None] = lambda _key, _face, _since: None
-    past: Callable[[ParticipantKey], Past] = lambda _key: Past()
     packs: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: Callable[[Departed, str | None], None] | None = None

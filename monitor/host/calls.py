@@ -100,8 +100,21 @@ class Publication(Admission, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HostsAlive:
+    """How many hosts judge now, of how many there are to be."""
+
+    alive: int
+    of: int
+
+
 class Calls(Protocol):
     """Everybody who is judged, by call and participant."""
+
+    @property
+    def alive(self) -> HostsAlive:
+        """How many processes judge."""
+        ...
 
     @property
     def draining(self) -> bool:

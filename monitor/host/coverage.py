@@ -22,6 +22,9 @@ MAX_IN_CALL = 512
 # For so long those who left count in their call, and those are shown whose way in is broken.
 KEPT_SECONDS = 600.0
 
+# Why somebody is somewhere out there of whom nothing is known now.
+LOST = frozenset({Reason.SOURCE_LOST, Reason.HOST_LOST})
+
 Place = tuple[str, str]
 Action = Literal["began", "resumed", "left"]
 # What a hop says that had no score, and why its participant is not watched then.
@@ -124,7 +127,7 @@ class Coverage:
     def judged(self, place: Place, now: float) -> Outcome:
         """Take note that somebody is judged from now on."""
         # Whoever comes back by a way that was broken is listed anew, or not at all.
-        lost = self._at(place, now).announced is Reason.SOURCE_LOST
+        lost = self._at(place, now).announced in LOST
         changes = {"source": None, "announced": None} if lost else {}
         return self._move(place, now, judged=True, obstacle=Reason.WAITING_FOR_PUBLISHER, seen=False, **changes)
 
@@ -159,6 +162,18 @@ class Coverage:
         """Take note that a way in is broken: whom it listed, and whom it had brought, are somewhere out there."""
         theirs = [p for p, watch in self.people.items() if watch.source == source or p in brought]
         return self._each(theirs, now, source=source, announced=Reason.SOURCE_LOST)
+
+    def host_lost(self, source: int, judged: tuple[Place, ...], now: float) -> Outcome:
+        """Take note that what judged these is gone, which is told at once; `source` lists them until they are back."""
+        theirs = [place for place in judged if place in self.people]
+        made, changes = self._each(theirs, now, judged=False, source=source, announced=Reason.HOST_LOST)
+        people = dict(made.people)
+        for place in theirs:
+            watch = people[place]
+            if watch.gap is not None and watch.told is None:
+                began = Change(place, "began", now, watch.gap, Reason.HOST_LOST)
+                people[place], changes = replace(watch, told=began), (*changes, began)
+        return Coverage(people), changes
 
     def closed(self, source: int, now: float) -> Outcome:
         """Take note that a source has ended: it lists nobody any more."""
@@ -232,7 +247,7 @@ def _overdue(place: Place, watch: Watch, now: float) -> Change | None:
 
 
 def _is_lost(watch: Watch) -> bool:
-    return watch.announced is Reason.SOURCE_LOST and not watch.judged and watch.left is None
+    return watch.announced in LOST and not watch.judged and watch.left is None
 
 
 def _due(watch: Watch) -> float | None:

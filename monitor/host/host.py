@@ -13,35 +13,34 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
+from weakref import WeakValueDictionary
 
 import structlog
 
-from monitor.alerts.finding import FindingTracker
-from monitor.alerts.push import Hub
 from monitor.alerts.recorder import TakesFindings
 from monitor.alerts.wire import Message
 from monitor.host import shedding
-from monitor.host.callbacks import Callbacks
-from monitor.host.calls import AtCapacity, Occupied
+from monitor.host.callbacks import Callbacks, Tells
+from monitor.host.calls import AtCapacity, HostsAlive, Occupied
 from monitor.host.claiming import Claiming
 from monitor.host.cpu_load import threads_here
-from monitor.host.departed import Departed, Memory, Past
+from monitor.host.departed import Departed, Past
 from monitor.host.metrics import Metrics
 from monitor.host.participant import Participant
 from monitor.host.publication import Answer, PeerPublication
 from monitor.host.quota import Holding, Quota
+from monitor.host.remembering import Remembered, Remembers
 from monitor.host.replacing import SILENT_SECONDS, may_replace
 from monitor.host.shedding import Change, MachineLoad, Place
-from monitor.host.step import Clock, SessionFactory
-from monitor.host.watching import Watching
+from monitor.host.step import Clock, SessionFactory, SessionLike
+from monitor.host.watching import Watches, Watching
 from monitor.identity.claimed import Claimed, stated
 from monitor.tap.media.source import Connecting, Source
-from monitor.types import FloatArray, ParticipantKey, Profile
+from monitor.types import ParticipantKey, Profile
 
 ANSWER_SECONDS = 15.0
 # A machine that is too slow now is so for longer than it takes somebody to leave.
@@ -56,7 +55,8 @@ class Host:
     unless it says otherwise; more would only take turns. `machine_load` is read a few times a second, and `pool` takes
     the place of the threads. Who left is remembered for `rejoin_seconds`. `claimed` says whom somebody who joins
     claims to be; it is asked in a thread. `quota` is what one subject may hold of the places. `packs` are the hashes of
-    the model packs that judge, which findings keep.
+    the model packs that judge, which findings keep. `memory` and `watching` take the place of this host's own, and
+    `checkpoint` is told at every hop what would be known of a participant who left now, and whom they continue.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Host:
         factory: SessionFactory,
         answer: Answer,
         recorder: TakesFindings,
-        hub: Hub,
+        hub: Tells,
         metrics: Metrics,
         hop_seconds: float = 0.5,
         max_participants: int = 8,
@@ -76,6 +76,9 @@ class Host:
         claimed: Callable[[ParticipantKey, Profile], Claimed] = stated,
         quota: Quota | None = None,
         packs: Mapping[str, str] | None = None,
+        memory: Remembers | None = None,
+        watching: Watches | None = None,
+        checkpoint: Callable[[Departed, str | None], None] | None = None,
     ) -> None:
         self._factory = factory
         self._answer = answer
@@ -86,17 +89,20 @@ class Host:
         self._participants: dict[Place, Participant] = {}
         self._reserved = 0
         self._replacing: set[Place] = set()
+        # One at a time in a place: what is known of who leaves it may have to be asked for elsewhere.
+        self._admitting: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
         # Who is published and who is about to be, by whom; None is this process itself.
         self._owners: dict[Place, str | None] = {}
         self._answering: dict[Place, list[str | None]] = {}
         self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
         self.claiming = Claiming(self._pool, claimed)
-        self._memory = Memory(rejoin_seconds)
-        self._forgetting: asyncio.Task[None] | None = None
-        self.watching = Watching(hub.notice, clock)
+        self.memory: Remembers = memory or Remembered(rejoin_seconds, recorder.put, metrics, clock)
+        self.watching: Watches = watching or Watching(hub.notice, clock)
         self._hub = hub
-        told = (self._state, recorder.put, self._remembers, self._remember, rejoin_seconds)
-        self._callbacks = Callbacks(*told, self._seeks, self._link, self._past_of, packs or {})
+        self._callbacks = Callbacks(
+            self._state, recorder.put, self._remembers, self.memory, rejoin_seconds, packs or {}, checkpoint
+        )
+        self._keeps = False
         self._machine_load, self._clock = machine_load, clock
         self._shedding = shedding.initial()
         self._joined: dict[Place, int] = {}
@@ -106,6 +112,19 @@ class Host:
 
     def __len__(self) -> int:
         return len(self._participants)
+
+    async def start(self) -> None:
+        """Do nothing: it is begun by whoever joins."""
+
+    @property
+    def alive(self) -> HostsAlive:
+        """One, which judges."""
+        return HostsAlive(1, 1)
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody new is admitted because the machine is too slow for them."""
+        return self._shedding.full
 
     @contextlib.contextmanager
     def reserve(self, key: ParticipantKey, owner: str | None = None) -> Iterator[None]:
@@ -139,42 +158,41 @@ class Host:
         self, key: ParticipantKey, source: Source, owner: str | None = None, profile: Profile | None = None
     ) -> Participant:
         """Judge a source, inside `reserve`; ends the participant's earlier one, closes the source where that fails."""
-        place, asked = (key.call, key.participant), key
-        try:
-            self._check_open()
-            claimed = await self.claiming.ask(key, profile)
-            key = claimed.key
-            session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, key)
-            while (earlier := self._participants.get(place)) is not None:
-                # Once more: whoever was silent when the offer came may have begun to speak.
-                self._check_owner(place, owner, is_reserved=True)
-                await earlier.end()
-            self._check_room()
-        except BaseException:
-            await source.close()
-            raise
-        participant = Participant(
-            claimed,
-            source,
-            session,
-            self._factory,
-            self._pool,
-            self._callbacks,
-            self._metrics,
-            self._hop,
-            self._clock,
-            self._past_of(key),
-        )
-        self._participants[place], self._owners[place] = participant, owner
-        self.claiming.joined(asked, profile)
-        self._joined.setdefault(place, next(self._turn))
-        self.watching.judged(key)
+        place = (key.call, key.participant)
+        lock = self._admitting.setdefault(place, asyncio.Lock())
+        async with lock:
+            try:
+                self._check_open()
+                claimed = await self.claiming.ask(key, profile)
+                session = await asyncio.get_running_loop().run_in_executor(self._pool, self._factory, claimed.key)
+                while (earlier := self._participants.get(place)) is not None:
+                    # Once more: whoever was silent when the offer came may have begun to speak.
+                    self._check_owner(place, owner, is_reserved=True)
+                    await earlier.end()
+                self._check_room()
+                past = await self.memory.past(claimed.key)
+            except BaseException:
+                await source.close()
+                raise
+            participant = self._seat(claimed, source, session, past, owner)
+        self.claiming.joined(key, profile)
         # Publishing again is no way round the queue.
         participant.pause(place in self._shedding.shed)
         self._metrics.judged(len(self))
         structlog.stdlib.get_logger("host").info("a participant joined", judged=len(self))
         participant.start(lambda: self._forget(place, participant)).add_done_callback(_report_failure)
         self._oversee()
+        return participant
+
+    def _seat(
+        self, claimed: Claimed, source: Source, session: SessionLike, past: Past, owner: str | None
+    ) -> Participant:
+        place = (claimed.key.call, claimed.key.participant)
+        shared = (self._factory, self._pool, self._callbacks, self._metrics, self._hop, self._clock)
+        participant = Participant(claimed, source, session, *shared, past)
+        self._participants[place], self._owners[place] = participant, owner
+        self._joined.setdefault(place, next(self._turn))
+        self.watching.judged(claimed.key)
         return participant
 
     async def judge(self, key: ParticipantKey, source: Source, profile: Profile | None = None) -> Participant:
@@ -203,8 +221,7 @@ class Host:
     async def forget(self, call: str) -> None:
         """End everybody in a call and keep nothing of it but the findings that are written down."""
         await asyncio.gather(*(one.end() for (name, _), one in list(self._participants.items()) if name == call))
-        self._memory, dropped = self._memory.forget(call)
-        self._close_findings(dropped)
+        self.memory.forget(call)
         self.watching.forget(call)
 
     async def remove(self, call: str, participant: str) -> bool:
@@ -232,17 +249,17 @@ class Host:
         judged = self.find(call, participant)
         return judged.claimed.explain() if judged is not None else None
 
-    async def drain(self) -> None:
-        """Admit nobody any more, end everybody, close their findings; then the threads are released."""
-        self.draining = True
+    async def drain(self, keeps: bool = False) -> None:
+        """Admit nobody any more, end everybody, close their findings; then the threads are released.
+
+        Where whoever remembers them `keeps` them, for they may go on elsewhere, their findings wait.
+        """
+        self.draining, self._keeps = True, keeps
         if self._overseer is not None:
             self._overseer.cancel()
         await asyncio.gather(*(participant.end() for participant in list(self._participants.values())))
         self.watching.close()
-        if self._forgetting is not None:
-            self._forgetting.cancel()
-        self._close_findings(self._memory.departed)
-        self._memory = Memory(0.0)
+        self.memory.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _describe(self, name: str) -> Message | None:
@@ -312,46 +329,7 @@ class Host:
             self._metrics.shed.set(len(self._shedding.shed))
 
     def _remembers(self) -> bool:
-        return self._memory.seconds > 0.0 and not self.draining
-
-    def _remember(self, departed: Departed) -> None:
-        self._memory, dropped = self._memory.put(departed)
-        self._metrics.departed_dropped.inc(len(dropped))
-        self._close_findings(dropped)
-        if self._forgetting is None or self._forgetting.done():
-            self._forgetting = asyncio.create_task(self._forget_in_time(), name="departed")
-            self._forgetting.add_done_callback(_report_failure)
-
-    def _seeks(self, key: ParticipantKey, since: float) -> bool:
-        return self._memory.seeks(key, since)
-
-    def _link(self, key: ParticipantKey, face: FloatArray, since: float) -> Departed | None:
-        self._expire()
-        self._memory, same = self._memory.link(key, face, since)
-        # What they are found to do under this name is a finding of its own.
-        self._close_findings(() if same is None else (same,))
-        return same
-
-    def _past_of(self, key: ParticipantKey) -> Past:
-        self._expire()
-        self._memory, past = self._memory.join(key, self._clock())
-        return past
-
-    def _expire(self) -> None:
-        self._memory, expired = self._memory.expire(self._clock())
-        self._close_findings(expired)
-
-    async def _forget_in_time(self) -> None:
-        while (expires_at := self._memory.expires_at) is not None:
-            await asyncio.sleep(max(0.0, expires_at - self._clock()))
-            self._expire()
-
-    def _close_findings(self, departed: Iterable[Departed]) -> None:
-        """Close what waited for somebody who is not expected any more."""
-        for one in departed:
-            closed = FindingTracker(one.key, finding=one.finding).end(datetime.now(UTC), one.reason)
-            if closed is not None:
-                self._callbacks.finding(closed, self._clock())
+        return self.memory.seconds > 0.0 and not (self.draining and not self._keeps)
 
     def _oversee(self) -> None:
         if self._overseer is None or self._overseer.done():

@@ -19,19 +19,19 @@ import structlog
 
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
+from monitor.host.acting import acted
 from monitor.host.calls import ActionStatus, Admission, AtCapacity, InvalidName, Outcome, participant_key
 from monitor.host.claiming import Claiming
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource, requested_source
 from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
-from monitor.host.watching import Watching
+from monitor.host.watching import Watches
 from monitor.retry import retry_delay_seconds
 from monitor.tap.media.source import Source, SourceError
 from monitor.types import Action, ActionKind, ParticipantKey, Profile
 from plugins.base import Acting, Listed, NoRoom, Plugin, Unavailable
 
 CLOSE_SECONDS = 3.0
-ACT_SECONDS = 10.0
 MAX_SOURCES = 256
 
 
@@ -56,7 +56,7 @@ class Judges(Protocol):
         ...
 
     @property
-    def watching(self) -> Watching:
+    def watching(self) -> Watches:
         """What is known of whom platforms list."""
         ...
 
@@ -94,12 +94,14 @@ class Ingest:
         """Describe every source: its plug-in, its phase and since when, failures, and how many it has brought."""
         return [runner.describe() for runner in self._runners.values()]
 
-    async def add(self, settings: SourceSettings) -> Message:
+    async def add(self, settings: SourceSettings, number: int | None = None) -> Message:
         """Open one more source and describe it; it is not there any more after the next start.
 
-        Raises `ConfigError` for what cannot be one, `AtCapacity` where there are `MAX_SOURCES` or all are ended.
+        `number` is what it is called by, where whoever asks has numbers of their own. Raises `ConfigError` for what
+        cannot be one, `AtCapacity` where there are `MAX_SOURCES` or all are ended.
         """
-        number, self._next = self._next, self._next + 1
+        number = self._next if number is None else number
+        self._next = max(self._next, number + 1)
         source = await asyncio.to_thread(requested_source, number, settings)
         # After the only wait: two who ask at once are both counted.
         if self._closing:
@@ -112,6 +114,10 @@ class Ingest:
             runner.start()
         self._measure()
         return runner.describe()
+
+    def offers(self) -> list[Message]:
+        """Say of every source what can be done there now, and in whose calls: `actions` and `places`."""
+        return [{"source": one.number, "actions": one.actions, "places": one.places} for one in self._runners.values()]
 
     async def remove(self, number: int) -> bool:
         """End a source and whom it has brought, wherever it came from; False where there is none of this number."""
@@ -271,6 +277,17 @@ class SourceRunner:
         """Wait on behalf of the plug-in."""
         await self._sleep(seconds)
 
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return self._source.number
+
+    @property
+    def places(self) -> frozenset[tuple[str, str]]:
+        """Whom it has brought and whom its platform lists, by call and participant."""
+        listed = ((call, name) for call, names in self._listed.items() for name in names)
+        return frozenset((*listed, *((one.key.call, one.key.participant) for one in self._here())))
+
     def has_brought(self, call: str, participant: str) -> bool:
         """Whether it has brought somebody who is judged."""
         return any((one.key.call, one.key.participant) == (call, participant) for one in self._here())
@@ -293,7 +310,7 @@ class SourceRunner:
         elif not isinstance(plugin, Acting) or action.kind not in plugin.actions:
             status, why = ActionStatus.UNSUPPORTED, "the way in that they came by cannot do it as it is configured"
         else:
-            status, why = await _acted(plugin, call, participant, action)
+            status, why = await acted(plugin, call, participant, action)
         self.log().info("an action was asked for", action=str(action.kind), outcome=str(status))
         return Outcome(status, why, self._source.spec.name)
 
@@ -368,29 +385,6 @@ class SourceRunner:
             phase=str(self.status.phase),
             failures=self.status.failures,
         )
-
-
-async def _acted(plugin: Acting, call: str, participant: str, action: Action) -> tuple[ActionStatus, str | None]:
-    """Call the method of an action, and say what became of it."""
-    try:
-        async with asyncio.timeout(ACT_SECONDS):
-            match action.kind:
-                case ActionKind.MUTE:
-                    remark = await plugin.mute(call, participant)
-                case ActionKind.REMOVE:
-                    remark = await plugin.remove(call, participant)
-                case ActionKind.SAY:
-                    remark = await plugin.say(call, action.text)
-                case ActionKind.END_CALL:
-                    remark = await plugin.end_call(call)
-    except SourceError as error:
-        return ActionStatus.FAILED, str(error)
-    except TimeoutError:
-        return ActionStatus.FAILED, f"the platform has not answered within {ACT_SECONDS:g} s: see whether it was done"
-    except Exception as error:
-        # Of what is not ours only the type: its text may quote names and secrets.
-        return ActionStatus.FAILED, f"{type(error).__name__} in the plug-in: please report it"
-    return ActionStatus.DONE, remark
 
 
 def _checked(call: str, participant: str, identity: str | None) -> ParticipantKey:

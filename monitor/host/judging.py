@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from engines.base import MODELS
 from engines.packs import installed
@@ -34,7 +35,7 @@ class Judging:
     made by other encoders, `claimed` whom somebody who joins claims to be; it blocks. `warm_up` makes ready for whom
     the vault holds; it blocks, and is called in a thread. `tags` are those of the enrolled person of a name, as they
     were when a session was last begun with them; it does not block. `packs` are the hashes of the models, by pack.
-    `learn_tags` reads tags anew, and blocks.
+    `learn_tags` reads tags anew, and blocks; so does `terms`, which says what a policy holds for somebody.
     """
 
     session: SessionFactory
@@ -47,6 +48,7 @@ class Judging:
     tags: Callable[[str | None], frozenset[str]] = lambda _name: frozenset()
     packs: Mapping[str, str] = field(default_factory=dict)
     learn_tags: Callable[[str | None], frozenset[str]] = lambda _name: frozenset()
+    terms: Callable[[ParticipantKey], SessionTerms] = lambda _key: Terms()
 
 
 def load(settings: Settings) -> Models:
@@ -61,10 +63,13 @@ def judging(settings: Settings, vault: Vault, models: Models, policy: Policy | N
     config, rules, tags = session_config(settings), policy or Policy(), Tags(vault, policy)
     packs = {pack.manifest.name: pack.manifest.sha256 for pack in installed(settings.packs or MODELS)}
 
+    def terms(key: ParticipantKey) -> Terms:
+        return terms_of(rules, Subject(key.call, key.identity, tags.learn(key.identity)))
+
     def session(key: ParticipantKey) -> Session:
         reference = identities.lookup(key.identity) if key.identity is not None else None
-        terms = terms_of(rules, Subject(key.call, key.identity, tags.learn(key.identity)))
-        return Session(key, batched.models() if batched else models, session_config_of(config, terms), reference)
+        by = session_config_of(config, terms(key))
+        return Session(key, batched.models() if batched else models, by, reference)
 
     def warm_up() -> None:
         if vault.list():
@@ -81,6 +86,7 @@ def judging(settings: Settings, vault: Vault, models: Models, policy: Policy | N
         tags.known,
         packs,
         tags.learn,
+        terms,
     )
 
 
@@ -100,7 +106,26 @@ def session_config(settings: Settings) -> SessionConfig:
         raise ConfigError(str(error)) from None
 
 
-def session_config_of(config: SessionConfig, terms: Terms) -> SessionConfig:
+class SessionTerms(Protocol):
+    """What a policy says of how somebody is judged; None where the settings hold."""
+
+    @property
+    def false_alerts_per_hour(self) -> float | None:
+        """How many of them are accepted."""
+        ...
+
+    @property
+    def window_seconds(self) -> float | None:
+        """The length of a window."""
+        ...
+
+    @property
+    def detectors(self) -> frozenset[str] | None:
+        """Those that count."""
+        ...
+
+
+def session_config_of(config: SessionConfig, terms: SessionTerms) -> SessionConfig:
     """Return how somebody is judged for whom the terms of a policy hold."""
     decision = config.decision
     rate, window = terms.false_alerts_per_hour, terms.window_seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -61,6 +61,8 @@ class Metrics:
 
     def __init__(self, min_participants: int = MIN_PARTICIPANTS) -> None:
         self.registry = CollectorRegistry()
+        self.shown: Collector = self.registry
+        self._refresh: Callable[[], Awaitable[None]] | None = None
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -132,7 +134,16 @@ class Metrics:
     @property
     def harmless(self) -> Collector:
         """What of the registry may be told to anybody."""
-        return _Harmless(self.registry)
+        return _Harmless(self.shown)
+
+    def merge(self, shown: Collector, refresh: Callable[[], Awaitable[None]]) -> None:
+        """Show other numbers than those of the registry from now on; `refresh` is awaited before they are."""
+        self.shown, self._refresh = shown, refresh
+
+    async def fresh(self) -> None:
+        """Wait until what is shown is of now."""
+        if self._refresh is not None:
+            await self._refresh()
 
     def watching(self, counts: Callable[[], tuple[int, int]]) -> None:
         """Tell from now on how many are in calls, and how many of them are watched; call once."""
@@ -181,7 +192,7 @@ class _Hops(Collector):
 class _Harmless(Collector):
     """The families that say nothing of anybody's judgement."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: Collector) -> None:
         self._registry = registry
 
     def collect(self) -> Iterator[Metric]:

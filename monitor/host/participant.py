@@ -98,8 +98,7 @@ class Participant:
         self._restarts = 0
         self._claim: Claimed | None = None
         self._dropped = 0
-        self._reported_at = clock()
-        self._heard_at = clock()
+        self._reported_at = self._heard_at = clock()
         self._awake = asyncio.Event()
         self._done = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -188,11 +187,12 @@ class Participant:
         self._say_inconclusive(self.end_reason)
         self._send(self._tracker.end(datetime.now(UTC), self.end_reason, stays), self._clock())
         if stays:
-            self._callbacks.left(self._departed(self.end_reason))
+            self._callbacks.memory.left(self._departed(self.end_reason))
 
     def _departed(self, reason: str) -> Departed:
+        evidence = self._evidence if self._session is None else self._session.evidence
         finding, left = self._tracker.finding, self._clock()
-        return Departed(self.key, left, reason, self._evidence, finding, self._joins, self._memories, self._face)
+        return Departed(self.key, left, reason, evidence, finding, self._joins, self._memories, self._face)
 
     async def _take_claim(self) -> None:
         """Go on as whoever claims to be another: what needed no identity stays with them, as when they join again."""
@@ -204,12 +204,12 @@ class Participant:
             self.key = claimed.key
             return
         self._release_session()
-        stays = self._callbacks.remembers()
+        memory, stays = self._callbacks.memory, self._callbacks.remembers()
         self._send(self._tracker.end(datetime.now(UTC), RENAMED, stays), self._clock())
         if stays:
-            self._callbacks.left(self._departed(RENAMED))
+            memory.left(self._departed(RENAMED))
         self.key = claimed.key
-        past = self._callbacks.past(self.key) if stays else Past(resumed(reclaimed(self._evidence)), joins=self._joins)
+        past = await memory.past(self.key) if stays else Past(resumed(reclaimed(self._evidence)), joins=self._joins)
         self._evidence, self._joins = past.state or self._evidence, past.joins
         self._tracker = FindingTracker(self.key, finding=past.finding)
         structlog.stdlib.get_logger("participant").info("a participant is taken to claim somebody else")
@@ -223,10 +223,11 @@ class Participant:
         if statistic >= self._worth_a_look:
             # Anew where much has changed: a face may change with the evidence.
             self._face, self._worth_a_look = await self._see(session), 10.0 * statistic
-        if not self._callbacks.seeks(self.key, self._compared_at):
+        memory = self._callbacks.memory
+        if not memory.seeks(self.key, self._compared_at):
             return
         face = self._face if self._face is not None else await self._see(session)
-        earlier = self._callbacks.link(self.key, face, self._compared_at) if face is not None else None
+        earlier = await memory.link(self.key, face, self._compared_at) if face is not None else None
         self._compared_at = now
         if earlier is not None:
             self._take_up(session, earlier, now)
@@ -375,6 +376,8 @@ class Participant:
         self._callbacks.state(state_message(report, now), decided_at)
         self._minute.note(report, now)
         self._send(self._tracker.advance(report.decision, now, self._minute.describe), decided_at)
+        if self._callbacks.checkpoint is not None:
+            self._callbacks.checkpoint(replace(self._departed(ENDED), memories={}), self.continues)
 
     def _say_inconclusive(self, reason: str) -> None:
         now, decided_at = datetime.now(UTC), self._clock()

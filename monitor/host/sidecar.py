@@ -12,7 +12,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import structlog
 
@@ -31,7 +31,7 @@ from monitor.alerts.sinks.registry import NamedSink, open_sinks
 from monitor.alerts.traces import NoTraces, Traces, open_traces
 from monitor.alerts.wire import Message
 from monitor.config import Settings
-from monitor.host.calls import Admission, participant_key
+from monitor.host.calls import Actions, Admission, Calls, Sources, participant_key
 from monitor.host.cpu_load import LoadMeter
 from monitor.host.drills import Drills
 from monitor.host.feed import Feed
@@ -41,16 +41,53 @@ from monitor.host.metrics import Metrics
 from monitor.host.policing import Policing
 from monitor.host.quota import Quota
 from monitor.host.sources import ConfiguredSource, configured_sources
+from monitor.host.watching import Watching
 from monitor.identity.vault.anchor import open_anchors
 from monitor.identity.vault.open import open_vault
 from monitor.identity.vault.sweeper import Sweep, Sweeper, of_vault
 from monitor.identity.vault.vault import Vault
 from monitor.tap.media.source import Source
-from monitor.types import Profile
+from monitor.types import ParticipantKey, Profile
 
 if TYPE_CHECKING:
     from monitor.host.judging import Judging
     from monitor.session.models import Models
+
+
+class Judges(Calls, Protocol):
+    """Whoever judges: a host in this process, or several in others."""
+
+    async def start(self) -> None:
+        """Begin; raises `SidewitnessError` where nobody can be judged."""
+        ...
+
+    async def judge(self, key: ParticipantKey, source: Source, profile: Profile | None = None) -> Admission:
+        """Judge a source that is open already; closes it and raises `AtCapacity` where there is no room."""
+        ...
+
+    async def drain(self) -> None:
+        """Admit nobody any more, end everybody, and close their findings."""
+        ...
+
+
+class WaysIn(Sources, Actions, Protocol):
+    """The sources of whoever judges."""
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        ...
+
+    async def close(self) -> None:
+        """End every source and whom it has brought."""
+        ...
+
+
+# Makes whoever judges, the ways in and the coverage: of the settings, how it is judged, the vault, where findings and
+# states go, the numbers, and the configured ways in.
+Hosting = Callable[
+    [Settings, "Judging", Vault | None, Policing, Hub, Metrics, Sequence[ConfiguredSource]],
+    tuple[Judges, WaysIn, Watching],
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +100,8 @@ class Components:
     hub: Hub
     deliveries: Deliveries
     recorder: Recorder
-    host: Host
-    ingest: Ingest
+    host: Judges
+    ingest: WaysIn
     desk: Desk
     policing: Policing
     drills: Drills
@@ -72,11 +109,11 @@ class Components:
     traces: Traces = field(default_factory=NoTraces)
 
 
-def build(settings: Settings, models: Callable[[], Models] | None = None) -> Sidecar:
+def build(settings: Settings, models: Callable[[], Models] | None = None, hosting: Hosting | None = None) -> Sidecar:
     """Make a sidecar, with everything opened that can fail and nothing running; enter it to run it.
 
-    Blocks until the models are there; `models` waits for them where another thread is loading them. Raises
-    `ConfigError`, `VaultError` or `EngineError`.
+    Blocks until the models are there; `models` waits for them where another thread is loading them, and `hosting` makes
+    whoever judges, where that is not this process. Raises `ConfigError`, `VaultError` or `EngineError`.
     """
     # Here and not above: whoever brings another way of judging needs neither engines nor WebRTC.
     from monitor.detectors.registry import infos
@@ -87,7 +124,7 @@ def build(settings: Settings, models: Callable[[], Models] | None = None) -> Sid
     vault = open_vault(settings)
     try:
         how = judging(settings, vault, models() if models is not None else load(settings), policy)
-        return Sidecar(settings, assemble(settings, how, vault, sinks, sources, policy))
+        return Sidecar(settings, assemble(settings, how, vault, sinks, sources, policy, hosting))
     except BaseException:
         vault.close()
         raise
@@ -100,12 +137,12 @@ def assemble(
     sinks: Sequence[NamedSink] = (),
     sources: Sequence[ConfiguredSource] = (),
     policy: Policy | None = None,
+    hosting: Hosting | None = None,
 ) -> Components:
     """Connect the ways in to whoever judges, these to the journal, and the journal to whoever is told."""
-    batch_load = judging.batched.load if judging.batched is not None else None
     metrics = Metrics(settings.metrics_min_participants)
-    if batch_load is not None:
-        metrics.batching(batch_load)
+    if judging.batched is not None:
+        metrics.batching(judging.batched.load)
     sign, anchor_dir = vault.sign_finding if vault is not None else None, settings.anchor_dir or settings.state_dir
     anchors = open_anchors(settings.anchors, anchor_dir, "journal")
     journal = Journal(settings.journal_url, settings.findings_kept, sign, anchors)
@@ -128,10 +165,31 @@ def assemble(
     recorder = Recorder(journal, committed)
     policing = Policing(policy or Policy(), recorder, desk, judging.tags)
     drills = Drills(policing, recorder, desk, [sink.name for sink in sinks], judging.learn_tags)
+    host, ingest, watching = (hosting or in_this_process)(settings, judging, vault, policing, hub, metrics, sources)
+    watching.follow(policing)
+    metrics.watching(watching.counts)
+    policing.acts_by(ingest)
+    return Components(
+        judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, policing, drills, vault, traces
+    )
+
+
+def in_this_process(
+    settings: Settings,
+    judging: Judging,
+    vault: Vault | None,
+    findings: Policing,
+    hub: Hub,
+    metrics: Metrics,
+    sources: Sequence[ConfiguredSource],
+) -> tuple[Judges, WaysIn, Watching]:
+    """Make the one host of this process, and its ways in."""
+    watching = Watching(hub.notice, time.monotonic)
+    batch_load = judging.batched.load if judging.batched is not None else None
     host = Host(
         judging.session,
         judging.answer,
-        policing,
+        findings,
         hub,
         metrics,
         settings.hop_seconds,
@@ -142,14 +200,9 @@ def assemble(
         quota=Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
         claimed=judging.claimed,
         packs=judging.packs,
+        watching=watching,
     )
-    host.watching.follow(policing)
-    ingest = Ingest(sources, host, metrics)
-    metrics.watching(host.watching.counts)
-    policing.acts_by(ingest)
-    return Components(
-        judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, policing, drills, vault, traces
-    )
+    return host, Ingest(sources, host, metrics), watching
 
 
 class Sidecar:
@@ -181,6 +234,7 @@ class Sidecar:
             await asyncio.to_thread(parts.journal.open)
             parts.recorder.start()
             await parts.deliveries.start()
+            await parts.host.start()
         except BaseException:
             await self._release()
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -30,6 +30,50 @@ class Follower(Protocol):
 
     def hop(self, state: Mapping[str, Any]) -> None:
         """Something was decided: a `state` message."""
+        ...
+
+
+class Watches(Protocol):
+    """Who keeps the coverage of the calls; here, or in another process."""
+
+    def judged(self, key: ParticipantKey) -> None:
+        """Take note that somebody is judged from now on."""
+        ...
+
+    def ended(self, place: Place) -> None:
+        """Take note that somebody is judged no more."""
+        ...
+
+    def hop(self, state: Mapping[str, Any]) -> None:
+        """Take a `state` message."""
+        ...
+
+    def listed(self, source: int, call: str, listed: Sequence[Listed]) -> None:
+        """Take what a source lists in a call."""
+        ...
+
+    def lost(self, source: int, brought: Sequence[ParticipantKey]) -> None:
+        """Take note that a source has failed, and whom it had brought."""
+        ...
+
+    def closed(self, source: int) -> None:
+        """Take note that a source has ended."""
+        ...
+
+    def forget(self, call: str) -> None:
+        """Know nothing of a call any more."""
+        ...
+
+    def calls(self) -> set[str]:
+        """Return the calls in which somebody is."""
+        ...
+
+    def describe(self, call: str, judged: Mapping[str, Message]) -> Message | None:
+        """Describe a call with the entries of those who are judged; None where nobody is in it."""
+        ...
+
+    def close(self) -> None:
+        """Tell nothing any more."""
         ...
 
 
@@ -78,6 +122,13 @@ class Watching:
         """Take note that a source has failed, and whom it had brought."""
         places = tuple((key.call, key.participant) for key in brought)
         self._take(self._coverage.lost(source, places, self._clock()))
+
+    def host_lost(self, source: int, places: Sequence[Place]) -> None:
+        """Take note that what judged these is gone; `source` is a number that no source has."""
+        self._take(self._coverage.host_lost(source, tuple(places), self._clock()))
+        for place in places:
+            for follower in self._followers:
+                follower.ended(place)
 
     def closed(self, source: int) -> None:
         """Take note that a source has ended."""

@@ -53,8 +53,8 @@ MUTATIONS = (
     ),
     Mutation(
         "whoever leaves is forgotten",
-        "monitor/host/host.py",
-        "        self._memory, dropped = self._memory.put(departed)\n",
+        "monitor/host/remembering.py",
+        "        self.memory, dropped = self.memory.put(departed)\n",
         "        dropped = (departed,)\n",
         (
             "tests/monitor/host/test_rejoin.py::test_a_dub_in_three_pieces_alerts_on_no_more_judged_media_than_in_one",

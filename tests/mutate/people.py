@@ -50,8 +50,8 @@ MUTATIONS = (
     Mutation(
         "a session is begun for another identity than is told",
         "monitor/host/host.py",
-        "            key = claimed.key\n",
-        "",
+        "self._factory, claimed.key)",
+        "self._factory, key)",
         (f"{CLAIMED}::test_calls_say_who_is_taken_to_claim_whom_and_by_what",),
     ),
     Mutation(
@@ -105,8 +105,8 @@ MUTATIONS = (
     ),
     Mutation(
         "nobody looks for a face under another name",
-        "monitor/host/host.py",
-        "        return self._memory.seeks(key, since)\n",
+        "monitor/host/remembering.py",
+        "        return self.memory.seeks(key, since)\n",
         "        return False\n",
         (f"{REJOIN}::test_the_same_face_goes_on_under_another_name_and_another_face_does_not",),
     ),

@@ -43,7 +43,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the text of an error of a plug-in is told with what it names",
-        "monitor/host/ingest.py",
+        "monitor/host/acting.py",
         'return ActionStatus.FAILED, f"{type(error).__name__} in the plug-in: please report it"',
         "return ActionStatus.FAILED, str(error)",
         ("tests/monitor/host/test_ingest_actions.py::test_what_fails_is_told_without_names",),

@@ -14,8 +14,9 @@ import pytest
 
 from monitor import Settings, Sidecar
 from monitor.config import SourceSettings
+from monitor.host.remembering import Remembered
 from tests.interop.sidecar import free_port
-from tests.monitor.rig import quiet_log
+from tests.monitor.rig import host_of, quiet_log
 from tests.plugins.zoom_server import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -108,5 +109,7 @@ async def test_somebody_in_a_zoom_call_is_scored_and_a_revoked_call_is_forgotten
         (call,) = await sidecar.calls()
         assert call["participants"][0]["coverage"]["watched"]
         await post(port, stopped(8))
-        await until(lambda: not sidecar.components.host.watching.calls())
-        assert sidecar.components.host._memory.departed == ()
+        host = host_of(sidecar.components)
+        await until(lambda: not host.watching.calls())
+        assert isinstance(host.memory, Remembered)
+        assert host.memory.memory.departed == ()

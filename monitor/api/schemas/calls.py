@@ -128,6 +128,13 @@ class Ready(Shape):
     status: Literal["ready", "draining", "not ready"]
 
 
+class Hosts(Shape):
+    """How many processes judge now, of how many there are to be."""
+
+    alive: int
+    of: int
+
+
 class Readiness(Ready):
     """The same, with why not."""
 
@@ -135,6 +142,8 @@ class Readiness(Ready):
     """`ok`, or one line that says why findings cannot be written and what to do."""
     waiting: int
     """Findings not yet committed."""
+    hosts: Hosts
+    """The processes that judge."""
 
 
 class ProblemDetails(Shape):

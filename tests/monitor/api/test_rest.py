@@ -12,7 +12,7 @@ from monitor.api.guard import CSP
 from monitor.config import ConfigError
 from tests.monitor.alerts.build import finding, findings_of
 from tests.monitor.api.server import WHIP, Site, serving
-from tests.monitor.rig import OPEN, block
+from tests.monitor.rig import OPEN, block, host_of
 
 SDP = {"Content-Type": "application/sdp"}
 
@@ -86,7 +86,7 @@ async def test_health_and_readiness(client: httpx.AsyncClient, site: Site) -> No
         ready = await operator.get("/readyz")
         assert (ready.status_code, ready.json()) == (200, {"status": "ready", "journal": "ok", "waiting": 0})
         assert (await client.get("/readyz")).json() == {"status": "ready"}
-        site.components.host.draining = True
+        host_of(site.components).draining = True
         for asking in (client, operator):
             draining = await asking.get("/readyz")
             assert (draining.status_code, draining.json()["status"]) == (503, "draining")

@@ -16,7 +16,7 @@ from monitor.config import IceServer
 from tests.monitor.alerts.build import findings_of
 from tests.monitor.api.documents import OpenApi
 from tests.monitor.api.server import BEARER, WHIP, Site, receive, serving
-from tests.monitor.rig import OPEN, block
+from tests.monitor.rig import OPEN, block, host_of
 
 SDP = {"Content-Type": "application/sdp"}
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
@@ -248,7 +248,7 @@ async def test_capacity_counts_offers_that_are_being_answered(client: httpx.Asyn
 async def test_a_machine_that_is_too_slow_takes_nobody_new(client: httpx.AsyncClient, site: Site) -> None:
     """And whoever publishes again does not get round it."""
     await publish(client)
-    host = site.components.host
+    host = host_of(site.components)
     host._shedding = replace(host._shedding, shed=frozenset({("board", "p1")}), shed_at=float("inf"))
     refused = await client.post("/v1/calls/board/participants/p2/whip", content=b"v=0 offer", headers=SDP)
     assert "too slow for one more now" in check_problem(refused, 503)["detail"]

@@ -9,6 +9,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -20,7 +23,7 @@ from engines.load import pack_names
 from engines.packs import load_pack
 from monitor import cli
 from monitor.cli import doctor
-from monitor.cli.checks import installation, machine
+from monitor.cli.checks import installation, machine, processes
 from monitor.config import ConfigError, load
 from monitor.detectors.pairwise.entry import DETECTOR as PAIRWISE
 from monitor.detectors.persona.entry import DETECTOR as PERSONA
@@ -225,6 +228,24 @@ def test_doctor_finds_missing_and_mispinned_packages() -> None:
     assert installation.packages(None).state == "failed"
 
 
+@contextmanager
+def answering(body: object, status: int = 200) -> Iterator[int]:
+    """A server of one answer, on the port that is given."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as client:
+                client.recv(4096)
+                text = json.dumps(body).encode()
+                head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+                client.sendall(head.encode() + text)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
 def test_doctor_finds_a_port_in_use() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -232,6 +253,20 @@ def test_doctor_finds_a_port_in_use() -> None:
         found = machine.port(load(port=other.getsockname()[1]))
     assert found.state == "failed"
     assert "SIDEWITNESS_PORT" in found.remedy
+
+
+def test_doctor_says_how_many_processes_would_judge_and_how_many_do() -> None:
+    found = processes.processes(load(processes=3, admin_port=1))
+    assert (found.state, found.detail.partition(" on ")[0]) == ("ok", "3 processes would judge")
+    assert "1 process would judge" in processes.processes(load(port=0)).detail
+    for alive, state in ((2, "ok"), (1, "failed")):
+        with answering({"status": "ready", "hosts": {"alive": alive, "of": 2}}) as port:
+            found = processes.processes(load(admin_port=port))
+        assert (found.state, found.detail) == (state, f"{alive} of 2 judge now")
+    with answering({"status": "draining", "hosts": {"alive": 0, "of": 2}}, 503) as port:
+        assert processes.processes(load(admin_port=port)).detail == "0 of 2 judge now"
+    with answering(["another server"]) as port:
+        assert processes.alive(load(admin_port=port)) is None
 
 
 def test_doctor_finds_a_state_directory_that_is_a_file(tmp_path: Path) -> None:

@@ -158,6 +158,31 @@ def test_a_way_in_that_breaks_takes_nobody_out_of_the_call() -> None:
     assert not told.at().here
 
 
+def test_a_host_that_is_gone_is_told_at_once_and_takes_nobody_out_of_the_call() -> None:
+    told = Told()
+    told.judged()
+    told.take(told.coverage.listed(JANUS, "board", {"ada": None}, 1.0))
+    told.take(told.coverage.host_lost(-1, (ADA, BOB), 10.0))
+    assert told.said == [("ada", "began", "host_lost", 0.0)]
+    assert BOB not in told.coverage.people
+    told.take(told.coverage.advance(13.0))
+    told.take(told.coverage.host_lost(-1, (ADA,), 14.0))
+    assert len(told.said) == 1
+    told.take(told.coverage.judged(ADA, 15.0))
+    told.take(told.coverage.hop(ADA, 15.5, "warming_up", scored=False))
+    assert told.said[1:] == [("ada", "resumed", "host_lost", 5.5)]
+    told.take(told.coverage.ended(ADA, 16.0))
+    assert not told.at().here
+
+
+def test_who_never_comes_back_from_a_host_that_is_gone_has_left() -> None:
+    told = Told()
+    told.judged()
+    told.take(told.coverage.host_lost(-1, (ADA,), 10.0))
+    told.take(told.coverage.advance(10.0 + KEPT_SECONDS))
+    assert told.said[1:] == [("ada", "left", "host_lost", KEPT_SECONDS)]
+
+
 def test_who_is_lost_for_good_is_let_go_of() -> None:
     told = Told()
     told.judged()

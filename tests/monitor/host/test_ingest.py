@@ -22,7 +22,7 @@ from monitor.host.sources import configured_sources
 from monitor.tap.media.source import SourceError
 from plugins.base import NoRoom
 from tests.monitor.alerts.build import ready_journal
-from tests.monitor.rig import ScriptedSource, quiet_log, scripted
+from tests.monitor.rig import ScriptedSource, host_of, quiet_log, scripted
 from tests.plugins.toy import MODULE, installed
 
 PATIENCE = 10.0
@@ -87,7 +87,7 @@ async def running(folder: Path, sources: Sequence[SourceSettings], **settings: A
     ready_journal(folder).close()
     components, time = assemble(chosen, scripted()), MadeTime()
     ingest = Ingest(
-        configured_sources(sources), components.host, components.metrics, time.clock, time.sleep, jitter=lambda: 0.5
+        configured_sources(sources), host_of(components), components.metrics, time.clock, time.sleep, jitter=lambda: 0.5
     )
     async with Sidecar(chosen, replace(components, ingest=ingest)) as sidecar:
         yield Site(sidecar, ingest, time)
@@ -153,7 +153,7 @@ async def test_who_finds_no_room_is_told_and_closed(tmp_path: Path) -> None:
         await site.until_phases("connected")
         runner = SourceRunner(
             configured_sources([toy_source()])[0],
-            site.sidecar.components.host,
+            host_of(site.sidecar.components),
             lambda: None,
             site.time.clock,
             site.time.sleep,

@@ -167,7 +167,7 @@ async def test_what_fails_is_told_without_names(error: Exception, why: str) -> N
 
 
 async def test_who_does_not_answer_and_who_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.host.ingest.ACT_SECONDS", 0.02)
+    monkeypatch.setattr("monitor.host.acting.ACT_SECONDS", 0.02)
     toy = Hanging()
     async with joined(toy) as ingest:
         outcome = await ingest.act("board", "ada", MUTE)

@@ -20,7 +20,7 @@ from monitor.tap.media.source import SourceError
 from monitor.types import Profile, Reason
 from plugins.base import Listed, PluginOptions, PluginSpec
 from tests.monitor.host.test_ingest import Site, running, toy_source
-from tests.monitor.rig import ScriptedSource, quiet_log
+from tests.monitor.rig import ScriptedSource, host_of, quiet_log
 from tests.plugins.toy import installed
 
 BOB = Listed("bob", Reason.PHONE_AUDIO_ONLY, Profile("Bob Roe"))
@@ -99,7 +99,7 @@ async def test_a_call_in_which_nobody_is_judged_is_a_call(site: Site) -> None:
     runner_of(site).roster("quiet", [BOB])
     assert (await call_of(site, "quiet"))["coverage"]["watched"] == 0
     runner_of(site).roster("quiet", [])
-    assert await site.sidecar.components.host.call("quiet") is None
+    assert await host_of(site.sidecar.components).call("quiet") is None
     with pytest.raises(SourceError, match="the participant must be"):
         runner_of(site).roster("quiet", [Listed("two words")])
 
@@ -107,7 +107,7 @@ async def test_a_call_in_which_nobody_is_judged_is_a_call(site: Site) -> None:
 async def test_everybody_is_told_when_watching_stops_and_goes_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.host.coverage.GRACE_SECONDS", 0.05)
     reader = Reader(site, "board")
-    host = site.sidecar.components.host
+    host = host_of(site.sidecar.components)
     admitted = await site.sidecar.admit("board", "eve", ScriptedSource())
     eve = host.find("board", "eve")
     assert eve is not None
@@ -150,7 +150,7 @@ async def test_a_source_that_breaks_loses_nobody_and_that_is_told(site: Site, mo
 
     source = ConfiguredSource(7, PluginSpec("flaky", PluginOptions, Flaky), PluginOptions())
     runner = SourceRunner(
-        source, site.sidecar.components.host, lambda: None, site.time.clock, site.time.sleep, lambda: 0.5
+        source, host_of(site.sidecar.components), lambda: None, site.time.clock, site.time.sleep, lambda: 0.5
     )
     runner.start()
     try:
@@ -165,7 +165,7 @@ async def test_a_source_that_breaks_loses_nobody_and_that_is_told(site: Site, mo
     finally:
         # One that is left behind is run again and again, and the loop never ends.
         await runner.close()
-    assert await site.sidecar.components.host.call("lost") is None
+    assert await host_of(site.sidecar.components).call("lost") is None
 
 
 async def test_an_embedding_program_is_told_and_its_cursor_stays(site: Site) -> None:

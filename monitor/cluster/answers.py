@@ -1,0 +1,76 @@
+"""What hosts ask of their gateway: who claims to be whom, what they are compared with, and what is known of them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+
+from monitor.cluster.ledger import Ledger
+from monitor.decision.words import HOST_LOST
+from monitor.host.judging import Judging
+from monitor.host.remembering import Remembered
+from monitor.host.step import Clock
+from monitor.identity.vault.errors import VaultError
+from monitor.identity.vault.registry import Identities
+from monitor.identity.vault.vault import Vault
+from monitor.types import ParticipantKey
+
+
+class Answers:
+    """`judging` says who is claimed and what a policy holds for them; `vault` is None where nobody is enrolled."""
+
+    def __init__(self, judging: Judging, vault: Vault | None, memory: Remembered, ledger: Ledger, clock: Clock) -> None:
+        self._judging, self._vault = judging, vault
+        self._identities = Identities(vault) if vault is not None else None
+        self._memory, self._ledger, self._clock = memory, ledger, clock
+        self._known: Mapping[str, Callable[[int, Any], Awaitable[Any]]] = {
+            "claim": self._claim,
+            "terms": self._terms,
+            "reference": self._reference,
+            "past": self._past,
+            "link": self._link,
+        }
+
+    async def answer(self, host: int, op: str, body: Any) -> Any:
+        """Answer a host; raises `LookupError` for what nobody can ask."""
+        return await self._known[op](host, body)
+
+    async def _claim(self, _host: int, body: Any) -> Any:
+        return await asyncio.to_thread(self._judging.claimed, body["key"], body["profile"])
+
+    async def _terms(self, _host: int, key: ParticipantKey) -> Any:
+        terms = await asyncio.to_thread(self._judging.terms, key)
+        return {"rate": terms.false_alerts_per_hour, "window": terms.window_seconds, "detectors": terms.detectors}
+
+    async def _reference(self, _host: int, body: Any) -> Any:
+        return await asyncio.to_thread(self._look_up, body["identity"], body["mark"])
+
+    async def _past(self, host: int, key: ParticipantKey) -> Any:
+        past = await self._memory.past(key)
+        self._ledger.begins(host, key, past, self._clock(), HOST_LOST)
+        return past
+
+    async def _link(self, _host: int, body: Any) -> Any:
+        return await self._memory.link(body["key"], body["face"], body["since"])
+
+    def _look_up(self, identity: str, mark: str | None) -> dict[str, Any]:
+        """Return the reference that is current, with a mark of which it is; without its data where that is `mark`."""
+        nothing = {"mark": None, "data": None}
+        if self._vault is None or self._identities is None:
+            return nothing
+        try:
+            name = self._identities.resembled(identity) or identity
+            current = self._vault.current(name)
+            if current is None:
+                return nothing
+            found = hashlib.sha256(f"{name}\0{current!r}".encode()).hexdigest()
+            return {"mark": found, "data": None if found == mark else self._vault.load(name)}
+        except VaultError:
+            structlog.stdlib.get_logger("identity").warning(
+                "the vault cannot be asked: nobody is compared until it can"
+            )
+            return nothing

@@ -1,0 +1,92 @@
+"""The composition of a gateway: a sidecar whose participants are judged by hosts in other processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from engines.base import MODELS
+from engines.load import defer_engine
+from monitor.cluster.fleet import Fleet
+from monitor.cluster.host_settings import environment, processes_of, threads_of, told
+from monitor.cluster.launch import Launch, local_processes
+from monitor.config import Settings
+from monitor.host.cpu_load import cores_here
+from monitor.host.metrics import Metrics
+from monitor.host.policing import Policing
+from monitor.host.quota import Quota
+from monitor.host.sidecar import Hosting, Judges, Sidecar, WaysIn
+from monitor.host.sidecar import build as build_sidecar
+from monitor.host.sources import ConfiguredSource
+from monitor.host.watching import Watching
+from monitor.identity.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from monitor.alerts.push import Hub
+    from monitor.host.judging import Judging
+    from monitor.session.models import Models
+
+JUDGING = "monitor.cluster.hosted_judging:judging"
+
+
+def is_wanted(settings: Settings) -> bool:
+    """Whether hosts in other processes are to judge: more than one, that is."""
+    return processes(settings) > 1
+
+
+def processes(settings: Settings) -> int:
+    """Return how many processes are to judge on this machine."""
+    return processes_of(settings.processes, cores_here())
+
+
+def models_of(settings: Settings) -> Models:
+    """Load the models of this process: of a gateway, which judges nobody, only to look at; they compile when used.
+
+    Raises `EngineError`.
+    """
+    from monitor.session.models import load_models
+
+    if is_wanted(settings):
+        return load_models(settings.engine, settings.packs or MODELS, load=defer_engine)
+    return load_models(settings.engine, settings.packs or MODELS, defer=True)
+
+
+def build(settings: Settings, models: Callable[[], Models]) -> Sidecar:
+    """Make a gateway, with everything opened that can fail and nothing running; see `monitor.host.sidecar.build`."""
+    return build_sidecar(settings, models, hosting(settings))
+
+
+def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
+    """Return what makes the hosts of a gateway; `launch` begins each, as a process here unless it says otherwise."""
+    count = processes(settings)
+    threads = settings.workers or threads_of(count, cores_here())
+    launcher = launch or local_processes(JUDGING, environment(os.environ, threads))
+
+    def hosts(
+        settings: Settings,
+        judging: Judging,
+        vault: Vault | None,
+        findings: Policing,
+        hub: Hub,
+        metrics: Metrics,
+        _sources: Sequence[ConfiguredSource],
+    ) -> tuple[Judges, WaysIn, Watching]:
+        token = settings.token.get_secret_value() if settings.token is not None else None
+        words = {"settings": told(settings, threads), "secrets": [token] if token else []}
+        fleet = Fleet(
+            count,
+            launcher,
+            lambda number: {**words, "number": number},
+            judging,
+            vault,
+            findings,
+            hub,
+            metrics,
+            Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
+            settings.rejoin_seconds,
+            settings.sources,
+        )
+        return fleet, fleet.sources, fleet.watching
+
+    return hosts

@@ -1,0 +1,1 @@
+"""Tests of the gateway, its hosts, and the link between them."""

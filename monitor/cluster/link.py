@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from engines.errors import SidewitnessError
 from monitor.cluster.channel import Channel
 from monitor.cluster.frames import FrameError, Message, frame_of, messages_of
 from monitor.cluster.outbox import Outbox
@@ -28,7 +29,7 @@ Said = Callable[[str, Any], None]
 Asked = Callable[[str, Any], Awaitable[Any]]
 
 
-class LinkLost(ConnectionError):  # noqa: N818 - a fact, not a failure of whoever asks
+class LinkLost(SidewitnessError):  # noqa: N818 - a fact, not a failure of whoever asks
     """The other end is gone."""
 
 

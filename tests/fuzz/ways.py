@@ -6,6 +6,8 @@ import base64
 import hashlib
 from typing import Any
 
+from monitor.cluster.frames import FrameError, messages_of
+from monitor.cluster.values import ValueCodecError, decode, encode
 from monitor.tap.media.config import TapConfig
 from monitor.tap.rtp.sdp import SdpError
 from monitor.tap.rtp.sdp_parser import parse_answer
@@ -25,6 +27,14 @@ def answer(data: bytes) -> None:
     written = admitted.sdp()
     assert written.index("m=audio") < written.index("m=video")
     assert not all(section.rejected for section in admitted.sections)
+
+
+def link_frame(data: bytes) -> None:
+    """A frame of a host: what is read of it is of the types that cross, and can be sent again."""
+    for message in messages_of(data):
+        if "b" in message:
+            value = decode(message["b"])
+            assert encode(decode(encode(value))) == encode(value)
 
 
 def whep_reply(data: bytes) -> None:
@@ -124,6 +134,7 @@ def parsed_event(text: str) -> Any:
 
 
 TARGETS = (
+    Target("link_frame", link_frame, (FrameError, ValueCodecError)),
     Target("answer", answer, (SdpError,), (b"a=inactive", b"m=audio 0 ", b"a=group:BUNDLE ", b"a=setup:passive")),
     Target(
         "whep",

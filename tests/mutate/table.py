@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutate import (
     access,
     clips,
+    cluster,
     journal,
     judging,
     media,
@@ -25,6 +26,7 @@ from tests.mutate.mutation import Mutation
 AREAS = (
     access,
     clips,
+    cluster,
     journal,
     judging,
     media,

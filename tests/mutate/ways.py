@@ -102,7 +102,7 @@ MUTATIONS = (
     Mutation(
         "a new name sheds the finding of the one before",
         PARTICIPANT,
-        "            self._callbacks.left(self._departed(RENAMED))\n",
+        "            memory.left(self._departed(RENAMED))\n",
         "            pass\n",
         (f"{OF_RENAMED}::test_evidence_and_findings_stay_with_the_claim_that_they_are_of",),
     ),

@@ -25,10 +25,14 @@ OVERLOADED = "inconclusive/overloaded"
 
 @dataclass(frozen=True, slots=True)
 class CapacityStep(CallCost):
-    """One call of the search: what it cost, and `why` it did not hold, empty where it did."""
+    """One call of the search: what it cost, and `why` it did not hold, empty where it did.
+
+    `memory_mb` is the resident memory of the sidecar at the end.
+    """
 
     overloaded: int = 0
     scored: float = 0.0
+    memory_mb: float = 0.0
     why: str = ""
 
     @property
@@ -143,6 +147,7 @@ def step_of(span: SpanReadings, size: int, late: float) -> CapacityStep:
         **asdict(call_cost(span, size, late)),
         overloaded=span.messages.verdicts.get(OVERLOADED, 0),
         scored=sum(span.messages.scored.values()) / max(span.messages.hops, 1),
+        memory_mb=span.memory[-1][1] / 1e6 if span.memory else 0.0,
     )
     return replace(step, why=judge(step))
 

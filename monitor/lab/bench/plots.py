@@ -9,6 +9,7 @@ from typing import Any
 from monitor.lab.bench.budgets import AGE, BUDGETS
 from monitor.lab.bench.capacity import Capacity
 from monitor.lab.bench.engine_speed import EngineSpeeds
+from monitor.lab.bench.growth import Growth
 from monitor.lab.bench.result import BenchResult
 from monitor.lab.bench.tables import number
 from monitor.lab.plotting import pyplot, save
@@ -27,6 +28,8 @@ def draw(result: BenchResult, path: Path) -> None:
         panels.append((0.6 + 0.42 * len(rows), lambda axes: _budgets(axes, result)))
     if (capacity := result.capacity) is not None:
         panels.append((3.2, lambda axes: _capacity(axes, capacity)))
+    if (growth := result.growth) is not None:
+        panels.append((3.2, lambda axes: _growth(axes, growth)))
     if (speeds := result.speeds) is not None and speeds.rows:
         panels.append((3.8, lambda axes: _speeds(axes, speeds)))
     heights = [height for height, _ in panels] or [1.0]
@@ -74,6 +77,19 @@ def _capacity(axes: Any, capacity: Capacity) -> None:
         ylim=(0, 1.05 * top),
         xlim=(0, 1 + max((step.participants for step in steps), default=1)),
     )
+
+
+def _growth(axes: Any, growth: Growth) -> None:
+    """Draw the age of scores over the size of a call, a line for one process and one for several."""
+    limit = BUDGETS[AGE][1].limit
+    for style, (count, found) in zip(STYLES, ((1, growth.one), (growth.processes, growth.several)), strict=False):
+        steps = sorted((s for s in found.steps if s.age_p95 is not None), key=lambda step: step.participants)
+        ages = [step.age_p95 for step in steps]
+        label = f"{count} judging: {found.largest_call} hold"
+        axes.plot([step.participants for step in steps], ages, style, marker=".", label=label)
+    axes.axhline(limit, color="black", linewidth=1)
+    axes.set(xlabel="live 720p30 participants", ylabel="score age p95, s", xlim=(0, None), ylim=(0, None))
+    axes.legend(fontsize=8)
 
 
 def _speeds(axes: Any, speeds: EngineSpeeds) -> None:

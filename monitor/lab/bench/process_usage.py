@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
+
+T = TypeVar("T", int, float)
 
 CPUINFO = Path("/proc/cpuinfo")
 PACKAGES = ("sidewitness", "openvino", "onnxruntime", "aiortc", "av", "numpy", "uvloop")
@@ -35,6 +38,29 @@ def machine_seconds() -> float:
     return times.user + times.nice + times.system + times.irq + times.softirq
 
 
+def tree(pid: int) -> list[int]:
+    """Return a process and all that it has started, directly or not; raises `psutil.Error` when it has ended."""
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
+def tree_cpu_seconds(pid: int) -> float:
+    """Read the processor seconds of a process and of those it has started; raises `psutil.Error` when it has ended."""
+    return cpu_seconds(pid) + sum(_or_nothing(cpu_seconds, child) for child in tree(pid)[1:])
+
+
+def tree_rss_bytes(pid: int) -> int:
+    """Read the resident memory of a process and of those it has started; pages that they share count in each."""
+    return rss_bytes(pid) + sum(_or_nothing(rss_bytes, child) for child in tree(pid)[1:])
+
+
+def _or_nothing(read: Callable[[int], T], pid: int) -> T | int:
+    # One that has just ended is no reason to measure nothing.
+    try:
+        return read(pid)
+    except psutil.Error:
+        return 0
+
+
 def rss_bytes(pid: int) -> int:
     """Read the resident memory of a process; raises `psutil.Error` when it has ended."""
     return psutil.Process(pid).memory_info().rss
@@ -51,8 +77,11 @@ class Usage:
 
     @classmethod
     def read(cls, pid: int, now: float) -> Usage:
-        """Read the counters of a process, whose event loop runs in its main thread; raises `psutil.Error`."""
-        return cls(now, cpu_seconds(pid), main_thread_seconds(pid), machine_seconds())
+        """Read the counters of a process, whose event loop runs in its main thread, and of those it has started.
+
+        Raises `psutil.Error`.
+        """
+        return cls(now, tree_cpu_seconds(pid), main_thread_seconds(pid), machine_seconds())
 
     def since(self, before: Usage) -> Usage:
         """Return the difference to an earlier reading, `at` being the seconds between them."""

@@ -21,7 +21,7 @@ from monitor.lab.bench.child import BenchError, environment, last_line, on, spaw
 from monitor.lab.bench.enrolment import state_of
 from monitor.lab.bench.exposition import Exposition
 from monitor.lab.bench.observations import Observer
-from monitor.lab.bench.process_usage import Usage, cpu_seconds, rss_bytes
+from monitor.lab.bench.process_usage import Usage, cpu_seconds, tree_rss_bytes
 from monitor.lab.bench.publisher import request
 
 START_SECONDS = 30.0
@@ -39,12 +39,16 @@ class SidecarFull(BenchError):  # noqa: N818 - a refusal, not a failure
 
 @dataclass(frozen=True, slots=True)
 class BenchSetup:
-    """Where a benchmark runs, and how: `cores` are what its sidecar is kept to, `identity` is whom everybody claims."""
+    """Where a benchmark runs, and how: `cores` are what its sidecar is kept to, `identity` is whom everybody claims.
+
+    So many `processes` of it judge.
+    """
 
     folder: Path
     engine: str = "openvino"
     identity: str | None = None
     cores: frozenset[int] | None = None
+    processes: int = 1
 
     @property
     def rest(self) -> frozenset[int] | None:
@@ -70,9 +74,9 @@ class SidecarProcess:
             raise BenchError(_GONE) from None
 
     def rss(self) -> int:
-        """Read the resident bytes; raises `BenchError` when the process has ended."""
+        """Read the resident bytes of all its processes; raises `BenchError` when it has ended."""
         try:
-            return rss_bytes(self.process.pid)
+            return tree_rss_bytes(self.process.pid)
         except psutil.Error:
             raise BenchError(_GONE) from None
 
@@ -91,6 +95,7 @@ async def sidecar(setup: BenchSetup, places: int) -> AsyncIterator[SidecarProces
         SIDEWITNESS_STATE_DIR=str(state_of(setup.folder)),
         SIDEWITNESS_MAX_PARTICIPANTS=str(max(places, 8)),
         SIDEWITNESS_ENGINE=setup.engine,
+        SIDEWITNESS_PROCESSES=str(setup.processes),
         SIDEWITNESS_LOG_LEVEL="error",
         **on(setup.cores),
     )

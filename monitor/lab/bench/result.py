@@ -13,6 +13,7 @@ from monitor.lab.bench.budgets import (
     FACE,
     FIRST_STATE,
     FIRST_VERDICT,
+    GROWTH,
     LIVE,
     LOOP,
     MEMORY,
@@ -26,6 +27,7 @@ from monitor.lab.bench.budgets import (
 )
 from monitor.lab.bench.capacity import OVERLOADED, Capacity
 from monitor.lab.bench.engine_speed import EngineSpeeds
+from monitor.lab.bench.growth import Growth
 from monitor.lab.bench.live import LiveCall
 from monitor.lab.bench.overload import Overload
 from monitor.lab.bench.scan_speed import ScanSpeed
@@ -62,6 +64,7 @@ class BenchResult:
     capacity: Capacity | None = None
     overload: Overload | None = None
     soak: Soak | None = None
+    growth: Growth | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `sidewitness bench --json` prints."""
@@ -73,6 +76,7 @@ class BenchResult:
             "engines": self.speeds.as_json() if self.speeds else [],
             "capacity": self.capacity.as_json() if self.capacity else None,
             "overload": self.overload.as_json() if self.overload else None,
+            "growth": self.growth.as_json() if self.growth else None,
             "soak": self.soak.as_json() if self.soak else None,
             "verdicts": self.verdicts,
             "notes": self.notes,
@@ -266,6 +270,25 @@ def overload_notes(overload: Overload, cores: int) -> list[str]:
     if overload.others_cores > BUSY_SHARE * cores:
         notes.append(f"Overload: {busy(overload.others_cores, cores)}")
     return notes
+
+
+def growth_rows(growth: Growth) -> list[Measurement]:
+    """Make the rows of what several processes hold beside one."""
+    held = f"{growth.several.largest_call} with {growth.processes}, {growth.one.largest_call} with one, in this run"
+    memory = growth.memory_of_each_more()
+    return [
+        measured(GROWTH, growth.ratio, held if growth.ratio is not None else "one process held nobody"),
+        Measurement("participants that several processes hold", growth.several.largest_call, "participants", note=held),
+        *[
+            Measurement(f"memory of each more, {count} judging", value, "MB", note="from the smallest call tried")
+            for count, value in memory.items()
+        ],
+    ]
+
+
+def growth_notes(growth: Growth) -> list[str]:
+    """Say what makes a comparison of processes doubtful."""
+    return [f"Processes: {note}" for found in (growth.one, growth.several) for note in capacity_notes(found)]
 
 
 def soak_row(soak: Soak) -> Measurement:

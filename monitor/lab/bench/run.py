@@ -12,7 +12,7 @@ from typing import Any
 
 from engines.load import load_engine
 from engines.registry import EngineName
-from monitor.lab.bench import capacity, live, overload
+from monitor.lab.bench import capacity, growth, live, overload
 from monitor.lab.bench import engine_speed as speeds
 from monitor.lab.bench import enrolment as enrolling
 from monitor.lab.bench import pairwise_cost as comparing
@@ -22,6 +22,7 @@ from monitor.lab.bench import soak as soaking
 from monitor.lab.bench import stage_times as stages
 from monitor.lab.bench.budgets import (
     CAPACITY,
+    GROWTH,
     OVERLOAD_AGE,
     OVERLOAD_GROWTH,
     PAIRWISE,
@@ -43,6 +44,8 @@ from monitor.lab.bench.result import (
     BenchResult,
     capacity_notes,
     capacity_rows,
+    growth_notes,
+    growth_rows,
     live_notes,
     live_rows,
     missing_live_rows,
@@ -62,7 +65,7 @@ class Options:
     """What is measured: `seconds` of a live call of `participants`, with the clip or what is found in its place.
 
     `cores` are how many the sidecar may use, all of them for None. `usual` are the parts of a default run; the others
-    are asked for by name, `soak` in virtual minutes.
+    are asked for by name, `soak` in virtual minutes; `processes` are compared with one.
     """
 
     seconds: float = 20.0
@@ -75,6 +78,7 @@ class Options:
     capacity: bool = False
     overload: bool = False
     soak: float | None = None
+    processes: int | None = None
 
     def people(self, cores: int) -> int:
         """Return how many participants: two a core by default, since the publishers need some of it too."""
@@ -244,6 +248,8 @@ def loads(bench: Bench, result: BenchResult) -> BenchResult:
             sustainable = result.capacity.largest_call
     if options.overload:
         result = _overload(bench, result, sustainable or 0)
+    if options.processes is not None:
+        result = _growth(bench, result, options.processes)
     return _soak(bench, result, options.soak) if options.soak is not None else result
 
 
@@ -271,6 +277,17 @@ def _overload(bench: Bench, result: BenchResult, sustainable: int) -> BenchResul
     result.rows.extend(overload_rows(measured_part))
     result.notes.extend(overload_notes(measured_part, bench.cores))
     return replace(result, overload=measured_part)
+
+
+def _growth(bench: Bench, result: BenchResult, processes: int) -> BenchResult:
+    first = bench.options.people(bench.cores)
+    try:
+        measured_part = asyncio.run(growth.measure(bench.webm, bench.setup, processes, first, progress=bench.tell))
+    except BenchError as error:
+        return _missing(result, "processes", str(error), GROWTH)
+    result.rows.extend(growth_rows(measured_part))
+    result.notes.extend(growth_notes(measured_part))
+    return replace(result, growth=measured_part)
 
 
 def _soak(bench: Bench, result: BenchResult, minutes: float) -> BenchResult:

@@ -10,6 +10,7 @@ from monitor.lab.bench.budgets import Measurement
 from monitor.lab.bench.capacity import Capacity
 from monitor.lab.bench.comparison import Comparison
 from monitor.lab.bench.engine_speed import EngineSpeed, EngineSpeeds
+from monitor.lab.bench.growth import Growth
 from monitor.lab.bench.result import BenchResult
 from monitor.lab.bench.stage_times import Stage
 
@@ -38,6 +39,8 @@ def show(result: BenchResult, console: Console) -> None:
         console.print(speed_table(result.speeds))
     if result.capacity:
         console.print(capacity_table(result.capacity))
+    if result.growth:
+        console.print(growth_table(result.growth))
     wide = console.width >= WIDE
     console.print(budget_table(result.rows, wide))
     if not wide:
@@ -121,6 +124,19 @@ def capacity_table(capacity: Capacity) -> Table:
         ages = (f"{number(age)} s" if age is not None else "-" for age in (step.age_p50, step.age_p95))
         verdict = Text("holds", COLOURS["ok"]) if step.held else Text(step.why, COLOURS["over"])
         table.add_row(str(step.participants), *ages, *(number(share) for share in shares), verdict)
+    return table
+
+
+def growth_table(growth: Growth) -> Table:
+    """Make the table of the calls that were tried, in one process and in several."""
+    table = _table("Live capacity, by processes that judge")
+    for column in ("processes", "participants", "score age p95", "cores", "MB"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for count, step in growth.steps:
+        age = f"{number(step.age_p95)} s" if step.age_p95 is not None else "-"
+        verdict = Text("holds", COLOURS["ok"]) if step.held else Text(step.why, COLOURS["over"])
+        table.add_row(str(count), str(step.participants), age, number(step.cores), f"{step.memory_mb:.0f}", verdict)
     return table
 
 

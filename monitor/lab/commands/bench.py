@@ -42,6 +42,9 @@ Overload = Annotated[
 Soak = Annotated[
     float | None, typer.Option(metavar="MINUTES", help="Watch memory over so many minutes of virtual time.", min=1)
 ]
+Processes = Annotated[
+    int | None, typer.Option(help="Find how many this many judging processes hold, and how many one does.", min=2)
+]
 Only = Annotated[bool, typer.Option("--only", help="Leave out the default parts: only what is asked for.")]
 Compare = Annotated[
     Path | None, typer.Option(metavar="OLD.json", help="Show each number beside that of an earlier run.")
@@ -60,6 +63,7 @@ def command(
     capacity: Capacity = False,
     overload: Overload = False,
     soak: Soak = None,
+    processes: Processes = None,
     only: Only = False,
     compare: Compare = None,
     as_json: AsJson = False,
@@ -85,7 +89,8 @@ def command(
     earlier = _read(compare) if compare else None
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    result = _measure(Options(seconds, participants, clip, engine, cores, not only, engines, capacity, overload, soak))
+    parts = (not only, engines, capacity, overload, soak, processes)
+    result = _measure(Options(seconds, participants, clip, engine, cores, *parts))
     _report(result, earlier, as_json, out)
 
 

@@ -91,6 +91,18 @@ async def test_what_is_said_in_one_turn_is_one_frame() -> None:
         assert [body for _, body in other.heard] == [0, 1, 2, 3, 4]
 
 
+async def test_what_is_said_once_is_with_what_was_said_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame holds one group here: where everything may be said anew, each word is one."""
+    monkeypatch.setattr("monitor.cluster.outbox.MAX_TAKEN", 1)
+    async with two_ends() as (one, other):
+        one.link.say("state", 1, about="ada")
+        one.link.say("finding", 2)
+        one.link.say("checkpoint", 3, about="ada")
+        await asyncio.wait_for(other.came.wait(), PATIENCE)
+        assert [op for op, _ in other.heard] == ["state", "finding", "checkpoint"]
+        assert other.link.heard == 1
+
+
 async def test_questions_go_both_ways_and_refusals_come_back_as_what_they_are() -> None:
     async with two_ends() as (one, other):
         assert await one.link.ask("echo", {"a": (1, 2)}) == {"a": (1, 2)}

@@ -161,11 +161,15 @@ def listen(host: str, port: int, remedy: str = "choose another --host or --port"
     """Return a bound socket; raises `ConfigError` where the address cannot be had."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         # Not the error's own text: it repeats the address in the form of the C library.
         why = error.strerror if not isinstance(error, socket.gaierror) else "no such address"
         raise ConfigError(f"cannot listen on {host} port {port} ({why}): {remedy}") from None
+    # Connections inherit it. asyncio sets it on sockets that say they are TCP, and these do not: the end of an answer
+    # would wait 40 ms for the acknowledgement of its beginning.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def address(listener: socket.socket) -> str:

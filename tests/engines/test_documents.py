@@ -19,6 +19,7 @@ from engines.packs import parse_json as parse_manifest_json
 from monitor.config import ConfigError, Settings, load
 from monitor.identity.vault.consent import ConsentError, read_consent
 from tests.engines import packs
+from tests.examples_count import examples
 
 LAUGHS = b"a: &a [x, x]\n" + b"".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n".encode() for a, b in zip("abcdefghi", "bcdefghij", strict=True)
@@ -54,7 +55,7 @@ yamls = (
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(LAUGHS)
 @example(b"\xff\xfe")
 @example(b"state_dir: ~nobody-of-this-name/x")
@@ -72,7 +73,7 @@ def test_any_file_of_settings_is_read_or_refused_in_one_line(tmp_path: Path, tex
         one_line(error)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(LAUGHS)
 @example(b'by: x\ngiven: 2026-03-01\nevidence: "\\0"\n')
 @example(b"by: x\ngiven: 9999-12-31\n")
@@ -102,7 +103,7 @@ FIELDS = (
 )  # fmt: skip
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(("preprocessing", "example_length"), 1e999)
 @example(("inputs", 0, "shape", 1), 10**12)
 @example(("inputs", 0, "shape"), [math.inf])

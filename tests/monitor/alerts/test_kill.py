@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 TOKEN = "a-token-for-the-tests"
 ROOT = Path(__file__).parents[3]
-ROUNDS = 6
+ROUNDS = 4
 PATIENCE = 30.0
 
 Told = dict[int, tuple[str, str]]

@@ -8,7 +8,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import numpy as np
 import pytest
 
 from engines.errors import SidewitnessError
+from monitor import cli
 from monitor.decision.calibration import Calibration
 from monitor.decision.decide import Transition
 from monitor.decision.report import HopReport
 from monitor.detectors import registry
 from monitor.detectors.reference import Reference
+from monitor.identity.enrolment.config import EnrolConfig
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session
 from monitor.types import ParticipantKey, Reason, Verdict
@@ -52,12 +55,27 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     registry.detectors.cache_clear()
 
 
-def command(*words: str | Path) -> str:
+def in_a_process(*words: str) -> str:
     """Run a command of the sidecar as somebody would who has the toy installed."""
-    run = [sys.executable, "-m", "monitor.cli", *map(str, words)]
+    run = [sys.executable, "-m", "monitor.cli", *words]
     done = subprocess.run(run, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def command(installed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command in this process, with the models that it has compiled; enrolment asks for little."""
+    less = partial(EnrolConfig, min_face_seconds=8.0, min_speech_seconds=4.0, gallery=24)
+    monkeypatch.setattr("monitor.identity.enrolment.config.EnrolConfig", less)
+    # Each worker would load the models anew, for seven clips.
+    monkeypatch.setattr("monitor.lab.corpus.manifest.workers_here", lambda: 1)
+
+    def run(*words: str | Path) -> str:
+        assert cli.run([str(word) for word in words]) == 0, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    return run
 
 
 def judged(models: Models, brightness: int, seconds: float) -> list[HopReport]:
@@ -104,14 +122,14 @@ def test_its_words_and_its_label_are_told(installed: Path) -> None:
 
 
 def test_doctor_lists_it(installed: Path) -> None:
-    said = json.loads(command("doctor", "--json"))["checks"]
+    said = json.loads(in_a_process("doctor", "--json"))["checks"]
     assert {check["name"]: check["detail"] for check in said}["room"] == "300 genuine rooms"
     assert {check["name"]: check["detail"] for check in said}["detector room"] == INFO.question
 
 
 @pytest.mark.data
-def test_it_is_enrolled_sealed_and_compared_by_a_scan(installed: Path, data_dir: Path) -> None:
-    clips = sorted((data_dir / "clips/real").glob("lipnet__*.mp4"))[:25]
+def test_it_is_enrolled_sealed_and_compared_by_a_scan(command: Callable[..., str], data_dir: Path) -> None:
+    clips = sorted((data_dir / "clips/real").glob("lipnet__*.mp4"))[:4]
     words: tuple[str | Path, ...] = ("enroll", "Jane", *clips, "--consent-by", "Jane", "--without-identity", "--json")
     assert json.loads(command(*words))["quality"]["room_brightness"] > 0
     found = [
@@ -126,7 +144,7 @@ def test_it_is_enrolled_sealed_and_compared_by_a_scan(installed: Path, data_dir:
 
 
 @pytest.mark.data
-def test_it_is_evaluated_and_calibrated(installed: Path, data_dir: Path, tmp_path: Path) -> None:
+def test_it_is_evaluated_and_calibrated(command: Callable[..., str], data_dir: Path, tmp_path: Path) -> None:
     clips = sorted((data_dir / "clips/real").glob("lipnet__*.mp4"))[:6]
     manifest = tmp_path / "clips.csv"
     with manifest.open("w", newline="") as file:

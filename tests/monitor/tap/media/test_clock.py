@@ -17,6 +17,7 @@ from monitor.tap.media.clock import (
 )
 from monitor.tap.media.clock_line import SenderReport, fit_line
 from monitor.types import ClockState, TrackKind
+from tests.examples_count import examples
 
 WRAP = 1 << 32
 EPOCH = 3_900_000_000.0
@@ -97,7 +98,7 @@ def test_one_report_maps_the_track() -> None:
     seed=st.integers(0, 999),
 )
 @example(offset=0, drift=0.0, late=0.046875, jitter=0.0, seconds=3, seed=843)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_capture_lies_within_its_uncertainty(
     offset: int, drift: float, late: float, jitter: float, seconds: int, seed: int
 ) -> None:
@@ -119,7 +120,7 @@ def test_drift_is_found() -> None:
 
 
 @given(losses=st.lists(st.integers(1, 400), max_size=8), offset=st.integers(0, WRAP - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_loss_leaves_the_timeline_in_place(losses: list[int], offset: int) -> None:
     clock, sender, n = TrackClock(48_000), Sender(rate=48_000, offset=offset), 0
     sender.frame(clock, 0.0)
@@ -143,7 +144,7 @@ def test_a_pause_longer_than_a_wrap_is_counted_by_arrival(hours: int) -> None:
         max_size=60,
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_media_never_steps_back_nor_outruns_arrival(events: list[tuple[int, int, float]]) -> None:
     """Whatever timestamps, SSRCs and arrivals come."""
     clock, now, first, before = TrackClock(90_000), 100.0, None, 0.0

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.tap.media.clock import CallClock
 from monitor.types import ClockState
+from tests.examples_count import examples
 from tests.monitor.tap.media.senders import EPOCH, KINDS, Track, play, worst_pairing
 from tests.monitor.tap.media.test_least_delay import RIGHT_AGAIN_SECONDS, WHO, after
 
@@ -20,7 +21,7 @@ from tests.monitor.tap.media.test_least_delay import RIGHT_AGAIN_SECONDS, WHO, a
     began=st.floats(6.0, 60.0),
     seed=st.integers(0, 999),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_step_of_the_senders_clock_is_followed_within_seconds(
     who: str, step: float, drift: float, late: float, began: float, seed: int
 ) -> None:
@@ -45,7 +46,7 @@ def test_a_step_of_the_senders_clock_is_followed_within_seconds(
     drift=st.floats(-100e-6, 100e-6),
     seed=st.integers(0, 999),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_where_reports_are_rare_the_first_is_believed_for_the_time_being(
     who: str, step: float, drift: float, seed: int
 ) -> None:

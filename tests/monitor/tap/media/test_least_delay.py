@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.tap.media.clock import CallClock
 from monitor.types import ClockState, TrackKind
+from tests.examples_count import examples
 from tests.monitor.tap.media.senders import EPOCH, KINDS, Pause, Seen, Track, play, worst_pairing
 
 RIGHT_AGAIN_SECONDS = 5.0
@@ -37,7 +38,7 @@ def after(seen: list[Seen], moment: float) -> list[Seen]:
     drift=st.sampled_from([0.0, 100e-6, -100e-6]),
     seed=st.integers(0, 999),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_after_a_mute_both_tracks_are_mapped_and_in_place(
     who: str, seconds: float, rtp: Goes, reports: Literal["none", "stand", "run"], every: float, drift: float, seed: int
 ) -> None:
@@ -61,7 +62,7 @@ def test_after_a_mute_both_tracks_are_mapped_and_in_place(
     every=st.floats(0.5, 2.0),
     seed=st.integers(0, 999),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_after_a_laptop_has_slept(seconds: float, wall: Goes, every: float, seed: int) -> None:
     """RTP time stands still on both tracks; the wall clock of the reports as well, or it has gone on."""
     pause = Pause(12.0, 12.0 + seconds, "stands", wall)
@@ -77,7 +78,7 @@ def test_after_a_laptop_has_slept(seconds: float, wall: Goes, every: float, seed
     rtp=st.sampled_from(["stands", "runs"]),
     seed=st.integers(0, 999),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_without_reports_arrival_is_found_again(who: str, seconds: float, rtp: Goes, seed: int) -> None:
     pause = Pause(12.0, 12.0 + seconds, rtp)
     tracks = paused(who, pause, 1.0, reports=False)
@@ -109,7 +110,7 @@ def test_a_network_that_becomes_slower_moves_no_media_where_reports_explain_it(s
 
 
 @given(seconds=st.floats(0.5, 20.0), reports=st.booleans(), seed=st.integers(0, 999))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_what_the_network_held_up_and_delivers_at_once_moves_nothing(seconds: float, reports: bool, seed: int) -> None:
     clock, tracks = CallClock(), paused("both", Pause(), 1.0, reports=reports)
     for track in tracks:

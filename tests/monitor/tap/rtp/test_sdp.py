@@ -13,6 +13,7 @@ from monitor.tap.media.config import TapConfig
 from monitor.tap.rtp.sdp import Offer, SdpError
 from monitor.tap.rtp.sdp_parser import check_restart, parse_answer, parse_fragment, parse_offer
 from monitor.types import TrackKind
+from tests.examples_count import examples
 
 CONFIG = TapConfig()
 UFRAG, PWD = "aB3/", "abcdefghijklmnopqrstuv12"
@@ -365,7 +366,7 @@ def attempt(parse: Callable[[str, TapConfig], object], text: str) -> object:
 
 
 @given(MUTATIONS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_a_mutated_offer_is_admitted_or_refused_and_nothing_else(changes: list[tuple[int, str, str, int]]) -> None:
     offer = attempt(parse_offer, mutate(changes))
     if isinstance(offer, Offer):
@@ -376,7 +377,7 @@ def test_a_mutated_offer_is_admitted_or_refused_and_nothing_else(changes: list[t
 
 
 @given(st.text(max_size=400) | st.text(alphabet="amvc=:/ 0159\r\n", max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_text_is_refused_or_read(text: str) -> None:
     for parse in (parse_offer, parse_fragment):
         read = attempt(parse, text)

@@ -38,6 +38,7 @@ QUICK = (
     "tests/monitor/detectors/voiceprint",
     "tests/monitor/face",
     "tests/monitor/host",
+    "tests/monitor/host/planning",
     "tests/monitor/identity/vault",
     "tests/monitor/lab",
     "tests/monitor/lab/corpus/datasets",

@@ -60,6 +60,7 @@ PURE = (
     "monitor/cluster/values.py",
     "monitor/host/coverage.py",
     "monitor/host/departed.py",
+    "monitor/host/planning",
     "monitor/host/quota.py",
     "monitor/host/replacing.py",
     "monitor/host/shedding.py",

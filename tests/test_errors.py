@@ -44,6 +44,7 @@ MISUSE = {
     "monitor.api.access.claims.TokenError",
     "monitor.config.ConfigError",
     "monitor.identity.vault.consent.ConsentError",
+    "monitor.host.planning.costs.PlanError",
     "monitor.lab.bench.comparison.CompareError",
     "monitor.lab.corpus.manifest.CorpusError",
 }

@@ -25,6 +25,7 @@ from monitor.cli import (
     enroll,
     findings,
     identities,
+    plan,
     policy,
     reports,
     scan,
@@ -65,6 +66,7 @@ app.add_typer(reports.app, name="report")
 app.add_typer(sinks.app, name="sinks")
 app.command("drill")(drill.command)
 app.add_typer(policy.app, name="policy")
+app.command("plan")(plan.command)
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(sources.app, name="sources")
 

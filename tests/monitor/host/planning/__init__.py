@@ -1,0 +1,1 @@
+"""Plans: what a fleet needs, and what becomes of its participants."""

@@ -18,7 +18,7 @@ from fastapi.security import HTTPBearer
 from monitor.alerts.disclosure import Disclosure
 from monitor.api.access.authority import Authority
 from monitor.api.access.grant import Grant, Refusal
-from monitor.api.access.oidc.provider import ProviderError
+from monitor.api.access.oidc.messages import ProviderError
 from monitor.api.access.roles import Permission
 from monitor.api.client import bearer_client
 from monitor.api.cookies import check_change, session_cookie

@@ -17,8 +17,9 @@ from monitor.api.access.issuer import seconds_as_time
 from monitor.api.access.keyring import KeyRing
 from monitor.api.access.oidc import flow
 from monitor.api.access.oidc.claims import Claims, Person, id_token_objection, person_of, values_of
+from monitor.api.access.oidc.messages import CodeRefusedError, ProviderError
 from monitor.api.access.oidc.options import OidcOptions
-from monitor.api.access.oidc.provider import CodeRefusedError, Provider, ProviderError
+from monitor.api.access.oidc.provider import Provider
 from monitor.api.access.oidc.verifier import rules_of
 from monitor.api.access.roles import PERMISSIONS, Role
 from monitor.api.access.sessions import Beginning, Sessions, csrf_of

@@ -83,7 +83,7 @@ class SinkSpec:
 
     `open` does no I/O that can fail because the other side is away: that is for `deliver`, which is tried again.
     `batch_entries` bounds one delivery; a sink that sends one request a finding says 1, so that what was accepted
-    before a failure is not sent again.
+    before a failure is not sent again (before a crash, what it has accepted in the last quarter of a second may be).
     """
 
     kind: str

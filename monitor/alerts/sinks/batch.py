@@ -6,7 +6,7 @@ place, where one was changed `Tampered` does, and they are delivered like a find
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,21 @@ class Batch:
         """How many findings it holds."""
         return sum(isinstance(item, Entry) for item in self.items)
 
+    def parts(self, entries: int) -> Iterator[Batch]:
+        """Yield it in batches of so many items, each with its own cursor."""
+        for at in range(0, len(self.items), entries):
+            items = self.items[at : at + entries]
+            yield Batch(items, number_of(items[-1]))
+
     def told_to(self, sink: str) -> Batch:
         """Return it without the findings that a policy, when they were written, did not have the sink told of."""
         told = (item for item in self.items if not isinstance(item, Entry) or _is_told(item.finding.handling, sink))
         return Batch(tuple(told), self.cursor)
+
+
+def number_of(item: Item) -> int:
+    """Return the cursor once an item is accepted."""
+    return item.last if isinstance(item, Gap) else item.seq
 
 
 def resume(cursor: int, head: Head) -> int:

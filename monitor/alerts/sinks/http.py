@@ -22,6 +22,7 @@ from pydantic import AfterValidator, SecretStr
 from monitor.alerts.sinks.address import checked_addresses
 from monitor.alerts.sinks.base import GoneError, Item, RefusedError, SinkError
 from monitor.alerts.sinks.tls import ConnectOptions, tls_context
+from monitor.alerts.sinks.url import objection
 
 # A reply says little; more than this is not read.
 MAX_REPLY_BYTES = 1 << 20
@@ -30,20 +31,11 @@ KEEP_ALIVE_SECONDS = 30.0
 OF_THE_CONFIGURATION: Final = frozenset((401, 402, 403, 404, 405, 407, 411, 421, 426, 451))
 LATER: Final = frozenset((408, 409, 423, 424, 425, 429))
 GONE: Final = 410
-MAX_URL = 2048
 
 
 def _is_url(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    try:
-        parts = urlsplit(text)
-        whole = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        whole = False
-    if not whole or len(text) > MAX_URL or not all("!" <= char <= "~" for char in text):
-        raise ValueError("write an address such as https://siem.example/path")
-    if parts.username is not None or parts.password is not None or parts.fragment:
-        raise ValueError("leave user, password and fragment out of the address")
+    if (why := objection(value.get_secret_value())) is not None:
+        raise ValueError(why)
     return value
 
 

@@ -11,8 +11,9 @@ import pytest_asyncio
 
 from monitor.api.access.grant import Grant, Refusal
 from monitor.api.access.oidc.keys import FIRST_PAUSE_SECONDS
+from monitor.api.access.oidc.messages import CodeRefusedError, ProviderError
 from monitor.api.access.oidc.options import options_of
-from monitor.api.access.oidc.provider import CodeRefusedError, Provider, ProviderError
+from monitor.api.access.oidc.provider import Provider
 from monitor.api.access.oidc.verifier import ProviderTokens
 from tests.monitor.api.access.build import AWAY, Clock
 from tests.monitor.api.server import Site, serving

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from engines.errors import SidewitnessError
 from monitor.alerts.sinks.base import SinkError
 from monitor.alerts.sinks.http import HttpClient, Post
 from monitor.api.access.oidc.keys import KeyList, header_of
+from monitor.api.access.oidc.messages import Metadata, ProviderError, answer_of, metadata_of, tokens_of
 from monitor.api.access.oidc.options import OidcOptions
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -26,27 +24,6 @@ RETRY_SECONDS = 5.0
 # A name that no key has.
 UNNAMED = "\n"
 FORM = "application/x-www-form-urlencoded"
-NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-
-class ProviderError(SidewitnessError):
-    """The identity provider cannot be asked, or answers what cannot be used; one line, without secrets."""
-
-
-class CodeRefusedError(ProviderError):
-    """The provider takes the code of a sign-in no more, or never did."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What a provider says of itself (OpenID Connect Discovery 1.0, section 3)."""
-
-    authorization_endpoint: str
-    token_endpoint: str
-    jwks_uri: str
-    userinfo_endpoint: str | None = None
-    end_session_endpoint: str | None = None
-    names_itself: bool = False
 
 
 class Provider:
@@ -100,11 +77,7 @@ class Provider:
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         metadata = await self.metadata()
         post = Post(metadata.token_endpoint, urlencode(fields).encode(), headers, FORM)
-        answer = await self._ask(post)
-        id_token, access = answer.get("id_token"), answer.get("access_token")
-        if not isinstance(id_token, str):
-            raise ProviderError("the identity provider gave no ID token: have the client allowed the scope openid")
-        return id_token, access if isinstance(access, str) else None
+        return tokens_of(await self._ask(post))
 
     async def more_claims(self, access_token: str) -> Mapping[str, Any]:
         """Return what the provider says of the owner of an access token; nothing where it says nothing more."""
@@ -139,7 +112,7 @@ class Provider:
             raise ProviderError("the identity provider could not be asked a moment ago: try again soon")
         try:
             found = await self._ask(Post(self.options.issuer.rstrip("/") + DISCOVERY, b"", method="GET"))
-            metadata = _metadata(found, self.options.issuer)
+            metadata = metadata_of(found, self.options.issuer)
         except ProviderError:
             self._failed_at = now
             if self._metadata is not None:
@@ -155,26 +128,4 @@ class Provider:
             reply = await self._client.post(post)
         except SinkError as error:
             raise ProviderError(f"the identity provider cannot be asked ({error})") from None
-        if post.method == "POST" and reply.status in (400, 401):
-            raise CodeRefusedError(f"the identity provider refuses the code of a sign-in ({reply.status})")
-        if reply.status != 200:
-            raise ProviderError(f"the identity provider answers {reply.status}: correct issuer or client in oidc")
-        try:
-            body = json.loads(reply.body)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise ProviderError("the identity provider answers no JSON object: correct issuer in oidc")
-        return body
-
-
-def _metadata(found: Mapping[str, Any], issuer: str) -> Metadata:
-    if found.get("issuer") != issuer:
-        raise ProviderError("the identity provider calls itself otherwise: write oidc.issuer as it does")
-    names = (*NEEDED, "userinfo_endpoint", "end_session_endpoint")
-    texts = {name: found[name] for name in names if isinstance(found.get(name), str)}
-    # All of them are sent what is secret, or believed: where the provider is spoken to by TLS, so are they.
-    is_safe = not issuer.startswith("https:") or all(text.startswith("https:") for text in texts.values())
-    if not is_safe or not all(name in texts for name in NEEDED):
-        raise ProviderError("the identity provider lacks an address that signing in needs: correct oidc.issuer")
-    return Metadata(**texts, names_itself=found.get("authorization_response_iss_parameter_supported") is True)
+        return answer_of(reply.status, reply.body, redeems=post.method == "POST")

@@ -30,6 +30,15 @@ def test_what_was_pruned_is_said() -> None:
     assert (batch.findings, batch.missed) == (2, 3)
 
 
+def test_parts_of_a_batch_have_cursors_of_their_own() -> None:
+    batch = next_batch(3, Head(9, 6), [entry(7), entry(8), entry(9)])
+    assert list(batch.parts(1)) == [
+        Batch((Gap(4, 6),), 6), Batch((entry(7),), 7), Batch((entry(8),), 8), Batch((entry(9),), 9)
+    ]  # fmt: skip
+    assert list(batch.parts(3)) == [Batch((Gap(4, 6), entry(7), entry(8)), 8), Batch((entry(9),), 9)]
+    assert list(Batch((), 3).parts(2)) == []
+
+
 def test_everything_was_pruned() -> None:
     assert next_batch(3, Head(6, 6), []) == Batch((Gap(4, 6),), 6)
 

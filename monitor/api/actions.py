@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from monitor.alerts.casework.case import Action, Case
 from monitor.api.auth import MAY_ACT, MAY_DRILL, MAY_EXPLAIN, Acting, Drilling
-from monitor.api.body import read_body
+from monitor.api.body import order_of, read_body
 from monitor.api.forwarded import address_of
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
@@ -29,7 +28,6 @@ from monitor.types import rfc3339
 
 JSON = "application/json"
 MAX_ORDER_BYTES = 4096
-T = TypeVar("T", bound=BaseModel)
 STATUS = {"unknown": 404, "answered": 409, "expired": 410}
 
 UNKNOWN = {404: "There is no such action, or the finding is no longer kept."}
@@ -117,7 +115,7 @@ def router(parts: Consequent) -> APIRouter:
 
     @routes.post("/v1/findings/{finding}/challenges/{challenge}", **ANSWER)
     async def answer_challenge(finding: str, challenge: str, request: Request, grant: Acting) -> Response:
-        order = _order(shapes.ChallengeAnswer, await read_body(request, JSON, MAX_ORDER_BYTES))
+        order = order_of(shapes.ChallengeAnswer, await read_body(request, JSON, MAX_ORDER_BYTES))
         try:
             await consequences.answer(finding, challenge, order.outcome, grant.subject)
         except NotTaken as refusal:
@@ -140,7 +138,7 @@ def _add_drills(routes: APIRouter, parts: Consequent) -> None:
 
     @routes.post("/v1/drills", **BEGIN)
     async def begin_drill(request: Request, grant: Drilling) -> Response:
-        order = _order(shapes.DrillOrder, await read_body(request, JSON, MAX_ORDER_BYTES))
+        order = order_of(shapes.DrillOrder, await read_body(request, JSON, MAX_ORDER_BYTES))
         try:
             made = await parts.drills.begin(order.call, order.identity, grant.subject)
         except InvalidName as error:
@@ -200,12 +198,3 @@ def _verify_by(vault: Vault, identity: str) -> str | None:
 
 def _problem(refusal: NotTaken) -> Problem:
     return Problem(STATUS[refusal.why], str(refusal))
-
-
-def _order(shape: type[T], text: str) -> T:
-    """Return what is asked for; raises `Problem`, which quotes nothing."""
-    try:
-        return shape.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise Problem(422, f"{'.'.join(map(str, first['loc'])) or 'the body'}: {first['msg']}") from None

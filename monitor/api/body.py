@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import TypeVar
 
 from fastapi import Request
+from pydantic import BaseModel, ValidationError
 
 from monitor.api.problem import Problem
 
 BODY_SECONDS = 10.0
+T = TypeVar("T", bound=BaseModel)
 
 
 async def read_body(request: Request, expected: str, limit: int, accept: Mapping[str, str] | None = None) -> str:
@@ -36,3 +39,13 @@ async def read_body(request: Request, expected: str, limit: int, accept: Mapping
 
 def _too_large(limit: int) -> Problem:
     return Problem(413, f"the body may have at most {limit} bytes", headers={"Connection": "close"})
+
+
+def order_of(shape: type[T], text: str) -> T:
+    """Return what a body asks for; raises `Problem`, which quotes no value: it may be a secret."""
+    try:
+        return shape.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Problem(422, f"{where if where.isprintable() and where else 'the body'}: {first['msg']}") from None

@@ -32,7 +32,7 @@ def enroller(models: Models, vault: Vault, config: EnrolConfig | None = None) ->
         # The last moment at which it can still be stopped.
         progress(SEALING, 0.99)
         try:
-            enrolled = vault.store(order.name, made.reference.to_bytes(), order.consent, order.actor)
+            enrolled = vault.store(order.name, made.reference.to_bytes(), order.consent, order.actor, order.details)
         except KeysError:
             raise
         except VaultError as error:

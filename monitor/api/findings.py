@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from monitor.alerts.casework.case import Case, CaseState, case_json
@@ -21,7 +20,7 @@ from monitor.alerts.sinks.base import Gap
 from monitor.alerts.sinks.batch import next_batch
 from monitor.alerts.wire import finding_message
 from monitor.api.auth import Watching, WorkingOnCases, disclosure_of
-from monitor.api.body import read_body
+from monitor.api.body import order_of, read_body
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
 from monitor.api.schemas import findings as shapes
@@ -138,7 +137,7 @@ def router(journal: Journal, desk: Desk) -> APIRouter:
 
     @routes.post("/v1/findings/{finding}/events", **RECORD)
     async def record_event(finding: str, request: Request, grant: WorkingOnCases) -> Response:
-        order = _order(await read_body(request, JSON, MAX_EVENT_BYTES))
+        order = order_of(shapes.EventOrder, await read_body(request, JSON, MAX_EVENT_BYTES))
         rows = await _known(journal, finding)
         if EventKind(order.event) is EventKind.LABELLED and any(
             isinstance(row, Entry) and row.finding.drill for row in rows
@@ -241,15 +240,6 @@ def _aware(name: str, time: datetime | None) -> datetime | None:
     if time is not None and time.tzinfo is None:
         raise Problem(422, f"{name}: give the time with its zone, for example 2026-03-01T00:00:00Z")
     return time
-
-
-def _order(text: str) -> shapes.EventOrder:
-    """Return the event that is asked for; raises `Problem`."""
-    try:
-        return shapes.EventOrder.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise Problem(422, f"{'.'.join(map(str, first['loc'])) or 'the body'}: {first['msg']}") from None
 
 
 def _details(order: shapes.EventOrder) -> dict[str, Any]:

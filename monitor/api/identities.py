@@ -37,7 +37,7 @@ from monitor.detectors.reference import Reference
 from monitor.detectors.registry import describe
 from monitor.identity.vault.consent import NOT_RECORDED, Consent, ConsentError, checked
 from monitor.identity.vault.errors import ApprovalRefused, NotEnrolled, VaultError
-from monitor.identity.vault.records import check_name
+from monitor.identity.vault.records import NO_DETAILS, Details, check_name
 
 if TYPE_CHECKING:
     from monitor.identity.vault.registry import Identities
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 PATH = "/v1/identities/{name:path}"
 JOB = "/v1/enrolments/{job_id}"
-CONSENT = "consent"
+CONSENT, DETAILS = "consent", "details"
 RETRY_SECONDS = 10
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ ENROL = operation(
         413: "Too many clips, or more than `max_upload_mb`.",
         431: "Too many headers in a part of the form, or too long ones.",
         415: "Not `multipart/form-data`.",
-        422: "No consent, or one that cannot be used.",
+        422: "No consent, or one that cannot be used, or details that cannot.",
         503: "Too many enrolments, or this name is being enrolled already: wait `Retry-After` seconds.",
         507: "The disk is full.",
     },
@@ -94,6 +94,13 @@ ENROL = operation(
             "consent": {
                 "type": "string",
                 "description": "JSON: `by`, `given`; `expires`, `purpose` and `evidence_sha256` may be there. First.",
+            },
+            "details": {
+                "type": "string",
+                "description": (
+                    "JSON: `tags`, by which a policy groups people, and `verify_by`, a number or a link by which they "
+                    "are reached. What is left out stays as it was. Before the clips."
+                ),
             },
             "clips": {"type": "array", "maxItems": MAX_CLIPS, "items": {"type": "string", "format": "binary"}},
         },
@@ -190,16 +197,18 @@ async def _submit(people: People, request: Request, name: str, actor: str) -> Jo
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > people.uploads.max_bytes:
         raise _refusal(FormError(413, f"an upload may have at most {people.uploads.max_bytes} bytes"))
-    agreed: list[Consent] = []
+    agreed: list[tuple[Consent, Details]] = []
 
     def check(fields: Mapping[str, str]) -> None:
-        agreed.append(_consent(fields, people.policy))
+        if fields.keys() - {CONSENT, DETAILS}:
+            raise Problem(400, "the only fields beside the clips are `consent` and `details`")
+        agreed.append((_consent(fields.get(CONSENT), people.policy), _details(fields.get(DETAILS))))
 
     try:
         with people.enrolments.reserve(name):
             kind = request.headers.get("content-type", "")
             upload = await people.uploads.receive(kind, aiter(request.stream()), check)
-            return people.enrolments.submit(Order(name, actor, agreed[0]), upload)
+            return people.enrolments.submit(Order(name, actor, *agreed[0]), upload)
     except FormError as error:
         raise _refusal(error) from None
     except ClientDisconnect:
@@ -208,24 +217,22 @@ async def _submit(people: People, request: Request, name: str, actor: str) -> Jo
         raise Problem(503, f"{error}: try again later", headers=_retry()) from None
 
 
-def _consent(fields: Mapping[str, str], policy: Policy) -> Consent:
+def _consent(text: str | None, policy: Policy) -> Consent:
     """Return the consent of an upload; raises `Problem`."""
-    unknown = fields.keys() - {CONSENT}
-    if unknown:
-        raise Problem(400, "the only field beside the clips is `consent`")
-    text, now = fields.get(CONSENT), datetime.now(UTC)
+    now = datetime.now(UTC)
     if text is None:
         if policy.consent_required:
             raise Problem(422, 'nobody is enrolled without consent: send `consent` as JSON, with "by" and "given"')
         unrecorded = Consent(NOT_RECORDED, now.date(), None, NOT_RECORDED, None)
         return checked(unrecorded, days=policy.consent_days, now=now)
     try:
-        return checked(_read_consent(text), days=policy.consent_days, now=now)
+        return checked(read_consent_text(text), days=policy.consent_days, now=now)
     except ConsentError as error:
         raise Problem(422, str(error)) from None
 
 
-def _read_consent(text: str) -> Consent:
+def read_consent_text(text: str) -> Consent:
+    """Return a consent from JSON; raises `ConsentError`."""
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
@@ -233,6 +240,25 @@ def _read_consent(text: str) -> Consent:
     if not isinstance(raw, dict) or "evidence" in raw:
         raise ConsentError('the consent must be a JSON object with "by" and "given"; of the evidence send the sha256')
     return Consent.from_json(raw)
+
+
+def _details(text: str | None) -> Details:
+    """Return what an upload says of the person; raises `Problem`."""
+    if text is None:
+        return NO_DETAILS
+    try:
+        return read_details(text)
+    except VaultError as error:
+        raise Problem(422, str(error)) from None
+
+
+def read_details(text: str) -> Details:
+    """Return details from JSON; raises `VaultError`."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
+        raise VaultError("the details are not valid JSON: correct them") from None
+    return Details.given(raw)
 
 
 def _describe(people: People, name: str) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from monitor.api.auth import MAY_MANAGE_SOURCES
-from monitor.api.body import read_body
+from monitor.api.body import order_of, read_body
 from monitor.api.forwarded import address_of
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
@@ -61,7 +60,7 @@ def router(sources: Sources) -> APIRouter:
     @routes.post("/v1/sources", dependencies=[MAY_MANAGE_SOURCES], **CREATE)
     async def create_source(request: Request) -> Response:
         # By hand: the framework would read a body of any size before it asks for the token.
-        order = _order(await read_body(request, JSON, MAX_ORDER_BYTES))
+        order = order_of(SourceSettings, await read_body(request, JSON, MAX_ORDER_BYTES))
         try:
             made = await sources.add(order)
         except ConfigError as error:
@@ -83,12 +82,3 @@ def router(sources: Sources) -> APIRouter:
 
 def _absent() -> Problem:
     return Problem(404, "there is no such source: see GET /v1/sources")
-
-
-def _order(text: str) -> SourceSettings:
-    """Return the source that is asked for; raises `Problem`, which quotes nothing: options may be secrets."""
-    try:
-        return SourceSettings.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise Problem(422, f"{'.'.join(map(str, first['loc'])) or 'the body'}: {first['msg']}") from None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from monitor.api.access.claims import TokenError, TokenOrder, ordered
 from monitor.api.access.issuer import Issuer, described
 from monitor.api.access.roles import PERMISSIONS
 from monitor.api.auth import MAY_MANAGE_TOKENS, ManagingTokens, WithToken
-from monitor.api.body import read_body
+from monitor.api.body import order_of, read_body
 from monitor.api.problem import Problem
 from monitor.api.reply import reply
 from monitor.api.schemas import tokens as shapes
@@ -75,11 +74,8 @@ def router(issuer: Issuer) -> APIRouter:
 
 def _order(text: str) -> TokenOrder:
     """Return the token that is asked for; raises `Problem`."""
+    asked = order_of(shapes.TokenOrder, text)
     try:
-        asked = shapes.TokenOrder.model_validate_json(text)
         return ordered(asked.subject, asked.role, asked.minutes, asked.call, asked.participant, asked.identity)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise Problem(422, f"{'.'.join(map(str, first['loc'])) or 'the body'}: {first['msg']}") from None
     except TokenError as error:
         raise Problem(422, str(error)) from None

@@ -109,6 +109,8 @@ def identity(name: str, state: str = "active", **more: Any) -> JsonObject:
         "approved_by": None,
         "consent": consent,
         "bytes": 100,
+        "tags": [],
+        "verify_by": False,
     }
     return {"id": "i", "name": name, "state": state, "version": version, "pending": None, "versions": 1} | more
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from monitor.types import ParticipantKey
+from tests.e2e.accessibility import AXE, violations
 from tests.e2e.browser import CHROMIUM
 from tests.e2e.dashboard_fixtures import curve, persona
 from tests.e2e.visit import LIVE, REFUSED_REQUEST
@@ -27,8 +28,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason="Chromium is not installed (Debian package: chromium)"),
 ]
 
-AXE = Path(__file__).parents[2] / ".ci/js/node_modules/axe-core/axe.min.js"
-WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 WIDTHS_PX = (375, 1440)
 EVIDENCE = {"synchrony": curve(0.16, 280.0), "persona": persona(0.02)["evidence"]}
 REASONS = ("lips_disagree_with_voice", "moves_unlike_enrolled", "identity_mismatch")
@@ -59,14 +58,6 @@ class Desk:
         await self.page.goto("about:blank")
         await self.page.goto(f"{self.site.base}{path}#token={self.site.token(role, subject)}")
         await self.page.wait_for_selector(LIVE)
-
-    async def violations(self) -> list[str]:
-        """What axe finds against WCAG 2.2 AA, in the page as it stands."""
-        await self.page.evaluate(AXE.read_text())
-        found: dict[str, Any] = await self.page.evaluate(
-            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG_AA
-        )
-        return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found["violations"]]
 
     async def overflow(self) -> int:
         """CSS pixels by which the page is wider than the window."""
@@ -191,10 +182,10 @@ async def test_the_pages_keep_to_wcag_aa_and_fit_a_phone(desk: Desk, scheme: Any
     for path, ready in (("/findings", ".result"), ("/finding?id=e0", "#case div"), ("/wall", ".tile")):
         await desk.open(path)
         await expect(desk.page.locator(ready).first).to_be_visible()
-        assert await desk.violations() == [], path
+        assert await violations(desk.page) == [], path
         for width in WIDTHS_PX:
             await desk.page.set_viewport_size({"width": width, "height": 812})
             assert await desk.overflow() <= 0, (path, width)
     await desk.open("/findings")
     await desk.page.locator("#keys").click()
-    assert await desk.violations() == []
+    assert await violations(desk.page) == []

@@ -14,6 +14,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, FilePayload, Page, expect
 
+from monitor.identity.vault.records import Details
+from tests.e2e.accessibility import AXE, violations
 from tests.e2e.browser import CHROMIUM
 from tests.e2e.dashboard_fixtures import face
 from tests.e2e.visit import LIVE, REFUSED_REQUEST
@@ -115,6 +117,8 @@ async def test_somebody_is_enrolled_and_erased(visit: Visit) -> None:
     await visit.fill("good", "better")
     await expect(page.locator("#chosen li")).to_have_text(["0.mp4, 1 MB", "1.mp4, 1 MB"])
     await page.locator("#evidence").set_input_files([clip("signed.pdf", "signature")])
+    await page.locator("#tags").fill("board, de ")
+    await page.locator("#verify-by").fill("+49 30 1234567")
     await visit.enrol()
     await expect(visit.job.locator("h2")).to_have_text("Enrolled: Jane Doe")
     await expect(visit.job.locator(".scores")).to_contain_text("72 s")
@@ -126,6 +130,9 @@ async def test_somebody_is_enrolled_and_erased(visit: Visit) -> None:
     person = visit.people
     await expect(person.locator("h3")).to_have_text("Jane Doe")
     await expect(person.locator(".enrolment[data-kind=enrolled]")).to_contain_text("enrolled since")
+    assert order.details == Details(("board", "de"), "+49 30 1234567")
+    await expect(person.locator(".scores")).to_contain_text("board, de")
+    await expect(person.locator(".scores")).to_contain_text("a number or a link is known")
     await expect(person.locator("[data-act=approve]")).to_have_count(0)
     assert await page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     if folder := os.environ.get("SIDEWITNESS_PICTURES"):
@@ -201,6 +208,26 @@ async def test_what_the_sidecar_does_not_take(desk: Visit) -> None:
     await expect(desk.job).to_be_hidden()
     await expect(desk.page.locator("#enrol")).to_be_enabled()
     assert desk.crew.enroller.seen == []
+
+
+async def test_how_they_are_reached_has_a_form_and_is_refused_in_words(desk: Visit) -> None:
+    await desk.open()
+    await desk.fill("good")
+    await desk.page.locator("#verify-by").fill("ask her")
+    await desk.enrol()
+    await expect(desk.page.locator("#problem")).to_contain_text("a number such as +49 30 1234567")
+    assert desk.crew.enroller.seen == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe is not installed: make check-js installs it")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_page_keeps_to_wcag_aa(desk: Visit, scheme: Any) -> None:
+    await desk.page.emulate_media(color_scheme=scheme)
+    await desk.open()
+    await desk.fill("good")
+    await desk.enrol()
+    await expect(desk.people).to_have_count(1)
+    assert await violations(desk.page) == []
 
 
 async def test_without_a_consent_nothing_is_sent(desk: Visit) -> None:

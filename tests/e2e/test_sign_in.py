@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -75,6 +76,32 @@ async def test_an_analyst_signs_in_sees_findings_and_signs_out(page: Page, site:
     await expect(page.locator("dialog")).to_contain_text("Sign in, or use a token")
     assert site.surface.parts.sign_in is not None
     assert site.surface.parts.sign_in.sessions.list() == []
+
+
+@pytest.mark.parametrize(
+    ("place", "shown", "text"),
+    [
+        ("/finding?id=e", "#title", "Lips and voice do not fit"),
+        # A link of a message that is older than what is kept leads to its page all the same.
+        ("/action#e/0-0", "#problem", "There is no such action"),
+    ],
+)
+async def test_a_link_leads_where_it_should_after_signing_in(
+    page: Page, site: Site, place: str, shown: str, text: str
+) -> None:
+    site.journal.append(finding("e"))
+    await page.goto(f"{site.base}{place}")
+    await sign_in(page, "ann")
+    await expect(page.locator(shown)).to_contain_text(text, ignore_case=True)
+    assert page.url == f"{site.base}{place}"
+
+
+async def test_who_is_denied_is_told_so_on_the_page_that_they_asked_for(page: Page, site: Site) -> None:
+    await page.goto(f"{site.base}/action#e/0-0")
+    await page.get_by_role("link", name="Sign in").click()
+    await page.locator("button", has_text=re.compile("deny", re.IGNORECASE)).first.click()
+    await expect(page.locator("dialog")).to_contain_text("did not let you in")
+    assert page.url == f"{site.base}/action#e/0-0"
 
 
 async def test_a_session_that_has_ended_says_so_and_where_to_go_on(

@@ -12,6 +12,7 @@ from functools import cache
 from http import HTTPStatus
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import h11
 import jwt
@@ -27,17 +28,19 @@ from monitor.api.access.keyring import KeyRing
 from monitor.api.access.oidc.claims import Person, RoleRules, access_token_refusal, id_token_objection, person_of
 from monitor.api.access.oidc.flow import recalled
 from monitor.api.access.oidc.keys import KeyList, issuer_of
+from monitor.api.access.oidc.messages import ProviderError, answer_of, metadata_of, tokens_of
 from monitor.api.access.roles import Role
 from monitor.api.connection import MAX_HEADERS, MAX_TARGET_BYTES, BoundedParser
 from monitor.api.form import ClipBegins, ClipData, Field, FormError, FormReader
 from monitor.api.forwarded import address_of, client_of, path_within, prefix_of, read_address, seen_under
 from monitor.api.hosts import is_served, is_welcome, name_of
-from monitor.api.identities import _read_consent
+from monitor.api.identities import read_consent_text, read_details
 from tests.fuzz.target import Target
 
 NAMES = ("meet.example",)
 NOW = 1_800_000_000
 TOKEN = "a-token-of-the-fuzzer"
+PROVIDER = "http://login.example"
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
@@ -87,7 +90,13 @@ def _read_form(kind: str, body: bytes, step: int) -> tuple[object, ...]:
 
 
 def consent(data: bytes) -> None:
-    _read_consent(data.decode(errors="replace"))
+    read_consent_text(data.decode(errors="replace"))
+
+
+def details(data: bytes) -> None:
+    """What is kept can be shown on a page and put into a message."""
+    known = read_details(data.decode(errors="replace"))
+    assert all(text.isprintable() for text in (*known.tags, known.verify_by or ""))
 
 
 def proxy(data: bytes) -> None:
@@ -177,7 +186,30 @@ def provider_token(data: bytes) -> None:
         recalled(claims, NOW)
 
 
+def provider_answer(data: bytes) -> None:
+    """A status and a body: addresses are ones that can be asked, tokens go into a header, and a person has a role."""
+    status, _, body = data.partition(b"\n")
+    code = int(status) if status.isdigit() and len(status) < 4 else HTTPStatus.OK
+    found = answer_of(code, body, redeems=True)
+    with contextlib.suppress(ProviderError):
+        told = metadata_of({**found, "issuer": PROVIDER}, PROVIDER)
+        assert all(urlsplit(place).hostname for place in (told.authorization_endpoint, told.token_endpoint))
+        assert told.jwks_uri.isprintable()
+    with contextlib.suppress(ProviderError):
+        id_token, access = tokens_of(found)
+        issuer_of(id_token)
+        assert access is None or access.isascii()
+    person_of(found, RoleRules("groups", {"secops": Role.ANALYST}, "sub", {}))
+
+
 TARGETS = (
+    Target(
+        "provider_answer",
+        provider_answer,
+        (ProviderError,),
+        (b"400\n", b'"issuer": ', b'_endpoint": ', b'"jwks_uri": ', b"https://[", b"null", b'"\\ud800"', b'"groups": '),
+        10_000,
+    ),
     Target(
         "provider_token",
         provider_token,
@@ -198,5 +230,6 @@ TARGETS = (
         "form", form, (FormError,), (b"\r\n--b\r\n", b"--b--", b"Content-Disposition: ", b'filename="', b"boundary=")
     ),
     Target("consent", consent, (SidewitnessError,), (b'"given": ', b'"0001-01-01"', b'"9999-12-31"', b'"by": null')),
+    Target("details", details, (SidewitnessError,), (b'"tags": ', b'"verify_by": ', b"https://", b"null", b"[]", b"+")),
     Target("proxy", proxy, (), (b"//", b"/..", b"%2f", b"\\", b"/a")),
 )

@@ -17,6 +17,7 @@ const stands = (changed) => ({
   label: null,
   labelled_by: null,
   actions: [],
+  challenges: [],
   ...changed,
 });
 /**

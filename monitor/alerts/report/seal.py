@@ -80,7 +80,7 @@ def opened(report: bytes) -> Seal:
         return Seal(content, dict(said["place"]), public)
     except InvalidSignature:
         raise SealError("the signature does not hold: the report was changed after it was signed") from None
-    except (KeyError, TypeError, ValueError, binascii.Error):
+    except (KeyError, TypeError, ValueError, RecursionError, binascii.Error):
         raise SealError("the signature cannot be read: the report was changed, or cut off") from None
 
 

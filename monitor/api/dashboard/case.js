@@ -48,6 +48,9 @@ export class CasePanel {
     for (const name of ["true", "false", "unsure"]) {
       byId(`label-${name}`).setAttribute("aria-pressed", String(now.label === name));
     }
+    const waits = asked(whole);
+    byId("asked").hidden = !waits.length;
+    byId("asked").replaceChildren(...waits);
     byId("no-events").hidden = events.length > 0;
     const actions = Object.fromEntries(now.actions.map((one) => [one.id, one.action]));
     byId("events").replaceChildren(...events.map((event) => line(event, actions)));
@@ -83,6 +86,18 @@ export class CasePanel {
       if (await writeDown(input.value.trim())) input.value = "";
     });
   }
+}
+
+/**
+ * Links to the pages on which what waits for somebody's word is answered.
+ * @param {WholeFinding} whole
+ */
+function asked({ id, case: { actions, challenges } }) {
+  const open = new Set(challenges.filter(({ outcome }) => outcome === null).map((one) => one.id));
+  const waits = actions.filter((one) => (one.details.confirm ? one.state === "proposed" : open.has(one.id)));
+  return waits.map((one) =>
+    h("a", { class: "button", href: `action#${id}/${one.id}` }, `Answer: ${readable(one.action).toLowerCase()}`),
+  );
 }
 
 /**

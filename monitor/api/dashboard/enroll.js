@@ -131,6 +131,16 @@ async function consent() {
   };
 }
 
+/** @returns {import("./upload.js").Details | null} what is said of the person beside */
+function details() {
+  const tags = text("tags")
+    .split(/[\s,]+/)
+    .filter(Boolean);
+  const verifyBy = text("verify-by");
+  if (!tags.length && !verifyBy) return null;
+  return { ...(tags.length ? { tags } : {}), ...(verifyBy ? { verify_by: verifyBy } : {}) };
+}
+
 async function enrol() {
   const wrong = objection();
   complain(wrong);
@@ -139,7 +149,7 @@ async function enrol() {
     feed.useToken(null);
     return;
   }
-  const order = { name: text("name"), consent: await consent(), clips: files("clips") };
+  const order = { name: text("name"), consent: await consent(), details: details(), clips: files("clips") };
   lock(true);
   view.sending(order.name, 0);
   const started = new Upload(feed.token, order, (share) => {

@@ -4,7 +4,9 @@ import { address, getSession, hasToken, keepToken, signOut, takeToken, useSessio
 import { h } from "./dom.js";
 import { TokenDialog } from "./token.js";
 
-const PROBLEM = /^#sign-in=([a-z-]+)$/;
+const PROBLEM = /#sign-in=([a-z-]+)$/;
+// What the sidecar sends a browser back to.
+const WAY_BACK = /^[!-[\]-~]{1,512}$/;
 
 /** Dispatches `token` with a token, which is empty where the session stands for one, or null where nobody is known. */
 export class Entry extends EventTarget {
@@ -83,15 +85,17 @@ export class Entry extends EventTarget {
   }
 }
 
-/** @returns {string} the path of this page below the sidecar's root */
+/** @returns {string} this page below the sidecar's root, with what it was asked for where that can be sent along */
 function here() {
-  return `/${location.pathname.slice(new URL("./", document.baseURI).pathname.length)}`;
+  const path = `/${location.pathname.slice(new URL("./", document.baseURI).pathname.length)}`;
+  const whole = path + location.search + location.hash;
+  return WAY_BACK.test(whole) ? whole : path;
 }
 
 /** @returns {string} what became of a sign-in, taken out of the address bar */
 function problem() {
   const found = PROBLEM.exec(location.hash);
   if (!found) return "";
-  history.replaceState(null, "", location.pathname + location.search);
+  history.replaceState(null, "", location.pathname + location.search + location.hash.slice(0, found.index));
   return found[1] ?? "";
 }

@@ -76,6 +76,8 @@ function described({ version, versions }) {
     ["Consent", `${consent.by}, ${day(consent.given)}`],
     ["Holds until", consent.expires ? day(consent.expires) : "no end was set"],
     ["Purpose", consent.purpose],
+    ["Tags", version.tags.join(", ") || "none"],
+    ["Another channel", version.verify_by ? "a number or a link is known" : "none is known"],
     ["Enrolled by", version.enrolled_by],
     ["Enrolments", String(versions)],
   ];

@@ -89,7 +89,8 @@
  * @property {string | null} assignee
  * @property {"true" | "false" | "unsure" | null} label
  * @property {string | null} labelled_by
- * @property {Array<{ id: string, action: string }>} actions
+ * @property {Array<{ id: string, action: string, state: string, details: Object<string, unknown> }>} actions
+ * @property {Array<{ id: string, outcome: string | null }>} challenges of verifications on another channel
  *
  * @typedef {object} CaseEvent
  * @property {number} seq
@@ -163,6 +164,8 @@
  * @property {string} enrolled RFC 3339
  * @property {string} enrolled_by
  * @property {{ by: string, given: string, expires: string | null, purpose: string, evidence_sha256: string | null }} consent
+ * @property {string[]} tags what policies group the person by
+ * @property {boolean} verify_by whether it is known how they are reached on another channel
  *
  * @typedef {object} IdentityInfo
  * @property {string} name

@@ -4,7 +4,8 @@ import { ApiError, credentials, failure, identityAddress } from "./api.js";
 import { hex } from "./format.js";
 
 /** @typedef {{ by: string, given: string, expires?: string, purpose?: string, evidence_sha256?: string }} Consent */
-/** @typedef {{ name: string, consent: Consent | null, clips: File[] }} Order */
+/** @typedef {{ tags?: string[], verify_by?: string }} Details */
+/** @typedef {{ name: string, consent: Consent | null, details: Details | null, clips: File[] }} Order */
 
 /** One upload; `fetch` cannot tell how far it is, so this is an XMLHttpRequest. */
 export class Upload {
@@ -20,6 +21,7 @@ export class Upload {
     this.request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(total ? loaded / total : 0));
     this.form = new FormData();
     if (order.consent) this.form.append("consent", JSON.stringify(order.consent));
+    if (order.details) this.form.append("details", JSON.stringify(order.details));
     for (const clip of order.clips) this.form.append("clips", clip, clip.name);
   }
 

@@ -14,7 +14,7 @@ MAX_NAME_CHARS = 128
 MAX_TAGS = 16
 TAG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # A telephone number as people write it, or a link; neither can be anything else in a page or a message.
-VERIFY_BY = re.compile(r"\+?[0-9][0-9 ()/.\-]{3,38}[0-9]|https://[^\s<>\"'\\]{1,240}")
+VERIFY_BY = re.compile(r"\+?[0-9][0-9 ()/.\-]{3,38}[0-9]|https://[!#-&(-;=?-\[\]-~]{1,240}")
 
 # Of an identity. An erased one is not listed: its receipt is.
 IdentityState = Literal["active", "pending_approval", "expired"]
@@ -123,6 +123,17 @@ class Details:
     def after(self, before: Details) -> Details:
         """Return these details, with what they leave out as it was before."""
         return Details(self.tags or before.tags, self.verify_by or before.verify_by)
+
+    @classmethod
+    def given(cls, raw: object) -> Details:
+        """Return details as somebody writes them in JSON, if they may be kept; raises `VaultError`."""
+        named = raw if isinstance(raw, dict) and raw.keys() <= {"tags", "verify_by"} else {"tags": None}
+        tags, verify_by = named.get("tags", []), named.get("verify_by")
+        if not isinstance(tags, list) or not all(isinstance(one, str) for one in tags):
+            raise VaultError('the details must be a JSON object with "tags", a list of texts, and "verify_by", a text')
+        if not isinstance(verify_by, str | None):
+            raise VaultError("how to verify must be a text: a number, or an https:// link")
+        return cls(tuple(tags), verify_by).checked()
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values, to be sealed."""

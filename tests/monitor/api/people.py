@@ -60,7 +60,7 @@ class Enroller:
             raise Refused(["20 s of face were found: send at least 60 s"])
         if "crash" in texts:
             raise ValueError(f"about {order.name}")
-        enrolled = self.vault.store(order.name, TEMPLATE, order.consent, order.actor)
+        enrolled = self.vault.store(order.name, TEMPLATE, order.consent, order.actor, order.details)
         quality: Message = {
             "face_seconds": 72.4,
             "speech_seconds": 41.0,

@@ -29,9 +29,14 @@ class Desk:
     site: Site
 
     async def send(
-        self, *clips: str, path: str = JANE, consent: Any = CONSENT, actor: str | None = None
+        self, *clips: str, path: str = JANE, consent: Any = CONSENT, actor: str | None = None, details: Any = None
     ) -> httpx.Response:
-        fields = {} if consent is None else {"consent": consent if isinstance(consent, str) else json.dumps(consent)}
+        given = {"consent": consent, "details": details}
+        fields = {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in given.items()
+            if value is not None
+        }
         files = [("clips", (f"{n}.mp4", text)) for n, text in enumerate(clips)]
         headers = {} if actor is None else self.site.bearer("enroller", actor)
         return await self.client.post(path, data=fields, files=files, headers=headers)
@@ -219,6 +224,36 @@ async def test_without_a_consent_nothing_is_written(desk: Desk, case: str) -> No
     assert desk.crew.enroller.seen == []
     # The place that was held is free again.
     assert (await desk.send("good")).status_code == 202
+
+
+async def test_tags_and_another_channel_are_given_with_the_clips(desk: Desk) -> None:
+    await desk.enrol(details={"tags": ["board", "de"], "verify_by": "+49 30 1234567"})
+    vault = desk.crew.people.vault
+    (first,) = vault.history("Jane Doe")
+    assert (first.tags, first.verify_by) == (("board", "de"), "+49 30 1234567")
+    shown = (await desk.client.get(JANE)).text
+    assert json.loads(shown)["version"]["verify_by"] is True
+    assert "1234567" not in shown
+    # What is left out stays as it was.
+    await desk.enrol(details={"tags": ["audit"]})
+    await desk.enrol()
+    assert [(one.tags, one.verify_by) for one in vault.history("Jane Doe")[:2]] == [(("audit",), "+49 30 1234567")] * 2
+
+
+@pytest.mark.parametrize(
+    ("details", "words"),
+    [
+        ("[", "not valid JSON"),
+        ({"tags": "board"}, "a JSON object"),
+        ({"tags": ["Board of directors"]}, "lower-case letters"),
+        ({"verify_by": "javascript:alert(1)"}, "https:// link"),
+    ],
+)
+async def test_details_that_cannot_be_are_refused_before_anything_is_written(
+    desk: Desk, details: Any, words: str
+) -> None:
+    check(await desk.send("good", details=details), 422, words)
+    assert (desk.crew.enroller.seen, desk.crew.left()) == ([], [])
 
 
 async def test_where_no_consent_is_required(tmp_path: Path) -> None:

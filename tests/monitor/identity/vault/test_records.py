@@ -69,3 +69,26 @@ def test_details_are_kept_once_each_and_those_left_out_stay() -> None:
 def test_details_that_may_not_be_kept_are_one_line(details: Details, told: str) -> None:
     with pytest.raises(VaultError, match=told):
         details.checked()
+
+
+def test_details_are_read_from_what_somebody_writes() -> None:
+    assert Details.given({}) == Details()
+    assert Details.given({"tags": ["board", "board"], "verify_by": None}) == Details(("board",))
+    assert Details.given({"verify_by": "+49 30 1234567"}) == Details((), "+49 30 1234567")
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ([], "a JSON object"),
+        ({"colour": "red"}, "a JSON object"),
+        ({"tags": "board"}, "a JSON object"),
+        ({"tags": [1]}, "a JSON object"),
+        ({"tags": ["Board"]}, "lower-case letters"),
+        ({"verify_by": 4930}, "must be a text"),
+        ({"verify_by": "https://jane.example/\u202egro.live"}, "https:// link"),
+    ],
+)
+def test_details_that_are_none_are_refused_in_a_line(raw: object, told: str) -> None:
+    with pytest.raises(VaultError, match=told):
+        Details.given(raw)

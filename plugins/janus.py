@@ -2,12 +2,14 @@
 
 Nothing is published and no name is given. Where `roster` is `join` the room is entered, as somebody who only watches;
 Janus tells nobody of that unless the room has `notify_joining`. Where it is `poll` it is not entered: the list of its
-publishers is asked for again and again, which a room with `require_pvtid` does not allow.
+publishers is asked for again and again, which a room with `require_pvtid` does not allow. With `forward` nothing is
+subscribed to: Janus is told to send each publisher's packets here as plain RTP.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -17,13 +19,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI
 from websockets.typing import Subprotocol
 
-from monitor.tap.kit import ActionKind, Profile, SdpError, TapConfig, WebRtcPeer
+from monitor.tap.kit import ActionKind, PlainPeer, Profile, Reason, SdpError, TapConfig, WebRtcPeer
 from plugins.base import Acting, Admitted, Intake, Listed, NoRoom, PluginSpec, Unavailable, name_from
+from plugins.janus_forward import ForwardOptions, forwarded
 from plugins.janus_link import ANSWER_SECONDS, JsonObject, Link
 from plugins.protocols import janus
 from plugins.webrtc import WebRtcOptions
 
 POLL_SECONDS = 1.0
+# How often it is asked who is in the room and sends nothing: of them Janus tells nobody.
+ATTENDEES_SECONDS = 5.0
 FULL_SECONDS = 5.0
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 8.0
 # Whoever sends nothing has muted themselves; that they have left, the roster says.
@@ -34,8 +39,8 @@ class JanusOptions(WebRtcOptions):
     """`identities` says who claims to be whom: the name that a publisher shows, and that of an enrolled person.
 
     A `room` of digits is a number unless the server has `string_ids`. Actions in a room that has a secret need
-    `room_secret`; `publisher_tokens` says who joins with which token, by the name that they show, and `text_room` which
-    room of the TextRoom plug-in people read notes in.
+    `room_secret`, and so does `forward`. `publisher_tokens` says by the name that people show with which token they
+    join, and `text_room` which room of the TextRoom plug-in they read notes in.
     """
 
     url: str = Field(pattern=r"^wss?://[^\s/]+", max_length=2048)
@@ -52,6 +57,13 @@ class JanusOptions(WebRtcOptions):
     text_room: int | str | None = None
     text_secret: SecretStr | None = None
     identities: dict[str, str] = Field(default_factory=dict)
+    forward: ForwardOptions | None = None
+
+    @model_validator(mode="after")
+    def _forwarding_needs_to_know_what_is_sent(self) -> JanusOptions:
+        if self.forward is not None and self.roster == "poll":
+            raise ValueError("forward needs roster: join, since lists do not say what somebody sends")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -74,6 +86,8 @@ class Janus(Acting):
         self._roster = janus.Roster()
         self._watched: dict[janus.Number, asyncio.Task[None]] = {}
         self._names: dict[janus.Number, str] = {}
+        self._attendees: dict[janus.Number, str] = {}
+        self._ours: janus.Number | None = None
         self._private_id: object = None
 
     async def run(self, intake: Intake) -> None:
@@ -144,14 +158,18 @@ class Janus(Acting):
             raise Unavailable("they do not publish in the room any more")
         return feed
 
+    def _room(self) -> JsonObject:
+        """Return which room a request of its owner is about."""
+        secret = self._options.room_secret
+        return {"room": self._options.room, **({"secret": secret.get_secret_value()} if secret else {})}
+
     async def _ask(self, plugin: str, **body: Any) -> None:
         """Ask a plug-in of Janus for something, on a handle of its own; raises `Unavailable`."""
         link = self._link
         if link is None:
             raise Unavailable("the connection to Janus is not there yet")
-        secret = self._options.room_secret
         if plugin == janus.PLUGIN:
-            body = {"room": self._options.room, **({"secret": secret.get_secret_value()} if secret else {}), **body}
+            body = {**self._room(), **body}
         try:
             handle = await link.attach(lambda _message: None, plugin)
             try:
@@ -192,14 +210,34 @@ class Janus(Acting):
             while True:
                 listed = await link.message(handle, {"request": "listparticipants", "room": options.room})
                 self._take(stay, *self._roster.listed(janus.participants(listed.data)))
+                self._attend(stay, listed)
                 stay.say(len(self._watched))
                 await stay.intake.sleep(POLL_SECONDS)
         body = {"request": "join", "ptype": "publisher", "room": options.room, **self._credentials()}
         joined = await link.message(handle, body)
-        self._private_id = joined.data.get("private_id")
+        self._private_id, self._ours = joined.data.get("private_id"), janus.feed_of(joined.data.get("id"))
         self._take(stay, *self._roster.told(joined))
         stay.say(len(self._watched))
+        stay.start(self._look_for_attendees(stay, handle))
         await over
+
+    async def _look_for_attendees(self, stay: _Stay, handle: int) -> None:
+        """Ask again and again who is there, where that may be asked."""
+        body = {"request": "listparticipants", "room": self._options.room}
+        with contextlib.suppress(janus.RefusedError):
+            while True:
+                self._attend(stay, await stay.link.message(handle, body))
+                await stay.intake.sleep(ATTENDEES_SECONDS)
+
+    def _attend(self, stay: _Stay, listed: janus.Message) -> None:
+        """Take note of who is in the room and sends nothing."""
+        before, self._attendees = self._attendees, janus.attendees(listed.data, self._ours)
+        for feed in before.keys() - self._attendees.keys() - self._roster.people.keys():
+            self._names.pop(feed, None)
+        for feed in self._attendees.keys() - self._names.keys():
+            self._names[feed] = self._name(janus.Publisher(feed, self._attendees[feed]))
+        if before != self._attendees:
+            self._list(stay)
 
     def _credentials(self) -> JsonObject:
         options = self._options
@@ -218,7 +256,9 @@ class Janus(Acting):
             if task is not None:
                 task.cancel()
         for person in change.come:
-            self._names[person.feed] = self._name(person)
+            if person.feed not in self._names:
+                # Whoever was there before keeps the name that they were listed under.
+                self._names[person.feed] = self._name(person)
             self._watched[person.feed] = stay.start(self._watch(stay, person))
         if change.come or change.gone:
             stay.say(len(self._watched))
@@ -226,10 +266,12 @@ class Janus(Acting):
             self._list(stay)
 
     def _list(self, stay: _Stay) -> None:
-        """Say who sends into the room, under which names now."""
-        people = self._roster.people.values()
-        entries = [Listed(self._names[one.feed], None, *self._who(one)) for one in people if one.feed in self._names]
-        stay.intake.roster(self._call, entries)
+        """Say who is in the room, under which names now, and who of them sends nothing."""
+        people = self._roster.people
+        silent = [janus.Publisher(feed, name) for feed, name in self._attendees.items() if feed not in people]
+        reasons = [(one, None) for one in people.values()] + [(one, Reason.WAITING_FOR_PUBLISHER) for one in silent]
+        named = [(self._names[one.feed], why, one) for one, why in reasons if one.feed in self._names]
+        stay.intake.roster(self._call, [Listed(name, why, *self._who(one)) for name, why, one in named])
 
     def _who(self, person: janus.Publisher) -> tuple[Profile, str | None]:
         """Return what somebody shows, and whom the configuration says that they are."""
@@ -242,10 +284,10 @@ class Janus(Acting):
 
     async def _watch(self, stay: _Stay, person: janus.Publisher) -> None:
         """Have a publisher judged until they go, whatever becomes of one subscription; harms nobody else."""
-        failures = 0
+        failures, judge = 0, self._subscribe if self._options.forward is None else self._forward
         while True:
             try:
-                await self._subscribe(stay, person)
+                await judge(stay, person)
                 failures = 0
             except NoRoom as refusal:
                 await stay.intake.sleep(refusal.retry_after_seconds or FULL_SECONDS)
@@ -284,15 +326,32 @@ class Janus(Acting):
             if not peer.connected:
                 detail = peer.failure.detail if peer.failure is not None else "Janus ended it"
                 raise Unavailable(f"no media come from Janus ({detail}): see allowed_networks, ice_servers, firewalls")
-            stay.intake.connected()
-            # As they are called by now.
-            profile, identity = self._who(self._roster.people.get(person.feed, person))
-            admitted = await stay.intake.admit(self._call, self._names[person.feed], peer, identity, profile)
-            await _until_over(admitted, peer, ended)
+            await self._judge(stay, person, peer, ended)
         finally:
             if peer is not None:
                 await peer.close()
             await link.detach(handle)
+
+    async def _forward(self, stay: _Stay, person: janus.Publisher) -> None:
+        """Judge a publisher by the packets that Janus sends here, until none come."""
+        assert self._options.forward is not None
+        sent = zip(person.mids or (), person.codecs, strict=False)
+        self._sounds[person.feed] = tuple(mid for mid, codec in sent if codec == "opus")
+        async with forwarded(stay.link, self._options.forward, self._room(), person, stay.tap) as peer:
+            try:
+                await asyncio.wait_for(peer.heard.wait(), self._options.connect_seconds)
+            except TimeoutError:
+                raise Unavailable("no packet comes from Janus: see forward.to, its ports and firewalls") from None
+            await self._judge(stay, person, peer, asyncio.Event())
+
+    async def _judge(
+        self, stay: _Stay, person: janus.Publisher, peer: WebRtcPeer | PlainPeer, ended: asyncio.Event
+    ) -> None:
+        stay.intake.connected()
+        # As they are called by now.
+        profile, identity = self._who(self._roster.people.get(person.feed, person))
+        admitted = await stay.intake.admit(self._call, self._names[person.feed], peer, identity, profile)
+        await _until_over(admitted, peer.closed, ended)
 
 
 class _Stay:
@@ -314,9 +373,9 @@ async def _keep_alive(stay: _Stay) -> None:
         await stay.link.tell("keepalive")
 
 
-async def _until_over(admitted: Admitted, peer: WebRtcPeer, ended: asyncio.Event) -> None:
+async def _until_over(admitted: Admitted, closed: asyncio.Event, ended: asyncio.Event) -> None:
     """Wait until the media of a participant have ended, one way or another, and end them."""
-    waits = {asyncio.create_task(event.wait()) for event in (peer.closed, ended)}
+    waits = {asyncio.create_task(event.wait()) for event in (closed, ended)}
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -22,6 +22,7 @@ import structlog
 
 from monitor.alerts.plain import plain
 from monitor.api.uploads import Upload
+from monitor.identity.vault.records import NO_DETAILS, Details
 from monitor.session.warm_later import yield_to_calls
 from monitor.types import rfc3339
 
@@ -69,11 +70,12 @@ class _Cancelled(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be enrolled: `name` as whom, and on whose word."""
+    """What is to be enrolled: `name` as whom, on whose word, and what is known of the person beside."""
 
     name: str
     actor: str
     consent: Any
+    details: Details = NO_DETAILS
 
 
 @dataclass(slots=True)

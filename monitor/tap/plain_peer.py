@@ -65,6 +65,11 @@ class PlainPeer(Pulled):
         """Packets of others, of other formats and such that did not authenticate."""
         return sum(track.refused for track in self._tracks.values())
 
+    def report_to(self, kind: TrackKind, port: int) -> None:
+        """Say which port of the sender takes our RTCP of a track, where its own does not tell it."""
+        if kind in self._tracks:
+            self._tracks[kind].report_to(port)
+
     def pause(self, paused: bool) -> None:
         """Leave media undecoded, or go on with a key frame; see `Source.pause`."""
         self._decode.pause(paused)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 PLUGIN = "janus.plugin.videoroom"
 TEXT_PLUGIN = "janus.plugin.textroom"
@@ -23,6 +23,7 @@ MAX_MID_LENGTH = 32
 CODECS: Mapping[str, tuple[str, ...]] = {"audio": ("opus", ""), "video": ("vp8", "h264", "")}
 
 Number = int | str
+Kind = Literal["audio", "video"]
 
 
 class JanusError(Exception):
@@ -64,11 +65,13 @@ class Publisher:
     """Somebody who sends into the room: their number, the name that they gave themselves, and what of it is taken.
 
     `mids` are those of a microphone and a camera that can be judged; None where Janus does not say what is sent.
+    `codecs` are theirs, in lower case, empty where Janus does not name one.
     """
 
     feed: Number
     display: str = ""
     mids: tuple[str, ...] | None = None
+    codecs: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def streams(self) -> list[dict[str, Number]]:
@@ -140,6 +143,20 @@ def participants(data: Mapping[str, Any]) -> dict[Number, Publisher]:
     return _people(active)
 
 
+def attendees(data: Mapping[str, Any], ours: Number | None) -> dict[Number, str]:
+    """Return those of an answer to `listparticipants` who send nothing, by number, with the names that they show.
+
+    `ours` is our own number in the room, which is left out. There are at most `MAX_PUBLISHERS`.
+    """
+    listed = data.get("participants")
+    found: dict[Number, str] = {}
+    for one in map(_object, listed if isinstance(listed, list) else []):
+        feed = feed_of(one.get("id"))
+        if feed not in (None, ours) and one.get("publisher") is not True and len(found) < MAX_PUBLISHERS:
+            found[feed] = _text(one.get("display"))[:MAX_DISPLAY_LENGTH]
+    return found
+
+
 def _people(listed: object) -> dict[Number, Publisher]:
     found: dict[Number, Publisher] = {}
     for entry in listed[:MAX_PUBLISHERS] if isinstance(listed, list) else []:
@@ -148,20 +165,67 @@ def _people(listed: object) -> dict[Number, Publisher]:
         if feed is None or one.get("dummy") is True:
             continue
         streams = one.get("streams")
-        mids = tuple(_judged(streams)) if isinstance(streams, list) else None
-        found[feed] = Publisher(feed, _text(one.get("display"))[:MAX_DISPLAY_LENGTH], mids)
+        sent = list(_judged(streams)) if isinstance(streams, list) else None
+        mids = None if sent is None else tuple(mid for mid, _ in sent)
+        codecs = tuple(codec for _, codec in sent or ())
+        found[feed] = Publisher(feed, _text(one.get("display"))[:MAX_DISPLAY_LENGTH], mids, codecs)
     return found
 
 
-def _judged(streams: Iterable[object]) -> Iterable[str]:
-    """Yield the first microphone and the first camera: whoever shows their screen too sends it after these."""
+def _judged(streams: Iterable[object]) -> Iterable[tuple[str, str]]:
+    """Yield the first microphone and the first camera, with their codecs: screens are sent after these."""
     for kind, codecs in CODECS.items():
         for stream in map(_object, streams):
-            mid = _text(stream.get("mid"))
-            can_be = _text(stream.get("codec")).lower() in codecs and stream.get("disabled") is not True
+            mid, codec = _text(stream.get("mid")), _text(stream.get("codec")).lower()
+            can_be = codec in codecs and stream.get("disabled") is not True
             if stream.get("type") == kind and can_be and 0 < len(mid) <= MAX_MID_LENGTH:
-                yield mid
+                yield mid, codec
                 break
+
+
+# Of what is forwarded; any that are not the same would do.
+PAYLOADS: Mapping[Kind, int] = {"audio": 111, "video": 96}
+_KINDS: Mapping[str, Kind] = {"opus": "audio", "vp8": "video", "h264": "video"}
+
+
+def forwarding(person: Publisher, ports: Mapping[Kind, int]) -> list[dict[str, Any]]:
+    """Return the streams of an `rtp_forward`: each track to its port of ours, its RTCP to the next.
+
+    None are returned where Janus does not say what somebody sends, and in which codecs: they cannot be told apart then.
+    """
+    if person.mids is None or not all(codec in _KINDS for codec in person.codecs):
+        return []
+    tracks = [(mid, _KINDS[codec]) for mid, codec in zip(person.mids, person.codecs, strict=True)]
+    return [
+        {"mid": mid, "port": ports[kind], "rtcp_port": ports[kind] + 1, "pt": PAYLOADS[kind]} for mid, kind in tracks
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarder:
+    """A track that Janus forwards: its number, its kind, and the port of Janus that takes RTCP, 0 where it has none."""
+
+    stream: int
+    kind: Kind | None
+    rtcp_port: int
+
+
+def forwarders(data: Mapping[str, Any]) -> list[Forwarder]:
+    """Return what an answer to `rtp_forward` tells of."""
+    listed = data.get("forwarders")
+    return [
+        Forwarder(_integer(one.get("stream_id")), _kind(one.get("type")), _port(one.get("local_rtcp_port")))
+        for one in map(_object, listed if isinstance(listed, list) else [])
+    ]
+
+
+def _kind(value: object) -> Kind | None:
+    return value if value in ("audio", "video") else None  # type: ignore[return-value]
+
+
+def _port(value: object) -> int:
+    port = _integer(value)
+    return port if port < 1 << 16 else 0
 
 
 def sounds(data: Mapping[str, Any], feed: Number) -> tuple[str, ...]:

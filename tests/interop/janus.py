@@ -19,8 +19,11 @@ from tests.interop.sidecar import free_port
 PLUGINS = Path("/usr/lib/x86_64-linux-gnu/janus")
 VIDEOROOM = "janus.plugin.videoroom"
 TEXTROOM = "janus.plugin.textroom"
+STREAMING = "janus.plugin.streaming"
 ROOM = 1234
 PATIENCE_SECONDS = 20.0
+# Janus ends a session that it has heard nothing of for a minute.
+KEEP_ALIVE_SECONDS = 20.0
 
 JsonObject = dict[str, Any]
 _running: dict[int, asyncio.subprocess.Process] = {}
@@ -28,12 +31,12 @@ _running: dict[int, asyncio.subprocess.Process] = {}
 
 @contextlib.asynccontextmanager
 async def janus(folder: Path, port: int | None = None) -> AsyncIterator[str]:
-    """Start a Janus with the video room, the text room and the WebSocket transport; gives its address."""
+    """Start a Janus with video rooms, text rooms, streaming and the WebSocket transport; gives its address."""
     port = port or free_port()
     unused = {
         kind: ",".join(path.name for path in (PLUGINS / kind).glob("*.so") if path.stem not in wanted)
         for kind, wanted in (
-            ("plugins", ("libjanus_videoroom", "libjanus_textroom")),
+            ("plugins", ("libjanus_videoroom", "libjanus_textroom", "libjanus_streaming")),
             ("transports", ("libjanus_websockets",)),
         )
     }
@@ -107,6 +110,14 @@ class Session:
             while (event, handle) not in self._seen:
                 await self._receive()
 
+    async def keep_alive(self) -> None:
+        """Be there, until cancelled."""
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_SECONDS)
+            transaction = secrets.token_hex(4)
+            alive = {"janus": "keepalive", "session_id": self._id, "transaction": transaction}
+            await self._socket.send(json.dumps(alive))
+
     async def _receive(self) -> JsonObject:
         answer: JsonObject = json.loads(await self._socket.recv())
         self._seen.add((answer["janus"], answer.get("sender", 0)))
@@ -133,7 +144,13 @@ async def session(address: str) -> AsyncIterator[Session]:
     async with connect(address, subprotocols=["janus-protocol"], proxy=None) as socket:  # type: ignore[list-item]
         made = Session(socket)
         await made.create()
-        yield made
+        alive = asyncio.create_task(made.keep_alive())
+        try:
+            yield made
+        finally:
+            alive.cancel()
+            # It has ended by itself where Janus was killed.
+            await asyncio.gather(alive, return_exceptions=True)
 
 
 async def publish(one: Session, offer: str) -> tuple[int, int, str]:

@@ -49,6 +49,7 @@ class Sidecar:
     process: asyncio.subprocess.Process
     states: dict[str, list[JsonObject]] = field(default_factory=lambda: defaultdict(list))
     findings: list[JsonObject] = field(default_factory=list)
+    unmonitored: list[JsonObject] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def endpoint(self, participant: str) -> str:
@@ -113,6 +114,8 @@ class Sidecar:
                 self.states[message["participant"]].append(message)
             elif message["type"] == "finding":
                 self.findings.append(message)
+            elif message["type"] == "unmonitored":
+                self.unmonitored.append(message)
             self._news.set()
 
 

@@ -6,21 +6,22 @@ Publishers are aiortc's; the sidecar's supervision is the real one, and nobody i
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from monitor.config import SourceSettings
 from monitor.host.source_check import check
 from monitor.host.sources import configured_sources
-from monitor.types import Profile
+from monitor.types import ClockState, Profile
 from tests.interop import janus
 from tests.interop.installed import needs
-from tests.interop.janus_room import make_room, publishing
+from tests.interop.janus_room import Publisher, make_room, publishing
 from tests.interop.sidecar import free_port
-from tests.plugins.supervised import supervised
+from tests.plugins.supervised import reasons, supervised
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs("janus", "janus")]
-PIN = "a-pin-of-the-room"
+PIN, SECRET = "a-pin-of-the-room", "the-secret-of-its-owner"
 REJOIN_SECONDS = 10.0
 
 
@@ -67,6 +68,55 @@ async def test_who_takes_another_name_keeps_their_place_and_it_is_told(tmp_path:
             await house.until(lambda: house.shown.get("Guest", Profile()).display_name == "Ada Lovelace", "renamed")
             assert set(house.here) == {"Guest"}
             assert len(house.guests) == 1
+
+
+@pytest.mark.parametrize("roster", ["join", "poll"])
+async def test_who_is_in_the_room_and_sends_nothing_is_listed(tmp_path: Path, roster: str) -> None:
+    async with janus.janus(tmp_path) as address:
+        await make_room(address)
+        source = {"plugin": "janus", "url": address, "room": janus.ROOM, "roster": roster, "call": "board"}
+        async with supervised(**source) as house, janus.session(address) as one:
+            handle = await one.attach()
+            await one.message(handle, "join", ptype="publisher", room=janus.ROOM, display="carol")
+            async with publishing(address, "ada"):
+                await house.judged("ada")
+                expected = {"ada": None, "carol": "waiting_for_publisher"}
+                await house.until(lambda: reasons(house) == expected, "carol is listed", 10.0)
+                await one.message(handle, "leave")
+                await house.until(lambda: reasons(house) == {"ada": None}, "carol has left", 10.0)
+
+
+@pytest.mark.parametrize("secret", [SECRET, "a-wrong-one"])
+async def test_packets_are_forwarded_where_that_is_asked_for(tmp_path: Path, secret: str) -> None:
+    async with janus.janus(tmp_path) as address:
+        await make_room(address, secret=SECRET)
+        source = {"plugin": "janus", "url": address, "room": janus.ROOM, "room_secret": secret}
+        async with supervised(**source, forward={"to": "127.0.0.1"}) as house, publishing(address, "ada") as ada:
+            if secret != SECRET:
+                why = "Janus refuses to forward: set room_secret"
+                await house.until(lambda: str(house.status()["why"]).startswith(why), why)
+                assert not house.guests
+                return
+            await house.judged("ada")
+            guest = house.here["ada"]
+            assert (await forwarding(ada), guest.clock) == (2, ClockState.UNKNOWN)
+            # As after a loss: a key frame is asked for at the port that Janus has said.
+            seen = guest.pictures
+            guest.source.pause(True)
+            guest.source.pause(False)
+            await house.until(lambda: guest.pictures > seen + 3, "a key frame came", 10.0)
+            await house.until(lambda: house.status()["failures"] == 0, "nothing went wrong")
+            assert house.ingest is not None
+            await house.ingest.close()
+            assert await forwarding(ada) == 0
+
+
+async def forwarding(ada: Publisher) -> int:
+    """How many tracks Janus forwards."""
+    body: dict[str, Any] = {"room": janus.ROOM, "secret": SECRET}
+    listed = await ada.session.message(await ada.session.attach(), "listforwarders", **body)
+    people = listed["plugindata"]["data"]["publishers"]
+    return sum(len(one["forwarders"]) for one in people)
 
 
 async def test_janus_is_killed_and_restarted_and_the_room_joined_again(tmp_path: Path) -> None:

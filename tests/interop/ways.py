@@ -1,8 +1,10 @@
 """Every way into a call measured with one clip: `python -m tests.interop.ways NAME... [--seconds 60] [--clock]`.
 
-A sidecar of its own judges somebody genuine, then the same pictures with another's voice: the share of hops that are
-scored after ten seconds, findings, the time to the dub's finding, and processor time. The other sides are those of the
-tests: aiortc by WHIP and WHEP, Debian's Janus, FFmpeg, and the double of Zoom. Nothing else should run meanwhile.
+A sidecar of its own judges somebody genuine: the share of hops that are scored after ten seconds, findings, and
+processor time of the sidecar's process. Then the other end is killed and started again: whether subscribers are told
+that nobody is watched, and how soon they are judged again. Then come the same pictures with another's voice: the time
+to a finding, and, when they leave and come again, whether it goes on under its id. The other ends are in
+`tests.interop.far_ends`. Nothing else should run meanwhile.
 With `--clock` flashes and beeps of one moment are sent instead: by how much they are apart is the clock's error.
 """
 
@@ -17,40 +19,43 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
-from aiortc import RTCPeerConnection
 
-from tests.e2e.media import marry
 from tests.e2e.test_call import GENUINE, OTHER
-from tests.interop import aiortc_client, janus, janus_room
-from tests.interop.clip import BLOCK_SAMPLES, RATE_HZ
-from tests.interop.sidecar import CALL, Sidecar, free_port, local_address, sidecar
+from tests.interop import janus, janus_room
+from tests.interop.far_ends import WAYS, Clip, Far, make, rtp
+from tests.interop.sidecar import Sidecar, free_port, local_address, sidecar
 from tests.monitor.tap.clips import write_clip
-from tests.plugins import test_rtp, zoom_server
+from tests.plugins import livekit_server, zoom_server
 from tests.plugins.supervised import supervised
-from tests.plugins.test_zoom_judged import pictures_of, sound_of
+from tests.plugins.test_livekit import come
 from tests.plugins.whep_server import whep_server
 
 WARM_SECONDS = 10.0
-SIDE_PX = 256
-FPS = 25
 JOIN_SECONDS = 60.0
-LOOP_SECONDS = 10.0
+AGAIN_SECONDS = 60.0
+NAME = "guest"
 
 
 @dataclass(frozen=True)
-class Clip:
-    """Somebody: `mp4` as it was recorded, `webm` of VP8 and Opus."""
+class Again:
+    """After the other end was killed: what subscribers were told, and the seconds from its new start to a new hop."""
 
-    mp4: Path
-    webm: Path
+    told: list[str]
+    joined_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Dub:
+    """Seconds from the first hop to the finding; whether it went on under its id when they left and came again."""
+
+    finding_seconds: float | None
+    goes_on: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -63,122 +68,10 @@ class Measured:
     scored_share: float
     findings: int
     clock_mapped: float
-    dub_finding_seconds: float | None
     cores: float
     overloaded_share: float
-
-
-def make(folder: Path, name: str, sound: Path, seconds: float, encoded: bool) -> Clip:
-    """Put a sound to the genuine pictures, and encode both as calls do, where that is asked for."""
-    clip = Clip(folder / f"{name}.mp4", folder / f"{name}.webm")
-    marry(GENUINE, sound, seconds, clip.mp4)
-    if not encoded:
-        return clip
-    with av.open(clip.mp4) as seen, av.open(clip.webm, "w") as out:
-        video = out.add_stream("libvpx", rate=FPS, options={"deadline": "realtime", "cpu-used": "8", "g": "50"})
-        video.width = video.height = SIDE_PX
-        video.pix_fmt, video.bit_rate = "yuv420p", 800_000
-        audio = out.add_stream("libopus", rate=RATE_HZ, layout="mono")
-        resampler = av.AudioResampler("s16", "mono", RATE_HZ, frame_size=BLOCK_SAMPLES)
-        number = 0
-        for frame in seen.decode(video=0, audio=0):
-            if isinstance(frame, av.VideoFrame):
-                picture = frame.reformat(SIDE_PX, SIDE_PX, "yuv420p")
-                picture.pts, picture.time_base = round((frame.time or 0.0) * 1000), Fraction(1, 1000)
-                out.mux(video.encode(picture))
-            elif isinstance(frame, av.AudioFrame):
-                for piece in resampler.resample(frame):
-                    piece.pts, piece.time_base = number * BLOCK_SAMPLES, Fraction(1, RATE_HZ)
-                    number += 1
-                    out.mux(audio.encode(piece))
-        for stream in (video, audio):
-            out.mux(stream.encode(None))
-    return clip
-
-
-Way = Callable[[Path, Clip, str], contextlib.AbstractAsyncContextManager[tuple[list[dict[str, Any]], Any]]]
-# What is done once the sidecar runs.
-Begin = Callable[[Sidecar | None], contextlib.AbstractAsyncContextManager[None]]
-
-
-@contextlib.asynccontextmanager
-async def _nothing(_house: Sidecar | None) -> AsyncIterator[None]:
-    yield
-
-
-@contextlib.asynccontextmanager
-async def whip(_folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[dict[str, Any]], Begin]]:
-    @contextlib.asynccontextmanager
-    async def begin(house: Sidecar | None) -> AsyncIterator[None]:
-        assert house is not None
-        async with aiortc_client.publishing(house.endpoint(name), clip.webm):
-            yield
-
-    yield [], begin
-
-
-@contextlib.asynccontextmanager
-async def whep(_folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[dict[str, Any]], Begin]]:
-    def peer() -> RTCPeerConnection:
-        return aiortc_client.peer(clip.webm)
-
-    async with whep_server(peer=peer) as server:
-        yield [{"plugin": "whep", "url": server.url, "participant": name, "call": CALL}], _nothing
-
-
-@contextlib.asynccontextmanager
-async def room(folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[dict[str, Any]], Begin]]:
-    async with janus.janus(folder) as address:
-        await janus_room.make_room(address)
-        source = {"plugin": "janus", "url": address, "room": janus.ROOM, "call": CALL}
-
-        @contextlib.asynccontextmanager
-        async def begin(_house: Sidecar | None) -> AsyncIterator[None]:
-            async with janus_room.publishing(address, name, make=lambda: aiortc_client.peer(clip.webm)):
-                yield
-
-        yield [source], begin
-
-
-@contextlib.asynccontextmanager
-async def rtp(_folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[dict[str, Any]], Begin]]:
-    audio, video = test_rtp.ports()
-    source = {"plugin": "rtp", "audio_port": audio, "video_port": video, "participant": name, "call": CALL}
-
-    @contextlib.asynccontextmanager
-    async def begin(_house: Sidecar | None) -> AsyncIterator[None]:
-        to = [f"rtp://127.0.0.1:{port}?pkt_size=1200" for port in (video, audio)]
-        sent = ["-map", "0:v", "-c", "copy", "-payload_type", "96", "-f", "rtp", to[0]]
-        heard = ["-map", "0:a", "-c", "copy", "-payload_type", "111", "-f", "rtp", to[1]]
-        command = ["ffmpeg", "-loglevel", "error", "-re", "-i", str(clip.webm), *sent, *heard]
-        async with test_rtp.program(*command):
-            yield
-
-    yield [source], begin
-
-
-@contextlib.asynccontextmanager
-async def rtms(folder: Path, clip: Clip, name: str) -> AsyncIterator[tuple[list[dict[str, Any]], Begin]]:
-    # Encoded by the double of Zoom, and repeated.
-    frames = pictures_of(clip.mp4, LOOP_SECONDS)
-    period = int(len(frames) / FPS / 0.02) * 0.02
-    heard = sound_of(clip.mp4)[: round(period * zoom_server.SOUND_RATE) * 2]
-    heard += bytes(max(0, round(period * zoom_server.SOUND_RATE) * 2 - len(heard)))
-    person = zoom_server.Person(5, name, zoom_server.encode(frames, FPS), heard, period)
-    async with zoom_server.zoom(folder, person) as server:
-        port = free_port()
-        source = {"plugin": "zoom_rtms", "client_id": zoom_server.CLIENT_ID, "port": port, "call": CALL}
-        source |= {"client_secret": zoom_server.CLIENT_SECRET, "webhook_secret": zoom_server.WEBHOOK_SECRET}
-
-        @contextlib.asynccontextmanager
-        async def begin(_house: Sidecar | None) -> AsyncIterator[None]:
-            (await zoom_server.post(port, zoom_server.started(server.url))).raise_for_status()
-            yield
-
-        yield [source | {"ca_file": str(server.issued.ca)}], begin
-
-
-WAYS: dict[str, Way] = {"whip": whip, "whep": whep, "janus": room, "rtp": rtp, "rtms": rtms}
+    again: Again | None
+    dub: Dub
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -190,62 +83,90 @@ def _is_scored(state: dict[str, Any]) -> bool:
     return any(score["score"] is not None for score in state["scores"].values())
 
 
-@contextlib.asynccontextmanager
-async def _judged(way: str, folder: Path, clip: Clip) -> AsyncIterator[Sidecar]:
-    name = "guest"
-    await asyncio.to_thread(folder.mkdir)
-    async with WAYS[way](folder, clip, name) as (sources, begin):
-        networks = json.dumps([f"{local_address()}/32"])
-        settings = {"sources": json.dumps(sources), "allowed_networks": networks}
-        async with sidecar(folder / "state", **settings) as house, begin(house):
-            await house.until(lambda: bool(house.states[name]), JOIN_SECONDS, "they are there")
-            yield house
-
-
-async def genuine(way: str, folder: Path, clip: Clip, seconds: float) -> tuple[list[dict[str, Any]], int, float]:
-    """Judge somebody genuine; gives the states after the first ten seconds, findings, and cores."""
-    async with _judged(way, folder, clip) as house:
-        await asyncio.sleep(WARM_SECONDS)
-        before, began, spent = len(house.states["guest"]), time.monotonic(), _cpu_seconds(house.process.pid)
-        await asyncio.sleep(seconds)
-        cores = (_cpu_seconds(house.process.pid) - spent) / (time.monotonic() - began)
-        return house.states["guest"][before:], len(house.findings), cores
-
-
-async def dubbed(way: str, folder: Path, clip: Clip, seconds: float) -> float | None:
-    """Judge a dub; gives the seconds from the first state to the finding, None where there is none in time."""
-    async with _judged(way, folder, clip) as house:
-        began = time.monotonic()
-        with contextlib.suppress(AssertionError):
-            await house.until(lambda: bool(house.findings), seconds, "a finding")
-            return round(time.monotonic() - began, 1)
-    return None
-
-
-async def measure(way: str, folder: Path, seconds: float) -> Measured:
-    """Measure one way."""
-    length = seconds + WARM_SECONDS + 30.0
-    own = make(folder, "own", GENUINE, length, way != "rtms")
-    other = make(folder, "other", OTHER, length, way != "rtms")
-    states, findings, cores = await genuine(way, folder / f"{way}-own", own, seconds)
-    dub = await dubbed(way, folder / f"{way}-other", other, length)
-    shares = [np.mean([test(state) for state in states]) if states else 0.0 for test in (_is_scored, _is_overloaded)]
-    mapped = np.mean([state["quality"].get("clock_mapped", 0.0) for state in states]) if states else 0.0
-    return Measured(
-        way,
-        seconds,
-        len(states),
-        round(float(shares[0]), 3),
-        findings,
-        round(float(mapped), 3),
-        dub,
-        round(cores, 3),
-        round(float(shares[1]), 3),
-    )
-
-
 def _is_overloaded(state: dict[str, Any]) -> bool:
     return bool(state["reason"] == "overloaded" or state["quality"].get("dropped"))
+
+
+@contextlib.asynccontextmanager
+async def _watching(folder: Path, far: Far) -> AsyncIterator[Sidecar]:
+    settings = {"sources": json.dumps(far.sources), "allowed_networks": json.dumps([f"{local_address()}/32"])}
+    async with sidecar(folder / "state", **settings) as house:
+        yield house
+
+
+async def _judged(house: Sidecar, seconds: float = JOIN_SECONDS) -> None:
+    before = len(house.states[NAME])
+    await house.until(lambda: len(house.states[NAME]) > before, seconds, "they are judged")
+
+
+async def _again(house: Sidecar, far: Far) -> Again:
+    """Start the other end again, which was killed, and publish; gives what became of it."""
+    with contextlib.suppress(AssertionError):
+        await house.until(lambda: bool(house.unmonitored), AGAIN_SECONDS, "it is told that nobody watches them")
+    async with far.serve(), far.publish(house):
+        began, joined = time.monotonic(), None
+        with contextlib.suppress(AssertionError):
+            await _judged(house, AGAIN_SECONDS)
+            joined = round(time.monotonic() - began, 1)
+            await house.until(lambda: len(house.unmonitored) > 1, AGAIN_SECONDS, "it is told that they are watched")
+    return Again([f"{one['action']} {one['reason'] or ''}".strip() for one in house.unmonitored], joined)
+
+
+async def genuine(far: Far, folder: Path, seconds: float) -> tuple[list[dict[str, Any]], int, float, Again | None]:
+    """Judge somebody genuine; gives the states after the first ten seconds, findings, cores, and what a break did."""
+    async with _watching(folder, far) as house:
+        async with far.serve(), far.publish(house):
+            await _judged(house)
+            await asyncio.sleep(WARM_SECONDS)
+            before, began, spent = len(house.states[NAME]), time.monotonic(), _cpu_seconds(house.process.pid)
+            await asyncio.sleep(seconds)
+            cores = (_cpu_seconds(house.process.pid) - spent) / (time.monotonic() - began)
+            states, findings = house.states[NAME][before:], len(house.findings)
+            house.unmonitored.clear()
+            if far.restarts:
+                far.kill()
+        again = await _again(house, far) if far.restarts else None
+        return states, findings, cores, again
+
+
+async def dubbed(far: Far, folder: Path, seconds: float) -> Dub:
+    """Judge a dub, and have it leave and come again."""
+    async with far.serve(), _watching(folder, far) as house:
+        async with far.publish(house):
+            await _judged(house)
+            began = time.monotonic()
+            with contextlib.suppress(AssertionError):
+                await house.until(lambda: bool(house.findings), seconds, "a finding")
+            if not house.findings:
+                return Dub(None)
+            took = round(time.monotonic() - began, 1)
+        async with far.publish(house):
+            with contextlib.suppress(AssertionError):
+                await house.until(lambda: _goes_on(house.findings), AGAIN_SECONDS, "the finding goes on")
+            ids = {one["id"] for one in house.findings}
+            return Dub(took, _goes_on(house.findings) and len(ids) == 1)
+
+
+def _goes_on(findings: list[dict[str, Any]]) -> bool:
+    """Whether a finding waited while they were gone, and went on."""
+    verdicts = [one["verdict"] for one in findings]
+    return "inconclusive" in verdicts and "alert" in verdicts[verdicts.index("inconclusive") :]
+
+
+async def measure(way: str, folder: Path, clips: tuple[Clip, Clip], seconds: float) -> Measured:
+    """Measure one way with somebody genuine and a dub."""
+    fars = []
+    for name, clip in zip(("own", "other"), clips, strict=True):
+        place = folder / f"{way}-{name}"
+        place.mkdir()
+        fars.append((WAYS[way](place, clip, NAME), place))
+    (own, own_place), (other, other_place) = fars
+    states, findings, cores, again = await genuine(own, own_place, seconds)
+    dub = await dubbed(other, other_place, seconds + WARM_SECONDS + 30.0)
+    shares = [np.mean([test(state) for state in states]) if states else 0.0 for test in (_is_scored, _is_overloaded)]
+    mapped = np.mean([state["quality"].get("clock_mapped", 0.0) for state in states]) if states else 0.0
+    scored, overloaded, is_mapped = (round(float(share), 3) for share in (*shares, mapped))
+    return Measured(way, seconds, len(states), scored, findings, is_mapped, round(cores, 3), overloaded, again, dub)
 
 
 PAIRS = 10
@@ -263,11 +184,16 @@ async def _flashing(way: str, folder: Path) -> AsyncIterator[dict[str, Any]]:
             await janus_room.make_room(address)
             await sending.enter_async_context(janus_room.publishing(address, "guest"))
             yield {"plugin": "janus", "url": address, "room": janus.ROOM}
+        elif way == "livekit":
+            livekit = await sending.enter_async_context(livekit_server.livekit_server())
+            await come(livekit, "guest")
+            key = {"api_key": livekit_server.API_KEY, "api_secret": livekit_server.API_SECRET}
+            yield {"plugin": "livekit", "url": livekit.url, "room": livekit.room.name, **key}
         else:
             clip = write_clip(folder / "flashes.mkv", seconds=40.0, video="libvpx", audio="libopus", size=(160, 120))
-            async with rtp(folder, Clip(clip, clip), "guest") as ((source,), begin):
-                await sending.enter_async_context(begin(None))
-                yield source
+            far = rtp(folder, Clip(clip, clip), "guest")
+            await sending.enter_async_context(far.publish(None))
+            yield far.sources[0]
 
 
 async def clock_error(way: str, folder: Path) -> dict[str, Any]:
@@ -310,15 +236,20 @@ def main() -> None:
     if not GENUINE.exists() and not chosen.clock:
         sys.exit("the research clips are absent: set SIDEWITNESS_DATA to their folder")
     logging.disable(logging.INFO)
-    for way in chosen.ways:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            measured = clock_error(way, folder) if chosen.clock else _described(way, folder, chosen.seconds)
-            print(json.dumps(asyncio.run(measured)), flush=True)  # noqa: T201
+    with tempfile.TemporaryDirectory() as name:
+        folder, length = Path(name), chosen.seconds + WARM_SECONDS + 60.0
+        clips = None
+        if not chosen.clock:
+            clips = make(folder, "own", GENUINE, length), make(folder, "other", OTHER, length)
+        for way in chosen.ways:
+            told = asyncio.run(_described(way, folder, clips, chosen.seconds))
+            print(json.dumps(told), flush=True)  # noqa: T201
 
 
-async def _described(way: str, folder: Path, seconds: float) -> dict[str, Any]:
-    return asdict(await measure(way, folder, seconds))
+async def _described(way: str, folder: Path, clips: tuple[Clip, Clip] | None, seconds: float) -> dict[str, Any]:
+    if clips is None:
+        return await clock_error(way, folder)
+    return asdict(await measure(way, folder, clips, seconds))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,3 +104,9 @@ async def supervised(**source: Any) -> AsyncIterator[House]:
         yield house
     finally:
         await house.ingest.close()
+
+
+def reasons(house: House, call: str = "board") -> Mapping[str, str | None]:
+    """Why each of those in a call is not watched, as the platform says."""
+    people = house.watching._coverage.of(call)
+    return {name: watch.announced and str(watch.announced) for name, watch in people.items() if watch.here}

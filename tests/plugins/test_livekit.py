@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from monitor.tap.kit import ClockState
 from tests.interop.sidecar import free_port
 from tests.monitor.tap.publisher import Beeps, Flashes
 from tests.plugins.livekit_server import API_KEY, API_SECRET, CAMERA, MICROPHONE, LiveKitServer, livekit_server
-from tests.plugins.supervised import House, supervised
+from tests.plugins.supervised import reasons, supervised
 
 SCREEN = CAMERA | {"source": models.TrackSource.SCREEN_SHARE}
 GCM = models.Encryption.Type.GCM
@@ -36,12 +35,6 @@ async def come(server: LiveKitServer, identity: str, name: str = "", **more: Any
         "audio": await server.publish(identity, lambda: Beeps(start), **MICROPHONE),
         "video": await server.publish(identity, lambda: Flashes(start, fps=15, size=(160, 120)), **CAMERA),
     }
-
-
-def reasons(house: House) -> Mapping[str, str | None]:
-    """Why each of those in the room is not watched, as the platform says."""
-    people = house.watching._coverage.of("board")
-    return {name: watch.announced and str(watch.announced) for name, watch in people.items() if watch.here}
 
 
 async def test_who_is_in_the_room_is_judged_leaves_and_comes_again() -> None:
@@ -116,6 +109,9 @@ async def test_a_server_that_is_killed_and_started_again_is_joined_again() -> No
             if not turn:
                 await house.until(lambda: not house.here, "the break is noticed", LOST_SECONDS)
                 await house.until(lambda: house.status()["phase"] == "retrying", "it is tried again", LOST_SECONDS)
+                await house.until(lambda: house.told, "subscribers are told that nobody watches them", LOST_SECONDS)
+                assert (house.told[0]["action"], house.told[0]["reason"]) == ("began", "source_lost")
+    assert [one["action"] for one in house.told[:2]] == ["began", "resumed"]
 
 
 REASONS = models.DisconnectReason

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pylibsrtp
@@ -96,6 +96,10 @@ class PlainReceiver:
             if self.track.ssrc is not None
         ]
         await self.receiver.receive(RTCRtpReceiveParameters(codecs=self._codecs, encodings=encodings))
+
+    def report_to(self, port: int) -> None:
+        """Send RTCP to a port of the sender that was said to take it."""
+        self.pin = replace(self.pin, reports_to=port)
 
     async def close(self) -> None:
         """Release the ports; safe to call twice."""

@@ -14,11 +14,15 @@ RELEASE_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class SourcePin:
-    """Where the media of a track come from, once known, where its RTCP does, and when a packet of either came last."""
+    """Where the media of a track come from, once known, where its RTCP does, and when a packet of either came last.
+
+    `reports_to` is the port of the sender that takes ours, where that was said beforehand.
+    """
 
     media: Address | None = None
     rtcp: Address | None = None
     heard_at: float = float("-inf")
+    reports_to: int | None = None
 
     def may_send(self, address: Address, now: float) -> bool:
         """Whether a packet from an address is looked at: before its authentication, which costs more."""
@@ -28,7 +32,7 @@ class SourcePin:
         """Take note of a media packet that belongs here: it authenticated, or its format was agreed on."""
         if self.media == address:
             return replace(self, heard_at=now)
-        return SourcePin(address, None, now)
+        return SourcePin(address, None, now, self.reports_to)
 
     def may_report(self, address: Address, now: float) -> bool:
         """Whether RTCP from an address is looked at: of the same machine as the media."""
@@ -39,10 +43,12 @@ class SourcePin:
         return replace(self, rtcp=address)
 
     def feedback(self, *, is_multiplexed: bool) -> Address | None:
-        """Return where RTCP is sent to: whence it comes, else the media's port or the next (RFC 3550 section 11)."""
+        """Return where RTCP goes: whence it comes, else as was said, else to the media's port or the one after."""
         if self.rtcp is not None or self.media is None:
             return self.rtcp
         host, port = self.media
+        if self.reports_to is not None:
+            return host, self.reports_to
         return (host, port) if is_multiplexed else (host, port + 1)
 
     def _is_released(self, now: float) -> bool:

@@ -10,11 +10,15 @@ import pytest
 from plugins.protocols.janus import (
     MAX_PUBLISHERS,
     Change,
+    Forwarder,
     JanusError,
     Message,
     Publisher,
     Roster,
+    attendees,
     feed_of,
+    forwarders,
+    forwarding,
     is_hangup,
     is_over,
     left,
@@ -187,3 +191,43 @@ def test_who_takes_another_name_is_told_of_however_janus_says_it() -> None:
     assert (again.people[1], change) == (ada, Change(renamed=(ada,)))
     for nothing in (event(id=9, display="x"), event(id=1, display=7), event(id=1, display="Ada"), event(display="x")):
         assert roster.told(nothing) == (roster, Change())
+
+
+def test_who_sends_nothing_is_told_apart_from_us_and_from_publishers() -> None:
+    people = [
+        {"id": 1, "display": "Ada", "publisher": True},
+        {"id": 2, "display": "Bob", "publisher": False},
+        {"id": 3},
+        {"id": 4, "display": 7},
+        {"id": True, "display": "nobody"},
+        "nobody",
+    ]
+    assert attendees({"participants": people}, 3) == {2: "Bob", 4: ""}
+    assert attendees({"participants": people}, None) == {2: "Bob", 3: "", 4: ""}
+    assert attendees({}, 3) == {}
+    many = [{"id": n, "display": "x" * 999} for n in range(1, MAX_PUBLISHERS + 9)]
+    found = attendees({"participants": many}, None)
+    assert (len(found), {len(name) for name in found.values()}) == (MAX_PUBLISHERS, {256})
+
+
+def test_tracks_are_forwarded_to_a_port_each() -> None:
+    (ada,) = publishers({"publishers": [one(1, CAMERA | {"codec": "VP8"}, VOICE, SCREEN)]}).values()
+    assert ada.codecs == ("opus", "vp8")
+    assert forwarding(ada, {"audio": 20_000, "video": 20_004}) == [
+        {"mid": "0", "port": 20_000, "rtcp_port": 20_001, "pt": 111},
+        {"mid": "1", "port": 20_004, "rtcp_port": 20_005, "pt": 96},
+    ]
+    # Where it is not known what comes, it cannot be told apart.
+    assert forwarding(Publisher(1), {"audio": 2, "video": 4}) == []
+    (bob,) = publishers({"publishers": [one(2, CAMERA | {"codec": ""}, VOICE)]}).values()
+    assert forwarding(bob, {"audio": 2, "video": 4}) == []
+
+
+def test_what_is_forwarded_has_a_number_and_may_have_a_port_for_reports() -> None:
+    told = [{"stream_id": 7, "type": "audio", "local_rtcp_port": 5001}, {"type": 3, "local_rtcp_port": 70_000}, "x"]
+    assert forwarders({"forwarders": told}) == [
+        Forwarder(7, "audio", 5001),
+        Forwarder(0, None, 0),
+        Forwarder(0, None, 0),
+    ]
+    assert forwarders({"forwarders": 3}) == forwarders({}) == []

@@ -35,3 +35,12 @@ def test_rtcp_is_of_the_same_machine_and_says_where_ours_goes() -> None:
     pin = pin.reported(ADAS_RTCP)
     assert pin.feedback(is_multiplexed=False) == ADAS_RTCP
     assert pin.may_send(ADAS_RTCP, 1.0)
+
+
+def test_ours_goes_where_it_was_said_to_until_theirs_comes_from_elsewhere() -> None:
+    pin = SourcePin(reports_to=5099)
+    assert pin.feedback(is_multiplexed=False) is None
+    pin = pin.heard(ADA, 0.0)
+    assert pin.feedback(is_multiplexed=False) == ("192.0.2.1", 5099)
+    assert pin.reported(ADAS_RTCP).feedback(is_multiplexed=False) == ADAS_RTCP
+    assert pin.heard(EVE, 9.0).feedback(is_multiplexed=True) == ("198.51.100.9", 5099)

@@ -220,7 +220,7 @@ def forwarders(data: Mapping[str, Any]) -> list[Forwarder]:
 
 
 def _kind(value: object) -> Kind | None:
-    return value if value in ("audio", "video") else None  # type: ignore[return-value]
+    return value if value in ("audio", "video") else None
 
 
 def _port(value: object) -> int:

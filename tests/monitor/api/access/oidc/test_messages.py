@@ -48,7 +48,7 @@ def test_a_code_is_refused_and_other_statuses_are_errors() -> None:
 
 
 def test_what_a_provider_says_of_itself() -> None:
-    assert metadata_of(described(), ISSUER) == Metadata(**PLACES)
+    assert metadata_of(described(), ISSUER) == Metadata(f"{ISSUER}/authorize", f"{ISSUER}/token", f"{ISSUER}/keys")
     more = {"userinfo_endpoint": f"{ISSUER}/me", "end_session_endpoint": f"{ISSUER}/end"}
     known = metadata_of(described(**more, authorization_response_iss_parameter_supported=True), ISSUER)
     assert (known.userinfo_endpoint, known.end_session_endpoint, known.names_itself) == (*more.values(), True)

@@ -42,7 +42,9 @@ async def mounted(address: str, audio: int, video: int) -> AsyncIterator[str]:
     port = free_port()
     wanted = {"address": address, "port": port, "mountpoint": MOUNT_POINT, "token": TOKEN}
     async with stopped(await node("whep.js", json.dumps(wanted))) as process:
-        assert await line_of(process) == "ready"
+        # Its library logs to the same place.
+        while (line := await line_of(process)) != "ready":
+            assert line, "the WHEP server has ended"
         yield f"http://127.0.0.1:{port}/whep/endpoint/board"
 
 

@@ -1,6 +1,12 @@
 /** A WHEP server of Meetecho's in front of a mount point of Janus' streaming plug-in: `node whep.js '{"address": ..., ...}'`. */
 
-import { JanusWhepServer } from "janus-whep-server";
+import { register } from "node:module";
+
+// Janode's transport over Unix sockets is a native module that is not built here; WebSockets need none of it.
+const hook = `export const resolve = async (name, context, next) =>
+  name === "unix-dgram" ? { url: "data:text/javascript,export const createSocket = null", shortCircuit: true } : next(name, context);`;
+register(`data:text/javascript,${encodeURIComponent(hook)}`);
+const { JanusWhepServer } = await import("janus-whep-server");
 
 /** @type {{ address: string, port: number, mountpoint: number, token: string }} */
 const { address, port, mountpoint, token } = JSON.parse(process.argv[2] ?? "{}");

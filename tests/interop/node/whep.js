@@ -12,6 +12,9 @@ const { JanusWhepServer } = await import("janus-whep-server");
 const { address, port, mountpoint, token } = JSON.parse(process.argv[2] ?? "{}");
 const server = new JanusWhepServer({ janus: { address }, rest: { port, basePath: "/whep" } });
 await server.start();
+// It takes every Janus of 1.x for one that answers offers; the streaming plug-in of 1.1.2 makes one of its own instead,
+// which it would hand on as an answer.
+server.multistream = false;
 server.createEndpoint({ id: "board", mountpoint, token });
 process.stdout.write("ready\n");
 process.stdin.on("end", () => process.exit(0)).resume();

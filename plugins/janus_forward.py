@@ -6,7 +6,6 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -14,7 +13,6 @@ from monitor.tap.kit import PlainPeer, TapConfig
 from plugins.base import Unavailable
 from plugins.janus_link import JsonObject, Link
 from plugins.protocols import janus
-from plugins.rtp import RtpOptions
 
 # Even, so that RTCP has the next one; below those that systems give out by themselves in most cases.
 FIRST_PORT, LAST_PORT = 20_000, 29_998
@@ -99,14 +97,10 @@ async def _listening(
     for _ in range(ATTEMPTS):
         audio, video = random.sample(options.ports, 2)
         ports: dict[janus.Kind, int] = {"audio": audio, "video": video}
-        wanted = {stream["port"] for stream in janus.forwarding(person, ports)}
-        if not wanted:
+        if not janus.forwarding(person, ports):
             raise Unavailable("Janus does not say what they send, which rtp_forward needs: leave forward out")
-        given: dict[str, Any] = {f"{kind}_port": port for kind, port in ports.items() if port in wanted}
-        codec = "H264" if "h264" in person.codecs else "VP8"
         try:
-            sdp = RtpOptions(**given, video_codec=codec, participant="publisher").session()
-            return await PlainPeer.listen(sdp, host, tap), ports
+            return await PlainPeer.listen(janus.session(person, ports), host, tap), ports
         except OSError as error:
             failed = str(error.strerror)
     raise Unavailable(f"no ports can be listened on ({failed}): correct listen, first_port and last_port of forward")

@@ -186,6 +186,7 @@ def _judged(streams: Iterable[object]) -> Iterable[tuple[str, str]]:
 # Of what is forwarded; any that are not the same would do.
 PAYLOADS: Mapping[Kind, int] = {"audio": 111, "video": 96}
 _KINDS: Mapping[str, Kind] = {"opus": "audio", "vp8": "video", "h264": "video"}
+_ENCODINGS: Mapping[str, str] = {"opus": "opus/48000/2", "vp8": "VP8/90000", "h264": "H264/90000"}
 
 
 def forwarding(person: Publisher, ports: Mapping[Kind, int]) -> list[dict[str, Any]]:
@@ -199,6 +200,16 @@ def forwarding(person: Publisher, ports: Mapping[Kind, int]) -> list[dict[str, A
     return [
         {"mid": mid, "port": ports[kind], "rtcp_port": ports[kind] + 1, "pt": PAYLOADS[kind]} for mid, kind in tracks
     ]
+
+
+def session(person: Publisher, ports: Mapping[Kind, int]) -> str:
+    """Return the SDP of what `forwarding` asks for; raises `KeyError` where that is nothing."""
+    lines = ["v=0", "o=- 0 0 IN IP4 0.0.0.0", "s=-", "t=0 0"]
+    for codec in person.codecs:
+        kind, encoding = _KINDS[codec], _ENCODINGS[codec]
+        payload = PAYLOADS[kind]
+        lines += [f"m={kind} {ports[kind]} RTP/AVP {payload}", f"a=rtpmap:{payload} {encoding}"]
+    return "\r\n".join([*lines, ""])
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from plugins.protocols.janus import (
     parse,
     participants,
     publishers,
+    session,
     sounds,
 )
 
@@ -216,6 +217,12 @@ def test_tracks_are_forwarded_to_a_port_each() -> None:
     assert forwarding(ada, {"audio": 20_000, "video": 20_004}) == [
         {"mid": "0", "port": 20_000, "rtcp_port": 20_001, "pt": 111},
         {"mid": "1", "port": 20_004, "rtcp_port": 20_005, "pt": 96},
+    ]
+    assert session(ada, {"audio": 20_000, "video": 20_004}).splitlines()[4:] == [
+        "m=audio 20000 RTP/AVP 111",
+        "a=rtpmap:111 opus/48000/2",
+        "m=video 20004 RTP/AVP 96",
+        "a=rtpmap:96 VP8/90000",
     ]
     # Where it is not known what comes, it cannot be told apart.
     assert forwarding(Publisher(1), {"audio": 2, "video": 4}) == []

@@ -1,0 +1,33 @@
+{{- define "sidewitness.name" -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "sidewitness.labels" -}}
+app.kubernetes.io/name: sidewitness
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "sidewitness.selector" -}}
+app.kubernetes.io/name: sidewitness
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "sidewitness.hosts" -}}
+{{- printf "%s-hosts" (include "sidewitness.name" .) -}}
+{{- end -}}
+
+{{- /* By which name a pod is reached; the number of the pod stands where $pod does. */ -}}
+{{- define "sidewitness.domain" -}}
+{{- printf "%s.%s.svc.%s" (include "sidewitness.hosts" .) .Release.Namespace .Values.router.clusterDomain -}}
+{{- end -}}
+
+{{- define "sidewitness.hardened" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: {drop: [ALL]}
+{{- end -}}

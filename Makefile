@@ -9,6 +9,7 @@
 # make mutate           every listed defence taken away, and whether its tests notice
 # make bench            the measured budgets
 # make identity         the encoder that compares faces (run and test do it by themselves)
+# make postgres         a PostgreSQL for its tests (test does it by itself, as root)
 # make speech           what hears whether somebody speaks (run and test do it by themselves)
 # make voiceprint       the encoder that compares voices (run and test do it by themselves)
 # make check-pythons    check and the pure core on every supported Python that is here
@@ -27,11 +28,12 @@ CONSTRAINTS := .ci/constraints.txt
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo yes)
 BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+POSTGRES := $(shell command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)
 
 # Every process that the tests start would compile the sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test long quick check check-js coverage mutate check-pythons bench browser identity interop speech voiceprint constraints release-check fuzz audit base-image
+.PHONY: help run test long quick check check-js coverage mutate check-pythons bench browser postgres identity interop speech voiceprint constraints release-check fuzz audit base-image
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -64,7 +66,7 @@ coverage: .venv/.test
 
 # mypy and what looks at JavaScript compute in one process each, so they run beside the core's tests, into a file that is
 # shown when both have ended; what ruff finds is said at once.
-test: .venv/.test browser identity speech voiceprint
+test: .venv/.test browser postgres identity speech voiceprint
 	@mkdir -p .cache
 	$(BIN)/ruff check .
 	@failed=0; make --no-print-directory check >.cache/check.txt 2>&1 & beside=$$!; trap 'kill $$beside 2>/dev/null' EXIT; \
@@ -74,7 +76,7 @@ test: .venv/.test browser identity speech voiceprint
 	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(firstword $(CALLS)) || failed=$$?; \
 	$(PYTEST) -m "(not core or data) and not long" $(lastword $(CALLS)) || failed=$$?; exit $$failed
 
-long: .venv/.test browser identity speech voiceprint
+long: .venv/.test browser postgres identity speech voiceprint
 	$(PYTEST) $(PARALLEL) -m long tests
 	EXAMPLES=all $(PYTEST) $(PARALLEL) -m hypothesis tests
 
@@ -210,5 +212,19 @@ ifeq ($(AS_ROOT),yes)
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 else
 	@echo "note: no Chromium found, the browser tests will be skipped: apt-get install chromium"
+endif
+endif
+
+# The tests start a server of their own, in a folder of their own; none is started here.
+postgres:
+ifeq ($(POSTGRES),)
+ifeq ($(AS_ROOT),yes)
+	apt-get update -qq
+	mkdir -p /etc/postgresql-common
+	[ -e /etc/postgresql-common/createcluster.conf ] || \
+		echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql
+else
+	@echo "note: no PostgreSQL found, its tests will be skipped: apt-get install postgresql"
 endif
 endif

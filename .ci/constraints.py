@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / ".ci" / "constraints.txt"
 # The extras of each hashed file.
 HASHED: dict[Path, tuple[str, ...]] = {
-    ROOT / ".ci" / "runtime.txt": (),
+    ROOT / ".ci" / "runtime.txt": ("postgres",),
     ROOT / ".ci" / "models.txt": ("identity", "speech"),
 }
 # They need an environment or a machine of their own, and no continuous integration installs them.
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
             hashed = compile_pins(folder, folder / file.name, *options)
             if hashed is None:
                 return 1
-            with_extras = f" with the extras {' and '.join(extras)}" if extras else ""
+            with_extras = f" with the extra{'s' * (len(extras) > 1)} {' and '.join(extras)}" if extras else ""
             write(file, HASHED_HEADER.format(extras=with_extras), hashed)
     return 0
 

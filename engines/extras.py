@@ -31,6 +31,7 @@ EXTRAS: Final[Mapping[str, Extra]] = {
     "evaluate": Extra(("matplotlib",), "evaluate, train people and enroll --poses"),
     "train": Extra(("torch", "onnx", "onnxscript", "sklearn", "matplotlib"), "train and evaluate --matched"),
     "bench": Extra(("psutil", "matplotlib"), "bench"),
+    "postgres": Extra(("psycopg",), "a PostgreSQL as database_url"),
     "otel": Extra(("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"), "the setting traces"),
 }
 # Packages that go by another name than their module.

@@ -15,7 +15,7 @@ from hypothesis import settings
 from engines import trust
 from engines.base import Engine
 from engines.load import load_engine
-from tests import groups, pure, shared_engines
+from tests import groups, postgres, pure, shared_engines
 from tests.shared_engines import RunMemory
 
 # A busy machine makes no example wrong.
@@ -89,6 +89,19 @@ def data_dir() -> Path:
     if not (_DATA / "clips.csv").exists():
         pytest.skip("the research clips are absent: set SIDEWITNESS_DATA to their folder")
     return _DATA
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL of these tests; whoever asks for it is skipped, with the reason, where there is none to start."""
+    with postgres.server() as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> str:
+    """The address of an empty database of PostgreSQL."""
+    return postgres_server.new_database()
 
 
 @pytest.fixture(scope="session")

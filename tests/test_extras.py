@@ -66,6 +66,7 @@ NEEDS = {
 CASES = [(command, module) for command, (_, _, modules) in NEEDS.items() for module in modules]
 # What a command's imports reach in a module that it shares with another command, and never calls.
 UNUSED = {
+    ("bench", "psycopg"),
     ("evaluate", "torch"),
     ("suite", "sklearn"),
     ("suite", "torch"),

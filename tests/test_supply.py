@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = {"runtime.txt": set[str](), "models.txt": {"identity", "speech"}}
+EXTRAS = {"runtime.txt": {"postgres"}, "models.txt": {"identity", "speech"}}
 UNIT = ROOT / "examples" / "sidewitness.service"
 
 

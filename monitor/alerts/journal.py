@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,11 +23,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from engines.errors import SidewitnessError
 from monitor.alerts import chain
@@ -34,11 +31,14 @@ from monitor.alerts.chain import ChainHead, ChainReport, Sign
 from monitor.alerts.finding import Finding
 from monitor.alerts.finding_row import finding_row
 from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
-from monitor.identity.vault.files import make_private
+from monitor.storage.database import Database, Wording
+from monitor.storage.dialect import notify
+from monitor.storage.migrate import Migrations
 from monitor.types import Claim, ParticipantKey, parse_rfc3339, rfc3339
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_SECONDS = 2.0
+MIGRATIONS = Migrations(Path(__file__).parent / "migrations", lock=8480_2025)
+# Where processes on one PostgreSQL wake each other after a commit; each says its `Journal.writer`.
+CHANNEL = "sidewitness_findings"
 MAX_SEQ = 2**63 - 1
 ADVICE = {
     "disk is full": "free space on the disk of the journal; findings wait in memory until then",
@@ -76,6 +76,9 @@ class JournalError(SidewitnessError):
     """The journal cannot be read or written now; the message is one line that says what to do."""
 
 
+WORDING = Wording(JournalError, "journal", "findings wait in memory until then", ADVICE)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A committed finding and its number."""
@@ -111,40 +114,31 @@ class Journal:
     def __init__(
         self, url: str, max_findings: int = 100_000, sign: Sign | None = None, anchors: Sequence[Anchor] = ()
     ) -> None:
-        try:
-            parsed = sa.make_url(url)
-            self._sqlite = parsed.get_backend_name() == "sqlite"
-            arguments = {"timeout": BUSY_SECONDS} if self._sqlite else {}
-            self.engine = sa.create_engine(parsed, connect_args=arguments, pool_pre_ping=not self._sqlite)
-        except (SQLAlchemyError, ImportError, ValueError) as error:
-            raise JournalError(
-                f"database_url cannot be used ({type(error).__name__}): check its form and that its driver is installed"
-            ) from None
+        self.database = Database(url, WORDING)
+        # Who it is among the processes that write to one database.
+        self.writer = secrets.token_hex(8)
         self._max_findings = max_findings
         self._sign = sign
         self._anchors = anchors
         # The newest number that was ever seen: none is given twice, whatever the database says.
         self._newest = 0
         self._complained: set[int] = set()
-        if self._sqlite:
-            event.listen(self.engine, "connect", _set_up_sqlite)
+
+    @property
+    def engine(self) -> sa.Engine:
+        """What connects to its database."""
+        return self.database.engine
 
     @property
     def file(self) -> Path | None:
         """The file that it is in, None where it is no file."""
-        name = self.engine.url.database
-        return Path(name) if self._sqlite and name else None
+        return self.database.file
 
     def open(self) -> None:
         """Create or migrate the tables, and hold the end of the chain against what was noted of it."""
-        if self.file is not None:
-            make_private(self.file)
+        self.database.keep_private()
         with self.transaction() as connection:
-            # Alembic reads its options through ConfigParser, where a percent sign is special.
-            config = Config(attributes={"connection": connection})
-            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-            config.set_main_option("path_separator", "os")
-            command.upgrade(config, "head")
+            MIGRATIONS.upgrade(connection)
             self._chain_older(connection)
             head = _head(connection)
         self._newest = head.seq
@@ -165,6 +159,7 @@ class Journal:
                 connection.execute(sa.insert(findings).values(seq=head.seq, **row, **links))
                 head = self._prune(connection, replace(head, hash=link.hash))
                 _write_head(connection, chain.sign_head(head, self._sign))
+                notify(connection, CHANNEL, self.writer)
         except IntegrityError:
             return self._number_of(finding)
         self._newest = max(self._newest, head.seq)
@@ -238,7 +233,7 @@ class Journal:
 
     def close(self) -> None:
         """Release the connections; the journal can be used again afterwards."""
-        self.engine.dispose()
+        self.database.close()
 
     def _prune(self, connection: sa.Connection, head: ChainHead) -> ChainHead:
         # In strides of a tenth, so that most appends delete nothing.
@@ -321,25 +316,8 @@ class Journal:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Commit what is done with the connection, or nothing of it; raises `JournalError`, or `IntegrityError`."""
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except CommandError:
-            raise JournalError("the journal was written by a newer version: update sidewitness") from None
-        except (SQLAlchemyError, OSError) as error:
-            # A connection that met a full or failing disk is not trusted again.
-            self.engine.dispose()
-            raise JournalError(_one_line(error, self._sqlite)) from None
-
-
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    # FULL: in WAL mode anything less may lose the last commits at a power cut.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        with self.database.transaction() as connection:
+            yield connection
 
 
 def _head(connection: sa.Connection) -> ChainHead:
@@ -384,11 +362,3 @@ def _entry(row: Any) -> Entry:
         conditions=json.loads(row["conditions"] or "{}"),
     )
     return Entry(int(row["seq"]), finding)
-
-
-def _one_line(error: Exception, sqlite: bool) -> str:
-    # Other drivers quote host names and users in their messages; SQLite's are short and harmless.
-    cause = str(getattr(error, "orig", None) or "").splitlines()[0:1] if sqlite else []
-    text = cause[0] if cause else type(error).__name__
-    advice = next((advice for sign, advice in ADVICE.items() if sign in text), "check the disk and database_url")
-    return f"journal: {text}: {advice}"

@@ -107,8 +107,8 @@ MUTATIONS = (
     Mutation(
         "the journal's files are made as the umask says",
         JOURNAL,
-        "            make_private(self.file)\n",
-        "            pass\n",
+        "        self.database.keep_private()\n",
+        "",
         (f"{OF_CHAIN}::test_nobody_else_reads_any_file_of_the_journal",),
     ),
     Mutation(

@@ -9,6 +9,8 @@ WATCH = "monitor/identity/vault/watch.py"
 STANDING = "monitor/identity/vault/standing.py"
 OPEN = "monitor/identity/vault/open.py"
 DATABASE = "monitor/identity/vault/database.py"
+STORAGE = "monitor/storage/database.py"
+DIALECT = "monitor/storage/dialect.py"
 
 OF_ROLLBACK = "tests/monitor/identity/vault/test_rollback.py"
 OF_FILES = "tests/monitor/identity/vault/test_files.py"
@@ -68,8 +70,8 @@ MUTATIONS = (
     Mutation(
         "the head of the log is noted nowhere",
         OPEN,
-        "    return Vault(settings.vault_url, keys, settings.second_approver, anchors=anchors)\n",
-        "    return Vault(settings.vault_url, keys, settings.second_approver)\n",
+        "    return Vault(url or settings.vault_url, keys, settings.second_approver, anchors=_anchors(settings))\n",
+        "    return Vault(url or settings.vault_url, keys, settings.second_approver)\n",
         (f"{OF_ROLLBACK}::test_a_cut_tail_stops_the_vault_and_says_what_to_do",),
     ),
     Mutation(
@@ -91,14 +93,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the files are not rewritten after an erasure",
-        DATABASE,
-        '        connection.exec_driver_sql("VACUUM")\n',
+        DIALECT,
+        '    connection.exec_driver_sql("VACUUM")\n',
         "",
         (f"{OF_FILES}::test_the_files_are_rewritten_without_what_was_freed",),
     ),
     Mutation(
         "the vault's files are made as the umask says",
-        DATABASE,
+        STORAGE,
         "            make_private(self.file)\n",
         "            pass\n",
         (f"{OF_FILES}::test_nobody_else_reads_any_file_of_the_vault",),

@@ -71,7 +71,8 @@ def find(journal: Journal, query: Query, limit: int) -> list[Found]:
 def ids_like(journal: Journal, beginning: str, limit: int = 2) -> list[str]:
     """Return up to `limit` ids of findings that begin like this, the one that is it first; raises `JournalError`."""
     column = findings.c.id
-    query = sa.select(column).where(column.like(f"{_escaped(beginning)}%", escape="\\")).distinct()
+    # Grouped and not distinct: that is ordered by nothing else than what it gives.
+    query = sa.select(column).where(column.like(f"{_escaped(beginning)}%", escape="\\")).group_by(column)
     with journal.transaction() as connection:
         return list(connection.execute(query.order_by(sa.func.length(column), column).limit(limit)).scalars())
 

@@ -21,7 +21,6 @@ from monitor.alerts.casework.events import CaseEvent, EventKind, NewEvent, check
 from monitor.alerts.casework.tables import MIGRATIONS, events, heads, states
 from monitor.alerts.chain import ChainHead, ChainReport, Kind, Sign
 from monitor.alerts.journal import Journal, JournalError
-from monitor.alerts.migrate import upgrade
 from monitor.alerts.plain import encode
 from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
 from monitor.types import parse_rfc3339, rfc3339
@@ -33,8 +32,6 @@ CASEWORK = Kind(
     ("finding", "event", "time", "actor", "details"),
 )
 EVENTS_KEPT = 1_000_000
-# Any number will do that is the same in every process.
-ADVISORY_LOCK = 8480_2028
 
 Check = Callable[[Case], object]
 
@@ -242,7 +239,7 @@ class Casework:
             if self._migrated:
                 return
             with self._journal.transaction() as connection:
-                upgrade(connection, MIGRATIONS, ADVISORY_LOCK)
+                MIGRATIONS.upgrade(connection)
                 head = _head(connection)
             for anchor in self._anchors:
                 # No number is given twice, whatever the database says.

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+from monitor.storage.migrate import Migrations
+
 VERSION_TABLE = "casework_alembic_version"
+MIGRATIONS = Migrations(Path(__file__).parent / "migrations", 8480_2028, VERSION_TABLE)
 
 metadata = sa.MetaData()
 events = sa.Table(

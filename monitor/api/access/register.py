@@ -14,15 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from monitor.alerts.journal import Journal
-from monitor.alerts.migrate import upgrade
 from monitor.api.access.grant import Grant, Seat
 from monitor.api.access.roles import Role
 from monitor.api.access.tables import MIGRATIONS, tokens
 
 # Those that ended longer ago than this are forgotten when another is made.
 KEPT_SECONDS = 7 * 86_400
-# Any number will do that is the same in every process.
-ADVISORY_LOCK = 8480_2027
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ class Register:
             if self._migrated:
                 return
             with self._journal.transaction() as connection:
-                upgrade(connection, MIGRATIONS, ADVISORY_LOCK)
+                MIGRATIONS.upgrade(connection)
             self._migrated = True
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, closing
 
 from monitor.config import Settings, prepare_state_dir
-from monitor.identity.vault.anchor import open_anchors
+from monitor.identity.vault import queries
+from monitor.identity.vault.anchor import Anchor, open_anchors
 from monitor.identity.vault.errors import KeysError
 from monitor.identity.vault.keyfile import FileKeys, key_service
 from monitor.identity.vault.keys import MasterKeys
@@ -24,17 +25,39 @@ def open_vault(settings: Settings) -> Vault:
     return vault
 
 
-def existing_vault(settings: Settings) -> AbstractContextManager[Vault] | None:
-    """Return the vault, not open yet, to be closed again; None where its file is not there. Makes nothing."""
-    vault = _vault(settings)
+def existing_vault(settings: Settings, url: str | None = None) -> AbstractContextManager[Vault] | None:
+    """Return the vault, not open yet, to be closed again; None where there is none yet. Makes nothing.
+
+    `url` is another database than the settings name. Raises `VaultError` where nobody can tell.
+    """
+    vault = _vault(settings, url)
     file = vault.database.file
-    return None if file is not None and not file.exists() else closing(vault)
+    if file is not None and not file.exists():
+        return None
+    try:
+        if _is_made(vault, settings):
+            return closing(vault)
+    except BaseException:
+        vault.close()
+        raise
+    vault.close()
+    return None
 
 
-def _vault(settings: Settings) -> Vault:
-    anchors = open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "vault")
+def _is_made(vault: Vault, settings: Settings) -> bool:
+    """Whether there is a vault, or was one by what is noted of it; tables alone are none."""
+    with vault.database.transaction() as connection:
+        is_made = queries.is_made(connection)
+    return is_made or any(anchor.read() is not None for anchor in _anchors(settings))
+
+
+def _vault(settings: Settings, url: str | None = None) -> Vault:
     keys = MasterKeys(key_service(settings))
-    return Vault(settings.vault_url, keys, settings.second_approver, anchors=anchors)
+    return Vault(url or settings.vault_url, keys, settings.second_approver, anchors=_anchors(settings))
+
+
+def _anchors(settings: Settings) -> tuple[Anchor, ...]:
+    return open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "vault")
 
 
 def rotate(settings: Settings, vault: Vault, actor: str) -> int:

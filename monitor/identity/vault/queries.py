@@ -13,6 +13,14 @@ from monitor.identity.vault.tables import audit, identities, names_keys, receipt
 SUMMARY_COLUMNS = tuple(column for column in versions.c if column.name not in ("wrapped", "sealed"))
 
 
+def is_made(connection: sa.Connection) -> bool:
+    """Whether a vault was ever made here: tables alone are none, and one whose key is gone is one."""
+    if not sa.inspect(connection).has_table(names_keys.name):
+        return False
+    held = connection.execute(sa.select(names_keys.c.one)).first(), connection.execute(sa.select(audit.c.seq)).first()
+    return any(row is not None for row in held)
+
+
 def next_version(connection: sa.Connection, tag: bytes) -> tuple[str | None, int, str]:
     """Return the identity of this name, the number its next version gets, and the id of the master key in use."""
     master = connection.execute(sa.select(names_keys.c.key_id)).scalar_one()

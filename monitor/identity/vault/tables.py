@@ -6,8 +6,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+from monitor.storage.migrate import Migrations
+
 VERSION_TABLE = "vault_alembic_version"
+MIGRATIONS = Migrations(Path(__file__).parent / "migrations", 8480_2026, VERSION_TABLE)
 
 metadata = sa.MetaData()
 names_keys = sa.Table(

@@ -46,7 +46,7 @@ from monitor.identity.vault.sealing import (
     template_context,
     unseal,
 )
-from monitor.identity.vault.tables import identities, names_keys, receipts, versions
+from monitor.identity.vault.tables import MIGRATIONS, identities, names_keys, receipts, versions
 from monitor.types import rfc3339
 
 __all__ = (
@@ -57,7 +57,7 @@ __all__ = (
 # Actors in the audit log that are not people.
 SWEEPER = "retention sweeper"
 VAULT = "vault"
-STORE_ATTEMPTS = 5
+STORE_ATTEMPTS = 16
 READ_ATTEMPTS = 3
 
 
@@ -86,7 +86,7 @@ class Vault:
 
     def open(self) -> None:
         """Create or migrate the tables, see that master key and log are the right ones, finish an erasure cut short."""
-        self.database.migrate()
+        self.database.migrate(MIGRATIONS)
         with self.database.transaction() as connection:
             ledger.lock(connection)
             if connection.execute(sa.select(names_keys.c.one)).first() is None:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import event
 from structlog.testing import capture_logs
 
@@ -155,10 +153,7 @@ def test_a_damaged_row_holds_up_nothing(opened: Journal) -> None:
 def test_journal_of_an_older_version_is_migrated_and_keeps_its_findings(tmp_path: Path) -> None:
     made = Journal(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     with made.transaction() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0001")
+        MIGRATIONS.upgrade(connection, "0001")
         for seq, name in enumerate(("old", "older still"), 4):
             insert_unchained(connection, seq, finding(name))
         connection.exec_driver_sql("UPDATE journal_head SET seq = 5, pruned = 3")

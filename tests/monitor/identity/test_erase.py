@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from monitor.identity.vault.errors import NotEnrolled
 from monitor.identity.vault.vault import Vault
+from monitor.storage.dialect import rewrite
 from tests.monitor.identity.build import BOB, CHIEF, CLERK, JANE, consent, found_in, raw_files, rows, template, vault
 
 SECRETS = "SELECT sealed, wrapped, record, approval FROM vault_versions WHERE identity = '{}'"
@@ -134,18 +135,19 @@ def test_a_writer_in_the_way(tmp_path: Path, opened: Vault) -> None:
     assert opened.database.clean()
 
 
-def test_what_was_destroyed_while_the_files_were_cleaned_is_cleaned_again(opened: Vault) -> None:
+def test_what_was_destroyed_while_the_files_were_cleaned_is_cleaned_again(
+    opened: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened.store(JANE, template(1), consent(), CLERK)
-    rewrite = opened.database._rewrite
 
-    def meanwhile(connection: sa.Connection) -> bool:
-        cleaned = rewrite(connection)
+    def meanwhile(connection: sa.Connection, tables: Sequence[str]) -> bool:
+        cleaned = rewrite(connection, tables)
         with opened.database.transaction() as other:
             other.exec_driver_sql("UPDATE vault_cleaning SET due = due + 1")
         return cleaned
 
-    opened.database._rewrite = meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr("monitor.identity.vault.database.rewrite", meanwhile)
     assert not opened.erase(JANE, CLERK).cleaned
-    opened.database._rewrite = rewrite  # type: ignore[method-assign]
+    monkeypatch.undo()
     opened.open()
     assert opened.receipts()[0].cleaned

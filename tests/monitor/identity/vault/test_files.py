@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from monitor.identity.vault import erasure, ledger
-from monitor.identity.vault.files import SUFFIXES, make_private
 from monitor.identity.vault.vault import Vault
+from monitor.storage.files import SUFFIXES, make_private
 from tests.monitor.identity.build import CHIEF, CLERK, JANE, consent, found_in, raw_files, rows, template, vault
 
 

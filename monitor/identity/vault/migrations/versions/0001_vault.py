@@ -123,3 +123,5 @@ def _audit() -> None:
 def downgrade() -> None:
     for table in TABLES:
         op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION vault_refuse()")

@@ -1,0 +1,1 @@
+"""Where findings, enrolments and tokens are kept: SQLite in a file, or PostgreSQL for several machines."""

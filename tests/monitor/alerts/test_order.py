@@ -1,0 +1,95 @@
+"""Several processes write to one journal: whoever has read a number never misses a lower one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from monitor.alerts.journal import Journal
+from tests.monitor.alerts.build import ready_journal
+from tests.postgres import Server
+
+ROOT = Path(__file__).parents[3]
+WRITERS, FINDINGS = 3, 150
+PATIENCE = 120.0
+
+
+class Reader(threading.Thread):
+    """Reads what follows the newest number that it has seen, without a pause, and remembers every hole."""
+
+    def __init__(self, url: str, last: int, page: int) -> None:
+        super().__init__()
+        self._journal, self._last, self._page = Journal(url), last, page
+        self.seen, self.pages = 0, 0
+        self.holes: list[tuple[int, int]] = []
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        while self.seen < self._last and not self.stopped.is_set():
+            rows = self._journal.read(self.seen, self._page)
+            self.pages += bool(rows)
+            for row in rows:
+                if row.seq != self.seen + 1:
+                    self.holes.append((self.seen, row.seq))
+                self.seen = row.seq
+        self._journal.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A journal of each kind."""
+    if request.param == "sqlite":
+        made = ready_journal(tmp_path)
+        made.close()
+        return f"sqlite:///{tmp_path / 'journal.sqlite'}"
+    server: Server = request.getfixturevalue("postgres_server")
+    return server.migrated_database()
+
+
+def test_numbers_are_seen_in_their_order_by_every_reader(url: str) -> None:
+    """A lower number that appears after a higher one would leave a hole in what a reader has read."""
+    command = (sys.executable, "-m", "tests.monitor.alerts.committing", url)
+    pipe = subprocess.PIPE
+    writers = [
+        subprocess.Popen([*command, str(n), str(FINDINGS)], cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+        for n in range(WRITERS)
+    ]
+    # By single rows and by pages: the first meets every commit, the second several at once.
+    readers = [Reader(url, WRITERS * FINDINGS, page) for page in (1, 100)]
+    try:
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+        for reader in readers:
+            reader.start()
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.write("go\n")
+            writer.stdin.flush()
+        told = [writer.communicate(timeout=PATIENCE)[0] for writer in writers]
+    except BaseException:
+        for reader in readers:
+            reader.stopped.set()
+        raise
+    finally:
+        for writer in writers:
+            writer.kill()
+    for reader in readers:
+        reader.join(PATIENCE)
+        reader.stopped.set()
+    numbers = [[int(number) for number in text.split()] for text in told]
+    assert [reader.holes for reader in readers] == [[], []]
+    assert [reader.seen for reader in readers] == [WRITERS * FINDINGS] * 2
+    assert all(own == sorted(own) for own in numbers)
+    assert sorted(number for own in numbers for number in own) == list(range(1, WRITERS * FINDINGS + 1))
+    # They wrote at the same time, and were read while they did; SQLite lets one of them go on for long.
+    if url.startswith("postgresql"):
+        assert all(own[-1] - own[0] > FINDINGS for own in numbers)
+    assert all(reader.pages > 3 for reader in readers)
+    journal = Journal(url)
+    assert journal.verify().faults == ()
+    journal.close()

@@ -187,6 +187,13 @@ class Subscriber:
             self.phase = Phase.REPLAYING
             self.wake()
 
+    def newer(self, seq: int) -> None:
+        """Take note that findings up to this number are in the journal, whoever wrote them: they are read there."""
+        self._newest = max(self._newest, seq)
+        if self.phase is Phase.LIVE and self._cursor is not None and seq > self._cursor:
+            self.phase = Phase.REPLAYING
+            self.wake()
+
     def state(self, text: str, decided_at: float | None = None) -> None:
         """Take a state, wanted or not; states never interrupt a replay."""
         if self._states and self.phase is Phase.LIVE:
@@ -251,6 +258,11 @@ class Hub:
         texts = self._texts(finding_message(entry.seq, entry.finding)) if self._subscribers else {}
         for subscriber in self._subscribers:
             subscriber.finding(entry.seq, texts[subscriber.disclosure], decided_at)
+
+    def newer(self, seq: int) -> None:
+        """Say that another process has committed findings, up to this number."""
+        for subscriber in self._subscribers:
+            subscriber.newer(seq)
 
     def state(self, message: dict[str, Any], decided_at: float | None = None) -> None:
         """Publish a state."""

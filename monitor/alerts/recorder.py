@@ -74,6 +74,7 @@ class Recorder:
         self.error: str | None = None
         self.dropped = 0
         self.failures = 0
+        self._dropped_said = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -137,7 +138,10 @@ class Recorder:
             self._forget(pending)
             return
         if self.error is not None:
-            structlog.stdlib.get_logger("recorder").info("the journal writes again", waiting=len(self._waiting))
+            dropped, self._dropped_said = self.dropped - self._dropped_said, self.dropped
+            structlog.stdlib.get_logger("recorder").info(
+                "the journal writes again", waiting=len(self._waiting), dropped=dropped
+            )
         self.error, self._refusal, self.failures = None, None, 0
         self._forget(pending)
         self._committed(seq, pending.finding, pending.decided_at)
@@ -162,6 +166,10 @@ class Recorder:
             (n for n in places if self._waiting[n].finding.action == "updated"), min(1, len(self._waiting) - 1)
         )
         del self._waiting[place]
+        if self.dropped == self._dropped_said:
+            structlog.stdlib.get_logger("recorder").error(
+                "findings are dropped: the journal cannot be written for too long", kept=self._capacity
+            )
         self.dropped += 1
 
     async def _call(self, function: Callable[..., T], *args: Any) -> T:

@@ -76,6 +76,7 @@ def operators(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> F
     @app.get("/metrics", tags=["health"], **operation("Numbers for Prometheus", METRICS_TYPE))
     async def metrics_text() -> Response:
         metrics.findings_waiting.set(len(recorder))
+        metrics.findings_dropped.set(recorder.dropped)
         metrics.subscribers.set(len(hub))
         await metrics.fresh()
         return _exposition(metrics.shown)

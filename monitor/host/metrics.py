@@ -69,6 +69,7 @@ class Metrics:
         self.participants = self._gauge("participants", "Participants that are judged now.")
         self.subscribers = self._gauge("subscribers", "Alert subscribers connected now.")
         self.findings_waiting = self._gauge("findings_waiting", "Findings not yet committed to the journal.")
+        self.findings_dropped = self._gauge("findings_dropped", "Findings lost while the journal could not be written.")
         self.refused = self._counter(
             "publications_refused", "Publications refused because the server is full or draining."
         )

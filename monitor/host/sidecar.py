@@ -19,6 +19,7 @@ import structlog
 from monitor.alerts.casework.desk import Desk
 from monitor.alerts.casework.store import Casework
 from monitor.alerts.finding import Finding
+from monitor.alerts.follow import Follower
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.policy.document import load as load_policy
 from monitor.alerts.policy.rules import Policy
@@ -107,6 +108,7 @@ class Components:
     drills: Drills
     vault: Vault | None = None
     traces: Traces = field(default_factory=NoTraces)
+    follower: Follower | None = None
 
 
 def build(settings: Settings, models: Callable[[], Models] | None = None, hosting: Hosting | None = None) -> Sidecar:
@@ -161,17 +163,17 @@ def assemble(
         hub.finding(Entry(seq, finding), decided_at)
         traces.committed(seq, finding, decided_at, committed_at)
         deliveries.committed(seq)
+        follower.committed(seq)
 
-    recorder = Recorder(journal, committed)
+    recorder, follower = Recorder(journal, committed), Follower(journal, hub.newer, deliveries.committed)
     policing = Policing(policy or Policy(), recorder, desk, judging.tags)
     drills = Drills(policing, recorder, desk, [sink.name for sink in sinks], judging.learn_tags)
     host, ingest, watching = (hosting or in_this_process)(settings, judging, vault, policing, hub, metrics, sources)
     watching.follow(policing)
     metrics.watching(watching.counts)
     policing.acts_by(ingest)
-    return Components(
-        judging, metrics, journal, hub, deliveries, recorder, host, ingest, desk, policing, drills, vault, traces
-    )
+    inner = judging, metrics, journal, hub, deliveries, recorder, host
+    return Components(*inner, ingest, desk, policing, drills, vault, traces, follower)
 
 
 def in_this_process(
@@ -235,6 +237,8 @@ class Sidecar:
             parts.recorder.start()
             await parts.deliveries.start()
             await parts.host.start()
+            if parts.follower is not None:
+                await parts.follower.start()
         except BaseException:
             await self._release()
             raise
@@ -309,6 +313,8 @@ class Sidecar:
         await asyncio.gather(parts.host.drain(), parts.ingest.close())
         await parts.drills.close()
         await parts.recorder.close()
+        if parts.follower is not None:
+            await parts.follower.close()
         await parts.deliveries.close()
         await parts.policing.close()
         await asyncio.to_thread(parts.traces.close)
@@ -328,6 +334,7 @@ class Sidecar:
         if self._components is not None:
             if self._components.judging.batched is not None:
                 self._components.judging.batched.close()
+            self._components.deliveries.release()
             self._components.journal.close()
             if self._components.vault is not None:
                 self._components.vault.close()
@@ -337,4 +344,6 @@ class Sidecar:
             feed.end()
         if self._sweeper is not None:
             await self._sweeper.close()
+        if self._components is not None and self._components.follower is not None:
+            await self._components.follower.close()
         await asyncio.to_thread(self.close)

@@ -7,7 +7,7 @@ would hold up the recorder, which writes to the same database.
 
 It sleeps until the recorder commits a finding, and while its sink does not accept it comes back after ever longer
 pauses. What the sink refuses for good becomes a dead letter, and what follows goes on; a sink that wants nothing more
-stops.
+stops. Of several processes on one database one delivers to a sink, whoever has its lease, and the others stand by.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from monitor.alerts.sinks.metrics import SinkMetrics
 from monitor.alerts.sinks.registry import NamedSink
 from monitor.alerts.traces import NoTraces, Traces
 from monitor.retry import retry_delay_seconds
+from monitor.storage.lease import Leases
 
 DELIVER_SECONDS = 60.0
 DRAIN_SECONDS = 3.0
@@ -59,6 +60,7 @@ class Delivery:
         *,
         traces: Traces | None = None,
         accepted: Accepted = lambda _sink, _items: None,
+        leases: Leases | None = None,
     ) -> None:
         self.name = named.name
         self.cursor = 0
@@ -69,6 +71,8 @@ class Delivery:
         self._dead_letters = DeadLetters(journal)
         self._deliver_seconds = deliver_seconds
         self._tell_accepted = accepted
+        self._leases = leases or Leases(journal.database)
+        self._is_ours: bool | None = None
         self._durable_cursor = 0
         self._newest = 0
         self._last_pruned = 0
@@ -114,7 +118,7 @@ class Delivery:
             await asyncio.gather(self._task, return_exceptions=True)
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._named.sink.close(), CLOSE_SECONDS)
-        if self._newest > self.cursor:
+        if self._newest > self.cursor and self._is_ours:
             _log().warning(
                 "findings are left for a sink: they are delivered after the next start",
                 sink=self.name,
@@ -148,6 +152,8 @@ class Delivery:
     async def _deliver_next(self) -> bool:
         """Deliver what follows and move the cursor; whether there was anything to deliver."""
         batch = await asyncio.to_thread(self._read)
+        if batch is None:
+            return False
         if batch.items:
             self._note_gaps(batch)
         until = time.monotonic() + HOLD_SECONDS
@@ -217,15 +223,33 @@ class Delivery:
         if await asyncio.to_thread(self._cursors.advance, self.name, self.cursor, self._durable_cursor):
             self._durable_cursor = self.cursor
 
-    def _read(self) -> Batch:
+    def _read(self) -> Batch | None:
+        """Read what comes next; None where another process delivers to this sink."""
+        is_ours = self._leases.take(f"sink {self.name}")
         # The head first: a page read after it holds everything up to it.
         head: Head = self._journal.head()
+        was_ours = self._is_ours
+        if is_ours is not was_ours:
+            self._note_lease(is_ours)
         durable = self._cursors.read(self.name)
         if durable is not None and durable != self._durable_cursor:
-            _log().info("the cursor of a sink was put elsewhere: it goes on from there", sink=self.name, after=durable)
+            if is_ours and was_ours is not False:
+                _log().info(
+                    "the cursor of a sink was put elsewhere: it goes on from there", sink=self.name, after=durable
+                )
             self._durable_cursor, self.cursor = durable, resume(durable, head)
+        if not is_ours:
+            self._measure(head.seq)
+            return None
         entries = max(self._named.batch_entries, BATCH_ENTRIES)
         return next_batch(self.cursor, head, self._journal.read(self.cursor, entries))
+
+    def _note_lease(self, is_ours: bool) -> None:
+        if not is_ours:
+            _log().info("another process delivers to a sink: this one stands by", sink=self.name)
+        elif self._is_ours is not None:
+            _log().info("this process delivers to a sink from now on", sink=self.name)
+        self._is_ours = is_ours
 
     def _measure(self, seq: int) -> None:
         self._newest = max(self._newest, seq)
@@ -282,8 +306,10 @@ class Deliveries:
         traces: Traces | None = None,
         accepted: Accepted = lambda _sink, _items: None,
     ) -> None:
-        metrics = SinkMetrics(registry)
-        self._runners = [Delivery(named, journal, metrics, traces=traces, accepted=accepted) for named in sinks]
+        metrics, self._leases = SinkMetrics(registry), Leases(journal.database)
+        self._runners = [
+            Delivery(named, journal, metrics, traces=traces, accepted=accepted, leases=self._leases) for named in sinks
+        ]
 
     def __iter__(self) -> Iterator[Delivery]:
         return iter(self._runners)
@@ -301,6 +327,11 @@ class Deliveries:
     async def close(self, timeout_seconds: float = DRAIN_SECONDS) -> None:
         """Deliver what waits within the time there is, all sinks at once; close after the recorder."""
         await asyncio.gather(*(runner.close(timeout_seconds) for runner in self._runners))
+        await asyncio.to_thread(self.release)
+
+    def release(self) -> None:
+        """Let others deliver; blocks, safe to call twice."""
+        self._leases.release()
 
 
 def _log() -> structlog.stdlib.BoundLogger:

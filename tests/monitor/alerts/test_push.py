@@ -355,3 +355,29 @@ def test_what_is_told_once_goes_to_everybody_who_is_past_the_beginning() -> None
     made.start(Head(0, 0))
     made.notice('{"type":"unmonitored"}')
     assert [m["type"] for m in drain(made)] == ["hello", "unmonitored"]
+
+
+def test_what_another_process_has_written_is_read_in_the_journal() -> None:
+    store, hub = Store(2), Hub()
+    made, early = subscriber(after=2), Subscriber()
+    for each in (made, early):
+        hub.join(each)
+    hub.newer(3)
+    assert (made.phase, early.phase) == (Phase.STARTING, Phase.AWAITING)
+    made.start(store.head)
+    assert [message["type"] for message in drain(made)] == ["hello"]
+    # It knows of 3 before it has begun.
+    assert made.phase is Phase.REPLAYING
+    store.seq = 3
+    store.feed(made)
+    assert ([message["seq"] for message in drain(made)], made.phase) == ([3], Phase.LIVE)
+    woken = []
+    made.wake = lambda: woken.append(made.phase)
+    hub.newer(3)
+    assert woken == []
+    store.seq = 5
+    hub.newer(5)
+    assert woken == [Phase.REPLAYING]
+    live(made, 5)
+    store.feed(made)
+    assert ([message["seq"] for message in drain(made)], made.phase) == ([4, 5], Phase.LIVE)

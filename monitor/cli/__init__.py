@@ -20,6 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from engines.errors import SidewitnessError
 from monitor.cli import (
+    db,
     doctor,
     drill,
     enroll,
@@ -69,6 +70,7 @@ app.add_typer(policy.app, name="policy")
 app.command("plan")(plan.command)
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(sources.app, name="sources")
+app.add_typer(db.app, name="db")
 
 
 def _print_version(requested: bool) -> None:

@@ -61,7 +61,7 @@ def findings(config: Path | None) -> Check:
             report = journal.verify()
             notes = open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "casework")
             report = replace(report, faults=(*report.faults, *Casework(journal, sign, notes).verify().faults))
-    except JournalError as error:
+    except (JournalError, VaultError) as error:
         return check_of("findings", error)
     if report.faults:
         more = f", and {len(report.faults) - MOST_FAULTS} more" if len(report.faults) > MOST_FAULTS else ""

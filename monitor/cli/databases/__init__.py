@@ -1,0 +1,1 @@
+"""What `sidewitness db` does: brings databases up to date, checks them, and copies one into another."""

@@ -70,9 +70,7 @@ class Metrics:
         self.subscribers = self._gauge("subscribers", "Alert subscribers connected now.")
         self.findings_waiting = self._gauge("findings_waiting", "Findings not yet committed to the journal.")
         self.findings_dropped = self._gauge("findings_dropped", "Findings lost while the journal could not be written.")
-        self.refused = self._counter(
-            "publications_refused", "Publications refused because the server is full or draining."
-        )
+        self.refused = self._counter("publications_refused", "Publications refused: the server is full or draining.")
         self.dropped = self._counter(
             "media_items_dropped", "Frames and audio blocks dropped because the machine is too slow."
         )

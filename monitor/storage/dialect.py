@@ -179,6 +179,11 @@ def take_lock(connection: sa.Connection, name: str) -> bool:
     return bool(connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one())
 
 
+def let_go(connection: sa.Connection) -> None:
+    """Free every lock that this connection has taken by name."""
+    connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
+
+
 def rewrite(connection: sa.Connection, tables: Sequence[str]) -> bool:
     """Write tables anew, or the whole file, without what was deleted; False where a reader is in the way."""
     if not is_sqlite(connection):

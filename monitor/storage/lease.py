@@ -6,6 +6,7 @@ process ends that locked the file. No clock decides, and nothing has to be renew
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.storage.database import Database
-from monitor.storage.dialect import take_lock
+from monitor.storage.dialect import let_go, take_lock
 
 
 class Leases:
@@ -43,6 +44,10 @@ class Leases:
     def release(self) -> None:
         """Let go of every lease."""
         with self._lock:
+            if self._connection is not None:
+                # At once: the server notices the end of a connection a moment later.
+                with contextlib.suppress(SQLAlchemyError, OSError):
+                    let_go(self._connection)
             self._drop_connection()
             while self._files:
                 os.close(self._files.popitem()[1])

@@ -73,8 +73,8 @@ MUTATIONS = (
     Mutation(
         "what is refused is tried for ever",
         DELIVERY,
-        "            except RefusedError as refusal:\n",
-        "            except ZeroDivisionError as refusal:\n",
+        "        except RefusedError as refusal:\n",
+        "        except ZeroDivisionError as refusal:\n",
         (f"{OF_REFUSALS}::test_what_is_refused_is_a_dead_letter_and_the_rest_goes_on",),
     ),
     Mutation(

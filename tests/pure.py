@@ -49,6 +49,7 @@ PURE = (
     "monitor/face/stillness.py",
     "monitor/detectors",
     "monitor/decision",
+    "monitor/cluster/clocks.py",
     "monitor/cluster/frames.py",
     "monitor/cluster/host_settings.py",
     "monitor/cluster/ledger.py",

@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from monitor.cluster.clocks import departed_moved, past_moved
+from monitor.cluster.far_host import FarHost
 from monitor.cluster.ledger import Ledger
 from monitor.decision.words import HOST_LOST
 from monitor.host.judging import Judging
@@ -27,7 +29,7 @@ class Answers:
         self._judging, self._vault = judging, vault
         self._identities = Identities(vault) if vault is not None else None
         self._memory, self._ledger, self._clock = memory, ledger, clock
-        self._known: Mapping[str, Callable[[int, Any], Awaitable[Any]]] = {
+        self._known: Mapping[str, Callable[[FarHost, Any], Awaitable[Any]]] = {
             "claim": self._claim,
             "terms": self._terms,
             "reference": self._reference,
@@ -35,27 +37,28 @@ class Answers:
             "link": self._link,
         }
 
-    async def answer(self, host: int, op: str, body: Any) -> Any:
+    async def answer(self, host: FarHost, op: str, body: Any) -> Any:
         """Answer a host; raises `LookupError` for what nobody can ask."""
         return await self._known[op](host, body)
 
-    async def _claim(self, _host: int, body: Any) -> Any:
+    async def _claim(self, _host: FarHost, body: Any) -> Any:
         return await asyncio.to_thread(self._judging.claimed, body["key"], body["profile"])
 
-    async def _terms(self, _host: int, key: ParticipantKey) -> Any:
+    async def _terms(self, _host: FarHost, key: ParticipantKey) -> Any:
         terms = await asyncio.to_thread(self._judging.terms, key)
         return {"rate": terms.false_alerts_per_hour, "window": terms.window_seconds, "detectors": terms.detectors}
 
-    async def _reference(self, _host: int, body: Any) -> Any:
+    async def _reference(self, _host: FarHost, body: Any) -> Any:
         return await asyncio.to_thread(self._look_up, body["identity"], body["mark"])
 
-    async def _past(self, host: int, key: ParticipantKey) -> Any:
+    async def _past(self, host: FarHost, key: ParticipantKey) -> Any:
         past = await self._memory.past(key)
-        self._ledger.begins(host, key, past, self._clock(), HOST_LOST)
-        return past
+        self._ledger.begins(host.number, key, past, self._clock(), HOST_LOST)
+        return past_moved(past, -host.behind)
 
-    async def _link(self, _host: int, body: Any) -> Any:
-        return await self._memory.link(body["key"], body["face"], body["since"])
+    async def _link(self, host: FarHost, body: Any) -> Any:
+        found = await self._memory.link(body["key"], body["face"], body["since"] + host.behind)
+        return None if found is None else departed_moved(found, -host.behind)
 
     def _look_up(self, identity: str, mark: str | None) -> dict[str, Any]:
         """Return the reference that is current, with a mark of which it is; without its data where that is `mark`."""

@@ -67,6 +67,8 @@ class FarHost:
         self.status = Supervision(since=self._timing.clock())
         self.full = False
         self.starts = 0
+        # By how much its clock is behind that of the gateway: they have one where it is a process of this machine.
+        self.behind = 0.0
         self._running: Running | None = None
         self._link: Link | None = None
         self._failure: str | None = None
@@ -178,6 +180,7 @@ class FarHost:
             self._failure = "a host is of another version: update all machines"
             self.close_link()
         else:
+            self.behind = 0.0 if self.pid is not None else self._timing.clock() - body["now"]
             self.say("configure", dict(self._words))
 
     def close_link(self) -> None:

@@ -22,6 +22,7 @@ from monitor.alerts.push import Hub
 from monitor.alerts.recorder import TakesFindings
 from monitor.alerts.wire import Message
 from monitor.cluster.answers import Answers
+from monitor.cluster.clocks import departed_moved
 from monitor.cluster.far_host import FarHost, Timing
 from monitor.cluster.far_publication import FarPublication
 from monitor.cluster.fleet_sources import FleetSources
@@ -178,12 +179,13 @@ class Fleet:
         """Take what a host says."""
         match op:
             case "state":
-                self._state(host, body["state"], body["at"])
+                self._state(host, body["state"], body["at"] + host.behind)
             case "finding":
                 self.ledger.found(host.number, body["finding"])
-                self._findings.put(body["finding"], body["at"])
+                self._findings.put(body["finding"], body["at"] + host.behind)
             case "checkpoint":
-                self.ledger.checkpoint(host.number, body["known"], body["continues"])
+                known = departed_moved(body["known"], host.behind)
+                self.ledger.checkpoint(host.number, known, body["continues"])
             case "judged":
                 self._judged(host, body)
             case "claimed":
@@ -191,7 +193,7 @@ class Fleet:
             case "ended":
                 self._ended(host, body)
             case "left":
-                self._left(body)
+                self._left(departed_moved(body, host.behind))
             case "listed" | "lost" | "closed" | "forget" | "beat":
                 self.sources.said(host, op, body)
             case _:
@@ -199,7 +201,7 @@ class Fleet:
 
     async def asked(self, host: FarHost, op: str, body: Any) -> Any:
         """Answer what a host asks."""
-        return await self._answers.answer(host.number, op, body)
+        return await self._answers.answer(host, op, body)
 
     def came(self, host: FarHost) -> None:
         """Take note that a host is ready."""
@@ -283,7 +285,7 @@ class Fleet:
                     self._tell_stranger(host, departed.key, departed.left)
 
     def _tell_stranger(self, host: FarHost, key: ParticipantKey, left: float) -> None:
-        host.say("stranger", {"call": key.call, "participant": key.participant, "left": left})
+        host.say("stranger", {"call": key.call, "participant": key.participant, "left": left - host.behind})
 
     def _candidates(self, place: Place, owner: str) -> list[int]:
         """Return the hosts that may answer an offer, in their order; raises `AtCapacity` where there is no room."""

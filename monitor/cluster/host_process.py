@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -64,7 +65,7 @@ class HostProcess:
 
     async def run(self) -> None:
         """Say who is here, and serve until the gateway is gone or lets this host go."""
-        self._link.say("hello", {"version": VERSION, "pid": os.getpid()})
+        self._link.say("hello", {"version": VERSION, "pid": os.getpid(), "now": time.monotonic()})
         self._begin(self._beat())
         await self._link.run()
         for task in self._tasks:

@@ -78,6 +78,8 @@ SCAN_ALL: Final = "scan of the clip, every detector, one core"
 SCAN_720: Final = "scan of the 720p30 stream, one core"
 CAPACITY: Final = "live participants a core"
 GROWTH: Final = "participants of several processes to those of one"
+KILL_TOLD: Final = "host killed: told after"
+KILL_AGAIN: Final = "host killed: judged again after"
 OVERLOAD_AGE: Final = "score age p95 of the others, overloaded"
 OVERLOAD_GROWTH: Final = "memory growth per participant, overloaded"
 SOAK: Final = "memory slope of a participant, virtual time"
@@ -102,6 +104,8 @@ BUDGETS: Final[Mapping[str, tuple[str, Budget]]] = {
     SCAN_720: ("x real time", Budget(10.0, at_least=True)),
     CAPACITY: ("participants", Budget(4.0, at_least=True)),
     GROWTH: ("times", Budget(1.4, at_least=True)),
+    KILL_TOLD: ("s", Budget(2.0)),
+    KILL_AGAIN: ("s", Budget(10.0)),
     OVERLOAD_AGE: ("s", Budget(1.0)),
     # Of what is measured in megabytes of a process less than one is called none.
     OVERLOAD_GROWTH: ("MB", Budget(1.0)),

@@ -44,6 +44,7 @@ class Observer:
     media: dict[str, float] = field(default_factory=dict)
     states: dict[str, list[float]] = field(default_factory=dict)
     scored: dict[str, list[float]] = field(default_factory=dict)
+    unmonitored: dict[str, list[float]] = field(default_factory=dict)
     _words: dict[str, Counter[str]] = field(default_factory=dict)
     _by: Counter[str] = field(default_factory=Counter)
     _delays: list[float] = field(default_factory=list)
@@ -51,6 +52,8 @@ class Observer:
 
     def observe(self, message: dict[str, Any], now: float, wall: float) -> None:
         """Take a message that came at `now`, `wall` on the clock of its own `time`."""
+        if message.get("type") == "unmonitored" and message["action"] == "began":
+            self.unmonitored.setdefault(message["participant"], []).append(now)
         if message.get("type") != "state":
             return
         who = message["participant"]
@@ -86,5 +89,5 @@ class Observer:
 
     def forget(self) -> None:
         """Forget everybody: other participants come."""
-        self.media, self.states, self.scored = {}, {}, {}
+        self.media, self.states, self.scored, self.unmonitored = {}, {}, {}, {}
         self.begin_span()

@@ -14,6 +14,8 @@ from monitor.lab.bench.budgets import (
     FIRST_STATE,
     FIRST_VERDICT,
     GROWTH,
+    KILL_AGAIN,
+    KILL_TOLD,
     LIVE,
     LOOP,
     MEMORY,
@@ -28,6 +30,7 @@ from monitor.lab.bench.budgets import (
 from monitor.lab.bench.capacity import OVERLOADED, Capacity
 from monitor.lab.bench.engine_speed import EngineSpeeds
 from monitor.lab.bench.growth import Growth
+from monitor.lab.bench.host_kill import HostKill
 from monitor.lab.bench.live import LiveCall
 from monitor.lab.bench.overload import Overload
 from monitor.lab.bench.scan_speed import ScanSpeed
@@ -65,6 +68,7 @@ class BenchResult:
     overload: Overload | None = None
     soak: Soak | None = None
     growth: Growth | None = None
+    host_kill: HostKill | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `sidewitness bench --json` prints."""
@@ -77,6 +81,7 @@ class BenchResult:
             "capacity": self.capacity.as_json() if self.capacity else None,
             "overload": self.overload.as_json() if self.overload else None,
             "growth": self.growth.as_json() if self.growth else None,
+            "host_kill": self.host_kill.as_json() if self.host_kill else None,
             "soak": self.soak.as_json() if self.soak else None,
             "verdicts": self.verdicts,
             "notes": self.notes,
@@ -283,6 +288,16 @@ def growth_rows(growth: Growth) -> list[Measurement]:
             Measurement(f"memory of each more, {count} judging", value, "MB", note="from the smallest call tried")
             for count, value in memory.items()
         ],
+    ]
+
+
+def kill_rows(kill: HostKill) -> list[Measurement]:
+    """Make the rows of a host that was killed under a call."""
+    who = f"the slowest of {kill.participants} who were on it"
+    published = _seconds(kill.published_seconds)
+    return [
+        measured(KILL_TOLD, kill.told_seconds, who),
+        measured(KILL_AGAIN, kill.again_seconds, f"{who}, of which publishing again took {published}"),
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from engines.load import load_engine
 from engines.registry import EngineName
-from monitor.lab.bench import capacity, growth, live, overload
+from monitor.lab.bench import capacity, growth, host_kill, live, overload
 from monitor.lab.bench import engine_speed as speeds
 from monitor.lab.bench import enrolment as enrolling
 from monitor.lab.bench import pairwise_cost as comparing
@@ -23,6 +23,8 @@ from monitor.lab.bench import stage_times as stages
 from monitor.lab.bench.budgets import (
     CAPACITY,
     GROWTH,
+    KILL_AGAIN,
+    KILL_TOLD,
     OVERLOAD_AGE,
     OVERLOAD_GROWTH,
     PAIRWISE,
@@ -46,6 +48,7 @@ from monitor.lab.bench.result import (
     capacity_rows,
     growth_notes,
     growth_rows,
+    kill_rows,
     live_notes,
     live_rows,
     missing_live_rows,
@@ -249,7 +252,7 @@ def loads(bench: Bench, result: BenchResult) -> BenchResult:
     if options.overload:
         result = _overload(bench, result, sustainable or 0)
     if options.processes is not None:
-        result = _growth(bench, result, options.processes)
+        result = _host_kill(bench, _growth(bench, result, options.processes), options.processes)
     return _soak(bench, result, options.soak) if options.soak is not None else result
 
 
@@ -288,6 +291,16 @@ def _growth(bench: Bench, result: BenchResult, processes: int) -> BenchResult:
     result.rows.extend(growth_rows(measured_part))
     result.notes.extend(growth_notes(measured_part))
     return replace(result, growth=measured_part)
+
+
+def _host_kill(bench: Bench, result: BenchResult, processes: int) -> BenchResult:
+    setup = replace(bench.setup, processes=processes)
+    try:
+        measured_part = asyncio.run(host_kill.measure(bench.webm, setup, progress=bench.tell))
+    except BenchError as error:
+        return _missing(result, "killed host", str(error), KILL_TOLD, KILL_AGAIN)
+    result.rows.extend(kill_rows(measured_part))
+    return replace(result, host_kill=measured_part)
 
 
 def _soak(bench: Bench, result: BenchResult, minutes: float) -> BenchResult:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cluster.far_host import CannotStart
+from monitor.cluster.link import LinkLost
 from monitor.host.calls import AtCapacity, HostsAlive, Occupied
 from monitor.types import ParticipantKey
 from tests.monitor.cluster import toy_host
@@ -33,8 +34,8 @@ def check_whole(made: Site) -> None:
         assert set(actions[1:-1]) <= {"updated"}
 
 
-async def test_two_of_a_call_stay_together_and_more_are_spread(tmp_path: Path) -> None:
-    async with site(tmp_path) as made:
+async def test_a_call_on_two_hosts_is_one_call(tmp_path: Path) -> None:
+    async with site(tmp_path, max_participants=6) as made:
         assert made.fleet.alive == HostsAlive(2, 2)
         published = [await made.publish(f"p{number}") for number in range(4)]
         pids = [made.pid_of(f"p{number}") for number in range(4)]
@@ -48,24 +49,50 @@ async def test_two_of_a_call_stay_together_and_more_are_spread(tmp_path: Path) -
         assert (entry["verdict"], entry["scores"]["synchrony"]["score"]) == ("alert", 1.0)
         assert await made.fleet.explain("board", "p0") is not None
         assert await made.fleet.explain("board", "nobody") is None
+        assert not published[0].ended
 
+        # Candidates reach the peer, which leaves by one of them.
+        await published[3].add_candidates("leave")
+        await made.until(lambda: published[3].ended, "the peer has taken them")
+        assert made.fleet.ledger.seat(("board", "p3")) is None
 
-async def test_who_leaves_closes_nothing_and_goes_on_where_they_come_back(tmp_path: Path) -> None:
-    async with site(tmp_path) as made:
-        first = await made.publish("ada")
-        await made.until(lambda: made.kinds("finding", "ada"), "there is a finding")
-        await first.end()
-        assert first.ended
-        assert await made.fleet.calls() == []
-        await made.publish("ada")
-        await made.until(lambda: len(made.kinds("finding", "ada")) > 5, "findings go on")
-        assert await made.fleet.remove("board", "ada")
-        assert not await made.fleet.remove("board", "ada")
+        # Nobody takes another's place, whoever is theirs may; what fails in a host is a refusal without its words.
+        with pytest.raises(Occupied):
+            await made.publish("p0", owner="another")
+        again = await made.publish("p0")
+        assert published[0].ended
+        assert not again.ended
+        with pytest.raises(AtCapacity) as refusal:
+            await made.publish("p4", offer=toy_host.BREAK)
+        assert "secret" not in str(refusal.value)
+        for number in (3, 4, 5):
+            await made.publish(f"p{number}")
+            await made.until(lambda name=f"p{number}": made.kinds("state", name), "they are judged")  # type: ignore[misc]
+        with pytest.raises(AtCapacity, match="all places are taken"):
+            await made.publish("p6")
+        with pytest.raises(AtCapacity, match="judges nobody itself"):
+            await made.fleet.judge(ParticipantKey("board", "ada"), toy_host.ToyPeer())
+
+        # Who leaves closes nothing, and goes on where they come back.
+        await again.end()
+        await made.publish("p0")
+        assert await made.fleet.remove("board", "p1")
+        assert not await made.fleet.remove("board", "p1")
+        before = len(made.kinds("finding", "p0"))
+        await made.until(lambda: len(made.kinds("finding", "p0")) > before + 3, "findings go on")
         await made.fleet.drain()
         await made.sidecar.components.recorder.close()
         check_whole(made)
-        seen = episodes(made, "ada")
+        seen = episodes(made, "p0")
         assert seen == list(range(len(seen)))
+
+
+async def steps(made: Site) -> float:
+    """How many steps all hosts have taken."""
+    metrics = made.sidecar.components.metrics
+    await metrics.fresh()
+    samples = [sample for family in metrics.shown.collect() for sample in family.samples]
+    return sum(one.value for one in samples if one.name == "sidewitness_step_seconds_count")
 
 
 async def test_a_killed_host_is_told_at_once_and_its_participants_go_on(tmp_path: Path) -> None:
@@ -75,14 +102,21 @@ async def test_a_killed_host_is_told_at_once_and_its_participants_go_on(tmp_path
         pid, other = made.pid_of("ada"), made.pid_of("bob", "other")
         assert pid is not None
         assert pid != other
+        counted = await steps(made)
+        assert counted > 0.0
         os.kill(pid, signal.SIGKILL)
         await ada.wait()
+        assert await steps(made) >= counted
         await made.until(lambda: made.kinds("unmonitored", "ada"), "it is told that nobody watches")
         told = made.kinds("unmonitored", "ada")[0]
         assert (told["action"], told["reason"]) == ("began", "host_lost")
         assert made.kinds("state", "ada")[-1]["reason"] == "host_lost"
         assert made.kinds("unmonitored", "bob") == []
         assert made.fleet.ledger.seat(("board", "ada")) is None
+        with pytest.raises(LinkLost):
+            await made.fleet.hosts[0 if made.fleet.hosts[1].pid == other else 1].ask("metrics")
+        await ada.add_candidates("of no use any more")
+        await ada.end()
         await made.publish("ada")
         await made.until(lambda: len(made.kinds("unmonitored", "ada")) == 2, "it is told that they are watched again")
         assert made.kinds("unmonitored", "ada")[1]["action"] == "resumed"
@@ -98,86 +132,20 @@ async def test_a_killed_host_is_told_at_once_and_its_participants_go_on(tmp_path
 
 
 async def test_a_host_that_hangs_is_ended(tmp_path: Path) -> None:
-    async with site(tmp_path) as made:
+    async with site(tmp_path, rejoin_seconds=0.5) as made:
         ada = await made.publish("ada")
+        await made.until(lambda: made.kinds("finding", "ada"), "there is a finding")
         pid = made.pid_of("ada")
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
         await made.until(lambda: ada.ended, "it is noticed")
         assert made.kinds("state", "ada")[-1]["reason"] == "host_lost"
-        await made.until(lambda: made.fleet.alive == HostsAlive(2, 2), "the host is started again")
-
-
-async def test_findings_of_who_never_comes_back_are_closed(tmp_path: Path) -> None:
-    async with site(tmp_path, rejoin_seconds=0.5) as made:
-        await made.publish("ada")
-        await made.until(lambda: made.kinds("finding", "ada"), "there is a finding")
-        pid = made.pid_of("ada")
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        last = made.kinds
-        await made.until(lambda: last("finding", "ada")[-1]["action"] == "closed", "it is closed")
+        # Whoever does not come back has left: what waited for them is closed.
+        await made.until(lambda: made.kinds("finding", "ada")[-1]["action"] == "closed", "it is closed")
         check_whole(made)
-
-
-async def test_nobody_takes_anothers_place_and_there_is_no_room_for_all(tmp_path: Path) -> None:
-    async with site(tmp_path, hosts=2, max_participants=2) as made:
-        await made.publish("ada", owner="one")
-        with pytest.raises(Occupied):
-            await made.publish("ada", owner="another")
-        await made.until(lambda: made.kinds("state", "ada"), "she is judged")
-        await made.publish("bob", owner="one")
-        await made.until(lambda: made.kinds("state", "bob"), "he is judged")
-        with pytest.raises(AtCapacity, match="all places are taken"):
-            await made.publish("eve", owner="one")
-        again = await made.publish("ada", owner="one")
-        assert not again.ended
-
-
-async def test_what_fails_in_a_host_is_a_refusal_without_its_words(tmp_path: Path) -> None:
-    async with site(tmp_path) as made:
-        with pytest.raises(AtCapacity) as refusal:
-            await made.publish("ada", offer=toy_host.BREAK)
-        assert "secret" not in str(refusal.value)
-        await made.publish("ada")
 
 
 async def test_what_keeps_a_host_from_judging_is_told_by_its_own_line(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="the pack toy is missing: install it"):
         async with site(tmp_path, factory="tests.monitor.cluster.toy_host:broken"):
             raise AssertionError("it has started")
-
-
-async def test_numbers_of_hosts_are_those_of_one_sidecar_and_do_not_fall(tmp_path: Path) -> None:
-    async with site(tmp_path) as made:
-        await made.publish("ada")
-        await made.publish("bob", "other")
-        await made.until(lambda: made.kinds("finding", "ada") and made.kinds("finding", "bob"), "both are judged")
-        metrics = made.sidecar.components.metrics
-
-        async def steps() -> float:
-            await metrics.fresh()
-            samples = [sample for family in metrics.shown.collect() for sample in family.samples]
-            return sum(one.value for one in samples if one.name == "sidewitness_step_seconds_count")
-
-        before = await steps()
-        assert before > 0.0
-        pid = made.pid_of("ada")
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        await made.until(lambda: made.fleet.alive == HostsAlive(1, 2), "the host is gone")
-        assert await steps() >= before
-
-
-async def test_candidates_reach_the_host(tmp_path: Path) -> None:
-    async with site(tmp_path) as made:
-        ada = await made.publish("ada")
-        await ada.add_candidates("leave")
-        await made.until(lambda: ada.ended, "the peer has taken them")
-        assert made.fleet.ledger.seat(("board", "ada")) is None
-
-
-async def test_a_gateway_takes_no_source_of_its_own(tmp_path: Path) -> None:
-    async with site(tmp_path) as made:
-        with pytest.raises(AtCapacity, match="judges nobody itself"):
-            await made.fleet.judge(ParticipantKey("board", "ada"), toy_host.ToyPeer())

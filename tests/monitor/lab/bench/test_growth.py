@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from monitor.lab.bench import capacity, growth, run
-from monitor.lab.bench.budgets import GROWTH
+from monitor.lab.bench import capacity, growth, host_kill, run
+from monitor.lab.bench.budgets import GROWTH, KILL_AGAIN, KILL_TOLD
 from monitor.lab.bench.capacity import Capacity, CapacityStep
 from monitor.lab.bench.child import BenchError
 from monitor.lab.bench.growth import Growth
+from monitor.lab.bench.host_kill import HostKill
 from monitor.lab.bench.plots import draw
 from monitor.lab.bench.processes import BenchSetup
-from monitor.lab.bench.result import BenchResult, growth_notes, growth_rows
+from monitor.lab.bench.result import BenchResult, growth_notes, growth_rows, kill_rows
 from monitor.lab.bench.tables import show
 from tests.monitor.lab.bench.test_capacity import MACHINE, SETTINGS
 
@@ -78,8 +79,19 @@ def test_one_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         raise BenchError("this machine has no network")
 
     monkeypatch.setattr(growth, "measure", broken)
+    monkeypatch.setattr(host_kill, "measure", broken)
     options = run.Options(processes=2)
     bench = run.Bench(options, None, Path("s.webm"), None, BenchSetup(Path()), 2, lambda *_: None)  # type: ignore[arg-type]
     result = run.loads(bench, BenchResult(MACHINE, SETTINGS))
-    assert [(row.name, row.state) for row in result.rows] == [(GROWTH, "not measured")]
-    assert result.notes == ["The part processes could not run: this machine has no network."]
+    assert [(row.name, row.state) for row in result.rows] == [
+        (name, "not measured") for name in (GROWTH, KILL_TOLD, KILL_AGAIN)
+    ]
+    why = "could not run: this machine has no network."
+    assert result.notes == [f"The part processes {why}", f"The part killed host {why}"]
+
+
+def test_a_host_that_was_killed_is_told_beside_its_budgets() -> None:
+    rows = kill_rows(HostKill(2, 0.1, 11.0, 0.5))
+    assert [(row.name, row.state) for row in rows] == [(KILL_TOLD, "ok"), (KILL_AGAIN, "over")]
+    assert rows[1].note == "the slowest of 2 who were on it, of which publishing again took 0.50 s"
+    assert kill_rows(HostKill(0, None, None, None))[0].state == "not measured"

@@ -135,16 +135,22 @@ class FarHost:
         self.starts += 1
         self.full, self._failure = False, None
         running = self._running = await self._launch(self.number)
-        link = self._link = Link(running.channel, self._said, lambda op, body: self._hears.asked(self, op, body))
+        link = self._link = Link(running.channel, self._said, self._asked, self._gone)
         watching = asyncio.create_task(self._watch(link, running), name="liveness")
         try:
             await link.run()
         finally:
             watching.cancel()
-            self._link = None
             await running.end(END_SECONDS if self._closing else 0.0)
             self._running = None
-            self._hears.gone(self)
+
+    async def _asked(self, op: str, body: Any) -> Any:
+        return await self._hears.asked(self, op, body)
+
+    def _gone(self) -> None:
+        """Have everybody taken off before anybody is told that their publication has ended: they publish anew."""
+        self._link = None
+        self._hears.gone(self)
 
     async def _watch(self, link: Link, running: Running) -> None:
         """Kill it when it has been silent for too long."""

@@ -36,11 +36,11 @@ class LinkLost(SidewitnessError):  # noqa: N818 - a fact, not a failure of whoev
 class Link:
     """`said` takes what the other end says, `asked` answers what it asks; await `run` for as long as it lasts.
 
-    `heard` counts the frames that came.
+    `gone` is called when nothing more will come, before anybody's question fails. `heard` counts the frames that came.
     """
 
-    def __init__(self, channel: Channel, said: Said, asked: Asked) -> None:
-        self._channel, self._said, self._asked = channel, said, asked
+    def __init__(self, channel: Channel, said: Said, asked: Asked, gone: Callable[[], None] = lambda: None) -> None:
+        self._channel, self._said, self._asked, self._gone = channel, said, asked, gone
         self._outbox = Outbox()
         self._turn: list[tuple[Message, str | None]] = []
         self._asking: dict[int, asyncio.Future[Any]] = {}
@@ -103,6 +103,7 @@ class Link:
 
     def _end(self) -> None:
         self._lost = True
+        self._gone()
         for answer in self._asking.values():
             if not answer.done():
                 answer.set_exception(LinkLost("the other end is gone"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from monitor.host.planning.costs import UnitCosts
+    from monitor.host.planning.model import Routing
     from monitor.host.planning.rehearsal import Interval, Rehearsal
     from monitor.host.planning.sizing import Plan
 
@@ -42,6 +43,10 @@ Simulate = Annotated[bool, typer.Option("--simulate", help="Play the plan: arriv
 Seeds = Annotated[int, typer.Option(help="Repetitions of the simulation, for its intervals.", min=1, max=1000)]
 Minutes = Annotated[float, typer.Option(help="Minutes that are simulated, each time.", min=1.0, max=1440.0)]
 Surge = Annotated[float, typer.Option(help="Share of participants who come unplanned within five minutes.", min=0.0)]
+Chosen = Annotated[
+    Literal["hash", "least"],
+    typer.Option("--routing", help="How calls go to machines: by a hash of their names, or where most room is."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -62,6 +67,7 @@ def command(
     seeds: Seeds = 5,
     minutes: Minutes = 60.0,
     surge: Surge = 0.3,
+    routing: Chosen = "hash",
     as_json: AsJson = False,
 ) -> None:
     """Compute machines, memory, network and database writes for a number of participants, and say what is assumed.
@@ -92,9 +98,13 @@ def command(
         machine_cores=machine_cores or (costs.held_cores if costs.on_gpu else MACHINE_CORES),
     )
     made = plan(costs, assumed)
-    played = _play(made, seeds, minutes, surge) if simulate else []
+    played = _play(made, routing, seeds, minutes, surge) if simulate else []
     if as_json:
-        more = {"simulated": {"minutes": minutes, "runs": [one.as_json() for one in played]}} if simulate else {}
+        more = (
+            {"simulated": {"minutes": minutes, "routing": routing, "runs": [one.as_json() for one in played]}}
+            if simulate
+            else {}
+        )
         typer.echo(json.dumps({**made.as_json(), **more}))
         return
     _show(made)
@@ -114,13 +124,13 @@ def _costs(result: Path | None) -> UnitCosts:
     return costs if result is not None else replace(costs, source=SHIPPED)
 
 
-def _play(made: Plan, seeds: int, minutes: float, surge: float) -> list[Rehearsal]:
+def _play(made: Plan, routing: Routing, seeds: int, minutes: float, surge: float) -> list[Rehearsal]:
     from rich.console import Console
     from rich.progress import Progress
 
     from monitor.host.planning.rehearsal import fleet_of, rehearse, scenarios
 
-    fleet, chosen = fleet_of(made), scenarios(made, surge)
+    fleet, chosen = fleet_of(made, routing), scenarios(made, surge)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("simulating", total=seeds * len(chosen))
@@ -145,7 +155,11 @@ def rows(made: Plan) -> Iterator[tuple[str, str, str]]:
     cores = assumed.machine_cores
     spare = f"{assumed.spare_machines} of them to spare; what fills one is {made.bound}"
     yield "machines", f"{made.machines}", f"{cores} cores each, {spare}"
-    yield "processes", f"{made.hosts}", f"{made.processes} a machine, max_participants {made.places}"
+    yield (
+        "processes",
+        f"{made.hosts}",
+        f"{made.processes} a machine that judge; max_participants {made.per_machine} a machine",
+    )
     yield "cores", f"{made.cores}", f"{made.cores_each:.3f} a participant, {made.live * made.cores_each:.0f} at work"
     yield "memory", f"{made.memory_gb:.0f} GB", f"{made.memory_gb_each:.1f} GB a machine, the system's not in it"
     yield "GPUs", f"{made.gpus}", "one a machine, as measured" if made.gpus else "none needed"

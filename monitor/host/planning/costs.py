@@ -40,7 +40,8 @@ class UnitCosts:
 
     `claimed_cores` is a participant whom every detector judges, of which `comparing_cores` go into comparing them with
     the person whom they claim to be. A call of `held` kept its scores young in one process on `held_cores` cores; None
-    where no capacity was measured. `first_mb` is the first participant of a process, who pays for what all share, and
+    where no capacity was measured. Where several processes were compared with one, it is what `held_processes` of them
+    held. `first_mb` is the first participant of a process, who pays for what all share, and
     `each_mb` every other. `doubts` are what the result itself says against it.
     """
 
@@ -53,6 +54,7 @@ class UnitCosts:
     idle_cores: float
     held: int | None
     held_cores: int
+    held_processes: int
     age_p95_seconds: float | None
     first_verdict_seconds: float | None
     idle_mb: float
@@ -78,9 +80,7 @@ def costs_of(result: Any, source: str) -> UnitCosts:
         rows = {str(row["name"]): row["value"] for row in result["rows"]}
         machine, settings = result["machine"], result["settings"]
         notes = [str(note) for note in result.get("notes", ())]
-        capacity = result.get("capacity")
-        held = None if capacity is None else int(capacity["participants"])
-        held_cores = int(settings["cores"] if capacity is None else capacity["cores"])
+        held, held_cores, held_processes = _held(result)
         found = {name: None if value is None else float(value) for name, value in rows.items()}
         described = f"{machine['processor']}, {machine['cores']} cores"
         engine, people = str(settings["engine"]), int(settings["participants"])
@@ -101,6 +101,7 @@ def costs_of(result: Any, source: str) -> UnitCosts:
         idle_cores=found.get(IDLE_CORES) or 0.0,
         held=held,
         held_cores=held_cores,
+        held_processes=held_processes,
         age_p95_seconds=found.get(AGE),
         first_verdict_seconds=found.get(FIRST_VERDICT),
         idle_mb=_needed(found, IDLE_MEMORY, source),
@@ -110,6 +111,14 @@ def costs_of(result: Any, source: str) -> UnitCosts:
         state_bytes=found.get(STATE_BYTES),
         doubts=tuple(note for note in notes if DOUBTFUL in note),
     )
+
+
+def _held(result: Any) -> tuple[int | None, int, int]:
+    """Return how many held, on how many cores, judged by how many processes."""
+    cores, growth, capacity = int(result["settings"]["cores"]), result.get("growth"), result.get("capacity")
+    if growth is not None:
+        return int(growth["several"]), cores, int(growth["processes"])
+    return (None, cores, 1) if capacity is None else (int(capacity["participants"]), int(capacity["cores"]), 1)
 
 
 def _needed(found: Mapping[str, float | None], name: str, source: str) -> float:

@@ -2,8 +2,8 @@
 
 Events are taken in their order, nothing happens between them but what flows: a process that is asked for more than its
 power falls behind by as many seconds a second as it lacks. Who is shed then and taken back is decided by the product's
-own `monitor.host.shedding`, in the same intervals, and who goes where by whatever `Placement` is given. The same
-arguments give the same outcome.
+own `monitor.host.shedding`, and which process of a machine somebody goes to by its own `monitor.cluster.placement`,
+unless another is given. The same arguments give the same outcome.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from enum import IntEnum
 from itertools import count, islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from zlib import crc32
 
 import numpy as np
 
+from monitor.cluster.placement import HostView, places
 from monitor.host import shedding
-from monitor.host.planning.model import Death, Fleet, HostView, Outcome, Placement, Slowdown, Visit, together
+from monitor.host.planning.model import Death, Fleet, Outcome, Placement, Slowdown, Visit
 from monitor.host.shedding import TREND_SECONDS, MachineLoad, ParticipantLoad, Place, Shedding
 
 REVIEW_SECONDS: Final = 0.25
@@ -30,10 +32,8 @@ BASE_LAG_SECONDS: Final = 0.1
 ITEMS_PER_SECOND: Final = 80.0
 # Of a host of which nothing is asked.
 IDLE_PACE: Final = 1e9
-# Of a large fleet a placement is shown this many hosts at random, and as many of those with the call.
+# Of so many machines at random, where it is not by a hash, the one with most room is chosen.
 CANDIDATES: Final = 16
-# And so many of those that are known to have room.
-ROOMY: Final = 4
 
 
 class _Status(IntEnum):
@@ -75,13 +75,14 @@ class _Host:
     """One process: its people, what they ask of it, how far it is behind, what was judged and lost since a review."""
 
     __slots__ = (
-        *("alive", "demand", "flowed_at", "judged", "lag", "lost", "number", "people"),
-        *("reviewed", "share", "state", "turn"),
+        *("alive", "calls", "demand", "flowed_at", "judged", "lag", "lost", "machine", "number"),
+        *("people", "reviewed", "share", "state", "turn"),
     )
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, number: int, machine: int) -> None:
+        self.number, self.machine = number, machine
         self.people: dict[Place, _Person] = {}
+        self.calls: dict[str, int] = {}
         self.alive, self.reviewed, self.turn = True, False, 0
         self.share, self.demand, self.lag, self.flowed_at = 1.0, 0.0, BASE_LAG_SECONDS, 0.0
         self.judged = self.lost = 0.0
@@ -93,10 +94,13 @@ class _Run:
 
     def __init__(self, fleet: Fleet, seconds: float, place: Placement, seed: int) -> None:
         self.fleet, self.seconds, self._place = fleet, seconds, place
-        self.hosts = [_Host(number) for number in range(fleet.machines * fleet.processes)]
+        each = fleet.processes
+        self.hosts = [_Host(number, number // each) for number in range(fleet.machines * each)]
+        # How many are on each machine; where each call is, for whoever goes by that; machines that have room.
+        self._held = [0] * fleet.machines
         self._calls: dict[str, dict[int, int]] = {}
+        self._open = dict.fromkeys(range(fleet.machines))
         self._here: dict[_Person, None] = {}
-        self._open = dict.fromkeys(range(len(self.hosts)))
         self._random = np.random.default_rng(seed)
         self._events: list[tuple[float, int, int, Any]] = []
         self._number = count()
@@ -153,50 +157,64 @@ class _Run:
     def _join(self, now: float, person: _Person) -> None:
         if person not in self._here:
             return
-        number = self._place(self._views(person.visit.call))
-        if number is None:
+        call = person.visit.call
+        host = self._host_for(call)
+        if host is None:
             self._turn_away(now, person)
             return
-        host, call = self.hosts[number], person.visit.call
         self._flow(host, now)
         self._become(person, _Status.JUDGED, now)
         person.host, person.order = host, next(self._number)
         host.people[person.place] = person
-        calls = self._calls.setdefault(call, {})
-        calls[number] = calls.get(number, 0) + 1
+        host.calls[call] = host.calls.get(call, 0) + 1
+        on_machines = self._calls.setdefault(call, {})
+        on_machines[host.machine] = on_machines.get(host.machine, 0) + 1
         host.demand += person.visit.weight
-        self._note_room(host)
+        self._hold(host.machine, 1)
         self._watch(host, now)
 
     def _turn_away(self, now: float, person: _Person) -> None:
         if person.status is None:
             self._become(person, _Status.REFUSED, now)
             self.refused += now >= 0.0
-        # Where there are places, a host is too slow.
-        wait = self.fleet.pressed_retry_seconds if self._open else self.fleet.retry_seconds
+        machine = self._machine_for(person.visit.call)
+        has_places = self._held[machine] < self.fleet.places and any(host.alive for host in self._of(machine, None))
+        # Where there are places, its hosts are too slow.
+        wait = self.fleet.pressed_retry_seconds if has_places else self.fleet.retry_seconds
         self.add(now + wait, _Kind.JOIN, person)
 
-    def _views(self, call: str) -> list[HostView]:
-        """Show every host of a small fleet; of a large one those with the call, some at random, some with room."""
+    def _machine_for(self, call: str) -> int:
+        """Choose the machine; whether it has room is seen there."""
+        if self.fleet.routing == "hash":
+            return crc32(call.encode()) % self.fleet.machines
+        drawn: list[int] = self._random.integers(self.fleet.machines, size=CANDIDATES).tolist()
         with_call = self._calls.get(call, {})
-        numbers: Iterable[int] = range(len(self.hosts))
-        if len(self.hosts) > CANDIDATES:
-            drawn: list[int] = self._random.integers(len(self.hosts), size=CANDIDATES).tolist()
-            newest = islice(reversed(with_call), CANDIDATES)
-            numbers = dict.fromkeys([*newest, *drawn, *islice(self._open, ROOMY)])
-        places = self.fleet.places
-        return [
-            HostView(n, len(host.people), places, host.alive and not host.state.full, n in with_call)
-            for n in numbers
-            for host in (self.hosts[n],)
-        ]
+        chosen = [*with_call, *drawn, *islice(self._open, 1)]
+        return min(chosen, key=lambda one: (one not in self._open, one not in with_call, self._held[one], one))
 
-    def _note_room(self, host: _Host) -> None:
-        """Keep which hosts have room: a fleet that is nearly full must not refuse because none was drawn."""
-        if host.alive and len(host.people) < self.fleet.places:
-            self._open.setdefault(host.number)
+    def _host_for(self, call: str) -> _Host | None:
+        """Choose where one more of a call is judged; None where the machine has no place, or no host for them."""
+        machine = self._machine_for(call)
+        if self._held[machine] >= self.fleet.places:
+            return None
+        hosts = self._of(machine, None)
+        views = [
+            HostView(host.number, host.alive, host.state.full, len(host.people), host.calls, self.fleet.cores)
+            for host in hosts
+        ]
+        ordered = (self.hosts[number] for number in self._place(views, call))
+        return next((host for host in ordered if host.alive and not host.state.full), None)
+
+    def _hold(self, machine: int, change: int) -> None:
+        """Count who is on a machine, and keep which have room: one that is nearly full must not be missed."""
+        self._held[machine] += change
+        self._note_room(machine)
+
+    def _note_room(self, machine: int) -> None:
+        if self._held[machine] < self.fleet.places and any(host.alive for host in self._of(machine, None)):
+            self._open.setdefault(machine)
         else:
-            self._open.pop(host.number, None)
+            self._open.pop(machine, None)
 
     def _leave(self, now: float, person: _Person) -> None:
         del self._here[person]
@@ -212,14 +230,12 @@ class _Run:
         del host.people[person.place]
         if person.status is _Status.JUDGED:
             host.demand = host.demand - person.visit.weight if host.people else 0.0
-        calls = self._calls[call]
-        calls[host.number] -= 1
-        if not calls[host.number]:
-            del calls[host.number]
-        if not calls:
+        _less(host.calls, call)
+        _less(self._calls[call], host.machine)
+        if not self._calls[call]:
             del self._calls[call]
         host.state = host.state.without(person.place)
-        self._note_room(host)
+        self._hold(host.machine, -1)
 
     def _of(self, machine: int, process: int | None) -> list[_Host]:
         first, each = machine * self.fleet.processes, self.fleet.processes
@@ -237,13 +253,13 @@ class _Run:
                 person.died = True
                 self.add(again, _Kind.JOIN, person)
             host.alive, host.state, host.lag = False, shedding.initial(), BASE_LAG_SECONDS
-            self._note_room(host)
+        self._note_room(death.machine)
         self.add(now + death.seconds, _Kind.REVIVE, death)
 
     def _revive(self, _now: float, death: Death) -> None:
         for host in self._of(death.machine, death.process):
             host.alive = True
-            self._note_room(host)
+        self._note_room(death.machine)
 
     def _slow(self, now: float, slowdown: Slowdown) -> None:
         for host in self._of(slowdown.machine, None):
@@ -304,7 +320,7 @@ class _Run:
             ParticipantLoad(place, person.order, host.lag, judged, lost, person.visit.claimed)
             for place, person in host.people.items()
         ]
-        machine = MachineLoad(min(1.0, 1.0 - host.share + host.demand * self.fleet.cpu_share_each))
+        machine = MachineLoad(min(1.0, 1.0 - host.share + host.demand * self.fleet.cores_each / self.fleet.cores))
         host.state, change = shedding.advance(host.state, now, loads, machine)
         for place in change.shed:
             self._become(host.people[place], _Status.SHED, now)
@@ -320,13 +336,23 @@ class _Run:
             host.reviewed = False
 
 
+Key = TypeVar("Key", int, str)
+
+
+def _less(counts: dict[Key, int], key: Key) -> None:
+    """Count one less, and forget what there is none of."""
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
+
+
 def simulate(
     fleet: Fleet,
     visits: Iterable[Visit],
     seconds: float,
     deaths: Iterable[Death] = (),
     slowdowns: Iterable[Slowdown] = (),
-    place: Placement = together,
+    place: Placement = places,
     seed: int = 0,
 ) -> Outcome:
     """Play visits, deaths and slowdowns on a fleet for `seconds`; what is before 0 happens and is not counted."""

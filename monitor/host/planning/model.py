@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal
+
+from monitor.cluster.placement import HostView
+
+# How a machine is chosen for a call: by a hash of its name, as a router without memory does, or by where the call is
+# and else where there is most room, which takes something that knows every machine.
+Routing = Literal["hash", "least"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """The hosts: `processes` on each of `machines`, each with `places`.
+    """The machines, each with `places` for participants and so many `processes` that judge.
 
-    A process can judge `power` participants of weight 1 in time; each takes `cpu_share_each` of its cores. A death is
+    A process has `cores`, and can judge `power` participants of weight 1 in time, who take `cores_each`. A death is
     noticed after `notice_seconds`, and whoever was there publishes again `rejoin_seconds` later. A verdict takes
-    `warm_seconds`. Who is refused asks again after `retry_seconds`, or `pressed_retry_seconds` where a host is too
+    `warm_seconds`. Who is refused asks again after `retry_seconds`, or `pressed_retry_seconds` where a machine is too
     slow. Media wait for `backlog_seconds` at most.
     """
 
@@ -21,7 +27,9 @@ class Fleet:
     processes: int
     places: int
     power: float
-    cpu_share_each: float
+    cores_each: float
+    cores: float = 1.0
+    routing: Routing = "hash"
     notice_seconds: float = 2.0
     rejoin_seconds: float = 2.0
     warm_seconds: float = 2.3
@@ -62,23 +70,8 @@ class Slowdown:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class HostView:
-    """What a placement knows of a host; `with_call` says whether somebody of the call is there."""
-
-    number: int
-    held: int
-    places: int
-    takes: bool
-    with_call: bool
-
-
-class Placement(Protocol):
-    """Says where one more of a call goes."""
-
-    def __call__(self, hosts: Sequence[HostView], /) -> int | None:
-        """Return the number of a host that takes somebody, None where there is none."""
-        ...
+# Gives the numbers of a machine's hosts on which one more of a call may be judged, the best first.
+Placement = Callable[[Sequence[HostView], str], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +99,3 @@ class Outcome:
         """How long everybody was there, judged or not."""
         seconds = self.judged_seconds + self.warming_seconds + self.refused_seconds
         return seconds + self.shed_seconds + self.unmonitored_seconds
-
-
-def together(hosts: Sequence[HostView]) -> int | None:
-    """Place where the call is already, else where most places are free."""
-    open_hosts = [host for host in hosts if host.takes and host.held < host.places]
-    if not open_hosts:
-        return None
-    return min(open_hosts, key=lambda host: (not host.with_call, host.held - host.places, host.number)).number

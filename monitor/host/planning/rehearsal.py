@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from numpy.random import default_rng
 
+from monitor.cluster.placement import places
 from monitor.host.planning.demand import Demand, deaths, slowdowns, visits
 from monitor.host.planning.fleet import simulate
-from monitor.host.planning.model import Fleet, Outcome, Placement, together
+from monitor.host.planning.model import Fleet, Outcome, Placement, Routing
 from monitor.host.planning.sizing import Plan
 
 # Of the call that held and the next one, which did not: where between them a process begins to be late is not known.
@@ -62,7 +63,7 @@ class Rehearsal:
         return asdict(self)
 
 
-def fleet_of(plan: Plan) -> Fleet:
+def fleet_of(plan: Plan, routing: Routing = "hash") -> Fleet:
     """Return the fleet that a plan asks for, spare machines included."""
     costs, cores = plan.costs, plan.assumed.machine_cores / plan.processes
     power = cores / plan.cores_each
@@ -71,9 +72,11 @@ def fleet_of(plan: Plan) -> Fleet:
     return Fleet(
         machines=plan.machines,
         processes=plan.processes,
-        places=plan.places,
+        places=plan.per_machine,
         power=power,
-        cpu_share_each=plan.cores_each / cores,
+        cores=cores,
+        cores_each=plan.cores_each,
+        routing=routing,
         warm_seconds=costs.first_verdict_seconds or DEFAULT_WARM_SECONDS,
     )
 
@@ -99,7 +102,7 @@ def rehearse(
     demand: Demand,
     seconds: float,
     seeds: Sequence[int],
-    place: Placement = together,
+    place: Placement = places,
     done: Callable[[], None] = lambda: None,
 ) -> Rehearsal:
     """Simulate `seconds` once for each of the `seeds`; `done` is called after each."""

@@ -22,7 +22,7 @@ PACKETS_PER_SECOND: Final = 214.0
 # Receiver reports and what else goes back to the sender.
 RETURN_SHARE: Final = 0.02
 # Where a result does not say how long a state message is: with every detector's evidence.
-DEFAULT_STATE_BYTES: Final = 8000.0
+DEFAULT_STATE_BYTES: Final = 3000.0
 STATES_PER_SECOND: Final = 2.0
 # Statements that write, of one transaction each (tests/monitor/host/planning/test_writes.py counts them).
 CHANGE_STATEMENTS, SINK_STATEMENTS, TOKEN_STATEMENTS, PROBE_STATEMENTS = 3, 1, 2, 1
@@ -62,7 +62,7 @@ class Assumptions:
 class Plan:
     """What is needed; gigabytes are 1e9 bytes, rates are a second.
 
-    A machine runs `processes`, each with `places`, and holds `per_machine` participants; `bound` says what fills it.
+    A machine has `processes` that judge and holds `per_machine` participants; `bound` says what fills it.
     `writes` are statements, `commits` transactions; `journal_share` is the part of the time in which the one row by
     which findings are numbered is locked: above 1 they cannot be written as fast as they come.
     """
@@ -74,7 +74,6 @@ class Plan:
     bound: str
     per_machine: int
     processes: int
-    places: int
     machines: int
     cores: int
     memory_gb_each: float
@@ -130,7 +129,6 @@ def plan(costs: UnitCosts, assumed: Assumptions) -> Plan:
         bound=bound,
         per_machine=per_machine,
         processes=processes,
-        places=ceil(per_machine / processes),
         machines=machines,
         cores=machines * assumed.machine_cores,
         memory_gb_each=memory,
@@ -159,11 +157,11 @@ def _machine(costs: UnitCosts, assumed: Assumptions, each: float) -> tuple[int, 
             f"{costs.source} was measured on a GPU, which is planned with as that machine was: measure with "
             f"--capacity, and leave --machine-cores at {costs.held_cores}"
         )
-    processes = max(1, cores // costs.held_cores)
+    processes = max(1, cores // costs.held_cores * costs.held_processes)
     by_time = floor((cores * free - processes * costs.idle_cores) / each)
     bounds = [(by_time, "processor time")]
     if costs.held is not None:
-        bounds.append((floor(costs.held / costs.held_cores * cores * free), "participants that one process holds"))
+        bounds.append((floor(costs.held / costs.held_cores * cores * free), "how many the processes hold"))
     per_machine, bound = min(bounds)
     if per_machine < 1:
         raise PlanError(f"a machine of {cores} cores would hold nobody: give more --machine-cores, or less --headroom")
@@ -174,9 +172,9 @@ def _measured(plan: Plan) -> Iterator[str]:
     costs = plan.costs
     yield f"Measured: {costs.source}, on {costs.machine}, engine {costs.engine}, a call of {costs.participants}."
     held = (
-        "how many one process holds was not measured"
+        "how many hold was not measured"
         if costs.held is None
-        else (f"one process held {costs.held} on {costs.held_cores} cores, sender and subscriber beside it")
+        else f"{costs.held_processes} judging held {costs.held} on {costs.held_cores} cores, the sender beside them"
     )
     yield f"Of this machine's kind only: {held}; another processor wants a benchmark of its own."
     if not costs.on_gpu:

@@ -46,6 +46,7 @@ class LiveCall(CallCost):
     first_verdict: list[float]
     late_hops: int
     frames_per_second: float | None
+    state_bytes: float | None
     scored: dict[str, float]
     verdicts: dict[str, int]
 
@@ -138,6 +139,7 @@ def _describe(
         first_verdict=observer.first(observer.scored),
         late_hops=span.counted("hops_late_total"),
         frames_per_second=percentile(messages.frame_rates, 0.05),
+        state_bytes=messages.state_bytes,
         scored={name: count / messages.hops for name, count in sorted(messages.scored.items())},
         verdicts=messages.verdicts,
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SpanMessages:
-    """Messages of a span: verdicts by participant, hops with a score by detector, delays and frame rates.
+    """Messages of a span: verdicts by participant, hops with a score by detector, delays, frame rates, mean size.
 
     `delays_seconds` are seconds from a message's own time to its arrival.
     """
@@ -20,6 +20,7 @@ class SpanMessages:
     scored: Mapping[str, int] = field(default_factory=dict)
     delays_seconds: list[float] = field(default_factory=list)
     frame_rates: list[float] = field(default_factory=list)
+    state_bytes: float | None = None
 
     @property
     def verdicts(self) -> dict[str, int]:
@@ -49,9 +50,10 @@ class Observer:
     _by: Counter[str] = field(default_factory=Counter)
     _delays: list[float] = field(default_factory=list)
     _rates: list[float] = field(default_factory=list)
+    _bytes: int = 0
 
-    def observe(self, message: dict[str, Any], now: float, wall: float) -> None:
-        """Take a message that came at `now`, `wall` on the clock of its own `time`."""
+    def observe(self, message: dict[str, Any], now: float, wall: float, size: int = 0) -> None:
+        """Take a message of `size` bytes that came at `now`, `wall` on the clock of its own `time`."""
         if message.get("type") == "unmonitored" and message["action"] == "began":
             self.unmonitored.setdefault(message["participant"], []).append(now)
         if message.get("type") != "state":
@@ -64,6 +66,7 @@ class Observer:
         self._by.update(by)
         self._words.setdefault(who, Counter())["/".join(filter(None, (message["verdict"], message["reason"])))] += 1
         self._rates += [message["quality"]["fps"]] if "fps" in message["quality"] else []
+        self._bytes += size
         self._delays.append(wall - datetime.fromisoformat(message["time"]).timestamp())
 
     def first(self, moments: dict[str, list[float]]) -> list[float]:
@@ -75,8 +78,8 @@ class Observer:
         return found
 
     def begin_span(self) -> None:
-        """Forget words, scores, delays and frame rates so far."""
-        self._words, self._by, self._delays, self._rates = {}, Counter(), [], []
+        """Forget words, scores, delays, frame rates and sizes so far."""
+        self._words, self._by, self._delays, self._rates, self._bytes = {}, Counter(), [], [], 0
 
     def messages(self) -> SpanMessages:
         """Return the messages since the span began."""
@@ -85,6 +88,7 @@ class Observer:
             dict(self._by),
             list(self._delays),
             list(self._rates),
+            self._bytes / len(self._delays) if self._bytes else None,
         )
 
     def forget(self) -> None:

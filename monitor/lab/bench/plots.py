@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from monitor.lab.bench.budgets import AGE, BUDGETS
 from monitor.lab.bench.capacity import Capacity
+from monitor.lab.bench.curve import Curve
 from monitor.lab.bench.engine_speed import EngineSpeeds
 from monitor.lab.bench.growth import Growth
 from monitor.lab.bench.result import BenchResult
@@ -18,6 +20,8 @@ MAX_BUDGET_SHARE = 2.0
 GOOD, BAD, GREY = "#2f7d5b", "#c0392b", "#999999"
 STYLES = ("-", "--", ":", "-.")
 BARS = {"ok": GOOD, "over": BAD}
+# What is drawn over the size of a call, from which figure of it.
+CURVES = {"cores": "cores", "score age p95, s": "age_p95", "memory, MB": "memory_mb"}
 
 
 def draw(result: BenchResult, path: Path) -> None:
@@ -30,6 +34,8 @@ def draw(result: BenchResult, path: Path) -> None:
         panels.append((3.2, lambda axes: _capacity(axes, capacity)))
     if (growth := result.growth) is not None:
         panels.append((3.2, lambda axes: _growth(axes, growth)))
+    if (curve := result.curve) is not None and curve.points:
+        panels += [(2.2, partial(_curve, curve=curve, label=label)) for label in CURVES]
     if (speeds := result.speeds) is not None and speeds.rows:
         panels.append((3.8, lambda axes: _speeds(axes, speeds)))
     heights = [height for height, _ in panels] or [1.0]
@@ -90,6 +96,20 @@ def _growth(axes: Any, growth: Growth) -> None:
     axes.axhline(limit, color="black", linewidth=1)
     axes.set(xlabel="live 720p30 participants", ylabel="score age p95, s", xlim=(0, None), ylim=(0, None))
     axes.legend(fontsize=8)
+
+
+def _curve(axes: Any, curve: Curve, label: str) -> None:
+    """Draw one quantity over the size of a call, and the budget of ages; calls that did not hold are crosses."""
+    figure = CURVES[label]
+    known = [(p.participants, getattr(p, figure), p.held) for p in curve.points if getattr(p, figure) is not None]
+    axes.plot([size for size, *_ in known], [value for _, value, _ in known], color=GREY, linewidth=1, zorder=1)
+    for size, value, held in known:
+        axes.scatter(size, value, color=GOOD if held else BAD, marker="o" if held else "X", zorder=2)
+    if figure == "age_p95":
+        axes.axhline(BUDGETS[AGE][1].limit, color="black", linewidth=1)
+    where = f"live 720p30 participants, {curve.processes} judging on {curve.cores} cores"
+    top = 1.1 * max((value for _, value, _ in known), default=1.0)
+    axes.set(xlabel=where, ylabel=label, ylim=(0, top), xlim=(0, 1 + curve.points[-1].participants))
 
 
 def _speeds(axes: Any, speeds: EngineSpeeds) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any
 
 from monitor.lab.bench.budgets import (
@@ -28,6 +28,7 @@ from monitor.lab.bench.budgets import (
     measured,
 )
 from monitor.lab.bench.capacity import OVERLOADED, Capacity
+from monitor.lab.bench.curve import Curve
 from monitor.lab.bench.engine_speed import EngineSpeeds
 from monitor.lab.bench.growth import Growth
 from monitor.lab.bench.host_kill import HostKill
@@ -69,6 +70,7 @@ class BenchResult:
     soak: Soak | None = None
     growth: Growth | None = None
     host_kill: HostKill | None = None
+    curve: Curve | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `sidewitness bench --json` prints."""
@@ -82,6 +84,7 @@ class BenchResult:
             "overload": self.overload.as_json() if self.overload else None,
             "growth": self.growth.as_json() if self.growth else None,
             "host_kill": self.host_kill.as_json() if self.host_kill else None,
+            "curve": self.curve.as_json() if self.curve else None,
             "soak": self.soak.as_json() if self.soak else None,
             "verdicts": self.verdicts,
             "notes": self.notes,
@@ -120,6 +123,7 @@ def live_rows(live: LiveCall) -> list[Measurement]:
             "memory of the first participant", live.first_mb, "MB", note="with what only those who are judged need"
         ),
         Measurement("memory without participants", live.baseline_mb, "MB"),
+        Measurement("bytes of a state message", live.state_bytes, "bytes", note="to each subscriber, every hop"),
     ]
     if live.slope_mb_per_hour is not None:
         rows.append(Measurement("memory slope per participant", live.slope_mb_per_hour, "MB/h"))
@@ -304,6 +308,35 @@ def kill_rows(kill: HostKill) -> list[Measurement]:
 def growth_notes(growth: Growth) -> list[str]:
     """Say what makes a comparison of processes doubtful."""
     return [f"Processes: {note}" for found in (growth.one, growth.several) for note in capacity_notes(found)]
+
+
+def curve_rows(curve: Curve) -> list[Measurement]:
+    """Make the rows of a growth curve: what each more participant adds, over the calls that held."""
+    held = [point for point in curve.points if point.held]
+    sizes, calls = [float(point.participants) for point in held], _numbers(tuple(p.participants for p in held))
+    where = f"{curve.processes} judging on {curve.cores} cores, {curve.seconds:.0f} s each; over calls of {calls}"
+    return [
+        Measurement("cores of each more participant", _slope(sizes, [p.cores for p in held]), "cores", note=where),
+        Measurement("memory of each more participant", _slope(sizes, [p.memory_mb for p in held]), "MB", note=where),
+    ]
+
+
+def curve_notes(curve: Curve, cores: int) -> list[str]:
+    """Say what makes a growth curve doubtful."""
+    notes = [f"Curve, {point.participants} at once: {point.why}." for point in curve.points if point.why]
+    if curve.refused_at is not None:
+        notes.append(f"Curve: at {curve.refused_at} somebody was refused, it ends before that.")
+    if curve.publisher_late > LATE_SECONDS:
+        notes.append(f"Curve: the publisher was late by up to {1000 * curve.publisher_late:.0f} ms at some time.")
+    worst = max((point.others_cores for point in curve.points), default=0.0)
+    if worst > BUSY_SHARE * cores:
+        notes.append(f"Curve: {busy(worst, cores)}")
+    return notes
+
+
+def _slope(sizes: list[float], values: list[float]) -> float | None:
+    """Return the slope of a straight line by least squares; None through less than two sizes."""
+    return linear_regression(sizes, values).slope if len(sizes) > 1 else None
 
 
 def soak_row(soak: Soak) -> Measurement:

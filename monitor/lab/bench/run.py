@@ -12,7 +12,7 @@ from typing import Any
 
 from engines.load import load_engine
 from engines.registry import EngineName
-from monitor.lab.bench import capacity, growth, host_kill, live, overload
+from monitor.lab.bench import capacity, curve, growth, host_kill, live, overload
 from monitor.lab.bench import engine_speed as speeds
 from monitor.lab.bench import enrolment as enrolling
 from monitor.lab.bench import pairwise_cost as comparing
@@ -46,6 +46,8 @@ from monitor.lab.bench.result import (
     BenchResult,
     capacity_notes,
     capacity_rows,
+    curve_notes,
+    curve_rows,
     growth_notes,
     growth_rows,
     kill_rows,
@@ -68,7 +70,8 @@ class Options:
     """What is measured: `seconds` of a live call of `participants`, with the clip or what is found in its place.
 
     `cores` are how many the sidecar may use, all of them for None. `usual` are the parts of a default run; the others
-    are asked for by name, `soak` in virtual minutes; `processes` are compared with one.
+    are asked for by name, `soak` in virtual minutes; `processes` are compared with one, and
+    draw the `curve` up to so many participants.
     """
 
     seconds: float = 20.0
@@ -82,6 +85,7 @@ class Options:
     overload: bool = False
     soak: float | None = None
     processes: int | None = None
+    curve: int | None = None
 
     def people(self, cores: int) -> int:
         """Return how many participants: two a core by default, since the publishers need some of it too."""
@@ -253,6 +257,8 @@ def loads(bench: Bench, result: BenchResult) -> BenchResult:
         result = _overload(bench, result, sustainable or 0)
     if options.processes is not None:
         result = _host_kill(bench, _growth(bench, result, options.processes), options.processes)
+    if options.curve is not None:
+        result = _curve(bench, result, options.curve)
     return _soak(bench, result, options.soak) if options.soak is not None else result
 
 
@@ -280,6 +286,17 @@ def _overload(bench: Bench, result: BenchResult, sustainable: int) -> BenchResul
     result.rows.extend(overload_rows(measured_part))
     result.notes.extend(overload_notes(measured_part, bench.cores))
     return replace(result, overload=measured_part)
+
+
+def _curve(bench: Bench, result: BenchResult, most: int) -> BenchResult:
+    setup = replace(bench.setup, processes=bench.options.processes or 1)
+    try:
+        measured_part = asyncio.run(curve.measure(bench.webm, setup, most, bench.cores, progress=bench.tell))
+    except BenchError as error:
+        return _missing(result, "curve", str(error))
+    result.rows.extend(curve_rows(measured_part))
+    result.notes.extend(curve_notes(measured_part, bench.cores))
+    return replace(result, curve=measured_part)
 
 
 def _growth(bench: Bench, result: BenchResult, processes: int) -> BenchResult:

@@ -151,7 +151,9 @@ async def subscribed(setup: BenchSetup, max_participants: int) -> AsyncIterator[
 
 async def _take(socket: ClientConnection, observer: Observer) -> None:
     async for text in socket:
-        observer.observe(json.loads(text), time.monotonic(), time.time())
+        observer.observe(
+            json.loads(text), time.monotonic(), time.time(), len(text.encode() if isinstance(text, str) else text)
+        )
 
 
 def percentile(values: list[float], q: float) -> float | None:

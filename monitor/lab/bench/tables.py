@@ -9,6 +9,7 @@ from rich.text import Text
 from monitor.lab.bench.budgets import Measurement
 from monitor.lab.bench.capacity import Capacity
 from monitor.lab.bench.comparison import Comparison
+from monitor.lab.bench.curve import Curve
 from monitor.lab.bench.engine_speed import EngineSpeed, EngineSpeeds
 from monitor.lab.bench.growth import Growth
 from monitor.lab.bench.result import BenchResult
@@ -41,6 +42,8 @@ def show(result: BenchResult, console: Console) -> None:
         console.print(capacity_table(result.capacity))
     if result.growth:
         console.print(growth_table(result.growth))
+    if result.curve:
+        console.print(curve_table(result.curve))
     wide = console.width >= WIDE
     console.print(budget_table(result.rows, wide))
     if not wide:
@@ -137,6 +140,21 @@ def growth_table(growth: Growth) -> Table:
         age = f"{number(step.age_p95)} s" if step.age_p95 is not None else "-"
         verdict = Text("holds", COLOURS["ok"]) if step.held else Text(step.why, COLOURS["over"])
         table.add_row(str(count), str(step.participants), age, number(step.cores), f"{step.memory_mb:.0f}", verdict)
+    return table
+
+
+def curve_table(curve: Curve) -> Table:
+    """Make the table of a growth curve."""
+    where = f"{curve.processes} judging on {curve.cores} cores"
+    table = _table(f"Growth, {where}; {curve.idle_mb:.0f} MB without participants")
+    for column in ("participants", "cores", "score age p50", "p95", "MB", "sender's cores"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for point in curve.points:
+        ages = (f"{number(age)} s" if age is not None else "-" for age in (point.age_p50, point.age_p95))
+        verdict = Text("holds", COLOURS["ok"]) if point.held else Text(point.why, COLOURS["over"])
+        costs = (number(point.cores), *ages, f"{point.memory_mb:.0f}", number(point.publisher_cores))
+        table.add_row(str(point.participants), *costs, verdict)
     return table
 
 

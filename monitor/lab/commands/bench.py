@@ -45,6 +45,10 @@ Soak = Annotated[
 Processes = Annotated[
     int | None, typer.Option(help="Find how many this many judging processes hold, and how many one does.", min=2)
 ]
+Curve = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Draw cores, age of scores and memory over 1 to N participants.", min=1, max=64),
+]
 Only = Annotated[bool, typer.Option("--only", help="Leave out the default parts: only what is asked for.")]
 Compare = Annotated[
     Path | None, typer.Option(metavar="OLD.json", help="Show each number beside that of an earlier run.")
@@ -64,6 +68,7 @@ def command(
     overload: Overload = False,
     soak: Soak = None,
     processes: Processes = None,
+    curve: Curve = None,
     only: Only = False,
     compare: Compare = None,
     as_json: AsJson = False,
@@ -79,6 +84,7 @@ def command(
     Example:
       sidewitness bench --clip talking.mp4 --out runs/bench
       sidewitness bench --only --capacity --overload --compare runs/bench/bench.json
+      sidewitness bench --only --curve 8 --out runs/curve
     """  # noqa: D301
     require("bench", "bench", "psutil")
     if out is not None:
@@ -89,7 +95,7 @@ def command(
     earlier = _read(compare) if compare else None
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    parts = (not only, engines, capacity, overload, soak, processes)
+    parts = (not only, engines, capacity, overload, soak, processes, curve)
     result = _measure(Options(seconds, participants, clip, engine, cores, *parts))
     _report(result, earlier, as_json, out)
 

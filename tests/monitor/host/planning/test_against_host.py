@@ -21,7 +21,7 @@ SECONDS, STEP = 90.0, 0.25
 PLACES = 6
 # Of the one worker: pictures come 12.5 times a second, blocks of sound every 30 ms.
 EACH = 12.5 * PICTURE + SOUND / 0.03
-FLEET = Fleet(machines=1, processes=1, places=PLACES, power=1.0 / EACH, cpu_share_each=EACH)
+FLEET = Fleet(machines=1, processes=1, places=PLACES, power=1.0 / EACH, cores_each=EACH)
 
 
 @dataclass

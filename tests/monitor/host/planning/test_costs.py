@@ -24,7 +24,7 @@ def test_the_costs_are_those_of_the_result() -> None:
 
 def test_a_result_without_the_search_for_capacity_is_read_by_its_processor_time() -> None:
     read = costs(capacity=None)
-    assert (read.held, read.held_cores) == (None, 2)
+    assert (read.held, read.held_cores, read.held_processes) == (None, 2, 1)
 
 
 def test_what_a_run_says_against_itself_is_a_doubt() -> None:
@@ -66,5 +66,5 @@ def test_the_rows_are_called_as_the_benchmark_calls_them() -> None:
     for name in ("CORES", "PAIRWISE", "PERSONA", "AGE", "FIRST_VERDICT", "MEMORY"):
         assert getattr(names, name) == getattr(budgets, name)
     written = (ROOT / "monitor/lab/bench/result.py").read_text()
-    for name in (names.IDLE_CORES, names.FIRST_MEMORY, names.IDLE_MEMORY):
+    for name in (names.IDLE_CORES, names.FIRST_MEMORY, names.IDLE_MEMORY, names.STATE_BYTES):
         assert f'"{name}"' in written

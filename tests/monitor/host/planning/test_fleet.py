@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.host.planning.fleet import CANDIDATES, REVIEW_SECONDS, ROOMY, simulate
-from monitor.host.planning.model import Death, Fleet, HostView, Outcome, Slowdown, Visit, together
+from monitor.cluster.placement import HostView, places
+from monitor.host.planning.fleet import REVIEW_SECONDS, simulate
+from monitor.host.planning.model import Death, Fleet, Outcome, Routing, Slowdown, Visit
 
-ONE = Fleet(machines=1, processes=1, places=8, power=4.5, cpu_share_each=0.15, warm_seconds=2.0)
+ONE = Fleet(machines=1, processes=1, places=8, power=4.5, cores_each=0.15, warm_seconds=2.0)
 
 
 def people(count: int, at: float = 1.0, seconds: float = 1000.0, call: str = "board") -> list[Visit]:
@@ -78,20 +79,41 @@ def test_a_dead_host_leaves_its_people_unmonitored_until_another_has_judged_them
     two = replace(ONE, processes=2)
     outcome = simulate(two, people(3), 100.0, [Death(50.0, 0, 0, 10.0)])
     assert outcome.deaths == 1
-    # Noticed in 2 s, published again 2 s later, the first verdict after 2 more; together they were on one host.
-    assert outcome.unmonitored_seconds == pytest.approx(3 * 6.0)
+    # Two of a call are together. Noticed in 2 s, published again 2 s later, the first verdict after 2 more.
+    assert outcome.unmonitored_seconds == pytest.approx(2 * 6.0)
     assert outcome.refused == 0
     assert outcome.warming_seconds == pytest.approx(3 * 2.0)
 
 
 def test_a_machine_takes_all_its_hosts_along_and_what_is_dead_does_not_die_again() -> None:
-    fleet = replace(ONE, machines=2, processes=2, places=4)
+    fleet = replace(ONE, machines=2, processes=2, places=8, routing="least")
     dead = [Death(50.0, 0, None, 30.0), Death(60.0, 0, 1, 30.0), Death(70.0, 0, None, 1.0)]
     outcome = simulate(fleet, people(12), 100.0, dead)
     assert outcome.deaths == 2
     # 8 of 12 fit on what is left; those who do not are unmonitored, not refused.
     assert outcome.refused == 0
     assert outcome.unmonitored_seconds > 8 * 6.0
+
+
+def test_a_call_that_goes_by_its_name_waits_for_its_machine_to_come_back() -> None:
+    by_name, anywhere = (replace(ONE, machines=2, routing=routing) for routing in ("hash", "least"))
+    for machine in (0, 1):
+        dead = [Death(50.0, machine, None, 30.0)]
+        waited, moved = (simulate(fleet, people(3), 100.0, dead) for fleet in (by_name, anywhere))
+        if waited.unmonitored_seconds:
+            # Back at 80, asked again every 5 s from 54 on, and the first verdict.
+            assert waited.unmonitored_seconds == pytest.approx(3 * (84.0 - 50.0 + 2.0), abs=3.1)
+        assert moved.unmonitored_seconds in (0.0, pytest.approx(3 * 6.0))
+    assert sum(simulate(by_name, people(3), 100.0, [Death(50.0, m, None, 9.0)]).deaths for m in (0, 1)) == 2
+
+
+def test_calls_that_go_by_their_names_fill_machines_unevenly() -> None:
+    visits = [visit for number in range(20) for visit in people(4, call=f"call-{number}")]
+    fleet = replace(ONE, machines=10, processes=2, places=8, power=9.0)
+    by_name, anywhere = simulate(fleet, visits, 60.0), simulate(replace(fleet, routing="least"), visits, 60.0)
+    # As many places as people.
+    assert anywhere.refused == 0
+    assert by_name.refused > 8
 
 
 def test_who_leaves_before_a_new_place_is_found_asks_no_more() -> None:
@@ -115,48 +137,42 @@ def test_a_slow_neighbour_makes_scores_late_for_as_long_as_it_is_there() -> None
     assert brief.sheds == 0
 
 
-def test_a_placement_is_shown_the_hosts_and_obeyed() -> None:
+def test_a_placement_is_shown_the_hosts_of_the_machine_and_obeyed() -> None:
     shown: list[list[HostView]] = []
 
-    def last(hosts: Sequence[HostView]) -> int | None:
-        shown.append(list(hosts))
-        return hosts[-1].number
+    def last(hosts: Sequence[HostView], call: str) -> Sequence[int]:
+        shown.append([replace(host, calls=dict(host.calls)) for host in hosts])
+        assert call == "board"
+        return [host.number for host in hosts][::-1]
 
     fleet = replace(ONE, processes=3)
     outcome = simulate(fleet, people(2), 10.0, place=last)
     assert outcome.refused == 0
-    assert [[host.held for host in hosts] for hosts in shown] == [[0, 0, 0], [0, 0, 1]]
-    assert [[host.with_call for host in hosts] for hosts in shown] == [[False] * 3, [False, False, True]]
+    assert [[host.judged for host in hosts] for hosts in shown] == [[0, 0, 0], [0, 0, 1]]
+    assert [host.calls for host in shown[1]] == [{}, {}, {"board": 1}]
+    assert {host.cores for host in shown[0]} == {1.0}
 
 
-def test_of_a_large_fleet_some_are_shown_and_no_place_is_missed() -> None:
-    fleet = Fleet(machines=40, processes=8, places=1, power=1.5, cpu_share_each=0.3)
-    sizes: list[int] = []
+def test_by_default_it_is_the_gateways_own() -> None:
+    """Two of a call stay together on a core, the third goes elsewhere: as `monitor.cluster.placement` has it."""
+    seen: list[int] = []
 
-    def counting(hosts: Sequence[HostView]) -> int | None:
-        sizes.append(len(hosts))
-        return together(hosts)
+    def watching(hosts: Sequence[HostView], call: str) -> Sequence[int]:
+        ordered = places(hosts, call)
+        seen.append(ordered[0])
+        return ordered
 
-    outcome = simulate(fleet, people(320, at=0.0), 30.0, place=counting)
+    fleet = replace(ONE, processes=2)
+    assert simulate(fleet, people(3), 10.0, place=watching) == simulate(fleet, people(3), 10.0)
+    assert seen == [0, 0, 1]
+
+
+def test_of_a_large_fleet_no_place_is_missed() -> None:
+    fleet = Fleet(machines=320, processes=1, places=1, power=1.5, cores_each=0.3, routing="least")
+    visits = [Visit(0.01 * number, 100.0, f"call-{number // 3}", f"p{number}") for number in range(320)]
     # Each has a place and none is refused, though the fleet is full in the end.
-    assert outcome.refused == 0
-    assert 16 < max(sizes) <= 2 * CANDIDATES + ROOMY
-
-
-@pytest.mark.parametrize(
-    ("hosts", "chosen"),
-    [
-        ([], None),
-        ([HostView(0, 4, 4, True, True), HostView(1, 0, 4, False, False)], None),
-        ([HostView(0, 3, 4, True, False), HostView(1, 1, 4, True, False)], 1),
-        ([HostView(0, 3, 4, True, True), HostView(1, 1, 4, True, False)], 0),
-        ([HostView(1, 1, 4, True, False), HostView(0, 1, 4, True, False)], 0),
-    ],
-)
-def test_one_more_goes_to_the_call_else_to_where_most_places_are_free(
-    hosts: list[HostView], chosen: int | None
-) -> None:
-    assert together(hosts) == chosen
+    assert simulate(fleet, visits, 30.0).refused == 0
+    assert simulate(fleet, [*visits, Visit(9.0, 9.0, "one", "more")], 30.0).refused == 1
 
 
 @given(
@@ -178,9 +194,12 @@ def test_one_more_goes_to_the_call_else_to_where_most_places_are_free(
         max_size=4,
     ),
     power=st.floats(0.5, 6.0),
+    routing=st.sampled_from(["hash", "least"]),
 )
-def test_every_second_is_accounted_for_once(visits: list[Visit], deaths: list[Death], power: float) -> None:
-    fleet = Fleet(machines=2, processes=2, places=3, power=power, cpu_share_each=0.2)
+def test_every_second_is_accounted_for_once(
+    visits: list[Visit], deaths: list[Death], power: float, routing: Routing
+) -> None:
+    fleet = Fleet(machines=2, processes=2, places=5, power=power, cores_each=0.2, routing=routing)
     outcome = simulate(fleet, visits, 60.0, deaths)
     there = sum(max(0.0, min(v.at + v.seconds, 60.0) - max(v.at, 0.0)) for v in visits if v.at < 60.0)
     assert outcome.offered_seconds == pytest.approx(there, abs=1e-6)

@@ -24,7 +24,7 @@ from monitor.host.planning.rehearsal import (
 from monitor.host.planning.sizing import Assumptions, Plan, plan
 from tests.monitor.host.planning.build import costs
 
-FLEET = Fleet(machines=10, processes=8, places=4, power=4.5, cpu_share_each=0.14)
+FLEET = Fleet(machines=10, processes=8, places=32, power=4.5, cores_each=0.14)
 HOUR = 3600.0
 
 
@@ -87,10 +87,11 @@ def test_an_interval_is_students() -> None:
 
 def test_the_fleet_is_the_plans() -> None:
     fleet = fleet_of(made())
-    assert (fleet.machines, fleet.processes, fleet.places) == (9, 8, 4)
+    assert (fleet.machines, fleet.processes, fleet.places, fleet.cores) == (9, 8, 25, 2.0)
+    assert (fleet.routing, fleet_of(made(), "least").routing) == ("hash", "least")
     # Four held on two cores and a fifth did not.
     assert fleet.power == 4.5
-    assert fleet.cpu_share_each == pytest.approx(0.277 / 2)
+    assert fleet.cores_each == 0.277
     assert fleet.warm_seconds == 2.3
     by_time = fleet_of(plan(costs({names.FIRST_VERDICT: None}, capacity=None), Assumptions(participants=200)))
     assert by_time.power == pytest.approx(2 / 0.277)
@@ -107,7 +108,7 @@ def test_what_is_rehearsed() -> None:
 
 def test_a_machine_that_dies_and_a_surge_show_where_they_should() -> None:
     planned, counted = made(100), []
-    fleet = fleet_of(planned)
+    fleet = fleet_of(planned, "least")
     usual, dying, surge = (
         rehearse(name, fleet, replace(demand, slowdowns_per_day=0.0), 900.0, range(2), done=lambda: counted.append(1))
         for name, demand in scenarios(planned, 1.0).items()

@@ -19,9 +19,9 @@ TEN_THOUSAND = Assumptions(participants=10_000)
 def test_ten_thousand_on_the_shipped_figures() -> None:
     made = plan(costs(), TEN_THOUSAND)
     # 16 cores are 8 processes of 2, which held 4 each; a fifth is left free.
-    assert (made.per_machine, made.processes, made.places) == (25, 8, 4)
+    assert (made.per_machine, made.processes) == (25, 8)
     assert (made.machines, made.cores, made.hosts) == (401, 6416, 3208)
-    assert made.bound == "participants that one process holds"
+    assert made.bound == "how many the processes hold"
     assert made.memory_gb_each == pytest.approx((8 * 549 + 17 * 20) / 1000)
     assert made.memory_gb == pytest.approx(401 * made.memory_gb_each)
     assert made.in_mbps == pytest.approx(10_000 * 1.6393, rel=1e-3)
@@ -37,6 +37,14 @@ def test_processor_time_binds_where_a_process_holds_as_many_as_it_has_time_for()
     unknown = plan(costs(capacity=None), TEN_THOUSAND)
     assert (unknown.bound, unknown.per_machine) == ("processor time", 46)
     assert any("was not measured" in sentence for sentence in unknown.assumptions())
+
+
+def test_several_processes_are_planned_as_they_were_compared() -> None:
+    growth = {"processes": 2, "one": 4, "several": 6}
+    made = plan(costs(growth=growth), TEN_THOUSAND)
+    # Six on two cores, judged by two; sixteen cores less a fifth.
+    assert (made.per_machine, made.processes, made.bound) == (38, 16, "how many the processes hold")
+    assert any("2 judging held 6 on 2 cores" in sentence for sentence in made.assumptions())
 
 
 def test_what_an_idle_process_takes_is_taken_off() -> None:
@@ -76,7 +84,7 @@ def test_states_go_to_every_subscriber() -> None:
 
 def test_a_machine_of_one_core_holds_half_of_what_two_did() -> None:
     made = plan(costs(), replace(TEN_THOUSAND, machine_cores=1))
-    assert (made.per_machine, made.processes, made.places) == (1, 1, 1)
+    assert (made.per_machine, made.processes) == (1, 1)
 
 
 def test_a_machine_that_would_hold_nobody_is_refused() -> None:
@@ -125,5 +133,5 @@ def test_there_is_a_place_for_everybody_when_the_spare_machines_are_gone(
     made = plan(costs(), assumed)
     left = made.machines - spare
     assert left * made.per_machine >= people > (left - 1) * made.per_machine
-    assert made.processes * made.places >= made.per_machine
+    assert made.processes <= made.per_machine
     assert made.per_machine * made.cores_each <= cores * (1.0 - headroom) + 1e-6

@@ -54,3 +54,13 @@ def test_how_much_of_what_is_said_is_one_word() -> None:
     told = SpanMessages({"p1": {"suspect": 1, "inconclusive/overloaded": 3}})
     assert told.share("p1", "inconclusive/overloaded") == 0.75
     assert told.share("p1", "alert") == told.share("p2", "alert") == 0.0
+
+
+def test_the_size_of_states_is_told_as_a_mean_of_the_span() -> None:
+    witness, noon = Observer(), "1970-01-01T00:00:10.000Z"
+    witness.observe({"type": "hello", "seq": 3}, 0.5, 0.0, 9000)
+    witness.observe(state("a", noon, None), 0.9, 10.25, 1000)
+    witness.observe(state("b", noon, None), 0.9, 10.25, 3000)
+    assert witness.messages().state_bytes == 2000.0
+    witness.begin_span()
+    assert witness.messages().state_bytes is None

@@ -56,6 +56,7 @@ def a_live(**changed: Any) -> LiveCall:
         "dropped": 0,
         "late_hops": 0,
         "frames_per_second": 30.0,
+        "state_bytes": 2500.0,
         "scored": {"pairwise": 1.0, "persona": 0.6, "synchrony": 0.9, "voiceprint": 0.7},
         "verdicts": {"inconclusive/not_enrolled": 80},
     }

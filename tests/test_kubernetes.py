@@ -278,6 +278,13 @@ def test_the_router_shares_calls_out_over_all_pods(replicas: int) -> None:
     assert sum(float(share) for share, _ in named[:-1]) < 100
 
 
+@pytest.mark.parametrize(("by", "key"), [("call", "$call"), ("participant", "$call/$participant")])
+def test_the_router_goes_by_what_it_is_told(by: str, key: str) -> None:
+    configs = [d["data"] for d in documents({"router": {"by": by}}) if d["kind"] == "ConfigMap"]
+    (config,) = (data["default.conf"] for data in configs if "default.conf" in data)
+    assert f"split_clients {key} $its_pod {{" in config
+
+
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx here: make interop installs it")
 def test_nginx_takes_the_routers_configuration(tmp_path: Path) -> None:
     config = one("as it is", "ConfigMap", "router")["data"]["default.conf"]

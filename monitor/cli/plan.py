@@ -44,8 +44,8 @@ Seeds = Annotated[int, typer.Option(help="Repetitions of the simulation, for its
 Minutes = Annotated[float, typer.Option(help="Minutes that are simulated, each time.", min=1.0, max=1440.0)]
 Surge = Annotated[float, typer.Option(help="Share of participants who come unplanned within five minutes.", min=0.0)]
 Chosen = Annotated[
-    Literal["hash", "least"],
-    typer.Option("--routing", help="How calls go to machines: by a hash of their names, or where most room is."),
+    Literal["call", "participant", "least"],
+    typer.Option("--routing", help="How a machine is chosen: by a hash of the call or of the participant; most room."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -67,7 +67,7 @@ def command(
     seeds: Seeds = 5,
     minutes: Minutes = 60.0,
     surge: Surge = 0.3,
-    routing: Chosen = "hash",
+    routing: Chosen = "call",
     as_json: AsJson = False,
 ) -> None:
     """Compute machines, memory, network and database writes for a number of participants, and say what is assumed.
@@ -158,7 +158,7 @@ def rows(made: Plan) -> Iterator[tuple[str, str, str]]:
     yield (
         "processes",
         f"{made.hosts}",
-        f"{made.processes} a machine that judge; max_participants {made.per_machine} a machine",
+        f"{made.processes} a machine that judge; max_participants {made.places}",
     )
     yield "cores", f"{made.cores}", f"{made.cores_each:.3f} a participant, {made.live * made.cores_each:.0f} at work"
     yield "memory", f"{made.memory_gb:.0f} GB", f"{made.memory_gb_each:.1f} GB a machine, the system's not in it"

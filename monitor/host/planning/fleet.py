@@ -158,7 +158,7 @@ class _Run:
         if person not in self._here:
             return
         call = person.visit.call
-        host = self._host_for(call)
+        host = self._host_for(person.place)
         if host is None:
             self._turn_away(now, person)
             return
@@ -177,24 +177,26 @@ class _Run:
         if person.status is None:
             self._become(person, _Status.REFUSED, now)
             self.refused += now >= 0.0
-        machine = self._machine_for(person.visit.call)
+        machine = self._machine_for(person.place)
         has_places = self._held[machine] < self.fleet.places and any(host.alive for host in self._of(machine, None))
         # Where there are places, its hosts are too slow.
         wait = self.fleet.pressed_retry_seconds if has_places else self.fleet.retry_seconds
         self.add(now + wait, _Kind.JOIN, person)
 
-    def _machine_for(self, call: str) -> int:
+    def _machine_for(self, place: Place) -> int:
         """Choose the machine; whether it has room is seen there."""
-        if self.fleet.routing == "hash":
-            return crc32(call.encode()) % self.fleet.machines
+        call, participant = place
+        if self.fleet.routing != "least":
+            name = call if self.fleet.routing == "call" else f"{call}/{participant}"
+            return crc32(name.encode()) % self.fleet.machines
         drawn: list[int] = self._random.integers(self.fleet.machines, size=CANDIDATES).tolist()
         with_call = self._calls.get(call, {})
         chosen = [*with_call, *drawn, *islice(self._open, 1)]
         return min(chosen, key=lambda one: (one not in self._open, one not in with_call, self._held[one], one))
 
-    def _host_for(self, call: str) -> _Host | None:
+    def _host_for(self, place: Place) -> _Host | None:
         """Choose where one more of a call is judged; None where the machine has no place, or no host for them."""
-        machine = self._machine_for(call)
+        machine = self._machine_for(place)
         if self._held[machine] >= self.fleet.places:
             return None
         hosts = self._of(machine, None)
@@ -202,7 +204,7 @@ class _Run:
             HostView(host.number, host.alive, host.state.full, len(host.people), host.calls, self.fleet.cores)
             for host in hosts
         ]
-        ordered = (self.hosts[number] for number in self._place(views, call))
+        ordered = (self.hosts[number] for number in self._place(views, place[0]))
         return next((host for host in ordered if host.alive and not host.state.full), None)
 
     def _hold(self, machine: int, change: int) -> None:

@@ -8,9 +8,9 @@ from typing import Literal
 
 from monitor.cluster.placement import HostView
 
-# How a machine is chosen for a call: by a hash of its name, as a router without memory does, or by where the call is
-# and else where there is most room, which takes something that knows every machine.
-Routing = Literal["hash", "least"]
+# How a machine is chosen: by a hash of the call's name, or of the participant's with it, as a router without memory
+# does; or by where the call is, and else where there is most room, which takes something that knows every machine.
+Routing = Literal["call", "participant", "least"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Fleet:
     power: float
     cores_each: float
     cores: float = 1.0
-    routing: Routing = "hash"
+    routing: Routing = "call"
     notice_seconds: float = 2.0
     rejoin_seconds: float = 2.0
     warm_seconds: float = 2.3

@@ -63,7 +63,7 @@ class Rehearsal:
         return asdict(self)
 
 
-def fleet_of(plan: Plan, routing: Routing = "hash") -> Fleet:
+def fleet_of(plan: Plan, routing: Routing = "call") -> Fleet:
     """Return the fleet that a plan asks for, spare machines included."""
     costs, cores = plan.costs, plan.assumed.machine_cores / plan.processes
     power = cores / plan.cores_each
@@ -72,7 +72,7 @@ def fleet_of(plan: Plan, routing: Routing = "hash") -> Fleet:
     return Fleet(
         machines=plan.machines,
         processes=plan.processes,
-        places=plan.per_machine,
+        places=plan.places,
         power=power,
         cores=cores,
         cores_each=plan.cores_each,

@@ -8,7 +8,7 @@ machine that was not measured: another processor wants a benchmark of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import ceil, floor
 from typing import Any, Final
 
@@ -62,7 +62,8 @@ class Assumptions:
 class Plan:
     """What is needed; gigabytes are 1e9 bytes, rates are a second.
 
-    A machine has `processes` that judge and holds `per_machine` participants; `bound` says what fills it.
+    A machine has `processes` that judge, and `per_machine` participants are planned for it; `bound` says what fills it.
+    It takes in `places`, its headroom used up.
     `writes` are statements, `commits` transactions; `journal_share` is the part of the time in which the one row by
     which findings are numbered is locked: above 1 they cannot be written as fast as they come.
     """
@@ -73,6 +74,7 @@ class Plan:
     cores_each: float
     bound: str
     per_machine: int
+    places: int
     processes: int
     machines: int
     cores: int
@@ -113,6 +115,7 @@ def plan(costs: UnitCosts, assumed: Assumptions) -> Plan:
     live = ceil(assumed.participants * assumed.concurrency)
     each = costs.claimed_cores - (1.0 - assumed.claimed) * min(costs.comparing_cores, costs.claimed_cores)
     per_machine, processes, bound = _machine(costs, assumed, each)
+    places, _, _ = _machine(costs, replace(assumed, headroom=0.0), each)
     machines = ceil(live / per_machine) + assumed.spare_machines
     memory = (processes * (costs.idle_mb + costs.first_mb) + max(0, per_machine - processes) * costs.each_mb) / 1000.0
     in_mbps = (costs.video_kbps + AUDIO_KBPS + PACKETS_PER_SECOND * PACKET_OVERHEAD_BYTES * 8e-3) / 1000.0
@@ -128,6 +131,7 @@ def plan(costs: UnitCosts, assumed: Assumptions) -> Plan:
         cores_each=each,
         bound=bound,
         per_machine=per_machine,
+        places=max(per_machine, places),
         processes=processes,
         machines=machines,
         cores=machines * assumed.machine_cores,

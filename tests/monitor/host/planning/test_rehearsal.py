@@ -87,8 +87,8 @@ def test_an_interval_is_students() -> None:
 
 def test_the_fleet_is_the_plans() -> None:
     fleet = fleet_of(made())
-    assert (fleet.machines, fleet.processes, fleet.places, fleet.cores) == (9, 8, 25, 2.0)
-    assert (fleet.routing, fleet_of(made(), "least").routing) == ("hash", "least")
+    assert (fleet.machines, fleet.processes, fleet.places, fleet.cores) == (9, 8, 32, 2.0)
+    assert (fleet.routing, fleet_of(made(), "least").routing) == ("call", "least")
     # Four held on two cores and a fifth did not.
     assert fleet.power == 4.5
     assert fleet.cores_each == 0.277

@@ -19,7 +19,7 @@ TEN_THOUSAND = Assumptions(participants=10_000)
 def test_ten_thousand_on_the_shipped_figures() -> None:
     made = plan(costs(), TEN_THOUSAND)
     # 16 cores are 8 processes of 2, which held 4 each; a fifth is left free.
-    assert (made.per_machine, made.processes) == (25, 8)
+    assert (made.per_machine, made.places, made.processes) == (25, 32, 8)
     assert (made.machines, made.cores, made.hosts) == (401, 6416, 3208)
     assert made.bound == "how many the processes hold"
     assert made.memory_gb_each == pytest.approx((8 * 549 + 17 * 20) / 1000)
@@ -133,5 +133,5 @@ def test_there_is_a_place_for_everybody_when_the_spare_machines_are_gone(
     made = plan(costs(), assumed)
     left = made.machines - spare
     assert left * made.per_machine >= people > (left - 1) * made.per_machine
-    assert made.processes <= made.per_machine
+    assert made.processes <= made.per_machine <= made.places
     assert made.per_machine * made.cores_each <= cores * (1.0 - headroom) + 1e-6

@@ -144,7 +144,8 @@ def test_a_curve_that_cannot_be_drawn_is_a_note(monkeypatch: pytest.MonkeyPatch,
         bench: Any = SimpleNamespace(
             options=options, setup=BenchSetup(tmp_path), webm=tmp_path / "x", cores=2, tell=lambda *_: None
         )
-        monkeypatch.setattr(run, "_growth", lambda _bench, result, _processes: result)
+        for other in ("_growth", "_host_kill"):
+            monkeypatch.setattr(run, other, lambda _bench, result, _processes: result)
         result = run.loads(bench, BenchResult(MACHINE, SETTINGS))
         assert result.notes == [note]
         assert (result.curve is None) == (processes == 2)

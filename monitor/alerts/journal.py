@@ -32,7 +32,7 @@ from monitor.alerts.finding import Finding
 from monitor.alerts.finding_row import finding_row
 from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
 from monitor.storage.database import Database, Wording
-from monitor.storage.dialect import notify
+from monitor.storage.dialect import notify, take_time
 from monitor.storage.migrate import Migrations
 from monitor.types import Claim, ParticipantKey, parse_rfc3339, rfc3339
 
@@ -173,6 +173,9 @@ class Journal:
 
     def changes(self, finding: str, limit: int = 1000) -> list[Row]:
         """Return the first `limit` changes of an episode that are kept, oldest first; none where it is not known."""
+        if "\0" in finding:
+            # In no text of PostgreSQL, which takes it for no question either.
+            return []
         return self._rows(sa.select(findings).where(findings.c.id == finding).order_by(findings.c.seq).limit(limit))
 
     def at(self, seqs: Sequence[int]) -> list[Row]:
@@ -201,6 +204,7 @@ class Journal:
     def verify(self) -> ChainReport:
         """Check the whole chain, and its end against what was noted of it."""
         with self.transaction() as connection:
+            take_time(connection)
             head = _head(connection)
             rows = connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings()
             report = chain.verify(((int(row["seq"]), _plain(row)) for row in rows), head, self._sign)

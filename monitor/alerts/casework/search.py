@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,9 @@ def find(journal: Journal, query: Query, limit: int) -> list[Found]:
 
     The tables of casework must be there: ask `Casework` for anything first.
     """
+    if any("\0" in value for value in astuple(query) if isinstance(value, str)):
+        # In no text of PostgreSQL, which takes it for no question either.
+        return []
     first = findings.alias("first")
     kept = findings.alias("kept")
     earlier = findings.alias("earlier")

@@ -23,6 +23,7 @@ from monitor.alerts.chain import ChainHead, ChainReport, Kind, Sign
 from monitor.alerts.journal import Journal, JournalError
 from monitor.alerts.plain import encode
 from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
+from monitor.storage.dialect import take_time
 from monitor.types import parse_rfc3339, rfc3339
 
 CASEWORK = Kind(
@@ -157,6 +158,7 @@ class Casework:
         with self._journal.transaction() as connection:
             if not sa.inspect(connection).has_table(events.name):
                 return ChainReport(0, chain.GENESIS.hex(), tuple(self._against_nothing()))
+            take_time(connection)
             head = _head(connection)
             rows = connection.execute(sa.select(events).order_by(events.c.seq)).mappings()
             report = chain.verify(((int(row["seq"]), dict(row)) for row in rows), head, self._sign, CASEWORK)

@@ -8,13 +8,15 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from monitor.alerts.journal import Journal
-from tests.monitor.alerts.build import ready_journal
+from monitor.alerts.finding_row import finding_row
+from monitor.alerts.journal import Journal, findings
+from tests.monitor.alerts.build import finding, ready_journal
 from tests.postgres import Server
 
 ROOT = Path(__file__).parents[3]
-WRITERS, FINDINGS = 3, 150
+WRITERS, FINDINGS = 3, 80
 PATIENCE = 120.0
 
 
@@ -93,3 +95,24 @@ def test_numbers_are_seen_in_their_order_by_every_reader(url: str) -> None:
     journal = Journal(url)
     assert journal.verify().faults == ()
     journal.close()
+
+
+def test_a_reader_would_see_a_number_that_is_committed_late(postgres_server: Server) -> None:
+    """What a sequence in place of the lock would do: 1 is given first and committed last."""
+    url = postgres_server.migrated_database()
+    journal, other = Journal(url), Journal(url)
+    reader = Reader(url, 2, 100)
+    with journal.transaction() as early, other.transaction() as late:
+        early.execute(sa.insert(findings).values(seq=1, **_row("a")))
+        late.execute(sa.insert(findings).values(seq=2, **_row("b")))
+        late.commit()
+        reader.start()
+        reader.join(PATIENCE)
+    assert reader.holes == [(0, 2)]
+    for one in (journal, other):
+        one.close()
+
+
+def _row(name: str) -> dict[str, object]:
+    links = dict.fromkeys(("previous", "hash", "signature"), bytes(32))
+    return {**finding_row(finding(name)), **links}

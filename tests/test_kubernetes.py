@@ -23,6 +23,7 @@ kubernetes = pytest.importorskip("kubernetes_validate", reason="kubernetes-valid
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "examples" / "kubernetes" / "sidewitness"
+DATABASE = "postgresql+psycopg://sidewitness:secret@db.example/sidewitness?sslmode=verify-full"
 VERSIONS = ("1.28", "1.31", "1.34", "1.37")
 TURN = {"url": "turn:turn.example:3478", "username": "s", "credentialSecret": {"name": "turn", "key": "credential"}}
 POD = {"mode": "pod", "allowedNetworks": ["10.0.0.0/8"], "iceServers": [TURN, {"url": "stun:stun.example"}]}
@@ -32,6 +33,7 @@ CASES: dict[str, dict[str, Any]] = {
     "by participants": {"router": {"enabled": False}, "autoscaling": {"enabled": True, "maxReplicas": 20}},
     "with everything else": {
         "imagePullSecrets": [{"name": "pull"}],
+        "secrets": {"database": "sidewitness-database", "tokenKey": "sidewitness-token-key"},
         "settings": {"hop_seconds": 0.5, "sinks": [{"kind": "jsonl", "path": "/tmp/findings.jsonl"}]},
         "extraEnv": [{"name": "OTHER", "value": "x"}],
         "router": {"host": "meet.example", "trustedNetworks": ["10.1.0.0/16"]},
@@ -83,10 +85,12 @@ def variables(case: str) -> dict[str, str]:
     """What the sidecar's container is given, as the kubelet would fill it in."""
     (container,) = one(case, "StatefulSet")["spec"]["template"]["spec"]["containers"]
     filled = {"POD_NAME": "sw-hosts-0", "SIDEWITNESS_TOKEN": "a-token-of-sixteen-and-more"}
+    filled["SIDEWITNESS_DATABASE_URL"] = DATABASE
+    named = {variable["name"] for variable in container["env"]}
     for variable in container["env"]:
         value = variable.get("value", filled.get(variable["name"], "a-secret"))
         filled[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda match: filled[match[1]], value)
-    return filled
+    return {name: value for name, value in filled.items() if name in named}
 
 
 def test_helm_finds_nothing_wrong() -> None:
@@ -139,6 +143,10 @@ def test_the_program_takes_its_settings_and_nothing_is_misspelt(
         assert credential.get_secret_value() == "a-secret"
     assert len(settings.sinks) == len(values.get("settings", {}).get("sinks", ()))
     assert settings.health_port == 8481
+    shared = "secrets" in values
+    assert settings.journal_url == (DATABASE if shared else f"sqlite:///{settings.state_dir / 'journal.sqlite'}")
+    assert settings.vault_url == (DATABASE if shared else f"sqlite:///{settings.state_dir / 'vault.sqlite'}")
+    assert str(settings.token_key_file) == ("/run/secrets/tokens/tokens.key" if shared else "None")
 
 
 def test_what_is_started_is_a_command_that_is_there() -> None:

@@ -167,7 +167,11 @@ def rows(made: Plan) -> Iterator[tuple[str, str, str]]:
     yield "network in", f"{made.in_mbps / 1000:.2f} Gbit/s", f"media of {made.costs.video_kbps:g} kbit/s; {into}"
     yield "network out", f"{made.out_mbps / 1000:.2f} Gbit/s", "states to subscribers, reports to senders"
     joins = f"{made.joins_per_hour:.0f} who join an hour, {made.findings_per_hour:.0f} findings"
-    yield "PostgreSQL", f"{made.writes:.1f} writes/s", f"{made.commits:.1f} commits/s: {joins}, readiness probes"
+    yield (
+        "PostgreSQL",
+        f"{made.writes:.1f} writes/s",
+        f"{made.commits:.1f} commits/s, {made.connections} connections: {joins}, readiness probes",
+    )
     yield "journal", f"{made.journal_gb_per_day:.2f} GB a day", f"its lock held {made.journal_share:.0%} of the time"
 
 

@@ -28,6 +28,8 @@ STATES_PER_SECOND: Final = 2.0
 CHANGE_STATEMENTS, SINK_STATEMENTS, TOKEN_STATEMENTS, PROBE_STATEMENTS = 3, 1, 2, 1
 # How often a machine's readiness is asked for, which writes to the journal: the chart's period.
 PROBE_SECONDS: Final = 10.0
+# A sidecar keeps so many open, and takes thirty more under load (docs/databases.md).
+CONNECTIONS: Final = 2
 # A row of the journal with its evidence and conditions.
 CHANGE_BYTES: Final = 6000.0
 # Of a transaction that holds the one row by which findings are numbered.
@@ -90,6 +92,7 @@ class Plan:
     commits: float
     journal_share: float
     journal_gb_per_day: float
+    connections: int
 
     @property
     def hosts(self) -> int:
@@ -150,6 +153,7 @@ def plan(costs: UnitCosts, assumed: Assumptions) -> Plan:
         commits=changes + told + tokens + probes,
         journal_share=(changes + probes) * COMMIT_SECONDS,
         journal_gb_per_day=changes * 86_400.0 * CHANGE_BYTES / 1e9,
+        connections=machines * CONNECTIONS,
     )
 
 

@@ -30,7 +30,7 @@ from engines.registry import EngineName, engine_names, find_engine
 PREFIX = "SIDEWITNESS_"
 CONFIG_VARIABLE = "SIDEWITNESS_CONFIG"
 # Read by the tests and by commands, never a setting of the server.
-OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SIDEWITNESS_DATA", "SIDEWITNESS_TRUSTED_PACKS"})
+OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SIDEWITNESS_DATA", "SIDEWITNESS_TENANT", "SIDEWITNESS_TRUSTED_PACKS"})
 STRONG_TOKEN = 16
 MAX_PORT = 65535
 WINDOWS = (5.0, 10.0)
@@ -97,6 +97,10 @@ class OidcSettings(BaseModel):
         return []
 
 
+class TenantSettings(OidcSettings):
+    """One tenant; checked where it is used, in `monitor/tenancy/settings.py`."""
+
+
 class ClaimRule(BaseModel):
     """Who is taken to claim an identity: whoever has one of these, in this plug-in's calls or in all."""
 
@@ -141,6 +145,7 @@ class Settings(BaseSettings):
     token: SecretStr | None = None
     token_key_file: Path | None = None
     oidc: OidcSettings | None = None
+    tenants: dict[str, TenantSettings] = {}
     state_dir: Path = Field(default_factory=default_state_dir)
     database_url: SecretStr | None = None
 

@@ -11,15 +11,16 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import structlog
 import uvloop
 
-from monitor.alerts.push import Hub
+from monitor.alerts.together import Hubs, Recorders
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
 from monitor.api.access.keyring import KeyRing, key_ring
@@ -29,6 +30,7 @@ from monitor.api.access.oidc.verifier import ProviderTokens
 from monitor.api.access.register import Register
 from monitor.api.access.sessions import Sessions
 from monitor.api.access.verifiers import SignedTokens, StaticToken, Verifier
+from monitor.api.alerts import Room
 from monitor.api.app import Parts, build_operators
 from monitor.api.app import build as build_app
 from monitor.api.auth import FILE as TOKEN_FILE
@@ -43,10 +45,15 @@ from monitor.api.uploads import Uploads
 from monitor.cluster import gateway
 from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import logging as log
-from monitor.host.sidecar import Components, Sidecar, build
+from monitor.host.components import Components, TenantParts
+from monitor.host.metrics import Metrics
+from monitor.host.sidecar import Sidecar, build
 from monitor.identity.vault.registry import Identities
+from monitor.identity.vault.vault import Vault
+from monitor.tenancy.names import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from monitor.host.judging import Judging
     from monitor.session.models import Models
 
 Announce = Callable[[str], None]
@@ -101,8 +108,8 @@ async def serve(sidecar: Sidecar, settings: Settings, token: str, ready: Callabl
     # First: a second sidecar on the same port must not touch what the first one writes.
     with closing(listen(settings.host, settings.port)) as listener, closing(listen_for_operators(settings)) as own:
         async with sidecar:
-            people = await asyncio.to_thread(people_of, settings, sidecar.components)
-            surface = Surface(sidecar, settings, token, people)
+            people = await asyncio.to_thread(everybodys_people, settings, sidecar.components)
+            surface = Surface(sidecar, settings, token, people.pop(DEFAULT_TENANT), people)
             both = address(listener), address(own)
             async with surface.operators(own):
                 await surface.server(lambda: ready(*both)).serve([listener])
@@ -114,39 +121,68 @@ def listen_for_operators(settings: Settings) -> socket.socket:
     return listen(settings.admin_host, settings.health_port, remedy)
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the surfaces of all tenants have in common."""
+
+    metrics: Metrics
+    authority: Authority
+    keys: KeyRing
+    sign_in: SignIn | None
+
+
 class Surface:
     """The HTTP surface of a running sidecar: its application, and how it is let go."""
 
-    def __init__(self, sidecar: Sidecar, settings: Settings, token: str, people: People | None = None) -> None:
-        inside = sidecar.components
-        self._sidecar = sidecar
-        keys, register = key_ring(settings), Register(inside.journal)
+    def __init__(
+        self,
+        sidecar: Sidecar,
+        settings: Settings,
+        token: str,
+        people: People | None = None,
+        tenants: Mapping[str, People | None] | None = None,
+    ) -> None:
+        inside, self._sidecar, self._settings = sidecar.components, sidecar, settings
+        every, keys = inside.every_tenant, key_ring(settings)
+        self._registers = {one.name: Register(one.stores.journal) for one in every}
         # One that the operator has set is theirs to use from wherever they like; one that was made is for this machine.
         static = StaticToken(token, local_only=settings.token is None)
-        verifiers: list[Verifier] = [static, SignedTokens(keys, register)]
+        register = self._registers[DEFAULT_TENANT]
+        verifiers: list[Verifier] = [static, SignedTokens(keys, register, tenants=self._registers)]
         sign_in = sign_in_of(settings, inside, keys, register)
         if sign_in is not None and sign_in.options.audience is not None:
             verifiers.append(ProviderTokens(sign_in.provider, sign_in.options.audience))
         sessions = sign_in.sessions if sign_in is not None else None
         authority = Authority(verifiers, inside.metrics, sessions=sessions)
-        self.parts = Parts(
-            inside.host,
-            inside.journal,
-            inside.recorder,
-            inside.hub,
-            inside.metrics,
-            authority,
-            Issuer(keys, register),
-            inside.ingest,
-            inside.desk,
-            inside.policing,
-            inside.drills,
-            people,
-            sign_in,
-        )
-        self._settings = settings
+        self._shared = Shared(inside.metrics, authority, keys, sign_in)
+        found = {DEFAULT_TENANT: people, **(tenants or {})}
+        made = {one.name: self._parts(one, every, found.get(one.name)) for one in every}
+        self.parts = made.pop(DEFAULT_TENANT)
+        self.tenants = made
         self._refusals = Refusals(inside.metrics)
-        self.app = build_app(settings, self.parts, self._refusals)
+        self.app = build_app(settings, self.parts, self._refusals, self.tenants)
+
+    def _parts(self, own: TenantParts, every: Sequence[TenantParts], people: People | None) -> Parts:
+        """Return what a tenant's surface is of: its own stores, and of those of the others how many they hold."""
+        shared, stores = self._shared, own.stores
+        sign_in = shared.sign_in
+        return Parts(
+            own.calls,
+            stores.journal,
+            Recorders([one.stores.recorder for one in every]),
+            Hubs([one.stores.hub for one in every]),
+            shared.metrics,
+            shared.authority,
+            Issuer(shared.keys, self._registers[own.name], tenant=own.name),
+            own.ingest,
+            stores.desk,
+            stores.policing,
+            stores.drills,
+            people,
+            sign_in and replace(sign_in, sessions=sign_in.sessions.of(own.name)),
+            own.name,
+            {one.name: Room(one.stores.hub, one.stores.journal) for one in every if own.name == DEFAULT_TENANT},
+        )
 
     def server(self, ready: Callable[[], None]) -> Server:
         """Return the server of the public port; `ready` is called once it accepts connections."""
@@ -162,17 +198,18 @@ class Surface:
         await self._sidecar.within_drain_seconds(self._drain())
 
     async def _drain(self) -> None:
-        enrolments = [self.parts.people.enrolments.close()] if self.parts.people is not None else []
+        people = [own.people for own in (self.parts, *self.tenants.values()) if own.people is not None]
+        enrolments = [own.enrolments.close() for own in people]
         sign_in = [self.parts.sign_in.close()] if self.parts.sign_in is not None else []
         await asyncio.gather(self._sidecar.drain(), *enrolments, *sign_in)
-        await flush(self.parts.hub)
+        await flush(self.parts.hubs)
 
 
-async def flush(hub: Hub) -> None:
+async def flush(hubs: Hubs) -> None:
     """Wait until subscribers have taken what waits for them; a deadline bounds it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FLUSH_SECONDS):
-            while hub.waiting:  # noqa: ASYNC110 - sockets drain one by one
+            while hubs.waiting:  # noqa: ASYNC110 - sockets drain one by one
                 await asyncio.sleep(0.01)
 
 
@@ -183,14 +220,23 @@ def sign_in_of(settings: Settings, components: Components, keys: KeyRing, regist
     options = options_of(settings.oidc)
     if options.public_url is None and not settings.is_loopback:
         raise ConfigError("setting 'oidc.public_url': set it to the https address that browsers see this server at")
+    if not set(options.tenants.values()) <= {DEFAULT_TENANT, *components.tenants}:
+        raise ConfigError("setting 'oidc.tenants': it names a tenant that is not in the setting 'tenants'")
     idle, lifetime = options.idle_minutes * 60, options.session_hours * 3600
     sessions = Sessions(components.journal, register, options.digest, idle, lifetime)
     return SignIn(options, Provider(options), sessions, keys)
 
 
-def people_of(settings: Settings, components: Components) -> People | None:
+def everybodys_people(settings: Settings, components: Components) -> dict[str, People | None]:
+    """Do `people_of` for every tenant, by name."""
+    return {
+        one.name: people_of(one.settings or settings, one.stores.vault, one.stores.judging)
+        for one in components.every_tenant
+    }
+
+
+def people_of(settings: Settings, vault: Vault | None, judging: Judging) -> People | None:
     """Give what the surface needs to enrol people and tell of them; raises `ConfigError` for the folder of uploads."""
-    vault, judging = components.vault, components.judging
     if vault is None:
         return None
     uploads = Uploads(settings.state_dir / "uploads", settings.max_upload_mb << 20)

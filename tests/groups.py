@@ -49,6 +49,7 @@ QUICK = (
     "tests/monitor/tap/media",
     "tests/monitor/tap/rtp",
     "tests/monitor/tap/sandbox",
+    "tests/monitor/tenancy",
     "tests/monitor/voice",
     "tests/monitor/window",
     "tests/fuzz",

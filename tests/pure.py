@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PURE = (
     "monitor/types.py",
+    "monitor/tenancy/names.py",
     "monitor/retry.py",
     "monitor/tap/clip_time.py",
     "monitor/tap/clip_wire.py",

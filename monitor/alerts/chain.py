@@ -4,6 +4,9 @@ Built as that of the audit log (`monitor.identity.vault.audit`): SHA-256 that an
 signature keyed by the vault, so that whoever can write the database but does not hold the master key cannot write
 another row. What is pruned leaves the hash of its last row in the head, where the chain begins then. Other logs of the
 same database are chained in the same way, each of a `Kind` of its own.
+
+What is erased leaves its link: the hashes, and a mark that says when it was erased and is signed as rows are, so that
+nobody else can pass off as erased what they took away.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ Sign = Callable[[bytes], bytes]
 GENESIS = bytes(32)
 DOMAIN = b"sidewitness finding 1\0"
 HEAD_DOMAIN = b"sidewitness findings head 1\0"
+ERASED_DOMAIN = b"erased 1\0"
 FIELDS = (
     "id", "step", "action", "call", "participant", "identity", "time", "verdict", "reason", "scores", "evidence",
 )  # fmt: skip
@@ -88,6 +92,24 @@ def is_intact(seq: int, row: Mapping[str, Any], sign: Sign | None, kind: Kind = 
         return False
 
 
+def erase_mark(seq: int, link: Link, erased: str, sign: Sign | None, kind: Kind = FINDINGS) -> bytes:
+    """Return what says that a row was erased, at a time (RFC 3339), whose link it leaves."""
+    content = json.dumps([seq, link.previous.hex(), link.hash.hex(), erased]).encode()
+    digest = hashlib.sha256(kind.domain + ERASED_DOMAIN + content).digest()
+    return sign(kind.domain + ERASED_DOMAIN + digest) if sign is not None else digest
+
+
+def is_erased(seq: int, row: Mapping[str, Any], sign: Sign | None, kind: Kind = FINDINGS) -> bool:
+    """Whether the link of the database is what was left of a row when it was erased."""
+    try:
+        left = Link(bytes(row["previous"]), bytes(row["hash"]), bytes(row["signature"] or b""))
+        if not hmac.compare_digest(erase_mark(seq, left, row["erased"], sign, kind), bytes(row["mark"])):
+            return False
+        return sign is None or hmac.compare_digest(sign(kind.domain + left.hash), left.signature)
+    except (TypeError, ValueError):
+        return False
+
+
 def sign_head(head: ChainHead, sign: Sign | None, kind: Kind = FINDINGS) -> ChainHead:
     """Return a head with its signature, empty without `sign`."""
     content = json.dumps([head.seq, head.pruned, head.hash.hex(), head.pruned_hash.hex()]).encode()
@@ -97,14 +119,19 @@ def sign_head(head: ChainHead, sign: Sign | None, kind: Kind = FINDINGS) -> Chai
 def verify(
     rows: Iterable[tuple[int, Mapping[str, Any]]], head: ChainHead, sign: Sign | None, kind: Kind = FINDINGS
 ) -> ChainReport:
-    """Check rows in order of their numbers against the head; every fault is told, not the first only."""
+    """Check rows in order of their numbers against the head; every fault is told, not the first only.
+
+    A row with a `mark` is what was left of an erased one.
+    """
     faults: list[str] = []
     seq, previous, count = head.pruned, head.pruned_hash, 0
     for number, row in rows:
         count += 1
         if number > seq + 1:
             faults.append(_missing(kind, seq + 1, number - 1))
-        if not is_intact(number, row, sign, kind):
+        if "mark" in row and not is_erased(number, row, sign, kind):
+            faults.append(f"{kind.noun} {number} was taken away, and not erased by this sidecar")
+        elif "mark" not in row and not is_intact(number, row, sign, kind):
             faults.append(f"{kind.noun} {number} was changed")
         elif number == seq + 1 and row["previous"] != previous:
             faults.append(f"{kind.noun} {number} does not follow from the one before")

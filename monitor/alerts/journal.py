@@ -26,7 +26,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from engines.errors import SidewitnessError
-from monitor.alerts import chain
+from monitor.alerts import chain, erased
 from monitor.alerts.chain import ChainHead, ChainReport, Sign
 from monitor.alerts.finding import Finding
 from monitor.alerts.finding_row import finding_row
@@ -118,7 +118,7 @@ class Journal:
         # Who it is among the processes that write to one database.
         self.writer = secrets.token_hex(8)
         self._max_findings = max_findings
-        self._sign = sign
+        self.sign = sign
         self._anchors = anchors
         # The newest number that was ever seen: none is given twice, whatever the database says.
         self._newest = 0
@@ -154,11 +154,11 @@ class Journal:
                 reached = sa.case((heads.c.seq < self._newest, self._newest), else_=heads.c.seq)
                 connection.execute(sa.update(heads).values(seq=reached + 1))
                 head = _head(connection)
-                link = chain.link(head.seq, row, head.hash, self._sign)
+                link = chain.link(head.seq, row, head.hash, self.sign)
                 links = {"previous": link.previous, "hash": link.hash, "signature": link.signature}
                 connection.execute(sa.insert(findings).values(seq=head.seq, **row, **links))
                 head = self._prune(connection, replace(head, hash=link.hash))
-                _write_head(connection, chain.sign_head(head, self._sign))
+                _write_head(connection, chain.sign_head(head, self.sign))
                 notify(connection, CHANNEL, self.writer)
         except IntegrityError:
             return self._number_of(finding)
@@ -194,7 +194,7 @@ class Journal:
 
     def _rows(self, query: sa.Select[Any]) -> list[Row]:
         with self.transaction() as connection:
-            rows = [self._row(row) for row in connection.execute(query).mappings()]
+            rows = [self.row(row) for row in connection.execute(query).mappings()]
         changed = {row.seq for row in rows if isinstance(row, Tampered)} - self._complained
         if changed:
             self._complained |= changed
@@ -206,8 +206,7 @@ class Journal:
         with self.transaction() as connection:
             take_time(connection)
             head = _head(connection)
-            rows = connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings()
-            report = chain.verify(((int(row["seq"]), _plain(row)) for row in rows), head, self._sign)
+            report = chain.verify(erased.rows_with_links(connection, findings, erased.FINDINGS), head, self.sign)
             return replace(report, faults=(*report.faults, *self._against_notes(connection, head)))
 
     def head(self) -> Head:
@@ -227,7 +226,7 @@ class Journal:
             if limit <= head.pruned:
                 return 0
             count, head = self._forget(connection, head, limit)
-            _write_head(connection, chain.sign_head(head, self._sign))
+            _write_head(connection, chain.sign_head(head, self.sign))
         return count
 
     def check(self) -> None:
@@ -247,14 +246,14 @@ class Journal:
 
     def _forget(self, connection: sa.Connection, head: ChainHead, limit: int) -> tuple[int, ChainHead]:
         """Delete the findings up to `limit`: the chain begins behind them."""
-        last = sa.select(findings.c.hash).where(findings.c.seq <= limit).order_by(findings.c.seq.desc()).limit(1)
-        pruned_hash = connection.execute(last).scalar_one_or_none() or head.pruned_hash
-        count = connection.execute(sa.delete(findings).where(findings.c.seq <= limit)).rowcount
-        return count, replace(head, pruned=limit, pruned_hash=bytes(pruned_hash))
+        pruned_hash = erased.last_hash(connection, findings, erased.FINDINGS, limit) or head.pruned_hash
+        count = erased.forget(connection, findings, erased.FINDINGS, limit)
+        return count, replace(head, pruned=limit, pruned_hash=pruned_hash)
 
-    def _row(self, row: Any) -> Row:
+    def row(self, row: Any) -> Row:
+        """Return a row of the table as it may be served."""
         seq = int(row["seq"])
-        if not chain.is_intact(seq, row, self._sign):
+        if not chain.is_intact(seq, row, self.sign):
             return Tampered(seq)
         try:
             return _entry(row)
@@ -274,12 +273,12 @@ class Journal:
         seq, pruned = connection.execute(sa.select(heads.c.seq, heads.c.pruned)).one()
         previous, count = chain.GENESIS, 0
         for row in connection.execute(sa.select(findings).order_by(findings.c.seq)).mappings().all():
-            link = chain.link(int(row["seq"]), _plain(row), previous, self._sign)
+            link = chain.link(int(row["seq"]), _plain(row), previous, self.sign)
             links = {"previous": link.previous, "hash": link.hash, "signature": link.signature}
             connection.execute(sa.update(findings).where(findings.c.seq == row["seq"]).values(links))
             previous, count = link.hash, count + 1
         head = ChainHead(int(seq), int(pruned), previous)
-        _write_head(connection, chain.sign_head(head, self._sign))
+        _write_head(connection, chain.sign_head(head, self.sign))
         if count:
             _log().warning("findings of an older version are chained as they are from now on", count=count)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,14 @@ class Doors:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What the subscribers of one tenant are told of."""
+
+    hub: Hub
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Where a socket comes from, and the session of the browser that opened it, if a page of ours did."""
 
@@ -63,13 +71,16 @@ class Caller:
 
 
 class Alerts:
-    """Serves subscribers. Those who have not shown a token wait apart, in a few places, for a few seconds."""
+    """Serves subscribers. Those who have not shown a token wait apart, in a few places, for a few seconds.
+
+    Whoever has shown one is led into the room of its tenant, and hears of nothing else.
+    """
 
     def __init__(
-        self, hub: Hub, journal: Journal, authority: Authority, metrics: Metrics, refusals: Refusals, doors: Doors
+        self, rooms: Mapping[str, Room], authority: Authority, metrics: Metrics, refusals: Refusals, doors: Doors
     ) -> None:
-        self._hub = hub
-        self._journal = journal
+        self._rooms = rooms
+        self._led: dict[Subscriber, Room] = {}
         self._authority = authority
         self._metrics = metrics
         self._refusals = refusals
@@ -125,7 +136,8 @@ class Alerts:
             timer.cancel()
             self._silent.leave(subscriber)
             self._subscribed.discard(subscriber)
-            self._hub.leave(subscriber)
+            if (room := self._led.pop(subscriber, None)) is not None:
+                room.hub.leave(subscriber)
         if subscriber.close is not None:
             if subscriber.close is Close.TOO_SLOW:
                 self._metrics.slow_subscribers.inc()
@@ -140,14 +152,15 @@ class Alerts:
         vouch(socket.scope)
         self._subscribed.add(subscriber)
         # Fed before the journal is read, so that nothing falls between the two.
-        self._hub.join(subscriber)
+        self._led[subscriber].hub.join(subscriber)
 
     async def _send(self, socket: WebSocket, subscriber: Subscriber, awake: asyncio.Event, caller: Caller) -> None:
         while True:
             awake.clear()
             if subscriber.phase is Phase.CHECKING:
                 await self._check(subscriber, caller)
-            await catch_up(subscriber, self._journal)
+            if (room := self._led.get(subscriber)) is not None:
+                await catch_up(subscriber, room.journal)
             while (message := subscriber.take()) is not None:
                 await socket.send_text(message.text)
                 if message.decided_at is not None:
@@ -173,7 +186,10 @@ class Alerts:
             subscriber.end(Close.LOCKED if found is Refusal.LOCKED else Close.BAD_TOKEN)
         elif not found.may(Permission.WATCH):
             subscriber.end(Close.FORBIDDEN)
+        elif (room := self._rooms.get(found.tenant)) is None:
+            subscriber.end(Close.BAD_TOKEN)
         else:
+            self._led[subscriber] = room
             subscriber.admit(disclosure_of(found))
 
     async def _recheck(self, subscriber: Subscriber, caller: Caller) -> None:

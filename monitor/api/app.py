@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -13,32 +14,51 @@ from starlette.types import ASGIApp
 
 from monitor.alerts.casework.desk import Desk
 from monitor.alerts.journal import Journal
-from monitor.alerts.push import Hub
-from monitor.alerts.recorder import Recorder
-from monitor.api import actions, findings, health, identities, own, problem, rest, sign_in, sources, tokens, whip, words
+from monitor.alerts.together import Hubs, Recorders
+from monitor.api import (
+    actions,
+    erasing,
+    findings,
+    health,
+    identities,
+    own,
+    problem,
+    rest,
+    sign_in,
+    sources,
+    tokens,
+    whip,
+    words,
+)
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
-from monitor.api.alerts import Alerts, Doors
+from monitor.api.alerts import Alerts, Doors, Room
 from monitor.api.gate import Gate
 from monitor.api.guard import Guard
 from monitor.api.identities import People
+from monitor.api.reception import Reception
 from monitor.api.refusals import Refusals
 from monitor.api.sign_in import SignIn
 from monitor.config import Settings
 from monitor.host.calls import Calls, Consequences, Drills, Sources
 from monitor.host.metrics import Metrics
+from monitor.tenancy.names import DEFAULT_TENANT
 
 DASHBOARD = Path(__file__).parent / "dashboard"
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the surface is of; `people` is None where nobody can be enrolled, `sign_in` where nobody signs in."""
+    """What a tenant's surface is of; `people` is None where nobody can be enrolled, `sign_in` where nobody signs in.
+
+    `recorders` and `hubs` are those of all tenants, for health and metrics, and `rooms` what subscribers of each tenant
+    are told of. Sockets and health are the default tenant's to serve, for all.
+    """
 
     calls: Calls
     journal: Journal
-    recorder: Recorder
-    hub: Hub
+    recorders: Recorders
+    hubs: Hubs
     metrics: Metrics
     authority: Authority
     issuer: Issuer
@@ -48,12 +68,18 @@ class Parts:
     drills: Drills
     people: People | None = None
     sign_in: SignIn | None = None
+    tenant: str = DEFAULT_TENANT
+    rooms: Mapping[str, Room] = field(default_factory=dict)
 
 
-def build(settings: Settings, parts: Parts, refusals: Refusals) -> ASGIApp:
-    """Return the ASGI application with the gate and the guard around it."""
+def build(settings: Settings, parts: Parts, refusals: Refusals, tenants: Mapping[str, Parts] | None = None) -> ASGIApp:
+    """Return the ASGI application with the gate and the guard around it; `tenants` are those beside the default one."""
+    default = application(settings, parts, refusals)
+    app: ASGIApp = default
+    if tenants:
+        app = Reception(default, {name: application(settings, own, refusals) for name, own in tenants.items()})
     gate = Gate(
-        application(settings, parts, refusals),
+        app,
         refusals,
         {settings.host.lower(), *settings.allowed_hosts},
         settings.trusted_proxies,
@@ -64,7 +90,7 @@ def build(settings: Settings, parts: Parts, refusals: Refusals) -> ASGIApp:
 
 def build_operators(settings: Settings, parts: Parts, refusals: Refusals) -> ASGIApp:
     """Return the application of the operator's listener: by its own names too, and never refused for want of room."""
-    app = health.operators(parts.calls, parts.recorder, parts.hub, parts.metrics)
+    app = health.operators(parts.calls, parts.recorders, parts.hubs, parts.metrics)
     names = {settings.admin_host.lower(), *settings.allowed_hosts}
     return Guard(Gate(app, refusals, names, per_address=sys.maxsize, places=sys.maxsize))
 
@@ -79,6 +105,7 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.authority = parts.authority
+    app.state.tenant = parts.tenant
     app.state.trusted_proxies = settings.trusted_proxies
     # Absent where nobody signs in: no cookie is heard then.
     if parts.sign_in is not None:
@@ -88,6 +115,7 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(whip.router(publications))
     app.include_router(rest.router(parts.calls))
     app.include_router(findings.router(parts.journal, parts.desk))
+    app.include_router(erasing.router(parts.journal, parts.desk))
     vault = parts.people.vault if parts.people is not None else None
     app.include_router(actions.router(actions.Consequent(parts.consequences, parts.drills, vault)))
     app.include_router(words.router())
@@ -96,10 +124,10 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(own.router(parts.calls, parts.journal, parts.people.vault if parts.people else None))
     app.include_router(sources.router(parts.sources))
     if parts.people is not None:
-        app.include_router(identities.router(parts.people))
-    app.include_router(health.router(parts.calls, parts.recorder, parts.hub, parts.metrics))
+        app.include_router(identities.router(parts.people, parts.journal, parts.desk))
+    app.include_router(health.router(parts.calls, parts.recorders, parts.hubs, parts.metrics))
     doors = Doors(settings.max_subscribers, settings.alert_origins, settings.trusted_proxies)
-    alerts = Alerts(parts.hub, parts.journal, parts.authority, parts.metrics, refusals, doors)
+    alerts = Alerts(parts.rooms, parts.authority, parts.metrics, refusals, doors)
     app.router.routes.append(alerts.route())
     _pages(app, settings.try_scores)
     return app

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
 
 from monitor.alerts.disclosure import Disclosure
 from monitor.api.access.authority import Authority
@@ -28,6 +29,7 @@ from monitor.config import ConfigError
 
 FILE = "token"
 TOKEN_BYTES = 32
+IDENTIFIED = "sidewitness.identified"
 # For the OpenAPI document only: it refuses nobody.
 SCHEME = HTTPBearer(
     scheme_name="token",
@@ -105,17 +107,31 @@ def disclosure_of(grant: Grant) -> Disclosure:
     return Disclosure.FULL if grant.may(Permission.SCORES) else Disclosure.VERDICTS
 
 
+async def identified(connection: HTTPConnection) -> Grant | Refusal | None:
+    """Return what whoever asks is granted, by a token or else a session, or why nothing; None where there is neither.
+
+    It is asked once of a request, however often it is called. Raises `SidewitnessError` where it cannot be told now.
+    """
+    # In `state`, which copies of a scope share.
+    kept: dict[str, Grant | Refusal | None] = connection.scope.setdefault("state", {})
+    if IDENTIFIED not in kept:
+        authority: Authority = connection.app.state.authority
+        token, cookie = _token(connection), session_cookie(connection)
+        found: Grant | Refusal | None = None
+        if token:
+            client = bearer_client(connection.scope, connection.app.state.trusted_proxies)
+            found = await authority.identify(token, client)
+        elif cookie is not None:
+            found = await authority.session(cookie)
+        kept[IDENTIFIED] = found
+    return kept[IDENTIFIED]
+
+
 async def bearer_of(request: Request) -> Grant:
     """Return what the bearer of a request is granted, by a token or else by a session; raises `Problem`."""
     authority: Authority = request.app.state.authority
-    client = bearer_client(request.scope, request.app.state.trusted_proxies)
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    cookie = session_cookie(request)
-    has_token = scheme.lower() == "bearer" and bool(value.strip())
-    if not has_token and cookie is None:
-        raise Problem(401, "send the header `Authorization: Bearer TOKEN`", headers=_challenge(""))
     try:
-        found = await (authority.identify(value.strip(), client) if has_token else authority.session(cookie or ""))
+        found = await identified(request)
     except ProviderError as error:
         structlog.stdlib.get_logger("access").warning("a provider's token cannot be checked", why=str(error))
         raise Problem(503, "tokens of the identity provider cannot be checked now: try again later") from None
@@ -124,16 +140,27 @@ async def bearer_of(request: Request) -> Grant:
         structlog.stdlib.get_logger("access").warning("tokens cannot be checked", why=str(error))
         raise Problem(503, "tokens cannot be checked now: the sidecar's log says why") from None
     if isinstance(found, Grant):
-        if not has_token:
-            check_change(request, cookie or "")
+        if found.tenant != request.app.state.tenant:
+            # Shown in here all the same, as where it could not be told at first who they are.
+            raise Problem(503, "tokens cannot be checked now: try again later")
+        if not _token(request):
+            check_change(request, session_cookie(request) or "")
         vouch(request.scope)
         return found
+    if found is None:
+        raise Problem(401, "send the header `Authorization: Bearer TOKEN`", headers=_challenge(""))
     if found is Refusal.NO_ROLE:
         raise Problem(403, found.detail, headers=_challenge(', error="insufficient_scope"'))
     if found is Refusal.LOCKED:
+        client = bearer_client(request.scope, request.app.state.trusted_proxies)
         seconds = math.ceil(authority.locked_for(client))
         raise Problem(429, found.detail, headers={"Retry-After": str(max(1, seconds))})
     raise Problem(401, found.detail, headers=_challenge(', error="invalid_token"'))
+
+
+def _token(connection: HTTPConnection) -> str:
+    scheme, _, value = connection.headers.get("authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def _challenge(error: str) -> dict[str, str]:

@@ -32,7 +32,20 @@ MAX_PAGE = 1000
 MAX_EVENT_BYTES = 8192
 JSON = "application/json"
 SEARCHED = frozenset(
-    ("call", "participant", "identity", "detector", "reason", "label", "state", "assignee", "since", "until", "text")
+    (
+        "call",
+        "participant",
+        "identity",
+        "detector",
+        "reason",
+        "label",
+        "state",
+        "assignee",
+        "since",
+        "until",
+        "text",
+        "drills",
+    )
 )
 LIST = operation(
     "Findings: their changes, oldest first, or what is searched for, newest first",
@@ -83,6 +96,7 @@ class Asked:
         until: datetime | None = None,
         text: Text = None,
         before: Annotated[int | None, Query(ge=1, le=MAX_SEQ)] = None,
+        drills: Annotated[bool, Query(description="Whether findings of drills are searched, too.")] = False,
     ) -> None:
         self.view = view
         self.search = Search(
@@ -97,6 +111,7 @@ class Asked:
             _aware("until", until),
             text,
             before,
+            drills,
         )
 
 

@@ -11,8 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from monitor.alerts.push import Hub
-from monitor.alerts.recorder import Recorder
+from monitor.alerts.together import Hubs, Recorders
 from monitor.api import problem
 from monitor.api.reply import reply
 from monitor.api.schemas.calls import Alive, Readiness, Ready
@@ -28,7 +27,7 @@ READY_IN_FULL = operation("Publications are taken and findings can be written", 
 READY_IN_FULL["responses"][503] = {"description": NOT_NOW, "model": Readiness}
 
 
-def router(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIRouter:
+def router(calls: Calls, recorders: Recorders, hubs: Hubs, metrics: Metrics) -> APIRouter:
     """Return `/healthz`, `/readyz` and `/metrics` for anybody."""
     routes = APIRouter(tags=["health"])
 
@@ -38,19 +37,19 @@ def router(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> APIR
 
     @routes.get("/readyz", **READY)
     async def readyz() -> Response:
-        status, _ = await _readiness(calls, recorder)
+        status, _ = await _readiness(calls, recorders)
         return reply({"status": status}, 200 if status == "ready" else 503)
 
     @routes.get("/metrics", **operation("Numbers for Prometheus that say nothing of verdicts", METRICS_TYPE))
     async def metrics_text() -> Response:
-        metrics.subscribers.set(len(hub))
+        metrics.subscribers.set(len(hubs))
         await metrics.fresh()
         return _exposition(metrics.harmless)
 
     return routes
 
 
-def operators(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> FastAPI:
+def operators(calls: Calls, recorders: Recorders, hubs: Hubs, metrics: Metrics) -> FastAPI:
     """Return the application of the operator's listener: the same paths, with everything."""
     app = FastAPI(
         title="Sidewitness: health and metrics",
@@ -68,25 +67,25 @@ def operators(calls: Calls, recorder: Recorder, hub: Hub, metrics: Metrics) -> F
     @app.get("/readyz", tags=["health"], **READY_IN_FULL)
     async def readyz() -> Response:
         """Answer 200 when publications are taken and findings can be written down."""
-        status, journal = await _readiness(calls, recorder)
+        status, journal = await _readiness(calls, recorders)
         hosts = {"alive": calls.alive.alive, "of": calls.alive.of}
-        body = {"status": status, "journal": journal, "waiting": len(recorder), "hosts": hosts}
+        body = {"status": status, "journal": journal, "waiting": len(recorders), "hosts": hosts}
         return reply(body, 200 if status == "ready" else 503)
 
     @app.get("/metrics", tags=["health"], **operation("Numbers for Prometheus", METRICS_TYPE))
     async def metrics_text() -> Response:
-        metrics.findings_waiting.set(len(recorder))
-        metrics.findings_dropped.set(recorder.dropped)
-        metrics.subscribers.set(len(hub))
+        metrics.findings_waiting.set(len(recorders))
+        metrics.findings_dropped.set(recorders.dropped)
+        metrics.subscribers.set(len(hubs))
         await metrics.fresh()
         return _exposition(metrics.shown)
 
     return app
 
 
-async def _readiness(calls: Calls, recorder: Recorder) -> tuple[str, str]:
+async def _readiness(calls: Calls, recorders: Recorders) -> tuple[str, str]:
     """Whether publications are taken, and what is wrong with the journal."""
-    journal = await recorder.probe()
+    journal = await recorders.probe()
     if journal is None and not calls.draining and calls.alive.alive:
         return "ready", "ok"
     return "draining" if calls.draining else "not ready", journal or "ok"

@@ -11,13 +11,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from monitor.alerts.casework.desk import Desk
+from monitor.alerts.journal import Journal
+from monitor.alerts.privacy.everything import erase_everything
 from monitor.api.auth import (
     MAY_ENROL,
     MAY_SEE_IDENTITIES,
@@ -132,16 +135,17 @@ class People:
     policy: Policy
 
 
-def router(people: People) -> APIRouter:
-    """Return the routes of identities and of their enrolments."""
+def router(people: People, journal: Journal, desk: Desk) -> APIRouter:
+    """Return the routes of identities and of their enrolments; `journal` and `desk` are what may be erased, too."""
     routes = APIRouter(tags=["identities"])
     _add_identities(routes, people)
+    _add_erasing(routes, people, journal, desk)
     _add_enrolments(routes, people.enrolments)
     return routes
 
 
 def _add_identities(routes: APIRouter, people: People) -> None:
-    vault, enrolments = people.vault, people.enrolments
+    vault = people.vault
 
     @routes.get("/v1/identities", dependencies=[MAY_SEE_IDENTITIES], **LIST_IDENTITIES)
     async def list_identities() -> Response:
@@ -168,12 +172,21 @@ def _add_identities(routes: APIRouter, people: People) -> None:
         location = address_of(request.scope, f"/v1/enrolments/{quote(job.id)}")
         return reply(job.describe(), 202, {"Location": location})
 
+
+def _add_erasing(routes: APIRouter, people: People, journal: Journal, desk: Desk) -> None:
     @routes.delete(PATH, **ERASE)
-    async def erase(name: str, grant: Erasing) -> Response:
+    async def erase(
+        name: str,
+        grant: Erasing,
+        findings: Annotated[bool, Query(description="Whether what was found of them is erased, too.")] = False,
+    ) -> Response:
         # First: an enrolment that is on its way would bring the erased person back.
-        if not await enrolments.forget(name):
+        if not await people.enrolments.forget(name):
             raise Problem(503, "an enrolment of this identity is ending: try again", headers=_retry())
-        receipt = await _ask(vault.erase, name, grant.subject)
+        if findings:
+            made = await _ask(erase_everything, name, grant.subject, journal, desk.casework, people.vault)
+            return reply({"receipt": made["enrolment"], "findings": made["findings"]})
+        receipt = await _ask(people.vault.erase, name, grant.subject)
         return reply({"receipt": receipt.as_json()})
 
 

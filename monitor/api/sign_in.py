@@ -138,7 +138,8 @@ class SignIn:
 
     async def _whole(self, claims: Claims, access_token: str | None) -> Claims:
         """Return the claims with those that the provider tells on asking only, where what roles go by is missing."""
-        wanted = (self.options.role_claim, self.options.identity_claim)
+        by_tenant = () if self.options.tenant_claim is None else (self.options.tenant_claim,)
+        wanted = (self.options.role_claim, self.options.identity_claim, *by_tenant)
         if access_token is None or all(values_of(claims, name) for name in wanted):
             return claims
         more = await self.provider.more_claims(access_token)
@@ -218,7 +219,7 @@ def router(sign_in: SignIn | None) -> APIRouter:
 
 
 def _beginning(person: Person, id_token: str) -> Beginning:
-    return Beginning(person.subject, person.role, person.identity, id_token)
+    return Beginning(person.subject, person.role, person.identity, id_token, person.tenant)
 
 
 def _described(grant: Grant, cookie: str) -> dict[str, object]:

@@ -50,7 +50,7 @@ def router(issuer: Issuer) -> APIRouter:
 
     @routes.get("/v1/token", **WHOSE)
     async def get_own_token(grant: WithToken) -> Response:
-        return reply({**described(grant), "permissions": sorted(PERMISSIONS[grant.role])})
+        return reply({**described(grant), "permissions": sorted(PERMISSIONS[grant.role]), "tenant": grant.tenant})
 
     @routes.get("/v1/tokens", dependencies=[MAY_MANAGE_TOKENS], **LIST)
     async def list_tokens() -> Response:

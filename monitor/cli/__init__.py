@@ -36,6 +36,8 @@ from monitor.cli import (
     tokens,
 )
 from monitor.lab.commands import bench, engines, evaluate, train
+from monitor.tenancy import command
+from monitor.tenancy.names import DEFAULT_TENANT
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -87,8 +89,17 @@ def _root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--tenant",
+            metavar="NAME",
+            envvar=command.VARIABLE,
+            help="Whose findings, identities, tokens and sinks a command is about (default: the default tenant's).",
+        ),
+    ] = None,
 ) -> None:
-    pass
+    command.chosen.set(of or DEFAULT_TENANT)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -76,12 +76,12 @@ def command(
     from rich.console import Console
 
     from engines.base import MODELS
-    from monitor.config import load
     from monitor.identity.enrolment.config import EnrolConfig
     from monitor.identity.enrolment.enrol import EnrolmentRefused, enrol
     from monitor.identity.vault.open import open_vault
     from monitor.session.models import load_models
     from monitor.tap.clip_file import TrackChoice
+    from monitor.tenancy.command import load
 
     err, settings = Console(stderr=True), load(config)
     # What cannot end well is told before the long work: the name, the consent and the vault.

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli.identities import AsJson, Config, current_user, print_table
+from monitor.cli.erasures import new_private, print_erasure
+from monitor.cli.identities import (
+    Actor,
+    AsJson,
+    Config,
+    Yes,
+    current_user,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from monitor.alerts.casework.store import Casework
@@ -49,6 +57,7 @@ def list_findings(
     participant: Annotated[str | None, typer.Option(help="Only of this participant.")] = None,
     state: Annotated[str | None, typer.Option(help="Only open, acknowledged or closed ones.")] = None,
     label: Annotated[str | None, typer.Option(help="Only those labelled true, false, unsure, or none.")] = None,
+    drills: Annotated[bool, typer.Option("--drills", help="Those of drills, too.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 100,
     config: Config = None,
     as_json: AsJson = False,
@@ -65,7 +74,7 @@ def list_findings(
 
     with _open(config) as opened:
         opened.casework.cases(())
-        found = find(opened.journal, Query(call, participant, label=label, state=state), limit)
+        found = find(opened.journal, Query(call, participant, label=label, state=state, drills=drills), limit)
         cases = opened.casework.cases(one.id for one in found)
         firsts = {row.seq: row for row in opened.journal.at([one.first for one in found])}
         rows = []
@@ -178,6 +187,59 @@ def export(
         typer.echo(f"{len(rows)} labels are in {labels}{more}")
 
 
+@app.command("erase")
+def erase(
+    call: Annotated[str, typer.Option(help="The call.")],
+    participant: Annotated[str, typer.Option(help="Whose findings in it.")],
+    receipt: Annotated[Path, typer.Option("--receipt", metavar="FILE", help="Where the receipt goes: a new file.")],
+    actor: Actor = None,
+    yes: Yes = False,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what is kept of a participant: findings, cases, labels, and what waits for sinks or was refused by them.
+
+    The receipt lists what sinks had accepted by then: it cannot be recalled. The journal's chain still verifies. Who is
+    in the call goes on being judged. `identities erase --receipt` does the same for a person, by name.
+
+    \b
+    Example:
+      sidewitness findings erase --call board --participant alice --receipt erased.json --yes
+    """  # noqa: D301
+    from monitor.alerts.journal import JournalError
+    from monitor.alerts.privacy.erasure import Participant
+    from monitor.alerts.privacy.erasure import erase as erase_findings
+
+    with _open(config) as opened, new_private(receipt) as file:
+        if not yes:
+            typer.confirm("This cannot be undone. Erase?", abort=True, err=True)
+        whom = Participant(call, participant)
+        made = erase_findings(whom, actor or current_user(), opened.journal, opened.casework)
+        if made is None:
+            raise JournalError("no findings are kept of this participant: see `sidewitness findings list`")
+        file.write(json.dumps(made.as_json(), indent=2) + "\n")
+    print_erasure(made.as_json(), made.as_json(), receipt, as_json)
+
+
+@app.command("erasures")
+def erasures(config: Config = None, as_json: AsJson = False) -> None:
+    """List what was erased: when, by whom and how much, and the digests by which receipts are recognised. No names.
+
+    \b
+    Example:
+      sidewitness findings erasures
+    """  # noqa: D301
+    from monitor.alerts.privacy.erasure import remembered
+
+    with _open(config) as opened:
+        rows = remembered(opened.journal)
+    if as_json:
+        typer.echo(json.dumps({"erasures": rows}))
+        return
+    keys = ("id", "erased", "actor", "cause", "findings", "changes", "events", "labels", "letters", "sent", "cleaned")
+    print_table("Erasures", keys, (tuple(row[key] for key in keys) for row in rows))
+
+
 @app.command("report")
 def report(
     finding: Finding,
@@ -251,9 +313,10 @@ def _open(config: Path | None) -> Iterator[Opened]:
     from monitor.alerts.casework.store import Casework
     from monitor.alerts.journal import Journal
     from monitor.alerts.report.content import ChainNote
-    from monitor.config import load, prepare_state_dir
+    from monitor.config import prepare_state_dir
     from monitor.identity.vault.anchor import open_anchors
     from monitor.identity.vault.open import existing_vault
+    from monitor.tenancy.command import load
 
     settings = load(config)
     prepare_state_dir(settings.state_dir)

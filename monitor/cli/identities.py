@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -129,24 +128,46 @@ def reject(name: Name, actor: Actor = None, config: Config = None, as_json: AsJs
 
 
 @app.command("erase")
-def erase(name: Name, actor: Actor = None, yes: Yes = False, config: Config = None, as_json: AsJson = False) -> None:
-    """Destroy everything that is held of an identity, and print a receipt.
+def erase(
+    name: Name,
+    actor: Actor = None,
+    yes: Yes = False,
+    receipt: Annotated[
+        Path | None,
+        typer.Option("--receipt", metavar="FILE", help="Erase their findings, too, and write a new file of it all."),
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy everything that is enrolled of an identity, and print a receipt.
 
     The data keys, the references, the consents and the name go; a receipt and a line of the audit log without a name
     stay. Backups are yours: `identities rotate-key` makes those unreadable that were made before it.
 
+    With --receipt the findings go as well in which somebody claimed to be them, or took part under their name, with
+    cases and labels, whether they are enrolled or not; the file lists what sinks had accepted by then.
+
     \b
     Example:
-      sidewitness identities erase "Jane Doe" --yes
+      sidewitness identities erase "Jane Doe" --receipt erased.json --yes
     """  # noqa: D301
-    with _open_vault(config) as (_settings, vault):
+    from monitor.cli.erasures import erase_all, new_private, print_erasure
+
+    with _open_vault(config) as (settings, vault), contextlib.ExitStack() as stack:
+        file = None if receipt is None else stack.enter_context(new_private(receipt))
         if not yes:
             typer.confirm("This cannot be undone. Erase?", abort=True, err=True)
-        receipt = vault.erase(name, actor or current_user())
-    if as_json:
-        typer.echo(json.dumps(receipt.as_json()))
+        if file is None or receipt is None:
+            erased = vault.erase(name, actor or current_user())
+        else:
+            made = erase_all(settings, vault, name, actor or current_user())
+            file.write(json.dumps(made, indent=2) + "\n")
+    if receipt is not None:
+        print_erasure(made, made["findings"], receipt, as_json)
+    elif as_json:
+        typer.echo(json.dumps(erased.as_json()))
     else:
-        _print_receipt(receipt)
+        _print_receipt(erased)
 
 
 @app.command("receipts")
@@ -223,7 +244,10 @@ def export(
     if out is None:
         typer.echo(text)
         return
-    _write_private(out, text + "\n")
+    from monitor.cli.erasures import new_private
+
+    with new_private(out) as file:
+        file.write(text + "\n")
     typer.echo(f"written: {out}", err=True)
 
 
@@ -263,8 +287,8 @@ def rotate_key(actor: Actor = None, config: Config = None, as_json: AsJson = Fal
 
 @contextlib.contextmanager
 def _open_vault(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
-    from monitor.config import load
     from monitor.identity.vault.open import open_vault
+    from monitor.tenancy.command import load
 
     settings = load(config)
     vault = open_vault(settings)
@@ -272,18 +296,6 @@ def _open_vault(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
         yield settings, vault
     finally:
         vault.close()
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a new file that its owner alone can read; raises `ConfigError` where that cannot be."""
-    from monitor.config import ConfigError
-
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror}): name a new file") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def current_user() -> str:

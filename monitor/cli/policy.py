@@ -54,8 +54,8 @@ def check(file: File, config: Config = None, as_json: AsJson = False) -> None:
       sidewitness policy check policy.yaml --config sidewitness.yaml
     """  # noqa: D301
     from monitor.alerts.policy.document import read, unknown
-    from monitor.config import load
     from monitor.detectors.registry import infos
+    from monitor.tenancy.command import load
 
     policy, faults = read(file)
     if policy is not None:
@@ -90,7 +90,8 @@ def simulate(
       sidewitness policy simulate policy.yaml findings.jsonl
     """  # noqa: D301
     from monitor.alerts.policy.simulate import simulate as play
-    from monitor.config import ConfigError, load
+    from monitor.config import ConfigError
+    from monitor.tenancy.command import load
 
     if findings is not None and journal is not None:
         raise ConfigError("give a file of findings or --journal, not both")

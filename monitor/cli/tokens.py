@@ -115,7 +115,8 @@ def rotate_key(
       sidewitness tokens rotate-key
     """  # noqa: D301
     from monitor.api.access.keyring import key_ring
-    from monitor.config import load, prepare_state_dir
+    from monitor.config import prepare_state_dir
+    from monitor.tenancy.command import load
 
     settings = load(config)
     prepare_state_dir(settings.state_dir)
@@ -132,13 +133,14 @@ def _open_issuer(config: Path | None) -> Iterator[Issuer]:
     from monitor.api.access.issuer import Issuer
     from monitor.api.access.keyring import key_ring
     from monitor.api.access.register import Register
-    from monitor.config import load, prepare_state_dir
+    from monitor.config import prepare_state_dir
+    from monitor.tenancy.command import chosen, load
 
     settings = load(config)
     prepare_state_dir(settings.state_dir)
     journal = Journal(settings.journal_url, settings.findings_kept)
     try:
         journal.open()
-        yield Issuer(key_ring(settings), Register(journal))
+        yield Issuer(key_ring(settings), Register(journal), tenant=chosen.get())
     finally:
         journal.close()

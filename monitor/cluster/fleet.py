@@ -18,10 +18,9 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from monitor.alerts.finding import FindingTracker
-from monitor.alerts.push import Hub
 from monitor.alerts.recorder import TakesFindings
 from monitor.alerts.wire import Message
-from monitor.cluster.answers import Answers
+from monitor.cluster.answers import Answers, Knows
 from monitor.cluster.clocks import departed_moved
 from monitor.cluster.far_host import FarHost, Timing
 from monitor.cluster.far_publication import FarPublication
@@ -34,13 +33,12 @@ from monitor.cluster.placement import HostView, places
 from monitor.cluster.refusals import HostError
 from monitor.config import SourceSettings
 from monitor.decision.words import CONNECTING, HOST_LOST
+from monitor.host.callbacks import Tells
 from monitor.host.calls import Admission, AtCapacity, HostsAlive
-from monitor.host.judging import Judging
 from monitor.host.metrics import Metrics
 from monitor.host.quota import Holding, Quota
 from monitor.host.remembering import Remembered
 from monitor.host.watching import Watching
-from monitor.identity.vault.vault import Vault
 from monitor.tap.media.source import Source
 from monitor.types import ParticipantKey, Profile, Verdict, rfc3339
 
@@ -50,21 +48,23 @@ DRAIN_SECONDS = 30.0
 
 
 class Fleet:
-    """The hosts of one gateway. `judging` is how a gateway answers them; `words` is what each is told first."""
+    """The hosts of one gateway. `knows` is how a gateway answers them; `words` is what each is told first.
+
+    Keys and messages are those of all tenants together; `sources` are the ways in of each tenant, by its name.
+    """
 
     def __init__(
         self,
         hosts: int,
         launch: Launch,
         words: Callable[[int], Mapping[str, Any]],
-        judging: Judging,
-        vault: Vault | None,
+        knows: Knows,
         findings: TakesFindings,
-        hub: Hub,
+        hub: Tells,
         metrics: Metrics,
         quota: Quota,
         rejoin_seconds: float,
-        sources: Sequence[SourceSettings] = (),
+        sources: Mapping[str, Sequence[SourceSettings]] | None = None,
         timing: Timing | None = None,
     ) -> None:
         self._findings, self._hub, self._metrics, self._quota = findings, hub, metrics, quota
@@ -73,10 +73,10 @@ class Fleet:
         self.watching = Watching(hub.notice, self._clock)
         self.memory = Remembered(rejoin_seconds, findings.put, metrics, self._clock)
         self.ledger = Ledger()
-        self._vault = vault
-        self._answers = Answers(judging, vault, self.memory, self.ledger, self._clock)
+        self._knows = knows
+        self._answers = Answers(knows, self.memory, self.ledger, self._clock)
         self.hosts = [FarHost(number, launch, words(number), self, timing) for number in range(hosts)]
-        self.sources = FleetSources(self, sources, self._clock)
+        self.sources = FleetSources(self, sources or {}, self._clock)
         self._owners: dict[Place, str] = {}
         self._publishing: list[tuple[Place, int, str]] = []
         self._numbers = count(1)
@@ -219,8 +219,8 @@ class Fleet:
 
     async def _warm_up(self, host: FarHost) -> None:
         """Have a host compile what only a claimed identity needs, where there is anybody to be claimed."""
-        people = await asyncio.to_thread(self._vault.list) if self._vault is not None else ()
-        if people:
+        vaults = self._knows.vaults.values()
+        if await asyncio.to_thread(lambda: any(vault.list() for vault in vaults)):
             host.say("warm_up")
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:

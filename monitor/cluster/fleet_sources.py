@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from monitor.host.remembering import Remembered
 from monitor.host.sources import requested_source
 from monitor.host.supervision import SourcePhase
 from monitor.host.watching import Watching
+from monitor.tenancy.names import DEFAULT_TENANT, inside
 from monitor.types import Action, ActionKind
 
 # A plug-in that does not leave is waited for, and an action is asked of a platform for so long.
@@ -48,6 +49,7 @@ class Placed:
     """One way in: on which host it is, None while it waits for one, and what was last said of it, and when."""
 
     settings: SourceSettings
+    tenant: str = DEFAULT_TENANT
     host: int | None = None
     at: float = 0.0
     about: Message = field(default_factory=dict)
@@ -56,20 +58,26 @@ class Placed:
 
 
 class FleetSources:
-    """Those of the settings come first, by their place there; more may be added, which are not there any more later."""
+    """Those of the settings come first, by their place there; more may be added, which are not there any more later.
 
-    def __init__(self, fleet: Hosts, sources: Sequence[SourceSettings], clock: Callable[[], float]) -> None:
+    They are those of all tenants, numbered together; each tenant has its own by `TenantSources`.
+    """
+
+    def __init__(
+        self, fleet: Hosts, sources: Mapping[str, Sequence[SourceSettings]], clock: Callable[[], float]
+    ) -> None:
         self._fleet, self._clock = fleet, clock
-        self._placed = {number: Placed(settings) for number, settings in enumerate(sources)}
+        every = [Placed(settings, tenant) for tenant, settings_of in sources.items() for settings in settings_of]
+        self._placed = dict(enumerate(every))
         self._next = len(self._placed)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def describe(self) -> list[Message]:
-        """Describe every source; see `Sources.describe`."""
-        return [self._describe(number, one) for number, one in sorted(self._placed.items())]
+    def describe(self, tenant: str) -> list[Message]:
+        """Describe every source of a tenant; see `Sources.describe`."""
+        return [self._describe(number, one) for number, one in sorted(self._placed.items()) if one.tenant == tenant]
 
-    async def add(self, settings: SourceSettings) -> Message:
-        """Open one more; raises `ConfigError` or `AtCapacity`."""
+    async def add(self, settings: SourceSettings, tenant: str) -> Message:
+        """Open one more for a tenant; raises `ConfigError` or `AtCapacity`."""
         number, self._next = self._next, self._next + 1
         # Here first: a mistake in it is told as it is without hosts.
         await asyncio.to_thread(requested_source, number, settings)
@@ -77,29 +85,30 @@ class FleetSources:
             raise AtCapacity("the sidecar is shutting down")
         if len(self._placed) >= MAX_SOURCES:
             raise AtCapacity(f"there are {MAX_SOURCES} sources already: remove one that is not needed any more")
-        self._placed[number] = Placed(settings)
+        self._placed[number] = Placed(settings, tenant)
         self._place(number)
         return self._describe(number, self._placed[number])
 
-    async def remove(self, number: int) -> bool:
-        """End one and whom it has brought; False where there is none of this number."""
-        one = self._placed.pop(number, None)
-        if one is None:
+    async def remove(self, number: int, tenant: str) -> bool:
+        """End one of a tenant and whom it has brought; False where there is none of this number."""
+        one = self._placed.get(number)
+        if one is None or one.tenant != tenant:
             return False
+        del self._placed[number]
         if one.host is not None:
             await self._ask(self._fleet.hosts[one.host], "remove_source", number)
         self._fleet.watching.closed(number)
         return True
 
-    def possible(self, call: str, participant: str) -> frozenset[ActionKind]:
-        """Return what can be done to a participant; see `Actions.possible`."""
-        there = (one for one in self._placed.values() if (call, participant) in one.places)
+    def possible(self, tenant: str, call: str, participant: str) -> frozenset[ActionKind]:
+        """Return what can be done to a tenant's participant; see `Actions.possible`."""
+        there = (one for one in self._of(tenant) if (call, participant) in one.places)
         return frozenset().union(*(one.actions for one in there))
 
-    async def act(self, call: str, participant: str, action: Action) -> Outcome:
-        """Do something to a participant, or in the room that they are in; see `Actions.act`."""
-        seat = self._fleet.ledger.seat((call, participant))
-        listing = {one.host for one in self._placed.values() if (call, participant) in one.places}
+    async def act(self, tenant: str, call: str, participant: str, action: Action) -> Outcome:
+        """Do something to a tenant's participant, or in the room that they are in; see `Actions.act`."""
+        seat = self._fleet.ledger.seat((inside(tenant, call), participant))
+        listing = {one.host for one in self._of(tenant) if (call, participant) in one.places}
         numbers = dict.fromkeys(
             [*([seat.host] if seat is not None else []), *sorted(n for n in listing if n is not None)]
         )
@@ -108,7 +117,7 @@ class FleetSources:
             if number is None:
                 continue
             try:
-                body = (call, participant, action)
+                body = (tenant, call, participant, action)
                 outcome = await self._fleet.hosts[number].ask("act", body, seconds=ASK_SECONDS)
             except (LinkLost, HostError, TimeoutError):
                 outcome = Outcome(ActionStatus.FAILED, "what runs their source is gone: see whether it was done")
@@ -135,7 +144,7 @@ class FleetSources:
         """Take note of a host that is gone: its sources go to another one, or wait for one."""
         for number, one in list(self._placed.items()):
             if one.host == host.number:
-                self._placed[number] = Placed(one.settings)
+                self._placed[number] = Placed(one.settings, one.tenant)
                 if not self._fleet.draining:
                     self._fleet.watching.lost(number, ())
                     self._place(number)
@@ -182,8 +191,11 @@ class FleetSources:
         if host is not None:
             one = self._placed[number] = replace(self._placed[number], host=host, at=self._clock())
             settings = one.settings.model_dump(mode="json")
-            body = {"number": number, "settings": settings}
+            body = {"number": number, "settings": settings, "tenant": one.tenant}
             self._begin(self._ask(self._fleet.hosts[host], "add_source", body))
+
+    def _of(self, tenant: str) -> list[Placed]:
+        return [one for one in self._placed.values() if one.tenant == tenant]
 
     async def _ask(self, host: FarHost, op: str, body: Any) -> None:
         try:
@@ -209,3 +221,38 @@ class FleetSources:
             "participants": 0,
         }
         return {**waiting, **one.about, "seconds": round(max(0.0, self._clock() - one.at), 3)}
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSources:
+    """The ways in of one tenant, on whatever host each runs; its `WaysIn`."""
+
+    fleet: FleetSources
+    tenant: str
+
+    def describe(self) -> list[Message]:
+        """Describe every source; see `Sources.describe`."""
+        return self.fleet.describe(self.tenant)
+
+    async def add(self, settings: SourceSettings) -> Message:
+        """Open one more; see `Sources.add`."""
+        return await self.fleet.add(settings, self.tenant)
+
+    async def remove(self, number: int) -> bool:
+        """End one and whom it has brought; see `Sources.remove`."""
+        return await self.fleet.remove(number, self.tenant)
+
+    def possible(self, call: str, participant: str) -> frozenset[ActionKind]:
+        """Return what can be done to a participant; see `Actions.possible`."""
+        return self.fleet.possible(self.tenant, call, participant)
+
+    async def act(self, call: str, participant: str, action: Action) -> Outcome:
+        """Do something to a participant, or in the room that they are in; see `Actions.act`."""
+        return await self.fleet.act(self.tenant, call, participant, action)
+
+    def start(self) -> None:
+        """Give every source a host, those of other tenants too; safe to call again."""
+        self.fleet.start()
+
+    async def close(self) -> None:
+        """Do nothing: a host that is let go ends its sources."""

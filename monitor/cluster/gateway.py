@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING
 from engines.base import MODELS
 from engines.load import defer_engine
 from monitor.cluster.fleet import Fleet
+from monitor.cluster.fleet_sources import TenantSources
 from monitor.cluster.host_settings import environment, processes_of, threads_of, told
 from monitor.cluster.launch import Launch, local_processes
 from monitor.config import Settings
+from monitor.host.components import Tenant
 from monitor.host.cpu_load import cores_here
+from monitor.host.hosting import Hosted, Hosting
 from monitor.host.metrics import Metrics
-from monitor.host.policing import Policing
 from monitor.host.quota import Quota
-from monitor.host.sidecar import Hosting, Judges, Sidecar, WaysIn
+from monitor.host.sidecar import Sidecar
 from monitor.host.sidecar import build as build_sidecar
-from monitor.host.sources import ConfiguredSource
-from monitor.host.watching import Watching
-from monitor.identity.vault.vault import Vault
+from monitor.host.tenants import Tenancy, TenantCalls
 
 if TYPE_CHECKING:
-    from monitor.alerts.push import Hub
-    from monitor.host.judging import Judging
     from monitor.session.models import Models
 
 JUDGING = "monitor.cluster.hosted_judging:judging"
@@ -63,30 +61,24 @@ def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
     threads = settings.workers or threads_of(count, cores_here())
     launcher = launch or local_processes(JUDGING, environment(os.environ, threads))
 
-    def hosts(
-        settings: Settings,
-        judging: Judging,
-        vault: Vault | None,
-        findings: Policing,
-        hub: Hub,
-        metrics: Metrics,
-        _sources: Sequence[ConfiguredSource],
-    ) -> tuple[Judges, WaysIn, Watching]:
+    def hosts(tenants: Sequence[Tenant], tenancy: Tenancy, metrics: Metrics) -> Hosted:
+        settings = tenants[0].settings
         token = settings.token.get_secret_value() if settings.token is not None else None
         words = {"settings": told(settings, threads), "secrets": [token] if token else []}
         fleet = Fleet(
             count,
             launcher,
             lambda number: {**words, "number": number},
-            judging,
-            vault,
-            findings,
-            hub,
+            tenancy,
+            tenancy,
+            tenancy,
             metrics,
             Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
             settings.rejoin_seconds,
-            settings.sources,
+            {tenant.name: tenant.settings.sources for tenant in tenants},
         )
-        return fleet, fleet.sources, fleet.watching
+        calls = {tenant.name: TenantCalls(tenant.name, fleet, tenant.places) for tenant in tenants}
+        ways = {tenant.name: TenantSources(fleet.sources, tenant.name) for tenant in tenants}
+        return Hosted(fleet, fleet.watching, calls, ways)
 
     return hosts

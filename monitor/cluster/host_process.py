@@ -33,10 +33,39 @@ from monitor.host.ingest import Ingest
 from monitor.host.judging import Judging
 from monitor.host.metrics import Metrics
 from monitor.host.publication import PeerPublication
+from monitor.host.tenants import TenantHost
 
 Factory = Callable[[Settings, FarVault], Judging]
 JUDGING = "monitor.cluster.hosted_judging:judging"
 _PR_SET_PDEATHSIG = 1
+
+
+class TenantWays:
+    """The ways in of each tenant on this host, made when it is first given one."""
+
+    def __init__(self, host: Host, metrics: Metrics) -> None:
+        self._host, self._metrics = host, metrics
+        self._ingests: dict[str, Ingest] = {}
+
+    @property
+    def every(self) -> list[Ingest]:
+        """Those of all tenants."""
+        return list(self._ingests.values())
+
+    def of(self, tenant: str) -> Ingest:
+        """Those of a tenant."""
+        if tenant not in self._ingests:
+            made = self._ingests[tenant] = Ingest([], TenantHost(tenant, self._host), self._metrics)
+            made.start()
+        return self._ingests[tenant]
+
+    async def remove(self, number: int) -> bool:
+        """End a source, whose number no other has; False where there is none."""
+        return any([await one.remove(number) for one in self.every])
+
+    async def close(self) -> None:
+        """End every source."""
+        await asyncio.gather(*(one.close() for one in self.every))
 
 
 class HostProcess:
@@ -45,7 +74,7 @@ class HostProcess:
     def __init__(self, channel: Channel, factory: Factory) -> None:
         self._link = Link(channel, self._said, self._asked)
         self._factory = factory
-        self._parts: tuple[Judging, Host, Ingest, Metrics] | None = None
+        self._parts: tuple[Judging, Host, TenantWays, Metrics] | None = None
         self._memory: FarMemory | None = None
         self._publications: dict[int, PeerPublication] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +87,7 @@ class HostProcess:
             "remove": self._remove,
             "add_source": self._add_source,
             "remove_source": lambda number: self._here[2].remove(number),
-            "act": lambda body: self._here[2].act(*body),
+            "act": lambda body: self._here[2].of(body[0]).act(*body[1:]),
             "metrics": self._metrics,
             "drain": self._drain,
         }
@@ -72,7 +101,7 @@ class HostProcess:
             task.cancel()
 
     @property
-    def _here(self) -> tuple[Judging, Host, Ingest, Metrics]:
+    def _here(self) -> tuple[Judging, Host, TenantWays, Metrics]:
         if self._parts is None:
             raise RuntimeError("this host is not ready yet")
         return self._parts
@@ -127,9 +156,7 @@ class HostProcess:
             checkpoint=words_of_it.checkpoint,
         )
         words_of_it.find = host.find
-        ingest = Ingest([], host, metrics)
-        ingest.start()
-        self._parts = how, host, ingest, metrics
+        self._parts = how, host, TenantWays(host, metrics), metrics
         self._link.say("ready")
 
     async def _beat(self) -> None:
@@ -137,8 +164,8 @@ class HostProcess:
         while True:
             full, offers = False, None
             if self._parts is not None:
-                _, host, ingest, _ = self._parts
-                full, offers = host.full, _offers(ingest)
+                _, host, ways, _ = self._parts
+                full, offers = host.full, [offer for ingest in ways.every for offer in _offers(ingest)]
             said = {"full": full} if offers == self._offers else {"full": full, "sources": offers}
             self._offers = offers
             self._link.say("beat", said)
@@ -169,14 +196,15 @@ class HostProcess:
         return await self._here[1].remove(*place)
 
     async def _add_source(self, body: dict[str, Any]) -> Any:
-        return await self._here[2].add(SourceSettings.model_validate(body["settings"]), body["number"])
+        ingest = self._here[2].of(body["tenant"])
+        return await ingest.add(SourceSettings.model_validate(body["settings"]), body["number"])
 
     async def _metrics(self, _body: None) -> Any:
         return families_of(self._here[3].registry)
 
     async def _drain(self, keeps: bool) -> None:
-        _, host, ingest, _ = self._here
-        await asyncio.gather(host.drain(keeps), ingest.close())
+        _, host, ways, _ = self._here
+        await asyncio.gather(host.drain(keeps), ways.close())
 
     def _begin(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -9,6 +9,7 @@ from monitor.config import Settings
 from monitor.host.batched_models import BatchedModels
 from monitor.host.judging import Judging, load, session_config, session_config_of, webrtc_answer
 from monitor.session.session import Session
+from monitor.tenancy.names import inside, outside
 from monitor.types import ParticipantKey
 
 
@@ -20,7 +21,7 @@ def judging(settings: Settings, vault: FarVault) -> Judging:
     packs = {pack.manifest.name: pack.manifest.sha256 for pack in installed(settings.packs or MODELS)}
 
     def session(key: ParticipantKey) -> Session:
-        reference = vault.reference(key.identity) if key.identity is not None else None
+        reference = vault.reference(inside(outside(key.call)[0], key.identity)) if key.identity is not None else None
         by = session_config_of(config, vault.terms(key))
         return Session(key, batched.models() if batched else models, by, reference)
 

@@ -10,10 +10,10 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from itertools import count
 
 import structlog
 
@@ -21,11 +21,10 @@ from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
 from monitor.host.acting import acted
 from monitor.host.calls import ActionStatus, Admission, AtCapacity, InvalidName, Outcome, participant_key
-from monitor.host.claiming import Claiming
+from monitor.host.judges import SourceHost
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource, requested_source
 from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
-from monitor.host.watching import Watches
 from monitor.retry import retry_delay_seconds
 from monitor.tap.media.source import Source, SourceError
 from monitor.types import Action, ActionKind, ParticipantKey, Profile
@@ -35,43 +34,18 @@ CLOSE_SECONDS = 3.0
 MAX_SOURCES = 256
 
 
-class Judges(Protocol):
-    """What a source needs of the host."""
-
-    async def judge(self, key: ParticipantKey, source: Source, profile: Profile | None = None) -> Admission:
-        """Judge a source; closes it and raises `AtCapacity` where there is no room."""
-        ...
-
-    @property
-    def claiming(self) -> Claiming:
-        """What says whom somebody would be taken to claim to be."""
-        ...
-
-    def show(self, key: ParticipantKey, profile: Profile) -> None:
-        """Take what is said now of who somebody is; where they are judged, whom they claim to be is decided anew."""
-        ...
-
-    async def forget(self, call: str) -> None:
-        """End everybody in a call and keep nothing of it in memory."""
-        ...
-
-    @property
-    def watching(self) -> Watches:
-        """What is known of whom platforms list."""
-        ...
-
-
 class Ingest:
-    """Every source of the sidecar and its runner, by number."""
+    """Every source of a tenant and its runner, by number; `numbers` gives those of sources that are added."""
 
     def __init__(
         self,
         sources: Sequence[ConfiguredSource],
-        host: Judges,
+        host: SourceHost,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self._metrics = metrics
         self._make = partial(
@@ -79,7 +53,8 @@ class Ingest:
         )
         self._runners = {source.number: self._make(source) for source in sources}
         # Never given twice: whoever removes a source must not meet another one.
-        self._next = max(self._runners, default=-1) + 1
+        self._numbers = numbers or count(max(self._runners, default=-1) + 1)
+        self._measured: Counter[SourcePhase] = Counter()
         self._running = False
         self._closing = False
         self._measure()
@@ -100,8 +75,7 @@ class Ingest:
         `number` is what it is called by, where whoever asks has numbers of their own. Raises `ConfigError` for what
         cannot be one, `AtCapacity` where there are `MAX_SOURCES` or all are ended.
         """
-        number = self._next if number is None else number
-        self._next = max(self._next, number + 1)
+        number = next(self._numbers) if number is None else number
         source = await asyncio.to_thread(requested_source, number, settings)
         # After the only wait: two who ask at once are both counted.
         if self._closing:
@@ -156,7 +130,9 @@ class Ingest:
     def _measure(self) -> None:
         counts = Counter(runner.status.phase for runner in self._runners.values())
         for phase in SourcePhase:
-            self._metrics.sources.labels(str(phase)).set(counts[phase])
+            # Not set: the sources of other tenants are in the same number.
+            self._metrics.sources.labels(str(phase)).inc(counts[phase] - self._measured[phase])
+        self._measured = counts
 
     def _failed(self) -> None:
         self._metrics.source_failures.inc()
@@ -168,7 +144,7 @@ class SourceRunner:
     def __init__(
         self,
         source: ConfiguredSource,
-        host: Judges,
+        host: SourceHost,
         changed: Callable[[], None],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],

@@ -24,6 +24,7 @@ from monitor.session.models import Models, load_models
 from monitor.session.session import Session, SessionConfig
 from monitor.tap.media.config import IceServer, TapConfig, local_addresses
 from monitor.tap.webrtc import WebRtcPeer
+from monitor.tenancy.names import outside
 from monitor.types import ParticipantKey, Profile
 
 
@@ -56,15 +57,25 @@ def load(settings: Settings) -> Models:
     return load_models(settings.engine, settings.packs or MODELS, defer=True)
 
 
-def judging(settings: Settings, vault: Vault, models: Models, policy: Policy | None = None) -> Judging:
-    """Say how participants are judged, by what a policy says of each; raises `ConfigError`."""
+def judging(
+    settings: Settings,
+    vault: Vault,
+    models: Models,
+    policy: Policy | None = None,
+    batched: BatchedModels | None = None,
+) -> Judging:
+    """Say how participants are judged, by what a policy says of each; raises `ConfigError`.
+
+    `batched` is what computes the participants of other tenants together, whom those of this one join.
+    """
     identities = Identities(vault, settings.claims)
-    batched = BatchedModels(models) if settings.batches else None
+    if batched is None and settings.batches:
+        batched = BatchedModels(models)
     config, rules, tags = session_config(settings), policy or Policy(), Tags(vault, policy)
     packs = {pack.manifest.name: pack.manifest.sha256 for pack in installed(settings.packs or MODELS)}
 
     def terms(key: ParticipantKey) -> Terms:
-        return terms_of(rules, Subject(key.call, key.identity, tags.learn(key.identity)))
+        return terms_of(rules, Subject(outside(key.call)[1], key.identity, tags.learn(key.identity)))
 
     def session(key: ParticipantKey) -> Session:
         reference = identities.lookup(key.identity) if key.identity is not None else None

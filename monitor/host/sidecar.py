@@ -7,108 +7,48 @@ sinks and readers are sent them, and only then what they need is released.
 from __future__ import annotations
 
 import asyncio
-import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from monitor.alerts.casework.desk import Desk
-from monitor.alerts.casework.store import Casework
-from monitor.alerts.finding import Finding
-from monitor.alerts.follow import Follower
-from monitor.alerts.journal import Entry, Journal
-from monitor.alerts.policy.document import load as load_policy
 from monitor.alerts.policy.rules import Policy
-from monitor.alerts.privacy.retention import sweeps
-from monitor.alerts.push import Hub
-from monitor.alerts.recorder import Recorder
-from monitor.alerts.sinks.base import Item
-from monitor.alerts.sinks.delivery import Deliveries
-from monitor.alerts.sinks.registry import NamedSink, open_sinks
-from monitor.alerts.traces import NoTraces, Traces, open_traces
+from monitor.alerts.privacy.retention import of_erasures, sweeps
+from monitor.alerts.sinks.metrics import SinkMetrics
+from monitor.alerts.sinks.registry import NamedSink
+from monitor.alerts.traces import open_traces
 from monitor.alerts.wire import Message
 from monitor.config import Settings
-from monitor.host.calls import Actions, Admission, Calls, Sources, participant_key
-from monitor.host.cpu_load import LoadMeter
-from monitor.host.drills import Drills
+from monitor.host.calls import Admission, participant_key
+from monitor.host.components import (
+    Components,
+    Configured,
+    Stores,
+    Tenant,
+    TenantParts,
+    check_sinks,
+    configured_of,
+    stores,
+)
 from monitor.host.feed import Feed
-from monitor.host.host import Host
-from monitor.host.ingest import Ingest
+from monitor.host.hosting import Hosting, in_this_process
 from monitor.host.metrics import Metrics
-from monitor.host.policing import Policing
-from monitor.host.quota import Quota
-from monitor.host.sources import ConfiguredSource, configured_sources
-from monitor.host.watching import Watching
-from monitor.identity.vault.anchor import open_anchors
+from monitor.host.sources import ConfiguredSource
+from monitor.host.tenants import Room, Tenancy
 from monitor.identity.vault.open import open_vault
 from monitor.identity.vault.sweeper import Sweep, Sweeper, of_vault
 from monitor.identity.vault.vault import Vault
 from monitor.tap.media.source import Source
-from monitor.types import ParticipantKey, Profile
+from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.tenancy.settings import of_tenant, prepare, tenants_of
+from monitor.types import Profile
 
 if TYPE_CHECKING:
     from monitor.host.judging import Judging
     from monitor.session.models import Models
-
-
-class Judges(Calls, Protocol):
-    """Whoever judges: a host in this process, or several in others."""
-
-    async def start(self) -> None:
-        """Begin; raises `SidewitnessError` where nobody can be judged."""
-        ...
-
-    async def judge(self, key: ParticipantKey, source: Source, profile: Profile | None = None) -> Admission:
-        """Judge a source that is open already; closes it and raises `AtCapacity` where there is no room."""
-        ...
-
-    async def drain(self) -> None:
-        """Admit nobody any more, end everybody, and close their findings."""
-        ...
-
-
-class WaysIn(Sources, Actions, Protocol):
-    """The sources of whoever judges."""
-
-    def start(self) -> None:
-        """Begin, on the running loop."""
-        ...
-
-    async def close(self) -> None:
-        """End every source and whom it has brought."""
-        ...
-
-
-# Makes whoever judges, the ways in and the coverage: of the settings, how it is judged, the vault, where findings and
-# states go, the numbers, and the configured ways in.
-Hosting = Callable[
-    [Settings, "Judging", Vault | None, Policing, Hub, Metrics, Sequence[ConfiguredSource]],
-    tuple[Judges, WaysIn, Watching],
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Components:
-    """What a sidecar is made of; `vault` is None where nobody can be enrolled."""
-
-    judging: Judging
-    metrics: Metrics
-    journal: Journal
-    hub: Hub
-    deliveries: Deliveries
-    recorder: Recorder
-    host: Judges
-    ingest: WaysIn
-    desk: Desk
-    policing: Policing
-    drills: Drills
-    vault: Vault | None = None
-    traces: Traces = field(default_factory=NoTraces)
-    follower: Follower | None = None
 
 
 def build(settings: Settings, models: Callable[[], Models] | None = None, hosting: Hosting | None = None) -> Sidecar:
@@ -121,15 +61,26 @@ def build(settings: Settings, models: Callable[[], Models] | None = None, hostin
     from monitor.detectors.registry import infos
     from monitor.host.judging import judging, load
 
-    sources, sinks = configured_sources(settings.sources), open_sinks(settings.sinks)
-    policy = load_policy(settings.policy, [sink.name for sink in sinks], [info.name for info in infos()])
-    vault = open_vault(settings)
-    try:
-        how = judging(settings, vault, models() if models is not None else load(settings), policy)
-        return Sidecar(settings, assemble(settings, how, vault, sinks, sources, policy, hosting))
-    except BaseException:
-        vault.close()
-        raise
+    places = {name: options.max_participants for name, options in tenants_of(settings).items()}
+    every = {name: of_tenant(settings, name) for name in (DEFAULT_TENANT, *places)}
+    names = [info.name for info in infos()]
+    ways = {name: configured_of(name, own, names) for name, own in every.items()}
+    check_sinks(ways)
+    with ExitStack() as vaults:
+        loaded: Models | None = None
+        tenants: list[Tenant] = []
+        for name, own in every.items():
+            if name != DEFAULT_TENANT:
+                prepare(own)
+            vault = vaults.enter_context(closing(open_vault(own)))
+            if loaded is None:
+                loaded = models() if models is not None else load(settings)
+            batched = tenants[0].judging.batched if tenants else None
+            how = judging(own, vault, loaded, ways[name].policy, batched)
+            tenants.append(Tenant(name, own, how, vault, ways[name], places.get(name)))
+        sidecar = Sidecar(settings, assemble_tenants(tenants[0], tenants[1:], hosting))
+        vaults.pop_all()
+    return sidecar
 
 
 def assemble(
@@ -139,72 +90,61 @@ def assemble(
     sinks: Sequence[NamedSink] = (),
     sources: Sequence[ConfiguredSource] = (),
     policy: Policy | None = None,
+    tenants: Sequence[Tenant] = (),
     hosting: Hosting | None = None,
 ) -> Components:
-    """Connect the ways in to whoever judges, these to the journal, and the journal to whoever is told."""
+    """Connect the ways in to whoever judges, these to the journal, and the journal to whoever is told.
+
+    All of it is the default tenant's; `tenants` are the others.
+    """
+    own = Configured(tuple(sources), tuple(sinks), policy or Policy())
+    return assemble_tenants(Tenant(DEFAULT_TENANT, settings, judging, vault, own), tenants, hosting)
+
+
+def assemble_tenants(first: Tenant, others: Sequence[Tenant], hosting: Hosting | None = None) -> Components:
+    """Do as `assemble`, for the default tenant, whose settings are those of the machine, and others."""
+    settings, judging = first.settings, first.judging
     metrics = Metrics(settings.metrics_min_participants)
     if judging.batched is not None:
         metrics.batching(judging.batched.load)
-    sign, anchor_dir = vault.sign_finding if vault is not None else None, settings.anchor_dir or settings.state_dir
-    anchors = open_anchors(settings.anchors, anchor_dir, "journal")
-    journal = Journal(settings.journal_url, settings.findings_kept, sign, anchors)
-    hub = Hub()
-    desk = Desk(Casework(journal, sign, open_anchors(settings.anchors, anchor_dir, "casework")), hub)
     traces = open_traces(settings.traces)
-
-    def accepted(sink: str, items: Sequence[Item]) -> None:
-        policing.accepted(sink, items)
-        drills.accepted(sink, items)
-
-    deliveries = Deliveries(sinks, journal, metrics.registry, traces, accepted=accepted)
-
-    def committed(seq: int, finding: Finding, decided_at: float) -> None:
-        committed_at = time.monotonic()
-        hub.finding(Entry(seq, finding), decided_at)
-        traces.committed(seq, finding, decided_at, committed_at)
-        deliveries.committed(seq)
-        follower.committed(seq)
-
-    recorder, follower = Recorder(journal, committed), Follower(journal, hub.newer, deliveries.committed)
-    policing = Policing(policy or Policy(), recorder, desk, judging.tags)
-    drills = Drills(policing, recorder, desk, [sink.name for sink in sinks], judging.learn_tags)
-    host, ingest, watching = (hosting or in_this_process)(settings, judging, vault, policing, hub, metrics, sources)
-    watching.follow(policing)
-    metrics.watching(watching.counts)
-    policing.acts_by(ingest)
-    inner = judging, metrics, journal, hub, deliveries, recorder, host
-    return Components(*inner, ingest, desk, policing, drills, vault, traces, follower)
-
-
-def in_this_process(
-    settings: Settings,
-    judging: Judging,
-    vault: Vault | None,
-    findings: Policing,
-    hub: Hub,
-    metrics: Metrics,
-    sources: Sequence[ConfiguredSource],
-) -> tuple[Judges, WaysIn, Watching]:
-    """Make the one host of this process, and its ways in."""
-    watching = Watching(hub.notice, time.monotonic)
-    batch_load = judging.batched.load if judging.batched is not None else None
-    host = Host(
-        judging.session,
-        judging.answer,
-        findings,
-        hub,
+    counted = SinkMetrics(metrics.registry)
+    tenants = (first, *others)
+    opened = {tenant.name: stores(tenant, counted, traces) for tenant in tenants}
+    tenancy = Tenancy({name: Room(own.hub, own.policing, own.judging, own.vault) for name, own in opened.items()})
+    hosted = (hosting or in_this_process)(tenants, tenancy, metrics)
+    hosted.watching.follow(tenancy)
+    metrics.watching(hosted.watching.counts)
+    for name, own in opened.items():
+        own.policing.acts_by(hosted.ways[name])
+    parts = {
+        tenant.name: TenantParts(
+            tenant.name,
+            opened[tenant.name],
+            hosted.calls[tenant.name],
+            hosted.ways[tenant.name],
+            tenant.settings,
+        )
+        for tenant in others
+    }
+    own = opened[first.name]
+    return Components(
+        first.judging,
         metrics,
-        settings.hop_seconds,
-        settings.max_participants,
-        settings.session_threads,
-        LoadMeter(batch_load).read,
-        rejoin_seconds=settings.rejoin_seconds,
-        quota=Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
-        claimed=judging.claimed,
-        packs=judging.packs,
-        watching=watching,
+        own.journal,
+        own.hub,
+        own.deliveries,
+        own.recorder,
+        hosted.host,
+        hosted.ways[first.name],
+        own.desk,
+        own.policing,
+        own.drills,
+        own.vault,
+        traces,
+        own.follower,
+        parts,
     )
-    return host, Ingest(sources, host, metrics), watching
 
 
 class Sidecar:
@@ -233,25 +173,32 @@ class Sidecar:
             self._components = (await asyncio.to_thread(build, self._settings)).components
         parts = self._components
         try:
-            await asyncio.to_thread(parts.journal.open)
-            parts.recorder.start()
-            await parts.deliveries.start()
+            for own in (one.stores for one in parts.every_tenant):
+                await asyncio.to_thread(own.journal.open)
+                own.recorder.start()
+                await own.deliveries.start()
             await parts.host.start()
-            if parts.follower is not None:
-                await parts.follower.start()
+            for own in (one.stores for one in parts.every_tenant):
+                if own.follower is not None:
+                    await own.follower.start()
         except BaseException:
             await self._release()
             raise
         self._sweeper = Sweeper(self._sweeps(), self._settings.retention_sweep_minutes * 60.0)
         self._sweeper.start()
-        asyncio.get_running_loop().run_in_executor(None, parts.judging.warm_up)
-        parts.ingest.start()
+        for one in parts.every_tenant:
+            asyncio.get_running_loop().run_in_executor(None, one.stores.judging.warm_up)
+            one.ingest.start()
         return self
 
     def _sweeps(self) -> list[Sweep]:
-        parts, settings = self.components, self._settings
-        own = [of_vault(parts.vault)] if parts.vault is not None else []
-        return own + sweeps(parts.journal, parts.desk.casework, settings.findings_days, settings.cases_days)
+        made = []
+        for one in self.components.every_tenant:
+            own, settings = one.stores, one.settings or self._settings
+            made += [of_vault(own.vault)] if own.vault is not None else []
+            made.append(of_erasures(own.journal))
+            made += sweeps(own.journal, own.desk.casework, settings.findings_days, settings.cases_days)
+        return made
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -270,8 +217,9 @@ class Sidecar:
         source: Source,
         identity: str | None = None,
         profile: Profile | None = None,
+        tenant: str = DEFAULT_TENANT,
     ) -> Admission:
-        """Judge a source as a participant of a call until it ends, or until they are removed.
+        """Judge a source as a participant of a tenant's call until it ends, or until they are removed.
 
         `identity` is the protected person that they claim to be; else the setting `claims` says, by `profile`, whom
         they are taken to claim to be. Whoever has the same name in the call is replaced.
@@ -282,25 +230,27 @@ class Sidecar:
         except BaseException:
             await source.close()
             raise
-        return await self.components.host.judge(key, source, profile)
+        return await self.components.of(tenant).calls.judge(key, source, profile)
 
-    async def remove(self, call: str, participant: str) -> bool:
+    async def remove(self, call: str, participant: str, tenant: str = DEFAULT_TENANT) -> bool:
         """Stop judging a participant; False where there is none. Returns when they are judged no more."""
-        return await self.components.host.remove(call, participant)
+        return await self.components.of(tenant).calls.remove(call, participant)
 
-    async def calls(self) -> list[Message]:
-        """Describe every call and who is judged in it, as `GET /v1/calls` does."""
-        return await self.components.host.calls()
+    async def calls(self, tenant: str = DEFAULT_TENANT) -> list[Message]:
+        """Describe every call of a tenant and who is judged in it, as `GET /v1/calls` does."""
+        return await self.components.of(tenant).calls.calls()
 
-    def alerts(self, after: int | None = None, states: bool = False) -> AsyncIterator[Message]:
+    def alerts(
+        self, after: int | None = None, states: bool = False, tenant: str = DEFAULT_TENANT
+    ) -> AsyncIterator[Message]:
         """Give the messages that subscribers of `/v1/alerts` are sent, until the sidecar has ended.
 
         `after` is the sequence number of the last finding seen, None for those from now on. With `states` what is
         decided at every hop comes too. Raises `JournalError`.
         """
         # From the call on, not from the first read: what is found in between belongs to the reader.
-        after = self.components.journal.head().seq if after is None else after
-        feed = Feed(self.components.hub, self.components.journal, after, states)
+        own = self.components.of(tenant).stores
+        feed = Feed(own.hub, own.journal, own.journal.head().seq if after is None else after, states)
         self._feeds.add(feed)
         return feed
 
@@ -310,13 +260,9 @@ class Sidecar:
             return
         self._drained = True
         parts = self.components
-        await asyncio.gather(parts.host.drain(), parts.ingest.close())
-        await parts.drills.close()
-        await parts.recorder.close()
-        if parts.follower is not None:
-            await parts.follower.close()
-        await parts.deliveries.close()
-        await parts.policing.close()
+        every = parts.every_tenant
+        await asyncio.gather(parts.host.drain(), *(one.ingest.close() for one in every))
+        await asyncio.gather(*(_let_go(one.stores) for one in every))
         await asyncio.to_thread(parts.traces.close)
         for feed in list(self._feeds):
             feed.end()
@@ -334,16 +280,29 @@ class Sidecar:
         if self._components is not None:
             if self._components.judging.batched is not None:
                 self._components.judging.batched.close()
-            self._components.deliveries.release()
-            self._components.journal.close()
-            if self._components.vault is not None:
-                self._components.vault.close()
+            for one in self._components.every_tenant:
+                one.stores.deliveries.release()
+                one.stores.journal.close()
+                if one.stores.vault is not None:
+                    one.stores.vault.close()
 
     async def _release(self) -> None:
         for feed in list(self._feeds):
             feed.end()
         if self._sweeper is not None:
             await self._sweeper.close()
-        if self._components is not None and self._components.follower is not None:
-            await self._components.follower.close()
+        every = self._components.every_tenant if self._components is not None else []
+        for own in (one.stores for one in every):
+            if own.follower is not None:
+                await own.follower.close()
         await asyncio.to_thread(self.close)
+
+
+async def _let_go(own: Stores) -> None:
+    """Write and deliver what the end of everybody has closed; in this order."""
+    await own.drills.close()
+    await own.recorder.close()
+    if own.follower is not None:
+        await own.follower.close()
+    await own.deliveries.close()
+    await own.policing.close()

@@ -15,10 +15,10 @@ import structlog
 from monitor.decision.decide import Decision, DecisionConfig, DecisionState, Transition, initial
 from monitor.decision.report import HopReport
 from monitor.host import logging as log
+from monitor.host.components import Components
 from monitor.host.host import Host
 from monitor.host.judging import Judging
 from monitor.host.publication import Answer, Peer
-from monitor.host.sidecar import Components
 from monitor.host.step import SessionFactory
 from monitor.identity.claimed import Claimed, stated
 from monitor.types import (

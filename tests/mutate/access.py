@@ -61,7 +61,7 @@ MUTATIONS = (
     Mutation(
         "revoked tokens go on",
         f"{ACCESS}/verifiers.py",
-        "        return grant if await asyncio.to_thread(self._register.stands, str(grant.id)) else Refusal.REVOKED\n",
+        "        return grant if await asyncio.to_thread(register.stands, str(grant.id)) else Refusal.REVOKED\n",
         "        return grant\n",
         (
             f"{OF_ACCESS}/test_verifiers.py::test_a_revocation_holds_at_once_in_every_process_and_after_a_restart",

@@ -8,7 +8,7 @@ JOURNAL = "monitor/alerts/journal.py"
 CHAIN = "monitor/alerts/chain.py"
 PUSH = "monitor/alerts/push.py"
 BATCH = "monitor/alerts/sinks/batch.py"
-SIDECAR = "monitor/host/sidecar.py"
+COMPONENTS = "monitor/host/components.py"
 DOCUMENTS = "engines/documents.py"
 CASEWORK = "monitor/alerts/casework/store.py"
 
@@ -20,7 +20,7 @@ MUTATIONS = (
     Mutation(
         "findings are read without a look at their hash",
         JOURNAL,
-        "        if not chain.is_intact(seq, row, self._sign):\n",
+        "        if not chain.is_intact(seq, row, self.sign):\n",
         "        if False:\n",
         (
             f"{OF_CHAIN}::test_a_changed_finding_is_told_and_refused",
@@ -68,7 +68,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the sidecar's journal has no key",
-        SIDECAR,
+        COMPONENTS,
         " = vault.sign_finding if vault is not None else None, settings",
         " = None, settings",
         (f"{OF_CHAIN}::test_the_sidecar_chains_its_findings_with_the_vaults_key",),

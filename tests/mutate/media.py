@@ -267,7 +267,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the settings of what a token may hold are not used",
-        "monitor/host/sidecar.py",
+        "monitor/host/hosting.py",
         "settings.max_participants_per_token, settings.max_connecting_per_token",
         "None, None",
         ("tests/monitor/api/test_whip.py::test_a_token_has_no_more_places_than_the_settings_give",),

@@ -25,8 +25,8 @@ MUTATIONS = (
     ),
     Mutation(
         "whom somebody claims to be is not asked",
-        "monitor/host/sidecar.py",
-        "        claimed=judging.claimed,\n",
+        "monitor/host/hosting.py",
+        "        claimed=tenancy.claimed,\n",
         "",
         (f"{LOOKALIKE}::test_the_list_of_calls_shows_it",),
     ),

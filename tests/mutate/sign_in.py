@@ -14,7 +14,7 @@ MUTATIONS = (
     Mutation(
         "a cookie changes things by itself",
         "monitor/api/auth.py",
-        '            check_change(request, cookie or "")\n',
+        '            check_change(request, session_cookie(request) or "")\n',
         "            pass\n",
         (f"{SIGN_IN}::test_a_cookie_alone_changes_nothing",),
     ),

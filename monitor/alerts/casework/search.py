@@ -19,7 +19,8 @@ class Query:
     """What is asked; None asks nothing. A finding answers to `reasons`, `since` and `until` by any of its changes.
 
     `text` is looked for in call, participant and identity, in any case. `label` may be `none`. `before` is a cursor:
-    only findings that began before this number.
+    only findings that began before this number. Those of drills, which say nothing of anybody, are left out unless
+    `drills` asks for them too.
     """
 
     call: str | None = None
@@ -33,6 +34,7 @@ class Query:
     until: datetime | None = None
     text: str | None = None
     before: int | None = None
+    drills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ def _conditions(first: Any, query: Query) -> list[Any]:
         for name in ("call", "participant", "identity")
         if (value := getattr(query, name)) is not None
     ]
+    if not query.drills:
+        # As `plain.encode` writes it; a quotation mark within a text is never without a backslash.
+        conditions.append(sa.or_(first.c.handling.is_(None), first.c.handling.not_like('%"drill":true%')))
     if query.before is not None:
         conditions.append(first.c.seq < query.before)
     if query.label is not None:

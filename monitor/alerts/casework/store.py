@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from monitor.alerts import chain
+from monitor.alerts import chain, erased
 from monitor.alerts.casework.case import Case, advance, fold
 from monitor.alerts.casework.events import CaseEvent, EventKind, NewEvent, checked, parse_details
 from monitor.alerts.casework.tables import MIGRATIONS, events, heads, states
@@ -116,7 +116,7 @@ class Casework:
         query = sa.select(events).where(events.c.finding.in_(wanted)).order_by(events.c.seq)
         with self._journal.transaction() as connection:
             rows = connection.execute(query).mappings().all()
-        found = [event for row in rows if (event := self._event(row)) is not None]
+        found = [event for row in rows if (event := self.event(row)) is not None]
         return {finding: fold(finding, found) for finding in wanted}
 
     def labelled(self) -> dict[str, Case]:
@@ -132,7 +132,7 @@ class Casework:
         query = sa.select(events).where(events.c.seq > after).order_by(events.c.seq).limit(limit)
         with self._journal.transaction() as connection:
             rows = connection.execute(query).mappings().all()
-        return [event for row in rows if (event := self._event(row)) is not None]
+        return [event for row in rows if (event := self.event(row)) is not None]
 
     def forget_before(self, time: datetime) -> int:
         """Prune events that are older than `time`, up to the first that is not; returns how many went.
@@ -160,21 +160,21 @@ class Casework:
                 return ChainReport(0, chain.GENESIS.hex(), tuple(self._against_nothing()))
             take_time(connection)
             head = _head(connection)
-            rows = connection.execute(sa.select(events).order_by(events.c.seq)).mappings()
-            report = chain.verify(((int(row["seq"]), dict(row)) for row in rows), head, self._sign, CASEWORK)
+            rows = erased.rows_with_links(connection, events, erased.CASEWORK)
+            report = chain.verify(rows, head, self._sign, CASEWORK)
             return replace(report, faults=(*report.faults, *self._against_notes(connection, head)))
 
     def _of(self, connection: sa.Connection, finding: str) -> CaseLog:
         query = sa.select(events).where(events.c.finding == finding).order_by(events.c.seq)
         rows = connection.execute(query).mappings().all()
-        read = [(int(row["seq"]), self._event(row)) for row in rows]
+        read = [(int(row["seq"]), self.event(row)) for row in rows]
         held = tuple(event for _, event in read if event is not None)
         changed = tuple(seq for seq, event in read if event is None)
         if changed:
             _log().error("case events were changed after they were committed: they do not count", seqs=changed)
         return CaseLog(finding, held, changed)
 
-    def _event(self, row: Any) -> CaseEvent | None:
+    def event(self, row: Any) -> CaseEvent | None:
         """Return an event of the database, None for one that somebody changed."""
         seq = int(row["seq"])
         if not chain.is_intact(seq, row, self._sign, CASEWORK):
@@ -206,10 +206,9 @@ class Casework:
 
     def _forget(self, connection: sa.Connection, head: ChainHead, limit: int) -> tuple[int, ChainHead]:
         """Delete the events up to `limit`: the chain begins behind them."""
-        last = sa.select(events.c.hash).where(events.c.seq <= limit).order_by(events.c.seq.desc()).limit(1)
-        pruned_hash = connection.execute(last).scalar_one_or_none() or head.pruned_hash
-        count = connection.execute(sa.delete(events).where(events.c.seq <= limit)).rowcount
-        return count, replace(head, pruned=limit, pruned_hash=bytes(pruned_hash))
+        pruned_hash = erased.last_hash(connection, events, erased.CASEWORK, limit) or head.pruned_hash
+        count = erased.forget(connection, events, erased.CASEWORK, limit)
+        return count, replace(head, pruned=limit, pruned_hash=pruned_hash)
 
     def _against_notes(self, connection: sa.Connection, head: ChainHead) -> list[str]:
         faults = []
@@ -241,8 +240,12 @@ class Casework:
             if self._migrated:
                 return
             with self._journal.transaction() as connection:
+                is_new = not sa.inspect(connection).has_table(events.name)
                 MIGRATIONS.upgrade(connection)
                 head = _head(connection)
+                if is_new:
+                    # Signed from the beginning: a log in which nothing has happened yet is nobody else's.
+                    _write_head(connection, chain.sign_head(head, self._sign, CASEWORK))
             for anchor in self._anchors:
                 # No number is given twice, whatever the database says.
                 noted = _noted(anchor)

@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.alerts.casework.store import Casework
 from monitor.alerts.journal import Journal
+from monitor.alerts.privacy.erasure import sweep
 from monitor.identity.vault.sweeper import Sweep
+
+
+def of_erasures(journal: Journal) -> Sweep:
+    """Return the sweep of what erasures could not take out of the files at once."""
+    return Sweep(lambda: sweep(journal), "erased findings are gone", "erased findings are still in a file")
 
 
 def sweeps(

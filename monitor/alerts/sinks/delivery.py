@@ -296,17 +296,21 @@ class Delivery:
 
 
 class Deliveries:
-    """Every sink of the server and its runner; `accepted` is told what a sink, by its name, has accepted."""
+    """Every sink of a tenant and its runner; `accepted` is told what a sink, by its name, has accepted.
+
+    In place of a registry the instruments can be given, where those of other tenants are counted by them too.
+    """
 
     def __init__(
         self,
         sinks: Sequence[NamedSink],
         journal: Journal,
-        registry: CollectorRegistry,
+        registry: CollectorRegistry | SinkMetrics,
         traces: Traces | None = None,
         accepted: Accepted = lambda _sink, _items: None,
     ) -> None:
-        metrics, self._leases = SinkMetrics(registry), Leases(journal.database)
+        metrics = registry if isinstance(registry, SinkMetrics) else SinkMetrics(registry)
+        self._leases = Leases(journal.database)
         self._runners = [
             Delivery(named, journal, metrics, traces=traces, accepted=accepted, leases=self._leases) for named in sinks
         ]

@@ -15,6 +15,7 @@ from engines.errors import SidewitnessError
 from monitor.api.access.grant import ANY, Grant, Refusal, Seat
 from monitor.api.access.roles import Role
 from monitor.host.calls import InvalidName, participant_key
+from monitor.tenancy.names import DEFAULT_TENANT
 
 AUDIENCE = "sidewitness"
 # Between the clock of who made the token and ours; an expired token has no such grace.
@@ -84,9 +85,9 @@ def ordered(
     return TokenOrder(subject, Role.PUBLISHER, minutes, Seat(call, pattern, identity or None))
 
 
-def granted(order: TokenOrder, token_id: str, now: int) -> Grant:
-    """Return what the token of an order grants that is made `now` (seconds since 1970)."""
-    return Grant(order.subject, order.role, token_id, now + order.minutes * 60, order.seat, order.identity)
+def granted(order: TokenOrder, token_id: str, now: int, tenant: str = DEFAULT_TENANT) -> Grant:
+    """Return what the token of an order grants that is made `now` (seconds since 1970) for a tenant."""
+    return Grant(order.subject, order.role, token_id, now + order.minutes * 60, order.seat, order.identity, tenant)
 
 
 def claims_of(grant: Grant, now: int) -> dict[str, Any]:
@@ -108,6 +109,8 @@ def claims_of(grant: Grant, now: int) -> dict[str, Any]:
         }
     if grant.identity is not None:
         claims["identity"] = grant.identity
+    if grant.tenant != DEFAULT_TENANT:
+        claims["tenant"] = grant.tenant
     return claims
 
 
@@ -116,8 +119,8 @@ def read(claims: Mapping[str, Any], now: float) -> Grant | Refusal:
     expires, not_before, role = claims.get("exp"), claims.get("nbf"), claims.get("role")
     if claims.get("aud") != AUDIENCE or not (_is_time(expires) and _is_time(not_before)):
         return Refusal.WRONG
-    subject, token_id = claims.get("sub"), claims.get("jti")
-    if not (_is_text(subject) and _is_text(token_id) and _is_text(role) and role in list(Role)):
+    subject, token_id, tenant = claims.get("sub"), claims.get("jti"), claims.get("tenant", DEFAULT_TENANT)
+    if not (_is_text(subject) and _is_text(token_id) and _is_text(tenant) and _is_text(role) and role in list(Role)):
         return Refusal.WRONG
     if now >= expires:
         return Refusal.EXPIRED
@@ -135,7 +138,7 @@ def read(claims: Mapping[str, Any], now: float) -> Grant | Refusal:
         own = claims.get("identity")
         if not _is_text(own):
             return Refusal.WRONG
-    return Grant(subject, Role(role), token_id, expires, seat, own)
+    return Grant(subject, Role(role), token_id, expires, seat, own, tenant)
 
 
 def _own_identity(identity: str | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from monitor.api.access.roles import PERMISSIONS, Permission, Role
+from monitor.tenancy.names import DEFAULT_TENANT
 from monitor.types import ParticipantKey
 
 ANY = "*"
@@ -52,6 +53,7 @@ class Grant:
 
     `id` is that of a signed token (`jti`), `expires` in seconds since 1970, None for a token that does not. `seat`
     binds a publisher; None binds nobody. `identity` is the enrolled name of a bearer who sees what is said of them.
+    `tenant` is the one whose everything is that they may see or change: nothing of any other exists for them.
     """
 
     subject: str
@@ -60,6 +62,7 @@ class Grant:
     expires: int | None = None
     seat: Seat | None = None
     identity: str | None = None
+    tenant: str = DEFAULT_TENANT
 
     def may(self, permission: Permission) -> bool:
         """Whether the role has the permission."""

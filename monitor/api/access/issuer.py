@@ -13,6 +13,7 @@ from monitor.api.access.claims import TokenOrder, claims_of, granted
 from monitor.api.access.grant import Grant
 from monitor.api.access.keyring import KeyRing
 from monitor.api.access.register import IssuedToken, Register
+from monitor.tenancy.names import DEFAULT_TENANT
 from monitor.types import rfc3339
 
 ID_BYTES = 12
@@ -26,15 +27,24 @@ class NoSuchToken(SidewitnessError):  # noqa: N818 - it is an answer as much as 
 
 
 class Issuer:
-    """Synchronous; raises `JournalError`, or `ConfigError` for the key file. `clock` in seconds since 1970."""
+    """Synchronous; raises `JournalError`, or `ConfigError` for the key file. `clock` in seconds since 1970.
 
-    def __init__(self, keys: KeyRing, register: Register, clock: Callable[[], float] = time.time) -> None:
-        self._keys, self._register, self._clock = keys, register, clock
+    The tokens are those of `tenant`, whose register it is.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        register: Register,
+        clock: Callable[[], float] = time.time,
+        tenant: str = DEFAULT_TENANT,
+    ) -> None:
+        self._keys, self._register, self._clock, self._tenant = keys, register, clock, tenant
 
     def issue(self, order: TokenOrder, by: str) -> tuple[str, IssuedToken]:
         """Make a token; returns its text, which is kept nowhere, and its line in the register."""
         now = int(self._clock())
-        grant = granted(order, secrets.token_hex(ID_BYTES), now)
+        grant = granted(order, secrets.token_hex(ID_BYTES), now, self._tenant)
         text = self._keys.sign(claims_of(grant, now))
         self._register.add(grant, by, now)
         return text, IssuedToken(grant, now, by)

@@ -25,6 +25,7 @@ from monitor.api.access.grant import Grant, Refusal
 from monitor.api.access.register import Register
 from monitor.api.access.roles import Role
 from monitor.api.access.tables import sessions
+from monitor.tenancy.names import DEFAULT_TENANT
 
 COOKIE_BYTES = 32
 MAX_COOKIE_CHARS = 64
@@ -43,6 +44,7 @@ class Beginning:
     role: Role
     identity: str | None = None
     hint: str = ""
+    tenant: str = DEFAULT_TENANT
 
 
 class Sessions:
@@ -50,6 +52,9 @@ class Sessions:
 
     `rules` stands for what roles are given by: a session that was begun under others is over. A session ends
     `idle_seconds` after its last use, and `lifetime_seconds` after its beginning however it is used.
+
+    Sessions of all tenants are in one table, since nobody is anybody's before they have signed in. Whoever has a cookie
+    has its session; listed, and ended by their id, are those of `tenant` alone.
     """
 
     def __init__(
@@ -60,9 +65,15 @@ class Sessions:
         idle_seconds: float,
         lifetime_seconds: float,
         clock: Callable[[], float] = time.time,
+        tenant: str = DEFAULT_TENANT,
     ) -> None:
         self._journal, self._register, self._rules, self._clock = journal, register, rules, clock
         self._idle, self._lifetime = int(idle_seconds), int(lifetime_seconds)
+        self._tenant = tenant
+
+    def of(self, tenant: str) -> Sessions:
+        """Return the sessions with those of a tenant to be listed and ended."""
+        return Sessions(self._journal, self._register, self._rules, self._idle, self._lifetime, self._clock, tenant)
 
     def begin(self, beginning: Beginning) -> tuple[str, int]:
         """Begin a session; returns the text for its cookie, which is kept nowhere, and its end."""
@@ -77,6 +88,7 @@ class Sessions:
             "begun": now,
             "seen": now,
             "expires": now + self._lifetime,
+            "tenant": beginning.tenant,
         }
         self._register.migrate()
         with self._journal.transaction() as connection:
@@ -96,30 +108,39 @@ class Sessions:
         if now - row.seen >= SEEN_SECONDS:
             with self._journal.transaction() as connection:
                 connection.execute(sa.update(sessions).where(sessions.c.id == row.id).values(seen=now))
-        return Grant(row.subject, Role(row.role), None, int(row.expires), None, row.identity)
+        tenant = row.tenant or DEFAULT_TENANT
+        return Grant(row.subject, Role(row.role), None, int(row.expires), None, row.identity, tenant)
 
     def end(self, text: str) -> str | None:
         """End the session of a cookie; returns what the provider wants to hear, None where there is nothing to say."""
         row = self._row(text)
         if row is None:
             return None
-        self.revoke(row.id)
+        self._delete(sessions.c.id == row.id)
         return _unsealed(text, row.hint) if row.hint else None
 
     def revoke(self, session_id: str) -> bool:
-        """End a session by its id; False where there is none."""
+        """End a session of the tenant by its id; False where there is none."""
         self._register.migrate()
-        with self._journal.transaction() as connection:
-            return connection.execute(sa.delete(sessions).where(sessions.c.id == session_id)).rowcount > 0
+        return self._delete(sessions.c.id == session_id, self._theirs())
 
     def list(self) -> Sequence[dict[str, Any]]:
-        """Return every session that is not over as JSON values, the oldest first; never the text of a cookie."""
+        """Return every session of the tenant that is not over, the oldest first; never the text of a cookie."""
         now = int(self._clock())
         self._register.migrate()
         standing = (sessions.c.expires > now, sessions.c.seen > now - self._idle, sessions.c.rules == self._rules)
         with self._journal.transaction() as connection:
-            rows = connection.execute(sa.select(sessions).where(*standing).order_by(sessions.c.begun)).all()
+            rows = connection.execute(
+                sa.select(sessions).where(*standing, self._theirs()).order_by(sessions.c.begun)
+            ).all()
         return [dict(row._mapping) for row in rows]
+
+    def _theirs(self) -> sa.ColumnElement[bool]:
+        return sa.func.coalesce(sessions.c.tenant, DEFAULT_TENANT) == self._tenant
+
+    def _delete(self, *where: sa.ColumnElement[bool]) -> bool:
+        with self._journal.transaction() as connection:
+            return connection.execute(sa.delete(sessions).where(*where)).rowcount > 0
 
     def _row(self, text: str) -> Any:
         if not 0 < len(text) <= MAX_COOKIE_CHARS:

@@ -31,7 +31,7 @@ sessions = sa.Table(
     "access_sessions",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    *(sa.Column(name, sa.Text) for name in ("subject", "role", "identity", "rules")),
+    *(sa.Column(name, sa.Text) for name in ("subject", "role", "identity", "rules", "tenant")),
     sa.Column("hint", sa.LargeBinary),
     *(sa.Column(name, sa.BigInteger) for name in ("begun", "seen", "expires")),
 )

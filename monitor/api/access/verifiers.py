@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from monitor.api.access.claims import OPERATOR_SUBJECT, STARTUP_SUBJECT, read
@@ -16,6 +16,7 @@ from monitor.api.access.grant import Client, Grant, Refusal
 from monitor.api.access.keyring import KeyRing
 from monitor.api.access.register import Register
 from monitor.api.access.roles import Role
+from monitor.tenancy.names import DEFAULT_TENANT
 
 
 class Verifier(Protocol):
@@ -55,13 +56,23 @@ class StaticToken:
 
 
 class SignedTokens:
-    """Tokens that this sidecar has signed, as long as they are in its register. `clock` in seconds since 1970."""
+    """Tokens that this sidecar has signed, as long as they are in the register of the tenant that they name.
+
+    `tenants` are the registers of tenants beside the default one, whose `register` is. `clock` in seconds since 1970.
+    """
 
     # A signature is not guessed.
     guessable = False
 
-    def __init__(self, keys: KeyRing, register: Register, clock: Callable[[], float] = time.time) -> None:
-        self._keys, self._register, self._clock = keys, register, clock
+    def __init__(
+        self,
+        keys: KeyRing,
+        register: Register,
+        clock: Callable[[], float] = time.time,
+        tenants: Mapping[str, Register] | None = None,
+    ) -> None:
+        self._keys, self._clock = keys, clock
+        self._registers = {**(tenants or {}), DEFAULT_TENANT: register}
 
     async def identify(self, bearer: str, client: Client) -> Grant | Refusal | None:
         """See `Verifier`; raises `JournalError` where the register cannot be read."""
@@ -71,4 +82,7 @@ class SignedTokens:
         grant = read(claims, self._clock())
         if isinstance(grant, Refusal):
             return grant
-        return grant if await asyncio.to_thread(self._register.stands, str(grant.id)) else Refusal.REVOKED
+        register = self._registers.get(grant.tenant)
+        if register is None:
+            return Refusal.REVOKED
+        return grant if await asyncio.to_thread(register.stands, str(grant.id)) else Refusal.REVOKED

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from monitor.api.schemas.base import Shape, Time
+from monitor.api.schemas.erasing import Erasure
 from monitor.identity.vault.records import IdentityState, VersionState
 
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A day, YYYY-MM-DD.")]
@@ -129,7 +130,10 @@ class Receipt(Shape):
 class Erased(Shape):
     """An identity was erased."""
 
-    receipt: Receipt
+    receipt: Receipt | None
+    """Null where only findings were there to be erased."""
+    findings: Erasure | None = None
+    """There where findings were asked for, too; null where there were none."""
 
 
 class Quality(Shape):

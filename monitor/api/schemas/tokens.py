@@ -47,6 +47,8 @@ class Bearer(Described):
     """Whose token somebody has."""
 
     permissions: list[Permission]
+    tenant: str
+    """Whose everything is that it may see or change."""
 
 
 class Token(Described):

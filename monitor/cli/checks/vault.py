@@ -36,10 +36,10 @@ def findings(config: Path | None) -> Check:
     """Verify the chains of journal and casework, with the master key who wrote them, and their ends by their notes."""
     from monitor.alerts.casework.store import Casework
     from monitor.alerts.journal import Journal, JournalError
-    from monitor.config import load
     from monitor.identity.vault.anchor import open_anchors
     from monitor.identity.vault.errors import VaultError
     from monitor.identity.vault.open import existing_vault
+    from monitor.tenancy.command import load
 
     settings, locked = load(config), ""
     anchors = open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "journal")
@@ -75,9 +75,9 @@ def findings(config: Path | None) -> Check:
 
 def audit_log(config: Path | None) -> Check:
     """Verify the chain of the audit log, and with the master key who wrote it, its end, and what is served by it."""
-    from monitor.config import load
     from monitor.identity.vault.errors import KeysError, VaultError
     from monitor.identity.vault.open import existing_vault
+    from monitor.tenancy.command import load
 
     locked, entries = "", tuple[str, ...]()
     try:

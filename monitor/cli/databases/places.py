@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from engines.errors import SidewitnessError
-from monitor.alerts import journal
+from monitor.alerts import erased, journal
 from monitor.alerts.casework import tables as casework
 from monitor.alerts.sinks import cursors, dead
 from monitor.api.access import tables as access
@@ -45,7 +45,11 @@ class Part:
 
 
 PARTS = (
-    Part("findings", journal.MIGRATIONS, (journal.findings, journal.heads, cursors.cursors, dead.letters)),
+    Part(
+        "findings",
+        journal.MIGRATIONS,
+        (journal.findings, journal.heads, cursors.cursors, dead.letters, *erased.metadata.sorted_tables),
+    ),
     Part("cases", casework.MIGRATIONS, tuple(casework.metadata.sorted_tables)),
     Part("tokens", access.MIGRATIONS, tuple(access.metadata.sorted_tables)),
     Part("vault", vault.MIGRATIONS, tuple(vault.metadata.sorted_tables)),

@@ -302,3 +302,35 @@ def test_changed_findings_count_as_missed() -> None:
     batch = next_batch(0, Head(4, 0), [Tampered(1), Tampered(4)])
     assert (batch.missed, batch.findings, batch.cursor) == (4, 0, 4)
     assert batch.items == (Tampered(1), Gap(2, 3), Tampered(4))
+
+
+def test_what_erased_rows_leave_is_believed_where_this_sidecar_erased_them() -> None:
+    rows: list[dict[str, Any]] = []
+    previous = GENESIS
+    for seq in (1, 2, 3):
+        row = dict.fromkeys(FIELDS, "x")
+        link = chain.link(seq, row, previous, sign)
+        rows.append({**row, "previous": link.previous, "hash": link.hash, "signature": link.signature})
+        previous = link.hash
+    head = chain.sign_head(ChainHead(3, 0, previous), sign)
+    left = {name: rows[1][name] for name in ("previous", "hash", "signature")}
+    at = "2026-06-01T00:00:00.000Z"
+    mark = chain.erase_mark(2, chain.Link(**left), at, sign)
+    erased = {**left, "erased": at, "mark": mark}
+
+    def faults(row: dict[str, Any], by: chain.Sign | None = sign) -> tuple[str, ...]:
+        return chain.verify([(1, rows[0]), (2, row), (3, rows[2])], head, by).faults
+
+    assert faults(erased) == ()
+    taken = ("finding 2 was taken away, and not erased by this sidecar",)
+    for wrong in (
+        {"mark": b""}, {"mark": "text"}, {"mark": None}, {"erased": "later"}, {"signature": b"other"},
+        {"mark": chain.erase_mark(2, chain.Link(**left), at, None)}, {"mark": sign(b"anything")},
+        {"mark": chain.erase_mark(3, chain.Link(**left), at, sign)},
+    ):  # fmt: skip
+        assert faults({**erased, **wrong}) == taken, wrong
+    # Without a key a mark is a hash that anybody can make, as the chain is then.
+    unsigned = {**left, "signature": None, "erased": at}
+    unsigned["mark"] = chain.erase_mark(2, chain.Link(left["previous"], left["hash"], b""), at, None)
+    assert faults(unsigned, None) == ()
+    assert faults({**unsigned, "erased": 7}, None) == taken

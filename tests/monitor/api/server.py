@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from monitor.api.access.claims import ordered
 from monitor.api.identities import People
 from monitor.api.server import Server, address, listen
 from monitor.config import Settings
+from monitor.host.components import Components, Tenant
 from monitor.host.publication import Answer
-from monitor.host.sidecar import Components, Sidecar, assemble
+from monitor.host.sidecar import Sidecar, assemble
+from monitor.host.sources import ConfiguredSource
 from monitor.host.step import SessionFactory
 from monitor.serve import Surface
 from monitor.tap.rtp.sdp import SdpError
@@ -133,18 +135,23 @@ async def serving(
     people: People | None = None,
     sinks: Sequence[NamedSink] = (),
     policy: Policy | None = None,
+    tenants: Sequence[Tenant] = (),
+    tenants_people: Mapping[str, People | None] | None = None,
+    sources: Sequence[ConfiguredSource] = (),
     **overrides: Any,
 ) -> AsyncIterator[Site]:
     settings = Settings(state_dir=folder, port=0, **{"hop_seconds": 0.1, "token": SecretStr(TOKEN), **overrides})
     ready_journal(folder, settings.findings_kept).close()
     peers = Peers()
     peers.gate.set()
-    components = assemble(settings, scripted(sessions, answer or peers.answer), sinks=sinks, policy=policy)
+    vault = people.vault if tenants and people is not None else None
+    judging = scripted(sessions, answer or peers.answer)
+    components = assemble(settings, judging, vault, sinks, sources, policy, tenants)
     listener: socket.socket = listen("127.0.0.1", 0)
     own = listen("127.0.0.1", 0)
     ready = asyncio.Event()
     async with Sidecar(settings, components) as sidecar:
-        surface = Surface(sidecar, settings, TOKEN, people)
+        surface = Surface(sidecar, settings, TOKEN, people, tenants_people)
         server = surface.server(ready.set)
         async with surface.operators(own):
             task = asyncio.create_task(server.serve([listener]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,43 @@ def test_a_drill_takes_no_label(state: Path, capsys: Out) -> None:
     journal.close()
     assert "this is a drill" in refused(capsys, "label", "exercise", "false")
     assert said(capsys, "show", "exercise")["case"]["label"] is None
+
+
+def test_a_participant_is_erased_and_the_receipt_is_a_new_file_of_its_owner(capsys: Out, tmp_path: Path) -> None:
+    out = tmp_path / "erased.json"
+    whom = ("--call", "board", "--participant", "p1", "--receipt", str(out), "--yes")
+    assert cli.run(["findings", "label", "e", "true"]) == 0
+    capsys.readouterr()
+    told = said(capsys, "erase", *whom)
+    assert json.loads(out.read_text()) == told
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert (told["findings"], told["labels"], told["cleaned"]) == (["e"], 1, True)
+    assert said(capsys, "list")["findings"] == []
+    [line] = said(capsys, "erasures")["erasures"]
+    assert (line["id"], line["changes"]) == (told["id"], 2)
+    assert cli.run(["findings", "erasures"]) == 0
+    capsys.readouterr()
+    # Nothing is erased of which no receipt can be written, and none is left of what was not erased.
+    assert "name a new file" in refused(capsys, "erase", *whom)
+    out.unlink()
+    assert "no findings are kept" in refused(capsys, "erase", *whom)
+    assert not out.exists()
+    assert cli.run(["doctor", "--audit", "--json"]) in (0, 1)
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["findings"]["state"] == "ok", checks
+
+
+def test_a_person_is_erased_with_their_findings_where_a_receipt_is_wanted(capsys: Out, tmp_path: Path) -> None:
+    out = tmp_path / "erased.json"
+    [one] = said(capsys, "list")["findings"]
+    name = one["identity"]
+    assert cli.run(["identities", "erase", name, "--yes"]) == 1
+    assert "enrolled" in capsys.readouterr().err
+    assert cli.run(["identities", "erase", name, "--receipt", str(out), "--yes", "--actor", "ops"]) == 0
+    assert name not in capsys.readouterr().out
+    told = json.loads(out.read_text())
+    assert (told["enrolment"], told["findings"]["findings"], told["findings"]["erased_by"]) == (None, ["e"], "ops")
+    assert name not in out.read_text()
+    assert said(capsys, "list")["findings"] == []
+    assert cli.run(["identities", "erase", name, "--receipt", str(tmp_path / "again.json"), "--yes"]) == 1
+    assert not (tmp_path / "again.json").exists()

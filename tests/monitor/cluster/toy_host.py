@@ -21,6 +21,7 @@ from monitor.config import Settings
 from monitor.decision.decide import Decision, DecisionConfig, DecisionState, Transition, initial
 from monitor.decision.report import HopReport
 from monitor.host.judging import Judging
+from monitor.tenancy.names import inside, outside
 from monitor.types import FloatArray, MediaItem, ParticipantKey, Reason, Score, Verdict
 
 STEPS = (Transition.OPENED, Transition.UPDATED, Transition.CLOSED, None)
@@ -106,7 +107,7 @@ async def answer(offer: str) -> tuple[ToyPeer, str]:
 
 def judging(settings: Settings, vault: FarVault) -> Judging:
     def session(key: ParticipantKey) -> ToySession:
-        lookup = vault.reference(key.identity) if key.identity is not None else None
+        lookup = vault.reference(inside(outside(key.call)[0], key.identity)) if key.identity is not None else None
         return ToySession(key, settings.hop_seconds, lookup)
 
     no_models: Any = None

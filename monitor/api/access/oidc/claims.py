@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from monitor.api.access.grant import Refusal
 from monitor.api.access.roles import Role
+from monitor.tenancy.names import DEFAULT_TENANT
 
 Claims = Mapping[str, Any]
 # The audit log names actors of 128 characters at most, and ours has a prefix.
@@ -29,24 +30,31 @@ WORD_LISTS = frozenset({"scope", "scp"})
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who somebody is here: `subject` for the audit log, their role, and the enrolled name that is theirs, if any."""
+    """Who somebody is here: `subject` for the audit log, their role, and the enrolled name that is theirs, if any.
+
+    `tenant` is the one that they are of.
+    """
 
     subject: str
     role: Role
     identity: str | None = None
+    tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
 class RoleRules:
     """By which claim somebody gets which role, and by which claim they are which enrolled person.
 
-    Of several values that fit, the first of `roles` counts.
+    Of several values that fit, the first of `roles` counts. Without a `tenant_claim` everybody is the default tenant's;
+    with one, whoever has values of exactly one of `tenants` is of that, and anybody else is nobody.
     """
 
     role_claim: str
     roles: Mapping[str, Role]
     identity_claim: str = "sub"
     identities: Mapping[str, str] | None = None
+    tenant_claim: str | None = None
+    tenants: Mapping[str, str] = field(default_factory=dict)
 
 
 def id_token_objection(claims: Claims, issuer: str, client_id: str, nonce: str, now: float) -> str | None:
@@ -77,12 +85,13 @@ def person_of(claims: Claims, rules: RoleRules) -> Person | Refusal:
         return Refusal.WRONG
     held = values_of(claims, rules.role_claim)
     role = next((role for value, role in rules.roles.items() if value in held), None)
-    if role is None:
+    tenant = _tenant_of(claims, rules)
+    if role is None or tenant is None:
         return Refusal.NO_ROLE
     identity = _identity_of(claims, rules)
     if role is Role.SUBJECT and identity is None:
         return Refusal.NO_ROLE
-    return Person(PREFIX + subject, role, identity if role is Role.SUBJECT else None)
+    return Person(PREFIX + subject, role, identity if role is Role.SUBJECT else None, tenant)
 
 
 def values_of(claims: Claims, name: str) -> frozenset[str]:
@@ -101,6 +110,14 @@ def values_of(claims: Claims, name: str) -> frozenset[str]:
     if isinstance(value, str):
         return frozenset(value.split()) if name in WORD_LISTS else frozenset({value})
     return frozenset(one for one in value if isinstance(one, str)) if isinstance(value, list) else frozenset()
+
+
+def _tenant_of(claims: Claims, rules: RoleRules) -> str | None:
+    if rules.tenant_claim is None:
+        return DEFAULT_TENANT
+    named = {rules.tenants[value] for value in values_of(claims, rules.tenant_claim) if value in rules.tenants}
+    # Of two tenants is of none: a token opens one.
+    return named.pop() if len(named) == 1 else None
 
 
 def _identity_of(claims: Claims, rules: RoleRules) -> str | None:

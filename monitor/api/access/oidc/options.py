@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from ipaddress import ip_address
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from monitor.alerts.sinks.tls import ConnectOptions
 from monitor.api.access.roles import Role
@@ -50,6 +50,7 @@ class OidcOptions(ConnectOptions):
     `roles` maps a value of `role_claim` to a role; of several that fit the first that is written counts. `identities`
     maps a value of `identity_claim` to the enrolled name of who signs in; a value that is not in it is the name itself,
     unless the claim is `sub`. `audience` is whom bearer tokens of the provider are for; without it none is taken.
+    `tenants` maps a value of `tenant_claim` to the tenant of who signs in.
     """
 
     issuer: Base
@@ -60,6 +61,8 @@ class OidcOptions(ConnectOptions):
     roles: dict[str, Role] = Field(min_length=1, max_length=1000)
     identity_claim: str = Field(default="sub", min_length=1, max_length=256)
     identities: dict[str, str] = Field(default_factory=dict, max_length=10_000)
+    tenant_claim: str | None = Field(default=None, min_length=1, max_length=256)
+    tenants: dict[str, str] = Field(default_factory=dict, max_length=10_000)
     audience: str | None = Field(default=None, min_length=1, max_length=256)
     public_url: Base | None = None
     idle_minutes: float = Field(default=30.0, ge=1.0, le=1440.0)
@@ -90,11 +93,19 @@ class OidcOptions(ConnectOptions):
             raise ValueError("nobody signs in as a publisher, who is bound to a call: make them a token")
         return value
 
+    @model_validator(mode="after")
+    def _tenants_go_by_a_claim(self) -> Self:
+        if (self.tenant_claim is None) is bool(self.tenants):
+            raise ValueError("set tenant_claim and tenants together: by which claim, and which value is which tenant")
+        return self
+
     @property
     def digest(self) -> str:
         """Stands for what sessions rest on: one that was begun under other rules is over."""
         rules = [self.issuer, self.client_id, self.role_claim, list(self.roles.items())]
         rules += [self.identity_claim, sorted(self.identities.items())]
+        if self.tenant_claim is not None:
+            rules += [self.tenant_claim, sorted(self.tenants.items())]
         return hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:32]
 
 

@@ -36,9 +36,10 @@ class ProviderTokens:
         person = person_of(claims, self._rules)
         if isinstance(person, Refusal):
             return person
-        return Grant(person.subject, person.role, None, int(claims["exp"]), None, person.identity)
+        return Grant(person.subject, person.role, None, int(claims["exp"]), None, person.identity, person.tenant)
 
 
 def rules_of(options: OidcOptions) -> RoleRules:
     """Return the rules in the settings."""
-    return RoleRules(options.role_claim, options.roles, options.identity_claim, options.identities)
+    identities = (options.identity_claim, options.identities)
+    return RoleRules(options.role_claim, options.roles, *identities, options.tenant_claim, options.tenants)

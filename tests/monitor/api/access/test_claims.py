@@ -98,3 +98,13 @@ def test_an_order_that_cannot_be_is_one_line(order: tuple[Any, ...], why: str) -
 
 def test_a_publisher_may_be_whoever_in_the_call_where_nobody_is_named() -> None:
     assert ordered("sfu", "publisher", 5, "board", "", "").seat == Seat("board", "*", None)
+
+
+def test_a_token_says_whose_it_is_unless_there_is_but_one() -> None:
+    order = ordered("alice", "admin")
+    assert "tenant" not in claims_of(granted(order, "id-1", NOW), NOW)
+    theirs = granted(order, "id-1", NOW, "acme")
+    assert claims_of(theirs, NOW)["tenant"] == "acme"
+    assert read(claims_of(theirs, NOW), NOW) == theirs
+    for tenant in ("", None, 7, ["acme"]):
+        assert read({**claims_of(theirs, NOW), "tenant": tenant}, NOW) is Refusal.WRONG

@@ -102,3 +102,31 @@ def test_there_are_so_many_and_who_came_last_stays(desk: Desk, monkeypatch: pyte
     desk.sessions.begin(ANN)
     with desk.office.journal.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM access_sessions").scalar() == 1
+
+
+def test_sessions_of_a_tenant_are_listed_and_ended_by_that_tenant_alone(desk: Desk) -> None:
+    acme, own = desk.sessions.of("acme"), desk.sessions
+    theirs, _ = own.begin(Beginning("oidc:bob", Role.ADMIN, tenant="acme"))
+    ours, _ = own.begin(ANN)
+    found = own.find(theirs)
+    assert isinstance(found, Grant)
+    assert found.tenant == "acme"
+    [listed] = acme.list()
+    assert listed["subject"] == "oidc:bob"
+    assert [row["subject"] for row in own.list()] == ["oidc:ann"]
+    assert not own.revoke(listed["id"])
+    assert not acme.revoke(own.list()[0]["id"])
+    assert isinstance(own.find(ours), Grant)
+    assert acme.revoke(listed["id"])
+    assert own.find(theirs) is Refusal.ENDED
+
+
+def test_a_session_of_before_there_were_tenants_is_the_default_ones(desk: Desk) -> None:
+    text, _ = desk.sessions.begin(ANN)
+    with desk.office.journal.transaction() as connection:
+        connection.exec_driver_sql("UPDATE access_sessions SET tenant = NULL")
+    found = desk.sessions.find(text)
+    assert isinstance(found, Grant)
+    assert found.tenant == "default"
+    assert len(desk.sessions.list()) == 1
+    assert desk.sessions.of("acme").list() == []

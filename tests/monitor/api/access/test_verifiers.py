@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from monitor.alerts.journal import JournalError
+from monitor.api.access.claims import ordered
 from monitor.api.access.grant import Grant, Refusal, Seat
+from monitor.api.access.issuer import Issuer
 from monitor.api.access.register import KEPT_SECONDS, Register
 from monitor.api.access.roles import Role
-from monitor.api.access.verifiers import StaticToken
+from monitor.api.access.verifiers import SignedTokens, StaticToken
 from tests.monitor.api.access.build import AWAY, HERE, NOW, Office
 
 TOKEN = "a-static-token-of-the-operator"
@@ -118,3 +120,22 @@ def test_tokens_that_ended_long_ago_are_forgotten(office: Office) -> None:
     office.clock.now += 1
     office.issue(subject="newer")
     assert [line["subject"] for line in office.issuer.list()] == ["new", "newer"]
+
+
+async def test_a_token_is_good_in_the_register_of_its_tenant_and_in_no_other(tmp_path: Path) -> None:
+    for name in ("own", "acme"):
+        (tmp_path / name).mkdir()
+    office, theirs = Office(tmp_path / "own"), Office(tmp_path / "acme")
+    issuer = Issuer(office.keys, theirs.register, office.clock, "acme")
+    text, issued = issuer.issue(ordered("boss", "admin"), "root")
+    signed = SignedTokens(office.keys, office.register, office.clock, {"acme": theirs.register})
+    found = await signed.identify(text, AWAY)
+    assert isinstance(found, Grant)
+    assert found.tenant == "acme"
+    # In a register of its number that is another tenant's, and of a tenant that there is no longer.
+    office.register.add(issued.grant, "root", NOW)
+    assert theirs.register.revoke(str(issued.grant.id), "root", NOW)
+    assert await signed.identify(text, AWAY) is Refusal.REVOKED
+    assert await SignedTokens(office.keys, office.register, office.clock).identify(text, AWAY) is Refusal.REVOKED
+    for one in (office, theirs):
+        one.journal.close()

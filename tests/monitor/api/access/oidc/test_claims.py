@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,3 +105,18 @@ def test_where_a_claim_lies() -> None:
     assert values_of(claims, "scope.roles") == frozenset()
     assert values_of(claims, "email") == frozenset()
     assert values_of({**claims, "email_verified": True}, "email") == {"f@example"}
+
+
+@pytest.mark.parametrize(
+    ("orgs", "tenant"),
+    [
+        ("org-1", "acme"), (["org-1", "org-9"], "acme"), (["org-1", "org-3"], "acme"),
+        ("org-2", "globex"), (["org-1", "org-2"], None), ("org-9", None), ([], None), (None, None), ("acme", None),
+    ],
+)  # fmt: skip
+def test_somebody_is_of_the_one_tenant_that_the_claim_names_or_of_none(orgs: Any, tenant: str | None) -> None:
+    rules = replace(RULES, tenant_claim="org", tenants={"org-1": "acme", "org-3": "acme", "org-2": "globex"})
+    found = person_of({"sub": "ann", "groups": ["admins"], "org": orgs}, rules)
+    assert found == (Person("oidc:ann", Role.ADMIN, None, tenant) if tenant else Refusal.NO_ROLE)
+    # Without such a claim in the settings everybody is of the one tenant that there is.
+    assert person_of({"sub": "ann", "groups": ["admins"], "org": orgs}, RULES) == Person("oidc:ann", Role.ADMIN)

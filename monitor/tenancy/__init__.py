@@ -1,0 +1,1 @@
+"""Tenants: organisations that share a sidecar and know nothing of each other."""

@@ -24,17 +24,20 @@ from monitor.alerts.casework.tables import heads as case_heads
 from monitor.alerts.chain import Kind, Link, Sign
 from monitor.alerts.journal import Entry, Journal, JournalError, findings
 from monitor.alerts.journal import heads as journal_heads
+from monitor.alerts.sinks.base import BATCH_ENTRIES
 from monitor.alerts.sinks.batch import Batch
 from monitor.alerts.sinks.cursors import cursors
 from monitor.alerts.sinks.dead import letters
 from monitor.types import rfc3339
 
+# What runners of sinks read at a time, at the most.
+READ_AHEAD_ENTRIES = 4 * BATCH_ENTRIES
 # Of one statement: databases take only so many values.
 CHUNK = 500
 NOTE = (
-    "What is listed under sent was accepted by sinks before it was erased here. It is held by whoever runs them and "
-    "cannot be recalled: ask them. Subscribers who were connected when it was found have been told too, and are not "
-    "listed. Backups are not looked into."
+    "What is listed under sent was accepted by sinks before it was erased here, or was next in line and may have been "
+    "sent. It is held by whoever runs them and cannot be recalled: ask them. Subscribers who were connected when it was "
+    "found have been told too, and are not listed. Backups are not looked into."
 )
 
 
@@ -65,11 +68,15 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A change of a finding that a sink has accepted; `told` is when it was first told of the finding, where known."""
+    """A change of a finding that has left by a sink; `told` is when that was first told of the finding, where known.
+
+    One that is not `accepted` was next in line: it may have been sent in that moment, or be on its way.
+    """
 
     sink: str
     finding: str
     seq: int
+    accepted: bool
     told: str | None
 
 
@@ -263,11 +270,15 @@ def _sent(
     entries = {one.seq: one for row in rows if isinstance(one := journal.row(row), Entry)}
     sent = []
     for cursor in connection.execute(sa.select(cursors).order_by(cursors.c.name)).all():
+        # What a runner has read it may still send, and its cursor is written a moment after what it says.
+        ahead = sa.select(findings.c.seq).where(findings.c.seq > cursor.seq).order_by(findings.c.seq)
+        reached = max(connection.execute(ahead.limit(READ_AHEAD_ENTRIES)).scalars(), default=int(cursor.seq))
         for row in rows:
             seq, entry = int(row["seq"]), entries.get(int(row["seq"]))
             is_told = entry is None or Batch((entry,), seq).told_to(cursor.name).items
-            if seq <= int(cursor.seq) and is_told and (cursor.name, seq) not in refused:
-                sent.append(Sent(cursor.name, row["id"], seq, told.get((row["id"], cursor.name))))
+            if seq <= reached and is_told and (cursor.name, seq) not in refused:
+                first_told = told.get((row["id"], cursor.name))
+                sent.append(Sent(cursor.name, row["id"], seq, seq <= int(cursor.seq), first_told))
     return tuple(sent)
 
 

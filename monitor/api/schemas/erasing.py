@@ -8,11 +8,13 @@ from monitor.api.schemas.base import Seq, Shape, Time
 
 
 class SentChange(Shape):
-    """A change of a finding that a sink had accepted."""
+    """A change of a finding that had left by a sink."""
 
     sink: str
     finding: str
     seq: Seq
+    accepted: bool
+    """False where it was next in line: it may have been sent in that moment."""
     told: Time | None
     """When the sink was first told of the finding; null where that is not known any more."""
 

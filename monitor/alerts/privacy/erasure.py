@@ -36,8 +36,8 @@ READ_AHEAD_ENTRIES = 4 * BATCH_ENTRIES
 CHUNK = 500
 NOTE = (
     "What is listed under sent was accepted by sinks before it was erased here, or was next in line and may have been "
-    "sent. It is held by whoever runs them and cannot be recalled: ask them. Subscribers who were connected when it was "
-    "found have been told too, and are not listed. Backups are not looked into."
+    "sent. It is held by whoever runs them and cannot be recalled: ask them. Subscribers who were connected when it "
+    "was found have been told too, and are not listed. Backups are not looked into."
 )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.host.planning.costs import UnitCosts
     from monitor.host.planning.model import Routing
     from monitor.host.planning.rehearsal import Interval, Rehearsal
-    from monitor.host.planning.sizing import Plan
+    from monitor.host.planning.sizing import FleetPlan
 
 REFERENCE = Path(__file__).parents[1] / "host" / "planning" / "reference.json"
 SHIPPED = "the reference figures of this release (docs/results.md, budgets)"
@@ -124,7 +124,7 @@ def _costs(result: Path | None) -> UnitCosts:
     return costs if result is not None else replace(costs, source=SHIPPED)
 
 
-def _play(made: Plan, routing: Routing, seeds: int, minutes: float, surge: float) -> list[Rehearsal]:
+def _play(made: FleetPlan, routing: Routing, seeds: int, minutes: float, surge: float) -> list[Rehearsal]:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -140,7 +140,7 @@ def _play(made: Plan, routing: Routing, seeds: int, minutes: float, surge: float
         ]
 
 
-def _show(made: Plan) -> None:
+def _show(made: FleetPlan) -> None:
     from monitor.cli.identities import print_table
 
     title = f"{made.live} participants at once, {made.per_machine} a machine"
@@ -149,7 +149,7 @@ def _show(made: Plan) -> None:
         typer.echo(sentence)
 
 
-def rows(made: Plan) -> Iterator[tuple[str, str, str]]:
+def rows(made: FleetPlan) -> Iterator[tuple[str, str, str]]:
     """Give what a plan needs, a row each: what, how much, and how it comes about."""
     assumed = made.assumed
     cores = assumed.machine_cores

@@ -14,7 +14,7 @@ from typing import Final
 
 from numpy.random import Generator
 
-from monitor.host.planning.model import Death, Fleet, Slowdown, Visit
+from monitor.host.planning.model import Death, SimulatedFleet, Slowdown, Visit
 
 # Those who are there at the beginning came so long before: nobody warms up in what is counted.
 LEAD_SECONDS: Final = 10.0
@@ -77,7 +77,7 @@ def _people(demand: Demand, kind: str, count: int, begin: float, within: float, 
         yield Visit(at, stays[number], f"{kind}-{call}", str(number), weights[number], claimed[number])
 
 
-def deaths(demand: Demand, fleet: Fleet, seconds: float, random: Generator) -> Iterator[Death]:
+def deaths(demand: Demand, fleet: SimulatedFleet, seconds: float, random: Generator) -> Iterator[Death]:
     """Draw which processes and machines die, and when."""
     hosts = fleet.machines * fleet.processes
     expected = hosts * demand.deaths_per_month * seconds / (30.0 * DAY_SECONDS)
@@ -89,7 +89,7 @@ def deaths(demand: Demand, fleet: Fleet, seconds: float, random: Generator) -> I
         yield Death(seconds / 3.0, machine, None, demand.repair_seconds)
 
 
-def slowdowns(demand: Demand, fleet: Fleet, seconds: float, random: Generator) -> Iterator[Slowdown]:
+def slowdowns(demand: Demand, fleet: SimulatedFleet, seconds: float, random: Generator) -> Iterator[Slowdown]:
     """Draw which machines are slowed by neighbours, and when."""
     expected = fleet.machines * demand.slowdowns_per_day * seconds / DAY_SECONDS
     for _ in range(int(random.poisson(expected))):

@@ -20,7 +20,7 @@ import numpy as np
 
 from monitor.cluster.placement import HostView, places
 from monitor.host import shedding
-from monitor.host.planning.model import Death, Fleet, Outcome, Placement, Slowdown, Visit
+from monitor.host.planning.model import Death, Outcome, Placement, SimulatedFleet, Slowdown, Visit
 from monitor.host.shedding import TREND_SECONDS, MachineLoad, ParticipantLoad, Place, Shedding
 
 REVIEW_SECONDS: Final = 0.25
@@ -92,7 +92,7 @@ class _Host:
 class _Run:
     """One simulation; what is private to it changes with every event."""
 
-    def __init__(self, fleet: Fleet, seconds: float, place: Placement, seed: int) -> None:
+    def __init__(self, fleet: SimulatedFleet, seconds: float, place: Placement, seed: int) -> None:
         self.fleet, self.seconds, self._place = fleet, seconds, place
         each = fleet.processes
         self.hosts = [_Host(number, number // each) for number in range(fleet.machines * each)]
@@ -349,7 +349,7 @@ def _less(counts: dict[Key, int], key: Key) -> None:
 
 
 def simulate(
-    fleet: Fleet,
+    fleet: SimulatedFleet,
     visits: Iterable[Visit],
     seconds: float,
     deaths: Iterable[Death] = (),

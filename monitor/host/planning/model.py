@@ -14,7 +14,7 @@ Routing = Literal["call", "participant", "least"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class SimulatedFleet:
     """The machines, each with `places` for participants and so many `processes` that judge.
 
     A process has `cores`, and can judge `power` participants of weight 1 in time, who take `cores_each`. A death is

@@ -17,8 +17,8 @@ from numpy.random import default_rng
 from monitor.cluster.placement import places
 from monitor.host.planning.demand import Demand, deaths, slowdowns, visits
 from monitor.host.planning.fleet import simulate
-from monitor.host.planning.model import Fleet, Outcome, Placement, Routing
-from monitor.host.planning.sizing import Plan
+from monitor.host.planning.model import Outcome, Placement, Routing, SimulatedFleet
+from monitor.host.planning.sizing import FleetPlan
 
 # Of the call that held and the next one, which did not: where between them a process begins to be late is not known.
 BETWEEN: Final = 0.5
@@ -63,13 +63,13 @@ class Rehearsal:
         return asdict(self)
 
 
-def fleet_of(plan: Plan, routing: Routing = "call") -> Fleet:
+def fleet_of(plan: FleetPlan, routing: Routing = "call") -> SimulatedFleet:
     """Return the fleet that a plan asks for, spare machines included."""
     costs, cores = plan.costs, plan.assumed.machine_cores / plan.processes
     power = cores / plan.cores_each
     if costs.held is not None:
         power = min(power, (costs.held + BETWEEN) / costs.held_cores * cores)
-    return Fleet(
+    return SimulatedFleet(
         machines=plan.machines,
         processes=plan.processes,
         places=plan.places,
@@ -81,12 +81,12 @@ def fleet_of(plan: Plan, routing: Routing = "call") -> Fleet:
     )
 
 
-def demand_of(plan: Plan) -> Demand:
+def demand_of(plan: FleetPlan) -> Demand:
     """Return who comes when nothing but the usual happens."""
     return Demand(live=plan.live, stay_seconds=60.0 * plan.assumed.stay_minutes, claimed=plan.assumed.claimed)
 
 
-def scenarios(plan: Plan, surge: float) -> dict[str, Demand]:
+def scenarios(plan: FleetPlan, surge: float) -> dict[str, Demand]:
     """Return what is rehearsed: the usual, a machine that dies, and a share more who come at once."""
     usual = demand_of(plan)
     return {
@@ -98,7 +98,7 @@ def scenarios(plan: Plan, surge: float) -> dict[str, Demand]:
 
 def rehearse(
     name: str,
-    fleet: Fleet,
+    fleet: SimulatedFleet,
     demand: Demand,
     seconds: float,
     seeds: Sequence[int],

@@ -61,7 +61,7 @@ class Assumptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class FleetPlan:
     """What is needed; gigabytes are 1e9 bytes, rates are a second.
 
     A machine has `processes` that judge, and `per_machine` participants are planned for it; `bound` says what fills it.
@@ -113,7 +113,7 @@ class Plan:
         yield from (*_measured(self), *_assumed(self.assumed), *self.costs.doubts)
 
 
-def plan(costs: UnitCosts, assumed: Assumptions) -> Plan:
+def plan(costs: UnitCosts, assumed: Assumptions) -> FleetPlan:
     """Compute what is needed; raises `PlanError` where a machine could not hold one participant."""
     live = ceil(assumed.participants * assumed.concurrency)
     each = costs.claimed_cores - (1.0 - assumed.claimed) * min(costs.comparing_cores, costs.claimed_cores)
@@ -127,7 +127,7 @@ def plan(costs: UnitCosts, assumed: Assumptions) -> Plan:
     findings = live * assumed.speaking * assumed.findings_per_hour
     changes, probes = findings * assumed.changes_per_finding / 3600.0, machines / PROBE_SECONDS
     told, tokens = changes * assumed.sinks, joins / 3600.0
-    return Plan(
+    return FleetPlan(
         costs=costs,
         assumed=assumed,
         live=live,
@@ -176,7 +176,7 @@ def _machine(costs: UnitCosts, assumed: Assumptions, each: float) -> tuple[int, 
     return per_machine, min(processes, per_machine), bound
 
 
-def _measured(plan: Plan) -> Iterator[str]:
+def _measured(plan: FleetPlan) -> Iterator[str]:
     costs = plan.costs
     yield f"Measured: {costs.source}, on {costs.machine}, engine {costs.engine}, a call of {costs.participants}."
     held = (

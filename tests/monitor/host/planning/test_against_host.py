@@ -14,14 +14,14 @@ import pytest
 
 from monitor.host.calls import AtCapacity
 from monitor.host.planning.fleet import simulate
-from monitor.host.planning.model import Fleet, Outcome, Visit
+from monitor.host.planning.model import Outcome, SimulatedFleet, Visit
 from tests.monitor.host.test_overload import PICTURE, SOUND, Site, Watched, generated, site, virtually
 
 SECONDS, STEP = 90.0, 0.25
 PLACES = 6
 # Of the one worker: pictures come 12.5 times a second, blocks of sound every 30 ms.
 EACH = 12.5 * PICTURE + SOUND / 0.03
-FLEET = Fleet(machines=1, processes=1, places=PLACES, power=1.0 / EACH, cores_each=EACH)
+FLEET = SimulatedFleet(machines=1, processes=1, places=PLACES, power=1.0 / EACH, cores_each=EACH)
 
 
 @dataclass

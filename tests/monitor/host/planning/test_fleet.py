@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from monitor.cluster.placement import HostView, places
 from monitor.host.planning.fleet import REVIEW_SECONDS, simulate
-from monitor.host.planning.model import Death, Fleet, Outcome, Routing, Slowdown, Visit
+from monitor.host.planning.model import Death, Outcome, Routing, SimulatedFleet, Slowdown, Visit
 
-ONE = Fleet(machines=1, processes=1, places=8, power=4.5, cores_each=0.15, warm_seconds=2.0)
+ONE = SimulatedFleet(machines=1, processes=1, places=8, power=4.5, cores_each=0.15, warm_seconds=2.0)
 
 
 def people(count: int, at: float = 1.0, seconds: float = 1000.0, call: str = "board") -> list[Visit]:
@@ -168,7 +168,7 @@ def test_by_default_it_is_the_gateways_own() -> None:
 
 
 def test_of_a_large_fleet_no_place_is_missed() -> None:
-    fleet = Fleet(machines=320, processes=1, places=1, power=1.5, cores_each=0.3, routing="least")
+    fleet = SimulatedFleet(machines=320, processes=1, places=1, power=1.5, cores_each=0.3, routing="least")
     visits = [Visit(0.01 * number, 100.0, f"call-{number // 3}", f"p{number}") for number in range(320)]
     # Each has a place and none is refused, though the fleet is full in the end.
     assert simulate(fleet, visits, 30.0).refused == 0
@@ -199,7 +199,7 @@ def test_of_a_large_fleet_no_place_is_missed() -> None:
 def test_every_second_is_accounted_for_once(
     visits: list[Visit], deaths: list[Death], power: float, routing: Routing
 ) -> None:
-    fleet = Fleet(machines=2, processes=2, places=5, power=power, cores_each=0.2, routing=routing)
+    fleet = SimulatedFleet(machines=2, processes=2, places=5, power=power, cores_each=0.2, routing=routing)
     outcome = simulate(fleet, visits, 60.0, deaths)
     there = sum(max(0.0, min(v.at + v.seconds, 60.0) - max(v.at, 0.0)) for v in visits if v.at < 60.0)
     assert outcome.offered_seconds == pytest.approx(there, abs=1e-6)

@@ -10,7 +10,7 @@ from numpy.random import default_rng
 
 from monitor.host.planning import costs as names
 from monitor.host.planning.demand import LEAD_SECONDS, Demand, deaths, slowdowns, visits
-from monitor.host.planning.model import Fleet
+from monitor.host.planning.model import SimulatedFleet
 from monitor.host.planning.rehearsal import (
     NORMAL,
     STUDENT,
@@ -21,14 +21,14 @@ from monitor.host.planning.rehearsal import (
     rehearse,
     scenarios,
 )
-from monitor.host.planning.sizing import Assumptions, Plan, plan
+from monitor.host.planning.sizing import Assumptions, FleetPlan, plan
 from tests.monitor.host.planning.build import costs
 
-FLEET = Fleet(machines=10, processes=8, places=32, power=4.5, cores_each=0.14)
+FLEET = SimulatedFleet(machines=10, processes=8, places=32, power=4.5, cores_each=0.14)
 HOUR = 3600.0
 
 
-def made(people: int = 200, **assumed: float) -> Plan:
+def made(people: int = 200, **assumed: float) -> FleetPlan:
     return plan(costs(), replace(Assumptions(participants=people), **assumed))  # type: ignore[arg-type]
 
 

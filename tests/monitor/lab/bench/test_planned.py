@@ -8,7 +8,7 @@ import pytest
 
 from monitor.host.planning.costs import costs_of
 from monitor.host.planning.fleet import simulate
-from monitor.host.planning.model import Fleet, Visit
+from monitor.host.planning.model import SimulatedFleet, Visit
 from monitor.host.planning.sizing import Assumptions, plan
 from monitor.lab.bench import run
 
@@ -35,7 +35,7 @@ def test_what_was_measured_is_planned_with_and_played_as_it_went(tmp_path: Path,
     if max(point["others_cores"] for point in points) > MAX_OTHERS * cores:
         pytest.skip("others were at work on this machine: its calls say nothing of it")
     each = costs.claimed_cores
-    fleet = Fleet(machines=1, processes=1, places=8, power=cores / each, cores_each=each, cores=cores)
+    fleet = SimulatedFleet(machines=1, processes=1, places=8, power=cores / each, cores_each=each, cores=cores)
     for point in points:
         coming = [Visit(0.0, SECONDS, "bench", f"p{number}") for number in range(point["participants"])]
         outcome = simulate(fleet, coming, SECONDS)

@@ -75,6 +75,7 @@ SLOW = {
     "tests/monitor/identity/enrolment": "media",
     "tests/monitor/cluster/test_fleet.py": "processes of its own",
     "tests/monitor/cluster/test_kill.py": "processes that are killed",
+    "tests/monitor/cluster/test_tenants.py": "processes of its own",
     "tests/monitor/lab/bench": "processes under load",
     "tests/monitor/lab/commands": "training",
     "tests/monitor/lab/corpus": "media",

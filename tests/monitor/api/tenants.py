@@ -101,7 +101,7 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
+async def house(folder: Path, is_furnished: bool = True, **more: Any) -> AsyncIterator[House]:
     """Run the server, with something of everything in each tenant."""
     settings = Settings(state_dir=folder, tenants={name: TenantSettings() for name in TENANTS[1:]})
     folders = {name: of_tenant(settings, name) for name in TENANTS}
@@ -133,9 +133,10 @@ async def house(folder: Path) -> AsyncIterator[House]:
         tenants_people={name: crews[name].people for name in TENANTS[1:]},
         sources=[way_in(DEFAULT_TENANT, 0)],
         max_participants=64,
+        **more,
     ) as site:
         made = House(site, crews, sinks)
-        for name in TENANTS:
+        for name in TENANTS if is_furnished else ():
             made.ids[name] = await furnish(made, name)
         yield made
     for one in crews.values():

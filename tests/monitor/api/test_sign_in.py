@@ -13,13 +13,21 @@ import pytest
 import pytest_asyncio
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from monitor.api.access.keyring import key_ring
+from monitor.api.access.oidc.options import options_of
+from monitor.api.access.register import Register
 from monitor.api.access.roles import PERMISSIONS, Role
 from monitor.api.cookies import ATTEMPT, NAME
+from monitor.config import ConfigError, Settings
+from monitor.host.sidecar import assemble
+from monitor.serve import sign_in_of
 from tests.monitor.alerts.build import finding
 from tests.monitor.api.people import crew
 from tests.monitor.api.server import PATIENCE, Site, receive, serving
 from tests.monitor.api.signing_in import Browser, browser, settings, signing_in
+from tests.monitor.api.tenants import house
 from tests.monitor.api.test_openapi import check
+from tests.monitor.rig import scripted
 from tests.toys.identity_provider import IdentityProvider, identity_provider, queried
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -301,3 +309,44 @@ async def test_without_the_setting_nobody_signs_in_and_no_cookie_is_heard(tmp_pa
                 await socket.send('{"type": "subscribe"}')
                 await receive(socket)
         assert socket.close_code == 4401
+
+
+async def test_who_signs_in_is_of_the_tenant_that_the_provider_says(tmp_path: Path, provider: IdentityProvider) -> None:
+    for sub, org in (("ada", "Acme"), ("gus", "Globex"), ("both", ["Acme", "Globex"]), ("stray", "Other")):
+        await provider.add(sub, groups=["admins"], org=org)
+    by_claim = settings(provider, tenant_claim="org", tenants={"Acme": "acme", "Globex": "globex", "Us": "default"})
+    async with (
+        house(tmp_path, is_furnished=False, oidc=by_claim) as made,
+        browser(made.site, provider) as ada,
+        browser(made.site, provider) as gus,
+        browser(made.site, provider) as stray,
+    ):
+        for somebody, sub in ((ada, "ada"), (gus, "gus")):
+            await somebody.sign_in(sub)
+            assert (await somebody.http.get("/v1/token")).json()["tenant"] == {"ada": "acme", "gus": "globex"}[sub]
+            listed = (await somebody.http.get("/v1/sessions")).json()["sessions"]
+            assert [one["subject"] for one in listed] == [f"oidc:{sub}"]
+        # What they do is done in their tenant, and told there.
+        drill = (await ada.change("POST", "/v1/drills", json={"call": "practice"})).json()
+        async with ada.socket() as own, gus.socket() as other:
+            assert (await receive(own))["seq"] > 0
+            assert (await receive(other))["seq"] == 0
+        assert (await gus.http.get(f"/v1/drills/{drill['id']}")).status_code == 404
+        theirs = (await gus.http.get("/v1/sessions")).json()["sessions"][0]["id"]
+        assert (await ada.change("DELETE", f"/v1/sessions/{theirs}")).status_code == 404
+        assert (await ada.change("POST", "/v1/logout")).status_code == 200
+        assert (await ada.http.get("/v1/calls")).status_code == 401
+        assert (await gus.http.get("/v1/calls")).status_code == 200
+        for sub in ("both", "stray"):
+            assert "no-role" in (await stray.sign_in(sub)).headers["location"]
+
+
+async def test_a_tenant_that_is_not_configured_ends_the_start(tmp_path: Path, provider: IdentityProvider) -> None:
+    by_claim = settings(provider, tenant_claim="org", tenants={"Acme": "acme"})
+    chosen = Settings(state_dir=tmp_path, oidc=by_claim)
+    components = assemble(chosen, scripted())
+    with pytest.raises(ConfigError, match=r"'oidc.tenants': it names a tenant"):
+        sign_in_of(chosen, components, key_ring(chosen), Register(components.journal))
+    with pytest.raises(ConfigError, match="tenant_claim and tenants together"):
+        options_of(settings(provider, tenant_claim="org"))
+    components.journal.close()

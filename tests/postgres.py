@@ -48,11 +48,11 @@ class Server:
         self._numbers = itertools.count()
         self._migrated: str | None = None
 
-    def create(self) -> None:
-        """Make the cluster."""
+    def create(self, *settings: str) -> None:
+        """Make the cluster, with settings that come after ours."""
         self._run("initdb", "-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C", "-N", "-D", self._data)
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
-            file.write(SETTINGS.format(folder=self.folder))
+            file.write(SETTINGS.format(folder=self.folder) + "\n".join(settings) + "\n")
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
@@ -143,8 +143,8 @@ def programs() -> Path | None:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[Server]:
-    """Start a server of one's own; the test is skipped where there is none."""
+def server(*settings: str) -> Iterator[Server]:
+    """Start a server of one's own, with settings of one's own; the test is skipped where there is none."""
     pytest.importorskip("psycopg", reason="PostgreSQL needs psycopg: install the extra `postgres`")
     found = programs()
     if found is None:
@@ -158,7 +158,7 @@ def server() -> Iterator[Server]:
     try:
         if owner is not None:
             shutil.chown(folder, owner)
-        running.create()
+        running.create(*settings)
         running.start()
         yield running
         with contextlib.suppress(AssertionError):

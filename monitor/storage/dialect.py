@@ -30,6 +30,7 @@ CONNECT_OPTIONS = {
 # Who waits longer for another writer is told so; whoever begins a transaction and stops holds nobody up for long; and
 # the server finds out that a machine has gone.
 LOCK_SECONDS = 5.0
+POOL_SECONDS = 5.0
 IDLE_SECONDS = 10.0
 SESSION_OPTIONS = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 # Else a commit of the last moments is lost when the server dies: whatever else may be set waits for a disk at least.
@@ -100,6 +101,7 @@ def make_engine(url: sa.URL, busy_seconds: float, pragmas: Sequence[str] = PRAGM
         connect_args=_connect_options(url),
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
+        pool_timeout=POOL_SECONDS,
         hide_parameters=True,
     )
     event.listen(engine, "connect", lambda connection, _record: _set_up_postgresql(connection))
@@ -211,6 +213,8 @@ def describe(error: Exception, sqlite: bool, advice: Mapping[str, str]) -> tuple
     if code is not None:
         known = (told for beginning, told in BY_CODE.items() if code.startswith(beginning))
         return next(known, (f"{type(error).__name__} {code}", "look into the server's log"))
+    if isinstance(error, sa.exc.TimeoutError):
+        return "every connection to the database is in use", "try again"
     if isinstance(error, sa.exc.OperationalError | OSError):
         words = str(original or "")
         return next((told for sign, told in BY_WORDS.items() if sign in words), UNREACHABLE)

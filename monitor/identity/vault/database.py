@@ -67,7 +67,8 @@ class Database(database.Database):
                 done = sa.update(cleanings).where(cleanings.c.due == due).values(due=0)
                 return connection.execute(done).rowcount == 1
         except SQLAlchemyError:
-            self.engine.dispose()
+            if self.sqlite:
+                self.engine.dispose()
             return False
 
     def is_clean(self) -> bool:

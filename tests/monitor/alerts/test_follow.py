@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
@@ -126,6 +127,19 @@ async def test_a_commit_wakes_the_others_at_once(postgres_server: Server) -> Non
         assert (one.sent, other.sent) == ([1, 2], [1, 2])
         # Nobody is woken by what they have written themselves.
         assert (one.woken, other.woken) == ([2], [1])
+
+
+def test_the_loop_of_the_server_hears_them_too(postgres_server: Server) -> None:
+    async def heard() -> None:
+        async with members(postgres_server.migrated_database(), NEVER) as (one, other):
+            async with asyncio.timeout(PATIENCE):
+                await other.follower.listening.wait()
+            await one.commit("a")
+            await other.read_until(1)
+            assert other.woken == [1]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(heard())
 
 
 async def test_without_being_woken_they_look(url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 import sqlalchemy as sa
@@ -149,3 +149,14 @@ def test_a_database_that_is_not_there_and_a_user_who_is_not(postgres_server: Ser
     assert "absent" not in str(caught.value)
     with pytest.raises(JournalError, match="refuses the user or the password"):
         Journal(postgres_server.url("postgres").replace(f"//{USER}@", "//nobody_we_know@")).head()
+
+
+def test_when_every_connection_is_in_use_that_is_said(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialect, "POOL_SECONDS", 0.01)
+    journal = Journal(postgres_url)
+    with ExitStack() as held:
+        for _ in range(15):
+            held.enter_context(journal.engine.connect())
+        with pytest.raises(JournalError, match="every connection to the database is in use: try again"):
+            journal.head()
+    journal.close()

@@ -54,6 +54,17 @@ class Server:
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
             file.write(SETTINGS.format(folder=self.folder) + "\n".join(settings) + "\n")
 
+    def follow(self, primary: Server) -> None:
+        """Make the cluster a standby of another one, which has to be running."""
+        source = ("-h", str(primary.folder), "-U", USER)
+        self._run("pg_basebackup", *source, "-D", self._data, "-R", "-X", "stream", "-c", "fast")
+        with (self.folder / "data" / "postgresql.conf").open("a") as file:
+            file.write(f"unix_socket_directories = '{self.folder}'\n")
+
+    def promote(self) -> None:
+        """Make a standby the primary, and wait until it is."""
+        self._run("pg_ctl", "-D", self._data, "-w", "-t", str(START_SECONDS), "-s", "promote")
+
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         log = str(self.folder / "log")
@@ -143,8 +154,26 @@ def programs() -> Path | None:
 
 
 @contextlib.contextmanager
+def standby(primary: Server) -> Iterator[Server]:
+    """Start a standby of a server."""
+    with _cluster() as running:
+        running.follow(primary)
+        running.start()
+        yield running
+
+
+@contextlib.contextmanager
 def server(*settings: str) -> Iterator[Server]:
     """Start a server of one's own, with settings of one's own; the test is skipped where there is none."""
+    with _cluster() as running:
+        running.create(*settings)
+        running.start()
+        yield running
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[Server]:
+    """Give a folder for a cluster, and end and remove it afterwards."""
     pytest.importorskip("psycopg", reason="PostgreSQL needs psycopg: install the extra `postgres`")
     found = programs()
     if found is None:
@@ -158,12 +187,10 @@ def server(*settings: str) -> Iterator[Server]:
     try:
         if owner is not None:
             shutil.chown(folder, owner)
-        running.create(*settings)
-        running.start()
         yield running
+    finally:
         with contextlib.suppress(AssertionError):
             running.stop()
-    finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 

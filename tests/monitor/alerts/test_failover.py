@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,6 +13,8 @@ from structlog.testing import capture_logs
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.recorder import Recorder
+from monitor.identity.vault.anchor import FileAnchor
+from tests import postgres
 from tests.monitor.alerts.build import finding
 from tests.postgres import Server
 
@@ -106,3 +110,44 @@ async def test_more_than_there_is_room_for_is_dropped_and_said(postgres_server: 
     ]
     assert len(dropped) == 1
     journal.close()
+
+
+async def test_a_standby_that_takes_over_has_everything(tmp_path: Path) -> None:
+    with postgres.server("synchronous_standby_names = '*'", "synchronous_commit = local") as primary:
+        url = primary.migrated_database()
+        with postgres.standby(primary) as standby:
+            # From now on a commit is one that the standby has, too.
+            primary.sql("postgres", "ALTER SYSTEM SET synchronous_commit = on")
+            primary.sql("postgres", "SELECT pg_reload_conf()")
+            both = f"{url}&host={standby.folder}&target_session_attrs=read-write"
+            journal, told, done = Journal(both, anchors=[FileAnchor(tmp_path / "journal.anchor")]), [], asyncio.Event()
+
+            def committed(seq: int, made: Finding, _decided_at: float) -> None:
+                told.append((seq, made.id))
+                if len(told) == 20:
+                    done.set()
+
+            recorder = Recorder(journal, committed)
+            recorder.start()
+            for n in range(10):
+                recorder.put(finding(f"before-{n}"), 0.0)
+            await until(lambda: len(told) > 3)
+            await asyncio.to_thread(primary.kill)
+            for n in range(10):
+                recorder.put(finding(f"after-{n}"), 0.0)
+            await asyncio.to_thread(standby.promote)
+            await asyncio.wait_for(done.wait(), PATIENCE)
+            assert await recorder.close() == 0
+            names = [f"before-{n}" for n in range(10)] + [f"after-{n}" for n in range(10)]
+            assert told == list(enumerate(names, 1))
+            rows = await asyncio.to_thread(journal.read, 0)
+            assert [row.finding.id for row in rows if isinstance(row, Entry)] == names
+            assert journal.verify().faults == ()
+            journal.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let others go on until something holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - what commits tells a list
+            await asyncio.sleep(0)

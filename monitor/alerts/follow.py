@@ -16,6 +16,7 @@ from monitor.alerts.journal import CHANNEL, Journal, JournalError
 from monitor.storage.dialect import listen
 
 POLL_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
 
 
 class Follower:
@@ -35,6 +36,7 @@ class Follower:
         self._listens = listens and not journal.database.sqlite
         self._newest = 0
         self._heard = asyncio.Event()
+        self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
         self.listening = asyncio.Event()
 
@@ -52,15 +54,22 @@ class Follower:
 
     async def close(self) -> None:
         """Stop; safe to call twice."""
+        self._closing = True
+        self._heard.set()
+        if self._tasks:
+            # What is being read is read to its end: its connection goes back to where it is closed.
+            await asyncio.wait(self._tasks[:1], timeout=CLOSE_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
     async def _look(self) -> None:
-        while True:
+        while not self._closing:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._heard.wait(), self._poll_seconds)
+            if self._closing:
+                return
             self._heard.clear()
             # Where it cannot be read now, whoever writes and reads it says so.
             with contextlib.suppress(JournalError):

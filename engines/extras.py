@@ -32,6 +32,7 @@ EXTRAS: Final[Mapping[str, Extra]] = {
     "train": Extra(("torch", "onnx", "onnxscript", "sklearn", "matplotlib"), "train and evaluate --matched"),
     "bench": Extra(("psutil", "matplotlib"), "bench"),
     "postgres": Extra(("psycopg",), "a PostgreSQL as database_url"),
+    "cluster": Extra(("ray",), "the setting cluster"),
     "otel": Extra(("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"), "the setting traces"),
 }
 # Packages that go by another name than their module.

@@ -160,6 +160,7 @@ class Settings(BaseSettings):
     max_connecting_per_token: int | None = Field(default=None, ge=1, le=256)
     workers: int | None = Field(default=None, ge=1, le=256)
     processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
+    cluster: str | None = Field(default=None, min_length=1)
 
     ice_servers: tuple[IceServer, ...] = ()
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()

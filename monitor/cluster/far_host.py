@@ -69,7 +69,7 @@ class FarHost:
         self.starts = 0
         # By how much its clock is behind that of the gateway: they have one where it is a process of this machine.
         self.behind = 0.0
-        self._running: Running | None = None
+        self.running: Running | None = None
         self._link: Link | None = None
         self._failure: str | None = None
         self._closing = False
@@ -85,7 +85,7 @@ class FarHost:
     @property
     def pid(self) -> int | None:
         """The number of its process, None while there is none, or none on this machine."""
-        return self._running.pid if self._running is not None else None
+        return self.running.pid if self.running is not None else None
 
     def start(self) -> None:
         """Begin it, on the running loop, and begin it again whenever it is gone."""
@@ -115,7 +115,7 @@ class FarHost:
             self._link.say("bye")
             self._link.close()
         if self._task is not None:
-            if self._running is None:
+            if self.running is None:
                 self._task.cancel()
             await asyncio.wait([self._task])
 
@@ -126,6 +126,10 @@ class FarHost:
                 await self._once()
             except OSError as error:
                 self._failure = f"a host cannot be started ({error.strerror or type(error).__name__})"
+            except Exception as error:
+                # Whatever it is: whoever waits for this host must not wait for ever.
+                self._failure = f"a host cannot be started ({type(error).__name__}): please report it"
+                self._log().exception("a host cannot be started")
             self._settled.set()
             if not self._closing:
                 await self._timing.sleep(self._note_loss())
@@ -134,7 +138,7 @@ class FarHost:
         """Run it once, until it is gone."""
         self.starts += 1
         self.full, self._failure = False, None
-        running = self._running = await self._launch(self.number)
+        running = self.running = await self._launch(self.number)
         link = self._link = Link(running.channel, self._said, self._asked, self._gone)
         watching = asyncio.create_task(self._watch(link, running), name="liveness")
         try:
@@ -142,7 +146,7 @@ class FarHost:
         finally:
             watching.cancel()
             await running.end(END_SECONDS if self._closing else 0.0)
-            self._running = None
+            self.running = None
 
     async def _asked(self, op: str, body: Any) -> Any:
         return await self._hears.asked(self, op, body)

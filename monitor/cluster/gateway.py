@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from engines.base import MODELS
+from engines.extras import require
 from engines.load import defer_engine
 from monitor.cluster.fleet import Fleet
 from monitor.cluster.fleet_sources import TenantSources
-from monitor.cluster.host_settings import environment, processes_of, threads_of, told
+from monitor.cluster.host_settings import THREADS, environment, processes_of, threads_of, told
 from monitor.cluster.launch import Launch, local_processes
-from monitor.config import Settings
+from monitor.config import ConfigError, Settings
 from monitor.host.components import Tenant
 from monitor.host.cpu_load import cores_here
 from monitor.host.hosting import Hosted, Hosting
@@ -29,8 +30,8 @@ JUDGING = "monitor.cluster.hosted_judging:judging"
 
 
 def is_wanted(settings: Settings) -> bool:
-    """Whether hosts in other processes are to judge: more than one, that is."""
-    return processes(settings) > 1
+    """Whether hosts in other processes are to judge: more than one, or some on the machines of a cluster."""
+    return settings.cluster is not None or processes(settings) > 1
 
 
 def processes(settings: Settings) -> int:
@@ -56,10 +57,11 @@ def build(settings: Settings, models: Callable[[], Models]) -> Sidecar:
 
 
 def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
-    """Return what makes the hosts of a gateway; `launch` begins each, as a process here unless it says otherwise."""
-    count = processes(settings)
-    threads = settings.workers or threads_of(count, cores_here())
-    launcher = launch or local_processes(JUDGING, environment(os.environ, threads))
+    """Return what makes the hosts of a gateway: processes of this machine, or actors of the cluster of the settings.
+
+    `launch` begins each in another way. Raises `ConfigError` where there is no such cluster, or nothing to reach one.
+    """
+    count, threads, launcher = begins(settings) if launch is None else (processes(settings), 1, launch)
 
     def hosts(tenants: Sequence[Tenant], tenancy: Tenancy, metrics: Metrics) -> Hosted:
         settings = tenants[0].settings
@@ -82,3 +84,22 @@ def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
         return Hosted(fleet, fleet.watching, calls, ways)
 
     return hosts
+
+
+def begins(settings: Settings) -> tuple[int, int, Launch]:
+    """Return how many hosts there are to be, of how many threads each, and what begins one."""
+    if settings.cluster is None:
+        count = processes(settings)
+        threads = settings.workers or threads_of(count, cores_here())
+        return count, threads, local_processes(JUDGING, environment(os.environ, threads))
+    require("the setting cluster", "cluster")
+    # Here and not above: few have it, and it is large.
+    from monitor.cluster.ray_hosts import connect, cores_of_cluster, ray_actors
+
+    threads = settings.workers or 1
+    try:
+        connect(settings.cluster)
+    except OSError as error:
+        raise ConfigError(f"setting 'cluster': {error.strerror}") from None
+    launch = ray_actors(settings.cluster, JUDGING, dict.fromkeys(THREADS, str(threads)), float(threads))
+    return processes_of(settings.processes, cores_of_cluster() / threads), threads, launch

@@ -15,7 +15,7 @@ from monitor.alerts.journal import Entry
 from monitor.cluster.fleet import Fleet
 from monitor.cluster.gateway import hosting
 from monitor.cluster.host_settings import environment
-from monitor.cluster.launch import local_processes
+from monitor.cluster.launch import Launch, local_processes
 from monitor.config import Settings
 from monitor.host.sidecar import Sidecar, assemble
 from monitor.types import ParticipantKey
@@ -64,6 +64,11 @@ class Site:
         seat = self.fleet.ledger.seat((call, participant))
         return None if seat is None else self.fleet.hosts[seat.host].pid
 
+    def seat_of(self, participant: str, call: str = "board") -> int | None:
+        """The number of the host that judges somebody."""
+        seat = self.fleet.ledger.seat((call, participant))
+        return None if seat is None else seat.host
+
     def findings(self) -> list[Finding]:
         found: list[Finding] = []
         after = 0
@@ -79,12 +84,14 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path, hosts: int = 2, factory: str = TOY, **more: Any) -> AsyncIterator[Site]:
+async def site(
+    folder: Path, hosts: int = 2, factory: str = TOY, launch: Launch | None = None, **more: Any
+) -> AsyncIterator[Site]:
     settings = Settings(
         state_dir=folder, hop_seconds=0.1, processes=hosts, log_level="error", **{"max_participants": 64, **more}
     )
     ready_journal(folder).close()
-    launch = local_processes(factory, environment(os.environ, 1))
+    launch = launch or local_processes(factory, environment(os.environ, 1))
     with quiet_log():
         sidecar = Sidecar(settings, assemble(settings, scripted(), hosting=hosting(settings, launch)))
         async with sidecar:

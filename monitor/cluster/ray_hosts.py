@@ -7,6 +7,7 @@ this machine. Needs the extra `cluster`.
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ NAMESPACE = "sidewitness"
 # An actor for which there is no room waits; after so long it is asked for anew.
 BEGIN_SECONDS = 60.0
 MAX_WAITING_FRAMES = 256
+KNOCK_SECONDS = 5.0
 _JOINING = threading.Lock()
 
 
@@ -169,7 +171,8 @@ def ray_actors(address: str, factory: str, env: Mapping[str, str], cores: float 
             "scheduling_strategy": "SPREAD",
             "runtime_env": {"env_vars": dict(env)},
         }
-        actor = ray.remote(CallHost).options(**options).remote(factory)
+        remote: Any = ray.remote(CallHost)
+        actor = remote.options(**options).remote(factory)
         try:
             async with asyncio.timeout(BEGIN_SECONDS):
                 node = await actor.begin.remote()
@@ -187,12 +190,21 @@ def connect(address: str) -> None:
         # Every host is begun at the same time.
         with _JOINING:
             if not ray.is_initialized():
+                _knock(address)
                 ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         why = f"there is no Ray cluster at {address} ({type(error).__name__}): start one with `ray start --head`"
         raise OSError(None, why) from None
 
 
 def cores_of_cluster() -> float:
     """Return the cores of all nodes of the cluster that was joined."""
-    return float(ray.cluster_resources().get("CPU", 0.0))
+    api: Any = ray
+    return float(api.cluster_resources().get("CPU", 0.0))
+
+
+def _knock(address: str) -> None:
+    """Connect to an address and hang up: Ray itself tries for minutes where nobody listens. Raises `OSError`."""
+    host, _, port = address.rpartition(":")
+    if host and "://" not in address and port.isdecimal():
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()

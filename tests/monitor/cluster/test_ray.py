@@ -21,13 +21,22 @@ ROOT = Path(__file__).parents[3]
 NODES, MEMORY_BYTES = 3, 80 << 20
 
 
+# First: whoever has joined one cluster joins no other.
+def test_where_there_is_no_cluster_that_is_a_line(tmp_path: Path) -> None:
+    from monitor.cluster.gateway import begins
+
+    with pytest.raises(ConfigError, match="setting 'cluster': there is no Ray cluster at localhost:9 "):
+        begins(Settings(state_dir=tmp_path, cluster="localhost:9"))
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head without room for hosts, and nodes with room for one each."""
     from ray.cluster_utils import Cluster
 
     node = {"include_dashboard": False, "object_store_memory": MEMORY_BYTES}
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **node})
+    untyped: Any = Cluster
+    made = untyped(initialize_head=True, head_node_args={"num_cpus": 0, **node})
     for _ in range(NODES):
         made.add_node(num_cpus=1, object_store_memory=MEMORY_BYTES)
     yield made
@@ -80,10 +89,3 @@ async def test_a_node_is_killed_and_its_participants_go_on_elsewhere(cluster: An
         for who in people:
             found = episodes(made, who)
             assert found == list(range(len(found)))
-
-
-def test_where_there_is_no_cluster_that_is_a_line(tmp_path: Path) -> None:
-    from monitor.cluster.gateway import begins
-
-    with pytest.raises(ConfigError, match="setting 'cluster': there is no Ray cluster at localhost:9 "):
-        begins(Settings(state_dir=tmp_path, cluster="localhost:9"))

@@ -75,11 +75,8 @@ SLOW = {
     "tests/monitor/identity/enrolment": "media",
     "tests/monitor/cluster/test_fleet.py": "processes of its own",
     "tests/monitor/cluster/test_kill.py": "processes that are killed",
-<<<<<<< HEAD
     "tests/monitor/cluster/test_tenants.py": "processes of its own",
-=======
     "tests/monitor/cluster/test_ray.py": "a cluster of its own",
->>>>>>> 7fd151c (Hosts on the nodes of a Ray cluster (setting cluster, extra cluster): the same gateway, frames by calls of actors)
     "tests/monitor/lab/bench": "processes under load",
     "tests/monitor/lab/commands": "training",
     "tests/monitor/lab/corpus": "media",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from structlog.testing import capture_logs
 from monitor.alerts.catch_up import catch_up
 from monitor.alerts.disclosure import Disclosure
 from monitor.alerts.follow import Follower
-from monitor.alerts.journal import Entry, Journal
+from monitor.alerts.journal import Entry, Journal, JournalError
 from monitor.alerts.push import Hub, Phase, Subscriber
 from monitor.alerts.sinks.delivery import Deliveries
 from tests.monitor.alerts.build import finding, ready_journal
@@ -45,9 +46,12 @@ class Member:
         self.changed.set()
 
     async def commit(self, name: str) -> None:
-        """Commit as the recorder does."""
-        made = finding(name)
-        seq = await asyncio.to_thread(self.journal.append, made)
+        """Commit as the recorder does, who tries again: a server that kept us waiting is left alone for a moment."""
+        made, seq = finding(name), 0
+        async with asyncio.timeout(PATIENCE):
+            while seq == 0:
+                with contextlib.suppress(JournalError):
+                    seq = await asyncio.to_thread(self.journal.append, made)
         self.hub.finding(Entry(seq, made))
         self.deliveries.committed(seq)
         self.follower.committed(seq)

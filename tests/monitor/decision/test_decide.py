@@ -283,7 +283,7 @@ def test_steps_of_the_clock_neither_stretch_nor_break_durations() -> None:
     assert state.abstained <= 2 * CONFIG.window_seconds
 
 
-# Why somebody whom a platform lists is not watched: no detector abstains for these.
+# Why somebody whom a platform lists, or a lost host judged, is not watched: no detector abstains for these.
 OF_THE_LIST = {
     Reason.NOT_WATCHED,
     Reason.END_TO_END_ENCRYPTED,
@@ -294,6 +294,7 @@ OF_THE_LIST = {
     Reason.PHONE_AUDIO_ONLY,
     Reason.WAITING_FOR_PUBLISHER,
     Reason.SOURCE_LOST,
+    Reason.HOST_LOST,
 }
 
 

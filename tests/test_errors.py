@@ -50,7 +50,7 @@ MISUSE = {
 }
 # What may be absent, of an import that names it: the extras. Nothing else excuses a module that does not import.
 OPTIONAL = {"torch", "onnx", "onnxscript", "sklearn", "matplotlib", "tensorrt", "pycuda", "tf2onnx", "tensorflow"}
-OPTIONAL |= {"livekit", "aiohttp"}
+OPTIONAL |= {"livekit", "aiohttp", "ray"}
 # Run when imported, which is not what this test is for.
 PROGRAMS = {"__main__", "migrations"}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from monitor.alerts.casework.case import Case
+from monitor.alerts.casework.case import Action, Case
 from monitor.alerts.finding import Finding
 from monitor.alerts.report.causes import explanations
 from monitor.decision.words import Phrase, describe
@@ -229,7 +229,7 @@ def _history(source: Source) -> list[tuple[str, str, str]]:
     case = source.case
     told = [(note.time, note.actor, f"noted: {note.text}") for note in case.notes]
     told += [(one.time, "policy", f"told {one.whom} by {one.sink}") for one in case.told]
-    told += [(action.time, action.actor, f"{action.action}: {action.state}") for action in case.actions]
+    told += [(action.time, action.actor, _done(action, source.shows_names)) for action in case.actions]
     told += [
         (one.answered or one.made, one.answered_by or one.made_by, f"verification: {one.outcome or 'asked for'}")
         for one in case.challenges
@@ -238,6 +238,11 @@ def _history(source: Source) -> list[tuple[str, str, str]]:
         told.append((case.labelled, str(case.labelled_by), f"labelled {case.label}"))
     shown = [(time, actor, text) for time, actor, text in sorted(told) if source.shows_names or "noted" not in text]
     return [(_time(time), actor if source.shows_names else "", text) for time, actor, text in shown]
+
+
+def _done(action: Action, shows_names: bool) -> str:
+    by = f", confirmed by {action.confirmed_by}" if action.confirmed_by is not None and shows_names else ""
+    return f"{action.action}: {action.state}{by}"
 
 
 def _names(source: Source, opening: Finding) -> tuple[str, str]:

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.alerts.casework.case import Case
+from monitor.alerts.casework.case import Case, fold
+from monitor.alerts.casework.events import EventKind
 from monitor.alerts.report.causes import ALWAYS, CAUSES, explanations
 from monitor.alerts.report.content import rarity, strongest, written
 from monitor.detectors import registry
 from monitor.types import Claim
+from tests.monitor.alerts.casework.build import event
 from tests.monitor.alerts.report.build import changes, source
 
 
@@ -49,6 +51,17 @@ def test_what_was_done_stands_in_order() -> None:
         ("jo", "verification: asked for"),
         ("jo", "labelled false"),
     ]
+
+
+def test_who_confirmed_an_action_is_said_where_names_are() -> None:
+    steps = [
+        event(1, EventKind.ACTION_PROPOSED, actor="policy", id="a", action="mute"),
+        event(2, EventKind.ACTION_CONFIRMED, actor="ann", id="a"),
+        event(3, EventKind.ACTION_DONE, actor="policy", id="a"),
+    ]
+    for shows_names, told in ((True, ("policy", "mute: done, confirmed by ann")), (False, ("", "mute: done"))):
+        content = written(source(case=fold("e", steps), shows_names=shows_names))
+        assert [row[1:] for row in content.history] == [told]
 
 
 def test_without_names_nobody_is_named_and_nothing_that_people_wrote_is_told() -> None:

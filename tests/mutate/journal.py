@@ -91,6 +91,20 @@ MUTATIONS = (
         ("tests/monitor/cli/test_findings.py::test_elsewhere_the_fingerprint_says_whose_it_is",),
     ),
     Mutation(
+        "rows of a report that anybody has signed may be anything",
+        "monitor/alerts/report/check.py",
+        "    if type(seq) is not int:\n",
+        "    if False:\n",
+        ("tests/monitor/alerts/report/test_check.py::test_rows_that_are_none_are_refused_in_a_line",),
+    ),
+    Mutation(
+        "what a report calls its finding goes to the terminal as it is",
+        "monitor/alerts/report/check.py",
+        "    if not finding.isprintable():\n",
+        "    if False:\n",
+        ("tests/monitor/alerts/report/test_check.py::test_a_name_that_cannot_be_printed_is_refused",),
+    ),
+    Mutation(
         "names and notes stay in a report without names",
         "monitor/cli/reports.py",
         "settings.window_seconds, shows_names)",

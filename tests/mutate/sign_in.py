@@ -112,4 +112,11 @@ MUTATIONS = (
         "",
         (f"{SIGN_IN}::test_a_protected_person_sees_their_own_status_and_nothing_else",),
     ),
+    Mutation(
+        "a provider's addresses may be anything",
+        f"{OIDC}/messages.py",
+        "isinstance(text, str) and objection(text) is None}",
+        "isinstance(text, str)}",
+        (f"{OF_OIDC}/test_messages.py::test_an_address_that_is_missing_wrong_or_in_the_clear",),
+    ),
 )

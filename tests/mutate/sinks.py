@@ -12,6 +12,7 @@ SLACK = "monitor/alerts/sinks/slack.py"
 SYSLOG = "monitor/alerts/sinks/syslog.py"
 TLS = "monitor/alerts/sinks/tls.py"
 
+OF_DELIVERY = "tests/monitor/alerts/sinks/test_delivery.py"
 OF_HTTP = "tests/monitor/alerts/sinks/test_http.py"
 OF_REFUSALS = "tests/monitor/alerts/sinks/test_refusals.py"
 OF_SYSLOG = "tests/monitor/alerts/sinks/test_syslog.py"
@@ -73,9 +74,24 @@ MUTATIONS = (
     Mutation(
         "what is refused is tried for ever",
         DELIVERY,
-        "        except RefusedError as refusal:\n",
-        "        except ZeroDivisionError as refusal:\n",
+        "        except RefusedError as refusal:\n            await self._deliver_alone",
+        "        except ZeroDivisionError as refusal:\n            await self._deliver_alone",
         (f"{OF_REFUSALS}::test_what_is_refused_is_a_dead_letter_and_the_rest_goes_on",),
+    ),
+    Mutation(
+        "a refusal now and then lengthens the pauses without end",
+        DELIVERY,
+        "        # After each part: else one refusal in many would lengthen the pauses without end.\n"
+        "        self._note_success()\n",
+        "",
+        (f"{OF_DELIVERY}::test_a_refusal_now_and_then_lengthens_no_pause",),
+    ),
+    Mutation(
+        "what was accepted before a refusal comes again after a crash",
+        DELIVERY,
+        "            with contextlib.suppress(JournalError):\n                await self._write_cursor()\n",
+        "            pass\n",
+        (f"{OF_DELIVERY}::test_what_was_accepted_before_a_refusal_is_written_down",),
     ),
     Mutation(
         "a sink that wants nothing more is tried for ever",

@@ -180,7 +180,7 @@ class Delivery:
             self._accepted(batch.cursor, 0)
         else:
             self._accepted(batch.cursor, told.findings)
-        # Not at the end of what was read only: one refusal in a hundred would lengthen the pauses without end.
+        # After each part: else one refusal in many would lengthen the pauses without end.
         self._note_success()
 
     async def _send(self, items: Sequence[Item]) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from monitor.alerts.journal import Journal
+from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.recorder import Recorder
-from monitor.alerts.sinks.base import Gap, SinkError
+from monitor.alerts.sinks.base import Gap, Item, SinkError
+from monitor.alerts.sinks.cursors import Cursors
 from monitor.alerts.sinks.delivery import Deliveries
 from monitor.alerts.sinks.registry import NamedSink
 from tests.monitor.alerts.build import finding, ready_journal
@@ -161,6 +162,40 @@ async def test_the_schedule_begins_anew_after_a_delivery(journal: Journal, sched
             sink.refusal = None
             await sink.until(lambda wanted=name: len(sink.items) == "ab".index(wanted) + 1)  # type: ignore[misc]
     assert [failures for failures, _ in schedule.asked].count(1) == 2
+
+
+class PickySink(MemorySink):
+    """Refuses each finding once, where its number is one of these."""
+
+    def __init__(self, *numbers: int) -> None:
+        super().__init__()
+        self.numbered = set(numbers)
+
+    async def deliver(self, items: Sequence[Item]) -> None:
+        seqs = {item.seq for item in items if isinstance(item, Entry)}
+        self.refusal = refused() if seqs & self.numbered else None
+        self.numbered -= seqs
+        await super().deliver(items)
+
+
+async def test_a_refusal_now_and_then_lengthens_no_pause(journal: Journal, schedule: Schedule) -> None:
+    commit(journal, None, *"abcdefgh")
+    sink = PickySink(2, 4, 6, 8)
+    async with delivering(journal, named(sink, batch_entries=1, from_beginning=True)):
+        await sink.until(lambda: len(sink.items) == 8)
+    assert sink.numbers == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [failures for failures, _ in schedule.asked] == [1, 1, 1, 1]
+
+
+async def test_what_was_accepted_before_a_refusal_is_written_down(journal: Journal, schedule: Schedule) -> None:
+    schedule.pause_seconds = 60.0
+    commit(journal, None, *"abc")
+    sink = PickySink(3)
+    async with delivering(journal, named(sink, batch_entries=1, from_beginning=True), drain=0.1):
+        await schedule.until(1)
+        # As a process sees it that is started after this one was killed in its pause.
+        assert Cursors(journal).read("memory") == 2
+    assert sink.numbers == [1, 2, 3]
 
 
 async def test_new_findings_do_not_shorten_the_pause(journal: Journal, schedule: Schedule) -> None:

@@ -92,3 +92,10 @@ def test_details_are_read_from_what_somebody_writes() -> None:
 def test_details_that_are_none_are_refused_in_a_line(raw: object, told: str) -> None:
     with pytest.raises(VaultError, match=told):
         Details.given(raw)
+
+
+def test_details_are_sealed_and_opened_as_they_are() -> None:
+    details = Details(("board",), "+49 30 1234567")
+    assert Details.from_json(details.as_json()) == details
+    # A record of a version that knew of none.
+    assert Details.from_json({}) == Details()

@@ -79,6 +79,13 @@ MUTATIONS = (
         (f"{OF_REFUSALS}::test_what_is_refused_is_a_dead_letter_and_the_rest_goes_on",),
     ),
     Mutation(
+        "a sink whose request was cut short at the wrong moment sends nothing ever again",
+        HTTP,
+        "            pool, self._pool = self._pool, self._fresh()\n            await _closed(pool)\n",
+        "",
+        (f"{OF_HTTP}::test_a_request_that_is_cut_short_at_any_moment_is_followed_by_others",),
+    ),
+    Mutation(
         "a refusal now and then lengthens the pauses without end",
         DELIVERY,
         "        # After each part: else one refusal in many would lengthen the pauses without end.\n"

@@ -8,6 +8,7 @@ findings wait for that in the journal.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from monitor.alerts.sinks.url import objection
 # A reply says little; more than this is not read.
 MAX_REPLY_BYTES = 1 << 20
 KEEP_ALIVE_SECONDS = 30.0
+CLOSE_SECONDS = 1.0
 # Statuses of RFC 9110 and others that say something of the sender, the address or the hour, not of what was sent.
 OF_THE_CONFIGURATION: Final = frozenset((401, 402, 403, 404, 405, 407, 411, 421, 426, 451))
 LATER: Final = frozenset((408, 409, 423, 424, 425, 429))
@@ -116,12 +118,8 @@ class HttpClient:
         self._seconds = options.timeout_seconds
         self._allow_private = options.allow_private
         self._backend = CheckedBackend(options.allow_private)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls_context(options),
-            max_connections=1,
-            keepalive_expiry=KEEP_ALIVE_SECONDS,
-            network_backend=self._backend,
-        )
+        self._context = tls_context(options)
+        self._pool = self._fresh()
 
     async def post(self, post: Post) -> Reply:
         """Send a request and return the reply, whatever it says; raises `SinkError` where there is none."""
@@ -131,14 +129,28 @@ class HttpClient:
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._send(post)
-        except TimeoutError:
-            raise SinkError("the receiver did not answer in time") from None
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            raise SinkError(_why(error)) from None
+        except BaseException as error:
+            # A pool whose request is cancelled at the wrong moment keeps its only place taken: nothing would be sent
+            # by it ever again.
+            pool, self._pool = self._pool, self._fresh()
+            await _closed(pool)
+            if isinstance(error, TimeoutError):
+                raise SinkError("the receiver did not answer in time") from None
+            if isinstance(error, httpcore.TimeoutException | httpcore.NetworkError | httpcore.ProtocolError | OSError):
+                raise SinkError(_why(error)) from None
+            raise
 
     async def close(self) -> None:
         """Close the connection."""
         await self._pool.aclose()
+
+    def _fresh(self) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._context,
+            max_connections=1,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
+            network_backend=self._backend,
+        )
 
     async def _send(self, post: Post) -> Reply:
         seconds = dict.fromkeys(("connect", "read", "write", "pool"), self._seconds)
@@ -179,6 +191,13 @@ class HttpSink:
     async def close(self) -> None:
         """Close the connection."""
         await self.client.close()
+
+
+async def _closed(pool: httpcore.AsyncConnectionPool) -> None:
+    """Close a pool that is given up, whatever state it is in."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await pool.aclose()
 
 
 def check(reply: Reply, now: datetime | None = None) -> None:

@@ -113,6 +113,24 @@ async def test_a_name_that_changes_its_mind_leads_nowhere_else(monkeypatch: pyte
         assert asked == ["localhost"]
 
 
+@pytest.mark.parametrize("is_connected", [False, True])
+async def test_a_request_that_is_cut_short_at_any_moment_is_followed_by_others(is_connected: bool) -> None:
+    """Of httpcore's pool some moments keep the only place taken, so that nothing would be sent ever again."""
+    async with receiving() as receiver:
+        post = Post(f"{receiver.url}/x", b"{}")
+        for steps in range(60):
+            client = HttpClient(HttpOptions(allow_private=True, timeout_seconds=10.0))
+            if is_connected:
+                await client.post(post)
+            cut = asyncio.create_task(client.post(post))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            cut.cancel()
+            await asyncio.gather(cut, return_exceptions=True)
+            assert (await client.post(post)).status == 200, steps
+            await client.close()
+
+
 async def test_certificates_are_verified(issued: Issued, tmp_path: Path) -> None:
     async with receiving(tls=issued.server) as receiver:
         assert "certificate is not believed" in await refusal(receiver.url, allow_private=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +18,7 @@ from plugins.protocols import janus
 # Even, so that RTCP has the next one; below those that systems give out by themselves in most cases.
 FIRST_PORT, LAST_PORT = 20_000, 29_998
 ATTEMPTS = 16
+STOP_SECONDS = 1.0
 
 # What the VideoRoom answers where a secret or a key is wrong or missing.
 NEEDS_SECRET = (429, 433)
@@ -81,12 +83,15 @@ async def forwarded(
         ) from None
     finally:
         await peer.close()
-        # Nobody waits for an answer: it may be the connection's end that ends this. Forwarding outlives connections.
-        with suppress(Unavailable):
+        # Forwarding outlives connections. Every stop is sent before any answer is waited for, since it may be the
+        # connection's end that ends this; a handle that is let go too soon takes along what was asked by it.
+        with suppress(Unavailable, TimeoutError, janus.RefusedError):
             for one in told:
                 stop = {**base, "request": "stop_rtp_forward", "stream_id": one.stream}
                 await link.tell("message", handle_id=handle, body=stop)
-        await link.detach(handle)
+            async with asyncio.timeout(STOP_SECONDS):
+                await link.message(handle, {**room, "request": "exists"})
+            await link.detach(handle)
 
 
 async def _listening(

@@ -230,6 +230,9 @@ class Stay:
 
     async def _look(self, tasks: asyncio.TaskGroup) -> None:
         """Bring everything in line with who is there now and what they send."""
+        if self._over.done() or self._sdk.connection_state != rtc.ConnectionState.CONN_CONNECTED:
+            # The SDK forgets everybody where the connection is gone: they have not left, and nobody watches them.
+            return
         there = dict(self._sdk.remote_participants)
         people = [self._person(one) for one in there.values()]
         self.names = named(people, self.names, name_from)

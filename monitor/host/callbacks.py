@@ -8,6 +8,7 @@ from typing import Protocol
 
 from monitor.alerts.finding import Finding
 from monitor.alerts.wire import Message
+from monitor.decision.report import HopReport
 from monitor.host.departed import Departed
 from monitor.host.remembering import Remembers
 
@@ -30,7 +31,8 @@ class Callbacks:
 
     `remembers` says whether whoever leaves now may come back to `memory`. `packs` are the hashes of the model packs
     that judge, by name, for the findings. `checkpoint` is told at every hop what would be known of the participant if
-    they left now, and who they were when they left under another name; None where nobody asks.
+    they left now, and who they were when they left under another name; None where nobody asks. `beside` puts into a
+    report what it is beside those of the others in the call.
     """
 
     state: Callable[[Message, float], None]
@@ -40,3 +42,4 @@ class Callbacks:
     rejoin_seconds: float = 0.0
     packs: Mapping[str, str] = field(default_factory=dict)
     checkpoint: Callable[[Departed, str | None], None] | None = None
+    beside: Callable[[HopReport], HopReport] = lambda report: report

@@ -42,6 +42,11 @@ class Claiming:
         """Take note of what was asked of somebody who is here now."""
         self._asked[key.call, key.participant] = key, profile or Profile()
 
+    def way_in(self, place: Place) -> str | None:
+        """Name the way in that brought somebody who is here; None where they published themselves."""
+        asked = self._asked.get(place)
+        return asked[1].plugin if asked is not None else None
+
     def left(self, place: Place) -> None:
         """Forget somebody."""
         self._asked.pop(place, None)

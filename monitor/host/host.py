@@ -29,6 +29,7 @@ from monitor.host.calls import AtCapacity, HostsAlive, Occupied
 from monitor.host.claiming import Claiming
 from monitor.host.cpu_load import threads_here
 from monitor.host.departed import Departed, Past
+from monitor.host.lags import LagWatch
 from monitor.host.metrics import Metrics
 from monitor.host.participant import Participant
 from monitor.host.publication import Answer, PeerPublication
@@ -99,9 +100,9 @@ class Host:
         self.memory: Remembers = memory or Remembered(rejoin_seconds, recorder.put, metrics, clock)
         self.watching: Watches = watching or Watching(hub.notice, clock)
         self._hub = hub
-        self._callbacks = Callbacks(
-            self._state, recorder.put, self._remembers, self.memory, rejoin_seconds, packs or {}, checkpoint
-        )
+        self._lags = LagWatch(self.claiming.way_in)
+        told = (self._state, recorder.put, self._remembers, self.memory, rejoin_seconds)
+        self._callbacks = Callbacks(*told, packs or {}, checkpoint, self._lags.beside)
         self._keeps = False
         self._machine_load, self._clock = machine_load, clock
         self._shedding = shedding.initial()
@@ -315,6 +316,7 @@ class Host:
             del self._participants[place], self._owners[place]
             self.claiming.left(place)
             self.watching.ended(place)
+            self._lags.ended(place)
             self._metrics.judged(len(self))
             structlog.stdlib.get_logger("host").info(
                 "a participant left", judged=len(self), reason=participant.end_reason

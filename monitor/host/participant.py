@@ -368,7 +368,7 @@ class Participant:
         self._session = session
 
     def _say(self, report: HopReport, decided_at: float) -> None:
-        now = datetime.now(UTC)
+        report, now = self._callbacks.beside(report), datetime.now(UTC)
         self._set_status(self.status.decided(report, now))
         age = self._age.age(report.capture, decided_at)
         if age is not None:

@@ -3,9 +3,11 @@ import { test } from "node:test";
 
 import {
   aspectLines,
+  besideWords,
   claimed,
   contrastWords,
   detectorWords,
+  lagWords,
   phrase,
   scoreLines,
   scoreWords,
@@ -111,4 +113,14 @@ test("a contrast is said by whichever detector has it", () => {
     "The face is theirs and the voice is not.",
   );
   assert.equal(contrastWords([{ contrast: "of_later" }]), "");
+});
+
+test("a lag is said beside the others', after a contrast", () => {
+  const lag = { at: 12.5, ms: 180, margin_ms: 12, others_ms: [10, 40], others: 3 };
+  const said = "The voice lags its face by 180 ms, the others' by 10 to 40. A wireless headset does that, too.";
+  assert.equal(lagWords([null, { lag }]), said);
+  assert.match(lagWords([{ lag: { ...lag, others_ms: [20, 20] } }]), /the others' by 20\. /);
+  assert.equal(lagWords([{ lag: { ms: 180 } }, { lag: "later" }]), "");
+  const both = [{ lag }, { contrast: "face_fits_voice_does_not" }];
+  assert.equal(besideWords(both), `The face is theirs and the voice is not. ${said}`);
 });

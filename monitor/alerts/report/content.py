@@ -14,6 +14,8 @@ from typing import Any
 from monitor.alerts.casework.case import Action, Case
 from monitor.alerts.finding import Finding
 from monitor.alerts.report.causes import explanations
+from monitor.decision.lag import SHOWN as LAG
+from monitor.decision.lag import words as lag_words
 from monitor.decision.words import Phrase, describe
 from monitor.types import Reason, Verdict
 
@@ -163,6 +165,11 @@ def _sure(source: Source, peak: Finding) -> list[str]:
         )
     else:
         told.append("How far the evidence went was not kept with this finding.")
+    told += [
+        f"{lag_words(evidence[LAG])} A wireless headset does that, too, and it counted for nothing."
+        for evidence in peak.evidence.values()
+        if LAG in evidence
+    ]
     told.append("It is a reason to check with the person another way. It is no proof, and names nobody as its author.")
     if source.case.label is not None:
         told.append(f"Whoever looked into it labelled it {source.case.label}.")

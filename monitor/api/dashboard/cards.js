@@ -9,7 +9,7 @@ import { Figures } from "./figures.js";
 import { clock, coverageWords, qualityWords, round } from "./format.js";
 import { icon } from "./icons.js";
 import { Strip } from "./strip.js";
-import { aspectLines, claimed, contrastWords, detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
+import { aspectLines, besideWords, claimed, detectorWords, phrase, scoreLines, verdictLabel } from "./words.js";
 
 /** @typedef {import("./types.js").ParticipantState} ParticipantState */
 /** @typedef {{ element: HTMLElement, grid: HTMLElement, count: HTMLElement, cards: Map<string, Card> }} Call */
@@ -104,7 +104,7 @@ export class Card {
     }
     write(this.title, title);
     write(this.detail, detail);
-    const contrast = contrastWords(Object.values(state.scores ?? {}).map(({ evidence }) => evidence));
+    const contrast = besideWords(Object.values(state.scores ?? {}).map(({ evidence }) => evidence));
     this.contrast.hidden = !contrast;
     write(this.contrast, contrast);
     pairs(this.aspects, aspectLines(state.scores));

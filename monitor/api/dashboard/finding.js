@@ -9,7 +9,7 @@ import { icon } from "./icons.js";
 import { Keys } from "./keys.js";
 import { connect, startWithWords } from "./link.js";
 import { Strip } from "./strip.js";
-import { claimed, phrase, scoreLines } from "./words.js";
+import { besideWords, claimed, phrase, scoreLines } from "./words.js";
 
 /** @typedef {import("./types.js").WholeFinding} WholeFinding */
 /** @typedef {import("./types.js").Change} Change */
@@ -62,7 +62,7 @@ function showWords(first, last, peak) {
   byId("status").replaceChildren(icon(closed ? "inconclusive" : "alert"), closed ? "Closed" : "Open");
   write(byId("title"), title);
   write(byId("claim"), `${first.participant} in call ${first.call}${whom}. It opened at ${clock(first.time)}${until}.`);
-  write(byId("detail"), detail);
+  write(byId("detail"), `${detail} ${besideWords(Object.values(peak.evidence ?? {}))}`.trim());
   const { statistic, threshold } = peak.conditions;
   const known = typeof statistic === "number" && typeof threshold === "number";
   const sure = known ? `The evidence reached ${round(statistic)}, where the alert level is ${round(threshold)}. ` : "";

@@ -7,7 +7,7 @@ import { h, pairs, write } from "./dom.js";
 import { Figures } from "./figures.js";
 import { clock, duration } from "./format.js";
 import { icon } from "./icons.js";
-import { claimed, contrastWords, phrase, scoreLines } from "./words.js";
+import { besideWords, claimed, phrase, scoreLines } from "./words.js";
 
 /** @typedef {import("./types.js").FindingMessage} FindingMessage */
 
@@ -83,7 +83,7 @@ class Row {
     this.status.className = `status ${this.isOpen ? "alert" : "closed"}`;
     this.status.replaceChildren(icon(this.isOpen ? "alert" : "inconclusive"), this.isOpen ? "Open" : "Closed");
     write(this.title, title);
-    write(this.detail, `${detail} ${contrastWords(Object.values(newest.evidence ?? {}))}`.trim());
+    write(this.detail, `${detail} ${besideWords(Object.values(newest.evidence ?? {}))}`.trim());
     if (this.shows) this.showScores(newest);
     this.steps.replaceChildren(...this.messages.map((message) => this.step(message)));
   }

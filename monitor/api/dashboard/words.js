@@ -113,6 +113,29 @@ function aspectWords(info, score) {
 }
 
 /**
+ * What is said of a voice that lags its face as nobody else's on the same path does.
+ * @param {unknown[]} evidence of each detector
+ */
+export function lagWords(evidence) {
+  for (const one of evidence) {
+    const { ms, others_ms: others } = Object(Object(one).lag);
+    if (typeof ms !== "number" || !Array.isArray(others)) continue;
+    const [low, high] = others;
+    const range = low === high ? low : `${low} to ${high}`;
+    return `The voice lags its face by ${ms} ms, the others' by ${range}. A wireless headset does that, too.`;
+  }
+  return "";
+}
+
+/**
+ * What detectors say beside each other, in words: a contrast of face and voice, and a lag.
+ * @param {unknown[]} evidence of each detector
+ */
+export function besideWords(evidence) {
+  return [contrastWords(evidence), lagWords(evidence)].filter(Boolean).join(" ");
+}
+
+/**
  * What is said where one of face and voice fits the enrolled recordings and the other does not.
  * @param {unknown[]} evidence of each detector
  */

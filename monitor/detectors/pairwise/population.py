@@ -93,6 +93,14 @@ class Population:
         table = self._table(tuple(counted))
         return None if table is None else table.p_value(self.value(components, counted), _LENGTH_WINDOWS, once)
 
+    def left_out(self, counted: Sequence[int]) -> tuple[Doubles, NDArray[np.int64]] | None:
+        """Say how often other people's values are at least that of each genuine window (W,), and whose each is.
+
+        None where too few people are known.
+        """
+        table = self._table(tuple(counted))
+        return None if table is None else table.leave_one_out(_LENGTH_WINDOWS)
+
     def _values(self, components: Doubles, counted: tuple[int, ...]) -> Doubles:
         scaled = components / self.usual
         against = [n for n in counted if n != WITHIN]

@@ -92,7 +92,7 @@ def strung(clips: Sequence[Row], seconds: float, random: np.random.Generator) ->
     while True:
         before = end
         for n in random.permutation(len(clips)):
-            place = _Place(end)
+            place = Place(end)
             try:
                 for item in media(clips[int(n)]):
                     placed = place.put(item)
@@ -127,7 +127,7 @@ def _kind(item: MediaItem) -> TrackKind:
     return "video" if isinstance(item, VideoFrame) else "audio"
 
 
-class _Place:
+class Place:
     """Moves one clip to where the call has come, and knows where it ends there."""
 
     def __init__(self, start: float) -> None:
@@ -137,6 +137,7 @@ class _Place:
         self.end = start
 
     def put(self, item: MediaItem) -> MediaItem:
+        """Give an item of the clip at its time in the call; in the order of the clip."""
         if isinstance(item, TrackFault):
             return replace(item, arrival=max(self._start, item.arrival + (self._shift or 0.0)))
         if self._shift is None:

@@ -29,9 +29,10 @@ from monitor.voice.mel40 import PIECE_SAMPLES
 from monitor.window.spoken import spoken
 
 # Raised whenever the same clip would give other vectors.
-VERSION = 1
-# Of one clip: more says little more of a voice.
+VERSION = 2
+# Of one clip: more says little more of a voice, but half of a shorter one is too little to hear a window in.
 MAX_SECONDS = 16.0
+VOICE_SECONDS = 40.0
 CALL_BIT_RATE = 16_000
 _STRICTEST = 3
 # WebRTC's detector takes 20 ms; two are a step of the grid.
@@ -67,7 +68,7 @@ def voice_clips(
                 with np.load(kept, allow_pickle=False) as file:
                     arrays = dict(file)
             else:
-                arrays = _encoded(read_sound(path, MAX_SECONDS), encode)
+                arrays = _encoded(read_sound(path, VOICE_SECONDS), encode)
                 write_npz(kept, arrays)
         except (SidewitnessError, OSError, av.FFmpegError, IndexError) as error:
             done(f"{row.name}: {type(error).__name__}, left out")

@@ -2,7 +2,8 @@
 
 Everybody is enrolled from their other recordings where those hold enough, else from the first half of their only one,
 and heard in what is left: as themselves, as another person under their name, as their pictures with another's voice, as
-another's pictures with their voice, and as forgeries of them. What the detectors say at each hop is kept, so that any
+another's pictures with their voice, and as forgeries of them. People of matched pairs have less and shorter recordings,
+which are strung together. What the detectors say at each hop is kept, so that any
 way of adding it up can be tried without looking again. A run that was killed goes on where it stopped.
 """
 
@@ -22,7 +23,7 @@ import av
 from monitor.detectors.reference import Reference
 from monitor.identity.enrolment.enrol import EnrolmentRefused, enrol
 from monitor.lab.corpus.manifest import Row
-from monitor.lab.corpus.stitched_calls import moment, only
+from monitor.lab.corpus.stitched_calls import Place, moment, only
 from monitor.lab.evaluate.resume_log import ResumeLog
 from monitor.lab.evaluate.session_clips import UNDEMANDING
 from monitor.lab.evaluate.worker_pool import Tick
@@ -35,27 +36,46 @@ from monitor.types import Aspect, BriefScore, MediaItem, ParticipantKey, Reason,
 Kind = Literal["genuine", "another person", "another's voice", "another's face", "forged"]
 KINDS: tuple[Kind, ...] = ("genuine", "another person", "another's voice", "another's face", "forged")
 # Raised whenever the same call would be judged differently by the same packs.
-VERSION = 2
+VERSION = 3
 MIN_ENROLLED_SECONDS, MIN_JUDGED_SECONDS = 11.0, 5.0
 MAX_JUDGED_SECONDS, MAX_ENROLLED_SECONDS = 14.0, 15.0
+# Of people with matched forgeries, whose clips are short: a call of theirs, and what enrols of an only recording.
+MATCHED_SECONDS, MATCHED_ENROLLED_SHARE = 10.0, 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Media of one clip from `start` on, until `end` seconds of it where that is given."""
+    """Media of one clip from `start` on, until `end` seconds of it where that is given; `then` others follow."""
 
     row: Row
     start: float = 0.0
     end: float | None = None
+    then: tuple[Part, ...] = ()
 
     @property
     def seconds(self) -> float:
         """How long it is; raises `SourceError`."""
         whole = probe_clip(self.row.path).seconds
-        return (whole if self.end is None else min(self.end, whole)) - self.start
+        own = (whole if self.end is None else min(self.end, whole)) - self.start
+        return own + sum(part.seconds for part in self.then)
+
+    @property
+    def described(self) -> list[Any]:
+        """What it is made of, as JSON values."""
+        return [self.row.name, self.start, self.end, *(part.described for part in self.then)]
 
     def items(self) -> Iterator[MediaItem]:
         """Yield its media on a clock that begins at 0; raises `SourceError`."""
+        if not self.then:
+            yield from self._own()
+            return
+        end = 0.0
+        for part in (replace(self, then=()), *self.then):
+            place = Place(end)
+            yield from map(place.put, part.items())
+            end = place.end
+
+    def _own(self) -> Iterator[MediaItem]:
         for item in read_clip(self.row.path):
             at = moment(item)
             if self.end is not None and at >= self.end:
@@ -75,14 +95,14 @@ def _earlier(item: MediaItem, seconds: float) -> Any:
 class Person:
     """Whom everybody of `calls` claims to be: what enrols them, and what of them is judged.
 
-    `across` says that it is another recording; `forged` are forgeries of them, by their method.
+    `across` says that it is another recording; `forged` are forgeries of them, with their method.
     """
 
     subject: str
     enrolled: tuple[Part, ...]
     judged: Part
     across: bool
-    forged: tuple[Row, ...] = ()
+    forged: tuple[tuple[str, Part], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +118,58 @@ class JudgedCall:
 
 def people_of(rows: Sequence[Row], forged_each: int = 3) -> list[Person]:
     """Divide everybody's recordings into what enrols them and what is judged; who has too little is left out."""
-    genuine, forged = dict[str, list[tuple[float, Row]]](), dict[str, list[Row]]()
+    genuine, forged = dict[str, list[tuple[float, Row]]](), dict[str, list[tuple[str, Part]]]()
     for row in rows:
         if row.label == "real":
             genuine.setdefault(row.subject, []).append((probe_clip(row.path).seconds, row))
         else:
-            of_method = [other for other in forged.setdefault(row.subject, []) if other.method == row.method]
+            of_method = [method for method, _ in forged.setdefault(row.subject, []) if method == row.method]
             if len(of_method) < forged_each:
-                forged[row.subject].append(row)
+                forged[row.subject].append((row.method, Part(row, 0.0, MAX_JUDGED_SECONDS)))
     found = []
     for subject, clips in genuine.items():
         divided = _divided(clips)
         if divided is not None:
             found.append(Person(subject, *divided, forged=tuple(forged.get(subject, ()))))
     return found
+
+
+def matched_people(rows: Sequence[Row]) -> list[Person]:
+    """Divide the recordings of everybody of whom there are forgeries, however short they are.
+
+    Who has one recording is enrolled from its beginning; the rest is judged, and that of each forgery. Who has
+    several is enrolled from every other one; the rest is strung together, and so are the forgeries of one method.
+    """
+    genuine, forged = dict[str, list[Row]](), dict[str, dict[str, list[Row]]]()
+    for row in rows:
+        if row.label == "real":
+            genuine.setdefault(row.subject, []).append(row)
+        else:
+            forged.setdefault(row.subject, {}).setdefault(row.method, []).append(row)
+    found = []
+    for subject, methods in forged.items():
+        clips = genuine.get(subject, [])
+        if not clips:
+            continue
+        cut = MATCHED_ENROLLED_SHARE * probe_clip(clips[0].path).seconds if len(clips) == 1 else 0.0
+        enrolled = [Part(clips[0], 0.0, cut)] if cut else [Part(row) for row in clips[::2]]
+        judged = strung_parts([clips[0]] if cut else clips[1::2], cut)
+        calls = tuple((method, part) for method, made in methods.items() for part in strung_parts(made, cut))
+        found.append(Person(subject, tuple(enrolled), judged[0], not cut, calls))
+    return found
+
+
+def strung_parts(rows: Sequence[Row], start: float) -> list[Part]:
+    """Make calls of clips strung together, each from `start` on, of `MATCHED_SECONDS` and more each."""
+    groups: list[list[Part]] = [[]]
+    for row in rows:
+        if sum(part.seconds for part in groups[-1]) >= MATCHED_SECONDS:
+            groups.append([])
+        groups[-1].append(Part(row, start))
+    if len(groups) > 1 and sum(part.seconds for part in groups[-1]) < MATCHED_SECONDS:
+        rest = groups.pop()
+        groups[-1] += rest
+    return [replace(first, then=tuple(others)) for first, *others in groups]
 
 
 def _divided(clips: Sequence[tuple[float, Row]]) -> tuple[tuple[Part, ...], Part, bool] | None:
@@ -164,8 +222,8 @@ def _calls(person: Person, other: Person) -> Iterator[Call]:
     yield "another person", "", (other.judged,)
     yield "another's voice", "", (person.judged, other.judged)
     yield "another's face", "", (other.judged, person.judged)
-    for row in person.forged:
-        yield "forged", row.method, (Part(row, 0.0, MAX_JUDGED_SECONDS),)
+    for method, part in person.forged:
+        yield "forged", method, (part,)
 
 
 def _judge(person: Person, calls: Sequence[Call], keys: Sequence[str], models: Models, log: ResumeLog) -> str | None:
@@ -233,6 +291,7 @@ def _kept(score: Score) -> dict[str, Any]:
     kept: dict[str, Any] = {"detector": score.detector, "value": score.value, "p": score.p_value}
     kept |= {"reason": score.reason, "cause": score.cause, "sided": score.one_sided, "withholds": score.withholds}
     kept |= {"identity": score.needs_identity, "aspect": score.aspect, "changed": score.changed}
+    kept |= {"by": score.evidence["judged_by"]} if "judged_by" in score.evidence else {}
     return kept | (
         {} if score.brief is None else {"brief": [score.brief.value, score.brief.p_value, score.brief.seconds]}
     )
@@ -250,7 +309,8 @@ def _score(kept: Mapping[str, Any]) -> Score:
         reason,
         kept["p"],
         kept["sided"],
-        cause=cause,
+        {"judged_by": kept["by"]} if "by" in kept else {},
+        cause,
         withholds=kept["withholds"],
         needs_identity=kept["identity"],
         brief=BriefScore(*kept["brief"]) if "brief" in kept else None,
@@ -260,6 +320,6 @@ def _score(kept: Mapping[str, Any]) -> Score:
 
 
 def _key(person: Person, kind: Kind, method: str, media: Sequence[Part]) -> str:
-    parts = [[part.row.name, part.start, part.end] for part in (*person.enrolled, *media)]
+    parts = [part.described for part in (*person.enrolled, *media)]
     described = json.dumps([VERSION, person.subject, kind, method, parts])
     return hashlib.sha256(described.encode()).hexdigest()[:32]

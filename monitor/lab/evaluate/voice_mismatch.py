@@ -78,7 +78,7 @@ def mismatches(
     random, detector = np.random.default_rng(seed), SynchronyDetector()
     results: dict[str, list[Result]] = {kind: [] for kind in KINDS}
     for clip, start, window in cut:
-        window_with_offset = replace(window, memory=_at(clip, 0, len(clip.face)))
+        window_with_offset = replace(window, memory=window_at(clip, 0, len(clip.face)))
         matched_scores = [detector.score(w).value for w in (window, window_with_offset)]
         if None in matched_scores:
             continue
@@ -89,7 +89,7 @@ def mismatches(
         )
         voices = {
             "other": [other_voices[i] for i in picked],
-            "shift": [] if shift_steps is None else [_at(clip, start + shift_steps, len(window.lips))],
+            "shift": [] if shift_steps is None else [window_at(clip, start + shift_steps, len(window.lips))],
         }
         for kind, wrong_voices in voices.items():
             for lips, value, suffix in (
@@ -111,10 +111,11 @@ def _forged(detector: SynchronyDetector, lips: Window, voice: Window, clip: Enco
 def _windows(clip: EncodedClip, seconds: float) -> Iterator[tuple[int, Window]]:
     length = round(seconds * GRID_HZ)
     for start in range(0, len(clip.face) - length + 1, length):
-        yield start, _at(clip, start, length)
+        yield start, window_at(clip, start, length)
 
 
-def _at(clip: EncodedClip, start: int, length: int) -> Window:
+def window_at(clip: EncodedClip, start: int, length: int) -> Window:
+    """Give the window of so many frames that begins at frame `start`."""
     part, every = slice(start, start + length), np.ones(length, np.bool_)
     return Window(
         end=(start + length) / GRID_HZ,

@@ -51,6 +51,11 @@ class Trials:
         person = np.array(self.subjects)
         return np.asarray(person[self.enrolled] == person[self.heard], np.bool_)
 
+    @property
+    def claimed(self) -> NDArray[np.str_]:
+        """Whom each comparison (N,) is against."""
+        return np.asarray(self.subjects, np.str_)[self.enrolled]
+
     def only(self, keep: NDArray[np.bool_]) -> Trials:
         """Give some of them."""
         return replace(
@@ -71,14 +76,20 @@ def known_voices(clips: Sequence[VoiceClip], key: str) -> tuple[VoicePeople, Tri
     # Only a cohort is needed for values; the rest is known when these are.
     blank = VoicePeople(key, cohort, np.zeros(5), np.arange(5), -1.0, -1.0)
     trials = compare(able, blank)
-    genuine = trials.only(trials.same)
-    # Who has several recordings is known by those: one's own other recording is the harder one.
-    several = {trials.subjects[n] for n in genuine.enrolled[genuine.across]}
-    kept = genuine.only(genuine.across | np.array([trials.subjects[n] not in several for n in genuine.enrolled]))
-    names = np.array(trials.subjects)[kept.enrolled]
+    kept = of_themselves(trials)
     limits = [_low(able, clip_windows, blank) for clip_windows in (_typical, _together)]
-    people = VoicePeople(key, cohort, kept.value, np.unique(names, return_inverse=True)[1], *limits)
+    people = VoicePeople(key, cohort, kept.value, np.unique(kept.claimed, return_inverse=True)[1], *limits)
     return people, trials
+
+
+def of_themselves(trials: Trials) -> Trials:
+    """Keep what the table of genuine scores is made of: everybody against themselves.
+
+    Who has several recordings is known by those: one's own other recording is the harder one.
+    """
+    genuine = trials.only(trials.same)
+    several = {trials.subjects[n] for n in genuine.enrolled[genuine.across]}
+    return genuine.only(genuine.across | np.array([trials.subjects[n] not in several for n in genuine.enrolled]))
 
 
 def compare(clips: Sequence[VoiceClip], people: VoicePeople) -> Trials:

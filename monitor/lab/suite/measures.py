@@ -21,6 +21,7 @@ from monitor.lab.evaluate.by_source import (
     suspect_shares,
     times_to_findings,
 )
+from monitor.lab.evaluate.claimed import judged_claims
 from monitor.lab.evaluate.hop_scores import HopJob, JudgedClip, judge_hops
 from monitor.lab.evaluate.robustness import Stress
 from monitor.lab.evaluate.run import MISMATCH_WINDOWS_SECONDS, ClipSet, EvaluationPlan, ExtraRuns, assess
@@ -30,7 +31,7 @@ from monitor.lab.metrics.numbers import rounded
 from monitor.lab.metrics.summary import Result
 from monitor.lab.progress import clip_progress
 from monitor.lab.suite.depends import code
-from monitor.lab.suite.parts import CODE
+from monitor.lab.suite.parts import CLAIMING, CODE
 from monitor.lab.suite.setting import HELD_OUT, Setting, source_parts
 
 Figures = dict[str, Any]
@@ -50,6 +51,8 @@ JUDGING = (
     "monitor/lab/evaluate/hop_scores.py",
 )
 STRESSED_CLIPS = 24
+# Of both collections, and of matched pairs: replays are dear.
+CLAIMED_PEOPLE = 24
 
 
 def sources(setting: Setting) -> Figures:
@@ -222,6 +225,16 @@ def persona(setting: Setting) -> Figures:
     }
 
 
+def claims(setting: Setting) -> Figures:
+    """Replay calls under enrolled names, and decide by all detectors, by each alone, and by all but one."""
+    from monitor.session.models import load_models
+
+    manifests = [setting.data / name for name in ("second.csv", "clips.csv")]
+    pairs = apply_split(read_manifest(setting.data / "clips.csv"), RESEARCH_SPLIT.with_name("matched.csv"))
+    log, models = setting.out / f"claimed-{code(CLAIMING)[:12]}.jsonl", load_models(folder=setting.models)
+    return judged_claims(manifests, pairs, models, log, min(setting.limit or CLAIMED_PEOPLE, CLAIMED_PEOPLE))
+
+
 MEASURES: Mapping[str, Measure] = {
     measure.__name__: measure
     for measure in (
@@ -238,6 +251,7 @@ MEASURES: Mapping[str, Measure] = {
         identity,
         matched,
         persona,
+        claims,
     )
 }
 

@@ -20,6 +20,7 @@ FAMILIAR = "speech_voice/familiar.npz"
 PRESENCE = "speech_presence/model.onnx"
 IDENTITY = "face_identity/model.onnx"
 ARTEFACTS = "face_artefacts/model.onnx"
+VOICES = "voice_identity/model.onnx"
 PERSONA = ("persona/model.onnx", "persona/basis.npz", "persona_tokens/model.onnx", "motion/model.onnx")
 # Folders of code that the figures of lips and voice rest on.
 CODE = (
@@ -60,6 +61,17 @@ class Part:
 
 _SYNCHRONY = (*FACES, SPEECH)
 _CALLS = (*_SYNCHRONY, CALIBRATION, FAMILIAR)
+# Folders of code that say something of an enrolled person; what adds it up may change without looking again.
+CLAIMING = (
+    "monitor/detectors/voiceprint/people.npz",
+    "monitor/detectors",
+    "monitor/face",
+    "monitor/identity/enrolment",
+    "monitor/session",
+    "monitor/voice",
+    "monitor/window",
+    "monitor/lab/evaluate/claimed_calls.py",
+)
 _FACE_CODE = ("monitor/face", "monitor/lab/studies", "monitor/lab/metrics", "monitor/lab/suite/measures.py")
 
 PARTS = (
@@ -206,6 +218,18 @@ PARTS = (
         splits=("persona", "matched"),
         packs=(*FACES, *PERSONA),
         code=(*_FACE_CODE, "monitor/detectors/persona"),
+    ),
+    Part(
+        "claims",
+        1,
+        "somebody else under an enrolled name, and what each detector adds",
+        "python -m monitor.lab.evaluate.claimed MANIFEST OUT",
+        tables.claims,
+        data=(CLIPS, SECOND),
+        splits=("matched",),
+        packs=(*_CALLS, ARTEFACTS, *PERSONA),
+        built=(PRESENCE, IDENTITY, VOICES),
+        code=(*CLAIMING, "monitor/decision", "monitor/lab/evaluate/claimed.py", "monitor/lab/suite/measures.py"),
     ),
 )
 NAMES = {part.name: part for part in PARTS}

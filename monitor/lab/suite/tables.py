@@ -224,6 +224,54 @@ def _left_out(figures: Figures) -> list[str]:
     return ["", f"{count} clips of sources that the encoders were trained on are left out."] if count else []
 
 
+def claims(figures: Figures) -> list[str]:
+    """Show who is told of under an enrolled name, by all detectors, each alone and all but one; then matched pairs."""
+    kinds = {name: row for name, row in figures["claims"].items() if ":" not in name}
+    decided = _deciders(next(iter(kinds.values())))
+    rows = [
+        (f"{kind}, {row['seconds'] / 60:.0f} min", f"{row[ALL]['calls']}", *(_told(row[name]) for name in decided))
+        for kind, row in kinds.items()
+    ]
+    lines = [*grid(("calls", "n", *decided), rows), ""]
+    own = kinds["genuine"]["by_own_agreement"]
+    lines += [
+        f"Alerted [95 %], p50 and p95. {kinds['genuine']['people']} people, of {kinds['genuine']['across']} another "
+        f"recording was judged; lips of {own} by their own agreement; {figures['left_out']} could not be enrolled.",
+        "",
+    ]
+    forged = {name: row for name, row in figures["matched"].items() if name != "genuine"}
+    areas = [
+        (
+            name.removeprefix("forged: "),
+            f"{row[ALL]['calls']} / {row['people']}",
+            *(_area_of(row[one]) for one in decided),
+        )
+        for name, row in forged.items()
+        if all(one in row for one in decided)
+    ]
+    return [*lines, *grid(("matched pairs, AUC [95 %]", "calls / people", *decided), areas)]
+
+
+ALL = "all"
+
+
+def _deciders(row: Mapping[str, Any]) -> list[str]:
+    return [name for name, found in row.items() if isinstance(found, Mapping)]
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    low, high = row["interval"]
+    share = f"{100 * row['alerted'] / max(row['calls'], 1):.0f} % [{100 * low:.0f}-{100 * high:.0f}]"
+    return f"{share}, {_seconds(row['p50'])}, {_seconds(row['p95'])}" if row["p50"] is not None else share
+
+
+def _area_of(row: Mapping[str, Any]) -> str:
+    if "auc" not in row:
+        return "-"
+    area, low, high = (_number(value, 2) for value in row["auc"])
+    return f"{area} [{low}-{high}]"
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 

@@ -119,3 +119,11 @@ def test_reasons_that_nobody_knows_have_the_general_ones() -> None:
 def test_rarity_never_clears_anybody() -> None:
     assert rarity(0.1) == "nothing unusual"
     assert rarity(0.004) == "seen in 1 of 250 genuine windows"
+
+
+def test_a_lag_that_nobody_else_shows_is_told_as_no_bet() -> None:
+    lag = {"at": 1.0, "ms": 180, "margin_ms": 12, "others_ms": [10, 40], "others": 3}
+    opening = replace(changes()[0], evidence={"pairwise": {}, "synchrony": {"lag": lag}})
+    told = written(source(changes=[opening])).sure[1]
+    assert told.startswith("The voice lags its face by 180 ms, the others' by 10 to 40.")
+    assert told.endswith("it counted for nothing.")

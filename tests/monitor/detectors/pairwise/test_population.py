@@ -86,3 +86,15 @@ def test_other_versions_are_refused() -> None:
         np.savez(file, **(changed | ({name: value} if value is not None else {})))
         with pytest.raises(PopulationError, match="make it again"):
             Population.from_bytes(file.getvalue())
+
+
+def test_each_window_is_judged_by_the_others() -> None:
+    known = replace(population(12), scores=np.repeat(np.arange(12.0)[:, None], 3, axis=1), person=np.arange(12))
+    found = known.left_out([0, 1])
+    assert found is not None
+    p_values, person = found
+    # Of eleven others none lies higher than the highest.
+    assert p_values[-1] == pytest.approx(1 / 12)
+    assert (np.diff(p_values) <= 0).all()
+    assert sorted(person.tolist()) == list(range(12))
+    assert population(3).left_out([0, 1]) is None

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.decision.evalues import claimed, combine, power, shaped
+from monitor.decision.evalues import VOICE_STAKES, VOICE_STEPS, claimed, combine, power, shaped
 from monitor.types import Aspect, Reason, Score
 
 # Of a factor that stays in hand: lips and manner may fit whoever it is, and then must not make up for face and voice.
@@ -25,7 +25,8 @@ class Bet:
     """E-values of a hop's whole and brief windows, None where nothing was judged, and what the largest rests on.
 
     `alone` are those of detectors that compare with a reference, by name: half of the stake on the least p-values, so
-    that a genuine person with one peculiar window in four is not accused by chance.
+    that a genuine person with one peculiar window in four is not accused by chance; of a voice all of it, since a clone
+    under a face and lips that fit is told by nothing else.
     """
 
     windows: float | None
@@ -45,7 +46,7 @@ def weigh(scores: Sequence[Score], kappa: float) -> Bet:
     `kappa` shapes the bets of detectors that compare with no reference.
     """
     brief = [(None if s.brief.p_value is None else shaped(s.brief.p_value), s) for s in scores if s.brief is not None]
-    compared = [(claimed(s.p_value), s) for s in scores if s.p_value is not None and _is_compared(s)]
+    compared = [(_bet_on(s.p_value, s), s) for s in scores if s.p_value is not None and _is_compared(s)]
     plain = [(None if s.p_value is None else power(s.p_value, kappa), s) for s in scores if _is_plain(s)]
     together = _product([*compared, *_beside(scores, bool(compared))])
     silent = any(_is_compared(s) and s.p_value is None for s in scores)
@@ -55,8 +56,17 @@ def weigh(scores: Sequence[Score], kappa: float) -> Bet:
         ((v or 0.0, s.cause) for v, s in (*compared, *plain, *brief)), key=lambda pair: pair[0], default=(0.0, None)
     )
     suspicious = max(windows or 0.0, short or 0.0, *(v for v, _ in compared), 0.0) > 1.0 and value > 1.0
-    alone = {s.detector: (v + power(s.p_value or 1.0, kappa)) / 2 for v, s in compared}
+    alone = {s.detector: v if _is_of_voice(s) else (v + power(s.p_value or 1.0, kappa)) / 2 for v, s in compared}
     return Bet(windows, short, strongest if suspicious else None, alone)
+
+
+def _bet_on(p_value: float, score: Score) -> float:
+    """Bet on a comparison: the steps of a voice are those of its table."""
+    return claimed(p_value, VOICE_STEPS, VOICE_STAKES) if _is_of_voice(score) else claimed(p_value)
+
+
+def _is_of_voice(score: Score) -> bool:
+    return score.aspect is Aspect.VOICE
 
 
 def _is_compared(score: Score) -> bool:

@@ -47,7 +47,7 @@ OfPeople = Sequence[Doubles]
 HOP_SECONDS, WINDOW_SECONDS, BRIEF_SECONDS = 0.5, 5.0, 2.0
 # From when on each is first judged in a call.
 FACE_BEGINS, LIPS_BEGIN, VOICE_BEGINS = 2.0, 2.5, 4.5
-CALLS_EACH, STRANGERS_EACH, ROUNDS = 5, 5, 1000
+CALLS_EACH, STRANGERS_EACH, ROUNDS = 2, 2, 1000
 VOICE = frozenset({"voiceprint"})
 # What a face is compared by where the change within the call does not count.
 AGAINST = tuple(n for n in range(len(COMPONENTS)) if n != WITHIN)

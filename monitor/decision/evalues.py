@@ -51,7 +51,7 @@ def shaped_many(p: NDArray[np.float64]) -> NDArray[np.float64]:
 CLAIMED_STEPS = (0.0175, 0.05, 0.15, 0.4, 1.0)
 CLAIMED_STAKES = (0.4, 0.2, 0.15, 0.1, 0.15)
 CLAIMED_KAPPA, CLAIMED_POWER = 0.3, 0.25
-# Of a voice, whose table has a hundred people: nineteen of twenty strangers are at its least p-value, hardly any between.
+# Of a voice, whose table has a hundred people: strangers are at its least p-value, and hardly any above it.
 VOICE_STEPS = (0.01, 0.03, 0.1, 0.4, 1.0)
 VOICE_STAKES = (0.45, 0.15, 0.1, 0.1, 0.2)
 

@@ -100,10 +100,10 @@ def _windows(
     most: int,
     cache: Path,
 ) -> list[SpeechWindow]:
-    from monitor.lab.commands.train_voiceprints import chosen
     from monitor.lab.corpus.datasets import read_corpus
     from monitor.lab.corpus.manifest import CorpusError
     from monitor.lab.corpus.synthesisers import installed
+    from monitor.lab.corpus.voice_clips import chosen
     from monitor.lab.corpus.voice_windows import genuine_windows, synthetic_windows
     from monitor.lab.progress import clip_progress
 

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from monitor.detectors.voiceprint.encoder import VoiceEncoder
-    from monitor.lab.corpus.manifest import Row
 
 
 def command(
@@ -41,7 +38,7 @@ def command(
     from monitor.detectors.voiceprint.entry import load_encoder
     from monitor.lab.corpus.datasets import read_corpus
     from monitor.lab.corpus.manifest import CorpusError
-    from monitor.lab.corpus.voice_clips import voice_clips
+    from monitor.lab.corpus.voice_clips import chosen, voice_clips
     from monitor.lab.metrics.verification import rounded_summary
     from monitor.lab.progress import clip_progress
     from monitor.lab.studies.voices import known_voices, summary
@@ -84,20 +81,6 @@ def core_share(encode: VoiceEncoder, pieces: int = 20) -> float:
     for _ in range(pieces):
         encode([sound])
     return (time.process_time() - began) / pieces * GRID_HZ / HOP_STEPS
-
-
-def chosen(rows: Sequence[Row], exclude: Sequence[str], most: int, prefix: str) -> list[Row]:
-    """Take the genuine clips of people, at most so many of each; names of two manifests are not one person."""
-    from dataclasses import replace
-
-    taken: dict[str, int] = {}
-    kept = []
-    for row in rows:
-        if row.label != "real" or row.subject in exclude or taken.get(row.subject, 0) >= most:
-            continue
-        taken[row.subject] = taken.get(row.subject, 0) + 1
-        kept.append(replace(row, subject=f"{prefix}:{row.subject}"))
-    return kept
 
 
 def lines(told: dict[str, dict[str, Any]]) -> list[str]:

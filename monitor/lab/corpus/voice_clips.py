@@ -7,7 +7,7 @@ that a comparison of the two finds the line and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,18 @@ class VoiceClip:
     recorded_at: Ints
     called: FloatArray
     called_at: Ints
+
+
+def chosen(rows: Sequence[Row], exclude: Sequence[str], most: int, prefix: str) -> list[Row]:
+    """Take the genuine clips of people, at most so many of each; names of two manifests are not one person."""
+    taken: dict[str, int] = {}
+    kept = []
+    for row in rows:
+        if row.label != "real" or row.subject in exclude or taken.get(row.subject, 0) >= most:
+            continue
+        taken[row.subject] = taken.get(row.subject, 0) + 1
+        kept.append(replace(row, subject=f"{prefix}:{row.subject}"))
+    return kept
 
 
 def voice_clips(

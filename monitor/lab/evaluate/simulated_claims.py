@@ -29,9 +29,8 @@ from monitor.detectors.pairwise.population import COMPONENTS, WITHIN
 from monitor.detectors.synchrony.entry import load_calibration
 from monitor.detectors.voiceprint.entry import load_encoder
 from monitor.detectors.voiceprint.people import SPEECH_SECONDS
-from monitor.lab.commands.train_voiceprints import chosen
 from monitor.lab.corpus.manifest import read_manifest
-from monitor.lab.corpus.voice_clips import voice_clips
+from monitor.lab.corpus.voice_clips import chosen, voice_clips
 from monitor.lab.evaluate.call_summary import percentile
 from monitor.lab.evaluate.claimed import GENUINE_SECONDS, MINUTE_SECONDS, decided
 from monitor.lab.evaluate.claimed_calls import JudgedCall, Kind

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitor.lab.commands.train_voiceprints import chosen, core_share, lines
+from monitor.lab.commands.train_voiceprints import core_share, lines
 from monitor.lab.corpus.manifest import Row
-from monitor.lab.corpus.voice_clips import VoiceClip, voice_clips
+from monitor.lab.corpus.voice_clips import VoiceClip, chosen, voice_clips
 from monitor.lab.studies.voices import known_voices, summary
 from monitor.types import FloatArray
 from tests.monitor.detectors.voiceprint.voices import ears

@@ -52,7 +52,7 @@ JUDGING = (
 )
 STRESSED_CLIPS = 24
 # Of both collections, and of matched pairs: replays are dear.
-CLAIMED_PEOPLE = 8
+CLAIMED_PEOPLE = 24
 
 
 def sources(setting: Setting) -> Figures:

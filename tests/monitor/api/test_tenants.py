@@ -126,7 +126,7 @@ def test_what_is_another_tenants_is_not_there(running: Running) -> None:
     assert asked >= 4 * 6
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asker=st.sampled_from(TENANTS),
     role=st.sampled_from(ROLES),
@@ -152,7 +152,7 @@ def test_no_request_crosses(running: Running, asker: str, role: Role, number: in
         assert running.held(other) == before[other], endpoint
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=st.lists(st.tuples(st.sampled_from(TENANTS), st.booleans()), min_size=1, max_size=12))
 def test_no_subscriber_and_no_sink_hears_of_another_tenant(running: Running, events: list[tuple[str, bool]]) -> None:
     """However findings and states of several come, each is told of all that is its own, numbered without holes."""

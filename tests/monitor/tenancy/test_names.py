@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.tenancy.names import DEFAULT_TENANT, TENANT, inside, key_inside, key_outside, outside
@@ -10,6 +10,8 @@ TENANTS = st.just(DEFAULT_TENANT) | st.from_regex(TENANT, fullmatch=True)
 
 
 @given(TENANTS, st.text())
+@example(DEFAULT_TENANT, "acme/board")
+@example("acme", "globex/board")
 def test_whatever_a_call_is_called_it_is_its_tenants_and_comes_back(tenant: str, call: str) -> None:
     assert outside(inside(tenant, call)) == (tenant, call)
 

@@ -50,6 +50,7 @@ class DetectorInfo:
     `withholds` finds somebody unusual, no other clears them either. One that `needs_identity` compares with the
     reference of the claimed identity, and is not run where nobody is claimed. `aspect` is what of a person it looks at,
     None for something else, and `fits` what is said beside it where nothing is unusual: never that it proves anything.
+    It is asked at every `every_hops`th hop (`monitor.session.rotation`).
     """
 
     name: str
@@ -63,6 +64,7 @@ class DetectorInfo:
     sign: Literal[1, -1] = 1
     aspect: Aspect | None = None
     fits: str = "nothing unusual"
+    every_hops: int = 1
 
     def abstain(self, reason: Reason, evidence: Mapping[str, Any] | None = None) -> Score:
         """Say why there is no score."""

@@ -42,12 +42,16 @@ class Region:
 
 def cut(plane: ByteArray, region: Region, size: int, fill: int = 0) -> ByteArray:
     """Resample the region of one plane (H, W) bilinearly to (size, size) uint8; outside the picture is `fill`."""
-    reach = region.side * 0.75 + 2
+    turn = abs(math.cos(region.angle)) + abs(math.sin(region.angle))
+    # Of a square that is reduced whole blocks are averaged: they reach a little further.
+    reach = region.side * turn / 2 + 2 + region.side / size
     x0, y0 = max(int(region.x - reach), 0), max(int(region.y - reach), 0)
     x1, y1 = min(int(region.x + reach) + 1, plane.shape[1]), min(int(region.y + reach) + 1, plane.shape[0])
     if x1 - x0 < 2 or y1 - y0 < 2:
         return np.full((size, size), fill, np.uint8)
-    piece = Image.fromarray(np.ascontiguousarray(plane[y0:y1, x0:x1]))
+    # A view of the copy, which Pillow's `fromarray` would copy once more.
+    pixels = np.ascontiguousarray(plane[y0:y1, x0:x1])
+    piece = Image.frombuffer("L", (x1 - x0, y1 - y0), pixels, "raw", "L", 0, 1)
     step = region.side / size
     # A strong reduction would alias: shrink first by a whole factor, which Pillow averages.
     shrink = int(step // 2) if step >= 4 else 1

@@ -179,6 +179,7 @@ class Host:
         self.claiming.joined(key, profile)
         # Publishing again is no way round the queue.
         participant.pause(place in self._shedding.shed)
+        participant.light = self._shedding.light
         self._metrics.judged(len(self))
         structlog.stdlib.get_logger("host").info("a participant joined", judged=len(self))
         participant.start(lambda: self._forget(place, participant)).add_done_callback(_report_failure)
@@ -361,12 +362,14 @@ class Host:
             self._participants[place].pause(True)
         for place in change.back:
             self._participants[place].pause(False)
-        if change.shed or change.back:
-            paused = len(self._shedding.shed)
+        for participant in self._participants.values() if change.light is not None else ():
+            participant.light = bool(change.light)
+        if change.event is not None:
+            paused, light = len(self._shedding.shed), self._shedding.light
             self._metrics.shed.set(paused)
+            self._metrics.light.set(light)
             self._metrics.sheds.inc(len(change.shed))
-            event = "too slow for everybody: some are paused" if change.shed else "room again for one who was paused"
-            structlog.stdlib.get_logger("host").warning(event, paused=paused, here=len(self))
+            structlog.stdlib.get_logger("host").warning(change.event, paused=paused, light=light, here=len(self))
 
 
 def _report_failure(task: asyncio.Task[None]) -> None:

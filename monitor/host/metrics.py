@@ -75,6 +75,7 @@ class Metrics:
             "media_items_dropped", "Frames and audio blocks dropped because the machine is too slow."
         )
         self.shed = self._gauge("participants_shed", "Participants that are not judged now, for want of time.")
+        self.light = self._gauge("judged_lightly", "1 while everybody is judged with less work, for want of time.")
         self.sheds = self._counter("sheds", "Times that a participant was shed because the machine was too slow.")
         self.linked = self._counter("linked", "Participants who had left under another name, by their face.")
         self.departed_dropped = self._counter(

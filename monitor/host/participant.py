@@ -71,7 +71,7 @@ class Participant:
         self.claimed = claimed
         self.key = claimed.key
         self.source = source
-        self.paused = False
+        self.paused = self.light = False
         self._link = source if isinstance(source, Connecting) else None
         first = CONNECTING if self._connecting else str(Reason.WARMING_UP)
         self.status = Status(str(Verdict.INCONCLUSIVE), first, datetime.now(UTC))
@@ -327,7 +327,7 @@ class Participant:
 
     async def _step(self, session: SessionLike, items: list[MediaItem], now: float) -> None:
         self._lag.begin(items, self._backlog.oldest_arrival)
-        step = SessionStep(session, self._backlog, now, self._clock)
+        step = SessionStep(session, self._backlog, now, self._clock, self.light)
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._pool, step, items)
         except Exception:

@@ -1,10 +1,12 @@
 """Who is not judged while the machine cannot judge everybody, and when they are taken back. Pure.
 
-`advance(state, now, loads, machine)` is asked a few times a second. What it does: when at least two participants have
+`advance(state, now, loads, machine)` is asked a few times a second. What it does: first everybody is judged lightly
+(`monitor.session.session.Session.lighten`), before anybody is not judged at all. When at least two participants have
 been late for two seconds, or lost media, as many are shed as the machine was too slow for, those without a claimed
 identity first, and of these whoever joined last; nobody under suspicion before anybody else; never the last one, and
 nobody who sends nothing. One at a time is taken back, in the reverse order, after a calm that doubles with every
-relapse, and is longer where the cores seem to have no room for one more. Two invariants: nobody is shed or taken back
+relapse, and is longer where the cores seem to have no room for one more; judging in full comes back last, in the same
+way. Two invariants: nobody is shed or taken back
 within `settle_seconds` of the last change, and in a steady load relapses come at intervals that double up to
 `max_calm_seconds`.
 
@@ -31,6 +33,8 @@ class SheddingConfig:
     shorter one only makes scores later, and a shed costs somebody ten seconds. Where the cores are busier than
     `max_cpu_share` would allow with one more, calm must last for `doubt_seconds`: a neighbour who uses what is free
     would give way. A shed within `probation_seconds` of a return is a relapse.
+
+    Pressure of `light_seconds` is enough to judge everybody lightly, which takes `light_saving` off what they cost.
     """
 
     max_lag_seconds: float = 0.3
@@ -44,6 +48,8 @@ class SheddingConfig:
     doubt_seconds: float = 30.0
     probation_seconds: float = 30.0
     max_cpu_share: float = 0.85
+    light_seconds: float = 0.5
+    light_saving: float = 0.15
 
 
 # A lag that falls by less than this, in seconds a second, stands.
@@ -96,10 +102,22 @@ class MachineLoad:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Who is to be shed and who is to be judged again; mostly nobody."""
+    """Who is to be shed and who is to be judged again, mostly nobody; whether all are judged lightly from now on."""
 
     shed: tuple[Place, ...] = ()
     back: tuple[Place, ...] = ()
+    light: bool | None = None
+
+    @property
+    def event(self) -> str | None:
+        """What an operator is told; None where nothing changes."""
+        if self.shed:
+            return "too slow for everybody: some are paused"
+        if self.back:
+            return "room again for one who was paused"
+        if self.light is not None:
+            return "hardly keeps up: everybody is judged lightly" if self.light else "room again to judge in full"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,7 @@ class Shedding:
 
     `lags` are the recent (time, lag). `wait_seconds` is how long calm must last before somebody is taken back,
     `tried_seconds` how long it had to when somebody last was, `cpu_share` the share of the cores in use of late.
+    `light` says that everybody is judged lightly, `light_wait_seconds` how long calm must last before that ends.
     """
 
     config: SheddingConfig = field(default_factory=SheddingConfig)
@@ -132,6 +151,9 @@ class Shedding:
     tried_seconds: float = 0.0
     shed_at: float = -math.inf
     back_at: float = -math.inf
+    light: bool = False
+    light_wait_seconds: float = 5.0
+    full_at: float = -math.inf
 
     @property
     def full(self) -> bool:
@@ -146,13 +168,13 @@ class Shedding:
 def initial(config: SheddingConfig | None = None) -> Shedding:
     """Begin with everybody judged."""
     chosen = config or SheddingConfig()
-    return Shedding(chosen, wait_seconds=chosen.calm_seconds)
+    return Shedding(chosen, wait_seconds=chosen.calm_seconds, light_wait_seconds=chosen.calm_seconds)
 
 
 def advance(
     state: Shedding, now: float, loads: Sequence[ParticipantLoad], machine: MachineLoad
 ) -> tuple[Shedding, Change]:
-    """Take the loads of everybody who is here, at `now` (monotonic seconds), and say who is shed or taken back."""
+    """Take the loads of everybody who is here, at `now` (monotonic seconds), and say what is to change."""
     judged = [load for load in loads if load.sends_media and load.place not in state.shed]
     idle = [load for load in loads if load.place in state.shed]
     state = _update_pressure(state, now, judged, machine)
@@ -160,10 +182,28 @@ def advance(
         return state, Change()
     if state.pressure.seconds >= state.config.pressure_seconds and len(judged) > 1:
         return _shed(state, now, judged)
+    if not state.light and state.pressure.seconds >= state.config.light_seconds:
+        return _lighten(state, now)
     patience = _patience(state, len(judged))
     if idle and state.calm_seconds >= patience:
         return _take_back(state, now, idle, patience)
+    if state.light and not idle and state.calm_seconds >= _light_patience(state):
+        # Calm is counted anew: it was one of light work.
+        return replace(_reset(state), light=False, full_at=now), Change(light=False)
     return state, Change()
+
+
+def _lighten(state: Shedding, now: float) -> tuple[Shedding, Change]:
+    """Judge everybody lightly; pressure goes on, so that nobody is shed later for it where this is not enough."""
+    relapsed = now - state.full_at <= state.config.probation_seconds
+    wait = min(2.0 * state.light_wait_seconds, state.config.max_calm_seconds) if relapsed else state.light_wait_seconds
+    return replace(state, light=True, light_wait_seconds=wait), Change(light=True)
+
+
+def _light_patience(state: Shedding) -> float:
+    """How long calm must have lasted before everybody is judged in full."""
+    has_room = state.cpu_share <= state.config.max_cpu_share * (1.0 - state.config.light_saving)
+    return state.light_wait_seconds if has_room else max(state.light_wait_seconds, state.config.doubt_seconds)
 
 
 def _update_pressure(state: Shedding, now: float, judged: Sequence[ParticipantLoad], machine: MachineLoad) -> Shedding:

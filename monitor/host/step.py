@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from monitor.decision.decide import DecisionState
 from monitor.decision.report import HopReport
@@ -55,6 +55,15 @@ class SessionLike(Protocol):
         ...
 
 
+@runtime_checkable
+class Lightening(Protocol):
+    """A session that can be judged at less cost."""
+
+    def lighten(self, light: bool) -> None:
+        """Look less often from now on, or as always; called between two items."""
+        ...
+
+
 Clock = Callable[[], float]
 SessionFactory = Callable[[ParticipantKey], SessionLike]
 
@@ -70,16 +79,19 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class SessionStep:
-    """A job for the pool; call it with the items that are decoded already."""
+    """A job for the pool; call it with the items that are decoded already. `light` asks for less work."""
 
     session: SessionLike
     backlog: Backlog
     now: float
     clock: Clock
+    light: bool = False
 
     def __call__(self, items: list[MediaItem]) -> StepResult:
         """Judge `items`, to which those that are decoded now are added in front."""
         began = self.clock()
+        if isinstance(self.session, Lightening):
+            self.session.lighten(self.light)
         items[:0] = self.backlog.decode()
         for item in items:
             self.session.push(item)

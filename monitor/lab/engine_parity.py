@@ -28,6 +28,7 @@ from monitor.lab.corpus.manifest import CorpusError, read_csv
 from monitor.lab.corpus.separate_tracks import read_media
 from monitor.session.clip import ClipJudge
 from monitor.session.models import Models
+from monitor.session.session import SessionConfig
 from monitor.tap.clip_time import item_time
 from monitor.types import MediaItem
 
@@ -102,11 +103,12 @@ def judge_cases(
     references_by_clip: Mapping[Path, Reference],
     done: Callable[[], None] = lambda: None,
     seconds: float = SECONDS,
+    config: SessionConfig | None = None,
 ) -> list[Judged]:
-    """Judge the first `seconds` of each case; raises `SourceError` or `EngineError`."""
+    """Judge the first `seconds` of each case, by the settings given; raises `SourceError` or `EngineError`."""
     found = []
     for case in cases:
-        found.append(_judged(case, models, references_by_clip, seconds))
+        found.append(_judged(case, models, references_by_clip, seconds, config))
         done()
     return found
 
@@ -119,9 +121,15 @@ def _case(raw: Mapping[str, str], data: Path, where: str) -> Case:
     return Case(name, data / raw["path"], sound, reference, _TRUTH[raw["lips"]], _TRUTH[raw["person"]])
 
 
-def _judged(case: Case, models: Models, references_by_clip: Mapping[Path, Reference], seconds: float) -> Judged:
+def _judged(
+    case: Case,
+    models: Models,
+    references_by_clip: Mapping[Path, Reference],
+    seconds: float,
+    config: SessionConfig | None,
+) -> Judged:
     reference = references_by_clip.get(case.reference) if case.reference is not None else None
-    judge = ClipJudge(models, identity=_WHO if reference else None, reference=reference)
+    judge = ClipJudge(models, config, _WHO if reference else None, reference)
     for item in _first(read_media(case.path, case.sound), seconds):
         judge.push(item)
     verdict = judge.judge(case.path)

@@ -131,7 +131,8 @@ def explained(reason: Reason, tracks: Iterable[TrackState], now: float, window_s
 
 def _worsen(state: TrackState, gap: float) -> TrackState:
     flow = Flow.GONE if gap > MISSING_SECONDS else Flow.SLOW if gap > STALE_SECONDS else Flow.STEADY
-    return replace(state, flow=max(flow, state.flow))
+    # Most of the time nothing changes, and this is asked for every packet of sound.
+    return replace(state, flow=flow) if flow > state.flow else state
 
 
 def _reasons(track: TrackState, now: float, every_picture: bool) -> Iterable[Reason]:

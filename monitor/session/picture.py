@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.detectors.base import FrameObserver
+from monitor.face.cadence import EVERY, Cadence
 from monitor.face.encoder_crops import PICTURES
 from monitor.face.geometry import SPEECH_SHAPE_SIZE
 from monitor.face.lip_input import sample_of, unit
-from monitor.face.track import FaceTracker, FaceView
+from monitor.face.track import FaceTracker, FaceView, Followed
 from monitor.session.doubt import DoubtWatch
 from monitor.session.models import Models
 from monitor.types import FloatArray, VideoFrame
@@ -28,10 +29,13 @@ FACE_AWAY_SECONDS = 1.0
 
 
 class PictureTrack:
-    """Makes frames lip vectors in the window; `observers` see every frame beside it."""
+    """Makes frames lip vectors in the window; `observers` see every frame beside it.
 
-    def __init__(self, models: Models, observers: Sequence[FrameObserver] = ()) -> None:
-        self._track = FaceTracker(models.detector, models.landmarks, faces=bool(observers))
+    By the `cadence` of landmarks a frame may wait for the next one; everybody sees frames in order all the same.
+    """
+
+    def __init__(self, models: Models, observers: Sequence[FrameObserver] = (), cadence: Cadence = EVERY) -> None:
+        self._track = FaceTracker(models.detector, models.landmarks, bool(observers), cadence)
         self._observers = list(observers)
         self._cut = PICTURES[models.input_spec.pictures]()
         self._nothing = Sample(
@@ -69,10 +73,26 @@ class PictureTrack:
         """Whether the picture stands."""
         return self._doubt.frozen
 
+    def lighten(self, cadence: Cadence) -> None:
+        """Follow faces by another cadence from the next frame on."""
+        self._track.cadence = cadence
+
     def push(self, frame: VideoFrame, window: WindowBuffer) -> None:
-        """Follow the faces of one frame and encode the participant's; of a damaged one nothing is shown to anybody."""
+        """Follow the faces of one frame, or let it wait for the next."""
         self._arrivals.append(frame.stamp.arrival)
-        views = self._track(frame)
+        for followed in self._track.push(frame):
+            self._take(followed, window)
+
+    def settle(self, window: WindowBuffer, before: float) -> None:
+        """Let nothing wait any longer that arrived before a moment."""
+        since = self._track.waits_since
+        if since is not None and since <= before:
+            for followed in self._track.settle():
+                self._take(followed, window)
+
+    def _take(self, followed: Followed, window: WindowBuffer) -> None:
+        """Encode the participant's face in a frame; of a damaged one nothing is shown to anybody."""
+        frame, views = followed.frame, followed.views
         view = self._choose(views, frame.stamp.media)
         rival = view is not None and any(
             v is not view and v.quality.size > RIVAL_SIZE * view.quality.size for v in views

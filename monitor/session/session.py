@@ -30,10 +30,12 @@ from monitor.detectors.base import (
     Remembering,
 )
 from monitor.detectors.reference import Reference
+from monitor.face.cadence import CALM, LIGHT, Cadence
 from monitor.face.looks import Looks
 from monitor.session.models import Models
 from monitor.session.obstacle import PATIENCE_SECONDS, TrackState, explained, faulted, obstacle, received, settled
 from monitor.session.picture import PictureTrack
+from monitor.session.rotation import Rotation
 from monitor.session.sound import SoundTrack
 from monitor.types import (
     AudioBlock,
@@ -53,6 +55,12 @@ from monitor.window.window import Window, WindowBuffer
 # What a session asks at every hop: the reference of the claimed identity as it is now, or None.
 ReferenceLookup = Callable[[], Reference | None]
 
+# A picture that waits for the next one is looked at without it after so long: it did not come.
+WAIT_SECONDS = 0.15
+
+# Sound is taken together in pieces of this length, and at every hop.
+JOIN_SECONDS = 0.24
+
 # Media that was dropped stays missing for as long as it takes to leave the encoders' view.
 OVERLOAD_SECONDS = 1.0
 
@@ -61,12 +69,17 @@ OVERLOAD_SECONDS = 1.0
 class SessionConfig:
     """Window and decision settings of a session.
 
-    `links` says whether faces are kept to know who comes back, `live` that it is a call and no recording.
+    `links` says whether faces are kept to know who comes back, `live` that it is a call and no recording. `cadence` is
+    that of the landmarks; without `by_turns` every detector is asked at every hop.
+    Sound waits to be taken in pieces of `join_seconds`, and for no longer than a hop.
     """
 
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     links: bool = False
     live: bool = False
+    cadence: Cadence = CALM
+    by_turns: bool = True
+    join_seconds: float = JOIN_SECONDS
 
     @property
     def window_seconds(self) -> float:
@@ -113,6 +126,13 @@ class Session:
         self._detectors: list[tuple[LoadedDetector, LiveDetector | None]] = [
             (loaded, self._start(loaded) if self._runs(loaded) else None) for loaded in models.detectors
         ]
+        # Those that are asked by turns are asked at different hops.
+        self._rotations = {
+            loaded.info.name: Rotation(live, loaded.info.every_hops if self._config.by_turns else 1, place)
+            for place, (loaded, live) in enumerate(self._detectors)
+            if live is not None
+        }
+        self._light = False
         self._listen()
 
     def _start(self, loaded: LoadedDetector) -> LiveDetector:
@@ -128,15 +148,19 @@ class Session:
         watching: list[LiveDetector | ClipCollector] = [*live, *self._collectors]
         for part in watching:
             part.restart(self._window)
+        for rotation in self._rotations.values():
+            rotation.forget()
         looks = self._looks.observe if self._identifying is not None else None
         observers = [*(part.observe for part in watching), self._observer, looks]
-        self._picture = PictureTrack(self._models, [observe for observe in observers if observe is not None])
+        self._picture = PictureTrack(self._models, [o for o in observers if o is not None], self._cadence)
         listeners = [part.listen for part in watching if isinstance(part, Listening)]
         sound = self._models.input_spec.sound
         # Movement is compared and learnt only where somebody is claimed or enrolled.
         moves = self.key.identity is not None or self._collectors
         beside_motion = self._models.movement_voice if moves else None
-        self._sound = SoundTrack(self._models.voice, sound, self._models.presence, listeners, beside_motion)
+        self._sound = SoundTrack(
+            self._models.voice, sound, self._models.presence, listeners, beside_motion, self._config.join_seconds
+        )
         self._tracks: dict[TrackKind, TrackState] = {"video": TrackState("video"), "audio": TrackState("audio")}
         self._overloaded = float("-inf")
 
@@ -174,6 +198,16 @@ class Session:
             return np.zeros((0, 0), np.float32)
         return self._identifying.identify(list(self._looks.shots))
 
+    @property
+    def _cadence(self) -> Cadence:
+        return LIGHT if self._light else self._config.cadence
+
+    def lighten(self, light: bool) -> None:
+        """Look less often from the next item on, where the machine has no time for more, or as always."""
+        if light != self._light:
+            self._light = light
+            self._picture.lighten(self._cadence)
+
     def link(self, evidence: DecisionState) -> None:
         """Go on from the state that is given: this is somebody who was here under another name."""
         self._state = under(evidence, self._config.decision)
@@ -203,7 +237,18 @@ class Session:
 
     def tick(self, now: float) -> HopReport | None:
         """Give the report of this hop, or None before it is due; `now` is on the clock of `Stamp.arrival`."""
-        return self._report(now) if self._is_due(now) else None
+        if not self._is_due(now):
+            return None
+        self._catch_up(now, now - WAIT_SECONDS)
+        return self._report(now)
+
+    def _catch_up(self, now: float, before: float) -> None:
+        """Take all sound that waits, and the pictures that do since before a moment."""
+        try:
+            self._sound.settle(self._window)
+            self._picture.settle(self._window, before)
+        except Dropped:
+            self._overloaded = now
 
     def rest(self, now: float) -> HopReport | None:
         """Give the report of a hop at which there was no time to look: every detector abstains. None before it is due.
@@ -236,6 +281,7 @@ class Session:
         if self._due is None or now <= self._due - self._config.hop_seconds:
             return None
         self._due = now + self._config.hop_seconds
+        self._catch_up(now, now)
         return self._report(now, settled=True)
 
     def _report(self, now: float, settled: bool = False) -> HopReport:
@@ -272,7 +318,7 @@ class Session:
         if live is None:
             return self._abstain(loaded, Reason.NOT_ENROLLED)
         try:
-            return loaded.info.stamp(live.score(hop(loaded.info.name)))
+            return loaded.info.stamp(self._rotations[loaded.info.name].score(hop(loaded.info.name)))
         except Dropped:
             return loaded.info.abstain(Reason.OVERLOADED)
 
@@ -312,4 +358,5 @@ class Session:
             "face_fraction": round(window.face_fraction, 3),
             "clock_uncertainty": round(window.uncertainty, 4),
             "clock_mapped": float(window.clock is ClockState.MAPPED),
+            "light": float(self._light),
         }

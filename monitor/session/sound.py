@@ -19,7 +19,8 @@ class SoundTrack:
 
     `sound` is what the encoder `voice` takes (`monitor.session.input_spec`), `presence` what hears whether somebody
     speaks (`monitor.voice.presence`); `listeners` hear the sound itself. `beside_motion` is an encoder of the same
-    sound for whoever compares movement, where that is another one.
+    sound for whoever compares movement, where that is another one. Up to `join_seconds` of sound wait to be taken
+    together.
     """
 
     def __init__(
@@ -29,18 +30,26 @@ class SoundTrack:
         presence: Engine | None = None,
         listeners: Sequence[Callable[[VoiceChunk], None]] = (),
         beside_motion: Engine | None = None,
+        join_seconds: float = 0.0,
     ) -> None:
-        self._stream, self._listeners = VoiceStream(sound, presence), listeners
+        self._stream, self._listeners = VoiceStream(sound, presence, join_seconds), listeners
         self._encode = StreamEncoder(voice)
         self._beside_motion = None if beside_motion is None else StreamEncoder(beside_motion)
 
     def push(self, block: AudioBlock, window: WindowBuffer) -> None:
-        """Encode one block; a pause before it is silence that was heard."""
+        """Encode a block, or let it wait for more; a pause before it is silence that was heard."""
         if block.pause:
+            self.settle(window)
             window.push_silence(block.stamp.media - block.pause, block.stamp.media)
-        chunk = self._stream.push(block)
-        if chunk is None:
-            return
+        for chunk in self._stream.take(block):
+            self._take(chunk, window)
+
+    def settle(self, window: WindowBuffer) -> None:
+        """Let nothing wait any longer."""
+        for chunk in self._stream.settle():
+            self._take(chunk, window)
+
+    def _take(self, chunk: VoiceChunk, window: WindowBuffer) -> None:
         for listen in self._listeners:
             listen(chunk)
         flags = np.stack([chunk.heard, chunk.sound], axis=1)

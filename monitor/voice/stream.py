@@ -51,11 +51,15 @@ class VoiceChunk:
 class VoiceStream:
     """Takes the audio of one participant in order; `sound` names the front end of its chunks.
 
-    `presence` is the model that hears whether somebody speaks; without it a simpler, stricter condition does.
+    `presence` is the model that hears whether somebody speaks; without it a simpler, stricter condition does. What is
+    made of sound costs by the call as much as by its length: with `join_seconds` so much of it is collected first, and
+    what comes out is the same however the stream is cut.
     """
 
-    def __init__(self, sound: str = "mel80", presence: Engine | None = None) -> None:
+    def __init__(self, sound: str = "mel80", presence: Engine | None = None, join_seconds: float = 0.0) -> None:
         self._sound, self._presence_model = sound, presence
+        self._join = round(join_seconds * SAMPLE_RATE_HZ)
+        self._collected: list[tuple[FloatArray, BoolArray]] = []
         self._near = NearVoice()
         self._expected: int | None = None
         self._skip = 0
@@ -73,23 +77,40 @@ class VoiceStream:
         self._restarted = True
 
     def push(self, block: AudioBlock) -> VoiceChunk | None:
-        """Return the grid steps that this block completes, or None."""
+        """Return the grid steps that this block completes, or None; where sound is collected, see `take`."""
+        chunks = self.take(block)
+        return chunks[-1] if chunks else None
+
+    def take(self, block: AudioBlock) -> list[VoiceChunk]:
+        """Take a block; return the grid steps that are complete, of the timeline before a restart as well."""
         start, samples = round(block.stamp.media * SAMPLE_RATE_HZ), block.samples
         real = np.ones(len(samples), np.bool_)
         gap = None if self._expected is None else start - self._expected
+        done: list[VoiceChunk] = []
         if gap is None or abs(gap) > MAX_GAP_SAMPLES:
+            done = self.settle()
             self._reset(math.ceil(start / STEP_SAMPLES))
             self._expected, self._skip = start, self._first * STEP_SAMPLES - start
         elif gap < -MAX_JITTER_SAMPLES:
             # A repeated or reordered block: nothing new in it.
-            return None
+            return []
         elif gap > MAX_JITTER_SAMPLES:
             samples = np.concatenate([np.zeros(gap, np.float32), samples])
             real = np.concatenate([np.zeros(gap, np.bool_), real])
         self._expected = (self._expected or 0) + len(samples)
         skip = min(self._skip, len(samples))
         self._skip -= skip
-        return self._append(samples[skip:], real[skip:])
+        self._collected.append((samples[skip:], real[skip:]))
+        enough = sum(len(collected) for collected, _ in self._collected) >= self._join
+        return [*done, *(self.settle() if enough else [])]
+
+    def settle(self) -> list[VoiceChunk]:
+        """Return the grid steps that what was collected completes."""
+        collected, self._collected = self._collected, []
+        if not collected:
+            return []
+        chunk = self._append(*(np.concatenate(part) for part in zip(*collected, strict=True)))
+        return [] if chunk is None else [chunk]
 
     def _append(self, samples: FloatArray, real: BoolArray) -> VoiceChunk | None:
         self._rows = np.concatenate([self._rows, self._front(samples)])

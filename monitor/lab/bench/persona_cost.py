@@ -36,14 +36,9 @@ ROUNDS = 2
 
 def measure(stream: Stream, models: Models) -> float:
     """Return the share of one core that comparing movement takes; raises `CannotCompare`."""
+    part, compared = enrolled_movement(stream, models)
     loaded = models.of(LoadedPersona)
-    if loaded.engines is None:
-        raise CannotCompare("the packs that compare movement are not installed")
-    part = enrolled(_windows(stream, models, loaded), loaded.engines)
-    # What is known of people decides nothing about the cost.
-    nobody = PersonaPeople(loaded.engines.key, 0.0, 1.0, 0.0, np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64))
-    reference = Reference("", (), {loaded.info.name: part.to_bytes()})
-    compared = replace(models, detectors=_with(models, replace(loaded, people=nobody)))
+    reference = Reference("", (), {loaded.info.name: part})
     session = Session(ParticipantKey("bench", "1", "bench"), compared, reference=reference)
     # The engines run in the thread that asks: its own clock is right on a busy machine, too.
     timer, internals = Timer(clock=time.thread_time), _internals(session)
@@ -58,6 +53,17 @@ def measure(stream: Stream, models: Models) -> float:
     if not judged:
         raise CannotCompare("nobody in the stream could be compared")
     return timer.total / (ROUNDS * stream.seconds)
+
+
+def enrolled_movement(stream: Stream, models: Models) -> tuple[bytes, Models]:
+    """Make the part of whoever moves in the stream, and models that compare with it; raises `CannotCompare`."""
+    loaded = models.of(LoadedPersona)
+    if loaded.engines is None:
+        raise CannotCompare("the packs that compare movement are not installed")
+    part = enrolled(_windows(stream, models, loaded), loaded.engines)
+    # What is known of people decides nothing about the cost.
+    nobody = PersonaPeople(loaded.engines.key, 0.0, 1.0, 0.0, np.zeros((0, 2)), np.zeros(0), np.zeros(0, np.int64))
+    return part.to_bytes(), replace(models, detectors=_with(models, replace(loaded, people=nobody)))
 
 
 def _with(models: Models, changed: LoadedPersona) -> tuple[LoadedDetector, ...]:

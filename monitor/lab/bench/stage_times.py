@@ -98,9 +98,9 @@ def attach(session: Session, timers: dict[str, Timer]) -> None:
     watch(side, "push", timers["picture"])
     watch(side._track, "_detect", timers["detector"])
     watch(side._track, "_landmarks", timers["landmarks"])
-    watch(side, "_track", timers["track"])
+    watch(side._track, "push", timers["track"])
     watch(side._encode, "push", timers["lips"])
-    watch(parts._sound._stream, "push", timers["front"])
+    watch(parts._sound._stream, "take", timers["front"])
     watch(parts._sound._encode, "push", timers["voice"])
 
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engines.extras import require
+from monitor.lab.commands.evaluate_cadence import run as run_cadence
 from monitor.lab.commands.labels import run as precision_of_labels
 from monitor.lab.commands.suite import SuiteOptions
 from monitor.lab.commands.suite import run as run_suite
 
 if TYPE_CHECKING:
-    from monitor.lab.evaluate.run import ClipSet
+    from monitor.lab.evaluate.run import ClipSet, EvaluationPlan
 
+# What is evaluated where no detector is named.
+USUAL = ("synchrony",)
 
 Out = Annotated[Path, typer.Option(help="Where results.csv, summary.json and the pictures go.")]
 Data = Annotated[
@@ -59,6 +62,10 @@ Matched = Annotated[
         help="Faces of forged clips against the same person's genuine ones; --split matched is shipped.",
     ),
 ]
+Cadence = Annotated[
+    bool,
+    typer.Option("--cadence", help="Landmarks as calls take them against landmarks in every picture, by scores."),
+]
 Suite = Annotated[
     bool,
     typer.Option(
@@ -97,6 +104,7 @@ def command(
     pairs: Pairs = None,
     pairs_source: PairsSource = "",
     matched: Matched = False,
+    cadence: Cadence = False,
     suite: Suite = False,
     part: SuiteParts = None,
     limit: Limit = None,
@@ -123,20 +131,33 @@ def command(
         return run_suite(
             SuiteOptions(data, out, cache, workers, part or [], fold or [], packs or [], limit, write, as_json)
         )
-    if data is None:
-        raise typer.BadParameter("name a manifest, a folder of clips, or photos with --pairs", param_hint="DATA")
+    data = _named(data)
     if matched:
         return _matched(data, split, packs[0] if packs else None, out, cache.with_name("looks"), workers, as_json)
     _check(detector or [], split, fold or [], packs or [], clips_alone=perturb_clips is not None and not perturb)
     parts, title = _parts(data, dataset, subset, compression, split, fold or [], packs or [])
+    if cadence:
+        return run_cadence(parts, data, out, as_json)
     from monitor.lab.corpus.manifest import workers_here
     from monitor.lab.evaluate.robustness import Stress
-    from monitor.lab.evaluate.run import EvaluationPlan, ExtraRuns, assess
+    from monitor.lab.evaluate.run import EvaluationPlan, ExtraRuns
     from monitor.lab.evaluate.worker_pool import WorkerOptions
 
-    effort = WorkerOptions(cache, out / "partial.jsonl", workers or workers_here())
     trials = ExtraRuns(Stress(perturb_clips) if perturb else None, live_minutes if live else None, mismatch)
-    summary = assess(EvaluationPlan(parts, tuple(detector or ["synchrony"]), out, effort, mismatch, title, trials))
+    effort = WorkerOptions(cache, out / "partial.jsonl", workers or workers_here())
+    return _assess(EvaluationPlan(parts, tuple(detector or USUAL), out, effort, mismatch, title, trials), as_json)
+
+
+def _named(data: Path | None) -> Path:
+    if data is None:
+        raise typer.BadParameter("name a manifest, a folder of clips, or photos with --pairs", param_hint="DATA")
+    return data
+
+
+def _assess(plan: EvaluationPlan, as_json: bool) -> int:
+    from monitor.lab.evaluate.run import assess
+
+    summary = assess(plan)
     typer.echo(json.dumps(summary)) if as_json else _print(summary)
     return 0
 

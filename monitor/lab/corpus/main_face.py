@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from monitor.face.track import FaceTracker, FaceView
+from monitor.face.track import FaceTracker, FaceView, Followed
 from monitor.types import AudioBlock, MediaItem, VideoFrame
 from monitor.voice.stream import VoiceChunk, VoiceStream
 
@@ -35,13 +35,18 @@ def follow_main_face(
     views: list[tuple[FaceView, T]] = []
     chunks: list[VoiceChunk] = []
     face_counts: Counter[int] = Counter()
+
+    def take(seen: Iterable[Followed]) -> None:
+        for followed in seen:
+            views.extend((view, crop(followed.frame, view)) for view in followed.views)
+            face_counts[len(followed.views)] += 1
+
     for item in items:
         if isinstance(item, VideoFrame):
-            in_frame = tracker(item)
-            views += [(view, crop(item, view)) for view in in_frame]
-            face_counts[len(in_frame)] += 1
+            take(tracker.push(item))
         elif isinstance(item, AudioBlock) and (chunk := voice.push(item)) is not None:
             chunks.append(chunk)
+    take(tracker.settle())
     track = main_track([view for view, _ in views])
     main_views = [(view, cropped) for view, cropped in views if view.track == track]
     size = float(np.median([view.quality.size for view, _ in main_views])) if main_views else 0.0

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from engines.base import Engine
+from monitor.face.cadence import EVERY, Cadence
 from monitor.face.encoder_crops import PICTURES, Picture
 from monitor.face.geometry import SPEECH_SHAPE_SIZE
 from monitor.face.lip_input import sample_of
@@ -87,13 +88,15 @@ def extract(
     input_spec: InputSpec = DEFAULT,
     sound: Path | None = None,
     presence: Engine | None = None,
+    cadence: Cadence = EVERY,
 ) -> ClipFeatures:
     """Features of the face that is seen longest and of the sound, which may be in a file of its own.
 
-    `presence` hears whether somebody speaks (`monitor.voice.presence`). Raises `SourceError` when the clip cannot be
-    read.
+    `presence` hears whether somebody speaks (`monitor.voice.presence`), `cadence` is that of the landmarks. Raises
+    `SourceError` when the clip cannot be read.
     """
-    tracker, voice = FaceTracker(detector, landmarks), VoiceStream(input_spec.sound, presence)
+    tracker = FaceTracker(detector, landmarks, cadence=cadence)
+    voice = VoiceStream(input_spec.sound, presence)
     pictures: defaultdict[int, Picture] = defaultdict(PICTURES[input_spec.pictures])
     items = read_media(clip, sound)
     main = follow_main_face(

@@ -102,6 +102,17 @@ def mismatches(
     return results
 
 
+def own_scores(clips: Sequence[EncodedClip], seconds: float) -> dict[tuple[str, int], tuple[float, float]]:
+    """Score each clip's windows with its own voice: score and seconds of speech, by clip and first step."""
+    detector, found = SynchronyDetector(), {}
+    for clip in clips:
+        for start, window in _windows(clip, seconds):
+            value = detector.score(window).value
+            if value is not None:
+                found[clip.clip, start] = value, window.speech_seconds
+    return found
+
+
 def _forged(detector: SynchronyDetector, lips: Window, voice: Window, clip: EncodedClip, method: str) -> list[Result]:
     mixed = replace(lips, voice=voice.voice, voice_mask=voice.voice_mask, speech=voice.speech)
     value = detector.score(mixed).value

@@ -217,6 +217,36 @@ def test_nobody_new_is_let_in_while_somebody_is_shed(tmp_path: Path) -> None:
     virtually(work)
 
 
+def test_everybody_is_judged_lightly_before_some_are_not_judged_at_all_and_in_full_again(tmp_path: Path) -> None:
+    lights: dict[str, list[bool]] = {}
+    everybody = asyncio.Event()
+
+    class Lightened(Watched):
+        def lighten(self, light: bool) -> None:
+            told = lights.setdefault(self.key.participant, [])
+            if told[-1:] != [light]:
+                told.append(light)
+            if [each[-1] for each in lights.values()] == [True] * 4:
+                everybody.set()
+
+    async def work() -> None:
+        async with site(tmp_path, Lightened, generated()) as here:
+            for n in range(4):
+                await here.join(f"p{n}")
+            await everybody.wait()
+            assert here.paused() == set()
+            assert here.number("judged_lightly") == 1
+            assert lights == {f"p{n}": [False, True] for n in range(4)}
+            for name in ("p0", "p1", "p2"):
+                await here.participant(name).end()
+            here.busy[0] = 0.4
+            await asyncio.sleep(12)
+            assert here.number("judged_lightly") == 0
+            assert lights["p3"] == [False, True, False]
+
+    virtually(work)
+
+
 def test_publishing_again_keeps_the_place_in_the_queue(tmp_path: Path) -> None:
     async def work() -> None:
         async with site(tmp_path, Watched, generated()) as here:

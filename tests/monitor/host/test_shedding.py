@@ -28,6 +28,9 @@ class World:
     busy: float | None = None
     lags: dict[Place, float] = field(default_factory=dict)
     log: list[tuple[float, Change]] = field(default_factory=list)
+    lights: list[tuple[float, bool]] = field(default_factory=list)
+    # What judging lightly takes off what everybody costs.
+    saving: float = 0.0
 
     @property
     def judged(self) -> list[ParticipantLoad]:
@@ -40,7 +43,8 @@ class World:
 
     def _turn(self) -> None:
         judged = self.judged
-        pace = self.power / max(len(judged), 1)
+        power = self.power / (1.0 - self.saving) if self.state.light else self.power
+        pace = power / max(len(judged), 1)
         for load in judged:
             lag = self.lags.get(load.place, 0.1) + STEP * (1.0 - pace)
             lost = max(0.0, lag - QUEUE_SECONDS)
@@ -54,9 +58,11 @@ class World:
         for place in self.state.shed:
             self.lags[place] = 0.1
         self.now += STEP
-        busy = min(1.0, len(judged) / self.power) if self.busy is None else self.busy
+        busy = min(1.0, len(judged) / power) if self.busy is None else self.busy
         self.state, change = shedding.advance(self.state, self.now, self.people, MachineLoad(busy))
-        if change != Change():
+        if change.light is not None:
+            self.lights.append((self.now, change.light))
+        if change.shed or change.back:
             self.log.append((self.now, change))
 
     def leave(self, name: str) -> None:
@@ -103,6 +109,47 @@ def test_whoever_joined_last_goes_first_claimed_identities_later_suspects_last()
     assert [load.place[1] for load in world.judged] == ["p7"]
 
 
+def test_everybody_is_judged_lightly_before_anybody_is_shed() -> None:
+    """Five where four and a half can be judged: less work for each is enough, and nobody is shed."""
+    world = World(4.5, people(5), saving=0.15).run(25)
+    assert [light for _, light in world.lights] == [True]
+    assert world.log == []
+    assert world.state.light
+    assert not world.state.full
+
+
+def test_where_less_work_is_not_enough_some_are_shed_as_soon_as_without_it() -> None:
+    plain, lighter = (World(4.0, people(8), saving=saving).run(15) for saving in (0.0, 0.15))
+    (lit, light), (shed, _) = lighter.lights[0], lighter.log[0]
+    assert light
+    assert 100.0 < lit < shed <= plain.log[0][0] + STEP
+    assert lighter.shed() <= plain.shed()
+
+
+def test_judging_in_full_comes_back_when_all_are_back_and_there_is_room() -> None:
+    world = World(4.5, people(5), saving=0.15).run(25)
+    world.power = 16.0
+    world.run(10)
+    assert [light for _, light in world.lights] == [True, False]
+    world = World(2.5, people(4), saving=0.15).run(30)
+    world.power = 16.0
+    world.run(120)
+    assert world.shed() == set()
+    assert world.lights[-1][1] is False
+    assert world.lights[-1][0] > world.log[-1][0]
+
+
+def test_where_the_cores_have_no_room_judging_stays_light_for_longer_and_relapses_double_the_wait() -> None:
+    world = World(4.5, people(5), saving=0.15, busy=0.95).run(20)
+    assert world.state.light
+    world = World(4.5, people(5), saving=0.15, busy=0.1).run(1800)
+    ends = [at for at, light in world.lights if not light]
+    waits = [b - a for a, b in pairwise(ends)]
+    assert waits[0] < 20
+    assert waits[-1] > 300
+    assert world.log == []
+
+
 def test_the_last_one_is_never_shed_and_nobody_new_is_let_in() -> None:
     world = World(0.25, people(1)).run(60)
     assert world.log == []
@@ -119,6 +166,7 @@ def test_one_who_is_too_heavy_alone_harms_nobody_else() -> None:
         world.state, world.now = state, world.now + STEP
         assert change == Change()
     assert not world.state.full
+    assert not world.state.light
 
 
 def test_one_after_another_comes_back_when_there_is_room() -> None:
@@ -203,8 +251,8 @@ def test_a_short_burst_sheds_nobody_and_is_forgotten() -> None:
     late = [replace(load, lag_seconds=0.5) for load in here]
     for n in range(400):
         state, change = shedding.advance(state, n * STEP, late if n % 20 < 3 else here, MachineLoad(0.5))
-        assert change == Change()
-    assert not state.full
+        assert not change.shed
+        assert not state.full
 
 
 def test_a_lag_that_falls_is_waited_for() -> None:
@@ -261,6 +309,12 @@ def test_what_never_happens(turns: list[tuple[float, list[ParticipantLoad], Mach
         places = {load.place: load for load in here}
         judged = [load for load in here if load.place not in before.shed]
         assert not (change.shed and change.back)
+        assert state.light == (before.light if change.light is None else change.light)
+        assert not (change.light and (change.shed or change.back))
+        if change.light is False:
+            assert not (state.shed & places.keys())
+            assert now - last >= config.settle_seconds
+        assert config.calm_seconds <= state.light_wait_seconds <= config.max_calm_seconds
         assert state.shed == (before.shed | set(change.shed)) - set(change.back)
         assert config.calm_seconds <= state.wait_seconds <= config.max_calm_seconds
         if change.shed or change.back:

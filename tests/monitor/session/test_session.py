@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from monitor.decision.report import HopReport
+from monitor.lab.evaluate.landmark_cadence import Counted
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session
 from monitor.tap.replay import read_clip
@@ -328,3 +329,27 @@ def test_a_session_may_rest_from_its_first_hop_on(models: Models) -> None:
         "voiceprint": Reason.NOT_ENROLLED,
     }
     assert (report.decision.verdict, report.decision.reason) == (Verdict.INCONCLUSIVE, Reason.OVERLOADED)
+
+
+@pytest.mark.data
+def test_a_session_that_is_judged_lightly_says_so_and_computes_less(models: Models, genuine: list[MediaItem]) -> None:
+    landmarks = Counted(models.landmarks)
+    counted = replace(models, landmarks=landmarks)
+    rows, scores = [], []
+    for light in (False, True):
+        session, reports = Session(KEY, counted), list[HopReport]()
+        session.lighten(light)
+        before = landmarks.rows
+        for item in genuine:
+            now = item.arrival if isinstance(item, TrackFault) else item.stamp.arrival
+            if (report := session.tick(now)) is not None:
+                reports.append(report)
+            session.push(item)
+        rows.append(landmarks.rows - before)
+        scores.append([report.decision.scores[0].value for report in reports])
+        assert {report.quality["light"] for report in reports} == {float(light)}
+    assert rows[1] < 0.9 * rows[0]
+    assert [value is None for value in scores[0]] == [value is None for value in scores[1]]
+    moved = [abs(a - b) for a, b in zip(*scores, strict=True) if a is not None and b is not None]
+    assert moved
+    assert max(moved) < 0.1

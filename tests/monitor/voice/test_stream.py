@@ -120,3 +120,31 @@ def test_sound_that_begins_off_the_grid_is_not_moved_onto_it(start: float) -> No
     mel = np.concatenate([chunk.mel for chunk in feed(VoiceStream(), sound, start, 160)])
     want = LogMel()(sound[STEP_SAMPLES - begin :])[: len(mel) * FRAMES_PER_STEP].reshape(-1, FRAMES_PER_STEP, MEL_BANDS)
     assert np.abs(mel - want).max() < 1e-3
+
+
+@given(st.lists(st.sampled_from([0.0, 0.012, -0.012, -0.035, 0.05, 3.0, -5.0]), min_size=1, max_size=40))
+def test_what_is_collected_comes_out_as_what_is_not(jumps: list[float]) -> None:
+    """Steps, flags and features are the same over jitter, repeated blocks, gaps and restarts."""
+    sound, at, blocks = vowel(0.8), 0.0, []
+    for n, jump in enumerate(jumps):
+        at += jump
+        blocks.append(block(sound[n * BLOCK : (n + 1) * BLOCK], at))
+        at += 0.02
+    plain, collecting = VoiceStream(), VoiceStream(join_seconds=0.12)
+    want = [chunk for each in blocks for chunk in plain.take(each)]
+    have = [chunk for each in blocks for chunk in collecting.take(each)] + collecting.settle()
+    assert indices(have) == indices(want)
+    for name in ("sound", "heard", "usable"):
+        assert flags(have, name) == flags(want, name)
+    if want:
+        mel, other = (np.concatenate([chunk.mel for chunk in chunks]) for chunks in (want, have))
+        assert np.abs(mel - other).max() < 1e-3
+    assert collecting.settle() == []
+
+
+def test_sound_is_collected_until_there_is_enough() -> None:
+    stream, sound = VoiceStream(join_seconds=0.2), vowel(0.4)
+    counts = [
+        len(stream.take(block(sound[at : at + BLOCK], at / SAMPLE_RATE_HZ))) for at in range(0, len(sound), BLOCK)
+    ]
+    assert counts == ([0] * 9 + [1]) * 2

@@ -32,7 +32,7 @@ from monitor.alerts.finding import Finding
 from monitor.alerts.finding_row import finding_row
 from monitor.identity.vault.anchor import Anchor, AnchorError, Noted
 from monitor.storage.database import Database, Wording
-from monitor.storage.dialect import notify, take_time
+from monitor.storage.dialect import notify, take_time, try_to_write
 from monitor.storage.migrate import Migrations
 from monitor.types import Claim, ParticipantKey, parse_rfc3339, rfc3339
 
@@ -232,7 +232,7 @@ class Journal:
     def check(self) -> None:
         """Write and commit without changing anything; raises `JournalError` where a finding could not be written."""
         with self.transaction() as connection:
-            connection.execute(sa.update(heads).values(seq=heads.c.seq))
+            try_to_write(connection, heads.c.seq)
 
     def close(self) -> None:
         """Release the connections; the journal can be used again afterwards."""

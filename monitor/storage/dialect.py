@@ -141,6 +141,20 @@ def hold(connection: sa.Connection, heads: Sequence[str]) -> None:
     connection.exec_driver_sql(f"LOCK TABLE {', '.join(heads)} IN SHARE MODE")
 
 
+def try_to_write(connection: sa.Connection, column: sa.Column[int]) -> None:
+    """Have the transaction write something and change nothing; fails where a row of the column could not be written.
+
+    On PostgreSQL it takes no lock, and so may be asked by hundreds of sidecars every few seconds.
+    """
+    unchanged = sa.update(column.table).values({column.name: column})
+    if is_sqlite(connection):
+        connection.execute(unchanged)
+        return
+    # Refused by a standby, though it finds nothing to do; what is written is a record of the log that means nothing.
+    connection.execute(unchanged.where(sa.false()))
+    connection.exec_driver_sql("SELECT pg_logical_emit_message(true, 'sidewitness', '')")
+
+
 def notify(connection: sa.Connection, channel: str, text: str) -> None:
     """Wake whoever listens on a channel, in every process, once the transaction is committed; nobody does on SQLite."""
     if not is_sqlite(connection):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from engines import extras
 from engines.extras import MissingExtraError
-from monitor.alerts.journal import Journal, JournalError
+from monitor.alerts.journal import Journal, JournalError, heads
 from monitor.storage import dialect
 from monitor.storage.dialect import UnusableUrlError, describe, parse
 from tests.postgres import USER, Server
@@ -141,6 +141,19 @@ def test_whoever_stops_within_a_transaction_holds_nobody_up(
         assert other.append(finding()) == 1
     stopped.close()
     other.close()
+
+
+def test_whether_it_can_be_written_is_found_out_beside_somebody_who_writes(postgres_server: Server) -> None:
+    url = postgres_server.migrated_database()
+    with ExitStack() as stack:
+        writer, asked = (stack.enter_context(closing(Journal(url))) for _ in range(2))
+        with writer.transaction() as connection:
+            connection.exec_driver_sql("UPDATE journal_head SET seq = seq")
+            # It would wait for the other's end, which does not come before it.
+            asked.check()
+        with pytest.raises(JournalError, match="standby"), asked.transaction() as connection:  # noqa: PT012
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            dialect.try_to_write(connection, heads.c.seq)
 
 
 def test_a_database_that_is_not_there_and_a_user_who_is_not(postgres_server: Server) -> None:

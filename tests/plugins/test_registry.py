@@ -12,7 +12,7 @@ from plugins.registry import BUILT_IN, GROUP, available, load
 from tests.plugins.toy import MODULE, installed
 
 ROOT = Path(__file__).parents[2]
-PARTS = {"__init__", "base", "registry", "webrtc", "webhook", "janus_link", "zoom_call"}
+PARTS = {"__init__", "base", "registry", "webrtc", "webhook", "janus_forward", "janus_link", "zoom_call"}
 PARTS |= {f"livekit_{part}" for part in ("hooks", "media", "options", "room")}
 
 

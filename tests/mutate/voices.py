@@ -49,8 +49,8 @@ MUTATIONS = (
     Mutation(
         "nobody hears the sound",
         "monitor/session/session.py",
-        "self._models.presence, listeners, beside_motion)",
-        "self._models.presence, (), beside_motion)",
+        "self._models.presence, listeners, beside_motion,",
+        "self._models.presence, (), beside_motion,",
         ("tests/monitor/session/test_listening.py::test_a_listener_hears_every_sample_in_order",),
     ),
     Mutation(

@@ -64,7 +64,7 @@ Matched = Annotated[
 ]
 Cadence = Annotated[
     bool,
-    typer.Option("--cadence", help="Landmarks as calls take them against landmarks in every picture, by scores."),
+    typer.Option("--cadence", help="Fewer landmarks against landmarks in every picture, by scores."),
 ]
 Suite = Annotated[
     bool,

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from monitor.alerts.journal import Entry
 from monitor.api.access.claims import ordered
 from monitor.api.access.issuer import Issuer
 from monitor.api.app import Parts
@@ -94,6 +95,19 @@ class House:
             "sources": [source["source"] for source in parts.sources.describe()],
         }
 
+    async def closes(self, tenant: str, drill: str) -> None:
+        """Wait until the finding of a drill is closed, some moments after its sinks have accepted it."""
+        journal = self.parts(tenant).journal
+        async with asyncio.timeout(PATIENCE):
+            while "closed" not in [row.finding.action for row in journal.changes(drill) if isinstance(row, Entry)]:
+                await asyncio.to_thread(journal.head)
+
+    async def ends(self, tenant: str, enrolment: str) -> None:
+        """Wait until an enrolment has ended, and what it changes is kept."""
+        job = self.crews[tenant].people.enrolments.find(enrolment)
+        assert job is not None
+        await asyncio.wait_for(job.ended.wait(), PATIENCE)
+
     async def judged(self, tenant: str) -> set[tuple[str, str]]:
         """Who is in a tenant's calls."""
         calls = await self.parts(tenant).calls.calls()
@@ -172,14 +186,10 @@ async def furnish(made: House, tenant: str) -> dict[str, str]:
             "/v1/identities/Jane%20Doe", data={"consent": consent}, files=[("clips", ("0.mp4", "good"))]
         )
         assert enrolled.status_code == 202, enrolled.text
-        job = made.crews[tenant].people.enrolments.find(enrolled.json()["id"])
-        assert job is not None
-        await asyncio.wait_for(job.ended.wait(), PATIENCE)
+        await made.ends(tenant, enrolled.json()["id"])
         drill = await admin.post("/v1/drills", json={"call": "practice"})
         assert drill.status_code == 201, drill.text
-        async with asyncio.timeout(PATIENCE):
-            while not (await admin.get(f"/v1/drills/{drill.json()['id']}")).json()["finished"]:
-                pass
+        await made.closes(tenant, drill.json()["id"])
         # One that nobody asks with: whoever revokes it goes on.
         spare = (await admin.post("/v1/tokens", json={"subject": word(tenant), "role": "viewer"})).json()
         [source] = (await admin.get("/v1/sources")).json()["sources"]
@@ -191,7 +201,7 @@ async def furnish(made: House, tenant: str) -> dict[str, str]:
             "finding": message["id"],
             "action": actions["mute"],
             "challenge": actions["ask_to_verify"],
-            "job_id": job.id,
+            "job_id": enrolled.json()["id"],
             "drill": drill.json()["id"],
             "token_id": spare["id"],
             "source": str(source["source"]),

@@ -84,7 +84,10 @@ async def test_health_and_readiness(client: httpx.AsyncClient, site: Site) -> No
         for asking in (client, operator):
             assert (await asking.get("/healthz")).json() == {"status": "ok"}
         ready = await operator.get("/readyz")
-        assert (ready.status_code, ready.json()) == (200, {"status": "ready", "journal": "ok", "waiting": 0})
+        assert (ready.status_code, ready.json()) == (
+            200,
+            {"status": "ready", "journal": "ok", "waiting": 0, "hosts": {"alive": 1, "of": 1}},
+        )
         assert (await client.get("/readyz")).json() == {"status": "ready"}
         host_of(site.components).draining = True
         for asking in (client, operator):

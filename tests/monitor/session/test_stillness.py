@@ -49,8 +49,11 @@ def first(items: Sequence[MediaItem], seconds: float) -> list[MediaItem]:
     return [item for item in items if not isinstance(item, VideoFrame | AudioBlock) or item.stamp.media < seconds]
 
 
-def reports_of(models: Models, items: Iterator[MediaItem] | Sequence[MediaItem]) -> list[HopReport]:
+def reports_of(
+    models: Models, items: Iterator[MediaItem] | Sequence[MediaItem], light: bool = False
+) -> list[HopReport]:
     session, reports = Session(ParticipantKey("call", "ann"), models), list[HopReport | None]()
+    session.lighten(light)
     for item in items:
         assert isinstance(item, VideoFrame | AudioBlock)
         reports.append(session.tick(item.stamp.arrival))
@@ -84,6 +87,19 @@ def test_a_still_with_its_own_voice_is_no_evidence(
     last = reports[-1].decision
     assert (last.verdict, last.reason in reasons) == (Verdict.INCONCLUSIVE, True)
     assert last.statistic <= 1
+
+
+@pytest.mark.parametrize("kind", ["hand", "zoom"])
+def test_nor_where_it_is_judged_lightly(models: Models, speech: list[MediaItem], kind: str) -> None:
+    """Landmarks that are found further apart tremble more."""
+    scores = lips(reports_of(models, Still(kind)(first(speech, 12)), light=True))
+    assert {(score.value, score.reason) for score in scores} == {(None, Reason.STILL_MOUTH)}
+
+
+def test_whoever_speaks_is_judged_lightly_as_well(models: Models, speech: list[MediaItem]) -> None:
+    scores = lips(reports_of(models, first(speech, 10), light=True))
+    assert len(scores) > 6
+    assert [score.reason for score in scores if score.value is None] == []
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,16 @@ class LiveSynchrony:
         self._newest: Window | None = None
 
     def remember(self) -> Carried | None:
-        """Give what the next publication goes on with, of the pairing in which lips and voice met best."""
-        if self._newest is None:
+        """Give what the next publication goes on with, of the pairing in which lips and voice met best.
+
+        Where nothing was seen or nothing heard, that is what is left of what this one went on with.
+        """
+        newest = self._newest
+        if newest is None:
             return self._before
-        kept = [carry(pairing, self._detector.max_offset, self._left) for pairing in self._newest.pairings]
+        if not (newest.lips_mask.any() and newest.voice_mask.any()):
+            return self._left
+        kept = [carry(pairing, self._detector.max_offset, self._left) for pairing in newest.pairings]
         return max(kept, key=lambda one: one.curve.agreement)
 
     def recall(self, memory: Carried) -> None:

@@ -160,3 +160,21 @@ def test_of_two_pairings_that_is_handed_on_in_which_lips_and_voice_meet() -> Non
     memory = made.remember()
     assert memory is not None
     assert memory.curve.agreement == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("missing", ["lips", "voice"])
+def test_whoever_shows_or_says_nothing_hands_on_what_is_left(missing: str) -> None:
+    """No vector was ever made of what is missing: it has no length either."""
+    made, full = live(), recalled(unit(8, 400), unit(9, 400))
+    none, never = np.zeros((len(full.lips), 0), np.float32), np.zeros(len(full.lips), np.bool_)
+    if missing == "lips":
+        young = replace(full, lips=none, lips_mask=never)
+    else:
+        young = replace(full, voice=none, voice_mask=never)
+    made.score(Hop(young, obstacle=Reason.SILENCE))
+    assert made.remember() is None
+    made.recall(dub())
+    made.score(Hop(young, obstacle=Reason.SILENCE, elapsed=1.0))
+    left = made.remember()
+    assert left is not None
+    assert left.count == 100

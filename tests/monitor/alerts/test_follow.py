@@ -7,9 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import pytest
 import uvloop
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
@@ -20,7 +18,7 @@ from monitor.alerts.follow import Follower
 from monitor.alerts.journal import Entry, Journal, JournalError
 from monitor.alerts.push import Hub, Phase, Subscriber
 from monitor.alerts.sinks.delivery import Deliveries
-from tests.monitor.alerts.build import finding, ready_journal
+from tests.monitor.alerts.build import finding
 from tests.monitor.alerts.sinks.build import PATIENCE, MemorySink, named
 from tests.postgres import Server
 
@@ -30,8 +28,8 @@ NEVER = 3600.0
 class Member:
     """What one process has: its journal, a subscriber, a sink by a name that all have, and what wakes them."""
 
-    def __init__(self, url: str, poll_seconds: float, listens: bool = True) -> None:
-        self.journal, self.hub, self.sink = Journal(url), Hub(), MemorySink()
+    def __init__(self, journal_url: str, poll_seconds: float, listens: bool = True) -> None:
+        self.journal, self.hub, self.sink = Journal(journal_url), Hub(), MemorySink()
         self.deliveries = Deliveries([named(self.sink, "siem")], self.journal, CollectorRegistry())
         self.woken: list[int] = []
         self.changed = asyncio.Event()
@@ -83,8 +81,8 @@ class Member:
 
 
 @asynccontextmanager
-async def members(url: str, poll_seconds: float, listens: bool = True) -> AsyncIterator[tuple[Member, Member]]:
-    both = Member(url, poll_seconds, listens), Member(url, poll_seconds, listens)
+async def members(journal_url: str, poll_seconds: float, listens: bool = True) -> AsyncIterator[tuple[Member, Member]]:
+    both = Member(journal_url, poll_seconds, listens), Member(journal_url, poll_seconds, listens)
     for member in both:
         await member.deliveries.start()
         await member.follower.start()
@@ -106,17 +104,6 @@ async def holder_of(one: Member, other: Member) -> tuple[Member, Member]:
     for task in waiting:
         task.cancel()
     return (one, other) if one.sink.numbers else (other, one)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A journal of each kind."""
-    if request.param == "sqlite":
-        made = ready_journal(tmp_path)
-        made.close()
-        return f"sqlite:///{tmp_path / 'journal.sqlite'}"
-    server: Server = request.getfixturevalue("postgres_server")
-    return server.migrated_database()
 
 
 async def test_a_commit_wakes_the_others_at_once(postgres_server: Server) -> None:
@@ -146,8 +133,8 @@ def test_the_loop_of_the_server_hears_them_too(postgres_server: Server) -> None:
         runner.run(heard())
 
 
-async def test_without_being_woken_they_look(url: str) -> None:
-    async with members(url, 0.02, listens=False) as (one, other):
+async def test_without_being_woken_they_look(journal_url: str) -> None:
+    async with members(journal_url, 0.02, listens=False) as (one, other):
         assert not other.follower.listening.is_set()
         for n in range(5):
             await one.commit(f"a{n}")
@@ -157,8 +144,8 @@ async def test_without_being_woken_they_look(url: str) -> None:
         assert one.sent == other.sent == [1, 2, 3, 4, 5, 6]
 
 
-async def test_one_of_them_delivers_to_a_sink_and_the_next_takes_over(url: str) -> None:
-    async with members(url, 0.02) as (one, other):
+async def test_one_of_them_delivers_to_a_sink_and_the_next_takes_over(journal_url: str) -> None:
+    async with members(journal_url, 0.02) as (one, other):
         for n in range(20):
             await (one, other)[n % 2].commit(f"a{n}")
         holder, standby = await holder_of(one, other)

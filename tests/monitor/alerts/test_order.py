@@ -7,12 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
 from monitor.alerts.finding_row import finding_row
 from monitor.alerts.journal import Journal, findings
-from tests.monitor.alerts.build import finding, ready_journal
+from tests.monitor.alerts.build import finding
 from tests.postgres import Server
 
 ROOT = Path(__file__).parents[3]
@@ -23,9 +22,9 @@ PATIENCE = 120.0
 class Reader(threading.Thread):
     """Reads what follows the newest number that it has seen, without a pause, and remembers every hole."""
 
-    def __init__(self, url: str, last: int, page: int) -> None:
+    def __init__(self, journal_url: str, last: int, page: int) -> None:
         super().__init__()
-        self._journal, self._last, self._page = Journal(url), last, page
+        self._journal, self._last, self._page = Journal(journal_url), last, page
         self.seen, self.pages = 0, 0
         self.holes: list[tuple[int, int]] = []
         self.stopped = threading.Event()
@@ -41,27 +40,16 @@ class Reader(threading.Thread):
         self._journal.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A journal of each kind."""
-    if request.param == "sqlite":
-        made = ready_journal(tmp_path)
-        made.close()
-        return f"sqlite:///{tmp_path / 'journal.sqlite'}"
-    server: Server = request.getfixturevalue("postgres_server")
-    return server.migrated_database()
-
-
-def test_numbers_are_seen_in_their_order_by_every_reader(url: str) -> None:
+def test_numbers_are_seen_in_their_order_by_every_reader(journal_url: str) -> None:
     """A lower number that appears after a higher one would leave a hole in what a reader has read."""
-    command = (sys.executable, "-m", "tests.monitor.alerts.committing", url)
+    command = (sys.executable, "-m", "tests.monitor.alerts.committing", journal_url)
     pipe = subprocess.PIPE
     writers = [
         subprocess.Popen([*command, str(n), str(FINDINGS)], cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
         for n in range(WRITERS)
     ]
     # By single rows and by pages: the first meets every commit, the second several at once.
-    readers = [Reader(url, WRITERS * FINDINGS, page) for page in (1, 100)]
+    readers = [Reader(journal_url, WRITERS * FINDINGS, page) for page in (1, 100)]
     try:
         for writer in writers:
             assert writer.stdout is not None
@@ -89,19 +77,19 @@ def test_numbers_are_seen_in_their_order_by_every_reader(url: str) -> None:
     assert all(own == sorted(own) for own in numbers)
     assert sorted(number for own in numbers for number in own) == list(range(1, WRITERS * FINDINGS + 1))
     # They wrote at the same time, and were read while they did; SQLite lets one of them go on for long.
-    if url.startswith("postgresql"):
+    if journal_url.startswith("postgresql"):
         assert all(own[-1] - own[0] > FINDINGS for own in numbers)
     assert all(reader.pages > 3 for reader in readers)
-    journal = Journal(url)
+    journal = Journal(journal_url)
     assert journal.verify().faults == ()
     journal.close()
 
 
 def test_a_reader_would_see_a_number_that_is_committed_late(postgres_server: Server) -> None:
     """What a sequence in place of the lock would do: 1 is given first and committed last."""
-    url = postgres_server.migrated_database()
-    journal, other = Journal(url), Journal(url)
-    reader = Reader(url, 2, 100)
+    journal_url = postgres_server.migrated_database()
+    journal, other = Journal(journal_url), Journal(journal_url)
+    reader = Reader(journal_url, 2, 100)
     with journal.transaction() as early, other.transaction() as late:
         early.execute(sa.insert(findings).values(seq=1, **_row("a")))
         late.execute(sa.insert(findings).values(seq=2, **_row("b")))

@@ -37,7 +37,7 @@ BODIES: dict[str, Any] = {
 ROLES = tuple(role for role in Role)
 
 
-@dataclass(repr=False)
+@dataclass
 class Running:
     """A house, and the loop that it runs in."""
 
@@ -45,6 +45,10 @@ class Running:
     house: House
     served: list[Endpoint]
     client: httpx.AsyncClient
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        # Hypothesis writes an example's arguments with all their fields: here all that the house holds, at every one.
+        printer.text("Running")
 
     def held(self, tenant: str) -> tuple[dict[str, Any], set[tuple[str, str]]]:
         return self.house.held(tenant), self.runner.run(self.house.judged(tenant))

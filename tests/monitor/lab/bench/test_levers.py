@@ -16,9 +16,9 @@ from monitor.session.session import SessionConfig
 CLIP = "clips/real/LivePortrait__d20.mp4"
 
 
-def test_the_last_setting_but_one_is_what_sessions_do() -> None:
+def test_what_sessions_do_is_named_the_default() -> None:
     assert next(iter(SETTINGS.values())) is AS_BEFORE
-    assert list(SETTINGS.values())[-2] == SessionConfig()
+    assert [config for name, config in SETTINGS.items() if "(the default)" in name] == [SessionConfig()]
 
 
 def test_where_nobody_can_be_claimed_nothing_is_measured(models: Models, stream: Stream) -> None:

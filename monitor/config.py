@@ -98,7 +98,7 @@ class OidcSettings(BaseModel):
 
 
 class TenantSettings(OidcSettings):
-    """One tenant; checked where it is used, in `monitor/tenancy/settings.py`."""
+    """One tenant; checked where it is used, in `monitor/storage/tenancy/settings.py`."""
 
 
 class ClaimRule(BaseModel):

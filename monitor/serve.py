@@ -42,15 +42,15 @@ from monitor.api.refusals import Refusals
 from monitor.api.server import Server, address, beside, listen, operators_config, server_config
 from monitor.api.sign_in import SignIn
 from monitor.api.uploads import Uploads
-from monitor.cluster import gateway
 from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import logging as log
+from monitor.host.cluster import gateway
 from monitor.host.components import Components, TenantParts
 from monitor.host.metrics import Metrics
 from monitor.host.sidecar import Sidecar, build
 from monitor.identity.vault.registry import Identities
 from monitor.identity.vault.vault import Vault
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from monitor.host.judging import Judging

@@ -42,7 +42,7 @@ from monitor.api.sign_in import SignIn
 from monitor.config import Settings
 from monitor.host.calls import Calls, Consequences, Drills, Sources
 from monitor.host.metrics import Metrics
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 DASHBOARD = Path(__file__).parent / "dashboard"
 

@@ -36,8 +36,8 @@ from monitor.cli import (
     tokens,
 )
 from monitor.lab.commands import bench, engines, evaluate, train
-from monitor.tenancy import command
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy import command
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 DONE: Final = 0
 FAILED: Final = 1

@@ -106,7 +106,7 @@ def copy(
     from monitor.cli.databases import checking, copying
     from monitor.cli.databases.places import place_named
     from monitor.config import ConfigError
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     settings = load(config)
     old, new = place_named(source, settings), place_named(target, settings)
@@ -141,7 +141,7 @@ def _copy(old: Place, new: Place) -> Copied:
 
 def _place(config: Path | None, database: str | None) -> tuple[Settings, Place]:
     from monitor.cli.databases.places import place_named, place_of
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     settings = load(config)
     return settings, place_of(settings) if database is None else place_named(database, settings)

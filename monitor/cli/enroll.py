@@ -80,8 +80,8 @@ def command(
     from monitor.identity.enrolment.enrol import EnrolmentRefused, enrol
     from monitor.identity.vault.open import open_vault
     from monitor.session.models import load_models
+    from monitor.storage.tenancy.command import load
     from monitor.tap.clip_file import TrackChoice
-    from monitor.tenancy.command import load
 
     err, settings = Console(stderr=True), load(config)
     # What cannot end well is told before the long work: the name, the consent and the vault.

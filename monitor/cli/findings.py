@@ -316,7 +316,7 @@ def _open(config: Path | None) -> Iterator[Opened]:
     from monitor.config import prepare_state_dir
     from monitor.identity.vault.anchor import open_anchors
     from monitor.identity.vault.open import existing_vault
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     settings = load(config)
     prepare_state_dir(settings.state_dir)

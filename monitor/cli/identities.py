@@ -288,7 +288,7 @@ def rotate_key(actor: Actor = None, config: Config = None, as_json: AsJson = Fal
 @contextlib.contextmanager
 def _open_vault(config: Path | None) -> Iterator[tuple[Settings, Vault]]:
     from monitor.identity.vault.open import open_vault
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     settings = load(config)
     vault = open_vault(settings)

@@ -55,7 +55,7 @@ def check(file: File, config: Config = None, as_json: AsJson = False) -> None:
     """  # noqa: D301
     from monitor.alerts.policy.document import read, unknown
     from monitor.detectors.registry import infos
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     policy, faults = read(file)
     if policy is not None:
@@ -91,7 +91,7 @@ def simulate(
     """  # noqa: D301
     from monitor.alerts.policy.simulate import simulate as play
     from monitor.config import ConfigError
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     if findings is not None and journal is not None:
         raise ConfigError("give a file of findings or --journal, not both")

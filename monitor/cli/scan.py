@@ -86,7 +86,7 @@ def command(
 def _reference(name: str, config: Path | None) -> Reference | None:
     from monitor.identity.vault.open import existing_vault
     from monitor.identity.vault.registry import Identities
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     vault = existing_vault(load(config))
     if vault is None:

@@ -35,7 +35,7 @@ def command(
     # After the settings: a mistake in them is told at once, not after the imports.
     from concurrent.futures import ThreadPoolExecutor
 
-    from monitor.cluster.gateway import models_of
+    from monitor.host.cluster.gateway import models_of
 
     with ThreadPoolExecutor(1, "models") as loading:
         # Compilation needs nothing of Python: it runs on one core while the web's packages are imported on another.

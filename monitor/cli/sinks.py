@@ -66,7 +66,7 @@ def try_sink(name: Name, config: Config = None, as_json: AsJson = False) -> None
       sidewitness sinks test slack --config sidewitness.yaml
     """  # noqa: D301
     from monitor.alerts.sinks.trial import send_trial
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     finding = asyncio.run(send_trial(load(config), name))
     if as_json:
@@ -155,7 +155,7 @@ def _finding(journal: Journal, seq: int) -> dict[str, Any]:
 def _open_journal(config: Path | None) -> Iterator[tuple[Settings, Journal]]:
     from monitor.alerts.journal import Journal
     from monitor.config import prepare_state_dir
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     settings = load(config)
     prepare_state_dir(settings.state_dir)

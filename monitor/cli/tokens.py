@@ -116,7 +116,7 @@ def rotate_key(
     """  # noqa: D301
     from monitor.api.access.keyring import key_ring
     from monitor.config import prepare_state_dir
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     settings = load(config)
     prepare_state_dir(settings.state_dir)
@@ -134,7 +134,7 @@ def _open_issuer(config: Path | None) -> Iterator[Issuer]:
     from monitor.api.access.keyring import key_ring
     from monitor.api.access.register import Register
     from monitor.config import prepare_state_dir
-    from monitor.tenancy.command import chosen, load
+    from monitor.storage.tenancy.command import chosen, load
 
     settings = load(config)
     prepare_state_dir(settings.state_dir)

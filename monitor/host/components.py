@@ -30,7 +30,7 @@ from monitor.host.sources import ConfiguredSource, configured_sources
 from monitor.host.tenants import TenantCalls
 from monitor.identity.vault.anchor import open_anchors
 from monitor.identity.vault.vault import Vault
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from monitor.host.judging import Judging

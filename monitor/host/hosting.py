@@ -16,7 +16,7 @@ from monitor.host.metrics import Metrics
 from monitor.host.quota import Quota
 from monitor.host.tenants import Tenancy, TenantCalls, TenantHost
 from monitor.host.watching import Watching
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from itertools import count
 
 import structlog
 
+from monitor.alerts.retry import retry_delay_seconds
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
 from monitor.host.acting import acted
@@ -25,7 +26,6 @@ from monitor.host.judges import SourceHost
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource, requested_source
 from monitor.host.supervision import LONGEST_RETRY_SECONDS, SourcePhase, Supervision
-from monitor.retry import retry_delay_seconds
 from monitor.tap.media.source import Source, SourceError
 from monitor.types import Action, ActionKind, ParticipantKey, Profile
 from plugins.base import Acting, Listed, NoRoom, Plugin, Unavailable

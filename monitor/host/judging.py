@@ -22,9 +22,9 @@ from monitor.identity.vault.registry import Identities
 from monitor.identity.vault.vault import Vault
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session, SessionConfig
+from monitor.storage.tenancy.names import outside
 from monitor.tap.media.config import IceServer, TapConfig, local_addresses
 from monitor.tap.webrtc import WebRtcPeer
-from monitor.tenancy.names import outside
 from monitor.types import ParticipantKey, Profile
 
 

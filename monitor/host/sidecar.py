@@ -41,9 +41,9 @@ from monitor.host.tenants import Room, Tenancy
 from monitor.identity.vault.open import open_vault
 from monitor.identity.vault.sweeper import Sweep, Sweeper, of_vault
 from monitor.identity.vault.vault import Vault
+from monitor.storage.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.settings import of_tenant, prepare, tenants_of
 from monitor.tap.media.source import Source
-from monitor.tenancy.names import DEFAULT_TENANT
-from monitor.tenancy.settings import of_tenant, prepare, tenants_of
 from monitor.types import Profile
 
 if TYPE_CHECKING:

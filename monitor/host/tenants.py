@@ -22,8 +22,8 @@ from monitor.host.judges import Asks, Judges, Lists
 from monitor.host.policing import Policing
 from monitor.host.step import SessionLike
 from monitor.identity.claimed import Claimed
+from monitor.storage.tenancy.names import DEFAULT_TENANT, inside, key_inside, key_outside, outside
 from monitor.tap.media.source import Source
-from monitor.tenancy.names import DEFAULT_TENANT, inside, key_inside, key_outside, outside
 from monitor.types import ParticipantKey, Profile
 from plugins.base import Listed
 

@@ -6,8 +6,8 @@ import base64
 import hashlib
 from typing import Any
 
-from monitor.cluster.frames import FrameError, messages_of
-from monitor.cluster.values import ValueCodecError, decode, encode
+from monitor.host.cluster.frames import FrameError, messages_of
+from monitor.host.cluster.values import ValueCodecError, decode, encode
 from monitor.tap.media.config import TapConfig
 from monitor.tap.rtp.sdp import SdpError
 from monitor.tap.rtp.sdp_parser import parse_answer

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from tests.mutate.mutation import Mutation
 
-HERE = "tests/monitor/cluster"
+HERE = "tests/monitor/host/cluster"
 
 MUTATIONS = (
     Mutation(
         "a host inherits the settings of its gateway",
-        "monitor/cluster/host_settings.py",
+        "monitor/host/cluster/host_settings.py",
         "        if not name.upper().startswith(PREFIX) or (",
         "        if name or (",
         (f"{HERE}/test_host_settings.py::test_the_environment_of_a_host_has_no_settings_and_few_threads",),
     ),
     Mutation(
         "a host is told every setting",
-        "monitor/cluster/host_settings.py",
+        "monitor/host/cluster/host_settings.py",
         "include=set(TOLD)",
         "include=None",
         (
@@ -26,56 +26,56 @@ MUTATIONS = (
     ),
     Mutation(
         "whatever crosses a link is made, of any type that is known by name",
-        "monitor/cluster/values.py",
+        "monitor/host/cluster/values.py",
         "    if kind not in ENUMS:\n",
         "    if False:\n",
         (f"{HERE}/test_values.py::test_what_is_none_of_the_types_is_not_read",),
     ),
     Mutation(
         "arrays of objects cross a link",
-        "monitor/cluster/values.py",
+        "monitor/host/cluster/values.py",
         '    if value["of"] not in DTYPES:\n',
         "    if False:\n",
         (f"{HERE}/test_values.py::test_what_is_none_of_the_types_is_not_read",),
     ),
     Mutation(
         "a frame may be of any length",
-        "monitor/cluster/frames.py",
+        "monitor/host/cluster/frames.py",
         "    if length > MAX_FRAME_BYTES:\n",
         "    if False:\n",
         (f"{HERE}/test_frames.py::test_frames_are_bounded_at_both_ends",),
     ),
     Mutation(
         "what is said of a hop may arrive in pieces",
-        "monitor/cluster/link.py",
+        "monitor/host/cluster/link.py",
         "            groups = [([message for message, _ in turn], None)]\n",
         "            groups = [([message], None) for message, _ in turn]\n",
         (f"{HERE}/test_link.py::test_what_is_said_once_is_with_what_was_said_with_it",),
     ),
     Mutation(
         "a finding is open or not as the host last said of it",
-        "monitor/cluster/ledger.py",
+        "monitor/host/cluster/ledger.py",
         "reason=reason, finding=seat.finding)",
         "reason=reason)",
         (f"{HERE}/test_ledger.py::test_what_was_known_last_is_remembered_with_the_finding_that_was_told_last",),
     ),
     Mutation(
         "what was known of somebody goes with their host",
-        "monitor/cluster/fleet.py",
+        "monitor/host/cluster/fleet.py",
         "                self.memory.left(known)\n        self._metrics",
         "                pass\n        self._metrics",
         (f"{HERE}/test_fleet.py::test_a_killed_host_is_told_at_once_and_its_participants_go_on",),
     ),
     Mutation(
         "nobody is told that a host is gone",
-        "monitor/cluster/fleet.py",
+        "monitor/host/cluster/fleet.py",
         "        self.watching.host_lost(-1 - host.number, [_place(seat) for seat in seats])\n",
         "",
         (f"{HERE}/test_fleet.py::test_a_killed_host_is_told_at_once_and_its_participants_go_on",),
     ),
     Mutation(
         "a host may hang for as long as it likes",
-        "monitor/cluster/liveness.py",
+        "monitor/host/cluster/liveness.py",
         "        return self.silent >= self.limit\n",
         "        return False\n",
         (f"{HERE}/test_liveness.py::test_two_seconds_of_silence_are_death",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutate.mutation import Mutation
 
 OF_TENANTS = "tests/monitor/api/test_tenants.py"
-OF_NAMES = "tests/monitor/tenancy/test_names.py"
+OF_NAMES = "tests/monitor/storage/tenancy/test_names.py"
 OF_ACCESS = "tests/monitor/api/access"
 OF_ERASURE = "tests/monitor/alerts/test_erasure.py"
 GATES = "monitor/host/tenants.py"
@@ -35,14 +35,14 @@ MUTATIONS = (
     ),
     Mutation(
         "calls of the same name are one",
-        "monitor/tenancy/names.py",
+        "monitor/storage/tenancy/names.py",
         'return name if tenant == DEFAULT_TENANT and SEPARATOR not in name else f"{tenant}{SEPARATOR}{name}"',
         "return name",
         (f"{OF_NAMES}::test_calls_of_two_tenants_never_meet",),
     ),
     Mutation(
         "a name leads into another tenant",
-        "monitor/tenancy/names.py",
+        "monitor/storage/tenancy/names.py",
         "if tenant == DEFAULT_TENANT and SEPARATOR not in name else",
         "if tenant == DEFAULT_TENANT else",
         (f"{OF_NAMES}::test_whatever_a_call_is_called_it_is_its_tenants_and_comes_back",),

@@ -25,6 +25,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from monitor.alerts.journal import Entry, Head, Journal, JournalError
+from monitor.alerts.retry import retry_delay_seconds
 from monitor.alerts.sinks.base import BATCH_ENTRIES, Gap, GoneError, Item, RefusedError, SinkError
 from monitor.alerts.sinks.batch import Batch, next_batch, number_of, resume
 from monitor.alerts.sinks.cursors import Cursors
@@ -32,7 +33,6 @@ from monitor.alerts.sinks.dead import DeadLetters
 from monitor.alerts.sinks.metrics import SinkMetrics
 from monitor.alerts.sinks.registry import NamedSink
 from monitor.alerts.traces import NoTraces, Traces
-from monitor.retry import retry_delay_seconds
 from monitor.storage.lease import Leases
 
 DELIVER_SECONDS = 60.0

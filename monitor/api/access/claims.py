@@ -15,7 +15,7 @@ from engines.errors import SidewitnessError
 from monitor.api.access.grant import ANY, Grant, Refusal, Seat
 from monitor.api.access.roles import Role
 from monitor.host.calls import InvalidName, participant_key
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 AUDIENCE = "sidewitness"
 # Between the clock of who made the token and ours; an expired token has no such grace.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from monitor.api.access.roles import PERMISSIONS, Permission, Role
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 from monitor.types import ParticipantKey
 
 ANY = "*"

@@ -13,7 +13,7 @@ from monitor.api.access.claims import TokenOrder, claims_of, granted
 from monitor.api.access.grant import Grant
 from monitor.api.access.keyring import KeyRing
 from monitor.api.access.register import IssuedToken, Register
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 from monitor.types import rfc3339
 
 ID_BYTES = 12

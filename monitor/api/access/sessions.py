@@ -25,7 +25,7 @@ from monitor.api.access.grant import Grant, Refusal
 from monitor.api.access.register import Register
 from monitor.api.access.roles import Role
 from monitor.api.access.tables import sessions
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 COOKIE_BYTES = 32
 MAX_COOKIE_CHARS = 64

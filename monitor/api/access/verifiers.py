@@ -16,7 +16,7 @@ from monitor.api.access.grant import Client, Grant, Refusal
 from monitor.api.access.keyring import KeyRing
 from monitor.api.access.register import Register
 from monitor.api.access.roles import Role
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 
 class Verifier(Protocol):

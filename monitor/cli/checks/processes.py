@@ -19,7 +19,7 @@ MAX_ANSWER_BYTES = 65536
 
 def processes(settings: Settings) -> Check:
     """Check how many processes judge; where none runs, say how many would."""
-    from monitor.cluster.host_settings import processes_of
+    from monitor.host.cluster.host_settings import processes_of
     from monitor.host.cpu_load import cores_here
 
     cores = cores_here()

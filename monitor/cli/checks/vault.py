@@ -39,7 +39,7 @@ def findings(config: Path | None) -> Check:
     from monitor.identity.vault.anchor import open_anchors
     from monitor.identity.vault.errors import VaultError
     from monitor.identity.vault.open import existing_vault
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     settings, locked = load(config), ""
     anchors = open_anchors(settings.anchors, settings.anchor_dir or settings.state_dir, "journal")
@@ -77,7 +77,7 @@ def audit_log(config: Path | None) -> Check:
     """Verify the chain of the audit log, and with the master key who wrote it, its end, and what is served by it."""
     from monitor.identity.vault.errors import KeysError, VaultError
     from monitor.identity.vault.open import existing_vault
-    from monitor.tenancy.command import load
+    from monitor.storage.tenancy.command import load
 
     locked, entries = "", tuple[str, ...]()
     try:

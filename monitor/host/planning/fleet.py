@@ -2,8 +2,8 @@
 
 Events are taken in their order, nothing happens between them but what flows: a process that is asked for more than its
 power falls behind by as many seconds a second as it lacks. Who is shed then and taken back is decided by the product's
-own `monitor.host.shedding`, and which process of a machine somebody goes to by its own `monitor.cluster.placement`,
-unless another is given. The same arguments give the same outcome.
+own `monitor.host.shedding`, and which process of a machine somebody goes to by its own
+`monitor.host.cluster.placement`, unless another is given. The same arguments give the same outcome.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from zlib import crc32
 
 import numpy as np
 
-from monitor.cluster.placement import HostView, places
 from monitor.host import shedding
+from monitor.host.cluster.placement import HostView, places
 from monitor.host.planning.model import Death, Outcome, Placement, SimulatedFleet, Slowdown, Visit
 from monitor.host.shedding import TREND_SECONDS, MachineLoad, ParticipantLoad, Place, Shedding
 

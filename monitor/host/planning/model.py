@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.cluster.placement import HostView
+from monitor.host.cluster.placement import HostView
 
 # How a machine is chosen: by a hash of the call's name, or of the participant's with it, as a router without memory
 # does; or by where the call is, and else where there is most room, which takes something that knows every machine.

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from numpy.random import default_rng
 
-from monitor.cluster.placement import places
+from monitor.host.cluster.placement import places
 from monitor.host.planning.demand import Demand, deaths, slowdowns, visits
 from monitor.host.planning.fleet import simulate
 from monitor.host.planning.model import Outcome, Placement, Routing, SimulatedFleet

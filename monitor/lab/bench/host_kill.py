@@ -22,7 +22,7 @@ from monitor.lab.bench.process_usage import cpu_seconds
 from monitor.lab.bench.processes import BenchSetup, Progress, SidecarProcess, publisher
 from monitor.lab.bench.subscriber import Subscription, subscribed
 
-HOST = "monitor.cluster.host_process"
+HOST = "monitor.host.cluster.host_process"
 WAIT_SECONDS = 60.0
 # Over which it is seen who is at work.
 BUSY_SECONDS = 1.0

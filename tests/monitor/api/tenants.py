@@ -19,8 +19,8 @@ from monitor.api.app import Parts
 from monitor.config import Settings, TenantSettings
 from monitor.host.components import Configured, Tenant
 from monitor.host.sources import ConfiguredSource
-from monitor.tenancy.names import DEFAULT_TENANT
-from monitor.tenancy.settings import of_tenant, prepare
+from monitor.storage.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.settings import of_tenant, prepare
 from plugins.base import Intake, Listed, PluginOptions, PluginSpec
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.alerts.policy.build import policy_of

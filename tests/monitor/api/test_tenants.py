@@ -19,7 +19,7 @@ from monitor.api.app import application
 from monitor.api.refusals import Refusals
 from monitor.api.role_table import WEBSOCKET, Endpoint, endpoints
 from monitor.config import Settings
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 from tests.monitor.alerts.build import finding
 from tests.monitor.api.server import PATIENCE, receive
 from tests.monitor.api.tenants import TENANTS, House, house, word

@@ -12,8 +12,8 @@ from monitor.config import ConfigError, Settings, SinkSettings, SourceSettings, 
 from monitor.host.calls import AtCapacity
 from monitor.host.components import Configured, Tenant, check_sinks, configured_of
 from monitor.host.sidecar import Sidecar, assemble
-from monitor.tenancy.names import DEFAULT_TENANT
-from monitor.tenancy.settings import of_tenant, prepare
+from monitor.storage.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.settings import of_tenant, prepare
 from monitor.types import ParticipantKey, Profile
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.rig import OPEN, ScriptedSource, block, host_of, quiet_log, scripted

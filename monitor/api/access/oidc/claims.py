@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from monitor.api.access.grant import Refusal
 from monitor.api.access.roles import Role
-from monitor.tenancy.names import DEFAULT_TENANT
+from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 Claims = Mapping[str, Any]
 # The audit log names actors of 128 characters at most, and ours has a prefix.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.cluster.placement import HostView, places
+from monitor.host.cluster.placement import HostView, places
 from monitor.host.planning.fleet import REVIEW_SECONDS, simulate
 from monitor.host.planning.model import Death, Outcome, Routing, SimulatedFleet, Slowdown, Visit
 
@@ -154,7 +154,7 @@ def test_a_placement_is_shown_the_hosts_of_the_machine_and_obeyed() -> None:
 
 
 def test_by_default_it_is_the_gateways_own() -> None:
-    """Two of a call stay together on a core, the third goes elsewhere: as `monitor.cluster.placement` has it."""
+    """Two of a call stay together on a core, the third goes elsewhere: as `monitor.host.cluster.placement` has it."""
     seen: list[int] = []
 
     def watching(hosts: Sequence[HostView], call: str) -> Sequence[int]:

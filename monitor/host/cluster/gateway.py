@@ -1,0 +1,105 @@
+"""The composition of a gateway: a sidecar whose participants are judged by hosts in other processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from engines.base import MODELS
+from engines.extras import require
+from engines.load import defer_engine
+from monitor.config import ConfigError, Settings
+from monitor.host.cluster.fleet import Fleet
+from monitor.host.cluster.fleet_sources import TenantSources
+from monitor.host.cluster.host_settings import THREADS, environment, processes_of, threads_of, told
+from monitor.host.cluster.launch import Launch, local_processes
+from monitor.host.components import Tenant
+from monitor.host.cpu_load import cores_here
+from monitor.host.hosting import Hosted, Hosting
+from monitor.host.metrics import Metrics
+from monitor.host.quota import Quota
+from monitor.host.sidecar import Sidecar
+from monitor.host.sidecar import build as build_sidecar
+from monitor.host.tenants import Tenancy, TenantCalls
+
+if TYPE_CHECKING:
+    from monitor.session.models import Models
+
+JUDGING = "monitor.host.cluster.hosted_judging:judging"
+
+
+def is_wanted(settings: Settings) -> bool:
+    """Whether hosts in other processes are to judge: more than one, or some on the machines of a cluster."""
+    return settings.cluster is not None or processes(settings) > 1
+
+
+def processes(settings: Settings) -> int:
+    """Return how many processes are to judge on this machine."""
+    return processes_of(settings.processes, cores_here())
+
+
+def models_of(settings: Settings) -> Models:
+    """Load the models of this process: of a gateway, which judges nobody, only to look at; they compile when used.
+
+    Raises `EngineError`.
+    """
+    from monitor.session.models import load_models
+
+    if is_wanted(settings):
+        return load_models(settings.engine, settings.packs or MODELS, load=defer_engine)
+    return load_models(settings.engine, settings.packs or MODELS, defer=True)
+
+
+def build(settings: Settings, models: Callable[[], Models]) -> Sidecar:
+    """Make a gateway, with everything opened that can fail and nothing running; see `monitor.host.sidecar.build`."""
+    return build_sidecar(settings, models, hosting(settings))
+
+
+def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
+    """Return what makes the hosts of a gateway: processes of this machine, or actors of the cluster of the settings.
+
+    `launch` begins each in another way. Raises `ConfigError` where there is no such cluster, or nothing to reach one.
+    """
+    count, threads, launcher = begins(settings) if launch is None else (processes(settings), 1, launch)
+
+    def hosts(tenants: Sequence[Tenant], tenancy: Tenancy, metrics: Metrics) -> Hosted:
+        settings = tenants[0].settings
+        token = settings.token.get_secret_value() if settings.token is not None else None
+        words = {"settings": told(settings, threads), "secrets": [token] if token else []}
+        fleet = Fleet(
+            count,
+            launcher,
+            lambda number: {**words, "number": number},
+            tenancy,
+            tenancy,
+            tenancy,
+            metrics,
+            Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
+            settings.rejoin_seconds,
+            {tenant.name: tenant.settings.sources for tenant in tenants},
+        )
+        calls = {tenant.name: TenantCalls(tenant.name, fleet, tenant.places) for tenant in tenants}
+        ways = {tenant.name: TenantSources(fleet.sources, tenant.name) for tenant in tenants}
+        return Hosted(fleet, fleet.watching, calls, ways)
+
+    return hosts
+
+
+def begins(settings: Settings) -> tuple[int, int, Launch]:
+    """Return how many hosts there are to be, of how many threads each, and what begins one."""
+    if settings.cluster is None:
+        count = processes(settings)
+        threads = settings.workers or threads_of(count, cores_here())
+        return count, threads, local_processes(JUDGING, environment(os.environ, threads))
+    require("the setting cluster", "cluster")
+    # Here and not above: few have it, and it is large.
+    from monitor.host.cluster.ray_hosts import connect, cores_of_cluster, ray_actors
+
+    threads = settings.workers or 1
+    try:
+        connect(settings.cluster)
+    except OSError as error:
+        raise ConfigError(f"setting 'cluster': {error.strerror}") from None
+    launch = ray_actors(settings.cluster, JUDGING, dict.fromkeys(THREADS, str(threads)), float(threads))
+    return processes_of(settings.processes, cores_of_cluster() / threads), threads, launch

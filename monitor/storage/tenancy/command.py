@@ -1,0 +1,22 @@
+"""Which tenant a command is about: `sidewitness --tenant NAME ...`, else SIDEWITNESS_TENANT, else the default one."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.storage.tenancy.names import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+
+VARIABLE = "SIDEWITNESS_TENANT"
+chosen: ContextVar[str] = ContextVar("tenant", default=DEFAULT_TENANT)
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings as they are for the tenant that was chosen; raises `ConfigError`."""
+    from monitor.storage.tenancy.settings import load_of_tenant
+
+    return load_of_tenant(path, chosen.get())

@@ -20,8 +20,9 @@ from monitor.types import Reason, TrackFault, TrackKind
 # A track stalls when nothing came for longer than the first, and is gone after the second.
 STALE_SECONDS = 1.5
 MISSING_SECONDS = 5.0
-# On the way back no gap may be longer than these; a steady track comes back after a second of that.
-_RETURN_STALE_SECONDS = 1.25
+# On the way back no gap may be longer than these; a steady track comes back after a second of that. Both are 0.4 s and
+# more apart from the limits, so that media that come 0.1 s early or late never cross both.
+_RETURN_STALE_SECONDS = 1.1
 _RETURN_MISSING_SECONDS = 4.0
 _RETURN_SECONDS = 1.0
 # Until something comes for the first time.

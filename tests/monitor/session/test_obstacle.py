@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.decision.decide import REASON_PRIORITY
@@ -163,6 +163,9 @@ JITTER_SECONDS = 0.1
     st.lists(st.floats(0.02, 8.0), max_size=8),
     st.integers(0, 2**32),
 )
+@example("video", 1.375, 1.0, 0.0, [], 10)
+@example("audio", 1.3, 1.0, 0.0, [], 0)
+@example("audio", 4.5, 1.0, 0.0, [], 0)
 def test_what_comes_steadily_has_one_steady_reason(
     kind: TrackKind, interval: float, jitter: float, phase: float, before: list[float], seed: int
 ) -> None:

@@ -69,9 +69,11 @@ class Listed:
     """A participant whom the platform lists, judged or not.
 
     `unwatched` is why they cannot be watched, as far as the platform says so: `CAMERA_OFF`, `MUTED`, `PAUSED_BY_USER`,
-    `SCREEN_SHARE_ONLY`, `PHONE_AUDIO_ONLY`, `END_TO_END_ENCRYPTED`, `UNSUPPORTED_CODEC`, `WAITING_FOR_PUBLISHER`, or
-    `NOT_WATCHED` where there is no room for them. None where nothing stands in the way. `profile` and `identity` are as
-    in `Intake.admit`, as they are now; without one, what was said of it before stays.
+    `SCREEN_SHARE_ONLY`, `PHONE_AUDIO_ONLY`, `END_TO_END_ENCRYPTED`, `UNSUPPORTED_CODEC`, `WAITING_FOR_PUBLISHER`,
+    `NOT_WATCHED` where there is no room for them, or `SOURCE_LOST` where the way to them is broken and nobody knows
+    whether they have left: so it stays for ten minutes, unless something else is said. None where nothing stands in the
+    way. `profile` and `identity` are as in `Intake.admit`, as they are now; without one, what was said of it before
+    stays.
     """
 
     participant: str
@@ -121,9 +123,11 @@ class Intake(Protocol):
     def roster(self, call: str, listed: Sequence[Listed]) -> None:
         """Say whom the platform lists in a call now, in place of what was said of it before.
 
-        Say it whenever it changes; those who are admitted need not be listed. It goes on while the plug-in is tried
-        again, and ends when it ends. Whoever is admitted and is listed with another profile than before has a new name,
-        say: whom they are taken to claim to be is decided anew. Raises `SourceError` for a name that cannot be one.
+        Say it whenever it changes; those who are admitted need not be listed, but whoever is not has left when their
+        media end: where it may be the way to them that broke, list them until it is known that they are gone. It goes
+        on while the plug-in is tried again, and ends when it ends. Whoever is admitted and is listed with another
+        profile than before has a new name, say: whom they are taken to claim to be is decided anew. Raises
+        `SourceError` for a name that cannot be one.
         """
         ...
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field
 
 from monitor.tap.kit import ActionKind, AudioBlock, MediaItem, ReplaySource, SourceError, probe_clip
-from plugins.base import Acting, Intake, NoRoom, PluginOptions, PluginSpec, Unavailable, name_from
+from plugins.base import Acting, Intake, Listed, NoRoom, PluginOptions, PluginSpec, Unavailable, name_from
 
 SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm"})
 MAX_CLIPS = 256
@@ -68,6 +68,7 @@ class Folder(Acting):
         self._options = options
         self._playing: dict[str, Playing] = {}
         self._removed: set[str] = set()
+        self._here: dict[str, Listed] = {}
 
     @property
     def actions(self) -> frozenset[ActionKind]:
@@ -99,11 +100,23 @@ class Folder(Acting):
         """Play every clip to its end; raises `Unavailable` where there is nothing to play."""
         clips = await asyncio.to_thread(find_clips, self._options.path)
         intake.connected()
+        claims = self._options.identities
+        self._here = {name: Listed(name, identity=claims.get(clip.stem)) for name, clip in clips.items()}
+        self._list(intake)
         async with asyncio.TaskGroup() as players:
             for participant, clip in clips.items():
                 players.create_task(self._play(intake, participant, clip))
 
+    def _list(self, intake: Intake) -> None:
+        """Say whose clips are to be played, for whom there may be no room."""
+        intake.roster(name_from(self._options.call), tuple(self._here.values()))
+
     async def _play(self, intake: Intake, participant: str, clip: Path) -> None:
+        await self._play_until_over(intake, participant, clip)
+        del self._here[participant]
+        self._list(intake)
+
+    async def _play_until_over(self, intake: Intake, participant: str, clip: Path) -> None:
         options = self._options
         while True:
             playing = self._playing[participant] = Playing(clip)

@@ -107,6 +107,7 @@ class LiveKit(Acting):
             what, why = await stay.run()
         finally:
             del self._stays[call]
+            stay.lose()
         if what is not Ending.AGAIN:
             intake.roster(call, ())
         return what, why

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from livekit import api, rtc
 
-from monitor.tap.kit import TrackKind
+from monitor.tap.kit import Reason, TrackKind
 from plugins.base import Admitted, Intake, Listed, NoRoom, Unavailable, name_from
 from plugins.livekit_media import LiveKitSource
 from plugins.livekit_options import LiveKitOptions
@@ -131,6 +132,11 @@ class Stay:
                 self._patience.cancel()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._sdk.disconnect(), LEAVE_SECONDS)
+
+    def lose(self) -> None:
+        """Say of those who were there that nobody knows of them any more: the way in is broken."""
+        if self._listed:
+            self._intake.roster(self.call, [replace(one, unwatched=Reason.SOURCE_LOST) for one in self._listed])
 
     def mics(self, participant: str) -> tuple[str, tuple[str, ...]]:
         """Return somebody's identity and the sids of all sound that they send, by their name; raises `Unavailable`."""

@@ -1,18 +1,20 @@
 """Plain RTP and SRTP as a participant: what a server forwards (Janus, mediasoup), or GStreamer, FFmpeg, a recorder.
 
-An SDP says what comes where. Nobody is asked for anything: the participant is there when packets come, and has left
-when none have come for a while. The first who sends what belongs there is the sender, as long as they are heard.
+An SDP says what comes where. Nobody is asked for anything: the participant is there when packets come, and is judged
+no more when none have come for a while. Whoever has said goodbye by then (RTCP BYE) has left; of whoever has not nobody
+knows, and that is told. The first who sends what belongs there is the sender, as long as they are heard.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from monitor.tap.kit import PlainPeer, SdpError, TapConfig
-from plugins.base import Intake, NoRoom, PluginOptions, PluginSpec, ProfileOptions, Unavailable, name_from
+from monitor.tap.kit import PlainPeer, Reason, SdpError, TapConfig
+from plugins.base import Intake, Listed, NoRoom, PluginOptions, PluginSpec, ProfileOptions, Unavailable, name_from
 
 FULL_SECONDS = 5.0
 MAX_SDP_BYTES = 32768
@@ -72,6 +74,7 @@ class Rtp:
 
     def __init__(self, options: RtpOptions) -> None:
         self._options = options
+        self._is_present = False
 
     async def run(self, intake: Intake) -> None:
         """Judge whoever sends until they are removed; raises `Unavailable` where the ports cannot be had."""
@@ -87,21 +90,40 @@ class Rtp:
                     f"the ports cannot be listened on ({error.strerror}): choose others, or correct listen"
                 ) from None
             try:
+                await self._hear(intake, peer)
                 if not await self._judge(intake, peer):
                     return
+                self._list(intake, None if peer.said_goodbye else self._who(Reason.SOURCE_LOST))
             except NoRoom as refusal:
                 await intake.sleep(refusal.retry_after_seconds or FULL_SECONDS)
             finally:
                 await peer.close()
 
-    async def _judge(self, intake: Intake, peer: PlainPeer) -> bool:
-        """Have the sender judged once they are heard; returns whether they left by themselves."""
-        options = self._options
+    async def _hear(self, intake: Intake, peer: PlainPeer) -> None:
+        """Wait until somebody sends; where one did for whom there was no room, say so when nothing more comes."""
         intake.waiting("no packet has come yet to the ports")
+        if self._is_present:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(peer.heard.wait(), self._options.leave_seconds)
+                return
+            self._list(intake, self._who(Reason.SOURCE_LOST))
         await peer.heard.wait()
+
+    def _list(self, intake: Intake, who: Listed | None) -> None:
+        """Say who is there: the sender, or nobody."""
+        self._is_present = who is not None and who.unwatched is None
+        intake.roster(name_from(self._options.call), () if who is None else (who,))
+
+    def _who(self, unwatched: Reason | None = None) -> Listed:
+        options = self._options
+        return Listed(name_from(options.participant), unwatched, options.profile.value(), options.identity)
+
+    async def _judge(self, intake: Intake, peer: PlainPeer) -> bool:
+        """Have the sender judged; returns whether they left by themselves."""
+        options, who = self._options, self._who()
         intake.connected()
-        call, participant = name_from(options.call), name_from(options.participant)
-        admitted = await intake.admit(call, participant, peer, options.identity, options.profile.value())
+        self._list(intake, who)
+        admitted = await intake.admit(name_from(options.call), who.participant, peer, who.identity, who.profile)
         try:
             await peer.closed.wait()
         finally:

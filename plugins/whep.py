@@ -14,7 +14,7 @@ import httpx
 from pydantic import Field, SecretStr
 
 from monitor.tap.kit import SdpError, TapConfig, WebRtcPeer
-from plugins.base import Intake, NoRoom, PluginSpec, ProfileOptions, Unavailable, name_from
+from plugins.base import Intake, Listed, NoRoom, PluginSpec, ProfileOptions, Unavailable, name_from
 from plugins.protocols import whep
 from plugins.webrtc import WebRtcOptions
 
@@ -25,6 +25,12 @@ FULL_SECONDS = 5.0
 FIRST_REJOIN_SECONDS = 0.5
 LONGEST_REJOIN_SECONDS = 8.0
 STEADY_SECONDS = 10.0
+# There is no such stream: a wrong URL to begin with, and after that what many servers say when its publisher has left.
+GONE = (404, 410)
+
+
+class _Gone(Unavailable):
+    """Whoever was seen in the stream has left."""
 
 
 class WhepOptions(WebRtcOptions):
@@ -58,10 +64,14 @@ class Whep:
                     async with self._playing(client, tap) as session:
                         if isinstance(session, WebRtcPeer) and not await self._judge(intake, session):
                             return
+                except _Gone:
+                    intake.roster(name_from(self._options.call), ())
+                    raise
                 except NoRoom as refusal:
                     await intake.sleep(refusal.retry_after_seconds or FULL_SECONDS)
                     continue
                 if isinstance(session, whep.Later):
+                    intake.roster(name_from(self._options.call), ())
                     intake.waiting("nothing is published there yet")
                     await intake.sleep(whep.wait_seconds(waits, session.seconds))
                     waits += 1
@@ -79,7 +89,10 @@ class Whep:
         intake.connected()
         options = self._options
         call, participant = name_from(options.call), name_from(options.participant)
-        admitted = await intake.admit(call, participant, peer, options.identity, options.profile.value())
+        profile = options.profile.value()
+        # Until the server says that nobody publishes: one that does not answer has taken nobody out of the call.
+        intake.roster(call, (Listed(participant, None, profile, options.identity),))
+        admitted = await intake.admit(call, participant, peer, options.identity, profile)
         try:
             # Whoever ends the participant closes it as well.
             await peer.closed.wait()
@@ -123,7 +136,7 @@ class Whep:
                 case whep.Redirected(target):
                     url = target
                 case whep.Refused(why, seconds):
-                    raise Unavailable(why, seconds)
+                    raise (_Gone if status in GONE else Unavailable)(why, seconds)
                 case _:
                     return reply, text
         raise AssertionError("the last redirect is refused")

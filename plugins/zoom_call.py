@@ -75,7 +75,7 @@ class ZoomCall:
 
     def __init__(self, ids: Ids, options: CallOptions, intake: Intake) -> None:
         self._ids, self._options, self._intake = ids, options, intake
-        self._name = name_from(options.call)
+        self.name = name_from(options.call)
         self._meeting = Meeting()
         self._turns = Turns(options.dwell_seconds)
         self._names: dict[int, str] = {}
@@ -99,23 +99,24 @@ class ZoomCall:
         try:
             await self._keep()
         except _Over as over:
-            await self._leave()
-            if over.stop.deletes:
-                await self.forget()
-            return over.stop
+            return await self.end(over.stop)
         except Unavailable:
-            await self._leave()
+            await self._lose()
             raise
         finally:
             self._stopping.cancel()
 
+    async def end(self, stop: Stop) -> Stop:
+        """Know of nobody in the call any more: the stream is over."""
+        await self._unwatch()
+        self._intake.roster(self.name, ())
+        if stop.deletes:
+            await self.forget()
+        return stop
+
     async def forget(self) -> None:
         """Have what was kept of the call deleted."""
-        await self._intake.forget(self._name)
-
-    async def _leave(self) -> None:
-        await self._unwatch()
-        self._intake.roster(self._name, ())
+        await self._intake.forget(self.name)
 
     async def _keep(self) -> Never:
         """Connect, and connect again as long as Zoom waits for us."""
@@ -299,7 +300,7 @@ class ZoomCall:
         """Ask of everybody who is new, or has another name now, whether they claim to be a protected person."""
         for one in list(self._meeting.people.values()):
             if self._claims.get(one.user, (None, False))[0] != one.name:
-                claims = await self._intake.claims(self._name, *self._who(one))
+                claims = await self._intake.claims(self.name, *self._who(one))
                 self._claims[one.user] = one.name, claims
         here = self._meeting.people.keys()
         self._claims = {user: known for user, known in self._claims.items() if user in here}
@@ -338,7 +339,7 @@ class ZoomCall:
         peer = StampedPeer(UNCERTAINTY_SECONDS)
         name, identity, profile = self._who(person)
         try:
-            admitted = await self._intake.admit(self._name, name, peer, identity, profile)
+            admitted = await self._intake.admit(self.name, name, peer, identity, profile)
         except NoRoom as refusal:
             self._full_until = time.monotonic() + (refusal.retry_after_seconds or FULL_SECONDS)
             self._turns = replace(self._turns, watched=None)
@@ -362,16 +363,15 @@ class ZoomCall:
         self._signalling = None
         await self._unwatch()
         self._turns = replace(self._turns, watched=None)
-        lost = tuple(replace(one, unwatched=Reason.SOURCE_LOST) for one in self._listed)
-        self._listed = lost
-        self._intake.roster(self._name, lost)
+        self._listed = tuple(replace(one, unwatched=Reason.SOURCE_LOST) for one in self._listed)
+        self._intake.roster(self.name, self._listed)
 
     def _list(self) -> None:
         """Say whom the call holds, where that has changed."""
         listed = tuple(self._entry(one) for one in self._meeting.people.values())
         if listed != self._listed:
             self._listed = listed
-            self._intake.roster(self._name, listed)
+            self._intake.roster(self.name, listed)
 
     def _entry(self, person: Person) -> Listed:
         name, identity, profile = self._who(person)

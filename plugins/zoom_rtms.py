@@ -23,7 +23,7 @@ from plugins.protocols.zoom.messages import Ids
 from plugins.webhook import listening
 from plugins.zoom_call import CallOptions, ZoomCall
 
-# Streams that have ended: their webhooks may be said again.
+# Streams that have ended, and those that were lost: their webhooks may be said again, or are yet to come.
 MAX_ENDED = 256
 
 
@@ -66,6 +66,7 @@ class ZoomRtms:
         self._options = options
         self._calls: dict[str, ZoomCall] = {}
         self._ended: dict[str, ZoomCall] = {}
+        self._lost: dict[str, ZoomCall] = {}
 
     async def run(self, intake: Intake) -> None:
         """Follow calls until it is cancelled; raises `Unavailable` where webhooks cannot be listened for."""
@@ -108,13 +109,17 @@ class ZoomRtms:
                 if len(self._calls) >= self._options.max_calls:
                     intake.waiting("more calls stream to us than max_calls: one is left out")
                 else:
-                    self._calls[stream] = self._call(said, intake, trust)
+                    call = self._calls[stream] = self._call(said, intake, trust)
+                    # Who was lost with an earlier stream of the meeting is known of by this one.
+                    self._lost = {s: one for s, one in self._lost.items() if one.name != call.name}
                     tasks.create_task(self._follow(stream, intake))
         return 200, "{}"
 
     def _stop(self, stream: str, stop: Stop, tasks: asyncio.TaskGroup) -> None:
         if stream in self._calls:
             self._calls[stream].stop(stop)
+        elif stream in self._lost:
+            tasks.create_task(self._lost.pop(stream).end(stop))
         elif stream in self._ended and stop.deletes:
             # The connection said so before, or broke.
             tasks.create_task(self._ended[stream].forget())
@@ -138,15 +143,20 @@ class ZoomRtms:
         """Follow a call to its end; whatever becomes of it harms no other."""
         try:
             stop = await self._calls[stream].run()
-            self._ended[stream] = self._calls[stream]
-            for oldest in list(self._ended)[:-MAX_ENDED]:
-                del self._ended[oldest]
+            _put(self._ended, stream, self._calls[stream])
         except Unavailable as error:
+            _put(self._lost, stream, self._calls[stream])
             stop = Stop(str(error), failed=True)
         finally:
             del self._calls[stream]
         if stop.failed or not self._calls:
             intake.waiting(stop.why)
+
+
+def _put(calls: dict[str, ZoomCall], stream: str, call: ZoomCall) -> None:
+    calls[stream] = call
+    for oldest in list(calls)[:-MAX_ENDED]:
+        del calls[oldest]
 
 
 SPEC = PluginSpec("zoom_rtms", ZoomOptions, ZoomRtms)

@@ -99,6 +99,7 @@ SLOW = {
     "tests/monitor/detectors/test_seam.py": "every model of the sidecar",
     "tests/monitor/host/test_batched_models.py": "every model of the sidecar",
     "tests/monitor/host/test_sidecar.py": "every model of the sidecar",
+    "tests/plugins/test_breaks.py": "real calls, ends that are killed",
     "tests/plugins/test_livekit.py": "real calls",
     "tests/plugins/test_livekit_media.py": "real calls",
     "tests/plugins/test_livekit_rooms.py": "real calls",

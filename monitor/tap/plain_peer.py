@@ -56,6 +56,11 @@ class PlainPeer(Pulled):
         return last if last > float("-inf") else None
 
     @property
+    def said_goodbye(self) -> bool:
+        """Whether the sender has said that they leave (RTCP BYE), and has sent nothing of that track since."""
+        return any(track.said_goodbye for track in self._tracks.values())
+
+    @property
     def dropped(self) -> int:
         """Encoded frames dropped because the reader was too slow."""
         return sum(self._decode.dropped.values())

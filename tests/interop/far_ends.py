@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import av
+import httpx
 
+from plugins.protocols.zoom import messages
 from tests.e2e.media import marry
 from tests.e2e.test_call import GENUINE
 from tests.interop import aiortc_client, janus, janus_room
 from tests.interop.clip import BLOCK_SAMPLES, RATE_HZ
-from tests.interop.sidecar import CALL, Sidecar, free_port
+from tests.interop.sidecar import CALL, POLL_SECONDS, Sidecar, free_port
 from tests.monitor.alerts.sinks.certificates import issue
 from tests.plugins import livekit_server, test_rtp, zoom_server
 from tests.plugins.test_zoom_judged import pictures_of, sound_of
@@ -33,6 +35,7 @@ FPS = 25
 LOOP_SECONDS = 10.0
 # As a server says for as long as nobody publishes.
 ABSENT = ["409 1"] * 10_000
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,10 @@ async def _nothing() -> AsyncIterator[None]:
     yield
 
 
+async def _of_itself() -> None:
+    """Do nothing: it is killed where the context of who publishes ends."""
+
+
 @dataclass
 class Far:
     """The other end of one way: `sources` watch it, `serve` runs its server, at the same address whenever it does.
@@ -88,7 +95,7 @@ class Far:
     sources: list[dict[str, Any]]
     publish: Publish
     serve: Callable[[], AbstractAsyncContextManager[None]] = _nothing
-    kill: Callable[[], None] = field(default=lambda: None)
+    kill: Callable[[], Awaitable[None]] = field(default=_of_itself)
     restarts: bool = True
 
 
@@ -106,7 +113,7 @@ def whip(_folder: Path, clip: Clip, name: str) -> Far:
 
 
 def whep(_folder: Path, clip: Clip, name: str) -> Far:
-    """A player's server, which stops."""
+    """A player's server."""
     port, running = free_port(), list[WhepServer]()
 
     @asynccontextmanager
@@ -123,9 +130,11 @@ def whep(_folder: Path, clip: Clip, name: str) -> Far:
         server.script = list(ABSENT)
         await server.stop_playing()
 
-    return Far(
-        [{"plugin": "whep", "url": f"http://127.0.0.1:{port}/whep", "participant": name, "call": CALL}], publish, serve
-    )
+    async def kill() -> None:
+        await running[0].kill()
+
+    source = {"plugin": "whep", "url": f"http://127.0.0.1:{port}/whep", "participant": name, "call": CALL}
+    return Far([source], publish, serve, kill)
 
 
 def room(folder: Path, clip: Clip, name: str) -> Far:
@@ -144,8 +153,10 @@ def room(folder: Path, clip: Clip, name: str) -> Far:
         async with janus_room.publishing(address, name, make=lambda: aiortc_client.peer(clip.webm)):
             yield
 
-    source = {"plugin": "janus", "url": address, "room": janus.ROOM, "call": CALL}
-    return Far([source], publish, serve, lambda: janus.kill(port))
+    async def kill() -> None:
+        janus.kill(port)
+
+    return Far([{"plugin": "janus", "url": address, "room": janus.ROOM, "call": CALL}], publish, serve, kill)
 
 
 def rtp(_folder: Path, clip: Clip, name: str) -> Far:
@@ -187,14 +198,17 @@ def livekit(_folder: Path, clip: Clip, name: str) -> Far:
         with contextlib.suppress(ConnectionError):
             await server.leave(name)
 
+    async def kill() -> None:
+        running[0].kill()
+
     options = {"api_key": livekit_server.API_KEY, "api_secret": livekit_server.API_SECRET, "room": CALL}
     source = {"plugin": "livekit", "url": f"ws://127.0.0.1:{port}", "call": CALL, **options}
-    return Far([source], publish, serve, lambda: running[0].kill())
+    return Far([source], publish, serve, kill)
 
 
 def rtms(folder: Path, clip: Clip, name: str) -> Far:
     """The double of Zoom, which encodes by itself, and repeats."""
-    port, running = free_port(), list[zoom_server.Zoom]()
+    port, far, running = free_port(), free_port(), list[zoom_server.Zoom]()
 
     def person() -> zoom_server.Person:
         frames = pictures_of(clip.mp4, LOOP_SECONDS)
@@ -207,7 +221,7 @@ def rtms(folder: Path, clip: Clip, name: str) -> Far:
 
     @asynccontextmanager
     async def serve() -> AsyncIterator[None]:
-        running[:] = [zoom_server.Zoom([await asyncio.to_thread(person)], issued)]
+        running[:] = [zoom_server.Zoom([await asyncio.to_thread(person)], issued, port=far)]
         await running[0].start()
         try:
             yield
@@ -216,12 +230,34 @@ def rtms(folder: Path, clip: Clip, name: str) -> Far:
 
     @asynccontextmanager
     async def publish(_house: Sidecar | None) -> AsyncIterator[None]:
-        (await zoom_server.post(port, zoom_server.started(running[0].url))).raise_for_status()
+        (zoom,) = running
+        zoom.muted.clear()
+        if zoom.signalling is not None:
+            await zoom.join(*zoom.people)
+        else:
+            await _told(port, zoom_server.started(zoom.url))
         yield
+        if zoom.signalling is not None:
+            # Whoever is heard is in the meeting.
+            zoom.muted |= {one.user for one in zoom.people}
+            await zoom.event(messages.LEFT, participants=[{"user_id": str(one.user)} for one in zoom.people])
+
+    async def kill() -> None:
+        await running[0].kill()
 
     source = {"plugin": "zoom_rtms", "client_id": zoom_server.CLIENT_ID, "port": port, "call": CALL}
     source |= {"client_secret": zoom_server.CLIENT_SECRET, "webhook_secret": zoom_server.WEBHOOK_SECRET}
-    return Far([source | {"ca_file": str(issued.ca)}], publish, serve, restarts=False)
+    return Far([source | {"ca_file": str(issued.ca)}], publish, serve, kill)
+
+
+async def _told(port: int, webhook: dict[str, Any]) -> None:
+    """Send a webhook once somebody listens."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            with contextlib.suppress(httpx.ConnectError):
+                (await zoom_server.post(port, webhook)).raise_for_status()
+                return
+            await asyncio.sleep(POLL_SECONDS)
 
 
 WAYS: dict[str, Callable[[Path, Clip, str], Far]] = {

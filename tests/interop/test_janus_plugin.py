@@ -1,4 +1,4 @@
-"""The plug-in `janus` in a room of a real Janus: who comes, goes and comes again, and Janus killed and restarted.
+"""The plug-in `janus` in a room of a real Janus: who comes, goes and comes again.
 
 Publishers are aiortc's; the sidecar's supervision is the real one, and nobody is judged.
 """
@@ -18,7 +18,6 @@ from monitor.types import ClockState, Profile
 from tests.interop import janus
 from tests.interop.installed import needs
 from tests.interop.janus_room import Publisher, make_room, publishing
-from tests.interop.sidecar import free_port
 from tests.plugins.supervised import reasons, supervised
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs("janus", "janus")]
@@ -120,24 +119,6 @@ async def forwarding(ada: Publisher) -> int:
     listed = await ada.session.message(await ada.session.attach(), "listforwarders", **body)
     people = listed["plugindata"]["data"]["publishers"]
     return sum(len(one["forwarders"]) for one in people)
-
-
-async def test_janus_is_killed_and_restarted_and_the_room_joined_again(tmp_path: Path) -> None:
-    port = free_port()
-    async with supervised(plugin="janus", url=f"ws://127.0.0.1:{port}", room=janus.ROOM) as house:
-        for turn in range(2):
-            async with janus.janus(tmp_path, port) as address:
-                await make_room(address)
-                async with publishing(address, "ada"):
-                    await house.judged("ada", seconds=REJOIN_SECONDS if turn else 30.0)
-                    if not turn:
-                        janus.kill(port)
-                        await house.until(lambda: not house.here, "the break is noticed", 5.0)
-                        await house.until(lambda: house.status()["phase"] == "retrying", "it is tried again", 5.0)
-                        await house.until(lambda: house.told, "subscribers are told that nobody watches them", 10.0)
-                        assert (house.told[0]["action"], house.told[0]["reason"]) == ("began", "source_lost")
-                    else:
-                        assert [one["action"] for one in house.told] == ["began", "resumed"]
 
 
 async def test_what_is_wrong_is_told_in_a_line(tmp_path: Path) -> None:

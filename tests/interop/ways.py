@@ -124,7 +124,7 @@ async def genuine(far: Far, folder: Path, seconds: float) -> tuple[list[dict[str
             states, findings = house.states[NAME][before:], len(house.findings)
             house.unmonitored.clear()
             if far.restarts:
-                far.kill()
+                await far.kill()
         again = await _again(house, far) if far.restarts else None
         return states, findings, cores, again
 
@@ -140,6 +140,9 @@ async def dubbed(far: Far, folder: Path, seconds: float) -> Dub:
             if not house.findings:
                 return Dub(None)
             took = round(time.monotonic() - began, 1)
+        # Whoever is back sooner than they were missed has not left.
+        with contextlib.suppress(AssertionError):
+            await house.until(lambda: _waits(house.findings), AGAIN_SECONDS, "they have left")
         async with far.publish(house):
             with contextlib.suppress(AssertionError):
                 await house.until(lambda: _goes_on(house.findings), AGAIN_SECONDS, "the finding goes on")
@@ -147,10 +150,14 @@ async def dubbed(far: Far, folder: Path, seconds: float) -> Dub:
             return Dub(took, _goes_on(house.findings) and len(ids) == 1)
 
 
+def _waits(findings: list[dict[str, Any]]) -> bool:
+    return any(one["verdict"] == "inconclusive" for one in findings)
+
+
 def _goes_on(findings: list[dict[str, Any]]) -> bool:
     """Whether a finding waited while they were gone, and went on."""
     verdicts = [one["verdict"] for one in findings]
-    return "inconclusive" in verdicts and "alert" in verdicts[verdicts.index("inconclusive") :]
+    return _waits(findings) and "alert" in verdicts[verdicts.index("inconclusive") :]
 
 
 async def measure(way: str, folder: Path, clips: tuple[Clip, Clip], seconds: float) -> Measured:

@@ -149,6 +149,27 @@ MUTATIONS = (
         (f"{OF_JANUS}::test_who_takes_another_name_is_told_of_however_janus_says_it",),
     ),
     Mutation(
+        "a server that is gone takes whom it played out of the call",
+        PLAYER,
+        "        intake.roster(call, (Listed(participant, None, profile, options.identity),))\n",
+        "",
+        (f"{OF_PLAYER}::test_a_server_that_is_gone_takes_nobody_out_of_the_call",),
+    ),
+    Mutation(
+        "whoever falls silent on plain RTP has left",
+        "plugins/rtp.py",
+        "None if peer.said_goodbye else self._who(Reason.SOURCE_LOST)",
+        "None",
+        (f"{OF_RTP}::test_who_says_goodbye_has_left_and_of_who_falls_silent_nobody_knows",),
+    ),
+    Mutation(
+        "a stream that Zoom gave up is taken for the end of the meeting",
+        CALL,
+        "            await self._lose()\n            raise\n",
+        "            self._intake.roster(self.name, ())\n            raise\n",
+        (f"{OF_ZOOM}::test_who_is_away_for_too_long_has_lost_the_stream",),
+    ),
+    Mutation(
         "strangers mix their packets into plain RTP",
         PIN,
         "        return self.media is None or address in (self.media, self.rtcp) or self._is_released(now)\n",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.config import SourceSettings
+from monitor.host.calls import AtCapacity
 from monitor.host.claiming import Claiming
 from monitor.host.ingest import Ingest
 from monitor.host.metrics import Metrics
@@ -46,12 +47,13 @@ class Admitted(Guest):
 
 @dataclass
 class House:
-    """Takes in whom sources bring."""
+    """Takes in whom sources bring, unless it is `full`."""
 
     guests: list[Admitted] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
     watching: Watching = field(init=False)
     ingest: Ingest | None = None
+    full: bool = False
     shown: dict[str, Profile] = field(default_factory=dict)
     claiming: Claiming = field(default_factory=lambda: Claiming(None, stated))
 
@@ -59,6 +61,9 @@ class House:
         self.watching = Watching(lambda message, _at: self.told.append(message), time.monotonic)
 
     async def judge(self, key: ParticipantKey, source: Source, profile: object = None) -> Admitted:
+        if self.full:
+            await source.close()
+            raise AtCapacity("all places are taken", 1)
         self.guests.append(Admitted(key, source, self.watching))
         return self.guests[-1]
 

@@ -49,6 +49,7 @@ class Doorman:
     admitted: list[tuple[str, str, str | None]] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     joined: bool = False
+    listed: list[dict[str, str | None]] = field(default_factory=list)
 
     async def admit(
         self,
@@ -68,7 +69,7 @@ class Doorman:
         return Gone()
 
     def roster(self, call: str, listed: Sequence[Listed]) -> None:
-        raise AssertionError("a folder lists nobody")
+        self.listed.append({one.participant: one.identity for one in listed})
 
     async def claims(
         self, call: str, participant: str, identity: str | None = None, profile: Profile | None = None
@@ -112,6 +113,9 @@ async def test_every_clip_is_a_participant_named_after_its_file(folder: Path) ->
         ("the_board", "bob.mp4", None),
     ]
     assert doorman.slept == []
+    # Whoever there is no room for is in the call as well, until their clip is over.
+    assert doorman.listed[0] == {"Ada_Lovelace": "Ada", "bob": None, "bob.mp4": None}
+    assert doorman.listed[-1] == {}
 
 
 async def test_who_finds_no_room_comes_again(folder: Path) -> None:

@@ -12,15 +12,12 @@ from monitor.config import SourceSettings
 from monitor.host.source_check import check
 from monitor.host.sources import configured_sources
 from monitor.tap.kit import ClockState
-from tests.interop.sidecar import free_port
 from tests.monitor.tap.publisher import Beeps, Flashes
 from tests.plugins.livekit_server import API_KEY, API_SECRET, CAMERA, MICROPHONE, LiveKitServer, livekit_server
 from tests.plugins.supervised import reasons, supervised
 
 SCREEN = CAMERA | {"source": models.TrackSource.SCREEN_SHARE}
 GCM = models.Encryption.Type.GCM
-# From the kill of a server, and from the start of the next one.
-LOST_SECONDS, REJOIN_SECONDS = 10.0, 10.0
 
 
 def source(url: str, **more: Any) -> dict[str, Any]:
@@ -97,21 +94,6 @@ async def test_why_somebody_is_not_watched_is_said_as_it_changes() -> None:
         await server.unpublish("ada", ada["audio"])
         await server.unpublish("ada", ada["video"])
         await house.until(lambda: "ada" not in house.here, "who sends nothing is not judged")
-
-
-async def test_a_server_that_is_killed_and_started_again_is_joined_again() -> None:
-    port = free_port()
-    async with supervised(**source(f"ws://127.0.0.1:{port}")) as house:
-        for turn in range(2):
-            async with livekit_server(port=port) as server:
-                await come(server, "ada")
-                await house.judged("ada", seconds=REJOIN_SECONDS + 15.0 * (not turn))
-            if not turn:
-                await house.until(lambda: not house.here, "the break is noticed", LOST_SECONDS)
-                await house.until(lambda: house.status()["phase"] == "retrying", "it is tried again", LOST_SECONDS)
-                await house.until(lambda: house.told, "subscribers are told that nobody watches them", LOST_SECONDS)
-                assert (house.told[0]["action"], house.told[0]["reason"]) == ("began", "source_lost")
-    assert [one["action"] for one in house.told[:2]] == ["began", "resumed"]
 
 
 REASONS = models.DisconnectReason

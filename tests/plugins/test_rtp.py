@@ -1,4 +1,4 @@
-"""Plain RTP from FFmpeg and GStreamer, SRTP, strangers, a sender that is restarted, key frames that are asked for."""
+"""Plain RTP from FFmpeg and GStreamer, SRTP, strangers, senders that come again, key frames that are asked for."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiortc.rtp import RtcpPacket, RtcpPsfbPacket, RtcpRrPacket, RtpPacket
+from aiortc.rtp import RtcpByePacket, RtcpPacket, RtcpPsfbPacket, RtcpRrPacket, RtpPacket
 from pydantic import ValidationError
 
 from monitor.config import SourceSettings
 from monitor.host.source_check import check
 from monitor.host.sources import configured_sources
-from monitor.types import ClockState
+from monitor.types import ClockState, Reason
 from plugins.base import Unavailable
 from plugins.rtp import Rtp, RtpOptions
 from tests.plugins.intake import Reception
-from tests.plugins.supervised import supervised
+from tests.plugins.supervised import reasons, supervised
 
+BYE, LISTENS = bytes(RtcpByePacket(sources=[9])), "no packet has come yet to the ports"
 KEY = base64.b64encode(bytes(range(30))).decode()
 PATTERNS = ["-f", "lavfi", "-i", "testsrc=size=160x120:rate=15", "-f", "lavfi", "-i", "sine=frequency=440"]
 VP8 = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", "15", "-b:v", "200k", "-payload_type", "96"]
@@ -78,12 +79,13 @@ needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg
 
 
 @needs_ffmpeg
-async def test_ffmpeg_is_judged_leaves_and_comes_again() -> None:
+async def test_ffmpeg_is_judged_falls_silent_and_comes_again() -> None:
     audio, video = ports()
     options = {"audio_port": audio, "video_port": video, "participant": "Ada L", "leave_seconds": 1.0}
     async with supervised(plugin="rtp", **options) as house:
         for turn in range(2):
             await house.until(lambda: house.status()["phase"] == "waiting", "it waits for packets")
+            assert reasons(house, "rtp") == ({"Ada_L": "source_lost"} if turn else {})
             async with program(*ffmpeg(audio, video)):
                 await house.judged("Ada_L")
             # Restarted from other ports under other SSRCs: the same participant.
@@ -165,6 +167,35 @@ async def test_a_key_frame_is_asked_for_at_the_senders_rtcp_port_and_strangers_a
         await reception.close()
 
 
+async def test_who_says_goodbye_has_left_and_of_who_falls_silent_nobody_knows() -> None:
+    _, video = ports()
+    loop, reception = asyncio.get_running_loop(), Reception(refusals=1)
+    sender, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+    options = RtpOptions(video_port=video, participant="ada", leave_seconds=0.5)
+    task = asyncio.create_task(Rtp(options).run(reception))
+
+    def listed() -> list[Reason | None]:
+        return [one.unwatched for one in reception.listed.get("rtp", ())]
+
+    packet = RtpPacket(payload_type=96, sequence_number=1, timestamp=3000, ssrc=9, marker=1)
+    packet.payload = b"\x10\x01\x02\x03"
+    try:
+        # For the first there is no room.
+        lost = [Reason.SOURCE_LOST]
+        for turn, (goodbye, expected) in enumerate([(b"", lost), (b"", lost), (BYE, [])]):
+            await reception.until(lambda n=turn: reception.said.count(LISTENS) > n, "it listens")  # type: ignore[misc]
+            sender.sendto(packet.serialize(), ("127.0.0.1", video))
+            await reception.until(lambda: listed() == [None], "they are there")
+            sender.sendto(goodbye, ("127.0.0.1", video + 1))
+            await reception.until(lambda why=expected: listed() == why, "they are not")  # type: ignore[misc]
+            assert len(reception.guests) == turn
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        sender.close()
+        await reception.close()
+
+
 async def test_what_cannot_be_is_a_line(tmp_path: Path) -> None:
     audio, video = ports()
     with pytest.raises(Unavailable, match=r"cannot be read \(No such file or directory\): correct sdp"):
@@ -179,7 +210,7 @@ async def test_what_cannot_be_is_a_line(tmp_path: Path) -> None:
             await Rtp(RtpOptions(audio_port=audio, video_port=video, participant="ada")).run(Reception())
     settings = SourceSettings.model_validate({"plugin": "rtp", "video_port": video, "participant": "ada"})
     (source,) = configured_sources([settings])
-    assert (await check(source, wait_seconds=0.1)).said == "waiting: no packet has come yet to the ports"
+    assert (await check(source, wait_seconds=0.1)).said == f"waiting: {LISTENS}"
     for options in ({}, {"sdp": "x", "audio_port": audio}):
         with pytest.raises(ValidationError, match="give sdp, or audio_port"):
             RtpOptions.model_validate({"participant": "ada", **options})

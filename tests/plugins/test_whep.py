@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from monitor.types import Profile
-from plugins.base import Unavailable
+from plugins.base import Listed, Unavailable
 from plugins.whep import Whep, WhepOptions
 from tests.plugins.intake import PATIENCE_SECONDS, Reception
 from tests.plugins.whep_server import WhepServer, whep_server
@@ -44,9 +44,11 @@ async def test_a_stream_is_judged_asked_for_again_and_left() -> None:
             first = reception.guests[0]
             assert (first.call, first.participant, first.identity) == ("board", "Ada_L", "Ada")
             assert reception.profiles == [Profile(display_name="Ada L")]
+            assert reception.listed == {"board": (Listed("Ada_L", None, Profile(display_name="Ada L"), "Ada"),)}
             assert reception.said == ["nothing is published there yet"] * 2 + ["connected"]
             assert reception.slept == [3.0, 4.0]
             await server.stop_playing()
+            await reception.until(lambda: reception.listed == {"board": ()}, "nobody publishes there")
             await reception.until(lambda: len(reception.guests) == 2 and reception.guests[1].pictures, "it plays again")
             assert first.ended
             assert reception.guests[1].participant == first.participant
@@ -57,6 +59,24 @@ async def test_a_stream_is_judged_asked_for_again_and_left() -> None:
         assert methods.count("POST") == 5
         assert methods[-1] == "DELETE"
         assert {bearer for _, _, bearer in server.asked} == {BEARER}
+
+
+@pytest.mark.parametrize("answer", ["", "503", "404"])
+async def test_a_server_that_is_gone_takes_nobody_out_of_the_call(answer: str) -> None:
+    """Unlike one that says that there is no such stream any more."""
+    reception = Reception()
+    async with whep_server() as server:
+        running = asyncio.create_task(player(server).run(reception))
+        await reception.until(lambda: reception.guests, "it plays")
+        if answer:
+            server.script = [answer]
+            await server.stop_playing()
+            await asyncio.wait([running], timeout=PATIENCE_SECONDS)
+    with pytest.raises(Unavailable, match=f"({answer})" if answer else "does not answer"):
+        await asyncio.wait_for(running, PATIENCE_SECONDS)
+    here = [one.participant for one in reception.listed["board"]]
+    assert here == ([] if answer == "404" else ["Ada_L"])
+    await reception.close()
 
 
 async def test_a_counter_offer_is_answered() -> None:

@@ -87,6 +87,12 @@ class WhepServer:
         for name in list(self.sessions):
             await self.sessions.pop(name).close()
 
+    async def kill(self) -> None:
+        """Break off with everybody at once, without a word."""
+        for peer in self.sessions.values():
+            for transceiver in peer.getTransceivers():
+                await transceiver.sender.transport.transport.stop()
+
     def _peer(self) -> tuple[str, RTCPeerConnection]:
         if self.peer is not None:
             self.sessions[str(len(self.asked))] = made = self.peer()

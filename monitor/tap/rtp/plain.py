@@ -15,7 +15,7 @@ from typing import Any, cast
 import pylibsrtp
 from aiortc.rtcrtpparameters import RTCRtpDecodingParameters, RTCRtpReceiveParameters
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
-from aiortc.rtp import RtcpPacket
+from aiortc.rtp import RtcpByePacket, RtcpPacket
 
 from monitor.tap.media.clock import CallClock
 from monitor.tap.media.config import TapConfig
@@ -71,6 +71,7 @@ class PlainReceiver:
         self.track = track
         self.pin = SourcePin()
         self.refused = 0
+        self.said_goodbye = False
         self._on_packet = on_packet
         self._payloads = {codec.payload for codec in track.codecs}
         self._inbound = _session(track, config, pylibsrtp.Policy.SSRC_ANY_INBOUND)
@@ -130,6 +131,7 @@ class PlainReceiver:
             self.refused += 1
             return
         self.pin = self.pin.heard(address, now)
+        self.said_goodbye = False
         self.receiver.take(packet, now)
         self._on_packet()
 
@@ -144,6 +146,7 @@ class PlainReceiver:
             return
         self.pin = self.pin.reported(address)
         for packet in packets:
+            self.said_goodbye |= isinstance(packet, RtcpByePacket)
             task = asyncio.get_running_loop().create_task(self.receiver._handle_rtcp_packet(packet))
             self._handling.add(task)
             task.add_done_callback(self._handling.discard)

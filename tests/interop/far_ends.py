@@ -168,7 +168,9 @@ def rtp(_folder: Path, clip: Clip, name: str) -> Far:
 
     @asynccontextmanager
     async def publish(_house: Sidecar | None) -> AsyncIterator[None]:
-        async with test_rtp.program("ffmpeg", "-loglevel", "error", "-re", "-i", str(clip.webm), *sent, *heard):
+        async with test_rtp.program(
+            "ffmpeg", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i", str(clip.webm), *sent, *heard
+        ):
             yield
 
     return Far(

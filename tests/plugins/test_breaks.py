@@ -15,7 +15,7 @@ from tests.interop.installed import needs
 from tests.monitor.tap.clips import write_clip
 from tests.plugins.supervised import supervised
 
-CLIP_SECONDS = 40.0
+CLIP_SECONDS = 4.0
 # From the kill of the other end until that is told, and from its new start.
 LOST_SECONDS, REJOIN_SECONDS = 15.0, 10.0
 WAYS = [

@@ -61,6 +61,7 @@ def write_clip(
     with av.open(str(path), "w") as out:
         pictures = out.add_stream(video, rate=30) if video else None
         sound = out.add_stream(audio, rate=SOUND_RATE, layout="mono") if audio else None
+        packets: list[av.Packet] = []
         if isinstance(pictures, av.VideoStream):
             pictures.width, pictures.height = size
             pictures.pix_fmt = pixels
@@ -71,13 +72,15 @@ def write_clip(
                 frame = picture_frame(moment + video_from, *size).reformat(format=pixels)
                 frame.time_base = pictures.codec_context.time_base
                 frame.pts = round((moment + video_from) / frame.time_base)
-                out.mux(pictures.encode(frame))
-            out.mux(pictures.encode(None))
+                packets += pictures.encode(frame)
+            packets += pictures.encode(None)
         if isinstance(sound, av.AudioStream):
             for first in range(0, int(seconds * SOUND_RATE), 960):
                 sample = sound_frame(first / SOUND_RATE + audio_from, 960)
                 sample.time_base = Fraction(1, SOUND_RATE)
                 sample.pts = first + round(audio_from * SOUND_RATE)
-                out.mux(sound.encode(sample))
-            out.mux(sound.encode(None))
+                packets += sound.encode(sample)
+            packets += sound.encode(None)
+        # In the order of time, as whoever plays it while reading needs it.
+        out.mux(sorted(packets, key=lambda packet: (packet.dts or 0) * (packet.time_base or 0)))
     return path

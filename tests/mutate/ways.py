@@ -81,8 +81,8 @@ MUTATIONS = (
     Mutation(
         "a revoked call is kept",
         CALL,
-        "            if over.stop.deletes:\n",
-        "            if False:\n",
+        "        if stop.deletes:\n",
+        "        if False:\n",
         (f"{OF_ZOOM}::test_a_revoked_stream_deletes_what_was_kept",),
     ),
     Mutation(

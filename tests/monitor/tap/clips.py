@@ -7,6 +7,8 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.packet import Packet
+from av.stream import Stream
 from numpy.typing import NDArray
 
 SOUND_RATE = 48_000
@@ -61,7 +63,7 @@ def write_clip(
     with av.open(str(path), "w") as out:
         pictures = out.add_stream(video, rate=30) if video else None
         sound = out.add_stream(audio, rate=SOUND_RATE, layout="mono") if audio else None
-        packets: list[av.Packet] = []
+        packets: list[Packet[Stream]] = []
         if isinstance(pictures, av.VideoStream):
             pictures.width, pictures.height = size
             pictures.pix_fmt = pixels

@@ -29,10 +29,12 @@ EXTRAS: Final[Mapping[str, Extra]] = {
     "pytorch": Extra(("torch", "onnx"), "the engine pytorch"),
     "tensorrt": Extra(("tensorrt", "pycuda", "onnx"), "the engine tensorrt"),
     "evaluate": Extra(("matplotlib",), "evaluate, train people and enroll --poses"),
-    "train": Extra(("torch", "onnx", "onnxscript", "sklearn", "matplotlib"), "train and evaluate --matched"),
+    "train": Extra(
+        ("torch", "onnx", "onnxscript", "sklearn", "matplotlib"), "train, evaluate --matched and bench --peer"
+    ),
     "bench": Extra(("psutil", "matplotlib"), "bench"),
-    "postgres": Extra(("psycopg",), "a PostgreSQL as database_url"),
-    "cluster": Extra(("ray",), "the setting cluster"),
+    "postgres": Extra(("psycopg",), "a PostgreSQL as database_url and bench --database"),
+    "cluster": Extra(("ray",), "the setting cluster and bench --ray"),
     "otel": Extra(("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"), "the setting traces"),
 }
 # Packages that go by another name than their module.

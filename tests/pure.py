@@ -112,6 +112,7 @@ PURE = (
     "monitor/identity/vault/records.py",
     "monitor/identity/vault/sealing.py",
     "monitor/identity/vault/standing.py",
+    "monitor/lab/bench/peer.py",
     "monitor/lab/metrics",
     "plugins/protocols/janus.py",
     "plugins/protocols/livekit",

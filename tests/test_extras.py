@@ -43,6 +43,9 @@ NEEDS = {
     "evaluate absent.csv --out out --matched": ("evaluate --matched", "train", ("sklearn",)),
     "bench --clip absent.mp4": ("bench", "bench", ("psutil",)),
     "bench --clip absent.mp4 --out out": ("bench --out", "bench", ("matplotlib",)),
+    "bench --clip absent.mp4 --peer": ("bench --peer", "train", ("torch",)),
+    "bench --clip absent.mp4 --ray": ("bench --ray", "cluster", ("ray",)),
+    "bench --clip absent.mp4 --database postgresql://absent/absent": ("bench --database", "postgres", ("psycopg",)),
     "enroll somebody absent.mp4 --poses out.png": ("enroll --poses", "evaluate", ("matplotlib",)),
     "engines import lr-asd absent --out out --accept-licence": (
         "engines import lr-asd",
@@ -66,7 +69,6 @@ NEEDS = {
 CASES = [(command, module) for command, (_, _, modules) in NEEDS.items() for module in modules]
 # What a command's imports reach in a module that it shares with another command, and never calls.
 UNUSED = {
-    ("bench", "psycopg"),
     ("evaluate", "torch"),
     ("suite", "sklearn"),
     ("suite", "torch"),

@@ -25,6 +25,11 @@ def shake(module: nn.Module, seed: int = 0) -> None:
     module.eval()
 
 
+def parameters(module: nn.Module) -> int:
+    """How many parameters a module has."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
 def untrained(seed: int = 0) -> tuple[Lips, Voice]:
     """Lips and voice in evaluation mode, the same for the same seed."""
     torch.manual_seed(seed)

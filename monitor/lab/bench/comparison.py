@@ -15,7 +15,7 @@ NOISE_SHARE: Final = 0.1
 MACHINE: Final = ("processor", "cores", "memory_gb", "system", "python")
 SETTINGS: Final = ("clip", "loop_seconds", "participants", "engine", "enrolled", "cores", "seconds")
 # Units of which more is better; of all others less is.
-HIGHER_IS_BETTER_UNITS: Final = frozenset({"x real time", "participants", "per s", "%"})
+HIGHER_IS_BETTER_UNITS: Final = frozenset({"x real time", "participants", "per s", "%", "times"})
 # Of people who were shed or judged neither more nor less is better: it depends on how many came.
 NEUTRAL_UNITS: Final = frozenset({"people"})
 

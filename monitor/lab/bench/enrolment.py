@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from engines.base import EngineError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 IDENTITY = "bench"
 # The command asks for a minute: a reference of a loop costs a call as much as one of an hour.
 FACE_SECONDS, SPEECH_SECONDS = 3.0, 2.0
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,10 @@ def state_of(folder: Path) -> Path:
     return folder / "state"
 
 
-async def enrol_stream(stream: Path, folder: Path, engine: str) -> Enrolled:
-    """Enrol whoever is in the stream in the vault under `folder`; raises `BenchError` where nobody can be."""
-    errors, env = folder / "enrolment.log", environment(SIDEWITNESS_STATE_DIR=str(state_of(folder)))
+async def enrol_stream(stream: Path, folder: Path, engine: str, settings: Mapping[str, str] = _NONE) -> Enrolled:
+    """Enrol whoever is in the stream in the vault of `folder`, or of `settings`; raises `BenchError` if nobody is."""
+    errors = folder / "enrolment.log"
+    env = environment(SIDEWITNESS_STATE_DIR=str(state_of(folder)), **settings)
     child = await spawn("monitor.lab.bench.enrolment", str(stream), engine, errors=errors, env=env)
     try:
         output, _ = await child.communicate()

@@ -76,12 +76,13 @@ class Usage:
     machine: float
 
     @classmethod
-    def read(cls, pid: int, now: float) -> Usage:
+    def read(cls, pid: int, now: float, *also: int) -> Usage:
         """Read the counters of a process, whose event loop runs in its main thread, and of those it has started.
 
-        Raises `psutil.Error`.
+        The processes `also`, with those they have started, count as its own. Raises `psutil.Error`.
         """
-        return cls(now, tree_cpu_seconds(pid), main_thread_seconds(pid), machine_seconds())
+        process_seconds = sum(map(tree_cpu_seconds, (pid, *also)))
+        return cls(now, process_seconds, main_thread_seconds(pid), machine_seconds())
 
     def since(self, before: Usage) -> Usage:
         """Return the difference to an earlier reading, `at` being the seconds between them."""

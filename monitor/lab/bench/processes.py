@@ -10,8 +10,8 @@ import re
 import secrets
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ class SidecarFull(BenchError):  # noqa: N818 - a refusal, not a failure
 class BenchSetup:
     """Where a benchmark runs, and how: `cores` are what its sidecar is kept to, `identity` is whom everybody claims.
 
-    So many `processes` of it judge.
+    So many `processes` of it judge. `settings` are what it is told besides, by the names of the environment; the trees
+    of the processes `also` are what it has work for it elsewhere, and count as its own.
     """
 
     folder: Path
@@ -49,6 +50,8 @@ class BenchSetup:
     identity: str | None = None
     cores: frozenset[int] | None = None
     processes: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    also: tuple[int, ...] = ()
 
     @property
     def rest(self) -> frozenset[int] | None:
@@ -65,18 +68,19 @@ class SidecarProcess:
     health: str
     token: str
     ready_seconds: float
+    also: tuple[int, ...] = ()
 
     def usage(self) -> Usage:
         """Read processor times; raises `BenchError` when the process has ended."""
         try:
-            return Usage.read(self.process.pid, time.monotonic())
+            return Usage.read(self.process.pid, time.monotonic(), *self.also)
         except psutil.Error:
             raise BenchError(_GONE) from None
 
     def rss(self) -> int:
         """Read the resident bytes of all its processes; raises `BenchError` when it has ended."""
         try:
-            return tree_rss_bytes(self.process.pid)
+            return sum(map(tree_rss_bytes, (self.process.pid, *self.also)))
         except psutil.Error:
             raise BenchError(_GONE) from None
 
@@ -97,13 +101,14 @@ async def sidecar(setup: BenchSetup, places: int) -> AsyncIterator[SidecarProces
         SIDEWITNESS_ENGINE=setup.engine,
         SIDEWITNESS_PROCESSES=str(setup.processes),
         SIDEWITNESS_LOG_LEVEL="error",
+        **setup.settings,
         **on(setup.cores),
     )
     began = time.monotonic()
     process = await spawn("monitor.lab.bench.child", "serve", "--port", "0", errors=errors, env=env)
     try:
         base, health = await _ready(process, errors)
-        yield SidecarProcess(process, base, health, token, time.monotonic() - began)
+        yield SidecarProcess(process, base, health, token, time.monotonic() - began, setup.also)
     finally:
         await stop(process)
 

@@ -34,9 +34,11 @@ from monitor.lab.bench.growth import Growth
 from monitor.lab.bench.host_kill import HostKill
 from monitor.lab.bench.live import LiveCall
 from monitor.lab.bench.overload import Overload
+from monitor.lab.bench.peer import PeerComparison
 from monitor.lab.bench.scan_speed import ScanSpeed
 from monitor.lab.bench.soak import Soak
 from monitor.lab.bench.stage_times import Stage, face_milliseconds
+from monitor.lab.bench.variants import LiveVariant
 
 BUSY_SHARE = 0.1
 # Of the load average, which is slow to fall and counts what waits.
@@ -71,6 +73,8 @@ class BenchResult:
     growth: Growth | None = None
     host_kill: HostKill | None = None
     curve: Curve | None = None
+    peer: PeerComparison | None = None
+    variants: tuple[LiveVariant, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `sidewitness bench --json` prints."""
@@ -86,6 +90,8 @@ class BenchResult:
             "host_kill": self.host_kill.as_json() if self.host_kill else None,
             "curve": self.curve.as_json() if self.curve else None,
             "soak": self.soak.as_json() if self.soak else None,
+            "peer": self.peer.as_json() if self.peer else None,
+            "variants": [item.as_json() for item in self.variants],
             "verdicts": self.verdicts,
             "notes": self.notes,
         }

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from engines.load import load_engine
 from engines.registry import EngineName
-from monitor.lab.bench import capacity, curve, growth, host_kill, live, overload
+from monitor.lab.bench import capacity, curve, growth, host_kill, live, overload, peer_cost, variants
 from monitor.lab.bench import engine_speed as speeds
 from monitor.lab.bench import enrolment as enrolling
 from monitor.lab.bench import pairwise_cost as comparing
@@ -38,6 +38,7 @@ from monitor.lab.bench.budgets import (
 )
 from monitor.lab.bench.child import BenchError
 from monitor.lab.bench.clip import Stream, choose, prepare
+from monitor.lab.bench.peer import peer_notes, peer_rows
 from monitor.lab.bench.process_usage import describe_machine
 from monitor.lab.bench.processes import BenchSetup, Progress
 from monitor.lab.bench.result import (
@@ -60,6 +61,7 @@ from monitor.lab.bench.result import (
     soak_row,
     stage_rows,
 )
+from monitor.lab.bench.variants import PLAIN, POSTGRESQL, LiveVariant, ray_name, variant_rows
 from monitor.session.models import Models, load_models
 
 COMPARING = {PAIRWISE: comparing.measure, PERSONA: moving.measure}
@@ -71,7 +73,8 @@ class Options:
 
     `cores` are how many the sidecar may use, all of them for None. `usual` are the parts of a default run; the others
     are asked for by name, `soak` in virtual minutes; `processes` are compared with one, and
-    draw the `curve` up to so many participants.
+    draw the `curve` up to so many participants. `peer` is compared with scans; `database` and `ray` set the live call
+    up in another way, beside the one with default settings.
     """
 
     seconds: float = 20.0
@@ -86,6 +89,9 @@ class Options:
     soak: float | None = None
     processes: int | None = None
     curve: int | None = None
+    peer: bool = False
+    database: str | None = field(default=None, repr=False)
+    ray: bool = False
 
     def people(self, cores: int) -> int:
         """Return how many participants: two a core by default, since the publishers need some of it too."""
@@ -126,7 +132,7 @@ def run(options: Options, folder: Path, tell: Progress) -> BenchResult:
     bench = _enrol(bench, notes)
     result = BenchResult(machine, _settings(bench), notes=notes)
     if options.usual:
-        _usual(bench, result)
+        result = _usual(bench, result)
     if options.usual or options.engines:
         result = replace(result, speeds=_speeds(bench, notes))
     return loads(bench, result)
@@ -180,27 +186,34 @@ def _enrol(bench: Bench, notes: list[str]) -> Bench:
     return replace(bench, setup=replace(bench.setup, identity=who.identity))
 
 
-def _usual(bench: Bench, result: BenchResult) -> None:
-    options, tell = bench.options, bench.tell
+def _usual(bench: Bench, result: BenchResult) -> BenchResult:
+    tell = bench.tell
     tell("stages", 0.0)
-    models = load_models(options.engine, load=partial(load_engine, wait=True))
+    models = load_models(bench.options.engine, load=partial(load_engine, wait=True))
     parts = stages.measure(bench.stream, models, bench.telling("stages"))
     tell("comparing", 0.0)
     rows = [_comparing(name, by, bench.stream, models) for name, by in COMPARING.items()]
     rows += _scans(bench)
     result.stages.extend(parts)
+    result = _live(bench, result)
+    result.rows.extend([*stage_rows(parts), *rows])
+    return result
+
+
+def _live(bench: Bench, result: BenchResult) -> BenchResult:
+    options = bench.options
     try:
         measured_part = asyncio.run(
-            live.measure(bench.webm, bench.setup, options.people(bench.cores), options.seconds, tell)
+            live.measure(bench.webm, bench.setup, options.people(bench.cores), options.seconds, bench.tell)
         )
     except BenchError as error:
         result.notes.append(f"The live part could not run: {error}.")
         result.rows.extend(missing_live_rows(str(error)))
-    else:
-        result.rows.extend(live_rows(measured_part))
-        result.notes.extend(live_notes(measured_part, bench.cores))
-        result.verdicts.update(measured_part.verdicts)
-    result.rows.extend([*stage_rows(parts), *rows])
+        return result
+    result.rows.extend(live_rows(measured_part))
+    result.notes.extend(live_notes(measured_part, bench.cores))
+    result.verdicts.update(measured_part.verdicts)
+    return replace(result, variants=(LiveVariant(PLAIN, measured_part),))
 
 
 def _comparing(name: str, measure: Callable[[Stream, Models], float], stream: Stream, models: Models) -> Measurement:
@@ -259,7 +272,46 @@ def loads(bench: Bench, result: BenchResult) -> BenchResult:
         result = _host_kill(bench, _growth(bench, result, options.processes), options.processes)
     if options.curve is not None:
         result = _curve(bench, result, options.curve)
+    result = _variants(bench, result)
+    if options.peer:
+        result = _peer(bench, result)
     return _soak(bench, result, options.soak) if options.soak is not None else result
+
+
+def _variants(bench: Bench, result: BenchResult) -> BenchResult:
+    """Make the live call in other ways, each beside the one with default settings."""
+    options = bench.options
+    call = (bench.webm, bench.setup)
+    size = (options.people(bench.cores), options.seconds, bench.tell)
+    wanted: dict[str, Callable[[], Coroutine[Any, Any, LiveVariant]]] = {}
+    if options.database is not None:
+        wanted[POSTGRESQL] = partial(variants.on_database, *call, options.database, *size)
+    if options.ray:
+        hosts = options.processes or 1
+        wanted[ray_name(hosts)] = partial(variants.on_ray, *call, hosts, *size)
+    if wanted and not options.usual:
+        result = _live(bench, result)
+    plain = result.variants[0] if result.variants else None
+    for name, measure in wanted.items():
+        try:
+            found = asyncio.run(measure())
+        except BenchError as error:
+            result.notes.append(f"The live call on {name} could not run: {error}.")
+            continue
+        result.rows.extend(variant_rows(found, plain))
+        result.notes.extend(f"On {name}: {note}" for note in live_notes(found.call, bench.cores))
+        result = replace(result, variants=(*result.variants, found))
+    return result
+
+
+def _peer(bench: Bench, result: BenchResult) -> BenchResult:
+    try:
+        found = asyncio.run(peer_cost.measure(bench.webm, bench.setup, peer_cost.FRAMES, bench.tell))
+    except BenchError as error:
+        return _missing(result, "peer", str(error))
+    result.rows.extend(peer_rows(found))
+    result.notes.extend(peer_notes(found))
+    return replace(result, peer=found)
 
 
 def _capacity(bench: Bench, result: BenchResult) -> BenchResult:

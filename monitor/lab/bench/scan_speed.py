@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -25,11 +26,17 @@ MIN_SCAN_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class ScanSpeed:
-    """Seconds of media judged a second, and the seconds that loading the models took before."""
+    """Seconds of media judged a second, and the seconds that loading the models took before.
+
+    `cpu_seconds` is the processor time of a second of media, what decodes it included; `memory_mb` the most that was
+    resident, models included.
+    """
 
     times_real: float
     load_seconds: float
     clip_seconds: float
+    cpu_seconds: float
+    memory_mb: float
 
 
 async def measure(clip: Path, setup: BenchSetup) -> ScanSpeed:
@@ -62,13 +69,28 @@ def scan_once(clip: Path, engine: EngineName, identity: str | None = None) -> Sc
     models = load_models(engine, load=partial(load_engine, wait=True))
     reference = enrolled(identity)()
     loaded = time.perf_counter()
-    media = 0.0
+    media, cpu_before = 0.0, cpu_seconds()
     while not media or time.perf_counter() - loaded < MIN_SCAN_SECONDS:
         verdict = scan(clip, models, identity=identity, reference=reference)
         if verdict.seconds <= 0:
             raise SourceError(f"{clip.name} has no length: give another --clip")
         media += verdict.seconds
-    return ScanSpeed(media / (time.perf_counter() - loaded), loaded - began, verdict.seconds)
+    wall_seconds, cpu = time.perf_counter() - loaded, cpu_seconds() - cpu_before
+    return ScanSpeed(media / wall_seconds, loaded - began, verdict.seconds, cpu / media, peak_mb())
+
+
+def cpu_seconds() -> float:
+    """Read the processor time of this process and of those that it started and that have ended."""
+    return sum(used.ru_utime + used.ru_stime for used in _used())
+
+
+def peak_mb() -> float:
+    """Read the most memory that was resident in this process and in the largest that it started and that has ended."""
+    return sum(used.ru_maxrss for used in _used()) * 1024 / 1e6
+
+
+def _used() -> list[resource.struct_rusage]:
+    return [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 
 
 def main() -> int:

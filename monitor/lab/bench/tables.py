@@ -12,8 +12,10 @@ from monitor.lab.bench.comparison import Comparison
 from monitor.lab.bench.curve import Curve
 from monitor.lab.bench.engine_speed import EngineSpeed, EngineSpeeds
 from monitor.lab.bench.growth import Growth
+from monitor.lab.bench.peer import PeerComparison
 from monitor.lab.bench.result import BenchResult
 from monitor.lab.bench.stage_times import Stage
+from monitor.lab.bench.variants import UNITS, LiveVariant
 
 COLOURS = {"ok": "green", "over": "bold red", "measured": "dim", "not measured": "yellow"}
 CHANGES = {"better": "green", "worse": "bold red", "same": "dim", "": ""}
@@ -44,6 +46,10 @@ def show(result: BenchResult, console: Console) -> None:
         console.print(growth_table(result.growth))
     if result.curve:
         console.print(curve_table(result.curve))
+    if len(result.variants) > 1:
+        console.print(variant_table(result.variants))
+    if result.peer:
+        console.print(peer_table(result.peer))
     wide = console.width >= WIDE
     console.print(budget_table(result.rows, wide))
     if not wide:
@@ -155,6 +161,34 @@ def curve_table(curve: Curve) -> Table:
         verdict = Text("holds", COLOURS["ok"]) if point.held else Text(point.why, COLOURS["over"])
         costs = (number(point.cores), *ages, f"{point.memory_mb:.0f}", number(point.publisher_cores))
         table.add_row(str(point.participants), *costs, verdict)
+    return table
+
+
+def variant_table(variants: tuple[LiveVariant, ...]) -> Table:
+    """Make the table of a live call, a column for each way in which it was set up."""
+    table = _table("The live call, by what it is set up with")
+    table.add_column("")
+    for variant in variants:
+        table.add_column(variant.name, justify="right", no_wrap=True)
+    values = [variant.values() for variant in variants]
+    for name in values[0]:
+        table.add_row(f"{name}, {UNITS[name]}", *(number(found[name]) for found in values))
+    return table
+
+
+def peer_table(found: PeerComparison) -> Table:
+    """Make the table of what a second of media costs on one core, by SpeechForensics' way and by a scan."""
+    table = _table("Processor time of a second of media, one core: SpeechForensics' way (random weights), and a scan")
+    table.add_column("", overflow="fold")
+    for column in ("frames", "batch", "s per s", "MB"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for stage in found.peer.stages:
+        table.add_row(stage.name, str(stage.frames), str(stage.batch), f"{stage.per_second:.3f}", "")
+    table.add_row("sum", "", "", f"{found.peer.per_second:.3f}", f"{found.peer.memory_mb:.0f}")
+    for name, scan in found.scans().items():
+        if scan is not None:
+            cost = f"{scan.cpu_seconds:.3f} ({found.times(scan) or 0:.0f} times less)"
+            table.add_row(name, "", "", cost, f"{scan.memory_mb:.0f}")
     return table
 
 

@@ -49,6 +49,16 @@ Curve = Annotated[
     int | None,
     typer.Option(metavar="N", help="Draw cores, age of scores and memory over 1 to N participants.", min=1, max=64),
 ]
+Peer = Annotated[
+    bool, typer.Option("--peer", help="Compare a scan's cost with SpeechForensics' way, with random weights.")
+]
+OnDatabase = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Measure the live call on this PostgreSQL too, in a schema of its own."),
+]
+OnRay = Annotated[
+    bool, typer.Option("--ray", help="Measure the live call with hosts on Ray too: --processes of them, else one.")
+]
 Only = Annotated[bool, typer.Option("--only", help="Leave out the default parts: only what is asked for.")]
 Compare = Annotated[
     Path | None, typer.Option(metavar="OLD.json", help="Show each number beside that of an earlier run.")
@@ -69,6 +79,9 @@ def command(
     soak: Soak = None,
     processes: Processes = None,
     curve: Curve = None,
+    peer: Peer = False,
+    database: OnDatabase = None,
+    ray: OnRay = False,
     only: Only = False,
     compare: Compare = None,
     as_json: AsJson = False,
@@ -85,19 +98,38 @@ def command(
       sidewitness bench --clip talking.mp4 --out runs/bench
       sidewitness bench --only --capacity --overload --compare runs/bench/bench.json
       sidewitness bench --only --curve 8 --out runs/curve
+      sidewitness bench --only --peer
     """  # noqa: D301
     require("bench", "bench", "psutil")
     if out is not None:
         require("bench --out", "bench", "matplotlib")
+    _require(peer, database, ray)
     from monitor.lab.bench.run import Options
 
     # What cannot be read is told before the long work.
     earlier = _read(compare) if compare else None
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    parts = (not only, engines, capacity, overload, soak, processes, curve)
+    parts = (not only, engines, capacity, overload, soak, processes, curve, peer, database, ray)
     result = _measure(Options(seconds, participants, clip, engine, cores, *parts))
     _report(result, earlier, as_json, out)
+
+
+def _require(peer: bool, database: str | None, ray: bool) -> None:
+    """Raise where an option needs an extra that is absent, or an address that is none."""
+    if peer:
+        require("bench --peer", "train", "torch")
+    if ray:
+        require("bench --ray", "cluster", "ray")
+    if database is not None:
+        require("bench --database", "postgres", "psycopg")
+        from monitor.lab.bench.own_schema import check
+        from monitor.storage.dialect import UnusableUrlError
+
+        try:
+            check(database)
+        except UnusableUrlError as error:
+            raise typer.BadParameter(f"--database: {error}: write postgresql+psycopg://USER@HOST/DATABASE") from None
 
 
 def _report(result: BenchResult, earlier: Any, as_json: bool, out: Path | None) -> None:

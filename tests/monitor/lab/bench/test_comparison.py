@@ -35,6 +35,7 @@ def a_run(**values: float | None) -> dict[str, Any]:
         ("s", 1.0, 1.09, "same"),
         ("s", 1.0, 0.92, "same"),
         ("%", 50.0, 90.0, "better"),
+        ("times", 1.4, 1.8, "better"),
         ("people", 4.0, 8.0, ""),
         ("s", None, 1.0, ""),
         ("s", 1.0, None, ""),

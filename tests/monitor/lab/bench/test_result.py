@@ -132,7 +132,7 @@ def test_stage_and_scan_rows() -> None:
     assert (face.value, face.state) == (1.5, "ok")
     assert whole.value == 1.5
     assert stage_rows([Stage("landmarks", 0.0, None, None, 0.0)])[0].note == "there is no face in the clip"
-    assert scan_row(SCAN, ScanSpeed(12.0, 0.5, 10.0), "clip.mp4").note.startswith("clip.mp4; loading")
+    assert scan_row(SCAN, ScanSpeed(12.0, 0.5, 10.0, 0.1, 300.0), "clip.mp4").note.startswith("clip.mp4; loading")
     assert scan_row(SCAN, None, "the scan failed").state == "not measured"
 
 

@@ -38,7 +38,7 @@ def quick(stream: Stream, folder: Path, models: Models, monkeypatch: pytest.Monk
     async def scanned(clip: Path, place: BenchSetup) -> ScanSpeed:
         if clip.name == "stream.webm":
             raise BenchError("the scan failed: no reason")
-        return ScanSpeed(12.0, 0.5, 10.0)
+        return ScanSpeed(12.0, 0.5, 10.0, 0.1, 300.0)
 
     async def no_call(*_: object) -> LiveCall:
         raise BenchError("this machine has no network")

@@ -1,0 +1,78 @@
+"""A Ray cluster of one node on this machine, for as long as the benchmark wants it.
+
+    python -m monitor.lab.bench.ray_node CORES
+
+A process of its own: what Ray starts is then below it, and its processor time and memory can be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.lab.bench.child import BenchError, die_with_parent, environment, keep_to_cores, last_line, on, spawn, stop
+from monitor.lab.bench.processes import BenchSetup
+
+START_SECONDS = 60.0
+OBJECT_STORE_BYTES = 100 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RayNode:
+    """A node that runs: the address of its cluster, and the process above all of Ray's."""
+
+    address: str
+    pid: int
+
+
+@asynccontextmanager
+async def ray_node(setup: BenchSetup, cores: int) -> AsyncIterator[RayNode]:
+    """Run a node with room for so many hosts; raises `BenchError` where it does not start."""
+    errors = setup.folder / "ray.log"
+    env = environment(**on(setup.cores))
+    process = await spawn("monitor.lab.bench.ray_node", str(cores), errors=errors, env=env, stdin=True)
+    try:
+        address = ""
+        if process.stdout is not None:
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    address = (await process.stdout.readline()).decode().strip()
+            except TimeoutError:
+                raise BenchError(f"Ray was not ready within {START_SECONDS:g} s") from None
+        if not address:
+            raise BenchError(f"Ray did not start: {last_line(errors)}")
+        yield RayNode(address, process.pid)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        await stop(process)
+
+
+def main() -> int:
+    """Run a node until standard input ends."""
+    die_with_parent()
+    keep_to_cores()
+    import ray
+
+    untyped: Any = ray
+    untyped.init(
+        address="local",
+        num_cpus=int(sys.argv[1]),
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    sys.stdout.write(f"{untyped.get_runtime_context().gcs_address}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    untyped.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -88,7 +88,8 @@ class FAN(nn.Module):
         maps = x
         for stack in self.stacks:
             maps, x = stack(x)
-        return maps
+        last: Tensor = maps
+        return last
 
 
 def places(maps: Tensor) -> Tensor:

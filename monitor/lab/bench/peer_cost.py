@@ -123,7 +123,7 @@ def pictures(stream: Path, count: int) -> list[Picture]:
         video.codec_context.thread_count = 1
         for frame in file.decode(video):
             if frame.time is not None and frame.time + 1e-6 >= len(found) / FPS:
-                found.append(frame.reformat(WIDTH, HEIGHT, "rgb24").to_ndarray())
+                found.append(np.asarray(frame.reformat(WIDTH, HEIGHT, "rgb24").to_ndarray(), np.uint8))
             if len(found) == count:
                 break
     return found

@@ -281,14 +281,17 @@ def loads(bench: Bench, result: BenchResult) -> BenchResult:
 def _variants(bench: Bench, result: BenchResult) -> BenchResult:
     """Make the live call in other ways, each beside the one with default settings."""
     options = bench.options
-    call = (bench.webm, bench.setup)
-    size = (options.people(bench.cores), options.seconds, bench.tell)
+    people = options.people(bench.cores)
     wanted: dict[str, Callable[[], Coroutine[Any, Any, LiveVariant]]] = {}
     if options.database is not None:
-        wanted[POSTGRESQL] = partial(variants.on_database, *call, options.database, *size)
+        wanted[POSTGRESQL] = partial(
+            variants.on_database, bench.webm, bench.setup, options.database, people, options.seconds, bench.tell
+        )
     if options.ray:
         hosts = options.processes or 1
-        wanted[ray_name(hosts)] = partial(variants.on_ray, *call, hosts, *size)
+        wanted[ray_name(hosts)] = partial(
+            variants.on_ray, bench.webm, bench.setup, hosts, people, options.seconds, bench.tell
+        )
     if wanted and not options.usual:
         result = _live(bench, result)
     plain = result.variants[0] if result.variants else None

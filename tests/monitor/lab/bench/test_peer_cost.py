@@ -81,15 +81,8 @@ def test_where_it_cannot_run_the_others_do(monkeypatch: pytest.MonkeyPatch) -> N
         raise BenchError("it was killed")
 
     monkeypatch.setattr(peer_cost, "measure", broken)
-    bench = run.Bench(
-        run.Options(peer=True),
-        None,
-        Path("s.webm"),
-        None,
-        BenchSetup(Path()),
-        2,
-        lambda *_: None,  # type: ignore[arg-type]
-    )
+    options, setup = run.Options(peer=True), BenchSetup(Path())
+    bench = run.Bench(options, None, Path("s.webm"), None, setup, 2, lambda *_: None)  # type: ignore[arg-type]
     result = run.loads(bench, BenchResult(MACHINE, SETTINGS))
     assert result.notes == ["The part peer could not run: it was killed."]
 

@@ -115,13 +115,13 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(whip.router(publications))
     app.include_router(rest.router(parts.calls))
     app.include_router(findings.router(parts.journal, parts.desk))
-    app.include_router(erasing.router(parts.journal, parts.desk))
     vault = parts.people.vault if parts.people is not None else None
     app.include_router(actions.router(actions.Consequent(parts.consequences, parts.drills, vault)))
+    app.include_router(erasing.router(parts.journal, parts.desk, vault))
     app.include_router(words.router())
     app.include_router(tokens.router(parts.issuer))
     app.include_router(sign_in.router(parts.sign_in))
-    app.include_router(own.router(parts.calls, parts.journal, parts.people.vault if parts.people else None))
+    app.include_router(own.router(parts.calls, parts.journal, vault))
     app.include_router(sources.router(parts.sources))
     if parts.people is not None:
         app.include_router(identities.router(parts.people, parts.journal, parts.desk))

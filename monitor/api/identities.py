@@ -321,15 +321,13 @@ def _policy(people: People) -> dict[str, Any]:
 
 
 async def _ask(question: Callable[..., T], *arguments: Any) -> T:
-    """Ask the vault in a thread; its errors become problems."""
+    """Ask the vault in a thread; what it answers with an error becomes a problem."""
     try:
         return await asyncio.to_thread(question, *arguments)
     except NotEnrolled:
         raise Problem(404, "nobody is enrolled under this name") from None
     except ApprovalRefused as error:
         raise Problem(409, str(error)) from None
-    except VaultError as error:
-        raise Problem(503, str(error), "Vault unavailable", _retry()) from None
 
 
 def _checked(kind: str, name: str) -> str:

@@ -16,10 +16,8 @@ from monitor.api.reply import reply
 from monitor.api.schemas import sign_in as shapes
 from monitor.api.schemas.operation import JOURNAL_AWAY, NO_TOKEN, operation
 from monitor.host.calls import Calls
-from monitor.identity.vault.errors import VaultError
 from monitor.identity.vault.vault import Vault
 
-RETRY_SECONDS = "5"
 MAX_LOOKED_AT, MAX_TOLD = 1000, 50
 IN_CALL = ("participant", "claim", "since", "verdict", "reason")
 OF_FINDING = ("seq", "id", "action", "call", "participant", "time", "verdict", "reason")
@@ -46,10 +44,7 @@ def router(calls: Calls, journal: Journal, vault: Vault | None) -> APIRouter:
             if one["identity"] == name
         ]
         findings = await asyncio.to_thread(_findings, journal, name)
-        try:
-            enrolment = await asyncio.to_thread(_enrolment, vault, name) if vault is not None else None
-        except VaultError as error:
-            raise Problem(503, str(error), "Vault unavailable", {"Retry-After": RETRY_SECONDS}) from None
+        enrolment = await asyncio.to_thread(_enrolment, vault, name) if vault is not None else None
         return reply({"identity": name, "enrolment": enrolment, "calls": present, "findings": findings})
 
     return routes

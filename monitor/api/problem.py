@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from monitor.alerts.journal import JournalError
+from monitor.identity.vault.errors import VaultError
 
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -40,6 +41,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(JournalError, _journal)
+    app.add_exception_handler(VaultError, _vault)
     # Answered here, raised on by Starlette, and logged by the guard.
     app.add_exception_handler(Exception, _problem)
 
@@ -76,6 +78,10 @@ async def _validation(_request: Request, error: Exception) -> Response:
 
 async def _journal(_request: Request, error: Exception) -> Response:
     return Problem(503, str(error), "Journal unavailable", {"Retry-After": "5"}).response()
+
+
+async def _vault(_request: Request, error: Exception) -> Response:
+    return Problem(503, str(error), "Vault unavailable", {"Retry-After": "10"}).response()
 
 
 def internal() -> Response:

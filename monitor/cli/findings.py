@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from monitor.alerts.journal import Journal
     from monitor.alerts.report.content import ChainNote
     from monitor.config import Settings
+    from monitor.identity.vault.vault import Vault
 
 app = typer.Typer(
     help="List, show and label findings; export labels; make and verify evidence reports.",
@@ -49,6 +50,7 @@ class Opened:
     journal: Journal
     casework: Casework
     audit: tuple[ChainNote, ...] = ()
+    vault: Vault | None = None
 
 
 @app.command("list")
@@ -214,7 +216,7 @@ def erase(
         if not yes:
             typer.confirm("This cannot be undone. Erase?", abort=True, err=True)
         whom = Participant(call, participant)
-        made = erase_findings(whom, actor or current_user(), opened.journal, opened.casework)
+        made = erase_findings(whom, actor or current_user(), opened.journal, opened.casework, opened.vault)
         if made is None:
             raise JournalError("no findings are kept of this participant: see `sidewitness findings list`")
         file.write(json.dumps(made.as_json(), indent=2) + "\n")
@@ -322,21 +324,21 @@ def _open(config: Path | None) -> Iterator[Opened]:
     prepare_state_dir(settings.state_dir)
     folder = settings.anchor_dir or settings.state_dir
     with ExitStack() as stack:
-        vault, sign = existing_vault(settings), None
+        found, vault, sign = existing_vault(settings), None, None
         audit: tuple[ChainNote, ...] = ()
-        if vault is not None:
-            opened = stack.enter_context(vault)
+        if found is not None:
+            vault = stack.enter_context(found)
             # Without its key nobody can tell what was changed, or write what is believed.
-            opened.unlock()
-            told = opened.verify_audit()
-            sign, audit = opened.sign_finding, (ChainNote("audit log", told.lines, told.head, _faults(told)),)
+            vault.unlock()
+            told = vault.verify_audit()
+            sign, audit = vault.sign_finding, (ChainNote("audit log", told.lines, told.head, _faults(told)),)
         kept = Journal(
             settings.journal_url, settings.findings_kept, sign, open_anchors(settings.anchors, folder, "journal")
         )
         journal = stack.enter_context(closing(kept))
         journal.open()
         casework = Casework(journal, sign, open_anchors(settings.anchors, folder, "casework"))
-        yield Opened(settings, journal, casework, audit)
+        yield Opened(settings, journal, casework, audit, vault)
 
 
 def _faults(audit: Any) -> tuple[str, ...]:

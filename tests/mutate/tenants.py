@@ -83,6 +83,23 @@ MUTATIONS = (
         (f"{OF_ERASURE}::test_a_row_that_was_changed_stays_told_of_though_it_is_erased",),
     ),
     Mutation(
+        "findings are erased and the audit log does not say so",
+        ERASURE,
+        "        if vault is not None:\n",
+        "        if False:\n",
+        (
+            f"{OF_ERASURE}::test_every_erasure_of_findings_has_a_line_in_the_audit_log_that_names_nobody",
+            "tests/monitor/api/test_erasing.py::test_a_participant_is_erased_by_whoever_may_and_the_receipt_says_what_left",
+        ),
+    ),
+    Mutation(
+        "a command does not hand over the vault whose log says what is erased",
+        "monitor/cli/findings.py",
+        "opened.casework, opened.vault)",
+        "opened.casework, None)",
+        ("tests/monitor/cli/test_findings.py::test_every_command_that_erases_findings_writes_a_line_in_the_audit_log",),
+    ),
+    Mutation(
         "erased bytes stay in the files",
         ERASURE,
         '                if connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:\n',

@@ -28,12 +28,15 @@ from monitor.alerts.sinks.base import BATCH_ENTRIES
 from monitor.alerts.sinks.batch import Batch
 from monitor.alerts.sinks.cursors import cursors
 from monitor.alerts.sinks.dead import letters
+from monitor.identity.vault.vault import Vault
 from monitor.types import rfc3339
 
 # What runners of sinks read at a time, at the most.
 READ_AHEAD_ENTRIES = 4 * BATCH_ENTRIES
 # Of one statement: databases take only so many values.
 CHUNK = 500
+# Of what is remembered, what the audit log says as well: by the digest nobody can pass another receipt off as this.
+AUDITED = ("cause", "findings", "changes", "events", "letters", "sha256")
 NOTE = (
     "What is listed under sent was accepted by sinks before it was erased here, or was next in line and may have been "
     "sent. It is held by whoever runs them and cannot be recalled: ask them. Subscribers who were connected when it "
@@ -111,11 +114,13 @@ def erase(
     by: str,
     journal: Journal,
     casework: Casework,
+    vault: Vault | None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ErasureReceipt | None:
-    """Erase every finding of somebody whole, with its case; None where there is none. Raises `JournalError`.
+    """Erase every finding of somebody whole, with its case; None where there is none.
 
-    A finding goes with all its changes, though they claimed to be somebody else in some of them.
+    A finding goes with all its changes, though they claimed to be somebody else in some of them. Where there is a vault
+    its audit log has a line of it. Raises `JournalError`, or `VaultError`, and has erased nothing then.
     """
     # It makes the tables that are erased from.
     casework.cases(())
@@ -139,7 +144,11 @@ def erase(
         receipt = ErasureReceipt(
             uuid4().hex, now, by, whom.cause, tuple(ids), tuple(numbers), len(noted), labels, dead, sent, False
         )
-        connection.execute(sa.insert(erased.receipts).values(_remembered(receipt)))
+        kept = _remembered(receipt)
+        connection.execute(sa.insert(erased.receipts).values(kept))
+        # The last before it is committed, in a database that may be another: nothing is erased without a line of it.
+        if vault is not None:
+            vault.findings_erased(by, {"receipt": receipt.id, **{name: kept[name] for name in AUDITED}})
     cleaned = clean(journal)
     return ErasureReceipt(**{**_fields(receipt), "cleaned": cleaned})
 

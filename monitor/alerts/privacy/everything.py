@@ -17,7 +17,7 @@ def erase_everything(name: str, actor: str, journal: Journal, casework: Casework
     Raises `NotEnrolled` where there was neither, `JournalError` or `VaultError`.
     """
     # The findings first: should that fail, whoever asks again by the name still finds who is enrolled under it.
-    found = erase(Person(name), actor, journal, casework)
+    found = erase(Person(name), actor, journal, casework, vault)
     try:
         enrolled = vault.erase(name, actor)
     except NotEnrolled:

@@ -16,7 +16,9 @@ from typing import Any, Literal
 
 from monitor.identity.vault.sealing import associated_data
 
-Action = Literal["created", "enrolled", "approved", "rejected", "consent_expired", "erased", "key_rotated"]
+Action = Literal[
+    "created", "enrolled", "approved", "rejected", "consent_expired", "erased", "findings_erased", "key_rotated"
+]  # fmt: skip
 Sign = Callable[[bytes], bytes]
 
 GENESIS = bytes(32)

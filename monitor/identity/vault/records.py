@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -153,3 +154,8 @@ def check_name(kind: str, name: str) -> str:
     if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable() or name != name.strip():
         raise VaultError(f"the {kind} must be 1 to {MAX_NAME_CHARS} printable characters without spaces around them")
     return name
+
+
+def is_same_actor(actor: str, other: str) -> bool:
+    """Whether two actors are written the same way, but for case and forms of the same letters."""
+    return unicodedata.normalize("NFKC", actor).casefold() == unicodedata.normalize("NFKC", other).casefold()

@@ -9,8 +9,7 @@ is bytes, and there is no way to search by one: a caller asks by name.
 from __future__ import annotations
 
 import contextlib
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any
@@ -35,6 +34,7 @@ from monitor.identity.vault.records import (
     VersionInfo,
     VersionState,
     check_name,
+    is_same_actor,
 )
 from monitor.identity.vault.sealing import (
     MAX_TEMPLATE_BYTES,
@@ -164,7 +164,7 @@ class Vault:
         with self._changing() as connection:
             present, pending = self._pending(connection, name)
             record = rows.record(self._cipher, pending)
-            if _same_actor(actor, record["enrolled_by"]):
+            if is_same_actor(actor, record["enrolled_by"]):
                 raise ApprovalRefused("whoever enrolled cannot approve as well: let somebody else do it")
             if not rows.consent(self._cipher, pending).holds(self._now().date()):
                 raise ApprovalRefused("the consent has expired meanwhile: enrol anew with a new one")
@@ -200,6 +200,12 @@ class Vault:
         self.database.clean()
         return self._receipts(receipts.c.id == receipt)[0]
 
+    def findings_erased(self, actor: str, counts: Mapping[str, str | int]) -> None:
+        """Write in the audit log that findings were erased, by whom, and counts, which name nobody."""
+        check_name("actor", actor)
+        with self._changing() as connection:
+            self._write(connection, "findings_erased", actor, "", **counts)
+
     def receipts(self, name: str | None = None) -> Sequence[Receipt]:
         """Return the receipts of what was erased, newest first; only those of `name` where it is given."""
         return self._receipts(sa.true() if name is None else receipts.c.tag == self._cipher.tag(name))
@@ -207,11 +213,9 @@ class Vault:
     def sweep(self, now: datetime | None = None) -> int:
         """Destroy what has no consent any more, and clean the files; return how many enrolments that were."""
         today = (now or self._now()).astimezone(UTC).date()
+        live = sa.select(versions.c.identity).where(versions.c.state.in_(LIVE_STATES)).distinct()
         with self.database.transaction() as connection:
-            result = connection.execute(
-                sa.select(versions.c.identity).where(versions.c.state.in_(LIVE_STATES)).distinct()
-            )
-            people = result.scalars().all()
+            people = connection.execute(live).scalars().all()
         count, damaged = 0, None
         for identity in people:
             try:
@@ -393,8 +397,3 @@ class Vault:
 
     def _write(self, connection: sa.Connection, action: Action, actor: str, identity: str, **detail: Any) -> AuditEntry:
         return ledger.append(connection, self._cipher, rfc3339(self._now()), action, actor, identity, detail)
-
-
-def _same_actor(actor: str, other: str) -> bool:
-    """Whether two actors are written the same way, but for case and forms of the same letters."""
-    return unicodedata.normalize("NFKC", actor).casefold() == unicodedata.normalize("NFKC", other).casefold()

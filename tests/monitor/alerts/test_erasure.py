@@ -29,7 +29,7 @@ from monitor.alerts.sinks.base import Gap, RefusedError
 from monitor.alerts.sinks.cursors import Cursors
 from monitor.alerts.sinks.dead import DeadLetters
 from monitor.alerts.sinks.delivery import Deliveries
-from monitor.identity.vault.errors import NotEnrolled
+from monitor.identity.vault.errors import NotEnrolled, VaultError
 from monitor.types import ParticipantKey
 from tests.monitor.alerts.build import finding, ready_journal
 from tests.monitor.alerts.sinks.build import PATIENCE, MemorySink, named
@@ -61,7 +61,7 @@ class Desk:
         self.casework.append(NewEvent(episode, EventKind.LABELLED, "ann", {"label": "false"}))
 
     def erase(self, whom: Person | Participant) -> Any:
-        made = erase(whom, "ops", self.journal, self.casework, lambda: NOW)
+        made = erase(whom, "ops", self.journal, self.casework, None, lambda: NOW)
         assert made is not None
         return made
 
@@ -99,7 +99,7 @@ def test_a_participants_findings_go_whole_and_nobody_elses(desk: Desk) -> None:
     assert set(desk.casework.labelled()) == {"b"}
     assert desk.journal.changes("c") == []
     assert desk.faults() == ()
-    assert erase(Participant("board", "cara-of-the-board"), "ops", desk.journal, desk.casework) is None
+    assert erase(Participant("board", "cara-of-the-board"), "ops", desk.journal, desk.casework, None) is None
     # Numbers go on, and so do the chains, over a restart too.
     assert desk.journal.append(replace(finding("next"), key=BOB)) == 8
     desk.noted("next")
@@ -137,6 +137,44 @@ def test_a_person_is_erased_with_what_is_enrolled_of_them(desk: Desk) -> None:
     assert journal.verify().faults == ()
     vault.close()
     journal.close()
+
+
+def test_every_erasure_of_findings_has_a_line_in_the_audit_log_that_names_nobody(desk: Desk) -> None:
+    vault = vault_in(desk.folder)
+    desk.found(CARA, "c")
+    desk.found(BOB, "b", 1)
+    desk.noted("c")
+    made = [
+        erase(whom, "ops", desk.journal, desk.casework, vault)
+        for whom in (Participant(BOB.call, BOB.participant), Person("Cara Doe"), Person("Cara Doe"))
+    ]
+    # Of the third there was nothing left.
+    assert made[2] is None
+    lines = vault.audit(1)
+    assert [(line.action, line.identity, line.actor) for line in lines] == [("findings_erased", "", "ops")] * 2
+    for line, receipt, counts in zip(lines, made, [("participant", 1, 1, 0), ("person", 1, 2, 2)], strict=False):
+        assert receipt is not None
+        said = json.loads(line.detail)
+        assert (said["cause"], said["findings"], said["changes"], said["events"]) == counts
+        assert (said["receipt"], said["sha256"], said["letters"]) == (receipt.id, digest_of(receipt.as_json()), 0)
+        assert not [word for word in ("cara", "Cara", "bob", "Bob", "board", '"c"', '"b"') if word in line.detail]
+    assert vault.verify_audit().broken is None
+    vault.close()
+
+
+def test_nothing_is_erased_of_which_no_line_can_be_written(desk: Desk) -> None:
+    vault = vault_in(desk.folder)
+    before = desk.found(CARA, "c")
+    desk.noted("c")
+    with pytest.raises(VaultError):
+        erase(Person("Cara Doe"), " nobody", desk.journal, desk.casework, vault)
+    with vault.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE vault_audit RENAME TO hidden")
+    with pytest.raises(VaultError):
+        erase(Person("Cara Doe"), "ops", desk.journal, desk.casework, vault)
+    assert (desk.numbers(), len(desk.casework.of("c").events), remembered(desk.journal)) == (before, 2, [])
+    assert desk.faults() == ()
+    vault.close()
 
 
 async def test_the_receipt_lists_what_sinks_hold_and_nothing_that_they_were_not_sent(desk: Desk) -> None:

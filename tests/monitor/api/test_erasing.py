@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,13 @@ def put(desk: Desk, participant: str, identity: str | None = None, **more: objec
     return made.id
 
 
+def audited(desk: Desk) -> list[tuple[str, str, str]]:
+    """What the audit log says after the vault was made: action, actor, cause."""
+    return [
+        (line.action, line.actor, json.loads(line.detail).get("cause", "")) for line in desk.crew.people.vault.audit(1)
+    ]
+
+
 async def test_a_participant_is_erased_by_whoever_may_and_the_receipt_says_what_left(desk: Desk) -> None:
     gone, kept = put(desk, "alice", "Jane Doe"), put(desk, "bob")
     Cursors(desk.site.journal).begin("siem", 2)
@@ -50,7 +58,18 @@ async def test_a_participant_is_erased_by_whoever_may_and_the_receipt_says_what_
     page = (await desk.client.get("/v1/findings")).json()
     assert ([one["id"] for one in page["findings"]], page["gap"], page["next"]) == ([kept], 1, 2)
     assert remembered(desk.site.journal)[0]["sha256"] == digest_of(receipt)
+    assert audited(desk) == [("findings_erased", "ops", "participant")]
     assert (await desk.client.delete(ALICE)).status_code == 404
+
+
+async def test_nothing_is_erased_while_the_vault_cannot_be_written(desk: Desk) -> None:
+    kept = put(desk, "alice")
+    with desk.crew.people.vault.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE vault_audit_head RENAME TO hidden")
+    answer = await desk.client.delete(ALICE)
+    assert (answer.status_code, answer.json()["title"]) == (503, "Vault unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert (await desk.client.get(f"/v1/findings/{kept}")).status_code == 200
 
 
 async def test_a_person_is_erased_with_their_findings_where_that_is_asked(desk: Desk) -> None:
@@ -63,9 +82,15 @@ async def test_a_person_is_erased_with_their_findings_where_that_is_asked(desk: 
     assert OpenApi().answer_problems("DELETE", "/v1/identities/{name}", 200, "application/json", told) == []
     assert (told["receipt"], told["findings"]["findings"]) == (None, [gone])
     assert "Jane" not in answer.text
+    assert [line[0::2] for line in audited(desk)] == [
+        ("enrolled", ""),
+        ("erased", "asked"),
+        ("findings_erased", "person"),
+    ]
     await desk.enrol()
     whole = (await desk.client.delete(JANE, params={"findings": True})).json()
     assert (whole["receipt"]["destroyed"], whole["findings"]) == (1, None)
+    assert [line[0] for line in audited(desk)][3:] == ["enrolled", "erased"]
     assert (await desk.client.delete(JANE, params={"findings": True})).status_code == 404
 
 

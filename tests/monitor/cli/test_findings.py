@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from monitor.alerts.journal import Journal
 from monitor.cli import reports
 from monitor.config import Settings
 from monitor.identity.vault.open import open_vault
+from monitor.identity.vault.vault import Vault
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.alerts.report.build import changes
 
@@ -169,21 +172,46 @@ def test_without_a_browser_pdf_says_what_to_do(tmp_path: Path, monkeypatch: pyte
     assert "write report.html" in refused(capsys, "report", "e", "--out", str(tmp_path / "report.pdf"))
 
 
-def test_what_the_sidecar_wrote_is_read_with_its_key(state: Path, capsys: Out) -> None:
+@pytest.fixture
+def vault(state: Path) -> Iterator[Vault]:
+    """A vault, and in the place of the journal one that it has signed."""
+    with closing(open_vault(Settings(state_dir=state))) as made:
+        (state / "journal.sqlite").unlink()
+        for more in ("-wal", "-shm"):
+            (state / f"journal.sqlite{more}").unlink(missing_ok=True)
+        (state / "journal.anchor").unlink(missing_ok=True)
+        with closing(Journal(f"sqlite:///{state / 'journal.sqlite'}", sign=made.sign_finding)) as journal:
+            journal.open()
+            journal.append(changes()[0])
+        yield made
+
+
+def test_what_the_sidecar_wrote_is_read_with_its_key(state: Path, vault: Vault, capsys: Out) -> None:
     """A label given here is as good as one of a running server: signed with the key of the vault, where it has one."""
-    vault = open_vault(Settings(state_dir=state))
-    (state / "journal.sqlite").unlink()
-    for more in ("-wal", "-shm"):
-        (state / f"journal.sqlite{more}").unlink(missing_ok=True)
-    (state / "journal.anchor").unlink(missing_ok=True)
-    journal = Journal(f"sqlite:///{state / 'journal.sqlite'}", sign=vault.sign_finding)
-    journal.open()
-    journal.append(changes()[0])
     said(capsys, "label", "e", "true")
-    assert Casework(journal, vault.sign_finding).of("e").changed == ()
-    assert Casework(journal, vault.sign_finding).verify().faults == ()
-    journal.close()
-    vault.close()
+    with closing(Journal(f"sqlite:///{state / 'journal.sqlite'}", sign=vault.sign_finding)) as journal:
+        assert Casework(journal, vault.sign_finding).of("e").changed == ()
+        assert Casework(journal, vault.sign_finding).verify().faults == ()
+
+
+@pytest.mark.parametrize(
+    ("command", "cause"),
+    [
+        (("findings", "erase", "--call", "board", "--participant", "p1"), "participant"),
+        (("identities", "erase", "Ada"), "person"),
+    ],
+)
+def test_every_command_that_erases_findings_writes_a_line_in_the_audit_log(
+    vault: Vault, tmp_path: Path, capsys: Out, command: tuple[str, ...], cause: str
+) -> None:
+    assert cli.run([*command, "--receipt", str(tmp_path / "erased.json"), "--yes", "--actor", "ops"]) == 0
+    [line] = [line for line in vault.audit() if line.action != "created"]
+    detail = json.loads(line.detail)
+    assert (line.action, line.actor, line.identity) == ("findings_erased", "ops", "")
+    assert (detail["cause"], detail["findings"], detail["changes"]) == (cause, 1, 1)
+    assert not [name for name in ("Ada", "board", "p1") if name in line.detail]
+    capsys.readouterr()
+    assert cli.run(["doctor", "--audit", "--json"]) == 0, capsys.readouterr().out
 
 
 def test_a_drill_takes_no_label(state: Path, capsys: Out) -> None:

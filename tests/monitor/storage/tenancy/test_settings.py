@@ -94,8 +94,9 @@ def test_on_a_server_tenants_have_nothing_in_common(tmp_path: Path, postgres_url
         assert [row.finding.id for row in journal.read(0) if isinstance(row, Entry)] == [f"of-{name}"]
         assert vault.load("Jane Doe") == f"of {name}".encode()
         whom = Participant("board", "p1")
-        receipt = erase(whom, "ops", journal, Casework(journal))
+        receipt = erase(whom, "ops", journal, Casework(journal), vault)
         assert receipt is not None
+        assert [line.action for line in vault.audit(2)] == ["findings_erased"]
         assert (receipt.findings, receipt.cleaned, journal.verify().faults) == ((f"of-{name}",), True, ())
         vault.close()
         journal.close()

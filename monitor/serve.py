@@ -182,6 +182,7 @@ class Surface:
             sign_in and replace(sign_in, sessions=sign_in.sessions.of(own.name)),
             own.name,
             {one.name: Room(one.stores.hub, one.stores.journal) for one in every if own.name == DEFAULT_TENANT},
+            len(every) > 1,
         )
 
     def server(self, ready: Callable[[], None]) -> Server:

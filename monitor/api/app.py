@@ -52,7 +52,7 @@ class Parts:
     """What a tenant's surface is of; `people` is None where nobody can be enrolled, `sign_in` where nobody signs in.
 
     `recorders` and `hubs` are those of all tenants, for health and metrics, and `rooms` what subscribers of each tenant
-    are told of. Sockets and health are the default tenant's to serve, for all.
+    are told of. Sockets and health are the default tenant's to serve, for all. `is_shared`: there are several tenants.
     """
 
     calls: Calls
@@ -70,6 +70,7 @@ class Parts:
     sign_in: SignIn | None = None
     tenant: str = DEFAULT_TENANT
     rooms: Mapping[str, Room] = field(default_factory=dict)
+    is_shared: bool = False
 
 
 def build(settings: Settings, parts: Parts, refusals: Refusals, tenants: Mapping[str, Parts] | None = None) -> ASGIApp:
@@ -116,10 +117,10 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(rest.router(parts.calls))
     app.include_router(findings.router(parts.journal, parts.desk))
     vault = parts.people.vault if parts.people is not None else None
-    app.include_router(actions.router(actions.Consequent(parts.consequences, parts.drills, vault)))
     app.include_router(erasing.router(parts.journal, parts.desk, vault))
+    app.include_router(actions.router(actions.Consequent(parts.consequences, parts.drills, vault)))
     app.include_router(words.router())
-    app.include_router(tokens.router(parts.issuer))
+    app.include_router(tokens.router(parts.issuer, parts.is_shared))
     app.include_router(sign_in.router(parts.sign_in))
     app.include_router(own.router(parts.calls, parts.journal, vault))
     app.include_router(sources.router(parts.sources))

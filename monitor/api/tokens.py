@@ -44,13 +44,14 @@ REVOKE = operation(
 WHOSE = operation("Whose token this is", shapes.Bearer, errors=KNOWN | JOURNAL_AWAY)
 
 
-def router(issuer: Issuer) -> APIRouter:
-    """Return the routes of tokens."""
+def router(issuer: Issuer, is_shared: bool = False) -> APIRouter:
+    """Return the routes of tokens; `is_shared` where there are tenants beside the default one."""
     routes = APIRouter(tags=["tokens"])
 
     @routes.get("/v1/token", **WHOSE)
     async def get_own_token(grant: WithToken) -> Response:
-        return reply({**described(grant), "permissions": sorted(PERMISSIONS[grant.role]), "tenant": grant.tenant})
+        whose = {"tenant": grant.tenant, "shared": is_shared}
+        return reply({**described(grant), "permissions": sorted(PERMISSIONS[grant.role]), **whose})
 
     @routes.get("/v1/tokens", dependencies=[MAY_MANAGE_TOKENS], **LIST)
     async def list_tokens() -> Response:

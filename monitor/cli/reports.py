@@ -51,12 +51,14 @@ def write_report(opened: Opened, finding: str, out: Path, shows_names: bool) -> 
     from monitor.alerts.report.key import load_or_make
     from monitor.alerts.report.page import render
     from monitor.alerts.report.seal import fingerprint, sealed
+    from monitor.storage.tenancy.command import one_of_several
 
     kind = SUFFIXES.get(out.suffix.lower())
     if kind is None:
         raise ReportUsageError(f"{out}: name a file that ends in .html or .pdf")
     settings = opened.settings
-    wanted = Wanted(finding, datetime.now(UTC), version("sidewitness"), settings.window_seconds, shows_names)
+    now, tenant = datetime.now(UTC), one_of_several(settings)
+    wanted = Wanted(finding, now, version("sidewitness"), settings.window_seconds, shows_names, tenant)
     made = collect(wanted, opened.journal, opened.casework, settings.packs or MODELS, opened.audit)
     page = render(made.source, made.data)
     key = load_or_make(settings.state_dir)

@@ -150,6 +150,10 @@ def finding(seq: int, action: str, seconds: float, **more: Any) -> JsonObject:
     } | more
 
 
+# GET /v1/token.
+BEARER: JsonObject = {"subject": "startup", "permissions": [], "tenant": "default", "shared": False}
+
+
 @dataclass
 class Sidecar:
     """What the pages see and what they asked for. Waits are on real events, never on time."""
@@ -346,6 +350,7 @@ def build(sidecar: Sidecar) -> ASGIApp:
                 Route("/v1/findings", handlers.findings),
                 Route("/v1/identities", handlers.identities),
                 Route("/v1/words", handlers.words),
+                Route("/v1/token", lambda request: JSONResponse(BEARER)),
                 Route("/v1/session", lambda request: JSONResponse({"sign_in": False, "session": None})),
                 Route(whip, handlers.publish, methods=["POST"]),
                 Route("/v1/sessions/{participant}", handlers.delete, methods=["DELETE"]),

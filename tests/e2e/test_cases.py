@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
+from monitor.alerts.journal import Journal
 from monitor.types import ParticipantKey
 from tests.e2e.accessibility import AXE, violations
 from tests.e2e.browser import CHROMIUM
@@ -21,6 +23,8 @@ from tests.e2e.dashboard_fixtures import curve, persona
 from tests.e2e.visit import LIVE, REFUSED_REQUEST
 from tests.monitor.alerts.report.build import changes
 from tests.monitor.api.server import Site, serving
+from tests.monitor.api.tenants import House, house
+from tests.monitor.rig import quiet_log
 
 pytestmark = [
     pytest.mark.browser,
@@ -33,16 +37,16 @@ EVIDENCE = {"synchrony": curve(0.16, 280.0), "persona": persona(0.02)["evidence"
 REASONS = ("lips_disagree_with_voice", "moves_unlike_enrolled", "identity_mismatch")
 
 
-def fill(site: Site) -> None:
+def fill(journal: Journal) -> None:
     """Three findings, of which the first goes on."""
     opening, closing = changes()
     for n, reason in enumerate(REASONS):
         key = ParticipantKey("board" if n < 2 else "sales", f"guest{n}", "Ada" if n < 2 else None)
         time = opening.time + timedelta(days=n)
         said: dict[str, Any] = {"id": f"e{n}", "key": key, "time": time}
-        site.journal.append(replace(opening, **said, reason=reason, evidence=EVIDENCE))
+        journal.append(replace(opening, **said, reason=reason, evidence=EVIDENCE))
         if n:
-            site.journal.append(replace(closing, **{**said, "time": time + timedelta(seconds=90)}))
+            journal.append(replace(closing, **{**said, "time": time + timedelta(seconds=90)}))
 
 
 @dataclass
@@ -53,11 +57,15 @@ class Desk:
     site: Site
     complaints: list[str] = field(default_factory=list)
 
-    async def open(self, path: str, role: str = "analyst", subject: str = "jo") -> None:
-        """Open a page with a token of a role and wait until it is live."""
-        await self.page.goto("about:blank")
-        await self.page.goto(f"{self.site.base}{path}#token={self.site.token(role, subject)}")
+    async def open(self, path: str, role: str = "analyst", subject: str = "jo", token: str | None = None) -> None:
+        """Open a page with a token, else one of a role, and wait until it is live."""
+        await self.show(path, token or self.site.token(role, subject))
         await self.page.wait_for_selector(LIVE)
+
+    async def show(self, path: str, token: str) -> None:
+        """Open a page with a token."""
+        await self.page.goto("about:blank")
+        await self.page.goto(f"{self.site.base}{path}#token={token}")
 
     async def overflow(self) -> int:
         """CSS pixels by which the page is wider than the window."""
@@ -71,7 +79,21 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def shared(tmp_path: Path) -> AsyncIterator[House]:
+    """A server with tenants."""
+    with quiet_log():
+        async with house(tmp_path, is_furnished=False) as made:
+            yield made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(browser: Browser, site: Site) -> AsyncIterator[Desk]:
+    async with desk_at(browser, site) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def desk_at(browser: Browser, site: Site) -> AsyncIterator[Desk]:
     context = await browser.new_context(viewport={"width": 1440, "height": 900})
     made = Desk(await context.new_page(), site)
 
@@ -87,7 +109,7 @@ async def desk(browser: Browser, site: Site) -> AsyncIterator[Desk]:
 
 
 async def test_a_finding_is_looked_for_and_worked_on(desk: Desk) -> None:
-    fill(desk.site)
+    fill(desk.site.journal)
     page = desk.page
     await desk.open("/findings")
     await expect(page.locator(".result")).to_have_count(3)
@@ -132,10 +154,12 @@ async def test_a_finding_is_looked_for_and_worked_on(desk: Desk) -> None:
     await expect(page.locator(".result")).to_have_count(1)
     await page.locator("#text").fill("nobody of this name")
     await expect(page.locator("#nothing-title")).to_have_text("Nothing fits these filters")
+    # Where there is one tenant alone nobody hears of tenants.
+    await expect(page.locator("#tenant")).to_have_count(0)
 
 
 async def test_what_others_do_comes_without_a_reload(desk: Desk) -> None:
-    fill(desk.site)
+    fill(desk.site.journal)
     await desk.open("/finding?id=e0")
     async with desk.site.client(headers=desk.site.bearer("analyst", "sam")) as other:
         await other.post("/v1/findings/e0/events", json={"event": "noted", "text": "<b>mine</b>"})
@@ -156,7 +180,7 @@ async def test_states_that_are_empty_gone_refused_and_offline(desk: Desk) -> Non
     await expect(page.locator("#quiet")).to_have_text("Nothing is open.")
     await desk.open("/finding?id=nothing")
     await expect(page.locator("#gone")).to_be_visible()
-    fill(desk.site)
+    fill(desk.site.journal)
     await desk.open("/finding?id=e0", "viewer")
     await expect(page.locator("#read-only")).to_be_visible()
     await expect(page.locator("#work")).to_be_hidden()
@@ -176,16 +200,30 @@ async def test_states_that_are_empty_gone_refused_and_offline(desk: Desk) -> Non
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe is not installed: make check-js installs it")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_pages_keep_to_wcag_aa_and_fit_a_phone(desk: Desk, scheme: Any) -> None:
-    fill(desk.site)
-    await desk.page.emulate_media(color_scheme=scheme)
-    for path, ready in (("/findings", ".result"), ("/finding?id=e0", "#case div"), ("/wall", ".tile")):
-        await desk.open(path)
-        await expect(desk.page.locator(ready).first).to_be_visible()
-        assert await violations(desk.page) == [], path
-        for width in WIDTHS_PX:
-            await desk.page.set_viewport_size({"width": width, "height": 812})
-            assert await desk.overflow() <= 0, (path, width)
-    await desk.open("/findings")
-    await desk.page.locator("#keys").click()
-    assert await violations(desk.page) == []
+async def test_the_pages_keep_to_wcag_aa_fit_a_phone_and_say_whose_they_are(
+    browser: Browser, shared: House, scheme: Any
+) -> None:
+    fill(shared.parts("acme").journal)
+    token = shared.token("acme")
+    async with desk_at(browser, shared.site) as desk:
+        tenant = desk.page.locator("header #tenant")
+        await desk.page.emulate_media(color_scheme=scheme)
+        pages = (("/", ".finding"), ("/findings", ".result"), ("/finding?id=e0", "#case div"), ("/wall", ".tile"))
+        for path, ready in pages:
+            await desk.open(path, token=token)
+            await expect(desk.page.locator(ready).first).to_be_visible()
+            await expect(tenant).to_have_text("Tenant acme")
+            assert await violations(desk.page) == [], path
+            for width in WIDTHS_PX:
+                await desk.page.set_viewport_size({"width": width, "height": 812})
+                assert await desk.overflow() <= 0, (path, width)
+        await desk.open("/findings", token=token)
+        await desk.page.locator("#keys").click()
+        assert await violations(desk.page) == []
+        # Those who may not subscribe, too; and the default tenant is one of several here.
+        await desk.show("/me", shared.token("globex", "subject"))
+        await expect(tenant).to_have_text("Tenant globex")
+        await desk.show("/enroll", shared.token("acme", "enroller"))
+        await expect(tenant).to_have_text("Tenant acme")
+        await desk.open("/wall")
+        await expect(tenant).to_have_text("Tenant default")

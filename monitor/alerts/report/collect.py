@@ -30,13 +30,14 @@ CALIBRATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Of which finding, for whom, when, by which version, over which windows."""
+    """Of which finding, for whom, when, by which version, over which windows, and of which tenant of several."""
 
     finding: str
     made: datetime
     version: str
     window_seconds: float
     shows_names: bool = True
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def collect(
         wanted.window_seconds,
         [row.seq for row in rows if isinstance(row, Tampered)],
         wanted.shows_names,
+        wanted.tenant,
     )
     links = journal.links(wanted.finding)
     last = links[-1]

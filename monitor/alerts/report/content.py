@@ -78,7 +78,10 @@ class ChainNote:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Everything that a report is made of; `changes` are of one finding, the oldest first, and there is one."""
+    """Everything that a report is made of; `changes` are of one finding, the oldest first, and there is one.
+
+    `tenant` is whose finding it is, None where there is one tenant alone.
+    """
 
     changes: Sequence[Finding]
     case: Case
@@ -92,6 +95,7 @@ class Source:
     window_seconds: float
     tampered: Sequence[int] = ()
     shows_names: bool = True
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,8 @@ def _facts(source: Source, opening: Finding) -> list[tuple[str, str]]:
     who, call = _names(source, opening)
     last = source.changes[-1]
     facts = [("Finding", opening.id), ("Participant", who), ("Call", call)]
+    if source.tenant is not None and source.shows_names:
+        facts.append(("Tenant", source.tenant))
     if opening.key.identity is not None and source.shows_names:
         ground = f" ({str(opening.key.claim).replace('_', ' ')})" if opening.key.claim else ""
         facts.append(("Claims to be", opening.key.identity + ground))

@@ -1,6 +1,6 @@
 /** By what somebody is known to this page: a token, or the session of a browser that has signed in. */
 
-import { address, getSession, hasToken, keepToken, signOut, takeToken, useSession } from "./api.js";
+import { address, getBearer, getSession, hasToken, keepToken, signOut, takeToken, useSession } from "./api.js";
 import { h } from "./dom.js";
 import { TokenDialog } from "./token.js";
 
@@ -16,6 +16,8 @@ export class Entry extends EventTarget {
     this.place = place;
     this.dialog = new TokenDialog();
     this.isSession = false;
+    /** @type {string | null} by which the tenant was asked for that is shown */
+    this.named = null;
     this.problem = problem();
     this.dialog.addEventListener("token", (event) => {
       if (event instanceof CustomEvent) this.use(event.detail);
@@ -73,10 +75,26 @@ export class Entry extends EventTarget {
     this.dispatchEvent(new CustomEvent("token", { detail: "" }));
   }
 
+  /**
+   * Shows whose everything is on this page, where the sidecar serves several tenants.
+   * @param {string | null} token one that was taken: a wrong one would count twice against whoever tries it
+   */
+  async nameTenant(token) {
+    this.named = token;
+    const bearer = await getBearer(token).catch(() => null);
+    if (!bearer || this.named !== token) return;
+    document.getElementById("tenant")?.remove();
+    if (!bearer.shared) return;
+    const shown = h("p", { id: "tenant", class: "tenant" }, "Tenant ", h("b", {}, bearer.tenant));
+    document.querySelector(".brand")?.after(shown);
+  }
+
   leave() {
     this.isSession = false;
+    this.named = null;
     useSession(null);
     document.getElementById("account")?.remove();
+    document.getElementById("tenant")?.remove();
   }
 
   async signOut() {

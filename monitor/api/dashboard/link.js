@@ -44,6 +44,7 @@ export function connect() {
     document.body.dataset.phase = phase;
     write(status, phaseWords(phase, delay));
     button.hidden = phase !== "asking" && phase !== "barred";
+    if (phase === "live" || phase === "barred") entry.nameTenant(feed.token);
   });
   feed.addEventListener("ask", (event) => entry.ask(detailOf(event).rejected));
   entry.addEventListener("token", (event) => feed.useToken(detailOf(event)));

@@ -61,7 +61,7 @@ async function refresh() {
 entry.addEventListener("token", (event) => {
   token = detailOf(event);
   if (token === null) entry.ask(false);
-  else refresh();
+  else refresh().then(() => (token === null ? undefined : entry.nameTenant(token)));
 });
 window.setInterval(refresh, REFRESH_MS);
 startWithWords(() => entry.begin(), "notice");

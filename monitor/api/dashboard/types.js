@@ -183,6 +183,8 @@
  * @typedef {object} Bearer whose token it is, and what it may do
  * @property {string} subject
  * @property {string[]} permissions
+ * @property {string} tenant
+ * @property {boolean} shared whether the sidecar serves several tenants
  *
  * @typedef {object} OwnSession
  * @property {string} subject

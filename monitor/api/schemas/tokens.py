@@ -49,6 +49,8 @@ class Bearer(Described):
     permissions: list[Permission]
     tenant: str
     """Whose everything is that it may see or change."""
+    shared: bool
+    """Whether this sidecar serves several tenants: pages then say whose they show."""
 
 
 class Token(Described):

@@ -20,3 +20,9 @@ def load(path: Path | None = None) -> Settings:
     from monitor.storage.tenancy.settings import load_of_tenant
 
     return load_of_tenant(path, chosen.get())
+
+
+def one_of_several(settings: Settings) -> str | None:
+    """Return the tenant that was chosen, for what names it; None where there is the default one alone."""
+    tenant = chosen.get()
+    return None if tenant == DEFAULT_TENANT and not settings.tenants else tenant

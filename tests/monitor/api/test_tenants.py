@@ -239,7 +239,7 @@ def test_a_token_says_whose_it_is_and_health_and_metrics_say_how_many(running: R
     house, run = running.house, running.runner.run
     for tenant in TENANTS:
         told = run(running.client.get("/v1/token", headers=house.bearer(tenant, "viewer"))).json()
-        assert (told["tenant"], told["role"]) == (tenant, "viewer")
+        assert (told["tenant"], told["shared"], told["role"]) == (tenant, True, "viewer")
     texts = ""
     for base in (house.site.base, house.site.operators):
         for path in ("/healthz", "/readyz", "/metrics"):

@@ -29,6 +29,15 @@ def test_the_claim_is_one_sentence_and_says_no_more_than_is_known() -> None:
     assert content.sure[-1].endswith("false.")
 
 
+def test_whose_finding_it_is_is_said_where_there_are_several_tenants_and_names_are_shown() -> None:
+    for named, shown in (
+        (source(tenant="acme"), True),
+        (source(), False),
+        (source(tenant="acme", shows_names=False), False),
+    ):
+        assert (("Tenant", "acme") in written(named).facts) is shown
+
+
 def test_what_scored_is_told_with_its_rarity_and_what_did_not_with_its_reason() -> None:
     content = written(source())
     assert [(row[0], row[3]) for row in content.measures] == [

@@ -149,6 +149,9 @@ def test_a_command_is_about_the_tenant_that_is_named(tmp_path: Path, monkeypatch
 
     assert listed("--tenant", "acme") == ["theirs"]
     assert listed() == []
+    report = ["findings", "report", "theirs", "--out", str(tmp_path / "report.html"), *config]
+    assert CliRunner().invoke(app, ["--tenant", "acme", *report], catch_exceptions=False).exit_code == 0
+    assert "<tr><td>Tenant</td><td>acme</td></tr>" in (tmp_path / "report.html").read_text()
     monkeypatch.setenv("SIDEWITNESS_TENANT", "acme")
     assert listed() == ["theirs"]
     # A token that is made for a tenant says so, and is in that tenant's register.

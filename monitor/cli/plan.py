@@ -43,6 +43,9 @@ Simulate = Annotated[bool, typer.Option("--simulate", help="Play the plan: arriv
 Seeds = Annotated[int, typer.Option(help="Repetitions of the simulation, for its intervals.", min=1, max=1000)]
 Minutes = Annotated[float, typer.Option(help="Minutes that are simulated, each time.", min=1.0, max=1440.0)]
 Surge = Annotated[float, typer.Option(help="Share of participants who come unplanned within five minutes.", min=0.0)]
+Light = Annotated[
+    float, typer.Option(help="Share of a participant's cost that judging lightly takes off.", min=0.0, max=0.9)
+]
 Chosen = Annotated[
     Literal["call", "participant", "least"],
     typer.Option("--routing", help="How a machine is chosen: by a hash of the call or of the participant; most room."),
@@ -67,6 +70,7 @@ def command(
     seeds: Seeds = 5,
     minutes: Minutes = 60.0,
     surge: Surge = 0.3,
+    light_saving: Light = 0.0,
     routing: Chosen = "call",
     as_json: AsJson = False,
 ) -> None:
@@ -96,16 +100,13 @@ def command(
         headroom=headroom,
         spare_machines=spare_machines,
         machine_cores=machine_cores or (costs.held_cores if costs.on_gpu else MACHINE_CORES),
+        light_saving=light_saving,
     )
     made = plan(costs, assumed)
     played = _play(made, routing, seeds, minutes, surge) if simulate else []
     if as_json:
-        more = (
-            {"simulated": {"minutes": minutes, "routing": routing, "runs": [one.as_json() for one in played]}}
-            if simulate
-            else {}
-        )
-        typer.echo(json.dumps({**made.as_json(), **more}))
+        more = {"simulated": {"minutes": minutes, "routing": routing, "runs": [one.as_json() for one in played]}}
+        typer.echo(json.dumps({**made.as_json(), **(more if simulate else {})}))
         return
     _show(made)
     if simulate:
@@ -178,13 +179,13 @@ def rows(made: FleetPlan) -> Iterator[tuple[str, str, str]]:
 def _show_played(played: Sequence[Rehearsal], minutes: float) -> None:
     from monitor.cli.identities import print_table
 
-    headings = ("what happens", "turned away", "refused", "shed", "unmonitored", "late", "deaths")
+    headings = ("what happens", "turned away", "refused", "shed", "unmonitored", "late", "light", "deaths")
     title = f"Simulated, {minutes:g} minutes: seconds of each participant's hour, mean and 95 % of {{}} repetitions"
     lines = [
         (
             one.name,
             _span(one.refused_visits, 100.0, " %"),
-            *(_span(each, 1.0, " s") for each in (one.refused, one.shed, one.unmonitored, one.late)),
+            *(_span(each, 1.0, " s") for each in (one.refused, one.shed, one.unmonitored, one.late, one.light)),
             f"{one.deaths:g}",
         )
         for one in played

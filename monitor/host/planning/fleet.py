@@ -105,7 +105,7 @@ class _Run:
         self._events: list[tuple[float, int, int, Any]] = []
         self._number = count()
         self._totals = [0.0] * len(_Status)
-        self.warming = self.late = 0.0
+        self.warming = self.late = self.light = 0.0
         self.visits = self.refused = self.sheds = self.deaths = 0
 
     def add(self, at: float, kind: _Kind, what: Any) -> None:
@@ -117,6 +117,8 @@ class _Run:
         while self._events:
             now, kind, _, what = heapq.heappop(self._events)
             take[kind](now, what)
+        for host in self.hosts:
+            self._flow(host, self.seconds)
         for person in self._here:
             self._become(person, None, self.seconds)
         return Outcome(
@@ -127,6 +129,7 @@ class _Run:
             self._totals[_Status.JUDGED],
             self.warming,
             self.late,
+            self.light,
             self._totals[_Status.REFUSED],
             self._totals[_Status.SHED],
             self._totals[_Status.UNMONITORED],
@@ -275,7 +278,7 @@ class _Run:
         """Look at a host from now on where it is asked for more than it can, as often as its state wants it."""
         if host.reviewed:
             self._look_again(host, now)
-        elif host.demand > self.fleet.power * host.share:
+        elif self._asked(host) > self.fleet.power * host.share:
             host.reviewed = True
             # A host that is not behind is looked at all the same; here that is left out.
             host.state = replace(host.state, read_at=now)
@@ -294,9 +297,14 @@ class _Run:
             wait = CALM_REVIEW_SECONDS
         self.add(now + wait, _Kind.REVIEW, (host, host.turn))
 
+    def _asked(self, host: _Host) -> float:
+        """Return what is asked of a host, in participants of weight 1 who are judged in full."""
+        return host.demand * (1.0 - self.fleet.light_saving) if host.state.light else host.demand
+
     def _pace(self, host: _Host) -> float:
         """Seconds of media that are judged a second, of everybody who is."""
-        return self.fleet.power * host.share / host.demand if host.demand > 0.0 else IDLE_PACE
+        asked = self._asked(host)
+        return self.fleet.power * host.share / asked if asked > 0.0 else IDLE_PACE
 
     def _flow(self, host: _Host, now: float) -> None:
         """Let time pass for a host, up to now; called before anything changes what is asked of it."""
@@ -305,8 +313,9 @@ class _Run:
             return
         pace = self._pace(host)
         behind = host.lag + passed * (1.0 - pace)
-        if host.lag > host.state.config.max_lag_seconds:
-            self.late += max(0.0, min(passed, now)) * (len(host.people) - len(host.state.shed))
+        judged = max(0.0, min(passed, now)) * (len(host.people) - len(host.state.shed))
+        self.late += judged * (host.lag > host.state.config.max_lag_seconds)
+        self.light += judged * host.state.light
         host.lag = min(max(behind, BASE_LAG_SECONDS), self.fleet.backlog_seconds)
         host.judged += passed * min(pace, 1.0)
         host.lost += max(0.0, behind - self.fleet.backlog_seconds)
@@ -322,7 +331,8 @@ class _Run:
             ParticipantLoad(place, person.order, host.lag, judged, lost, person.visit.claimed)
             for place, person in host.people.items()
         ]
-        machine = MachineLoad(min(1.0, 1.0 - host.share + host.demand * self.fleet.cores_each / self.fleet.cores))
+        busy = self._asked(host) * self.fleet.cores_each / self.fleet.cores
+        machine = MachineLoad(min(1.0, 1.0 - host.share + busy))
         host.state, change = shedding.advance(host.state, now, loads, machine)
         for place in change.shed:
             self._become(host.people[place], _Status.SHED, now)
@@ -331,8 +341,8 @@ class _Run:
         self.sheds += len(change.shed)
         if change.shed or change.back:
             host.demand = sum(one.visit.weight for one in host.people.values() if one.status is _Status.JUDGED)
-        is_late = host.lag > BASE_LAG_SECONDS or host.demand > self.fleet.power * host.share
-        if is_late or host.state.shed or host.state.pressure.seconds:
+        is_late = host.lag > BASE_LAG_SECONDS or self._asked(host) > self.fleet.power * host.share
+        if is_late or host.state.shed or host.state.light or host.state.pressure.seconds:
             self._look_again(host, now)
         else:
             host.reviewed = False

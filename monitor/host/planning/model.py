@@ -20,7 +20,7 @@ class SimulatedFleet:
     A process has `cores`, and can judge `power` participants of weight 1 in time, who take `cores_each`. A death is
     noticed after `notice_seconds`, and whoever was there publishes again `rejoin_seconds` later. A verdict takes
     `warm_seconds`. Who is refused asks again after `retry_seconds`, or `pressed_retry_seconds` where a machine is too
-    slow. Media wait for `backlog_seconds` at most.
+    slow. Media wait for `backlog_seconds` at most. Judging lightly takes `light_saving` off what everybody costs.
     """
 
     machines: int
@@ -36,6 +36,7 @@ class SimulatedFleet:
     retry_seconds: float = 5.0
     pressed_retry_seconds: float = 15.0
     backlog_seconds: float = 2.0
+    light_saving: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,9 @@ class Outcome:
     """What became of everybody; seconds of participants, which add up to those offered.
 
     Of the `visits` that began after 0, `refused` were turned away at least once; `refused_seconds` are what all who
-    were turned away waited. `late_seconds` are among those judged: scores were more than a second old. What is
-    unmonitored begins with the death of a host and ends with the first verdict of another.
+    were turned away waited. `late_seconds` and `light_seconds` are among those judged: scores were more than a second
+    old; everybody on the host was judged lightly. What is unmonitored begins with the death of a host and ends with the
+    first verdict of another.
     """
 
     visits: int
@@ -90,6 +92,7 @@ class Outcome:
     judged_seconds: float
     warming_seconds: float
     late_seconds: float
+    light_seconds: float
     refused_seconds: float
     shed_seconds: float
     unmonitored_seconds: float

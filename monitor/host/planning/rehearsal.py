@@ -57,6 +57,7 @@ class Rehearsal:
     shed: Interval
     unmonitored: Interval
     late: Interval
+    light: Interval
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -78,6 +79,7 @@ def fleet_of(plan: FleetPlan, routing: Routing = "call") -> SimulatedFleet:
         cores_each=plan.cores_each,
         routing=routing,
         warm_seconds=costs.first_verdict_seconds or DEFAULT_WARM_SECONDS,
+        light_saving=plan.assumed.light_saving,
     )
 
 
@@ -139,6 +141,7 @@ def _summary(name: str, outcomes: Sequence[Outcome]) -> Rehearsal:
         shed=hourly(lambda one: one.shed_seconds),
         unmonitored=hourly(lambda one: one.unmonitored_seconds),
         late=hourly(lambda one: one.late_seconds),
+        light=hourly(lambda one: one.light_seconds),
     )
 
 

@@ -43,7 +43,8 @@ class Assumptions:
     `participants` are those of whom `concurrency` are in calls at the busiest time. `speaking` is the share of that
     time in which somebody is judged, `claimed` those who claim an enrolled identity. `findings_per_hour` is per judged
     hour, `changes_per_finding` how often each is written. Everybody stays for `stay_minutes` and publishes with a token
-    of their own. `headroom` is left free on every machine, `spare_machines` may fail at once.
+    of their own. `headroom` is left free on every machine, `spare_machines` may fail at once. `light_saving` is what
+    judging lightly takes off what one costs, where a fleet is simulated.
     """
 
     participants: int
@@ -58,6 +59,7 @@ class Assumptions:
     headroom: float = 0.2
     spare_machines: int = 1
     machine_cores: int = 16
+    light_saving: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +208,11 @@ def _assumed(assumed: Assumptions) -> Iterator[str]:
     yield (
         f"{assumed.headroom:.0%} of every machine of {assumed.machine_cores} cores is left free, and "
         f"{assumed.spare_machines} machines may fail; everybody is spread evenly over processes of their own."
+    )
+    yield (
+        f"Judging lightly takes {assumed.light_saving:.0%} off what a participant costs."
+        if assumed.light_saving
+        else "Judging lightly saves nothing: what it does was not measured on a quiet machine (docs/benchmarks.md)."
     )
     yield (
         f"Not measured: {AUDIO_KBPS:g} kbit/s of sound, {PACKET_OVERHEAD_BYTES} bytes of headers a packet, "

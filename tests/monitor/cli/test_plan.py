@@ -50,13 +50,14 @@ def test_a_gpu_is_planned_with_the_machine_that_was_measured(
 
 def test_a_plan_is_played(capsys: pytest.CaptureFixture[str]) -> None:
     line = ["plan", "--participants", "20", "--simulate", "--seeds", "2", "--minutes", "5"]
-    assert run([*line, "--json"]) == 0
+    assert run([*line, "--light-saving", "0.1", "--json"]) == 0
     played = json.loads(capsys.readouterr().out)["simulated"]
     assert [one["name"] for one in played["runs"]][:2] == ["as planned", "a machine dies"]
     assert played["minutes"] == 5.0
     for one in played["runs"]:
         assert one["repetitions"] == 2
         assert one["shed"]["low"] <= one["shed"]["mean"] <= one["shed"]["high"]
+        assert one["light"]["mean"] >= 0.0
     assert played["runs"][1]["unmonitored"]["mean"] > 0.0
     assert run(line) == 0
     said = " ".join(capsys.readouterr().out.split())

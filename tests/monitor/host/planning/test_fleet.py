@@ -47,6 +47,28 @@ def test_more_than_a_host_can_judge_are_shed_by_the_products_own_rule() -> None:
     assert (calm.sheds, calm.late_seconds) == (0, 0.0)
 
 
+def test_everybody_is_judged_lightly_before_anybody_is_shed_and_in_full_after_the_calm() -> None:
+    fleet, visits = replace(ONE, light_saving=0.4), [*people(4), *people(2, at=2.0, seconds=60.0, call="other")]
+    without, with_it = simulate(ONE, visits, 120.0), simulate(fleet, visits, 120.0)
+    # 6 at 0.6 each are fewer than 4.5, and nobody need be shed; without a saving it is lightly, and in vain.
+    assert without.sheds > 0 == with_it.sheds
+    assert without.light_seconds > 0.0
+    assert with_it.late_seconds < without.late_seconds
+    # From some time in the third second on, but for tries to judge in full, for as long as there are six, and a calm.
+    assert 6 * 50.0 < with_it.light_seconds < 6 * 60.0 + 4 * 35.0
+    # A host on which all keep up is never lighter, however much that would save.
+    assert simulate(fleet, people(4), 120.0).light_seconds == 0.0
+
+
+def test_who_is_judged_lightly_to_the_end_is_counted_to_the_end() -> None:
+    """Though nothing happens any more, and nobody is looked at."""
+    fleet = replace(ONE, light_saving=0.4)
+    longer, shorter = (simulate(fleet, people(6), seconds) for seconds in (31.9, 30.1))
+    assert longer.light_seconds - shorter.light_seconds == pytest.approx(6 * 1.8, abs=6 * REVIEW_SECONDS)
+    before = simulate(fleet, [Visit(-30.0, 90.0, "c", str(number)) for number in range(6)], 10.0)
+    assert before.light_seconds == pytest.approx(60.0)
+
+
 def test_they_come_back_when_others_leave() -> None:
     leaving = [*people(4, seconds=40.0), *people(4, at=2.0, seconds=300.0, call="other")]
     outcome = simulate(ONE, leaving, 300.0)
@@ -195,11 +217,13 @@ def test_of_a_large_fleet_no_place_is_missed() -> None:
     ),
     power=st.floats(0.5, 6.0),
     routing=st.sampled_from(["call", "participant", "least"]),
+    saving=st.sampled_from([0.0, 0.4]),
 )
 def test_every_second_is_accounted_for_once(
-    visits: list[Visit], deaths: list[Death], power: float, routing: Routing
+    visits: list[Visit], deaths: list[Death], power: float, routing: Routing, saving: float
 ) -> None:
     fleet = SimulatedFleet(machines=2, processes=2, places=5, power=power, cores_each=0.2, routing=routing)
+    fleet = replace(fleet, light_saving=saving)
     outcome = simulate(fleet, visits, 60.0, deaths)
     there = sum(max(0.0, min(v.at + v.seconds, 60.0) - max(v.at, 0.0)) for v in visits if v.at < 60.0)
     assert outcome.offered_seconds == pytest.approx(there, abs=1e-6)
@@ -208,3 +232,4 @@ def test_every_second_is_accounted_for_once(
     # It is looked at a few times a second, whoever came or left in between.
     looked = outcome.judged_seconds + outcome.warming_seconds + outcome.unmonitored_seconds
     assert outcome.late_seconds <= looked + 2 * REVIEW_SECONDS * len(visits)
+    assert outcome.light_seconds <= looked + 2 * REVIEW_SECONDS * len(visits)

@@ -93,6 +93,7 @@ def test_the_fleet_is_the_plans() -> None:
     assert fleet.power == 4.5
     assert fleet.cores_each == 0.277
     assert fleet.warm_seconds == 2.3
+    assert (fleet.light_saving, fleet_of(made(light_saving=0.2)).light_saving) == (0.0, 0.2)
     by_time = fleet_of(plan(costs({names.FIRST_VERDICT: None}, capacity=None), Assumptions(participants=200)))
     assert by_time.power == pytest.approx(2 / 0.277)
     assert by_time.warm_seconds == 3.0

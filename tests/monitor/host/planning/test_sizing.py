@@ -109,6 +109,9 @@ def test_the_assumptions_are_said_with_their_numbers() -> None:
     for part in ("a test", "held 4 on 2 cores", "35%", "20% of every machine of 16 cores", "conclude nothing"):
         assert part in said
     assert any("No GPU" in sentence for sentence in plan(costs(), TEN_THOUSAND).assumptions())
+    assert "lightly saves nothing: what it does was not measured" in said
+    saving = plan(costs(), replace(TEN_THOUSAND, light_saving=0.2))
+    assert "Judging lightly takes 20% off what a participant costs." in saving.assumptions()
 
 
 def test_the_json_holds_costs_assumptions_and_needs() -> None:

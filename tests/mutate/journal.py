@@ -107,8 +107,8 @@ MUTATIONS = (
     Mutation(
         "names and notes stay in a report without names",
         "monitor/cli/reports.py",
-        "settings.window_seconds, shows_names)",
-        "settings.window_seconds, True)",
+        "settings.window_seconds, shows_names, tenant)",
+        "settings.window_seconds, True, tenant)",
         ("tests/monitor/cli/test_findings.py::test_without_names_nobody_is_in_the_file",),
     ),
     Mutation(

@@ -31,7 +31,7 @@ LOOP_SECONDS = 12.0
 MIN_LOOP_SECONDS = 1.0
 CLIP_SECONDS = (8.0, 60.0)
 GREY = 128
-_VPX = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
+VPX_OPTIONS = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
 
 Planes = tuple[ByteArray, ByteArray, ByteArray]
 
@@ -80,24 +80,30 @@ def prepare(clip: Path | None, out: Path, progress: Callable[[float], None] = la
     Raises `SourceError` when the clip cannot be read or has less than a second of pictures with sound. `progress` is
     called with the fraction done.
     """
-    if clip is None:
-        seconds, sound, pictures = generated()
-    else:
-        seconds, sound = _sound(clip)
-        pictures = _pictures(clip, seconds)
+    seconds, sound, frames = pictures(clip)
     with av.open(str(out), "w", format="webm") as file:
-        video = file.add_stream("libvpx", rate=FPS, options=_VPX)
+        video = file.add_stream("libvpx", rate=FPS, options=VPX_OPTIONS)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.bit_rate, video.gop_size = BIT_RATE, 3 * FPS
         video.codec_context.thread_count = 1
         audio = file.add_stream("libopus", rate=OPUS_RATE_HZ, layout="mono")
-        for number, planes in enumerate(pictures):
-            file.mux(video.encode(_frame(planes, number)))
+        for number, frame in enumerate(frames):
+            file.mux(video.encode(frame))
             file.mux(audio.encode(_block(sound, number)))
             progress((number + 1) / (seconds * FPS))
         file.mux(video.encode(None))
         file.mux(audio.encode(None))
     return load(out)
+
+
+def pictures(clip: Path | None) -> tuple[float, FloatArray, Iterator[av.VideoFrame]]:
+    """Give what a stream is encoded from: its seconds, its sound at 16 kHz, its pictures; see `prepare`."""
+    if clip is None:
+        seconds, sound, planes = generated()
+    else:
+        seconds, sound = _sound(clip)
+        planes = _pictures(clip, seconds)
+    return seconds, sound, (_frame(each, number) for number, each in enumerate(planes))
 
 
 def load(path: Path) -> Stream:

@@ -29,9 +29,15 @@ def files(*names: str) -> list[Path]:
 
 
 @cache
+def parsed(file: Path) -> ast.Module:
+    """The tree of a file, which many of the rules look at."""
+    return ast.parse(file.read_text())
+
+
+@cache
 def imported(file: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Every module that a file imports, wherever it does, and the names taken from it; not what is for types only."""
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     typing_only = {
         id(node)
         for guard in ast.walk(tree)
@@ -54,6 +60,7 @@ def imports(file: Path) -> set[str]:
     return {module for module, _ in imported(file)}
 
 
+@cache
 def file_of(module: str) -> Path | None:
     """The file of a module of ours, None for a package's mere name and for anything else."""
     path = ROOT.joinpath(*module.split("."))
@@ -62,8 +69,13 @@ def file_of(module: str) -> Path | None:
     return path / "__init__.py" if (path / "__init__.py").is_file() else None
 
 
-def ours(file: Path) -> Iterator[Path]:
+@cache
+def ours(file: Path) -> tuple[Path, ...]:
     """The files of ours that a file imports."""
+    return tuple(_ours(file))
+
+
+def _ours(file: Path) -> Iterator[Path]:
     for module, names in imported(file):
         if module.split(".")[0] in PACKAGES:
             found = [file_of(f"{module}.{name}") for name in names]
@@ -79,9 +91,10 @@ def folder(file: Path) -> str:
     return ROOFS.get(name, str(file.parent.relative_to(ROOT)))
 
 
+@cache
 def is_empty(file: Path) -> bool:
     """Whether a file holds nothing but its docstring."""
-    return all(isinstance(node, ast.Expr) for node in ast.parse(file.read_text()).body)
+    return all(isinstance(node, ast.Expr) for node in parsed(file).body)
 
 
 @pytest.mark.parametrize("file", files(*PURE), ids=lambda f: str(f.relative_to(ROOT)))
@@ -136,7 +149,7 @@ def test_every_folder_says_in_a_sentence_what_it_is_for() -> None:
     without = [
         str(path.relative_to(ROOT))
         for path in sorted(folders)
-        if not (path / "__init__.py").is_file() or not ast.get_docstring(ast.parse((path / "__init__.py").read_text()))
+        if not (path / "__init__.py").is_file() or not ast.get_docstring(parsed(path / "__init__.py"))
     ]
     assert without == []
 
@@ -223,7 +236,7 @@ def test_plugins_import_their_base_and_the_documented_toolkit_and_nothing_deeper
 def test_no_file_and_no_function_grows_beyond_a_screenful_or_two(package: str) -> None:
     long = [str(f.relative_to(ROOT)) for f in files(package) if f.read_text().count("\n") > MAX_FILE_LINES]
     for file in files(package):
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(parsed(file)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > MAX_FUNCTION_LINES:

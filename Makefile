@@ -56,7 +56,7 @@ quick: .venv/.test
 
 # What counts the branches of the pure core: its tests once, then the report that fails under 100 %.
 COVERAGE := COVERAGE_FILE=.cache/coverage
-CORE = $(COVERAGE) $(PYTEST) -q $(PARALLEL) -m "not data" --cov=monitor --cov-report= $(PURE) && \
+CORE = $(COVERAGE) $(PYTEST) -q $(PARALLEL) -m "not data and not long" --cov=monitor --cov-report= $(PURE) && \
 	$(COVERAGE) $(BIN)/python -m coverage report --include="$$($(BIN)/python -m tests.pure sources)" \
 	--show-missing --skip-covered --fail-under=100
 

@@ -19,6 +19,7 @@ from monitor.decision.decide import (
 )
 from monitor.detectors.registry import phrases
 from monitor.types import Reason, Score, Verdict
+from tests.examples_count import examples
 from tests.monitor.decision.playing import CONFIG, LIPS, persona, play, silent, sync
 
 
@@ -320,7 +321,7 @@ HOP = st.lists(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100))
 @given(st.lists(st.tuples(HOP, st.integers(1, 40)), min_size=1, max_size=12))
 def test_the_invariants_hold_on_any_stream(script: list[tuple[list[Score], int]]) -> None:
     _, decisions = play([scores for scores, times in script for _ in range(times)])

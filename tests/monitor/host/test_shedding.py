@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.host import shedding
 from monitor.host.shedding import Change, MachineLoad, ParticipantLoad, Place, Shedding, SheddingConfig
+from tests.examples_count import examples
 
 STEP = 0.25
 ITEMS = 80.0
@@ -298,6 +299,7 @@ machines = st.builds(
 )
 
 
+@settings(max_examples=examples(100))
 @given(st.lists(st.tuples(st.floats(0.01, 3.0), loads, machines), max_size=60))
 def test_what_never_happens(turns: list[tuple[float, list[ParticipantLoad], MachineLoad]]) -> None:
     config, now, last = SheddingConfig(), 0.0, float("-inf")

@@ -25,6 +25,7 @@ from monitor.session.obstacle import (
     settled,
 )
 from monitor.types import Reason, TrackFault, TrackKind
+from tests.examples_count import examples
 
 HOP = 0.5
 CAUSES = (Reason.UNSUPPORTED_CODEC, Reason.FRAME_TOO_LARGE, Reason.DECODER_FAILED, Reason.KEYFRAME_MISSING)
@@ -154,7 +155,7 @@ def test_what_a_detector_lacks_is_explained_by_what_is_wrong_with_the_track() ->
 JITTER_SECONDS = 0.1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     st.sampled_from(["video", "audio"]),
     st.floats(0.04, 9.0),

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.host.cluster.placement import HostView, places
 from monitor.host.planning.fleet import REVIEW_SECONDS, simulate
 from monitor.host.planning.model import Death, Outcome, Routing, SimulatedFleet, Slowdown, Visit
+from tests.examples_count import examples
 
 ONE = SimulatedFleet(machines=1, processes=1, places=8, power=4.5, cores_each=0.15, warm_seconds=2.0)
 
@@ -197,6 +198,7 @@ def test_of_a_large_fleet_no_place_is_missed() -> None:
     assert simulate(fleet, [*visits, Visit(9.0, 9.0, "one", "more")], 30.0).refused == 1
 
 
+@settings(max_examples=examples(100))
 @given(
     visits=st.lists(
         st.builds(

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.storage.tenancy.names import DEFAULT_TENANT, TENANT, inside, key_inside, key_outside, outside
 from monitor.types import Claim, ParticipantKey
+from tests.examples_count import examples
 
 TENANTS = st.just(DEFAULT_TENANT) | st.from_regex(TENANT, fullmatch=True)
 
 
+@settings(max_examples=examples(100))
 @given(TENANTS, st.text())
 @example(DEFAULT_TENANT, "acme/board")
 @example("acme", "globex/board")
@@ -16,6 +18,7 @@ def test_whatever_a_call_is_called_it_is_its_tenants_and_comes_back(tenant: str,
     assert outside(inside(tenant, call)) == (tenant, call)
 
 
+@settings(max_examples=examples(100))
 @given(TENANTS, TENANTS, st.text(), st.text())
 def test_calls_of_two_tenants_never_meet(tenant: str, other: str, call: str, name: str) -> None:
     if (tenant, call) != (other, name):

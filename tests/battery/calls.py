@@ -29,7 +29,6 @@ from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
 from tests.monitor.frames import block, stamp
 
-SECONDS = 45.0
 BLOCK = 320
 HOP_SECONDS = 0.5
 # How far lip vectors lag behind what is seen, as in a session: the encoder's reach and a chunk.
@@ -45,7 +44,7 @@ class Face:
     doubts: FloatArray
 
 
-def face_of(features: ClipFeatures, lips: Engine, still: bool = False, seconds: float = SECONDS) -> Face:
+def face_of(features: ClipFeatures, lips: Engine, seconds: float, still: bool = False) -> Face:
     """The face of a clip, forwards and backwards for as long as it takes; or its first good moment, held still."""
     steps, length = len(features), round(seconds * GRID_HZ)
     if still:

@@ -1,8 +1,8 @@
 """Genuine people who are silent while there is something to hear: nobody is accused, and the reason says why.
 
-Thirteen kinds of sound, each against moving and still faces of people whose clips are silent, 45 s a call, once for
-each of the two conditions that hear speech (the simpler one by `make long`). The faces are research clips; the sounds
-are made here.
+Thirteen kinds of sound, each against moving and still faces of people whose clips are silent: 20 s a call in `make
+test`, where the network hears speech; 45 s by `make long`, once for each of the two conditions that hear it. The faces
+are research clips; the sounds are made here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from monitor.session.models import load_presence
 from monitor.tap.replay import read_clip
 from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, Verdict
 from monitor.voice.near import BELOW_OWN_DB
-from tests.battery.calls import SECONDS, Face, Remembered, calls, clip_path, face_of, judged, reasons, worst
+from tests.battery.calls import Face, Remembered, calls, clip_path, face_of, judged, reasons, worst
 
 pytestmark = pytest.mark.data
 
@@ -45,6 +45,7 @@ ROOM_SOUNDS = (
     "baby",
     "traffic",
 )
+SHORT_SECONDS, LONG_SECONDS = 20.0, 45.0
 SILENT = ("LivePortrait__d9", "LivePortrait__d3", "EAMM__surprised")
 SPEAKING = ("MimicTalk__German_20s", "DiffDub__reconstruction__RD_Radio22_000_25fps__GT")
 OWN_SPEECH_SECONDS = 20.0
@@ -71,12 +72,24 @@ def loaded() -> LoadedSynchrony:
     return DETECTOR.load(PackLoader())
 
 
+@pytest.fixture(scope="module", params=[SHORT_SECONDS, pytest.param(LONG_SECONDS, marks=pytest.mark.long)])
+def seconds(request: pytest.FixtureRequest) -> float:
+    """How long a call is."""
+    assert isinstance(request.param, float)
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def silent(data_dir: Path, detector: Engine, landmarks: Engine, lips: Engine) -> dict[str, Face]:
+def quiet(data_dir: Path, detector: Engine, landmarks: Engine) -> dict[str, ClipFeatures]:
+    """Features of three silent people."""
+    return features_of(data_dir, SILENT, detector, landmarks)
+
+
+@pytest.fixture(scope="module")
+def silent(quiet: dict[str, ClipFeatures], lips: Engine, seconds: float) -> dict[str, Face]:
     """Three silent people who move, and the same as pictures that do not."""
-    found = features_of(data_dir, SILENT, detector, landmarks)
-    moving = {f"{name}, moving": face_of(features, lips) for name, features in found.items()}
-    return moving | {f"{name}, still": face_of(features, lips, still=True) for name, features in found.items()}
+    moving = {f"{name}, moving": face_of(features, lips, seconds) for name, features in quiet.items()}
+    return moving | {f"{name}, still": face_of(features, lips, seconds, still=True) for name, features in quiet.items()}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +97,7 @@ def speaking(data_dir: Path, detector: Engine, landmarks: Engine, lips: Engine) 
     """People who speak, with their own sound."""
     found = features_of(data_dir, SPEAKING, detector, landmarks)
     return {
-        name: (face_of(features, lips, seconds=len(features) / 25), sound_of(clip_path(data_dir, name)))
+        name: (face_of(features, lips, len(features) / 25), sound_of(clip_path(data_dir, name)))
         for name, features in found.items()
     }
 
@@ -100,14 +113,22 @@ def presence(request: pytest.FixtureRequest) -> Engine | None:
     return model
 
 
+@pytest.fixture(scope="module")
+def undisturbed(
+    speaking: dict[str, tuple[Face, FloatArray]], voice: Engine, presence: Engine | None, loaded: LoadedSynchrony
+) -> dict[str, list[Decision]]:
+    """What is decided of people who speak where nothing else is heard."""
+    return {name: calls({name: face}, sound, voice, presence, loaded)[name] for name, (face, sound) in speaking.items()}
+
+
 def sound_of(clip: Path) -> FloatArray:
     return np.concatenate([item.samples for item in read_clip(clip) if isinstance(item, AudioBlock)])
 
 
 @cache
-def long_sound(kind: str) -> FloatArray:
+def long_sound(kind: str, seconds: float) -> FloatArray:
     """A sound of the room for a whole call: 15 s of it, over and over."""
-    return np.resize(room_sound(kind, 15.0), round(SECONDS * SAMPLE_RATE_HZ))
+    return np.resize(room_sound(kind, 15.0), round(seconds * SAMPLE_RATE_HZ))
 
 
 def assert_nobody_is_accused(found: dict[str, list[Decision]], allowed: set[str]) -> None:
@@ -117,9 +138,14 @@ def assert_nobody_is_accused(found: dict[str, list[Decision]], allowed: set[str]
 
 @pytest.mark.parametrize("kind", ROOM_SOUNDS)
 def test_a_sound_of_the_room_accuses_nobody_who_is_silent(
-    kind: str, silent: dict[str, Face], voice: Engine, presence: Engine | None, loaded: LoadedSynchrony
+    kind: str,
+    silent: dict[str, Face],
+    voice: Engine,
+    presence: Engine | None,
+    loaded: LoadedSynchrony,
+    seconds: float,
 ) -> None:
-    found = calls(silent, long_sound(kind), voice, presence, loaded)
+    found = calls(silent, long_sound(kind, seconds), voice, presence, loaded)
     assert_nobody_is_accused(found, ALLOWED)
     assert sum(map(judged, found.values())) == 0
 
@@ -128,7 +154,7 @@ def test_the_sounds_are_what_the_first_condition_takes_for_speech() -> None:
     """Else the battery would show nothing."""
     from monitor.voice.activity import VoiceActivity
 
-    shares = {kind: float(VoiceActivity()(long_sound(kind)[: 10 * SAMPLE_RATE_HZ]).mean()) for kind in ROOM_SOUNDS}
+    shares = {kind: float(VoiceActivity()(long_sound(kind, 10.0)).mean()) for kind in ROOM_SOUNDS}
     assert min(shares.values()) > 0.1
     assert sum(share > 0.4 for share in shares.values()) >= 10
 
@@ -138,26 +164,23 @@ def test_speech_over_a_sound_of_the_room_stays_judged(
     under: str,
     decibels: float,
     speaking: dict[str, tuple[Face, FloatArray]],
+    undisturbed: dict[str, list[Decision]],
     voice: Engine,
     presence: Engine | None,
     loaded: LoadedSynchrony,
 ) -> None:
     if presence is None:
         pytest.skip("the simpler condition loses speech in noise: it is stricter")
-    counts = []
-    for face, sound in speaking.values():
-        both = [sound, mixed(sound, room_sound(under, 20.0), decibels)]
-        counts.append([judged(calls({"": face}, heard, voice, presence, loaded)[""]) for heard in both])
-    clean, noisy = np.sum(counts, axis=0)
+    noise = room_sound(under, 20.0)
+    heard = [({"": face}, mixed(sound, noise, decibels)) for face, sound in speaking.values()]
+    noisy = sum(judged(calls(*each, voice, presence, loaded)[""]) for each in heard)
+    clean = sum(map(judged, undisturbed.values()))
     assert clean > 35
     assert noisy >= 0.9 * clean
 
 
-def test_speech_stays_judged(
-    speaking: dict[str, tuple[Face, FloatArray]], voice: Engine, presence: Engine | None, loaded: LoadedSynchrony
-) -> None:
-    for name, (face, sound) in speaking.items():
-        found = calls({name: face}, sound, voice, presence, loaded)[name]
+def test_speech_stays_judged(undisturbed: dict[str, list[Decision]]) -> None:
+    for name, found in undisturbed.items():
         assert judged(found) > 0.6 * len(found), name
         assert worst(found) is Verdict.INCONCLUSIVE
 
@@ -169,10 +192,15 @@ def far_end(data: Path, seconds: float) -> FloatArray:
 
 
 def test_faint_echo_accuses_no_listener(
-    data_dir: Path, silent: dict[str, Face], voice: Engine, presence: Engine | None, loaded: LoadedSynchrony
+    data_dir: Path,
+    silent: dict[str, Face],
+    voice: Engine,
+    presence: Engine | None,
+    loaded: LoadedSynchrony,
+    seconds: float,
 ) -> None:
     """Thirty decibels below speech is fainter than anybody's speech that was measured."""
-    found = calls(silent, echo_of(far_end(data_dir, SECONDS), -30.0), voice, presence, loaded)
+    found = calls(silent, echo_of(far_end(data_dir, seconds), -30.0), voice, presence, loaded)
     assert_nobody_is_accused(found, ALLOWED)
 
 
@@ -190,6 +218,7 @@ def test_echo_below_their_own_speech_accuses_nobody_who_listens(
     voice: Engine,
     presence: Engine | None,
     loaded: LoadedSynchrony,
+    seconds: float,
 ) -> None:
     """They have spoken for a while, and then listen to somebody at the far end for as long as the others do."""
     own, sound = speaking[SPEAKING[0]]
@@ -203,7 +232,7 @@ def test_echo_below_their_own_speech_accuses_nobody_who_listens(
         )
         for name, face in silent.items()
     }
-    heard = np.concatenate([spoken, echo_of(far_end(data_dir, SECONDS), decibels)])
+    heard = np.concatenate([spoken, echo_of(far_end(data_dir, seconds), decibels)])
     found = calls(faces, heard, voice, presence, loaded)
     if decibels > -BELOW_OWN_DB:
         found = {name: decisions for name, decisions in found.items() if name not in AS_SPEAKING}

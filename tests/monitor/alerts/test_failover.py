@@ -70,7 +70,7 @@ async def write_through(server: Server, kills: int) -> tuple[list[tuple[int, str
     return told, [(row.seq, row.finding.id) for row in rows], recorder.dropped
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.long)])
 async def test_nothing_is_lost_however_often_the_server_is_killed(postgres_server: Server, kills: int) -> None:
     with capture_logs() as said:
         told, kept, dropped = await write_through(postgres_server, kills)

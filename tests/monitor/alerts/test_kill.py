@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.typing import Subprotocol
 
 TOKEN = "a-token-for-the-tests"
 ROOT = Path(__file__).parents[3]
-ROUNDS = 4
 PATIENCE = 30.0
 
 Told = dict[int, tuple[str, str]]
@@ -85,12 +85,13 @@ def committed(folder: Path) -> Told:
         database.close()
 
 
-async def test_killed_at_random_moments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(8, marks=pytest.mark.long)])
+async def test_killed_at_random_moments(tmp_path: Path, rounds: int) -> None:
     chance = random.Random(20260301)
     seen: Told = {}
     order: list[int] = []
     told: list[int] = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         writer, base = await Writer.start(tmp_path)
         client = asyncio.create_task(follow(base, seen, order))
         await writer.run_until(chance.randrange(1, 25))

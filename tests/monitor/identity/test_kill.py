@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from monitor.config import Settings
 from monitor.identity.vault.open import open_vault, rotate
 from tests.monitor.identity.worker import PEOPLE
 
 ROOT = Path(__file__).parents[3]
-ROUNDS = 4
 
 
 def run(folder: Path, seed: int, lines: int) -> list[str]:
@@ -29,11 +30,12 @@ def run(folder: Path, seed: int, lines: int) -> list[str]:
     return said
 
 
-def test_killed_at_random_moments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(8, marks=pytest.mark.long)])
+def test_killed_at_random_moments(tmp_path: Path, rounds: int) -> None:
     chance = random.Random(20260301)
     settings = Settings(state_dir=tmp_path)
     held: dict[str, set[int | None]] = {name: {None} for name in PEOPLE}
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         for line in run(tmp_path, turn, chance.randrange(2, 24)):
             match line.split():
                 case ["storing", name, value]:

@@ -10,11 +10,12 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.monitor.alerts.build import ready_journal
 from tests.monitor.alerts.sinks.worker import DIE
 
 ROOT = Path(__file__).parents[4]
-ROUNDS = 4
 PATIENCE = 30.0
 
 
@@ -56,10 +57,11 @@ def first_arrivals(numbers: list[int]) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-async def test_killed_at_random_moments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(8, marks=pytest.mark.long)])
+async def test_killed_at_random_moments(tmp_path: Path, rounds: int) -> None:
     ready_journal(tmp_path).close()
     chance = random.Random(20260302)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         process = await start(tmp_path)
         assert await read_numbers(process, chance.randrange(1, 40))
         await kill(process)
@@ -67,7 +69,7 @@ async def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert len(await read_numbers(process, sys.maxsize)) == 5
     assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
     assert first_arrivals(delivered(tmp_path)) == committed(tmp_path)
-    assert len(committed(tmp_path)) > ROUNDS
+    assert len(committed(tmp_path)) > rounds
 
 
 async def test_killed_between_the_delivery_and_its_cursor(tmp_path: Path) -> None:

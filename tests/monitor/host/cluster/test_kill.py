@@ -71,7 +71,7 @@ async def run(folder: Path, participants: int, kills: int, findings: int) -> Non
 
 
 async def test_hosts_are_killed_and_nothing_is_lost(tmp_path: Path) -> None:
-    await run(tmp_path, participants=6, kills=3, findings=40)
+    await run(tmp_path, participants=6, kills=2, findings=25)
 
 
 @pytest.mark.long

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -28,36 +29,46 @@ def files(*names: str) -> list[Path]:
     return sorted(file for path in paths for file in ([path] if path.is_file() else path.rglob("*.py")))
 
 
-@cache
-def parsed(file: Path) -> ast.Module:
-    """The tree of a file, which many of the rules look at."""
-    return ast.parse(file.read_text())
+class Facts(NamedTuple):
+    """What the rules ask of a file: trees would be looked through by every collection of garbage, and are not kept."""
+
+    imported: tuple[tuple[str, tuple[str, ...]], ...]
+    functions: tuple[tuple[str, int], ...]
+    docstring: str | None
+    is_empty: bool
 
 
 @cache
-def imported(file: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Every module that a file imports, wherever it does, and the names taken from it; not what is for types only."""
-    tree = parsed(file)
+def facts(file: Path) -> Facts:
+    """Read a file once.
+
+    Of imports it is every module, wherever it is imported, and the names taken from it, but not those for types only;
+    of functions the names and how many lines they have. A file is empty that holds nothing but its docstring.
+    """
+    text = file.read_text()
+    tree = ast.parse(text)
     typing_only = {
         id(node)
-        for guard in ast.walk(tree)
+        for guard in (ast.walk(tree) if "TYPE_CHECKING" in text else ())
         if isinstance(guard, ast.If) and "TYPE_CHECKING" in ast.dump(guard.test)
         for node in ast.walk(guard)
     }
-    found: list[tuple[str, tuple[str, ...]]] = []
+    imported: list[tuple[str, tuple[str, ...]]] = []
+    functions: list[tuple[str, int]] = []
     for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
-        if isinstance(node, ast.Import):
-            found += [(alias.name, ()) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append((node.module, tuple(alias.name for alias in node.names)))
-    return tuple(found)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            functions.append((node.name, (node.end_lineno or node.lineno) - node.lineno + 1))
+        elif isinstance(node, ast.Import) and id(node) not in typing_only:
+            imported += [(alias.name, ()) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and id(node) not in typing_only:
+            imported.append((node.module, tuple(alias.name for alias in node.names)))
+    is_empty = all(isinstance(node, ast.Expr) for node in tree.body)
+    return Facts(tuple(imported), tuple(functions), ast.get_docstring(tree), is_empty)
 
 
 def imports(file: Path) -> set[str]:
     """The modules that a file imports."""
-    return {module for module, _ in imported(file)}
+    return {module for module, _ in facts(file).imported}
 
 
 @cache
@@ -76,7 +87,7 @@ def ours(file: Path) -> tuple[Path, ...]:
 
 
 def _ours(file: Path) -> Iterator[Path]:
-    for module, names in imported(file):
+    for module, names in facts(file).imported:
         if module.split(".")[0] in PACKAGES:
             found = [file_of(f"{module}.{name}") for name in names]
             yield from (other for other in found if other is not None)
@@ -89,12 +100,6 @@ def folder(file: Path) -> str:
     """The folder that a file lies in; a roof stands for itself."""
     name = str(file.relative_to(ROOT))
     return ROOFS.get(name, str(file.parent.relative_to(ROOT)))
-
-
-@cache
-def is_empty(file: Path) -> bool:
-    """Whether a file holds nothing but its docstring."""
-    return all(isinstance(node, ast.Expr) for node in parsed(file).body)
 
 
 @pytest.mark.parametrize("file", files(*PURE), ids=lambda f: str(f.relative_to(ROOT)))
@@ -112,7 +117,7 @@ def test_no_two_folders_import_each_other() -> None:
         (folder(f), folder(other)): f"{f.relative_to(ROOT)} imports {other.relative_to(ROOT)}"
         for f in files(*PACKAGES)
         for other in ours(f)
-        if folder(f) != folder(other) and not is_empty(other)
+        if folder(f) != folder(other) and not facts(other).is_empty
     }
     assert [(arrows[a, b], arrows[b, a]) for a, b in arrows if a < b and (b, a) in arrows] == []
 
@@ -149,7 +154,7 @@ def test_every_folder_says_in_a_sentence_what_it_is_for() -> None:
     without = [
         str(path.relative_to(ROOT))
         for path in sorted(folders)
-        if not (path / "__init__.py").is_file() or not ast.get_docstring(parsed(path / "__init__.py"))
+        if not (path / "__init__.py").is_file() or not facts(path / "__init__.py").docstring
     ]
     assert without == []
 
@@ -236,9 +241,9 @@ def test_plugins_import_their_base_and_the_documented_toolkit_and_nothing_deeper
 def test_no_file_and_no_function_grows_beyond_a_screenful_or_two(package: str) -> None:
     long = [str(f.relative_to(ROOT)) for f in files(package) if f.read_text().count("\n") > MAX_FILE_LINES]
     for file in files(package):
-        for node in ast.walk(parsed(file)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                lines = (node.end_lineno or node.lineno) - node.lineno + 1
-                if lines > MAX_FUNCTION_LINES:
-                    long.append(f"{file.relative_to(ROOT)}: {node.name} has {lines} lines")
+        long += [
+            f"{file.relative_to(ROOT)}: {name} has {lines} lines"
+            for name, lines in facts(file).functions
+            if lines > MAX_FUNCTION_LINES
+        ]
     assert long == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +176,15 @@ def test_a_pack_says_what_its_distance_is_taken_at(packs: tuple[Path, PeopleMode
     assert VOICE == 128
 
 
-def test_a_graph_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engines.convert.export.TOLERANCE", -1.0)
+def test_a_graph_that_differs_is_not_written(
+    packs: tuple[Path, PeopleModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported, net = packs[0] / "persona" / "model.onnx", deepcopy(packs[1])
+    monkeypatch.setattr("engines.training.persona_pack.save_graph", lambda *given: shutil.copy(exported, given[4]))
+    for parameter in net.model.parameters():
+        parameter.data += 0.1
     with pytest.raises(EngineError, match="differs from torch"):
-        write_persona_packs(peopled(depth=1), tmp_path, PersonaRecipe(**SMALL), {})
+        write_persona_packs(net, tmp_path, PersonaRecipe(**SMALL), {})
     assert not list(tmp_path.iterdir())
 
 

@@ -21,7 +21,7 @@ from engines.training.face_pack import draw_history, measure_backbone, write_fac
 from engines.training.face_start import load_start
 from engines.training.sam import SharpnessAware
 from engines.training.sheet import contact_sheet
-from tests.engines.face_pictures import face
+from tests.engines.face_pictures import face, fewer_blocks
 
 SMALL = FaceRecipe(size=64, batch=2, minutes=5, max_steps=3, measure_faces=3, workers=0, threads=1)
 
@@ -188,7 +188,10 @@ def test_a_trial_is_the_same_each_time_and_degrades_both_sides() -> None:
     assert not np.array_equal(first.real, make_trial(faces, 64, False).real)
 
 
-def test_the_pack_answers_as_torch_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_whole", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_the_pack_answers_as_torch_does(is_whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not is_whole:
+        fewer_blocks(monkeypatch)
     net = begin(SMALL).mean
     faces = [face(n) for n in range(3)]
     metrics = measure_backbone(net, faces, 64)

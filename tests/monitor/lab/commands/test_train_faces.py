@@ -71,8 +71,14 @@ def test_a_sheet_can_be_looked_at(portraits: Path, tmp_path: Path, capsys: pytes
 
 
 @pytest.mark.data
-def test_training_leaves_a_pack_that_engines_take(portraits: Path, tmp_path: Path) -> None:
+def test_training_leaves_a_pack_that_engines_take(
+    portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
+    from tests.engines.face_pictures import fewer_blocks
+
+    # The whole trunk is exported in tests/engines/training/test_backbone.py, by `make long`.
+    fewer_blocks(monkeypatch)
     command = ["train", "faces", str(portraits / "faces.csv"), "--out", str(tmp_path), "--smoke", "--size", "64"]
     assert cli.run([*command, "--cache", str(portraits / "cache"), "--per-clip", "3"]) == 0
     manifest = load_pack(tmp_path / "packs" / "face_artefacts").manifest

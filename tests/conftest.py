@@ -16,6 +16,7 @@ from engines import trust
 from engines.base import Engine
 from engines.load import load_engine
 from tests import examples_count, groups, postgres, pure, shared_engines
+from tests.kept_workers import KeptWorker
 from tests.shared_engines import RunMemory
 
 # A busy machine makes no example wrong. `make test` tries the same examples every time, so that what fails has to do
@@ -82,6 +83,14 @@ def remembered(request: pytest.FixtureRequest, run_memory: RunMemory) -> Iterato
     run_memory.on = groups.is_computed_once(str(request.path.relative_to(pure.ROOT)))
     yield
     run_memory.on = False
+
+
+@pytest.fixture(scope="session")
+def kept_worker() -> Iterator[KeptWorker]:
+    """A process for the pools that analyse clips."""
+    worker = KeptWorker()
+    yield worker
+    worker.give_up()
 
 
 @pytest.fixture(scope="session")

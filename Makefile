@@ -3,7 +3,7 @@
 # make check            ruff, mypy, JavaScript
 # make coverage         the pure core, every branch of it
 # make test             all of these, and every other test but the long ones
-# make long             recipes, conversions, studies, examples of properties: all that make test has a short form of
+# make long             recipes, studies, long calls, many kills, new examples: what make test has short forms of
 # make interop          calls with Firefox, Chromium, GStreamer, libwebrtc, Janus, nginx, coturn; as root it installs them
 # make fuzz             every parser of foreign bytes, 60 s each (FUZZ_SECONDS=10, FUZZ="sdp_offer clip")
 # make mutate           every listed defence taken away, and whether its tests notice

@@ -87,8 +87,8 @@ def test_heads_are_packs_beside_their_fronts(tmp_path: Path) -> None:
     for name, width in (("speech_lips", 20), ("speech_voice", 30)):
         about = {"name": name, "version": "9", "licence": "MIT (a test)", "source": "", "preprocessing": {"reach": 0}}
         output = name.removeprefix("speech_")
-        specs = ((TensorSpec(tensor, (-1, width)),) for tensor in ("frames", output))
-        write_pack(tmp_path / name, front(width, output), *specs, about, "a card")
+        inputs, outputs = ((TensorSpec(tensor, (-1, width)),) for tensor in ("frames", output))
+        write_pack(tmp_path / name, front(width, output), inputs, outputs, about, "a card")
     names = (("speech_lips", "speech_lips_head"), ("speech_voice", "speech_voice_head"))
     write_heads(heads, tmp_path, names, {"clips": 8})
     manifest = load_pack(tmp_path / "speech_voice_head").manifest

@@ -183,6 +183,7 @@ class Surface:
             own.name,
             {one.name: Room(one.stores.hub, one.stores.journal) for one in every if own.name == DEFAULT_TENANT},
             len(every) > 1,
+            gateway.hosts_of(self._sidecar.components.host),
         )
 
     def server(self, ready: Callable[[], None]) -> Server:

@@ -95,6 +95,7 @@ class Reason(StrEnum):
     WAITING_FOR_PUBLISHER = "waiting_for_publisher"
     SOURCE_LOST = "source_lost"
     HOST_LOST = "host_lost"
+    HOST_DRAINED = "host_drained"
 
     @classmethod
     def _missing_(cls, value: object) -> Reason | None:

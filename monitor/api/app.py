@@ -19,6 +19,7 @@ from monitor.api import (
     actions,
     erasing,
     findings,
+    fleet,
     health,
     identities,
     own,
@@ -40,7 +41,7 @@ from monitor.api.reception import Reception
 from monitor.api.refusals import Refusals
 from monitor.api.sign_in import SignIn
 from monitor.config import Settings
-from monitor.host.calls import Calls, Consequences, Drills, Sources
+from monitor.host.calls import Calls, Consequences, Drills, Hosts, Sources
 from monitor.host.metrics import Metrics
 from monitor.storage.tenancy.names import DEFAULT_TENANT
 
@@ -52,7 +53,8 @@ class Parts:
     """What a tenant's surface is of; `people` is None where nobody can be enrolled, `sign_in` where nobody signs in.
 
     `recorders` and `hubs` are those of all tenants, for health and metrics, and `rooms` what subscribers of each tenant
-    are told of. Sockets and health are the default tenant's to serve, for all. `is_shared`: there are several tenants.
+    are told of. Sockets and health are the default tenant's to serve, for all, and `hosts` its own to let go, None
+    where there are none. `is_shared`: there are several tenants.
     """
 
     calls: Calls
@@ -71,6 +73,7 @@ class Parts:
     tenant: str = DEFAULT_TENANT
     rooms: Mapping[str, Room] = field(default_factory=dict)
     is_shared: bool = False
+    hosts: Hosts | None = None
 
 
 def build(settings: Settings, parts: Parts, refusals: Refusals, tenants: Mapping[str, Parts] | None = None) -> ASGIApp:
@@ -124,6 +127,8 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(sign_in.router(parts.sign_in))
     app.include_router(own.router(parts.calls, parts.journal, vault))
     app.include_router(sources.router(parts.sources))
+    if parts.tenant == DEFAULT_TENANT:
+        app.include_router(fleet.router(parts.hosts))
     if parts.people is not None:
         app.include_router(identities.router(parts.people, parts.journal, parts.desk))
     app.include_router(health.router(parts.calls, parts.recorders, parts.hubs, parts.metrics))

@@ -25,6 +25,7 @@ from monitor.cli import (
     drill,
     enroll,
     findings,
+    hosts,
     identities,
     plan,
     policy,
@@ -72,6 +73,7 @@ app.add_typer(policy.app, name="policy")
 app.command("plan")(plan.command)
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(sources.app, name="sources")
+app.add_typer(hosts.app, name="hosts")
 app.add_typer(db.app, name="db")
 
 

@@ -29,6 +29,7 @@ app = typer.Typer(
 TIMEOUT_SECONDS = 10.0
 WATCH_SECONDS = 1.0
 MAX_ANSWER_BYTES = 1 << 20
+NO_HOSTS = "there is no such host: see `sidewitness hosts list`, and the setting processes"
 COLUMNS = ("source", "plugin", "phase", "seconds", "failures", "participants", "why")
 
 Url = Annotated[str | None, typer.Option(metavar="URL", help="The server (default: that of the settings).")]
@@ -229,8 +230,25 @@ class Server:
         found: dict[str, Any] = self._get(f"/v1/drills/{drill_id}")
         return found
 
-    def _get(self, path: str, field: str | None = None, order: dict[str, str] | None = None) -> Any:
-        """Return an answer, or a field of it; with an `order` it is posted."""
+    def hosts(self) -> dict[str, Any]:
+        """Return the hosts as `GET /v1/hosts` describes them; raises `NoAnswerError`."""
+        found: dict[str, Any] = self._get("/v1/hosts", absent=NO_HOSTS)
+        return found
+
+    def renew_hosts(self, host: int | None) -> dict[str, Any]:
+        """Have a host, or all of them, let go and begun anew; raises `NoAnswerError`."""
+        path = "/v1/hosts/roll" if host is None else f"/v1/hosts/{host}/drain"
+        found: dict[str, Any] = self._get(path, order={}, absent=NO_HOSTS)
+        return found
+
+    def _get(
+        self,
+        path: str,
+        field: str | None = None,
+        order: dict[str, str] | None = None,
+        absent: str = "nobody is judged under this name in this call now",
+    ) -> Any:
+        """Return an answer, or a field of it; with an `order` it is posted. `absent` is what a 404 says."""
         import urllib.error
         import urllib.request
 
@@ -249,7 +267,7 @@ class Server:
             why = {
                 401: "the token is not right",
                 403: "the token's role may not do this: use an admin's",
-                404: "nobody is judged under this name in this call now",
+                404: absent,
                 422: "a name cannot be one: see `--help`",
             }
             raise NoAnswerError(f"the server answered {error.code}: {why.get(error.code, 'see its log')}") from None

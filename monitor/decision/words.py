@@ -75,6 +75,7 @@ NO_ICE_ANSWER = Reason("no_ice_answer")
 DTLS_FAILED = Reason("dtls_failed")
 CONSENT_EXPIRED = Reason("consent_expired")
 HOST_LOST = Reason.HOST_LOST
+HOST_DRAINED = Reason.HOST_DRAINED
 OF_THE_HOST = (ENDED, MEDIA_ENDED, SESSION_FAILED, CONNECTING, NO_ICE_ANSWER, DTLS_FAILED, CONSENT_EXPIRED)
 
 REASONS: Mapping[Reason, Phrase] = {
@@ -165,6 +166,11 @@ REASONS: Mapping[Reason, Phrase] = {
     Reason.HOST_LOST: Phrase(
         "Judging was interrupted",
         "What judged them is gone and is started again. They are watched again once their media are published anew.",
+    ),
+    Reason.HOST_DRAINED: Phrase(
+        "Moved to another process",
+        "An operator has what judged them begun anew. What is known of them stays, and they are watched again once "
+        "their media are published anew.",
     ),
     SESSION_FAILED: Phrase("Sidecar failed here", "Judging this participant broke down. The sidecar's log says why."),
     ENDED: Phrase("Left the call", "The media ended. Findings stay in the list."),

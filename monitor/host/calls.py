@@ -164,6 +164,22 @@ class Sources(Protocol):
         ...
 
 
+class Hosts(Protocol):
+    """The processes that judge, as an operator sees them."""
+
+    def describe(self) -> Message:
+        """Describe every host, and how far they have come who are begun anew: the answer of `GET /v1/hosts`."""
+        ...
+
+    def drain(self, host: int) -> bool:
+        """Have a host's participants go on elsewhere, and it begun anew then; False where there is none."""
+        ...
+
+    def roll(self) -> None:
+        """Do so with every host, one after the other."""
+        ...
+
+
 class ActionStatus(StrEnum):
     """What has become of an action."""
 

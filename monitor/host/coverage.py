@@ -23,7 +23,7 @@ MAX_IN_CALL = 512
 KEPT_SECONDS = 600.0
 
 # Why somebody is somewhere out there of whom nothing is known now.
-LOST = frozenset({Reason.SOURCE_LOST, Reason.HOST_LOST})
+LOST = frozenset({Reason.SOURCE_LOST, Reason.HOST_LOST, Reason.HOST_DRAINED})
 
 Place = tuple[str, str]
 Action = Literal["began", "resumed", "left"]
@@ -158,20 +158,22 @@ class Coverage:
             changes += more
         return made, changes
 
-    def lost(self, source: int, brought: tuple[Place, ...], now: float) -> Outcome:
+    def lost(self, source: int, brought: tuple[Place, ...], now: float, reason: Reason = Reason.SOURCE_LOST) -> Outcome:
         """Take note that a way in is broken: whom it listed, and whom it had brought, are somewhere out there."""
         theirs = [p for p, watch in self.people.items() if watch.source == source or p in brought]
-        return self._each(theirs, now, source=source, announced=Reason.SOURCE_LOST)
+        return self._each(theirs, now, source=source, announced=reason)
 
-    def host_lost(self, source: int, judged: tuple[Place, ...], now: float) -> Outcome:
+    def host_lost(
+        self, source: int, judged: tuple[Place, ...], now: float, reason: Reason = Reason.HOST_LOST
+    ) -> Outcome:
         """Take note that what judged these is gone, which is told at once; `source` lists them until they are back."""
         theirs = [place for place in judged if place in self.people]
-        made, changes = self._each(theirs, now, judged=False, source=source, announced=Reason.HOST_LOST)
+        made, changes = self._each(theirs, now, judged=False, source=source, announced=reason)
         people = dict(made.people)
         for place in theirs:
             watch = people[place]
             if watch.gap is not None and watch.told is None:
-                began = Change(place, "began", now, watch.gap, Reason.HOST_LOST)
+                began = Change(place, "began", now, watch.gap, reason)
                 people[place], changes = replace(watch, told=began), (*changes, began)
         return Coverage(people), changes
 

@@ -251,12 +251,14 @@ class Host:
         judged = self.find(call, participant)
         return judged.claimed.explain() if judged is not None else None
 
-    async def drain(self, keeps: bool = False) -> None:
+    async def drain(self, moved: str | None = None) -> None:
         """Admit nobody any more, end everybody, close their findings; then the threads are released.
 
-        Where whoever remembers them `keeps` them, for they may go on elsewhere, their findings wait.
+        Where they are `moved`, for that reason, whoever remembers them keeps them, and their findings wait.
         """
-        self.draining, self._keeps = True, keeps
+        self.draining, self._keeps = True, moved is not None
+        for participant in self._participants.values():
+            participant.ends_for = moved or participant.ends_for
         if self._overseer is not None:
             self._overseer.cancel()
         await asyncio.gather(*(participant.end() for participant in list(self._participants.values())))

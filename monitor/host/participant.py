@@ -68,9 +68,9 @@ class Participant:
         clock: Clock = time.monotonic,
         past: Past | None = None,
     ) -> None:
-        self.claimed = claimed
-        self.key = claimed.key
+        self.claimed, self.key = claimed, claimed.key
         self.source = source
+        self.ends_for: str = ENDED
         self.paused = self.light = False
         self._link = source if isinstance(source, Connecting) else None
         first = CONNECTING if self._connecting else str(Reason.WARMING_UP)
@@ -116,7 +116,7 @@ class Participant:
     @property
     def end_reason(self) -> str:
         """The reason of the last state, once the source has ended."""
-        return (self.source.end_reason if isinstance(self.source, Explaining) else None) or ENDED
+        return (self.source.end_reason if isinstance(self.source, Explaining) else None) or self.ends_for
 
     @property
     def silent_seconds(self) -> float:

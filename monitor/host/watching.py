@@ -118,14 +118,14 @@ class Watching:
         reasons = {name: one.unwatched for name, one in present.items()}
         self._take(self._coverage.listed(source, call, reasons, self._clock()))
 
-    def lost(self, source: int, brought: Iterable[ParticipantKey]) -> None:
-        """Take note that a source has failed, and whom it had brought."""
+    def lost(self, source: int, brought: Iterable[ParticipantKey], reason: Reason = Reason.SOURCE_LOST) -> None:
+        """Take note that a source has failed, or is moved, and whom it had brought."""
         places = tuple((key.call, key.participant) for key in brought)
-        self._take(self._coverage.lost(source, places, self._clock()))
+        self._take(self._coverage.lost(source, places, self._clock(), reason))
 
-    def host_lost(self, source: int, places: Sequence[Place]) -> None:
-        """Take note that what judged these is gone; `source` is a number that no source has."""
-        self._take(self._coverage.host_lost(source, tuple(places), self._clock()))
+    def host_lost(self, source: int, places: Sequence[Place], reason: Reason = Reason.HOST_LOST) -> None:
+        """Take note that what judged these is gone, or lets them go; `source` is a number that no source has."""
+        self._take(self._coverage.host_lost(source, tuple(places), self._clock(), reason))
         for place in places:
             for follower in self._followers:
                 follower.ended(place)

@@ -74,6 +74,27 @@ MUTATIONS = (
         (f"{HERE}/test_fleet.py::test_a_killed_host_is_told_at_once_and_its_participants_go_on",),
     ),
     Mutation(
+        "hosts are let go while others are away",
+        "monitor/host/cluster/rolling.py",
+        "        if away is None:\n",
+        "        if True:\n",
+        (f"{HERE}/test_rolling.py::test_none_is_let_go_while_another_is_away",),
+    ),
+    Mutation(
+        "what was known of somebody goes with a host that is drained",
+        "monitor/host/host.py",
+        "self._keeps = True, moved is not None",
+        "self._keeps = True, False",
+        (f"{HERE}/test_renewal.py::test_a_host_is_drained_in_mid_call_and_its_findings_go_on",),
+    ),
+    Mutation(
+        "the admin of any tenant lets hosts go",
+        "monitor/api/app.py",
+        "    if parts.tenant == DEFAULT_TENANT:\n",
+        "    if True:\n",
+        ("tests/monitor/api/test_tenants.py::test_hosts_are_the_machines",),
+    ),
+    Mutation(
         "a host may hang for as long as it likes",
         "monitor/host/cluster/liveness.py",
         "        return self.silent >= self.limit\n",

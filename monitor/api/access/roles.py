@@ -26,6 +26,8 @@ class Permission(StrEnum):
     TOKENS = "tokens"
     # Lets this machine connect to, and read, what it is told to.
     SOURCES = "sources"
+    # Has processes that judge let go and begun anew, of all tenants.
+    HOSTS = "hosts"
     # What is said of whoever asks, and of nobody else: verdicts only.
     OWN = "own"
 

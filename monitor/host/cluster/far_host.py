@@ -65,7 +65,7 @@ class FarHost:
         self._launch, self._words, self._hears = launch, words, hears
         self._timing = timing or Timing()
         self.status = Supervision(since=self._timing.clock())
-        self.full = False
+        self.full = self.leaving = False
         self.starts = 0
         # By how much its clock is behind that of the gateway: they have one where it is a process of this machine.
         self.behind = 0.0
@@ -81,6 +81,11 @@ class FarHost:
         """Whether it judges."""
         is_ready = self.status.phase is SourcePhase.CONNECTED and self._link is not None
         return is_ready and not self._closing
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes anybody new."""
+        return self.ready and not self.leaving
 
     @property
     def pid(self) -> int | None:
@@ -119,6 +124,12 @@ class FarHost:
                 self._task.cancel()
             await asyncio.wait([self._task])
 
+    def renew(self) -> None:
+        """Begin it anew at once, where it is `leaving`: whoever was judged there has ended, or is ended with it."""
+        if self.leaving and self._link is not None:
+            self._link.say("bye")
+            self._link.close()
+
     async def _run(self) -> None:
         while not self._closing:
             self.status = self.status.begin(self._timing.clock())
@@ -131,7 +142,11 @@ class FarHost:
                 self._failure = f"a host cannot be started ({type(error).__name__}): please report it"
                 self._log().exception("a host cannot be started")
             self._settled.set()
-            if not self._closing:
+            if self.leaving and self._failure is None:
+                self.leaving = False
+                self._log().info("a host was let go: it is begun anew")
+            elif not self._closing:
+                self.leaving = False
                 await self._timing.sleep(self._note_loss())
 
     async def _once(self) -> None:
@@ -145,7 +160,7 @@ class FarHost:
             await link.run()
         finally:
             watching.cancel()
-            await running.end(END_SECONDS if self._closing else 0.0)
+            await running.end(END_SECONDS if self._closing or self.leaving else 0.0)
             self.running = None
 
     async def _asked(self, op: str, body: Any) -> Any:

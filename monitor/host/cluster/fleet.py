@@ -21,7 +21,7 @@ from monitor.alerts.finding import FindingTracker
 from monitor.alerts.recorder import TakesFindings
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
-from monitor.decision.words import CONNECTING, HOST_LOST
+from monitor.decision.words import CONNECTING, HOST_DRAINED, HOST_LOST
 from monitor.host.callbacks import Tells
 from monitor.host.calls import Admission, AtCapacity, HostsAlive
 from monitor.host.cluster.answers import Answers, Knows
@@ -35,6 +35,7 @@ from monitor.host.cluster.link import LinkLost
 from monitor.host.cluster.metrics import Merged, Sums
 from monitor.host.cluster.placement import HostView, places
 from monitor.host.cluster.refusals import HostError
+from monitor.host.cluster.renewal import Renewal
 from monitor.host.metrics import Metrics
 from monitor.host.quota import Holding, Quota
 from monitor.host.remembering import Remembered
@@ -77,6 +78,7 @@ class Fleet:
         self._answers = Answers(knows, self.memory, self.ledger, self._clock)
         self.hosts = [FarHost(number, launch, words(number), self, timing) for number in range(hosts)]
         self.sources = FleetSources(self, sources or {}, self._clock)
+        self.renewal = Renewal(self, self._clock, (timing or Timing()).sleep)
         self._owners: dict[Place, str] = {}
         self._publishing: list[tuple[Place, int, str]] = []
         self._numbers = count(1)
@@ -158,6 +160,7 @@ class Fleet:
     async def drain(self) -> None:
         """Admit nobody any more, end everybody, close their findings; then let the hosts go."""
         self.draining = True
+        self.renewal.close()
         await asyncio.gather(*(self._drain(host) for host in self.hosts))
         for host in self.hosts:
             # What a host did not come to say.
@@ -230,19 +233,19 @@ class Fleet:
 
     def _take_off(self, host: FarHost) -> None:
         """Have everybody who was on a host waited for, as if they had left, and say that they are not watched."""
-        now, time = self._clock(), datetime.now(UTC)
-        lost = self.ledger.lost(host.number, now, HOST_LOST)
+        now, time, reason = self._clock(), datetime.now(UTC), HOST_DRAINED if host.leaving else HOST_LOST
+        lost = self.ledger.lost(host.number, now, reason)
         seats = [one.seat for one in lost if one.seat is not None]
-        self.watching.host_lost(-1 - host.number, [_place(seat) for seat in seats])
+        self.watching.host_lost(-1 - host.number, [_place(seat) for seat in seats], reason)
         for one in lost:
             known = one.known
             if one.seat is not None:
                 self._owners.pop(_place(one.seat), None)
-                self._hub.state(_last_state(one.seat, time), now)
-                self._metrics.hop(str(Verdict.INCONCLUSIVE), HOST_LOST)
+                self._hub.state(_last_state(one.seat, time, reason), now)
+                self._metrics.hop(str(Verdict.INCONCLUSIVE), reason)
                 tracker = FindingTracker(one.seat.claimed.key, finding=one.seat.finding)
                 # Of whom nothing is known nobody can go on: what is open of them is closed.
-                change = tracker.end(time, HOST_LOST, self._remembers and known is not None)
+                change = tracker.end(time, reason, self._remembers and known is not None)
                 if change is not None:
                     self._findings.put(change, now)
                 known = None if known is None else replace(known, finding=tracker.finding)
@@ -272,7 +275,11 @@ class Fleet:
     def _ended(self, host: FarHost, place: Place) -> None:
         if self.ledger.ended(host.number, place):
             self._owners.pop(place, None)
-            self.watching.ended(place)
+            if host.leaving:
+                # They have not left the call: they are to be judged elsewhere.
+                self.watching.host_lost(-1 - host.number, [place], HOST_DRAINED)
+            else:
+                self.watching.ended(place)
             self._metrics.judged(len(self))
             if place[0] not in self.ledger.counts(host.number):
                 host.say("call_is_over", place[0])
@@ -295,6 +302,9 @@ class Fleet:
         seat = self.ledger.seat(place)
         there = seat.host if seat is not None else next((n for p, n, _ in self._publishing if p == place), None)
         if there is not None:
+            if self.hosts[there].leaving:
+                self._metrics.refused.inc()
+                raise AtCapacity("the process that judges them is begun anew: publish again in a moment", 1)
             return [there]
         taken = len(self) + len({p for p, _, _ in self._publishing if self.ledger.seat(p) is None})
         is_full = taken >= self._quota.capacity
@@ -310,7 +320,8 @@ class Fleet:
         for place, number, _ in self._publishing:
             if number == host.number and self.ledger.seat(place) is None:
                 calls[place[0]] = calls.get(place[0], 0) + 1
-        return HostView(host.number, host.ready, host.full, sum(calls.values()), calls)
+        stale = host.number in self.renewal.rolling.stale
+        return HostView(host.number, host.open, host.full, sum(calls.values()), calls, stale=stale)
 
     def _held(self) -> Iterator[Holding]:
         for place, owner in self._owners.items():
@@ -350,8 +361,8 @@ def _place(seat: Seat) -> Place:
     return seat.claimed.key.call, seat.claimed.key.participant
 
 
-def _last_state(seat: Seat, time: datetime) -> Message:
+def _last_state(seat: Seat, time: datetime, reason: str) -> Message:
     """Return the last state of somebody whose host is gone."""
-    entry = {"verdict": str(Verdict.INCONCLUSIVE), "reason": HOST_LOST, **NOTHING}
+    entry = {"verdict": str(Verdict.INCONCLUSIVE), "reason": reason, **NOTHING}
     call, participant = _place(seat)
     return {"type": "state", "call": call, "participant": participant, "time": rfc3339(time), **entry}

@@ -24,7 +24,7 @@ from monitor.host.sources import requested_source
 from monitor.host.supervision import SourcePhase
 from monitor.host.watching import Watching
 from monitor.storage.tenancy.names import DEFAULT_TENANT, inside
-from monitor.types import Action, ActionKind
+from monitor.types import Action, ActionKind, Reason
 
 # A plug-in that does not leave is waited for, and an action is asked of a platform for so long.
 ASK_SECONDS = 15.0
@@ -149,10 +149,21 @@ class FleetSources:
                     self._fleet.watching.lost(number, ())
                     self._place(number)
 
+    def leave(self, host: FarHost) -> None:
+        """Take the sources off a host that is let go: they wait until it has ended them, and go to another one then."""
+        for number, one in list(self._placed.items()):
+            if one.host == host.number:
+                self._placed[number] = Placed(one.settings, one.tenant, at=self._clock())
+                self._fleet.watching.lost(number, (), Reason.HOST_DRAINED)
+
     def said(self, host: FarHost, op: str, body: Any) -> None:
-        """Take what a host says of its sources."""
+        """Take what a host says of its sources; of one that is not there any more it says nothing that counts."""
         watching = self._fleet.watching
         match op:
+            case "listed" | "lost" if not self._is_on(host, body["source"]):
+                return
+            case "closed" if not self._is_on(host, body):
+                return
             case "listed":
                 watching.listed(body["source"], body["call"], body["listed"])
             case "lost":
@@ -163,6 +174,10 @@ class FleetSources:
                 self._forget(host, body)
             case "beat" if body.get("sources"):
                 self._take(host, body["sources"])
+
+    def _is_on(self, host: FarHost, source: int) -> bool:
+        one = self._placed.get(source)
+        return one is not None and one.host == host.number
 
     def _take(self, host: FarHost, described: Iterable[Any]) -> None:
         for said in described:

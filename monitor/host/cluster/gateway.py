@@ -14,9 +14,11 @@ from monitor.host.cluster.fleet import Fleet
 from monitor.host.cluster.fleet_sources import TenantSources
 from monitor.host.cluster.host_settings import THREADS, environment, processes_of, threads_of, told
 from monitor.host.cluster.launch import Launch, local_processes
+from monitor.host.cluster.operating import FleetHosts
 from monitor.host.components import Tenant
 from monitor.host.cpu_load import cores_here
 from monitor.host.hosting import Hosted, Hosting
+from monitor.host.judges import Judges
 from monitor.host.metrics import Metrics
 from monitor.host.quota import Quota
 from monitor.host.sidecar import Sidecar
@@ -37,6 +39,11 @@ def is_wanted(settings: Settings) -> bool:
 def processes(settings: Settings) -> int:
     """Return how many processes are to judge on this machine."""
     return processes_of(settings.processes, cores_here())
+
+
+def hosts_of(judges: Judges) -> FleetHosts | None:
+    """Return the hosts of whoever judges, as an operator sees them; None where that is this process."""
+    return FleetHosts(judges) if isinstance(judges, Fleet) else None
 
 
 def models_of(settings: Settings) -> Models:

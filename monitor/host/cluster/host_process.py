@@ -203,9 +203,9 @@ class HostProcess:
     async def _metrics(self, _body: None) -> Any:
         return families_of(self._here[3].registry)
 
-    async def _drain(self, keeps: bool) -> None:
+    async def _drain(self, moved: str | None) -> None:
         _, host, ways, _ = self._here
-        await asyncio.gather(host.drain(keeps), ways.close())
+        await asyncio.gather(host.drain(moved), ways.close())
 
     def _begin(self, work: Any) -> None:
         task = asyncio.create_task(work)

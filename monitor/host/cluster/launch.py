@@ -31,6 +31,11 @@ class Running(Protocol):
         """The number of its process; None where that is not on this machine."""
         ...
 
+    @property
+    def node(self) -> str | None:
+        """The machine that it is on, as the cluster calls it; None for this one."""
+        ...
+
     async def end(self, seconds: float = 0.0) -> None:
         """Wait so long for it to have ended, and kill it then; returns when it is gone. Safe to call twice."""
         ...
@@ -51,6 +56,11 @@ class LocalHost:
     def pid(self) -> int | None:
         """The number of its process."""
         return self.process.pid
+
+    @property
+    def node(self) -> str | None:
+        """None: it is on this machine."""
+        return None
 
     async def end(self, seconds: float = 0.0) -> None:
         """Wait for the process, and kill it."""

@@ -206,5 +206,6 @@ async def furnish(made: House, tenant: str) -> dict[str, str]:
             "token_id": spare["id"],
             "source": str(source["source"]),
             "session_id": "none",
+            "host": "none",
             "path": "app.js",
         }

@@ -130,6 +130,17 @@ def test_what_is_another_tenants_is_not_there(running: Running) -> None:
     assert asked >= 4 * 6
 
 
+def test_hosts_are_the_machines(running: Running) -> None:
+    """An admin of the default tenant may let hosts go; for those of others there are none."""
+    asked = {
+        tenant: running.runner.run(running.client.get("/v1/hosts", headers=running.house.bearer(tenant)))
+        for tenant in TENANTS
+    }
+    assert {tenant: answer.status_code for tenant, answer in asked.items()} == {
+        tenant: 200 if tenant == DEFAULT_TENANT else 404 for tenant in TENANTS
+    }
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     asker=st.sampled_from(TENANTS),

@@ -29,7 +29,7 @@ SDP = {"Content-Type": "application/sdp"}
 VALUES = {
     "call": "board", "participant": "p1", "session": "none", "name": "nobody", "job_id": "none", "token_id": "none",
     "path": "app.js", "source": "none", "action": "none", "challenge": "none", "drill": "none",
-    "finding": "none", "session_id": "none",
+    "finding": "none", "session_id": "none", "host": "none",
 }  # fmt: skip
 SECRETS = ("scores", "evidence", "statistic", "threshold")
 

@@ -296,6 +296,7 @@ OF_THE_LIST = {
     Reason.WAITING_FOR_PUBLISHER,
     Reason.SOURCE_LOST,
     Reason.HOST_LOST,
+    Reason.HOST_DRAINED,
 }
 
 

@@ -25,6 +25,15 @@ def test_one_that_is_too_slow_is_last_and_one_that_is_closed_is_none() -> None:
     assert places([], "board") == []
 
 
+def test_whoever_is_placed_is_not_moved_again_soon() -> None:
+    """While hosts are begun anew those that were are taken first, unless they are too slow."""
+    hosts = [HostView(0, stale=True, calls={"board": 1}, judged=1), HostView(1, judged=3)]
+    assert places(hosts, "board") == [1, 0]
+    assert places([hosts[0], HostView(1, full=True)], "board") == [0, 1]
+    assert share(hosts, {1: 5}) == 1
+    assert share(hosts[:1], {}) == 0
+
+
 def test_ways_in_are_shared() -> None:
     hosts = [HostView(0), HostView(1), HostView(2, open=False)]
     assert share(hosts, {0: 1}) == 1

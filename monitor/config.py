@@ -161,6 +161,7 @@ class Settings(BaseSettings):
     workers: int | None = Field(default=None, ge=1, le=256)
     processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
     cluster: str | None = Field(default=None, min_length=1)
+    target_use: float = Field(default=0.7, gt=0.0, le=1.0)
 
     ice_servers: tuple[IceServer, ...] = ()
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()

@@ -62,6 +62,7 @@ PURE = (
     "monitor/host/cluster/placement.py",
     "monitor/host/cluster/refusals.py",
     "monitor/host/cluster/rolling.py",
+    "monitor/host/cluster/sizing.py",
     "monitor/host/cluster/values.py",
     "monitor/host/coverage.py",
     "monitor/host/departed.py",

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 import yaml
 
 from monitor.config import PREFIX, Settings, load, unknown_variables
+from monitor.host.cluster.metrics import HintMetrics
+from monitor.host.cluster.sizing import Hints
 from monitor.host.planning.sizing import PROBE_SECONDS
 from tests.test_docs import mistakes
 
@@ -27,10 +30,19 @@ DATABASE = "postgresql+psycopg://sidewitness:secret@db.example/sidewitness?sslmo
 VERSIONS = ("1.28", "1.31", "1.34", "1.37")
 TURN = {"url": "turn:turn.example:3478", "username": "s", "credentialSecret": {"name": "turn", "key": "credential"}}
 POD = {"mode": "pod", "allowedNetworks": ["10.0.0.0/8"], "iceServers": [TURN, {"url": "stun:stun.example"}]}
+RAY_IMAGE = "registry.example/sidewitness-ray:1"
 CASES: dict[str, dict[str, Any]] = {
     "as it is": {},
     "in the cluster's network": {"network": POD, "networkPolicy": {"adminFrom": [{"podSelector": {}}]}},
     "by participants": {"router": {"enabled": False}, "autoscaling": {"enabled": True, "maxReplicas": 20}},
+    "by use": {"router": {"enabled": False}, "autoscaling": {"enabled": True, "by": "use"}},
+    "on Ray": {"network": POD, "ray": {"enabled": True, "image": RAY_IMAGE}},
+    "on Ray, as many as wanted": {
+        "network": POD,
+        "ray": {"enabled": True, "image": RAY_IMAGE, "workers": {"max": 9}},
+        "nodeSelector": {"pool": "media"},
+        "imagePullSecrets": [{"name": "pull"}],
+    },
     "with everything else": {
         "imagePullSecrets": [{"name": "pull"}],
         "secrets": {"database": "sidewitness-database", "tokenKey": "sidewitness-token-key"},
@@ -79,11 +91,24 @@ def pods(case: str) -> Iterator[dict[str, Any]]:
     for document in _of(case):
         if document["kind"] in ("StatefulSet", "Deployment"):
             yield document["spec"]["template"]["spec"]
+        if document["kind"] == "RayCluster":
+            yield from (group["template"]["spec"] for group in ray_groups(document))
+
+
+def ray_groups(cluster: dict[str, Any]) -> list[dict[str, Any]]:
+    return [cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]]
+
+
+def native(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """What of a document has a schema of Kubernetes: of a resource of KubeRay the pods that are to be made."""
+    if document["kind"] != "RayCluster":
+        return [document]
+    return [{"apiVersion": "v1", "kind": "Pod", **group["template"]} for group in ray_groups(document)]
 
 
 def variables(case: str) -> dict[str, str]:
     """What the sidecar's container is given, as the kubelet would fill it in."""
-    (container,) = one(case, "StatefulSet")["spec"]["template"]["spec"]["containers"]
+    container, *_ = one(case, "StatefulSet")["spec"]["template"]["spec"]["containers"]
     filled = {"POD_NAME": "sw-hosts-0", "SIDEWITNESS_TOKEN": "a-token-of-sixteen-and-more"}
     filled["SIDEWITNESS_DATABASE_URL"] = DATABASE
     named = {variable["name"] for variable in container["env"]}
@@ -107,7 +132,8 @@ def test_what_is_rendered_is_valid_kubernetes(case: str, version: str) -> None:
     made = _of(case)
     assert {"StatefulSet", "Service", "ConfigMap"} <= {document["kind"] for document in made}
     for document in made:
-        assert kubernetes.validate(document, version, strict=True) == version
+        for part in native(document):
+            assert kubernetes.validate(part, version, strict=True) == version
     names = [(document["kind"], document["metadata"]["name"]) for document in made]
     assert len(set(names)) == len(names)
 
@@ -130,7 +156,8 @@ def test_the_program_takes_its_settings_and_nothing_is_misspelt(
     file.write_text(one(case, "ConfigMap", "sw")["data"]["sidewitness.yaml"])
     settings = load(file)
     values = CASES[case]
-    assert (settings.max_participants, settings.processes) == (4, 2)
+    assert (settings.max_participants, settings.processes) == (4, 4 if "ray" in values else 2)
+    assert settings.cluster == ("auto" if "ray" in values else None)
     assert "sw-hosts-0.sw-hosts.calls.svc.cluster.local" in settings.allowed_hosts
     assert ("meet.example" in settings.allowed_hosts) == ("host" in values.get("router", {}))
     assert [str(network) for network in settings.allowed_networks] == (["10.0.0.0/8"] if "network" in values else [])
@@ -184,7 +211,10 @@ def test_nothing_runs_as_root_or_writes_where_it_need_not(case: str) -> None:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["runAsUser"] > 0
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert pod["automountServiceAccountToken"] is pod["enableServiceLinks"] is False
+        assert pod["enableServiceLinks"] is False
+        # The head of a Ray cluster that grows asks for pods.
+        is_asking = case == "on Ray, as many as wanted" and pod["containers"][0]["name"] == "ray-head"
+        assert pod["automountServiceAccountToken"] is is_asking
         for container in pod["containers"]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
@@ -193,7 +223,7 @@ def test_nothing_runs_as_root_or_writes_where_it_need_not(case: str) -> None:
                 "capabilities": {"drop": ["ALL"]},
             }
             mounted = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
-            assert mounted <= {"/tmp", "/var/lib/sidewitness"}
+            assert mounted <= {"/tmp", "/var/lib/sidewitness", *(["/dev/shm"] if "ray" in CASES[case] else [])}
     text = "\n".join(rendered(CASES[case]).values())
     # Secrets are named, and none is made.
     assert "kind: Secret" not in text
@@ -243,11 +273,57 @@ def test_it_grows_by_participants() -> None:
     assert "replicas" not in one("by participants", "StatefulSet")["spec"]
 
 
+def test_it_grows_by_what_participants_cost() -> None:
+    scaler = one("by use", "HorizontalPodAutoscaler")["spec"]
+    (metric,) = scaler["metrics"]
+    assert metric["pods"]["metric"]["name"] == "sidewitness_hosts_wanted"
+    # So many hosts has each pod: as many pods as have those that are wanted.
+    assert metric["pods"]["target"]["averageValue"] == variables("by use")["SIDEWITNESS_PROCESSES"] == "2"
+    families = HintMetrics(lambda: Hints(0.3, 1, 1)).collect()
+    assert metric["pods"]["metric"]["name"] in {family.name for family in families}
+
+
+def test_hosts_on_ray_are_actors_of_a_cluster_that_only_the_gateways_reach() -> None:
+    cluster, gateway = one("on Ray", "RayCluster"), one("on Ray", "StatefulSet")["spec"]["template"]
+    head, workers = ray_groups(cluster)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras["cluster"][0].startswith(f"ray=={cluster['spec']['rayVersion']};")
+    # Nobody is judged on the head, nor in the gateway's pod.
+    assert head["rayStartParams"]["num-cpus"] == "0"
+    node = next(each for each in gateway["spec"]["containers"] if each["name"] == "ray")
+    assert "--num-cpus=0" in node["command"]
+    # As KubeRay calls the service of a cluster's head.
+    assert f"--address={cluster['metadata']['name']}-head-svc:6379" in node["command"]
+    # The two share what Ray speaks through on one machine.
+    for container in gateway["spec"]["containers"]:
+        mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        assert (mounted["/tmp"], mounted["/dev/shm"]) == ("tmp", "shared")
+    images = {each["image"] for pod in pods("on Ray") for each in pod["containers"]}
+    assert {image for image in images if "nginx" not in image} == {RAY_IMAGE}
+    assert (workers["minReplicas"], workers["maxReplicas"], cluster["spec"]["enableInTreeAutoscaling"]) == (2, 2, False)
+    assert one("on Ray, as many as wanted", "RayCluster")["spec"]["enableInTreeAutoscaling"] is True
+    policy = one("on Ray", "NetworkPolicy", "-ray")["spec"]
+    assert policy["podSelector"]["matchLabels"] == head["template"]["metadata"]["labels"]
+    peers = [peer for rule in policy["ingress"] if "ports" not in rule for peer in rule["from"]]
+    components = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in peers]
+    assert sorted(components) == ["host", "ray"]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"autoscaling": {"enabled": True}}, "autoscaling needs router.enabled=false"),
         ({"replica": 3}, "replica"),
+        (
+            {"processes": 1, "router": {"enabled": False}, "autoscaling": {"enabled": True, "by": "use"}},
+            "autoscaling.by=use needs processes above 1",
+        ),
+        ({"ray": {"enabled": True, "image": RAY_IMAGE}}, "ray.enabled needs network.mode=pod"),
+        ({"network": POD, "ray": {"enabled": True}}, "ray.image is needed"),
+        (
+            {"network": POD, "ray": {"enabled": True, "image": RAY_IMAGE}, "networkPolicy": {"enabled": False}},
+            "ray.enabled needs networkPolicy.enabled",
+        ),
         ({"network": {"mode": "bridge"}}, "mode"),
         ({"maxParticipants": 257}, "maxParticipants"),
         ({"router": {"processes": 4}}, "processes"),

@@ -27,7 +27,16 @@ ROLL = operation(
     description="It is done when no host waits and none is let go. Participants publish anew.",
     errors=NO_TOKEN | {404: "There are no hosts: participants are judged in the process of the gateway."},
 )
-NONE = {"hosts": [], "rolling": {"now": None, "waiting": [], "done": [], "why": None}}
+NONE = {
+    "hosts": [],
+    "rolling": {"now": None, "waiting": [], "done": [], "why": None},
+    "capacity": {
+        "participants": 0,
+        "cores_per_participant": None,
+        "participants_fit": None,
+        "hosts_wanted": None,
+    },
+}
 
 
 def router(hosts: Hosts | None) -> APIRouter:

@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 POLL_SECONDS = 0.5
-COLUMNS = ("host", "phase", "seconds", "participants", "full", "starts", "node", "why")
+COLUMNS = ("host", "phase", "seconds", "participants", "full", "cores_used", "starts", "node", "why")
 
 Wait = Annotated[float, typer.Option(min=0.0, max=86400.0, help="Seconds to wait until it is done.")]
 
@@ -38,6 +38,12 @@ def list_hosts(url: Url = None, config: Config = None, as_json: AsJson = False) 
         typer.echo(json.dumps(told))
         return
     print_table("Hosts", COLUMNS, (tuple(row[key] for key in COLUMNS) for row in told["hosts"]))
+    capacity = told["capacity"]
+    if capacity["hosts_wanted"] is not None:
+        typer.echo(
+            f"{capacity['participants']} participants at {capacity['cores_per_participant']} cores each: "
+            f"{capacity['participants_fit']} more fit, {capacity['hosts_wanted']} hosts are wanted"
+        )
 
 
 @app.command("drain")

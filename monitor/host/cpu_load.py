@@ -35,6 +35,28 @@ def threads_here(quota: Path = QUOTA) -> int:
     return max(1, ceil(cores_here(quota)))
 
 
+class UseMeter:
+    """How many cores this process uses, over spans of `seconds`."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.process_time,
+        seconds: float = 5.0,
+    ) -> None:
+        self._clock, self._cpu, self._seconds = clock, cpu, seconds
+        self._began = clock(), cpu()
+        self._used: float | None = None
+
+    def read(self) -> float | None:
+        """Return what was used in the last whole span; None before the first is over."""
+        elapsed = self._clock() - self._began[0]
+        if elapsed >= self._seconds:
+            used, self._began = self._cpu() - self._began[1], (self._clock(), self._cpu())
+            self._used = used / elapsed
+        return self._used
+
+
 class LoadMeter:
     """Reads the load since it was read last; `load` tells how the batcher is doing, where there is one."""
 

@@ -127,6 +127,11 @@ class Host:
         """Whether nobody new is admitted because the machine is too slow for them."""
         return self._shedding.full
 
+    @property
+    def strained(self) -> bool:
+        """Whether not all the work is done that there is: somebody is paused or judged lightly, or nobody admitted."""
+        return self._shedding.full or self._shedding.light or bool(self._shedding.shed)
+
     @contextlib.contextmanager
     def reserve(self, key: ParticipantKey, owner: str | None = None) -> Iterator[None]:
         """Hold a place while an offer is answered and admitted; raises `AtCapacity` or `Occupied`."""

@@ -19,6 +19,8 @@ class Host(Shape):
     """How many are judged there, or are about to be."""
     full: bool
     """Whether it is too slow for one more."""
+    cores_used: float | None
+    """Over the last seconds; null before that is measured."""
     starts: int
     """How often it was begun since the gateway was."""
     why: str | None
@@ -40,8 +42,22 @@ class Rolling(Shape):
     """Why it was given up; null where it was not."""
 
 
+class Capacity(Shape):
+    """What an autoscaler may go by; null before anything was measured."""
+
+    participants: int
+    """How many are judged."""
+    cores_per_participant: float | None
+    """As measured on hosts that keep up."""
+    participants_fit: int | None
+    """How many more fit, at the setting `target_use`."""
+    hosts_wanted: int | None
+    """How many hosts would suit those that there are."""
+
+
 class Hosts(Shape):
     """Every host; empty where participants are judged in the process of the gateway."""
 
     hosts: list[Host]
     rolling: Rolling
+    capacity: Capacity

@@ -65,7 +65,9 @@ class FarHost:
         self._launch, self._words, self._hears = launch, words, hears
         self._timing = timing or Timing()
         self.status = Supervision(since=self._timing.clock())
-        self.full = self.leaving = False
+        self.full = self.leaving = self.strained = False
+        # Cores that it uses, None before that is measured.
+        self.used: float | None = None
         self.starts = 0
         # By how much its clock is behind that of the gateway: they have one where it is a process of this machine.
         self.behind = 0.0
@@ -152,7 +154,8 @@ class FarHost:
     async def _once(self) -> None:
         """Run it once, until it is gone."""
         self.starts += 1
-        self.full, self._failure = False, None
+        self.full = self.strained = False
+        self.used = self._failure = None
         running = self.running = await self._launch(self.number)
         link = self._link = Link(running.channel, self._said, self._asked, self._gone)
         watching = asyncio.create_task(self._watch(link, running), name="liveness")
@@ -195,7 +198,7 @@ class FarHost:
                 self._failure = str(body)
                 self.close_link()
             case "beat":
-                self.full = bool(body["full"])
+                self.full, self.strained, self.used = bool(body["full"]), bool(body["strained"]), body["used"]
                 self._hears.said(self, op, body)
             case _:
                 self._hears.said(self, op, body)

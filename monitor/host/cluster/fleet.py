@@ -32,10 +32,11 @@ from monitor.host.cluster.fleet_sources import FleetSources
 from monitor.host.cluster.launch import Launch
 from monitor.host.cluster.ledger import NOTHING, Ledger, Place, Seat
 from monitor.host.cluster.link import LinkLost
-from monitor.host.cluster.metrics import Merged, Sums
+from monitor.host.cluster.metrics import HintMetrics, Merged, Sums
 from monitor.host.cluster.placement import HostView, places
 from monitor.host.cluster.refusals import HostError
 from monitor.host.cluster.renewal import Renewal
+from monitor.host.cluster.sizing import HostLoad, Sizing
 from monitor.host.metrics import Metrics
 from monitor.host.quota import Holding, Quota
 from monitor.host.remembering import Remembered
@@ -51,7 +52,8 @@ DRAIN_SECONDS = 30.0
 class Fleet:
     """The hosts of one gateway. `knows` is how a gateway answers them; `words` is what each is told first.
 
-    Keys and messages are those of all tenants together; `sources` are the ways in of each tenant, by its name.
+    Keys and messages are those of all tenants together; `sources` are the ways in of each tenant, by its name. Each
+    host has so many `cores`.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class Fleet:
         rejoin_seconds: float,
         sources: Mapping[str, Sequence[SourceSettings]] | None = None,
         timing: Timing | None = None,
+        sizing: Sizing | None = None,
+        cores: float = 1.0,
     ) -> None:
         self._findings, self._hub, self._metrics, self._quota = findings, hub, metrics, quota
         self._clock = (timing or Timing()).clock
@@ -74,6 +78,7 @@ class Fleet:
         self.watching = Watching(hub.notice, self._clock)
         self.memory = Remembered(rejoin_seconds, findings.put, metrics, self._clock)
         self.ledger = Ledger()
+        self.sizing, self._cores = sizing or Sizing(), cores
         self._knows = knows
         self._answers = Answers(knows, self.memory, self.ledger, self._clock)
         self.hosts = [FarHost(number, launch, words(number), self, timing) for number in range(hosts)]
@@ -86,6 +91,7 @@ class Fleet:
         self._sums = Sums()
         self._alive = Gauge("sidewitness_hosts", "Processes that judge now.", registry=metrics.registry)
         self._starts = Counter("sidewitness_host_starts", "Processes begun that judge.", registry=metrics.registry)
+        metrics.registry.register(HintMetrics(lambda: self.sizing.hints))
         metrics.merge(Merged(metrics.registry, self._sums), self._refresh)
 
     def __len__(self) -> int:
@@ -197,14 +203,23 @@ class Fleet:
                 self._ended(host, body)
             case "left":
                 self._left(departed_moved(body, host.behind))
-            case "listed" | "lost" | "closed" | "forget" | "beat":
+            case "listed" | "lost" | "closed" | "forget":
                 self.sources.said(host, op, body)
+            case "beat":
+                self.sources.said(host, op, body)
+                self._size()
             case _:
                 raise LookupError("a host says what nobody knows here")
 
     async def asked(self, host: FarHost, op: str, body: Any) -> Any:
         """Answer what a host asks."""
         return await self._answers.answer(host, op, body)
+
+    def _size(self) -> None:
+        if self.sizing.due(now := self._clock()):
+            open_now = [(host, self.view(host)) for host in self.hosts if host.open]
+            loads = [HostLoad(view.cores, host.used, view.judged, host.strained) for host, view in open_now]
+            self.sizing = self.sizing.look(now, loads, self._quota.capacity - len(self))
 
     def came(self, host: FarHost) -> None:
         """Take note that a host is ready."""
@@ -321,7 +336,7 @@ class Fleet:
             if number == host.number and self.ledger.seat(place) is None:
                 calls[place[0]] = calls.get(place[0], 0) + 1
         stale = host.number in self.renewal.rolling.stale
-        return HostView(host.number, host.open, host.full, sum(calls.values()), calls, stale=stale)
+        return HostView(host.number, host.open, host.full, sum(calls.values()), calls, self._cores, stale)
 
     def _held(self) -> Iterator[Holding]:
         for place, owner in self._owners.items():

@@ -15,6 +15,7 @@ from monitor.host.cluster.fleet_sources import TenantSources
 from monitor.host.cluster.host_settings import THREADS, environment, processes_of, threads_of, told
 from monitor.host.cluster.launch import Launch, local_processes
 from monitor.host.cluster.operating import FleetHosts
+from monitor.host.cluster.sizing import Sizing
 from monitor.host.components import Tenant
 from monitor.host.cpu_load import cores_here
 from monitor.host.hosting import Hosted, Hosting
@@ -85,6 +86,8 @@ def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
             Quota(settings.max_participants, settings.max_participants_per_token, settings.max_connecting_per_token),
             settings.rejoin_seconds,
             {tenant.name: tenant.settings.sources for tenant in tenants},
+            sizing=Sizing(settings.target_use),
+            cores=float(threads),
         )
         calls = {tenant.name: TenantCalls(tenant.name, fleet, tenant.places) for tenant in tenants}
         ways = {tenant.name: TenantSources(fleet.sources, tenant.name) for tenant in tenants}

@@ -28,7 +28,7 @@ from monitor.host.cluster.host_settings import settings_of
 from monitor.host.cluster.link import Link
 from monitor.host.cluster.liveness import BEAT_SECONDS
 from monitor.host.cluster.metrics import families_of
-from monitor.host.cpu_load import LoadMeter
+from monitor.host.cpu_load import LoadMeter, UseMeter
 from monitor.host.host import Host
 from monitor.host.ingest import Ingest
 from monitor.host.judging import Judging
@@ -162,13 +162,16 @@ class HostProcess:
 
     async def _beat(self) -> None:
         """Say again and again that this host lives, and how it does."""
+        use = UseMeter()
         while True:
-            full, offers = False, None
+            said: dict[str, Any] = {"full": False, "strained": False, "used": use.read()}
+            offers = None
             if self._parts is not None:
                 _, host, ways, _ = self._parts
-                full, offers = host.full, [offer for ingest in ways.every for offer in _offers(ingest)]
-            said = {"full": full} if offers == self._offers else {"full": full, "sources": offers}
-            self._offers = offers
+                said |= {"full": host.full, "strained": host.strained}
+                offers = [offer for ingest in ways.every for offer in _offers(ingest)]
+            if offers != self._offers:
+                said["sources"] = self._offers = offers
             self._link.say("beat", said)
             await asyncio.sleep(BEAT_SECONDS)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
+
+from monitor.host.cluster.sizing import Hints
 
 # What the gateway counts itself, by what it hears: a host's own would count it twice, or too little of it.
 OF_THE_GATEWAY = frozenset(
@@ -103,6 +105,24 @@ class Merged(Collector):
         for name, (kind, text, _) in self._sums.families.items():
             if name not in own:
                 yield _added(Metric(name, text, kind), total, self._sums.families[name][2])
+
+
+class HintMetrics(Collector):
+    """What an autoscaler may go by; each family is there once it is measured."""
+
+    def __init__(self, hints: Callable[[], Hints]) -> None:
+        self._hints = hints
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families of one scrape."""
+        hints = self._hints()
+        for name, text, value in (
+            ("cores_per_participant", "Cores that a participant costs, as measured.", hints.cores_per_participant),
+            ("participants_fit", "Participants that still fit, at the target use.", hints.participants_fit),
+            ("hosts_wanted", "Hosts that would suit the participants there are.", hints.hosts_wanted),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(f"sidewitness_{name}", text, float(value))
 
 
 def _added(family: Metric, total: Mapping[Key, float], names: frozenset[str] = frozenset()) -> Metric:

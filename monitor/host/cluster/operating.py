@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from monitor.alerts.wire import Message
 from monitor.host.cluster.far_host import FarHost
@@ -28,6 +28,7 @@ class FleetHosts:
         return {
             "hosts": [self._describe(host) for host in self.fleet.hosts],
             "rolling": self.fleet.renewal.describe(),
+            "capacity": {"participants": len(self.fleet), **asdict(self.fleet.sizing.hints)},
         }
 
     def drain(self, host: int) -> bool:
@@ -49,6 +50,7 @@ class FleetHosts:
             "seconds": round(max(0.0, time.monotonic() - host.status.since), 3),
             "participants": view.judged,
             "full": host.full,
+            "cores_used": None if host.used is None else round(host.used, 3),
             "starts": host.starts,
             "why": host.status.why,
             "node": None if host.running is None else host.running.node,

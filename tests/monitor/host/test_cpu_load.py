@@ -12,7 +12,7 @@ import pytest
 
 from engines.batching.queue import BatchLoad, Drop
 from monitor.host import cpu_load
-from monitor.host.cpu_load import LoadMeter, cores_here, threads_here
+from monitor.host.cpu_load import LoadMeter, UseMeter, cores_here, threads_here
 from monitor.host.shedding import MachineLoad
 
 NOWHERE = Path("/nowhere")
@@ -98,3 +98,17 @@ def test_numpy_brings_no_threads_of_its_own() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.split() == ["True", "1"]
+
+
+def test_what_a_process_uses_is_measured_over_whole_spans() -> None:
+    times = [0.0, 0.0]
+    meter = UseMeter(lambda: times[0], lambda: times[1], seconds=5.0)
+    assert meter.read() is None
+    times[:] = [4.0, 2.0]
+    assert meter.read() is None
+    times[:] = [6.0, 3.0]
+    assert meter.read() == 0.5
+    times[:] = [7.0, 4.0]
+    assert meter.read() == 0.5
+    times[:] = [12.0, 3.0 + 9.0]
+    assert meter.read() == 1.5

@@ -6,7 +6,8 @@ import json
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from monitor.host.cluster.metrics import Merged, Sums, families_of
+from monitor.host.cluster.metrics import HintMetrics, Merged, Sums, families_of
+from monitor.host.cluster.sizing import Hints
 from monitor.host.metrics import Metrics
 
 
@@ -65,3 +66,16 @@ def test_labels_that_the_gateway_has_not_seen_come_besides() -> None:
     host.sources.labels("connected").set(1)
     taken(sums, 0, host)
     assert 'sidewitness_sources{phase="connected"} 1.0' in text(Merged(own.registry, sums))
+
+
+def test_hints_are_shown_once_they_are_measured() -> None:
+    own, hints = CollectorRegistry(), [Hints()]
+    own.register(HintMetrics(lambda: hints[-1]))
+    assert text(Merged(own, Sums())) == []
+    hints.append(Hints(0.35, 0, 2))
+    shown = [line for line in text(Merged(own, Sums())) if not line.startswith("#")]
+    assert shown == [
+        "sidewitness_cores_per_participant 0.35",
+        "sidewitness_participants_fit 0.0",
+        "sidewitness_hosts_wanted 2.0",
+    ]

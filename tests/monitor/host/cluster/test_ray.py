@@ -47,7 +47,7 @@ def cluster() -> Iterator[Any]:
 def node_of(host: FarHost) -> str:
     """The node that a host is on."""
     assert host.running is not None
-    return str(host.running.node)  # type: ignore[attr-defined]
+    return str(host.running.node)
 
 
 async def stay(made: Site, participant: str, over: asyncio.Event) -> None:

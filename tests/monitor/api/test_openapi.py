@@ -176,7 +176,7 @@ async def test_errors_answer_as_described(desk: Desk) -> None:
 async def test_what_is_guarded_is_said_to_be(desk: Desk) -> None:
     values = {"call": "board", "participant": "p1"}
     values |= dict.fromkeys(("name", "job_id", "session", "token_id", "source", "finding", "session_id"), "x")
-    values |= dict.fromkeys(("action", "challenge", "drill"), "x")
+    values |= dict.fromkeys(("action", "challenge", "drill", "host"), "x")
     async with httpx.AsyncClient(base_url=desk.site.base) as stranger:
         for method, path in OpenApi().operations:
             answer = await stranger.request(method, path.format(**values))

@@ -69,7 +69,7 @@ MUTATIONS = (
     Mutation(
         "nobody is told that a host is gone",
         "monitor/host/cluster/fleet.py",
-        "        self.watching.host_lost(-1 - host.number, [_place(seat) for seat in seats])\n",
+        "        self.watching.host_lost(-1 - host.number, [_place(seat) for seat in seats], reason)\n",
         "",
         (f"{HERE}/test_fleet.py::test_a_killed_host_is_told_at_once_and_its_participants_go_on",),
     ),

@@ -48,6 +48,7 @@ PURE = (
     "monitor/window/spoken.py",
     "monitor/voice/near.py",
     "monitor/face/cadence.py",
+    "monitor/face/registration.py",
     "monitor/face/expression.py",
     "monitor/face/stillness.py",
     "monitor/detectors",

@@ -23,13 +23,11 @@ class Cadence:
     """How long landmarks may be apart, and how calm a face must be for it.
 
     `longest_seconds` is the media time between two pictures with landmarks, at most. `strangeness` is how unlike the
-    mixture of its neighbours a look may be, in units of its contrast (`strangeness_of`). The form of a still's lips
-    varies `tremble` times as much as with landmarks in every picture: a face is looked for where it was before.
+    mixture of its neighbours a look may be, in units of its contrast (`strangeness_of`).
     """
 
     longest_seconds: float
     strangeness: float
-    tremble: float = 1.0
 
     def may_wait(self, since_seconds: float, step_seconds: float) -> bool:
         """Whether a picture may wait that comes so long after the last landmarks, the next one a step later."""
@@ -46,11 +44,10 @@ class Cadence:
 
 # Landmarks in every picture: for training, and what everything else is held against.
 EVERY = Cadence(0.0, 0.0)
-# Two steps of the grid at 25 pictures a second, three pictures at 30; of 15 and fewer all have their own. Measured of a
-# still in a hand: 1.3 times, 1.45 at most.
-CALM = Cadence(0.101, 0.3, 1.5)
+# Two steps of the grid at 25 pictures a second, three pictures at 30; of 15 and fewer all have their own.
+CALM = Cadence(0.101, 0.3)
 # Where the machine has no time: however the face moves.
-LIGHT = Cadence(0.101, np.inf, 1.5)
+LIGHT = Cadence(0.101, np.inf)
 
 
 def strangeness_of(look: FloatArray, before: FloatArray, after: FloatArray, weight: float) -> float:

@@ -7,8 +7,9 @@ and lie between the landmarks of both: its mouth is cut all the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from monitor.face.detect import Detection, FaceDetector, RescanPlan, SearchPlan,
 from monitor.face.geometry import Pose, bounding_box, fit_pose, mouth_centre, overlap, rigid_points, speech_shape
 from monitor.face.landmarks import FaceLandmarks, region_of
 from monitor.face.quality import FaceQuality
+from monitor.face.registration import SIDE, shift_between
 from monitor.face.smoothing import OneEuro
 from monitor.types import ByteArray, FloatArray, Stamp, VideoFrame
 
@@ -36,6 +38,8 @@ SMALL_FACE_SHARE = 0.6
 SMALL_FACE_INTERVAL_SECONDS = 0.11
 TILES_PER_FRAME = 6
 MIN_TRACK_PRESENCE = 0.5
+# A face that seems to have gone further within a tenth of a second, in sides of its region, is another picture.
+MAX_SHIFT = 1 / 6
 
 
 def face_region(box: FloatArray, enlarge: float = FACE_ENLARGE) -> Region:
@@ -48,6 +52,18 @@ def mouth_region(pose: Pose) -> Region:
     """Return the square of the mouth's crop under a head's pose."""
     centre = mouth_centre(pose)
     return Region(float(centre[0]), float(centre[1]), MOUTH_SIDE * pose.scale, pose.roll)
+
+
+def _moved(region: Region, before: ByteArray, frame: VideoFrame) -> Region:
+    """Return where a face lies that lay in a region before, and looked like `before` there.
+
+    Landmarks depend a little on where they are looked for: of a face that has moved on meanwhile they tremble.
+    """
+    right, down = shift_between(before, cut(frame.y, region, SIDE))
+    if math.hypot(right, down) > MAX_SHIFT * SIDE:
+        return region
+    x, y = region.to_picture(np.array([[0.5 + right / SIDE, 0.5 + down / SIDE]], np.float32))[0].tolist()
+    return replace(region, x=x, y=y)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,13 +99,14 @@ class Followed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """What the newest landmarks of a face were, and what its mouth looked like in its `region`."""
+    """What the newest landmarks of a face were, what its mouth looked like in its `region`, and the whole of it."""
 
     media: float
     landmarks: FloatArray
     presence: float
     region: Region
     mouth: ByteArray
+    face: ByteArray
 
 
 @dataclass(slots=True)
@@ -230,8 +247,10 @@ class FaceTracker:
         frames that waited.
         """
         *between, frame = frames
-        landmarks, presence = self._landmarks(frame, track.region)
         known = track.known
+        if between and known is not None:
+            track.region = _moved(track.region, known.face, frame)
+        landmarks, presence = self._landmarks(frame, track.region)
         if between and known is not None and known.media == looked:
             is_lost = presence < MIN_TRACK_PRESENCE or frame.damaged
             for number, each in enumerate(between):
@@ -272,7 +291,8 @@ class FaceTracker:
         track.misses = 0
         track.region, track.box = region_of(landmarks), bounding_box(landmarks)
         view = self._view(track, frame, landmarks, presence)
-        known = _Known(frame.stamp.media, landmarks, presence, mouth_region(view.pose), view.mouth)
+        face = cut(frame.y, track.region, SIDE)
+        known = _Known(frame.stamp.media, landmarks, presence, mouth_region(view.pose), view.mouth, face)
         # What a picture shows after a loss says nothing of the next.
         track.known = None if frame.damaged else known
         return view

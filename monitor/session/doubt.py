@@ -37,15 +37,15 @@ class _Mouth:
     moved: float = float("-inf")
     is_still: bool = False
 
-    def push(self, view: FaceView, is_main: bool, tremble: float = 1.0) -> None:
-        """Take the next view, of the participant's face or of another; landmarks `tremble` so many times as usual."""
+    def push(self, view: FaceView, is_main: bool) -> None:
+        """Take the next view, of the participant's face or of another."""
         self.seen = view.stamp.media
         self.movement.push(self.seen, view.shape, view.mouth)
         if self.seen - self.measured < MEASURED_STEPS / GRID_HZ:
             return
         self.measured = self.seen
         now, size = self.movement.over(MOUTH_SECONDS if is_main else SPEAKING_SECONDS), view.quality.size
-        self.is_still = is_main and now is not None and now.is_below(size, tremble)
+        self.is_still = is_main and now is not None and now.is_below(size)
         if not is_main and now is not None and not now.is_below(size, SPEAKING):
             self.moved = self.seen
 
@@ -56,16 +56,12 @@ class _Mouth:
 
 
 class DoubtWatch:
-    """Follows the mouths of one participant's pictures; `frozen` says whether the last one stands.
-
-    Landmarks `tremble` so many times as those that are found in every picture.
-    """
+    """Follows the mouths of one participant's pictures; `frozen` says whether the last one stands."""
 
     def __init__(self) -> None:
         self._mouths: dict[int, _Mouth] = {}
         self._picture = StandingPicture()
         self.frozen = False
-        self.tremble = 1.0
 
     def __call__(self, frame: VideoFrame, view: FaceView | None, views: Sequence[FaceView]) -> FloatArray:
         """Give how many grid steps up to this frame are in doubt, (1, 3), as `monitor.window.doubts` takes them.
@@ -74,7 +70,7 @@ class DoubtWatch:
         """
         now = frame.stamp.media
         for seen in views:
-            self._mouths.setdefault(seen.track, _Mouth()).push(seen, seen is view, self.tremble)
+            self._mouths.setdefault(seen.track, _Mouth()).push(seen, seen is view)
         self._picture.push(now, frame.y)
         main = self._mouths[view.track] if view is not None else None
         reaches = np.zeros((1, len(REASONS)), np.float32)

@@ -44,7 +44,6 @@ class PictureTrack:
         self._resample = Resampler()
         self._encode = StreamEncoder(models.lips)
         self._doubt = DoubtWatch()
-        self._doubt.tremble = cadence.tremble
         self._main: int | None = None
         self._seen = float("-inf")
         self._sample: Sample | None = None
@@ -76,7 +75,7 @@ class PictureTrack:
 
     def lighten(self, cadence: Cadence) -> None:
         """Follow faces by another cadence from the next frame on."""
-        self._track.cadence, self._doubt.tremble = cadence, cadence.tremble
+        self._track.cadence = cadence
 
     def push(self, frame: VideoFrame, window: WindowBuffer) -> None:
         """Follow the faces of one frame, or let it wait for the next."""

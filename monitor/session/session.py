@@ -30,7 +30,7 @@ from monitor.detectors.base import (
     Remembering,
 )
 from monitor.detectors.reference import Reference
-from monitor.face.cadence import EVERY, LIGHT, Cadence
+from monitor.face.cadence import CALM, LIGHT, Cadence
 from monitor.face.looks import Looks
 from monitor.session.models import Models
 from monitor.session.obstacle import PATIENCE_SECONDS, TrackState, explained, faulted, obstacle, received, settled
@@ -77,7 +77,7 @@ class SessionConfig:
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     links: bool = False
     live: bool = False
-    cadence: Cadence = EVERY
+    cadence: Cadence = CALM
     by_turns: bool = True
     join_seconds: float = JOIN_SECONDS
 

@@ -31,8 +31,8 @@ AS_BEFORE = SessionConfig(cadence=EVERY, by_turns=False, join_seconds=0.0)
 SETTINGS = {
     "landmarks in every picture, every detector at every hop, sound block by block": AS_BEFORE,
     "sound in pieces of 0.24 s": replace(AS_BEFORE, join_seconds=JOIN_SECONDS),
-    "and detectors by turns (the default)": SessionConfig(cadence=EVERY),
-    "and landmarks where the face moves (not the default)": SessionConfig(cadence=CALM),
+    "and detectors by turns": SessionConfig(cadence=EVERY),
+    "and landmarks where the face moves (the default)": SessionConfig(cadence=CALM),
     "and judged lightly": SessionConfig(cadence=LIGHT),
 }
 

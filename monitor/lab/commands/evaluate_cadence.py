@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from engines.checks.parity import ScoreDrift
     from monitor.lab.evaluate.landmark_cadence import CadenceReport
     from monitor.lab.evaluate.run import ClipSet
+    from monitor.lab.evaluate.still_cadence import Stillness
 
 ENGINE: EngineName = "openvino"
 AREAS = ("window s", "wrong voice", "AUC every", "AUC calm", "change", "95 %", "windows", "people")
 OWN = ("window s", "windows", "scored by one alone", "moved", "p moved", "p moved, p95", "p <= .05 every", "calm")
+STILLS = ("shown", "clips", "people", "still every", "calm", "form varies every", "calm form")
 SESSIONS = ("detector", "cases", "forged", "AUC every", "AUC calm", "largest shift", "mean shift", "p moved by")
 
 
@@ -31,16 +33,20 @@ def run(parts: Sequence[ClipSet], data: Path, out: Path, as_json: bool) -> int:
     every detector.
     """
     from monitor.lab.evaluate.landmark_cadence import compare
+    from monitor.lab.evaluate.still_cadence import compare_stills
     from monitor.lab.progress import clip_progress
 
-    reports = []
+    reports, stills = [], []
     for part in parts:
         rows = [row for row in part.rows if row.label == "real"]
         with clip_progress("following clips twice", len(rows)) as tick:
             reports.append(compare(rows, part.packs, tick=tick))
+        with clip_progress("following stills twice", len(rows)) as tick:
+            stills.append(compare_stills(rows, tick=tick))
     drift = _sessions(data if data.is_dir() else data.parent)
     summary: dict[str, Any] = {
         "parts": [report.as_json() for report in reports],
+        "stills": [[asdict(kind) for kind in part] for part in stills],
         "sessions": None if drift is None else asdict(drift),
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -48,8 +54,9 @@ def run(parts: Sequence[ClipSet], data: Path, out: Path, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps(summary))
         return 0
-    for report in reports:
+    for report, kinds in zip(reports, stills, strict=True):
         _print(report)
+        _print_stills(kinds)
     if drift is not None:
         _print_sessions(drift)
     return 0
@@ -89,6 +96,12 @@ def _print(report: CadenceReport) -> None:
     show(title, AREAS, [dict(zip(AREAS, row, strict=True)) for row in areas])
     typer.echo()
     show("the same windows with their own voice", OWN, [dict(zip(OWN, row, strict=True)) for row in own])
+
+
+def _print_stills(kinds: Sequence[Stillness]) -> None:
+    rows = [(k.kind, k.clips, k.people, k.still_every, k.still_calm, k.form_every, k.form_calm) for k in kinds]
+    typer.echo()
+    show("taken for still", STILLS, [dict(zip(STILLS, row, strict=True)) for row in rows])
 
 
 def _interval(low: float, high: float) -> str:

@@ -104,7 +104,7 @@ def test_a_still_with_its_own_voice_is_no_evidence(
 
 @pytest.mark.parametrize("kind", [pytest.param("hand", marks=pytest.mark.long), "zoom"])
 def test_nor_where_it_is_judged_lightly(models: Models, speech: list[MediaItem], kind: str) -> None:
-    """Landmarks that are found further apart tremble more."""
+    """Landmarks that are found further apart tremble no more: the face is looked for where it is by then."""
     scores = lips(reports_of(models, Still(kind)(first(speech, 12)), light=True))
     assert {(score.value, score.reason) for score in scores} == {(None, Reason.STILL_MOUTH)}
 

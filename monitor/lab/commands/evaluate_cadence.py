@@ -33,7 +33,7 @@ def run(parts: Sequence[ClipSet], data: Path, out: Path, as_json: bool) -> int:
     every detector.
     """
     from monitor.lab.evaluate.landmark_cadence import compare
-    from monitor.lab.evaluate.still_cadence import compare_stills
+    from monitor.lab.evaluate.still_cadence import chosen, compare_stills
     from monitor.lab.progress import clip_progress
 
     reports, stills = [], []
@@ -41,7 +41,7 @@ def run(parts: Sequence[ClipSet], data: Path, out: Path, as_json: bool) -> int:
         rows = [row for row in part.rows if row.label == "real"]
         with clip_progress("following clips twice", len(rows)) as tick:
             reports.append(compare(rows, part.packs, tick=tick))
-        with clip_progress("following stills twice", len(rows)) as tick:
+        with clip_progress("following stills twice", len(chosen(rows))) as tick:
             stills.append(compare_stills(rows, tick=tick))
     drift = _sessions(data if data.is_dir() else data.parent)
     summary: dict[str, Any] = {

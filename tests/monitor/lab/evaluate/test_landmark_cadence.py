@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from monitor.cli import app
 from monitor.decision.calibration import Calibration
+from monitor.lab.evaluate import still_cadence
 from monitor.lab.evaluate.landmark_cadence import compare_own, compare_separation
 from monitor.lab.metrics.summary import Result
 
@@ -74,7 +75,12 @@ def test_without_a_window_there_is_nothing_to_compare() -> None:
 
 
 @pytest.mark.data
-def test_the_command_compares_clips_and_writes_what_it_found(data_dir: Path, tmp_path: Path) -> None:
+def test_the_command_compares_clips_and_writes_what_it_found(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(still_cadence, "CLIPS", 1)
+    monkeypatch.setattr(still_cadence, "SECONDS", 4.0)
+    monkeypatch.setattr(still_cadence, "KINDS", ("hand",))
     manifest = tmp_path / "clips.csv"
     rows = [f"{data_dir / clip},real,real,p{n}" for n, clip in enumerate(CLIPS)]
     manifest.write_text("\n".join(["path,label,method,subject", *rows, f"{tmp_path / 'none.mp4'},real,real,q"]) + "\n")
@@ -91,6 +97,11 @@ def test_the_command_compares_clips_and_writes_what_it_found(data_dir: Path, tmp
     assert {row["kind"] for row in part["separations"]} >= {"other", "shift"}
     assert all(abs(row["change"]) < 0.2 for row in part["separations"])
     assert [row["windows"] > 0 for row in part["own"]] == [True, True]
+    speech, hand = found["stills"][0]
+    assert [row["kind"] for row in (speech, hand)] == ["as recorded", "hand"]
+    assert (speech["still_every"], speech["still_calm"]) == (0.0, 0.0)
+    assert (hand["still_every"], hand["still_calm"]) == (1.0, 1.0)
+    assert hand["form_calm"] < 1.2 * hand["form_every"] < 0.5 * speech["form_calm"]
     (drift,) = found["sessions"]["detectors"]
     # The other one shows too little speech in its first seconds.
     assert (drift["detector"], drift["scored"], drift["abstentions"]) == ("synchrony", 1, 0)

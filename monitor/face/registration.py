@@ -23,7 +23,7 @@ def shift_between(before: ByteArray, after: ByteArray) -> tuple[float, float]:
     Nothing says how sure it is: pictures that show different things give a shift as well.
     """
     across = np.fft.rfft2(_weighted(after)) * np.conj(np.fft.rfft2(_weighted(before)))
-    peaks = np.fft.irfft2(across / (np.sqrt(np.abs(across)) + _LEAST), (SIDE, SIDE))
+    peaks = np.fft.irfft2(across / (np.sqrt(np.abs(across)) + _LEAST), (SIDE, SIDE)).astype(np.float32)
     row, column = divmod(int(peaks.argmax()), SIDE)
     return _place(peaks[row], column), _place(peaks[:, column], row)
 

@@ -21,7 +21,7 @@ from monitor.lab.distortions.stills import KINDS, Still
 from monitor.session.models import DETECTOR, LANDMARKS
 from monitor.tap.media.source import SourceError
 from monitor.tap.replay import read_clip
-from monitor.types import MediaItem, VideoFrame
+from monitor.types import VideoFrame
 
 SECONDS = 6.0
 # So many clips of those that are given, spread over them: each is followed fourteen times.
@@ -81,16 +81,12 @@ def compare_stills(
 
 def _kinds(row: Row) -> Iterable[tuple[str, list[VideoFrame]]]:
     try:
-        items = [item for item in read_clip(row.path) if item.stamp.media < SECONDS]
+        items = [item for item in read_clip(row.path) if isinstance(item, VideoFrame) and item.stamp.media < SECONDS]
     except SourceError:
         return
-    yield AS_RECORDED, _pictures(items)
+    yield AS_RECORDED, items
     for kind in KINDS:
-        yield kind, _pictures(Still(kind)(items))
-
-
-def _pictures(items: Iterable[MediaItem]) -> list[VideoFrame]:
-    return [item for item in items if isinstance(item, VideoFrame)]
+        yield kind, [item for item in Still(kind)(items) if isinstance(item, VideoFrame)]
 
 
 def _clip(

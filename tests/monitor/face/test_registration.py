@@ -18,7 +18,7 @@ def scene(right: float = 0.0, down: float = 0.0, light: float = 1.0, noise: floa
     y, x = np.mgrid[:SIDE, :SIDE] - np.array([down, right])[:, None, None]
     waves = sum(np.cos(0.5 * a * x + 0.5 * b * y + 6 * c) for a, b, c in WAVES)
     noisy = 128 + 10 * light * waves + noise * np.random.default_rng(seed).standard_normal((SIDE, SIDE))
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(noisy), 0, 255), np.uint8)
 
 
 @given(st.floats(-7, 7), st.floats(-7, 7), st.floats(0.6, 1.2), st.integers(0, 99))

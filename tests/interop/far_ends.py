@@ -18,6 +18,9 @@ from typing import Any
 
 import av
 import httpx
+from av import AudioStream, VideoStream
+from av.packet import Packet
+from av.stream import Stream
 
 from plugins.protocols.zoom import messages
 from tests.e2e.media import marry
@@ -47,29 +50,46 @@ class Clip:
 
 
 def make(folder: Path, name: str, sound: Path, seconds: float) -> Clip:
-    """Put a sound to the genuine pictures, and encode both as calls do."""
-    clip = Clip(folder / f"{name}.mp4", folder / f"{name}.webm")
+    """Put a sound to the genuine pictures as calls have them, so long; what repeats is encoded once."""
+    clip, once = Clip(folder / f"{name}.mp4", folder / f"{name}.webm"), folder / f"{name}-once.mp4"
     marry(GENUINE, sound, seconds, clip.mp4)
-    with av.open(clip.mp4) as seen, av.open(clip.webm, "w") as out:
+    marry(GENUINE, sound, 0.0, once)
+    with av.open(clip.webm, "w") as out:
         video = out.add_stream("libvpx", rate=FPS, options={"deadline": "realtime", "cpu-used": "8", "g": "50"})
         video.width = video.height = SIDE_PX
         video.pix_fmt, video.bit_rate = "yuv420p", 800_000
         audio = out.add_stream("libopus", rate=RATE_HZ, layout="mono")
-        resampler = av.AudioResampler("s16", "mono", RATE_HZ, frame_size=BLOCK_SAMPLES)
-        number = 0
-        for frame in seen.decode(video=0, audio=0):
-            if isinstance(frame, av.VideoFrame):
-                picture = frame.reformat(SIDE_PX, SIDE_PX, "yuv420p")
-                picture.pts, picture.time_base = round((frame.time or 0.0) * 1000), Fraction(1, 1000)
-                out.mux(video.encode(picture))
-            elif isinstance(frame, av.AudioFrame):
-                for piece in resampler.resample(frame):
-                    piece.pts, piece.time_base = number * BLOCK_SAMPLES, Fraction(1, RATE_HZ)
-                    number += 1
-                    out.mux(audio.encode(piece))
-        for stream in (video, audio):
-            out.mux(stream.encode(None))
+        pictures, blocks = _pictures(once), _blocks(once)
+        # Whole pictures and whole blocks of sound last equally long.
+        blocks = blocks[: len(pictures) * RATE_HZ // FPS // BLOCK_SAMPLES]
+        placed: list[tuple[Fraction, bytes, VideoStream | AudioStream]] = []
+        for stream, frames in ((video, pictures), (audio, blocks)):
+            coded = [packet for frame in (*frames, None) for packet in stream.encode(frame)]  # type: ignore[arg-type]
+            placed += [((p.pts or 0) * (p.time_base or Fraction(0)), bytes(p), stream) for p in coded]
+        for turn in range(int(seconds * FPS / len(pictures)) + 1):
+            for at, data, stream in sorted(placed, key=lambda one: one[0]):
+                packet: Packet[Stream] = Packet(data)
+                packet.stream, packet.time_base = stream, Fraction(1, 1000)
+                packet.pts = packet.dts = round(1000 * (at + Fraction(turn * len(pictures), FPS)))
+                out.mux(packet)
     return clip
+
+
+def _pictures(clip: Path) -> list[av.VideoFrame]:
+    with av.open(clip) as seen:
+        made = [frame.reformat(SIDE_PX, SIDE_PX, "yuv420p") for frame in seen.decode(video=0)]
+    for number, picture in enumerate(made):
+        picture.pts, picture.time_base = number, Fraction(1, FPS)
+    return made
+
+
+def _blocks(clip: Path) -> list[av.AudioFrame]:
+    resampler = av.AudioResampler("s16", "mono", RATE_HZ, frame_size=BLOCK_SAMPLES)
+    with av.open(clip) as heard:
+        made = [piece for frame in heard.decode(audio=0) for piece in resampler.resample(frame)]
+    for number, piece in enumerate(made):
+        piece.pts, piece.time_base = number * BLOCK_SAMPLES, Fraction(1, RATE_HZ)
+    return made
 
 
 Publish = Callable[[Sidecar | None], AbstractAsyncContextManager[None]]

@@ -44,7 +44,7 @@ NAME = "guest"
 
 @dataclass(frozen=True)
 class Again:
-    """After the other end was killed: what subscribers were told, and the seconds from its new start until it is told that they are watched."""
+    """After the other end was killed: what subscribers were told, and seconds from its new start to `resumed`."""
 
     told: list[str]
     joined_seconds: float | None

@@ -64,7 +64,7 @@ def make(folder: Path, name: str, sound: Path, seconds: float) -> Clip:
         blocks = blocks[: len(pictures) * RATE_HZ // FPS // BLOCK_SAMPLES]
         placed: list[tuple[Fraction, bytes, VideoStream | AudioStream]] = []
         for stream, frames in ((video, pictures), (audio, blocks)):
-            coded = [packet for frame in (*frames, None) for packet in stream.encode(frame)]  # type: ignore[arg-type]
+            coded = [packet for frame in (*frames, None) for packet in stream.encode(frame)]
             placed += [((p.pts or 0) * (p.time_base or Fraction(0)), bytes(p), stream) for p in coded]
         for turn in range(int(seconds * FPS / len(pictures)) + 1):
             for at, data, stream in sorted(placed, key=lambda one: one[0]):

@@ -49,6 +49,17 @@ def write(target: Path, frames: Sequence[Picture], sound: NDArray[np.int16], crf
     return target
 
 
+def begun(clip: Path, target: Path, seconds: float) -> Path:
+    """The first seconds of the clip, not coded again."""
+    with av.open(str(clip)) as source, av.open(str(target), "w") as container:
+        streams = {each.index: container.add_stream_from_template(each) for each in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None and packet.time_base * packet.dts < seconds:
+                packet.stream = streams[packet.stream.index]
+                container.mux(packet)
+    return target
+
+
 def scaled(clip: Path, target: Path, size: float, crf: int = 20, skip: int = 0) -> Path:
     """The clip in another size, without its first frames."""
     return write(target, [_resized(p, size) for p in pictures(clip)[skip:]], voice(clip)[skip * SOUND // 25 :], crf)

@@ -23,6 +23,7 @@ from monitor.session.models import Models
 from monitor.types import Reason
 from tests.monitor import movers
 from tests.monitor.identity.build import JANE
+from tests.monitor.identity.clips import begun
 from tests.monitor.loaded import with_movement
 
 
@@ -46,9 +47,11 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moving: Models) -> Pa
 
 @pytest.mark.data
 def test_movement_is_enrolled_sealed_and_compared_by_a_scan(
-    state: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+    state: Path, data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own, other = (str(data_dir / f"clips/real/{name}.mp4") for name in ("MimicTalk__German_20s", "LivePortrait__d20"))
+    clips = data_dir / "clips/real"
+    own = str(begun(clips / "MimicTalk__German_20s.mp4", tmp_path / "own.mp4", 13.0))
+    other = str(clips / "LivePortrait__d20.mp4")
     assert cli.run(["enroll", JANE, own, "--consent-by", JANE, "--without-identity", "--json"]) == 0
     said = capsys.readouterr()
     quality = json.loads(said.out)["quality"]

@@ -25,6 +25,7 @@ from monitor.session.session import Session, SessionConfig
 from monitor.tap.replay import read_clip
 from monitor.types import Aspect, MediaItem, ParticipantKey, Reason, Score
 from tests.monitor.identity.build import JANE
+from tests.monitor.identity.clips import begun
 from tests.monitor.loaded import with_detector
 
 pytestmark = pytest.mark.data
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.data
 # Two recordings of one person, and one of another, all of people who talk to the camera.
 FIRST, SECOND = (f"second/h33{n}__Multi-Modal-Deception-Detect__trial-truth-05{n + 3}.mp4" for n in (2, 1))
 ANOTHER = "second/h254__Multi-Modal-Deception-Detect__trial-lie-037.mp4"
-SECONDS = 9.5
+ENROLLED_SECONDS, SECONDS = 18.0, 9.5
 ASKED = EnrolConfig(min_face_seconds=8.0, min_speech_seconds=4.0, gallery=16, require_identity=False)
 CLAIM = ParticipantKey("call", "ann", JANE)
 
@@ -46,8 +47,9 @@ def installed() -> Models:
 
 
 @pytest.fixture(scope="module")
-def enrolment(installed: Models, data_dir: Path) -> Enrolment:
-    return enrol([data_dir / FIRST], installed, ASKED)
+def enrolment(installed: Models, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Enrolment:
+    clip = begun(data_dir / FIRST, tmp_path_factory.mktemp("voices") / "first.mp4", ENROLLED_SECONDS)
+    return enrol([clip], installed, ASKED)
 
 
 def media(pictures: Path, sound: Path) -> Iterator[MediaItem]:

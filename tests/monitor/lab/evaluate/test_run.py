@@ -93,7 +93,7 @@ STRESSED = {"ann": "clips/real/LivePortrait__d20.mp4", "bob": "clips/real/deep_a
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A genuine clip and a forged one in which nobody is seen."""
     folder = tmp_path_factory.mktemp("corpus")
-    write_clip(folder / "bars.mkv", seconds=1.0, audio="pcm_s16le")
+    write_clip(folder / "bars.mkv", seconds=0.6, audio="pcm_s16le")
     rows = [("bars.mkv", "real", "real", "ann"), ("bars.mkv", "fake", "x", "ann")]
     with (folder / "clips.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("path", "label", "method", "subject"), *rows])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engines.base import EngineError
+from monitor import cli
 from monitor.lab.corpus.manifest import Row
 from monitor.lab.corpus.speech_features import Change, ClipFeatures
 from monitor.lab.evaluate.clip_detector import Job, Scorer
@@ -42,8 +43,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(corpus: Path, out: Path, cache: Path) -> list[str]:
-    words = ["-m", "monitor.cli", "evaluate", str(corpus / "clips.csv"), "--out", str(out), "--cache", str(cache)]
-    return [sys.executable, *words, "--workers", "1"]
+    return ["evaluate", str(corpus / "clips.csv"), "--out", str(out), "--cache", str(cache), "--workers", "1"]
 
 
 def test_a_killed_evaluation_goes_on_where_it_stopped(corpus: Path, tmp_path: Path) -> None:
@@ -51,7 +51,8 @@ def test_a_killed_evaluation_goes_on_where_it_stopped(corpus: Path, tmp_path: Pa
     # A pipe that nobody writes to: the worker waits at this clip until the evaluation is killed.
     blocked.rename(tmp_path / "clip")
     os.mkfifo(blocked)
-    with subprocess.Popen(command(corpus, out, cache), stderr=subprocess.PIPE, text=True) as first:
+    words = command(corpus, out, cache)
+    with subprocess.Popen([sys.executable, "-m", "monitor.cli", *words], stderr=subprocess.PIPE, text=True) as first:
         assert first.stderr is not None
         for line in first.stderr:
             if f"{STOP}/{COUNT}" in line:
@@ -68,13 +69,13 @@ def test_a_killed_evaluation_goes_on_where_it_stopped(corpus: Path, tmp_path: Pa
     # What was kept is found though its analysis is gone.
     for path in cache.iterdir():
         path.unlink()
-    subprocess.run(command(corpus, out, cache), check=True, capture_output=True)
+    assert cli.run(words) == 0
     assert partial.read_bytes().startswith(kept)
     keys = [json.loads(line)["key"] for line in partial.read_text().splitlines()]
     assert len(keys) == len(set(keys)) == COUNT
     assert len(list(cache.iterdir())) == COUNT - STOP
     whole = tmp_path / "whole"
-    subprocess.run(command(corpus, whole, cache), check=True, capture_output=True)
+    assert cli.run(command(corpus, whole, cache)) == 0
     for name in ("results.csv", "summary.json"):
         assert (out / name).read_text() == (whole / name).read_text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,14 @@ def person(number: int, seconds: float = 8.0) -> Encoded:
     return one, every, other, every
 
 
-def found() -> list[Sample]:
-    made = []
+@cache
+def found() -> tuple[Sample, ...]:
+    made: list[Sample] = []
     for number in range(PEOPLE):
         own, other = person(number), person(number + 100)
         kinds = {"own": own, "skewed": skewed(own, 7), "other": dubbed(own, other)}
         made += [Sample(kind, str(number), m) for kind, one in kinds.items() for m in moments_of(one)]
-    return made
+    return tuple(made)
 
 
 def test_the_fitted_rule_tells_whose_voice_it_is_skewed_or_not() -> None:

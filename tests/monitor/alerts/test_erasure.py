@@ -331,6 +331,9 @@ def test_what_another_process_held_up_goes_with_the_next_sweep(desk: Desk) -> No
     reading = other.engine.connect()
     reading.exec_driver_sql("BEGIN")
     reading.exec_driver_sql("SELECT * FROM findings").fetchall()
+    with desk.journal.engine.connect() as connection:
+        # So long it waits for the other one; the connection goes back to the pool.
+        connection.exec_driver_sql("PRAGMA busy_timeout = 100")
     made = desk.erase(Person("Cara Doe"))
     assert not made.cleaned
     sweep = of_erasures(desk.journal)

@@ -139,7 +139,11 @@ async def test_whoever_cannot_be_admitted_has_their_source_closed(tmp_path: Path
         await sidecar.admit("board", "bob", ScriptedSource())
 
 
-async def test_what_will_not_end_does_not_hold_up_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_will_not_end_does_not_hold_up_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.host.participant.CLOSE_SECONDS", 0.2)
+
     class Stubborn(ScriptedSource):
         async def close(self) -> None:
             await asyncio.Event().wait()

@@ -119,7 +119,7 @@ def peopled(**options: Any) -> PeopleModel:
 
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PeopleModel]:
-    folder, net = tmp_path_factory.mktemp("packs"), peopled()
+    folder, net = tmp_path_factory.mktemp("packs"), peopled(depth=1)
     about: dict[str, dict[str, Any]] = {
         "preprocessing": {"voice": "v", "basis": "b"},
         "data": {"clips": 2},

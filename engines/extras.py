@@ -34,7 +34,7 @@ EXTRAS: Final[Mapping[str, Extra]] = {
     ),
     "bench": Extra(("psutil", "matplotlib"), "bench"),
     "postgres": Extra(("psycopg",), "a PostgreSQL as database_url and bench --database"),
-    "cluster": Extra(("ray",), "the setting cluster and bench --ray"),
+    "cluster": Extra(("ray",), "the setting cluster, the engine ray-pool, engines pool and bench --ray"),
     "otel": Extra(("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"), "the setting traces"),
 }
 # Packages that go by another name than their module.

@@ -104,6 +104,13 @@ BUILT_IN = (
         distribution="torch",
         probe="engines.runtimes.pytorch.probe:probe",
     ),
+    EngineSpec(
+        name="ray-pool",
+        build="engines.pool.client:build_engine",
+        remedy=f"install `sidewitness[cluster]`, {OTHERWISE}",
+        distribution="ray",
+        probe="engines.pool.on_ray:probe",
+    ),
 )
 _BUILT_IN = {spec.name: spec for spec in BUILT_IN}
 

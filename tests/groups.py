@@ -17,6 +17,7 @@ QUICK = (
     "tests/engines/checks",
     "tests/engines/compose",
     "tests/engines/convert",
+    "tests/engines/pool",
     "tests/engines/runtimes",
     "tests/engines/runtimes/tensorrt",
     "tests/engines/training",

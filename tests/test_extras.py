@@ -65,6 +65,7 @@ NEEDS = {
     "engines import silero-vad --out out --accept-licence": ("engines import silero-vad", "speech", ("onnx",)),
     "engines import resemblyzer --out out --accept-licence": ("engines import resemblyzer", "speech", ("onnx",)),
     "engines float16 out": ("engines float16", "tensorrt", ("onnx",)),
+    "engines pool --engine onnx": ("engines pool", "cluster", ("ray",)),
 }
 CASES = [(command, module) for command, (_, _, modules) in NEEDS.items() for module in modules]
 # What a command's imports reach in a module that it shares with another command, and never calls.

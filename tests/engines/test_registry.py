@@ -23,7 +23,7 @@ from tests.engines import packs
 from tests.engines.third_party import Site
 
 TOY = Path(__file__).with_name("toy_engine.py").read_text()
-NAMES = ("openvino", "openvino-bf16", "onnx", "tensorrt", "pytorch", "pytorch-fp16")
+NAMES = ("openvino", "openvino-bf16", "onnx", "tensorrt", "pytorch", "pytorch-fp16", "ray-pool")
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_an_unknown_engine_is_one_line_with_all_names(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.startswith(
         f"error: Invalid value for '--engine': 'cuda' is not one of {listed} (see"
     )
-    with pytest.raises(ConfigError, match=r"Input should be 'openvino', .*'pytorch' or 'pytorch-fp16'") as refused:
+    with pytest.raises(ConfigError, match=r"Input should be 'openvino', .*'pytorch-fp16' or 'ray-pool'") as refused:
         load(engine="cuda")
     assert "\n" not in str(refused.value)
 

@@ -95,6 +95,27 @@ MUTATIONS = (
         ("tests/monitor/api/test_tenants.py::test_hosts_are_the_machines",),
     ),
     Mutation(
+        "a pool with another model is asked",
+        "engines/pool/client.py",
+        "        if pool.serves().get(self._manifest.name) != self._manifest.sha256:\n",
+        "        if False:\n",
+        ("tests/engines/pool/test_client.py::test_another_model_of_the_same_name_is_not_asked",),
+    ),
+    Mutation(
+        "a pool computes in another model than it was asked for",
+        "engines/pool/encoders.py",
+        "        if self.serves().get(pack) != sha256:\n",
+        "        if False:\n",
+        ("tests/engines/pool/test_client.py::test_another_model_of_the_same_name_is_not_asked",),
+    ),
+    Mutation(
+        "bytes of a pool are read in whatever shape is said",
+        "engines/pool/wire.py",
+        "        if not is_shape or 4 * math.prod(shape) != len(data):\n",
+        "        if False:\n",
+        ("tests/engines/pool/test_wire.py::test_bytes_that_are_not_of_their_shape_are_refused",),
+    ),
+    Mutation(
         "a host may hang for as long as it likes",
         "monitor/host/cluster/liveness.py",
         "        return self.silent >= self.limit\n",

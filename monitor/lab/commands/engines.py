@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from engines.extras import require
-from monitor.lab.commands import engines_build, engines_trust, engines_verify
+from monitor.lab.commands import engines_build, engines_pool, engines_trust, engines_verify
 from monitor.lab.commands.packs import AsJson, Models, names_in, plain, show
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("verify")(engines_verify.command)
 app.command("build")(engines_build.build)
 app.command("float16")(engines_build.float16)
+app.command("pool")(engines_pool.command)
 app.command("trust")(engines_trust.trust)
 app.command("sign")(engines_trust.sign)
 

@@ -35,10 +35,10 @@ class Site:
     told: list[dict[str, Any]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def until(self, condition: Callable[[], object], what: str) -> None:
+    async def until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
         """Wait until something is so."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(seconds):
                 while not condition():
                     self.changed.clear()
                     await self.changed.wait()
@@ -87,9 +87,8 @@ class Site:
 async def site(
     folder: Path, hosts: int = 2, factory: str = TOY, launch: Launch | None = None, **more: Any
 ) -> AsyncIterator[Site]:
-    settings = Settings(
-        state_dir=folder, hop_seconds=0.1, processes=hosts, log_level="error", **{"max_participants": 64, **more}
-    )
+    chosen = {"max_participants": 64, "hop_seconds": 0.1, **more}
+    settings = Settings(state_dir=folder, processes=hosts, log_level="error", **chosen)
     ready_journal(folder).close()
     launch = launch or local_processes(factory, environment(os.environ, 1))
     with quiet_log():

@@ -1,19 +1,27 @@
-"""Hosts on the nodes of a real Ray cluster on this machine: judged there, and judged elsewhere when a node is gone."""
+"""A real Ray cluster on this machine: hosts on its nodes, a node that is killed under a call, a pool of encoders."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from monitor.config import ConfigError, Settings
+from engines.base import MODELS, EngineError
+from engines.checks.parity import distance, seeded
+from engines.load import load_engine
+from engines.packs import load_pack
+from engines.pool.client import build_engine
+from monitor.config import ConfigError, Settings, SourceSettings
 from monitor.host.calls import AtCapacity, HostsAlive
 from monitor.host.cluster.far_host import FarHost
+from monitor.host.cluster.host_process import JUDGING
 from monitor.host.cluster.host_settings import THREADS
-from tests.monitor.host.cluster.site import TOY, Site, site
+from tests.monitor.host.cluster.site import PATIENCE, TOY, Site, site
 from tests.monitor.host.cluster.test_fleet import check_whole, episodes
 
 ray = pytest.importorskip("ray", reason="the extra `cluster` is not installed")
@@ -89,3 +97,81 @@ async def test_a_node_is_killed_and_its_participants_go_on_elsewhere(cluster: An
         for who in people:
             found = episodes(made, who)
             assert found == list(range(len(found)))
+
+
+VOICE = "speech_voice"
+# To compile them, and to hear and see somebody for as long as a window.
+SECONDS_FOR_MODELS = 180.0
+
+
+class Asking:
+    """A process of the cluster that asks its pool, in a thread as a host's sessions do."""
+
+    def __init__(self) -> None:
+        self._engine: Any = build_engine(load_pack(MODELS / VOICE))
+
+    async def numbers(self, seed: int) -> Any:
+        """Compute a batch; also say whether the pool did."""
+        inputs = seeded(self._engine.manifest, 2, seed)
+        found = await asyncio.to_thread(self._engine.run, inputs)
+        return found, self._engine._pool is not None
+
+
+def test_a_pool_computes_what_hosts_would_and_they_do_it_where_it_is_gone(cluster: Any) -> None:
+    from engines.pool.on_ray import pool
+
+    with pytest.raises(EngineError, match="another one than ray-pool"), pool(cluster.address, "ray-pool", [VOICE], 0.0):
+        pass
+    local = load_engine(VOICE, "onnx", wait=True)
+    expected = [local.run(seeded(local.manifest, 2, seed)) for seed in range(12)]
+    with pool(cluster.address, "onnx", [VOICE], 0.0, patience=PATIENCE) as asked:
+        with pytest.raises(EngineError, match="has a pool already"), pool(cluster.address, "onnx", [VOICE], 0.0):
+            pass
+        remote: Any = ray.remote(Asking)
+        options = {"num_cpus": 0, "max_concurrency": 16, "runtime_env": {"env_vars": {"PYTHONPATH": str(ROOT)}}}
+        asking = remote.options(**options).remote()
+        # On a busy machine it may be looked for more than once.
+        until = time.monotonic() + PATIENCE
+        while not ray.get(asking.numbers.remote(0), timeout=PATIENCE)[1]:
+            assert time.monotonic() < until
+        found = ray.get([asking.numbers.remote(seed) for seed in range(12)], timeout=PATIENCE)
+        assert [is_pooled for _, is_pooled in found] == [True] * 12
+        for (outputs, _), wanted in zip(found, expected, strict=True):
+            assert max(distance(wanted[name], outputs[name]) for name in wanted) < 1e-5
+        batches, rows, _, dropped = asked.load()
+        assert (rows, dropped) == (26, 0)
+        assert batches <= 13
+    outputs, is_pooled = ray.get(asking.numbers.remote(3), timeout=PATIENCE)
+    assert not is_pooled
+    # By OpenVINO now, which differs from ONNX Runtime as the parity of engines allows.
+    assert max(distance(expected[3][name], outputs[name]) for name in expected[3]) < 1e-3
+    ray.kill(asking)
+
+
+def scored(made: Site) -> list[dict[str, Any]]:
+    return [
+        one["scores"]["synchrony"]
+        for one in made.told
+        if one["type"] == "state" and one["scores"].get("synchrony", {}).get("score") is not None
+    ]
+
+
+@pytest.mark.long
+async def test_a_recorded_person_is_judged_on_a_node_by_encoders_of_the_pool(
+    cluster: Any, data_dir: Path, tmp_path: Path
+) -> None:
+    from engines.pool.on_ray import pool
+    from monitor.host.cluster.ray_hosts import ray_actors
+
+    clips, state = tmp_path / "clips", tmp_path / "state"
+    clips.mkdir()
+    state.mkdir()
+    shutil.copy(data_dir / "clips/real/MimicTalk__German_20s.mp4", clips / "somebody.mp4")
+    chosen = SourceSettings.model_validate({"plugin": "folder", "path": str(clips), "call": "board", "loop": True})
+    launch = ray_actors(cluster.address, JUDGING, {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "1")})
+    with pool(cluster.address, "onnx", [VOICE, "speech_lips"], 0.0) as asked:
+        async with site(state, hosts=1, launch=launch, engine="ray-pool", hop_seconds=0.5) as made:
+            await made.sidecar.components.ingest.add(chosen)
+            await made.until(lambda: len(scored(made)) >= 3, "there are scores", SECONDS_FOR_MODELS)
+            batches, rows, _, _ = await asyncio.to_thread(asked.load)
+            assert rows >= batches > 0

@@ -70,6 +70,7 @@ NEEDS = {
 CASES = [(command, module) for command, (_, _, modules) in NEEDS.items() for module in modules]
 # What a command's imports reach in a module that it shares with another command, and never calls.
 UNUSED = {
+    ("engines", "ray"),
     ("evaluate", "torch"),
     ("suite", "sklearn"),
     ("suite", "torch"),
@@ -210,7 +211,8 @@ def _file(command: str) -> str:
         return "train" if words[1] == "speech" else f"train_{words[1].replace('-', '_')}"
     if "--suite" in words:
         return "suite"
-    return "engines_build" if words[:2] == ["engines", "float16"] else words[0]
+    parts = {"float16": "engines_build", "pool": "engines_pool"}
+    return parts.get(words[1], words[0]) if words[0] == "engines" else words[0]
 
 
 def _reached(start: Path) -> set[str]:

@@ -179,6 +179,9 @@ LONGEST = (
 # Where engines compute nothing twice (tests/shared_engines.py): neither where they are tested nor where their time is.
 COMPUTED_ONCE = (
     "tests/battery",
+    "tests/e2e/test_clock_mute.py",
+    "tests/e2e/test_clock_skew.py",
+    "tests/e2e/test_silence.py",
     "tests/engines/convert/test_encoders.py",
     "tests/monitor/detectors",
     "tests/monitor/face",
@@ -190,6 +193,7 @@ COMPUTED_ONCE = (
     "tests/monitor/lab/studies",
     "tests/monitor/lab/training",
     "tests/monitor/session",
+    "tests/monitor/tap/test_bad_line.py",
     "tests/monitor/window",
 )
 

@@ -51,7 +51,7 @@ def scored(made: list[Decision]) -> int:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("skew", [-0.9, 1.9])
+@pytest.mark.parametrize("skew", [pytest.param(-0.9, marks=pytest.mark.long), 1.9])
 def test_reports_apart_accuse_nobody_whose_media_are_in_step(models: Models, genuine: Path, skew: float) -> None:
     made = decisions(models, genuine, skew=skew)
     assert [d.verdict for d in made if d.verdict in SUSPICIOUS] == []
@@ -60,7 +60,7 @@ def test_reports_apart_accuse_nobody_whose_media_are_in_step(models: Models, gen
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("skew", [-0.4, 0.4])
+@pytest.mark.parametrize("skew", [-0.4, pytest.param(0.4, marks=pytest.mark.long)])
 def test_a_skew_that_is_searched_is_judged_as_none(
     models: Models, genuine: Path, straight: list[Decision], skew: float
 ) -> None:

@@ -47,7 +47,7 @@ class Reached:
     """The encoders of this process as a pool, which may be away, late, or broken."""
 
     def __init__(self, encoders: Encoders) -> None:
-        self.encoders, self.looks = encoders, 0
+        self.encoders, self.looks, self.runs = encoders, 0, 0
         self.error: Exception | None = None
         self.answer: Answer | None = None
 
@@ -61,6 +61,7 @@ class Reached:
         return self.encoders.serves()
 
     def run(self, pack: str, sha256: str, owner: str, tensors: tuple[Tensor, ...]) -> Answer:
+        self.runs += 1
         if self.error is not None:
             raise self.error
         return self.answer or self.encoders.run(pack, sha256, owner, tensors)
@@ -164,5 +165,7 @@ def test_another_model_of_the_same_name_is_not_asked(bench: Bench, tmp_path: Pat
     other = load_pack(packs.write(tmp_path / "other", model=packs.picky()))
     engine = PooledEngine(other, Local(other.manifest), bench.pool.reach)
     assert sum_of(engine) == HERE
+    # Nothing of it has crossed.
+    assert (bench.pool.looks, bench.pool.runs) == (1, 0)
     kind, why, _ = bench.pool.encoders.run("adder", other.manifest.sha256, "host", ())
     assert (kind, why) == ("failed", "the pool does not serve this pack adder: give it the packs that hosts have")

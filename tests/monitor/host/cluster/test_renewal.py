@@ -62,33 +62,39 @@ async def test_a_host_is_drained_in_mid_call_and_its_findings_go_on(tmp_path: Pa
         before = len(made.kinds("finding", "ada"))
         await made.until(lambda: len(made.kinds("finding", "ada")) > before + 3, "findings go on")
         assert not again.ended
-        await drained_while_it_hangs(made, 1 - number)
         await made.fleet.drain()
         await made.sidecar.components.recorder.close()
         check_whole(made)
         for name in ("ada", "bob"):
             seen = episodes(made, name)
             assert seen == list(range(len(seen)))
-            assert {one["reason"] for one in made.kinds("unmonitored", name)} == {"host_drained"}
 
 
-async def drained_while_it_hangs(made: Site, number: int) -> None:
-    """The host on which ada and bob are does not answer any more, and is begun anew all the same."""
-    host, pid = made.fleet.hosts[number], made.pid_of("ada")
-    assert pid is not None
-    assert host.pid == pid == made.pid_of("bob", "other")
-    os.kill(pid, signal.SIGSTOP)
-    made.fleet.renewal.ask([number])
-    await made.until(lambda: host.leaving, "it is let go")
-    # Until it is gone nobody judges her, and nobody else can.
-    with pytest.raises(AtCapacity, match="publish again in a moment"):
+@pytest.mark.long
+async def test_a_host_that_hangs_is_begun_anew_all_the_same(tmp_path: Path) -> None:
+    async with site(tmp_path) as made:
         await made.publish("ada")
-    await made.until(lambda: made.pid_of("ada") is None, "it is ended")
-    for name, call in (("ada", "board"), ("bob", "other")):
-        await made.publish(name, call)
-    await made.until(lambda: done(made) == [number], "the host is begun anew")
-    assert host.starts == 2
-    await made.until(lambda: len(made.kinds("unmonitored", "bob")) == 2, "he is watched again")
+        await made.until(lambda: made.kinds("finding", "ada"), "there is a finding")
+        number, pid = made.seat_of("ada"), made.pid_of("ada")
+        assert number is not None
+        assert pid is not None
+        host = made.fleet.hosts[number]
+        os.kill(pid, signal.SIGSTOP)
+        made.fleet.renewal.ask([number])
+        await made.until(lambda: host.leaving, "it is let go")
+        # Until it is gone nobody judges her, and nobody else can.
+        with pytest.raises(AtCapacity, match="publish again in a moment"):
+            await made.publish("ada")
+        await made.until(lambda: made.pid_of("ada") is None, "it is ended")
+        await made.publish("ada")
+        await made.until(lambda: done(made) == [number], "the host is begun anew")
+        assert host.starts == 2
+        await made.fleet.drain()
+        await made.sidecar.components.recorder.close()
+        check_whole(made)
+        seen = episodes(made, "ada")
+        assert seen == list(range(len(seen)))
+        assert {one["reason"] for one in made.kinds("unmonitored", "ada")} == {"host_drained"}
 
 
 @asynccontextmanager

@@ -102,18 +102,18 @@ async def _judged(house: Sidecar, seconds: float = JOIN_SECONDS) -> None:
 async def _again(house: Sidecar, far: Far) -> Again:
     """Start the other end again, which was killed, and publish; gives what became of it."""
     with contextlib.suppress(AssertionError):
-        await house.until(lambda: bool(house.unmonitored), AGAIN_SECONDS, "it is told that nobody watches them")
+        await house.until(lambda: _told(house, "began"), AGAIN_SECONDS, "it is told that nobody watches them")
     async with far.serve(), far.publish(house):
         began, joined = time.monotonic(), None
         with contextlib.suppress(AssertionError):
             # Not their next hop: who is not missed for long has them all the time.
-            await house.until(lambda: _is_resumed(house), AGAIN_SECONDS, "it is told that they are watched")
+            await house.until(lambda: _told(house, "resumed"), AGAIN_SECONDS, "it is told that they are watched")
             joined = round(time.monotonic() - began, 1)
     return Again([f"{one['action']} {one['reason'] or ''}".strip() for one in house.unmonitored], joined)
 
 
-def _is_resumed(house: Sidecar) -> bool:
-    return any(one["action"] == "resumed" for one in house.unmonitored)
+def _told(house: Sidecar, action: str) -> bool:
+    return bool(house.unmonitored) and house.unmonitored[-1]["action"] == action
 
 
 async def genuine(far: Far, folder: Path, seconds: float) -> tuple[list[dict[str, Any]], int, float, Again | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from typing import Any
 from monitor.lab.bench.child import BenchError, die_with_parent, environment, keep_to_cores, last_line, on, spawn, stop
 from monitor.lab.bench.processes import BenchSetup
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
+_READY = "ready "
 OBJECT_STORE_BYTES = 100 << 20
 
 
@@ -36,13 +38,11 @@ async def ray_node(setup: BenchSetup, cores: int) -> AsyncIterator[RayNode]:
     env = environment(**on(setup.cores))
     process = await spawn("monitor.lab.bench.ray_node", str(cores), errors=errors, env=env, stdin=True)
     try:
-        address = ""
-        if process.stdout is not None:
-            try:
-                async with asyncio.timeout(START_SECONDS):
-                    address = (await process.stdout.readline()).decode().strip()
-            except TimeoutError:
-                raise BenchError(f"Ray was not ready within {START_SECONDS:g} s") from None
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                address = await _address(process)
+        except TimeoutError:
+            raise BenchError(f"Ray was not ready within {START_SECONDS:g} s") from None
         if not address:
             raise BenchError(f"Ray did not start: {last_line(errors)}")
         yield RayNode(address, process.pid)
@@ -50,6 +50,14 @@ async def ray_node(setup: BenchSetup, cores: int) -> AsyncIterator[RayNode]:
         if process.stdin is not None:
             process.stdin.close()
         await stop(process)
+
+
+async def _address(process: Process) -> str:
+    """Read the address that the node says, among what Ray itself says; empty where it ends without one."""
+    while process.stdout is not None and (line := (await process.stdout.readline()).decode()):
+        if line.startswith(_READY):
+            return line.removeprefix(_READY).strip()
+    return ""
 
 
 def main() -> int:
@@ -67,7 +75,7 @@ def main() -> int:
         log_to_driver=False,
         configure_logging=False,
     )
-    sys.stdout.write(f"{untyped.get_runtime_context().gcs_address}\n")
+    sys.stdout.write(f"{_READY}{untyped.get_runtime_context().gcs_address}\n")
     sys.stdout.flush()
     sys.stdin.read()
     untyped.shutdown()

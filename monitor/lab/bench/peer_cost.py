@@ -83,7 +83,7 @@ def measure_here(stream: Path, frames: int, make: Callable[[], SpeechForensics] 
     if len(shown) < frames or len(samples) < SAMPLE_RATE_HZ:
         raise SourceError(f"{stream.name} has too little in it: give a longer --clip")
     decoding = time.process_time() - began
-    clock.stages.append(PeerStage("decoding, scaling", len(shown), 1, decoding, len(shown) / FPS))
+    clock.stages.append(PeerStage("decoding and scaling", len(shown), 1, decoding, len(shown) / FPS))
     # Only now: torch counts its cores when it is loaded.
     from engines.nets.speechforensics import SpeechForensics, agreement
 
@@ -93,10 +93,10 @@ def measure_here(stream: Path, frames: int, make: Callable[[], SpeechForensics] 
     # The first pass of a net chooses its kernels.
     nets.find(shown[0])
     nets.align(shown[0])
-    with clock.stage("faces, RetinaFace ResNet-50", frames):
+    with clock.stage("faces by RetinaFace with ResNet-50", frames):
         for picture in shown[:frames]:
             nets.find(picture)
-    with clock.stage("landmarks, 2D-FAN-4", frames):
+    with clock.stage("landmarks by 2D-FAN-4", frames):
         for picture in shown[:frames]:
             nets.align(picture)
     with clock.stage("mouths", len(shown)):
@@ -106,11 +106,11 @@ def measure_here(stream: Path, frames: int, make: Callable[[], SpeechForensics] 
         rows = front(samples)
         steps = front.steps(rows[: len(rows) // 4 * 4].reshape(-1, 4, rows.shape[1]))
     nets.see(mouths[:FPS])
-    with clock.stage("lips, AV-HuBERT large", len(mouths), len(mouths)):
+    with clock.stage("lips by AV-HuBERT large", len(mouths), len(mouths)):
         seen = nets.see(mouths)
-    with clock.stage("voice, AV-HuBERT large", len(steps), len(steps)):
+    with clock.stage("voice by AV-HuBERT large", len(steps), len(steps)):
         heard = nets.hear(steps)
-    with clock.stage("agreement, 31 offsets", len(seen), len(seen)):
+    with clock.stage("agreement at 31 offsets", len(seen), len(seen)):
         agreement(seen, heard)
     return PeerCost(tuple(clock.stages), load_seconds, nets.parameters(), scan_speed.peak_mb(), nets.threads)
 

@@ -12,6 +12,7 @@ from monitor.lab.bench.capacity import Capacity
 from monitor.lab.bench.curve import Curve
 from monitor.lab.bench.engine_speed import EngineSpeeds
 from monitor.lab.bench.growth import Growth
+from monitor.lab.bench.peer import PEER, PeerComparison
 from monitor.lab.bench.result import BenchResult
 from monitor.lab.bench.tables import number
 from monitor.lab.plotting import pyplot, save
@@ -36,6 +37,8 @@ def draw(result: BenchResult, path: Path) -> None:
         panels.append((3.2, lambda axes: _growth(axes, growth)))
     if (curve := result.curve) is not None and curve.points:
         panels += [(2.2, partial(_curve, curve=curve, label=label)) for label in CURVES]
+    if (peer := result.peer) is not None:
+        panels.append((1.0 + 0.3 * len(peer.peer.stages), partial(_peer, found=peer)))
     if (speeds := result.speeds) is not None and speeds.rows:
         panels.append((3.8, lambda axes: _speeds(axes, speeds)))
     heights = [height for height, _ in panels] or [1.0]
@@ -132,3 +135,16 @@ def _speeds(axes: Any, speeds: EngineSpeeds) -> None:
     axes.set_xticks(batches, [str(batch) for batch in batches])
     axes.set(xlabel="batch", ylabel="rows a second, times batch 1", ylim=(0, None))
     axes.legend(fontsize=6, ncols=2)
+
+
+def _peer(axes: Any, found: PeerComparison) -> None:
+    """Draw what a second of media costs: SpeechForensics' stages and their sum, and our scans."""
+    bars = {stage.name: (stage.per_second, GREY) for stage in found.peer.stages}
+    bars[PEER] = (found.peer.per_second, BAD)
+    bars |= {name: (scan.cpu_seconds, GOOD) for name, scan in found.scans().items() if scan is not None}
+    for height, (seconds, colour) in enumerate(reversed(bars.values())):
+        axes.barh(height, seconds, color=colour)
+        axes.text(seconds, height, f" {seconds:.3g}", va="center", fontsize=8)
+    axes.set_yticks(range(len(bars)), list(reversed(bars)), fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xlabel("core seconds of a second of media")

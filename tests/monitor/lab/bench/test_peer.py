@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -17,9 +18,11 @@ from monitor.lab.bench.peer import (
     PeerCost,
     PeerStage,
     measured_frames,
+    over,
     peer_notes,
     peer_rows,
 )
+from monitor.lab.bench.plots import draw
 from monitor.lab.bench.result import BenchResult
 from monitor.lab.bench.scan_speed import ScanSpeed
 from monitor.lab.bench.tables import show
@@ -55,11 +58,11 @@ def test_rows_say_what_was_measured_and_what_random_weights_mean() -> None:
     assert rows[PEER].state == "measured"
     assert rows[PEER].note == "random weights (FAN 24 M): what it costs, no scores"
     assert rows[ALONE].value == 0.125
-    assert rows[f"{PEER}, to {EVERY}"].value == pytest.approx(100.0)
-    assert rows[f"memory of {EVERY}"].value == 500.0
+    assert rows[over(EVERY)].value == pytest.approx(100.0)
+    assert rows[f"memory, {EVERY}"].value == 500.0
     alone = {row.name: row for row in peer_rows(replace(FOUND, every=None))}
     assert (alone[EVERY].state, alone[EVERY].note) == ("not measured", "nobody could be enrolled")
-    assert alone[f"{PEER}, to {EVERY}"].value is None
+    assert alone[over(EVERY)].value is None
 
 
 def test_how_many_frames_each_was_measured_over_is_told() -> None:
@@ -71,7 +74,7 @@ def test_how_many_frames_each_was_measured_over_is_told() -> None:
     assert "2 threads of torch" in peer_notes(replace(FOUND, peer=replace(COST, threads=2)))[0]
 
 
-def test_it_is_shown_and_compared_with_an_earlier_run() -> None:
+def test_it_is_shown_drawn_and_compared_with_an_earlier_run(tmp_path: Path) -> None:
     result = BenchResult(MACHINE, SETTINGS, rows=peer_rows(FOUND), peer=FOUND)
     console = Console(width=140, color_system=None)
     with console.capture() as capture:
@@ -82,8 +85,11 @@ def test_it_is_shown_and_compared_with_an_earlier_run() -> None:
     slower = replace(FOUND, every=None, alone=replace(SCAN, cpu_seconds=0.25))
     after = BenchResult(MACHINE, SETTINGS, rows=peer_rows(slower), peer=slower)
     changes = {row.name: row.change for row in compare(result.as_json(), after.as_json()).rows}
-    assert changes[ALONE] == changes[f"{PEER}, to {ALONE}"] == "worse"
+    assert changes[ALONE] == changes[over(ALONE)] == "worse"
     assert changes[PEER] == "same"
     with console.capture() as capture:
         show(after, console)
+    draw(result, tmp_path / "peer.png")
+    draw(after, tmp_path / "alone.png")
+    assert (tmp_path / "peer.png").stat().st_size > (tmp_path / "alone.png").stat().st_size > 5000
     assert EVERY not in capture.get().partition("Budgets")[0]

@@ -16,7 +16,7 @@ from engines.nets.speechforensics import SpeechForensics
 from monitor import cli
 from monitor.lab.bench import enrolment, peer_cost, run
 from monitor.lab.bench.child import BenchError
-from monitor.lab.bench.peer import ALONE, EVERY, PEER, PeerComparison
+from monitor.lab.bench.peer import ALONE, EVERY, PEER, PeerComparison, over
 from monitor.lab.bench.processes import BenchSetup
 from monitor.lab.bench.result import BenchResult
 from monitor.tap.media.source import SourceError
@@ -101,7 +101,7 @@ def test_the_command_compares_both_in_one_run(
     said = json.loads(capsys.readouterr().out)
     rows = {row["name"]: row for row in said["rows"]}
     assert rows[PEER]["value"] > rows[ALONE]["value"] > 0
-    assert rows[f"{PEER}, to {ALONE}"]["value"] == said["peer"]["times"][ALONE] > 1
+    assert rows[over(ALONE)]["value"] == said["peer"]["times"][ALONE] > 1
     assert rows[EVERY]["value"] is None
     assert said["peer"]["peer"]["threads"] == 1
     assert (tmp_path / "out" / "bench.json").is_file()

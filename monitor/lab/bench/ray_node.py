@@ -8,11 +8,12 @@ A process of its own: what Ray starts is then below it, and its processor time a
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.lab.bench.child import BenchError, die_with_parent, environment, keep_to_cores, last_line, on, spawn, stop
@@ -25,9 +26,12 @@ OBJECT_STORE_BYTES = 100 << 20
 
 @dataclass(frozen=True, slots=True)
 class RayNode:
-    """A node that runs: the address of its cluster, and the process above all of Ray's."""
+    """A node that runs: what a sidecar needs in its environment to use its cluster, and the process above all of Ray's.
 
-    address: str
+    A token of its own is in it: whoever reaches Ray's ports without it runs nothing there.
+    """
+
+    settings: Mapping[str, str] = field(repr=False)
     pid: int
 
 
@@ -35,7 +39,8 @@ class RayNode:
 async def ray_node(setup: BenchSetup, cores: int) -> AsyncIterator[RayNode]:
     """Run a node with room for so many hosts; raises `BenchError` where it does not start."""
     errors = setup.folder / "ray.log"
-    env = environment(**on(setup.cores))
+    access = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    env = environment(**on(setup.cores), **access)
     process = await spawn("monitor.lab.bench.ray_node", str(cores), errors=errors, env=env, stdin=True)
     try:
         try:
@@ -45,7 +50,7 @@ async def ray_node(setup: BenchSetup, cores: int) -> AsyncIterator[RayNode]:
             raise BenchError(f"Ray was not ready within {START_SECONDS:g} s") from None
         if not address:
             raise BenchError(f"Ray did not start: {last_line(errors)}")
-        yield RayNode(address, process.pid)
+        yield RayNode({"SIDEWITNESS_CLUSTER": address, **access}, process.pid)
     finally:
         if process.stdin is not None:
             process.stdin.close()

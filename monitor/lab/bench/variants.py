@@ -93,7 +93,5 @@ async def on_ray(
     """Measure with hosts as actors of a cluster of one node, whose processes count too; raises `BenchError`."""
     progress("starting Ray", 0.0)
     async with ray_node(setup, hosts) as node:
-        chosen = replace(
-            setup, processes=hosts, settings={"SIDEWITNESS_CLUSTER": node.address}, also=(*setup.also, node.pid)
-        )
+        chosen = replace(setup, processes=hosts, settings=node.settings, also=(*setup.also, node.pid))
         return LiveVariant(ray_name(hosts), await live.measure(stream, chosen, participants, seconds, progress))

@@ -116,7 +116,7 @@ def test_each_is_set_up_in_its_own_way_after_the_plain_one(
 
     @asynccontextmanager
     async def node(_setup: BenchSetup, cores: int) -> AsyncIterator[RayNode]:
-        yield RayNode(f"localhost:{cores}", 77)
+        yield RayNode({"SIDEWITNESS_CLUSTER": f"localhost:{cores}"}, 77)
 
     monkeypatch.setattr(enrolment, "enrol_stream", enrol)
     monkeypatch.setattr(variants, "own_schema", schema)

@@ -17,6 +17,7 @@ from monitor.identity.vault.records import (
     Receipt,
     VersionInfo,
     check_name,
+    is_same_actor,
 )
 
 CONSENT = Consent("Jane Doe", date(2026, 3, 1), None, PURPOSE, None)
@@ -99,3 +100,8 @@ def test_details_are_sealed_and_opened_as_they_are() -> None:
     assert Details.from_json(details.as_json()) == details
     # A record of a version that knew of none.
     assert Details.from_json({}) == Details()
+
+
+def test_an_actor_is_the_same_one_however_their_name_is_written() -> None:
+    assert is_same_actor("Jose\u0301 Ruiz", "jos\u00e9 RUIZ")
+    assert not is_same_actor("Jose Ruiz", "José Ruiz")

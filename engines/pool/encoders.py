@@ -62,6 +62,11 @@ class Encoders:
         load = BatchLoad.join(batcher.load() for batcher in self._batchers.values())
         return load.batches, load.rows, load.wait_p95, load.dropped_total
 
+    def close(self) -> None:
+        """Compute nothing more; safe to call twice."""
+        for batcher in self._batchers.values():
+            batcher.close()
+
     def _client(self, pack: str, owner: str) -> Engine:
         with self._lock:
             client = self._clients.pop((pack, owner), None) or self._batchers[pack].client()

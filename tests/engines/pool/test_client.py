@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -78,8 +78,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.pool.encoders.close()
 
 
 def test_what_the_pool_computes_is_what_is_given(bench: Bench) -> None:
@@ -148,6 +150,7 @@ def test_what_waits_too_long_in_the_pool_is_dropped(tmp_path: Path) -> None:
         with pytest.raises(Dropped, match="deadline"):
             bench.engine.run(rows(2.0))
     assert bench.pool.encoders.load()[3] == MAX_LATE + 1
+    bench.pool.encoders.close()
 
 
 def test_what_the_pool_does_not_take_or_cannot_do_is_computed_here(bench: Bench) -> None:

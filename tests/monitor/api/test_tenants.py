@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.api.access.roles import Role
+from monitor.api.access.roles import Permission, Role
 from monitor.api.app import application
 from monitor.api.refusals import Refusals
 from monitor.api.role_table import WEBSOCKET, Endpoint, endpoints
@@ -102,6 +102,10 @@ def test_each_tenant_sees_all_that_is_its_own(running: Running) -> None:
         for endpoint in running.served:
             if endpoint.method == "GET" and endpoint.needs_token:
                 answer = running.runner.run(running.ask(endpoint, headers, ids))
+                if endpoint.permission is Permission.HOSTS and tenant != DEFAULT_TENANT:
+                    # The processes of the machine are nobody's but an admin's of the default tenant.
+                    assert answer.status_code == 404
+                    continue
                 is_own_status = endpoint.path in ("/v1/me", "/v1/enrolments/{job_id}")
                 assert answer.status_code == 200 or is_own_status, (endpoint, answer.text)
                 texts += shown(answer)

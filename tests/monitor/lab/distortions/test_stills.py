@@ -84,5 +84,6 @@ def test_light_that_flickers() -> None:
 
 
 def test_the_same_still_is_made_the_same_way() -> None:
-    assert all(map(np.array_equal, shown(Still("hand")), shown(Still("hand"))))
-    assert not all(map(np.array_equal, shown(Still("hand")), shown(Still("hand", seed=1))))
+    # libx264 does not round the same way in every run, though it is given the very same pictures.
+    assert max(map(apart, shown(Still("hand")), shown(Still("hand")))) < 1
+    assert max(map(apart, shown(Still("hand")), shown(Still("hand", seed=1)))) > 3

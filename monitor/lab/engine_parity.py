@@ -22,6 +22,7 @@ from monitor.detectors.persona.live import LoadedPersona
 from monitor.detectors.persona.movement import learn
 from monitor.detectors.persona.personalise import PersonaliseConfig
 from monitor.detectors.reference import Reference
+from monitor.face.cadence import EVERY
 from monitor.face.encoders import FaceEncoders
 from monitor.identity.enrolment.clip_reader import MAX_COLLECTED_SECONDS, Demands, read_recording
 from monitor.lab.corpus.manifest import CorpusError, read_csv
@@ -105,8 +106,12 @@ def judge_cases(
     seconds: float = SECONDS,
     config: SessionConfig | None = None,
 ) -> list[Judged]:
-    """Judge the first `seconds` of each case, by the settings given; raises `SourceError` or `EngineError`."""
-    found = []
+    """Judge the first `seconds` of each case; raises `SourceError` or `EngineError`.
+
+    Without a `config` landmarks are taken in every picture: engines that differ in the last digit would else differ in
+    which picture waits for the next.
+    """
+    config, found = config or SessionConfig(cadence=EVERY), []
     for case in cases:
         found.append(_judged(case, models, references_by_clip, seconds, config))
         done()

@@ -67,7 +67,8 @@ async def test_a_server_that_is_gone_takes_nobody_out_of_the_call(answer: str) -
     reception = Reception()
     async with whep_server() as server:
         running = asyncio.create_task(player(server).run(reception))
-        await reception.until(lambda: reception.guests, "it plays")
+        # Before that the one end waits for the other as long as ICE does.
+        await reception.until(lambda: reception.guests and reception.guests[0].is_seen_and_heard, "media come")
         if answer:
             server.script = [answer]
             await server.stop_playing()

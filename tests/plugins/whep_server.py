@@ -147,7 +147,8 @@ async def whep_server(
     try:
         yield made
     finally:
-        await made.stop_playing()
+        # First it answers nobody: who is told that it plays no more would ask again, and be played to.
         server.should_exit = True
         await serving
         listener.close()
+        await made.stop_playing()

@@ -89,6 +89,7 @@ class Janus(Acting):
         self._attendees: dict[janus.Number, str] = {}
         self._ours: janus.Number | None = None
         self._private_id: object = None
+        self._room_is_gone = False
 
     async def run(self, intake: Intake) -> None:
         """Watch the room until the connection breaks; raises `Unavailable`."""
@@ -148,7 +149,12 @@ class Janus(Acting):
 
     async def end_call(self, call: str) -> str | None:
         """Destroy the room, until whoever owns it creates it again."""
-        await self._ask(janus.PLUGIN, request="destroy", permanent=False)
+        try:
+            await self._ask(janus.PLUGIN, request="destroy", permanent=False)
+        except Unavailable:
+            # Whoever is in a room may be told that it is gone before whoever had it destroyed.
+            if not self._room_is_gone:
+                raise
         return None
 
     def _feed(self, call: str, participant: str) -> janus.Number:
@@ -202,6 +208,7 @@ class Janus(Acting):
 
         def heard(message: janus.Message) -> None:
             if (janus.is_over(message) or janus.is_hangup(message)) and not over.done():
+                self._room_is_gone = janus.is_over(message)
                 over.set_exception(Unavailable("the room has been closed: it is entered again when it is there"))
             self._take(stay, *self._roster.told(message))
 

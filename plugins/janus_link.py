@@ -17,6 +17,7 @@ from plugins.base import Unavailable
 from plugins.protocols import janus
 
 ANSWER_SECONDS = 10.0
+BROKE = "the connection to Janus broke: it is made again"
 
 JsonObject = dict[str, Any]
 
@@ -47,7 +48,12 @@ class Link:
             raise Unavailable(str(error)) from None
         except ConnectionClosed:
             pass
-        raise Unavailable("the connection to Janus broke: it is made again")
+        finally:
+            # Nobody reads any more, so nobody who has asked will be answered.
+            for answer in self._answers.values():
+                if not answer.done():
+                    answer.set_exception(Unavailable(BROKE))
+        raise Unavailable(BROKE)
 
     async def create(self) -> None:
         """Begin the session."""
@@ -88,7 +94,7 @@ class Link:
         try:
             await self._socket.send(json.dumps({**request, **fields}))
         except ConnectionClosed:
-            raise Unavailable("the connection to Janus broke: it is made again") from None
+            raise Unavailable(BROKE) from None
 
     async def detach(self, handle: int) -> None:
         """Let a handle go."""

@@ -131,7 +131,7 @@ def _judged(
     models: Models,
     references_by_clip: Mapping[Path, Reference],
     seconds: float,
-    config: SessionConfig | None,
+    config: SessionConfig,
 ) -> Judged:
     reference = references_by_clip.get(case.reference) if case.reference is not None else None
     judge = ClipJudge(models, config, _WHO if reference else None, reference)

@@ -42,11 +42,13 @@ run: .venv/.runtime identity speech voiceprint
 	$(BIN)/sidewitness serve
 
 PYTEST = $(BIN)/python -m pytest -p no:cacheprovider
-# Two processes, which take the next file as they come free, the longest first (tests/groups.py).
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
-# They look at the clock of real calls, and so nothing computes beside them; what other people's programs publish has the
-# machine to itself. Of tests/interop it runs what is installed.
-CALLS := tests/e2e tests/interop
+# Processes take the next file as they come free, the longest first (tests/groups.py).
+BY_FILE := --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 2 $(BY_FILE)
+# Of three one waits for a browser, a call or a program.
+MANY := -n 3 $(BY_FILE)
+# They look at the clock of real calls, and so little computes beside them. Of tests/interop it runs what is installed.
+CALLS := tests/interop tests/e2e/test_call.py tests/e2e/test_clock.py
 # The tests of the pure core run once, where their branches are counted: without the clips, so that the count is the
 # same everywhere.
 PURE = $(shell $(BIN)/python -m tests.pure tests)
@@ -72,9 +74,8 @@ test: .venv/.test browser postgres identity speech voiceprint
 	@failed=0; make --no-print-directory check >.cache/check.txt 2>&1 & beside=$$!; trap 'kill $$beside 2>/dev/null' EXIT; \
 	{ $(CORE); } || failed=$$?; \
 	echo "make check, which ran beside these tests:"; wait $$beside || failed=$$?; trap - EXIT; cat .cache/check.txt; \
-	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(CALLS:%=--ignore=%) tests || failed=$$?; \
-	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(firstword $(CALLS)) || failed=$$?; \
-	$(PYTEST) -m "(not core or data) and not long" $(lastword $(CALLS)) || failed=$$?; exit $$failed
+	$(PYTEST) $(MANY) -m "(not core or data) and not long" $(CALLS:%=--ignore=%) tests || failed=$$?; \
+	$(PYTEST) $(PARALLEL) -m "(not core or data) and not long" $(CALLS) || failed=$$?; exit $$failed
 
 long: .venv/.test browser postgres identity speech voiceprint
 	$(PYTEST) $(PARALLEL) -m long tests

@@ -115,7 +115,7 @@ async def follow(socket: ClientConnection) -> tuple[dict[str, Any], list[dict[st
         if message["type"] == "finding":
             assert message["participant"] == "dubbed", "the genuine participant raised a finding"
             opened = opened or message
-        else:
+        elif message["type"] == "state":
             states.append(message)
             scored = message["scores"].get("synchrony", {}).get("p_value") is not None
             judged += scored and message["participant"] == "genuine"

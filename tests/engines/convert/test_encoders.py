@@ -167,6 +167,7 @@ def lr_asd(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.long
 def test_lr_asd_packs_run_in_both_engines(lr_asd: Path) -> None:
     mfcc = np.random.default_rng(0).normal(size=(20, 4, 13)).astype(np.float32)
     found = [

@@ -191,6 +191,7 @@ COMPUTED_ONCE = (
     "tests/monitor/lab/corpus",
     "tests/monitor/lab/evaluate",
     "tests/monitor/lab/studies",
+    "tests/monitor/lab/test_engine_parity.py",
     "tests/monitor/lab/training",
     "tests/monitor/session",
     "tests/monitor/tap/test_bad_line.py",

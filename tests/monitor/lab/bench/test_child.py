@@ -22,7 +22,8 @@ from monitor.lab.bench.processes import BenchSetup
 from monitor.tap.media.config import local_addresses
 
 PATIENCE = 60.0
-
+# The one whose models are loaded soonest.
+ENGINE = "onnx"
 
 ORPHAN = (
     "import signal; from monitor.lab.bench.child import die_with_parent; die_with_parent(); "
@@ -84,14 +85,25 @@ async def test_a_sidecar_that_does_not_start_says_why(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_scan_runs_in_a_child_that_says_what_is_wrong(stream: Stream, folder: Path, tmp_path: Path) -> None:
-    speed = await asyncio.wait_for(scanning.measure(folder / "clip.mp4", BenchSetup(tmp_path)), PATIENCE)
+async def test_a_scan_runs_in_a_child(stream: Stream, folder: Path, tmp_path: Path) -> None:
+    speed = await asyncio.wait_for(scanning.measure(folder / "clip.mp4", BenchSetup(tmp_path, ENGINE)), PATIENCE)
     assert speed.times_real > 0
     assert speed.load_seconds > 0
     assert speed.clip_seconds == pytest.approx(stream.seconds, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("engine", "why"),
+    [
+        ("abacus", "unknown engine 'abacus'"),
+        # All models are loaded before it.
+        pytest.param(ENGINE, r"notes\.mp4 is not a video", marks=pytest.mark.long),
+    ],
+)
+async def test_a_scan_that_fails_says_what_is_wrong(engine: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "notes.mp4").write_text("no clip")
-    with pytest.raises(BenchError, match=r"^the scan failed: notes\.mp4 is not a video"):
-        await asyncio.wait_for(scanning.measure(tmp_path / "notes.mp4", BenchSetup(tmp_path)), PATIENCE)
+    with pytest.raises(BenchError, match=f"^the scan failed: {why}"):
+        await asyncio.wait_for(scanning.measure(tmp_path / "notes.mp4", BenchSetup(tmp_path, engine)), PATIENCE)
 
 
 async def test_a_publisher_that_is_refused_says_why(stream: Stream, folder: Path, tmp_path: Path) -> None:
@@ -120,7 +132,7 @@ async def test_a_live_call_between_real_processes(
     told: list[str] = []
     tell = lambda part, _: told.append(part)  # noqa: E731
     found = await asyncio.wait_for(
-        live.measure(folder / "stream.webm", BenchSetup(tmp_path), 1, 3.0, tell), 2 * PATIENCE
+        live.measure(folder / "stream.webm", BenchSetup(tmp_path, ENGINE), 1, 3.0, tell), 2 * PATIENCE
     )
     assert found.participants == 1
     assert len(found.ready) == len(found.first_state) == 1
@@ -152,7 +164,9 @@ async def test_a_sidecar_that_dies_meanwhile_is_told(
 
     monkeypatch.setattr(processes, "spawn", remember)
     with pytest.raises(BenchError, match="the sidecar "):
-        await asyncio.wait_for(live.measure(folder / "stream.webm", BenchSetup(tmp_path), 1, 30.0, kill), PATIENCE)
+        await asyncio.wait_for(
+            live.measure(folder / "stream.webm", BenchSetup(tmp_path, ENGINE), 1, 30.0, kill), PATIENCE
+        )
     assert [process.returncode is not None for process in made] == [True, True]
 
 

@@ -42,14 +42,14 @@ def portraits(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.data
-def test_faces_are_cut_wide_and_their_landmarks_with_them(portraits: Path, tmp_path: Path) -> None:
+def test_faces_are_cut_wide_and_their_landmarks_with_them(portraits: Path) -> None:
     rows = face_rows([portraits / "faces.csv"], "held")
     # Whom the manifest also shows forged is left out altogether.
     assert len(rows) == PEOPLE + 3
     assert {row.fold for row in rows} == {"held", "train"}
     notes: list[str] = []
     counts: list[int] = []
-    first = load_faces(rows, tmp_path, 1, 3, counts.append, notes.append)
+    first = load_faces(rows, portraits / "cache", 1, 3, counts.append, notes.append)
     assert counts[-1] == len(rows)
     assert len(notes) == 2 + (PEOPLE - sum(face.still for face in first))
     assert sum(face.subject == "ann" for face in first) == 3
@@ -57,14 +57,14 @@ def test_faces_are_cut_wide_and_their_landmarks_with_them(portraits: Path, tmp_p
         assert face.picture.shape == (CROP_PIXELS, CROP_PIXELS, 3)
         extent = float((face.landmarks.max(0) - face.landmarks.min(0)).max())
         assert abs(extent * REACH / CROP_PIXELS - 1) < 0.02
-    again = load_faces(rows, tmp_path, 1, 3, counts.append, notes.append)
+    again = load_faces(rows, portraits / "cache", 1, 3, counts.append, notes.append)
     assert all(np.array_equal(a.picture, b.picture) for a, b in zip(first, again, strict=True))
 
 
 @pytest.mark.data
 def test_a_sheet_can_be_looked_at(portraits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["train", "faces", str(portraits / "faces.csv"), "--out", str(tmp_path), "--sheet"]
-    assert cli.run([*command, "--cache", str(portraits / "cache")]) == 0
+    assert cli.run([*command, "--cache", str(portraits / "cache"), "--per-clip", "3"]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 4 * 4 * 100

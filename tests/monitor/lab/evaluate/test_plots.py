@@ -57,18 +57,13 @@ def test_both_curves_show_what_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_every_method_with_enough_clips_has_a_panel(tmp_path: Path) -> None:
-    alone, two, few = (tmp_path / name for name in ("alone", "two", "few"))
     sizes = []
-    for folder, found in (
-        (alone, results(20)),
-        (few, [*results(20), *results(MIN_CURVE_CLIPS - 1, 2)]),
-        (two, results(20, 2)),
-    ):
-        folder.mkdir()
-        sizes.append(width(draw({"synchrony": found}, folder)[0]))
+    # One panel, two, and five in rows of four.
+    for found in (results(20), [*results(20), *results(MIN_CURVE_CLIPS - 1, 2)], results(20, 4)):
+        roc, det = draw({"synchrony": found}, tmp_path)
+        sizes.append(width(roc))
     assert sizes[0] < sizes[1] < sizes[2]
-    # Six panels in rows of four.
-    assert ink(draw({"synchrony": results(20, 5)}, two)[1]) > 1000
+    assert ink(det) > 1000
 
 
 def test_mismatches_are_drawn_by_length(tmp_path: Path) -> None:
@@ -93,10 +88,9 @@ def call(label: str, method: str, subject: str, *opened: float) -> CallOutcome:
 
 def test_robustness_is_a_grid_of_lines(tmp_path: Path) -> None:
     bare = ink(draw_robustness({}, tmp_path))
-    nothing = ink(draw_robustness({"nothing": describe({})}, tmp_path))
     path = draw_robustness({"synchrony": describe(made()), "nothing": describe({})}, tmp_path)
     assert path.name == "robustness.png"
-    assert ink(path) > nothing > 0 < bare
+    assert ink(path) > bare > 0
 
 
 def test_times_to_alert_are_steps(tmp_path: Path) -> None:

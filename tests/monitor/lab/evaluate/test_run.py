@@ -11,7 +11,8 @@ import pytest
 from engines.base import MODELS
 from monitor import cli
 from monitor.lab.corpus.manifest import CorpusError, Row
-from monitor.lab.distortions.perturbations import Contrast
+from monitor.lab.distortions.perturbations import LEVELS, Contrast, conditions
+from monitor.lab.evaluate import robustness
 from monitor.lab.evaluate.robustness import KINDS, Stress
 from monitor.lab.evaluate.run import ExtraRuns, divide, run_extras
 from monitor.lab.evaluate.worker_pool import WorkerOptions
@@ -101,22 +102,18 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_are_done_on_request_and_not_twice(
-    manifest: Path, features_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    manifest: Path,
+    features_cache: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # One level of each kind: what a level does is asked where the changes are (tests/monitor/lab/distortions).
+    monkeypatch.setattr(robustness, "conditions", lambda: conditions()[::LEVELS])
     out = tmp_path / "out"
-    command = [
-        "evaluate",
-        str(manifest),
-        "--out",
-        str(out),
-        "--cache",
-        str(features_cache),
-        "--mismatch",
-        "--workers",
-        "1",
-    ]
+    command = ["evaluate", str(manifest), "--out", str(out), "--cache", str(features_cache), "--workers", "1"]
     trials = ["--perturb", "--perturb-clips", "2", "--live", "--live-minutes", "0.1"]
-    assert cli.run([*command, *trials, "--json"]) == 0
+    assert cli.run([*command, "--mismatch", *trials, "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert summary == json.loads((out / "summary.json").read_text())
     assert all(task["clean"] is None and set(task["kinds"]) == set(KINDS) for task in summary["robustness"].values())

@@ -1,4 +1,7 @@
-"""Evaluation in parallel: killed at any moment it goes on where it stopped and ends as if nothing had happened."""
+"""Evaluation in parallel: killed at any moment it goes on where it stopped and ends as if nothing had happened.
+
+Where processes are what is tested they are started here; what a job gives is asked of the process that is kept.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ from monitor.lab.evaluate.worker_pool import WorkerError, WorkerOptions, encode_
 from monitor.session.input_spec import DEFAULT, InputSpec
 from monitor.tap.replay import read_clip
 from monitor.types import AudioBlock, MediaItem
+from tests.kept_workers import KeptWorker, sharing
 from tests.monitor.tap.clips import write_clip
 
 COUNT, STOP = 6, 3
@@ -42,11 +46,20 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def kept(kept_worker: KeptWorker) -> Iterator[None]:
+    """The process that is kept does the work."""
+    with sharing(kept_worker):
+        yield
+
+
 def command(corpus: Path, out: Path, cache: Path) -> list[str]:
     return ["evaluate", str(corpus / "clips.csv"), "--out", str(out), "--cache", str(cache), "--workers", "1"]
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_killed_evaluation_goes_on_where_it_stopped(corpus: Path, tmp_path: Path) -> None:
+    """Its own processes are the command's that is killed."""
     out, cache, blocked = tmp_path / "out", tmp_path / "cache", corpus / f"{STOP}.mp4"
     # A pipe that nobody writes to: the worker waits at this clip until the evaluation is killed.
     blocked.rename(tmp_path / "clip")
@@ -119,6 +132,7 @@ def test_results_are_in_the_order_of_the_jobs_and_problems_are_told(corpus: Path
     assert effort.partial.read_text().count("\n") == 3
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_changed_clip_is_another_clip(corpus: Path, tmp_path: Path) -> None:
     effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
     mixed = [*jobs(corpus)[:1], *jobs(corpus, Nothing())[:1]]
@@ -145,6 +159,7 @@ class Listener:
 
 
 @pytest.mark.data
+@pytest.mark.usefixtures("kept")
 def test_a_reference_that_cannot_be_read_ends_nothing(data_dir: Path, corpus: Path, tmp_path: Path) -> None:
     jobs(corpus)
     clip = data_dir / "clips/real/LivePortrait__d12.mp4"
@@ -178,6 +193,7 @@ def test_a_worker_that_dies_ends_the_work_but_not_what_was_done(corpus: Path, tm
         assert len(partial.outcomes) == 2
 
 
+@pytest.mark.usefixtures("kept")
 def test_other_references_are_another_question(corpus: Path, tmp_path: Path) -> None:
     effort = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1)
     (job,) = jobs(corpus)[:1]
@@ -193,6 +209,7 @@ def test_packs_that_are_not_there_are_an_error(corpus: Path, tmp_path: Path) -> 
         score_clips(jobs(corpus), (SynchronyClips(tmp_path),), effort, lambda _: None)
 
 
+@pytest.mark.usefixtures("kept")
 def test_clips_that_show_nobody_are_not_encoded(corpus: Path, tmp_path: Path) -> None:
     effort, count = WorkerOptions(tmp_path / "cache", tmp_path / "partial.jsonl", 1), list[str | None]()
     rows = [job.row for job in jobs(corpus)]

@@ -13,8 +13,8 @@ from monitor.lab.evaluate.clip_detector import Job
 from monitor.lab.evaluate.faces import DiffFakeClips, PairwiseClips
 from monitor.lab.evaluate.registry import DETECTORS
 
-GENUINE = "clips/real/DiffDub__reconstruction__RD_Radio22_000_25fps__GT.mp4"
-OTHER = "clips/real/DiffDub__reconstruction__RD_Radio42_000_25fps__GT.mp4"
+GENUINE = "clips/real/video-retalking__5.mp4"
+OTHER = "clips/real/video-retalking__3.mp4"
 
 
 @pytest.fixture(scope="module")

@@ -73,8 +73,8 @@ def test_a_room_at_night_is_dark_and_noisy() -> None:
 
 @pytest.mark.data
 def test_a_still_of_a_speaker_is_set_aside_and_the_speaker_is_not(data_dir: Path, tmp_path: Path) -> None:
-    path = data_dir / "clips/real/LivePortrait__d12.mp4"
-    rows = [Row(path, path.name, "real", "real", "d12")]
+    path = data_dir / "clips/real/video-retalking__5.mp4"
+    rows = [Row(path, path.name, "real", "real", "ann")]
     (speaker,) = measure(rows, None, tmp_path, "genuine")
     (still,) = measure(rows, STILLS["hand"], tmp_path, "still")
     assert summary([speaker])["aside"] < 0.1

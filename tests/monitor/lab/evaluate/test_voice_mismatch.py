@@ -50,7 +50,7 @@ def test_a_known_offset_leaves_less_to_chance() -> None:
 
 
 def test_no_more_than_so_many_foreign_voices_a_window() -> None:
-    clips = [clip(f"{n}.mp4", f"p{n}", 2, n) for n in range(MAX_OTHER_VOICES + 10)]
+    clips = [clip(f"{n}.mp4", f"p{n}", 2, n) for n in range(MAX_OTHER_VOICES + 2)]
     found = mismatches(clips, 2.0)
     assert len(scores(found["other"], "fake")) == len(clips) * MAX_OTHER_VOICES
     # A clip of just one window leaves no room for a shift.
@@ -70,8 +70,9 @@ def test_silent_windows_are_left_out() -> None:
 
 
 def test_the_same_seed_draws_the_same_voices() -> None:
-    clips = [clip(f"{n}.mp4", f"p{n}", 2, n) for n in range(30)]
-    assert mismatches(clips, 2.0, seed=1) == mismatches(clips, 2.0, seed=1) != mismatches(clips, 2.0, seed=2)
+    clips = [clip(f"{n}.mp4", f"p{n}", 2, n) for n in range(8)]
+    one, again, other = (mismatches(clips, 2.0, seed, voices_each=3) for seed in (1, 1, 2))
+    assert one == again != other
 
 
 def test_what_the_second_condition_costs_is_counted_beside_sound_alone() -> None:

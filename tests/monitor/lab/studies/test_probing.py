@@ -11,7 +11,7 @@ from monitor.lab.studies.probing import LEAST_GAIN, MAX_SHIFT_SECONDS, Edit, Tar
 from monitor.session.models import load_models
 
 DUB = ("clips/real/EDTalk__pose_source2.mp4", "clips/real/DFRF__cnn2_25fps.mp4")
-SECONDS, QUERIES = 12.0, 6
+SECONDS, QUERIES = 8.0, 4
 
 
 def test_an_edit_that_changes_nothing_gives_the_same_sound() -> None:

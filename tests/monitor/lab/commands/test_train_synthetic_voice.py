@@ -16,6 +16,8 @@ from tests.monitor.detectors.voiceprint.voices import voice
 from tests.monitor.lab.corpus.test_voice_windows import write
 
 RUN = CliRunner()
+# As few people as there have to be, and little more than the speech that is asked of each.
+PEOPLE, SAMPLES = 8, round(3.6 * 16_000)
 
 
 def clip(path: Path, sound: FloatArray) -> None:
@@ -33,21 +35,21 @@ def test_makers_are_left_out_and_told(tmp_path: Path, monkeypatch: pytest.Monkey
     for module in ("sklearn", "torch"):
         pytest.importorskip(module, reason="it fits models: install the extra `train`")
     monkeypatch.setattr("monitor.lab.corpus.synthesisers.installed", list)
-    for person in range(10):
-        clip(tmp_path / "clips" / f"p{person}" / "a.mkv", voice(person, 4 * 16_000))
+    for person in range(PEOPLE):
+        clip(tmp_path / "clips" / f"p{person}" / "a.mkv", voice(person, SAMPLES))
     for number in range(3):
-        write(tmp_path / "made" / f"{number}.wav", voice(99, 4 * 16_000, number))
+        write(tmp_path / "made" / f"{number}.wav", voice(99, SAMPLES, number))
     out = tmp_path / "out"
     asked = ["train", "synthetic-voice", str(tmp_path / "clips"), "--recordings", f"toy={tmp_path / 'made'}"]
-    result = RUN.invoke(app, [*asked, "--out", str(out), "--cache", str(tmp_path / "cache"), "--people", "10"])
+    result = RUN.invoke(app, [*asked, "--out", str(out), "--cache", str(tmp_path / "cache"), "--people", str(PEOPLE)])
     assert result.exit_code == 0, result.output
     told = json.loads((out / "results.json").read_text())["simple"]
     assert {row["maker"] for row in told["left_out"]} >= {"toy", "griffin-lim", "linear prediction", "phase vocoder"}
     toy = next(row for row in told["left_out"] if row["maker"] == "toy")
-    assert (toy["windows"], toy["people"], toy["genuine"]) == (3, 3, 10)
+    assert (toy["windows"], toy["people"], toy["genuine"]) == (3, 3, PEOPLE)
     assert "toy: AUC" in result.output
     assert isinstance(told["is_evidence"], bool)
-    again = [*asked, "--out", str(out), "--cache", str(tmp_path / "cache"), "--people", "10"]
+    again = [*asked, "--out", str(out), "--cache", str(tmp_path / "cache"), "--people", str(PEOPLE)]
     one = RUN.invoke(app, [*again, "--leave-out", "toy", "--steps", "3", "--json"])
     assert one.exit_code == 0, one.output
     told = json.loads((out / "results.json").read_text())

@@ -105,7 +105,7 @@ class Silence:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("seconds", [0.4, 2.0])
+@pytest.mark.parametrize("seconds", [0.4, pytest.param(2.0, marks=pytest.mark.long)])
 def test_silence_before_a_clip_does_not_change_its_score(
     seconds: float, data_dir: Path, detector: Engine, landmarks: Engine
 ) -> None:

@@ -1,14 +1,16 @@
 """Genuine people who are silent while there is something to hear: nobody is accused, and the reason says why.
 
-Thirteen kinds of sound, each against moving and still faces of people whose clips are silent: 20 s a call in `make
-test`, where the network hears speech; 45 s by `make long`, once for each of the two conditions that hear it. The faces
-are research clips; the sounds are made here.
+Thirteen kinds of sound, each against moving and still faces of people whose clips are silent: 45 s a call by `make
+long`, once for each of the two conditions that hear speech. In `make test` a few of them for 15 s, against the first
+seconds of the clips, where the network hears it. The faces are research clips; the sounds are made here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -24,37 +26,43 @@ from monitor.lab.corpus.speech_features import ClipFeatures, extract
 from monitor.lab.distortions.room_sounds import echo_of, levelled, mixed, room_sound
 from monitor.session.models import load_presence
 from monitor.tap.replay import read_clip
-from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, Verdict
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, MediaItem, TrackFault, Verdict
 from monitor.voice.near import BELOW_OWN_DB
 from tests.battery.calls import Face, Remembered, calls, clip_path, face_of, judged, reasons, worst
 
 pytestmark = pytest.mark.data
 
-ROOM_SOUNDS = (
-    "typing",
-    "music",
-    "singing",
-    "pink noise",
-    "white noise",
-    "fan",
-    "dog",
-    "ring tone",
-    "dtmf",
-    "door",
-    "cutlery",
-    "baby",
-    "traffic",
-)
-SHORT_SECONDS, LONG_SECONDS = 20.0, 45.0
+# Blows, music, voices, steady noise, tones: of each kind one or two in `make test`.
+COMMON_SOUNDS = ("typing", "music", "singing", "fan", "ring tone", "baby")
+OTHER_SOUNDS = ("pink noise", "white noise", "dog", "dtmf", "door", "cutlery", "traffic")
+ROOM_SOUNDS = (*COMMON_SOUNDS, *OTHER_SOUNDS)
+SHORT_SECONDS, LONG_SECONDS = 15.0, 45.0
+# As much of the clip of somebody silent is analysed where calls are short.
+READ_SECONDS = 7.0
 SILENT = ("LivePortrait__d9", "LivePortrait__d3", "EAMM__surprised")
 SPEAKING = ("MimicTalk__German_20s", "DiffDub__reconstruction__RD_Radio22_000_25fps__GT")
-OWN_SPEECH_SECONDS = 20.0
 # A picture that does not move may be the reason as well as the sound.
 ALLOWED = {"no_speech", "silence", "unusual_sound", "picture_frozen", "still_mouth"}
 
 
-def features_of(data: Path, names: Sequence[str], detector: Engine, landmarks: Engine) -> dict[str, ClipFeatures]:
-    return {name: extract(clip_path(data, name), detector, landmarks) for name in names}
+@dataclass(frozen=True)
+class Begun:
+    """The first seconds of a clip; see `monitor.lab.corpus.speech_features.Change`."""
+
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        return f"begun-{self.seconds:g}"
+
+    def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
+        return takewhile(lambda item: isinstance(item, TrackFault) or item.stamp.media < self.seconds, items)
+
+
+def features_of(
+    data: Path, names: Sequence[str], detector: Engine, landmarks: Engine, seconds: float
+) -> dict[str, ClipFeatures]:
+    return {name: extract(clip_path(data, name), detector, landmarks, Begun(seconds)) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +88,15 @@ def seconds(request: pytest.FixtureRequest) -> float:
 
 
 @pytest.fixture(scope="module")
-def quiet(data_dir: Path, detector: Engine, landmarks: Engine) -> dict[str, ClipFeatures]:
+def own_seconds(seconds: float) -> float:
+    """How long those who speak do so."""
+    return 10.0 if seconds == SHORT_SECONDS else 20.0
+
+
+@pytest.fixture(scope="module")
+def quiet(data_dir: Path, detector: Engine, landmarks: Engine, seconds: float) -> dict[str, ClipFeatures]:
     """Features of three silent people."""
-    return features_of(data_dir, SILENT, detector, landmarks)
+    return features_of(data_dir, SILENT, detector, landmarks, READ_SECONDS if seconds == SHORT_SECONDS else seconds)
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +107,13 @@ def silent(quiet: dict[str, ClipFeatures], lips: Engine, seconds: float) -> dict
 
 
 @pytest.fixture(scope="module")
-def speaking(data_dir: Path, detector: Engine, landmarks: Engine, lips: Engine) -> dict[str, tuple[Face, FloatArray]]:
+def speaking(
+    data_dir: Path, detector: Engine, landmarks: Engine, lips: Engine, own_seconds: float
+) -> dict[str, tuple[Face, FloatArray]]:
     """People who speak, with their own sound."""
-    found = features_of(data_dir, SPEAKING, detector, landmarks)
+    found = features_of(data_dir, SPEAKING, detector, landmarks, own_seconds)
     return {
-        name: (face_of(features, lips, len(features) / 25), sound_of(clip_path(data_dir, name)))
+        name: (face_of(features, lips, len(features) / 25), sound_of(clip_path(data_dir, name), own_seconds))
         for name, features in found.items()
     }
 
@@ -121,14 +137,20 @@ def undisturbed(
     return {name: calls({name: face}, sound, voice, presence, loaded)[name] for name, (face, sound) in speaking.items()}
 
 
-def sound_of(clip: Path) -> FloatArray:
-    return np.concatenate([item.samples for item in read_clip(clip) if isinstance(item, AudioBlock)])
+def sound_of(clip: Path, seconds: float) -> FloatArray:
+    items = Begun(seconds)(read_clip(clip))
+    return np.concatenate([item.samples for item in items if isinstance(item, AudioBlock)])
 
 
 @cache
 def long_sound(kind: str, seconds: float) -> FloatArray:
     """A sound of the room for a whole call: 15 s of it, over and over."""
-    return np.resize(room_sound(kind, 15.0), round(seconds * SAMPLE_RATE_HZ))
+    return np.resize(sound_of_a_room(kind), round(seconds * SAMPLE_RATE_HZ))
+
+
+@cache
+def sound_of_a_room(kind: str) -> FloatArray:
+    return room_sound(kind, 15.0)
 
 
 def assert_nobody_is_accused(found: dict[str, list[Decision]], allowed: set[str]) -> None:
@@ -136,7 +158,7 @@ def assert_nobody_is_accused(found: dict[str, list[Decision]], allowed: set[str]
     assert {name: reasons(decisions) - allowed for name, decisions in found.items()} == {name: set() for name in found}
 
 
-@pytest.mark.parametrize("kind", ROOM_SOUNDS)
+@pytest.mark.parametrize("kind", [*COMMON_SOUNDS, *(pytest.param(n, marks=pytest.mark.long) for n in OTHER_SOUNDS)])
 def test_a_sound_of_the_room_accuses_nobody_who_is_silent(
     kind: str,
     silent: dict[str, Face],
@@ -154,12 +176,20 @@ def test_the_sounds_are_what_the_first_condition_takes_for_speech() -> None:
     """Else the battery would show nothing."""
     from monitor.voice.activity import VoiceActivity
 
-    shares = {kind: float(VoiceActivity()(long_sound(kind, 10.0)).mean()) for kind in ROOM_SOUNDS}
+    shares = {kind: float(VoiceActivity()(long_sound(kind, 5.0)).mean()) for kind in ROOM_SOUNDS}
     assert min(shares.values()) > 0.1
     assert sum(share > 0.4 for share in shares.values()) >= 10
 
 
-@pytest.mark.parametrize(("under", "decibels"), [("music", 5.0), ("pink noise", 5.0), ("typing", 5.0), ("fan", 5.0)])
+@pytest.mark.parametrize(
+    ("under", "decibels"),
+    [
+        ("music", 5.0),
+        pytest.param("pink noise", 5.0, marks=pytest.mark.long),
+        ("typing", 5.0),
+        pytest.param("fan", 5.0, marks=pytest.mark.long),
+    ],
+)
 def test_speech_over_a_sound_of_the_room_stays_judged(
     under: str,
     decibels: float,
@@ -171,23 +201,23 @@ def test_speech_over_a_sound_of_the_room_stays_judged(
 ) -> None:
     if presence is None:
         pytest.skip("the simpler condition loses speech in noise: it is stricter")
-    noise = room_sound(under, 20.0)
+    noise = sound_of_a_room(under)
     heard = [({"": face}, mixed(sound, noise, decibels)) for face, sound in speaking.values()]
     noisy = sum(judged(calls(*each, voice, presence, loaded)[""]) for each in heard)
     clean = sum(map(judged, undisturbed.values()))
-    assert clean > 35
+    assert clean > 18
     assert noisy >= 0.9 * clean
 
 
 def test_speech_stays_judged(undisturbed: dict[str, list[Decision]]) -> None:
     for name, found in undisturbed.items():
-        assert judged(found) > 0.6 * len(found), name
+        assert judged(found) > 0.5 * len(found), name
         assert worst(found) is Verdict.INCONCLUSIVE
 
 
 def far_end(data: Path, seconds: float) -> FloatArray:
     """Another person's speech at full level, for as long as it takes."""
-    speech = sound_of(clip_path(data, SPEAKING[1]))
+    speech = sound_of(clip_path(data, SPEAKING[1]), seconds)
     return levelled(np.resize(speech, round(seconds * SAMPLE_RATE_HZ)))
 
 
@@ -219,11 +249,12 @@ def test_echo_below_their_own_speech_accuses_nobody_who_listens(
     presence: Engine | None,
     loaded: LoadedSynchrony,
     seconds: float,
+    own_seconds: float,
 ) -> None:
     """They have spoken for a while, and then listen to somebody at the far end for as long as the others do."""
     own, sound = speaking[SPEAKING[0]]
-    steps = round(OWN_SPEECH_SECONDS * 25)
-    spoken = levelled(sound[: round(OWN_SPEECH_SECONDS * SAMPLE_RATE_HZ)])
+    steps = round(own_seconds * 25)
+    spoken = levelled(sound[: round(own_seconds * SAMPLE_RATE_HZ)])
     faces = {
         name: Face(
             np.concatenate([own.lips[:steps], face.lips]),
@@ -237,6 +268,6 @@ def test_echo_below_their_own_speech_accuses_nobody_who_listens(
     if decibels > -BELOW_OWN_DB:
         found = {name: decisions for name, decisions in found.items() if name not in AS_SPEAKING}
     assert {name: worst(decisions) for name, decisions in found.items()} == dict.fromkeys(found, Verdict.INCONCLUSIVE)
-    listening = round((OWN_SPEECH_SECONDS + 10.0) / 0.5)
+    listening = round((own_seconds + 10.0) / 0.5)
     heard_as_own = [judged(decisions[listening:]) for decisions in found.values()]
     assert decibels > -BELOW_OWN_DB or sum(heard_as_own) == 0

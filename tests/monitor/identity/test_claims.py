@@ -24,7 +24,7 @@ from monitor.session.session import Session
 from monitor.tap.replay import read_clip
 from monitor.types import Aspect, AudioBlock, ParticipantKey, Reason, Score, TrackFault, Verdict
 from tests.monitor.identity.build import CLERK, JANE, consent
-from tests.monitor.identity.enrolment.test_enrol import LOW
+from tests.monitor.identity.enrolment.test_enrol import LEAST
 
 pytestmark = pytest.mark.data
 CLAIM = ParticipantKey("call", "ann", JANE)
@@ -32,7 +32,7 @@ CLAIM = ParticipantKey("call", "ann", JANE)
 
 @pytest.fixture(scope="module")
 def reference(models: Models, speaker: list[Path]) -> Reference:
-    return enrol(speaker[:3], models, LOW).reference
+    return enrol(speaker[:2], models, LEAST).reference
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: Models) -> Pa
         monkeypatch.delenv(f"SIDEWITNESS_{name.upper()}", raising=False)
     monkeypatch.setenv("SIDEWITNESS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr("monitor.session.models.load_models", lambda *_: models)
-    less = partial(EnrolConfig, min_face_seconds=8.0, min_speech_seconds=4.0, gallery=24)
+    less = partial(EnrolConfig, min_face_seconds=5.0, min_speech_seconds=2.5, gallery=24)
     monkeypatch.setattr("monitor.identity.enrolment.config.EnrolConfig", less)
     return tmp_path / "state"
 
@@ -125,13 +125,13 @@ def test_the_command_enrols_and_scan_compares(
     state: Path, speaker: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drawn = tmp_path / "poses.png"
-    clips = [str(clip) for clip in speaker[:3]]
+    clips = [str(clip) for clip in speaker[:2]]
     words = ["enroll", JANE, *clips, "--consent-by", JANE, "--actor", CLERK, "--poses", str(drawn), "--json"]
     assert cli.run(words) == 0
     said = capsys.readouterr()
     told = json.loads(said.out)
     assert (told["version"], told["state"]) == (1, "active")
-    assert told["quality"]["gallery"] == 18
+    assert told["quality"]["gallery"] == 12
     assert JANE not in said.err
     assert drawn.stat().st_size > 2000
     assert cli.run(["enroll", JANE, *clips, "--consent-by", JANE]) == 0

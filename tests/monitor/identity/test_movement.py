@@ -50,7 +50,7 @@ def test_movement_is_enrolled_sealed_and_compared_by_a_scan(
     state: Path, data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clips = data_dir / "clips/real"
-    own = str(begun(clips / "MimicTalk__German_20s.mp4", tmp_path / "own.mp4", 13.0))
+    own = str(begun(clips / "MimicTalk__German_20s.mp4", tmp_path / "own.mp4", 11.0))
     other = str(clips / "LivePortrait__d20.mp4")
     assert cli.run(["enroll", JANE, own, "--consent-by", JANE, "--without-identity", "--json"]) == 0
     said = capsys.readouterr()

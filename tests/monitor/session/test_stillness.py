@@ -35,7 +35,7 @@ SPEAKER = "clips/real/EDTalk__pose_source2.mp4"
 LISTENER = "clips/real/LivePortrait__d9.mp4"
 FPS = 25
 # What `make test` hears of the speaker, at most.
-HEARD_SECONDS = 22
+HEARD_SECONDS = 16
 
 pytestmark = pytest.mark.data
 
@@ -83,7 +83,8 @@ def lips(reports: Sequence[HopReport], since: float = 5.6, until: float = np.inf
     ("kind", "reasons"),
     [
         ("frozen", {Reason.PICTURE_FROZEN}),
-        ("noisy", {Reason.PICTURE_FROZEN}),
+        # In `make test` it is the still within a call below.
+        pytest.param("noisy", {Reason.PICTURE_FROZEN}, marks=pytest.mark.long),
         ("hand", {Reason.STILL_MOUTH}),
         # What moves a still evenly is one kind: `make test` has the zoom below, where it is judged lightly.
         pytest.param("zoom", {Reason.STILL_MOUTH}, marks=pytest.mark.long),
@@ -94,9 +95,9 @@ def lips(reports: Sequence[HopReport], since: float = 5.6, until: float = np.inf
 def test_a_still_with_its_own_voice_is_no_evidence(
     models: Models, speech: list[MediaItem], kind: str, reasons: set[Reason]
 ) -> None:
-    reports = reports_of(models, Still(kind)(first(speech, 11.1)))
+    reports = reports_of(models, Still(kind)(first(speech, 9.1)))
     assert {(score.value, score.reason) for score in lips(reports)} <= {(None, reason) for reason in reasons}
-    assert len(lips(reports)) > 8
+    assert len(lips(reports)) > 5
     last = reports[-1].decision
     assert (last.verdict, last.reason in reasons) == (Verdict.INCONCLUSIVE, True)
     assert last.statistic <= 1
@@ -105,13 +106,14 @@ def test_a_still_with_its_own_voice_is_no_evidence(
 @pytest.mark.parametrize("kind", [pytest.param("hand", marks=pytest.mark.long), "zoom"])
 def test_nor_where_it_is_judged_lightly(models: Models, speech: list[MediaItem], kind: str) -> None:
     """Landmarks that are found further apart tremble no more: the face is looked for where it is by then."""
-    scores = lips(reports_of(models, Still(kind)(first(speech, 12)), light=True))
+    scores = lips(reports_of(models, Still(kind)(first(speech, 8.6)), light=True))
+    assert len(scores) > 4
     assert {(score.value, score.reason) for score in scores} == {(None, Reason.STILL_MOUTH)}
 
 
 def test_whoever_speaks_is_judged_lightly_as_well(models: Models, speech: list[MediaItem]) -> None:
-    scores = lips(reports_of(models, first(speech, 10), light=True))
-    assert len(scores) > 6
+    scores = lips(reports_of(models, first(speech, 8.6), light=True))
+    assert len(scores) > 4
     assert [score.reason for score in scores if score.value is None] == []
 
 
@@ -126,22 +128,24 @@ def test_whoever_speaks_is_judged_lightly_as_well(models: Models, speech: list[M
     ],
 )
 def test_whoever_speaks_is_judged_at_every_hop(models: Models, speech: list[MediaItem], change: Change | None) -> None:
-    items = first(speech, 10)
+    items = first(speech, 8.6)
     scores = lips(reports_of(models, change(items) if change else items))
-    assert len(scores) > 6
+    assert len(scores) > 4
     assert [score.reason for score in scores if score.value is None] == []
 
 
 def test_a_still_within_a_call_is_set_aside_and_the_call_goes_on(models: Models, speech: list[MediaItem]) -> None:
-    reports = reports_of(models, Still("noisy", start=7, seconds=6)(first(speech, 18)))
-    assert all(score.value is not None for score in lips(reports, until=8.5))
-    assert {score.reason for score in lips(reports, 11.5, 13)} == {Reason.PICTURE_FROZEN}
+    reports = reports_of(models, Still("noisy", start=6, seconds=5)(first(speech, 15.2)))
+    assert all(score.value is not None for score in lips(reports, until=7.5))
+    assert {score.reason for score in lips(reports, 9.9, 11)} == {Reason.PICTURE_FROZEN}
     # Two seconds of speech, and what the encoder holds back.
-    assert all(score.value is not None for score in lips(reports, 16.2))
+    after = lips(reports, 14.2)
+    assert after
+    assert all(score.value is not None for score in after)
 
 
 def test_a_short_freeze_leaves_the_window_to_the_rest(models: Models, speech: list[MediaItem]) -> None:
-    items = first(speech, 12)
+    items = first(speech, 11)
     whole = lips(reports_of(models, items))
     frozen = lips(reports_of(models, Still("frozen", start=6, seconds=2)(items)))
     assert [score.reason for score in (*whole, *frozen) if score.value is None] == []
@@ -217,14 +221,15 @@ def test_a_listener_is_not_accused_of_the_voice_behind(
 ) -> None:
     reports = beside(far_height, seconds)
     assert {report.decision.verdict for report in reports} == {Verdict.INCONCLUSIVE}
-    reasons = [score.reason for score in lips(reports, 15)]
+    reasons = [score.reason for score in lips(reports, 10)]
+    assert len(reasons) >= 10
     assert reasons.count(Reason.SEVERAL_FACES) > 0.9 * len(reasons)
 
 
 def test_a_poster_behind_a_speaker_keeps_nobody_from_being_judged(
     models: Models, speech: list[MediaItem], listener: list[ByteArray]
 ) -> None:
-    items = first(speech, 15)
+    items = first(speech, 9.1)
     near = iter([item.y for item in items if isinstance(item, VideoFrame)])
     rng = np.random.default_rng(0)
     poster = (
@@ -232,17 +237,19 @@ def test_a_poster_behind_a_speaker_keeps_nobody_from_being_judged(
     )
     reports = reports_of(models, heard(together(near, poster, 200), items))
     scores = lips(reports)
-    assert len(scores) > 15
+    assert len(scores) > 5
     assert [score.reason for score in scores if score.value is None] == []
 
 
 def test_somebody_who_spoke_and_left_is_forgotten_with_the_window(
     models: Models, speech: list[MediaItem], listener: list[ByteArray]
 ) -> None:
-    items = first(speech, 18)
+    items = first(speech, 15.6)
     voices = [item.y for item in items if isinstance(item, VideoFrame)]
     nobody = np.full_like(voices[0], 90)
-    far = iter([resized(plane, 256) for plane in islice(cycle(voices[300:]), 12 * FPS)] + [nobody] * 12 * FPS)
+    far = iter([resized(plane, 256) for plane in islice(cycle(voices[225:]), 9 * FPS)] + [nobody] * 9 * FPS)
     reports = reports_of(models, heard(together(iter(voices), far, 200), items))
-    assert {score.reason for score in lips(reports, 10, 12)} == {Reason.SEVERAL_FACES}
-    assert all(score.value is not None for score in lips(reports, 16))
+    assert {score.reason for score in lips(reports, 7, 9)} == {Reason.SEVERAL_FACES}
+    alone = lips(reports, 13)
+    assert len(alone) > 2
+    assert all(score.value is not None for score in alone)

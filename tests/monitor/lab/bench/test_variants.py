@@ -186,7 +186,7 @@ def test_a_schema_is_made_and_dropped_whatever_happens(server: postgres.Server) 
 async def test_a_sidecar_keeps_everything_in_that_schema(server: postgres.Server, tmp_path: Path) -> None:
     url = server.new_database()
     with own_schema.own_schema(url) as inside:
-        setup = BenchSetup(tmp_path, settings={"SIDEWITNESS_DATABASE_URL": inside})
+        setup = BenchSetup(tmp_path, "onnx", settings={"SIDEWITNESS_DATABASE_URL": inside})
         async with asyncio.timeout(PATIENCE), sidecar(setup, 1):
             engine = sa.create_engine(inside)
             (name,) = schemas(url)

@@ -6,8 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from monitor.decision.decide import DecisionConfig
+from monitor.lab.evaluate import simulated_claims
 from monitor.lab.evaluate.simulated_claims import (
     VOICE_BEGINS,
     Tables,
@@ -36,7 +38,9 @@ def test_windows_of_a_person_are_drawn_a_block_at_a_time() -> None:
     assert set(brief) <= {0.3, 0.6, 0.9}
 
 
-def test_who_is_genuine_is_not_told_and_a_strange_voice_is() -> None:
+def test_who_is_genuine_is_not_told_and_a_strange_voice_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Calls of two minutes, not of ten: a strange voice is told within half of one.
+    monkeypatch.setattr(simulated_claims, "GENUINE_SECONDS", 120.0)
     found = measure(
         Tables(PLAIN, PLAIN, PLAIN, [np.array([0.005]), np.array([0.005, 0.9]), np.zeros(0)]), DecisionConfig()
     )

@@ -122,7 +122,7 @@ def test_nothing_is_said_before_the_first_hop_nor_twice_in_one(models: Models) -
 
 
 def test_nobody_in_the_picture(models: Models) -> None:
-    reports = run(models, mixed(pictures(7), sound(7)))
+    reports = run(models, mixed(pictures(6), sound(6)))
     assert reasons(reports)[0] is Reason.WARMING_UP
     assert reasons(reports)[-1] is Reason.NO_FACE
     assert {report.decision.verdict for report in reports} == {Verdict.INCONCLUSIVE}

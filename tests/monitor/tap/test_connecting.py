@@ -61,11 +61,11 @@ def fall_silent(publisher: RTCPeerConnection) -> None:
 
 
 async def test_a_publisher_that_answers_no_consent_check_stays_for_as_long_as_it_sends() -> None:
-    """FFmpeg's `-f whip` answers none; here for five times as long as consent lasts without an answer."""
+    """FFmpeg's `-f whip` answers none; here for three times as long as consent lasts without an answer."""
     async with call(config=replace(LOCAL, consent_seconds=0.5), video=False) as live:
         await collect(live.peer, lambda items: len(blocks(items)) > 5)
         fall_silent(live.publisher)
-        items = await collect(live.peer, lambda items: len(blocks(items)) > 125)
+        items = await collect(live.peer, lambda items: len(blocks(items)) > 75)
         assert blocks(items)
         assert live.peer.connected
         await stop_sending(live)

@@ -23,9 +23,9 @@ from tests.monitor.tap.publisher import LOCAL, blocks, call, collect, faults, fr
 from tests.monitor.tap.test_replay import beep_times, flash_times
 
 
-@pytest.mark.parametrize(("codec", "late"), [("video/VP8", 0.0), ("video/H264", 2.5)])
+@pytest.mark.parametrize(("codec", "late"), [("video/VP8", 0.0), ("video/H264", 1.0)])
 async def test_a_flash_and_its_beep_are_captured_together(codec: str, late: float) -> None:
-    """Within 45 ms, also when the pictures begin 2.5 s after the sound, and media time starts at zero on each track.
+    """Within 45 ms, also when the pictures begin a second after the sound, and media time starts at zero on each track.
 
     Judged on the last two flashes: this publisher's first report alone may be a frame late.
     """
@@ -155,7 +155,7 @@ async def test_lost_packets_are_asked_for_and_what_stays_lost_does_not_freeze_th
                 await send(data)
 
         transport._send_rtp = lossy  # type: ignore[method-assign]
-        items = await collect(live.peer, lambda items: len(frames(items)) > 75)
+        items = await collect(live.peer, lambda items: len(frames(items)) > 50)
         stats = live.peer.stats()
     arrivals = [f.stamp.arrival for f in frames(items)]
     assert stats.nacks > 0
@@ -176,7 +176,7 @@ async def test_closing_goes_on_when_the_one_who_waits_is_cancelled() -> None:
 
 async def test_without_video_the_clock_stays_unknown_and_says_so() -> None:
     async with call(video=False) as live:
-        items = await collect(live.peer, lambda items: len(blocks(items)) > 60)
+        items = await collect(live.peer, lambda items: len(blocks(items)) > 40)
     stamps = [b.stamp for b in blocks(items)]
     assert {s.state for s in stamps} == {ClockState.UNKNOWN}
     assert max(abs(s.arrival - s.capture) for s in stamps) < 0.5

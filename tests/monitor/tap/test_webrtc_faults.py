@@ -41,7 +41,7 @@ async def test_a_track_that_stalls_is_told_once() -> None:
 
 
 async def test_a_codec_that_was_not_agreed_on_is_told_once_and_stays_the_reason() -> None:
-    async with call(config=replace(LOCAL, stall_seconds=1.0), video=False) as live:
+    async with call(config=replace(LOCAL, stall_seconds=0.5), video=False) as live:
         assert live.audio is not None
         await collect(live.peer, lambda items: len(blocks(items)) > 3)
         transport = live.publisher.getSenders()[0].transport
@@ -54,7 +54,7 @@ async def test_a_codec_that_was_not_agreed_on_is_told_once_and_stays_the_reason(
 
         transport._send_rtp = renumbered  # type: ignore[method-assign]
         items = await collect(live.peer, lambda items: bool(faults(items)))
-        await passed(live, 60)
+        await passed(live, 40)
         items += live.peer.take(100)
         # What comes now is nothing: that is another thing, and told; whose doing it is, the next report says.
         live.audio.paused = True
@@ -88,7 +88,7 @@ async def test_a_sender_without_a_key_frame_is_told_as_that_and_recovers() -> No
         sender._handle_rtcp_packet = deaf  # type: ignore[method-assign]
         transport._send_rtp = without_start  # type: ignore[method-assign]
         items = await collect(live.peer, lambda items: Reason.KEYFRAME_MISSING in map(reason_of, items))
-        later = await collect(live.peer, lambda items: len(blocks(items)) > 60)
+        later = await collect(live.peer, lambda items: len(blocks(items)) > 40)
         assert not frames([*items, *later])
         assert not faults(later)
         sender._handle_rtcp_packet = answer  # type: ignore[method-assign]
@@ -99,7 +99,7 @@ async def test_an_oversized_picture_is_told_and_stays_the_reason_and_the_sound_g
     config = replace(LOCAL, max_pixels=320 * 240 - 1, stall_seconds=0.5)
 
     def enough(items: list[MediaItem]) -> bool:
-        return bool(faults(items)) and len(blocks(items)) > 60
+        return bool(faults(items)) and len(blocks(items)) > 40
 
     async with call(config=config) as live:
         items = await collect(live.peer, enough)
@@ -121,7 +121,7 @@ async def test_layers_in_one_section_are_decoded_one_at_a_time() -> None:
                 await send(data[:at] + (ssrc % (1 << 32)).to_bytes(4, "big") + data[at + 4 :])
 
         sender.transport._send_rtp = layered  # type: ignore[method-assign]
-        items = await collect(live.peer, lambda items: len(frames(items)) > 75)
+        items = await collect(live.peer, lambda items: len(frames(items)) > 50)
         receiver = live.peer._receivers["video"]
         assert receiver._selector.selected == sender._ssrc
         assert len(receiver._selector.others) >= 2

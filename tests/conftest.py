@@ -24,6 +24,9 @@ from tests.shared_engines import RunMemory
 settings.register_profile("unhurried", deadline=None, derandomize=not examples_count.all_of_them())
 settings.load_profile("unhurried")
 
+# Nothing is garbage that collecting the tests makes: see `pytest_collection_finish`.
+gc.disable()
+
 # Read once: tests of the settings take every SIDEWITNESS_* variable away.
 _DATA = Path(os.environ.get("SIDEWITNESS_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")).resolve()
 
@@ -57,6 +60,7 @@ def pytest_collection_finish() -> None:
     """Keep what was imported and collected out of later collections of garbage: it lasts as long as the process."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

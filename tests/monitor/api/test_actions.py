@@ -110,7 +110,10 @@ async def test_a_verification_is_carried_out_by_somebody_and_timed(site: Site) -
     path = (await alert(site))["ask_to_verify"]
     finding, _, challenge = path.removeprefix("/v1/findings/").partition("/actions/")
     async with site.client(headers=site.bearer("analyst", "ann")) as ann:
-        told = (await ann.get(path)).json()
+        # It is noted first, and then carried out.
+        async with asyncio.timeout(PATIENCE):
+            while (told := (await ann.get(path)).json())["challenge"] is None:
+                pass
         assert (len(told["challenge"]["words"]), told["challenge"]["outcome"]) == (4, None)
         answers = f"/v1/findings/{finding}/challenges/{challenge}"
         assert (await ann.post(answers, json={"outcome": "perhaps"})).status_code == 422

@@ -40,9 +40,10 @@ TOO_LARGE = {
     431: f"send at most {MAX_HEADERS} headers, and {MAX_HEAD_BYTES} bytes of them",
 }
 UNREADABLE = "this is no HTTP/1.1 request"
-# A line for each bad request would let strangers fill the log: they are counted instead.
+# A line for each bad request would let strangers fill the log: they are counted instead. By a filter, since a level is
+# lost when the program around this one configures uvicorn's log.
 QUIET = logging.getLogger("uvicorn.error.requests")
-QUIET.setLevel(logging.ERROR)
+QUIET.addFilter(lambda record: record.levelno >= logging.ERROR)
 
 
 class Waiting(Protocol):

@@ -373,7 +373,9 @@ class QuietServer(uvicorn.Server):
 async def running_sidecar() -> AsyncIterator[Sidecar]:
     """A sidecar on a free port of 127.0.0.1."""
     sidecar = Sidecar()
-    config = uvicorn.Config(build(sidecar), log_level="warning", ws="websockets-sansio", lifespan="off")
+    config = uvicorn.Config(
+        build(sidecar), log_config=None, log_level="warning", ws="websockets-sansio", lifespan="off"
+    )
     server = QuietServer(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sidecar.url = f"http://127.0.0.1:{listener.getsockname()[1]}"

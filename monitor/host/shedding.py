@@ -4,11 +4,11 @@
 (`monitor.session.session.Session.lighten`), before anybody is not judged at all. When at least two participants have
 been late for two seconds, or lost media, as many are shed as the machine was too slow for, those without a claimed
 identity first, and of these whoever joined last; nobody under suspicion before anybody else; never the last one, and
-nobody who sends nothing. One at a time is taken back, in the reverse order, after a calm that doubles with every
+nobody who sends nothing. Where they began to be late as somebody came, as when a meeting begins for all at once, up to
+six seconds are waited for that. One at a time is taken back, in the reverse order, after a calm that doubles with every
 relapse, and is longer where the cores seem to have no room for one more; judging in full comes back last, in the same
-way. Two invariants: nobody is shed or taken back
-within `settle_seconds` of the last change, and in a steady load relapses come at intervals that double up to
-`max_calm_seconds`.
+way. Two invariants: nobody is shed or taken back within `settle_seconds` of the last change, and in a steady load
+relapses come at intervals that double up to `max_calm_seconds`.
 
 Who is shed follows from load and from what was decided before, never from media that were not judged: to the sequential
 decision a shed participant is one whose windows are not looked at.
@@ -30,9 +30,12 @@ class SheddingConfig:
     `max_lag_seconds` is added to the age of a score, which is 0.7 s without it and may be 1.0: later than this is too
     late, and `calm_lag_seconds` is what a busy machine may need. `max_loop_delay_seconds` is the same of the event loop
     and `max_batch_wait_seconds` of the batches. Pressure must add up to `pressure_seconds` before somebody is shed: a
-    shorter one only makes scores later, and a shed costs somebody ten seconds. Where the cores are busier than
-    `max_cpu_share` would allow with one more, calm must last for `doubt_seconds`: a neighbour who uses what is free
-    would give way. A shed within `probation_seconds` of a return is a relapse.
+    shorter one only makes scores later, and a shed costs somebody ten seconds. To `arrival_pressure_seconds` where it
+    began within `arrival_seconds` of somebody's first media, for as long as nothing is lost and the lag stays below
+    `max_arrival_lag_seconds`: a session that begins has more to do for some seconds, and a meeting begins for everybody
+    at once. Where the cores are busier than `max_cpu_share` would allow with one more, calm must
+    last for `doubt_seconds`: a neighbour who uses what is free would give way. A shed within `probation_seconds` of a
+    return is a relapse.
 
     Pressure of `light_seconds` is enough to judge everybody lightly, which takes `light_saving` off what they cost.
     """
@@ -42,6 +45,9 @@ class SheddingConfig:
     max_loop_delay_seconds: float = 0.2
     max_batch_wait_seconds: float = 0.1
     pressure_seconds: float = 2.0
+    arrival_seconds: float = 4.0
+    arrival_pressure_seconds: float = 6.0
+    max_arrival_lag_seconds: float = 1.5
     settle_seconds: float = 1.0
     calm_seconds: float = 5.0
     max_calm_seconds: float = 320.0
@@ -122,9 +128,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Pressure:
-    """What was judged and lost under pressure, which adds up to `seconds`; how far judging was behind at its start."""
+    """What was judged and lost under pressure, which adds up to `seconds`; how far judging was behind at its start.
+
+    `of_arrival` says that it began when somebody had just come.
+    """
 
     seconds: float = 0.0
+    of_arrival: bool = False
     judged: int = 0
     dropped: int = 0
     began: float = 0.0
@@ -138,6 +148,7 @@ class Shedding:
     `lags` are the recent (time, lag). `wait_seconds` is how long calm must last before somebody is taken back,
     `tried_seconds` how long it had to when somebody last was, `cpu_share` the share of the cores in use of late.
     `light` says that everybody is judged lightly, `light_wait_seconds` how long calm must last before that ends.
+    `present` are those whose media have come, of whom the last came at `arrived_at`.
     """
 
     config: SheddingConfig = field(default_factory=SheddingConfig)
@@ -154,11 +165,21 @@ class Shedding:
     light: bool = False
     light_wait_seconds: float = 5.0
     full_at: float = -math.inf
+    present: frozenset[Place] = frozenset()
+    arrived_at: float = -math.inf
 
     @property
     def full(self) -> bool:
         """Whether nobody new is to be let in: somebody is shed, or is about to be."""
-        return bool(self.shed) or self.pressure.seconds >= self.config.pressure_seconds / 2
+        return bool(self.shed) or self.pressure.seconds >= self.max_pressure_seconds / 2
+
+    @property
+    def max_pressure_seconds(self) -> float:
+        """To how much the pressure of now must add up before somebody is shed."""
+        config, pressure = self.config, self.pressure
+        late = max((lag for _, lag in self.lags[-1:]), default=0.0) >= config.max_arrival_lag_seconds
+        is_waited_for = pressure.of_arrival and not pressure.dropped and not late
+        return config.arrival_pressure_seconds if is_waited_for else config.pressure_seconds
 
     def without(self, place: Place) -> Shedding:
         """Forget one who left: there is more room than there was, so that the others need not wait for long."""
@@ -177,10 +198,10 @@ def advance(
     """Take the loads of everybody who is here, at `now` (monotonic seconds), and say what is to change."""
     judged = [load for load in loads if load.sends_media and load.place not in state.shed]
     idle = [load for load in loads if load.place in state.shed]
-    state = _update_pressure(state, now, judged, machine)
+    state = _update_pressure(_meet(state, now, loads), now, judged, machine)
     if now - max(state.shed_at, state.back_at) < state.config.settle_seconds:
         return state, Change()
-    if state.pressure.seconds >= state.config.pressure_seconds and len(judged) > 1:
+    if state.pressure.seconds >= state.max_pressure_seconds and len(judged) > 1:
         return _shed(state, now, judged)
     if not state.light and state.pressure.seconds >= state.config.light_seconds:
         return _lighten(state, now)
@@ -191,6 +212,13 @@ def advance(
         # Calm is counted anew: it was one of light work.
         return replace(_reset(state), light=False, full_at=now), Change(light=False)
     return state, Change()
+
+
+def _meet(state: Shedding, now: float, loads: Sequence[ParticipantLoad]) -> Shedding:
+    """Note whose media are the first of theirs; whoever has left and comes again has come anew."""
+    here = state.present & {load.place for load in loads}
+    present = here | {load.place for load in loads if load.sends_media}
+    return replace(state, present=present, arrived_at=now if present - here else state.arrived_at)
 
 
 def _lighten(state: Shedding, now: float) -> tuple[Shedding, Change]:
@@ -221,7 +249,8 @@ def _update_pressure(state: Shedding, now: float, judged: Sequence[ParticipantLo
     )
     if lost or slow or (lag >= config.max_lag_seconds and _slope(*state.lags[0], now, lag) > -MIN_LAG_FALL):
         items, dropped = sum(load.judged for load in judged), sum(load.dropped for load in judged)
-        before = state.pressure if state.pressure.seconds else _Pressure(began=now, lag_seconds=lag)
+        of_arrival = now - state.arrived_at <= config.arrival_seconds
+        before = state.pressure if state.pressure.seconds else _Pressure(0.0, of_arrival, began=now, lag_seconds=lag)
         pressure = replace(
             before, seconds=before.seconds + step, judged=before.judged + items, dropped=before.dropped + dropped
         )

@@ -181,7 +181,7 @@ def test_who_comes_back_is_judged_again(tmp_path: Path, models: Models, genuine:
         async with site(tmp_path, lambda key: Session(key, models), genuine) as here:
             for n in range(3):
                 await here.join(f"p{n}")
-            await asyncio.sleep(4)
+            await asyncio.sleep(7)
             assert here.paused() == {"p2"}
             await here.participant("p0").end()
             here.busy[0] = 0.4

@@ -238,13 +238,24 @@ def test_who_sends_nothing_is_not_shed() -> None:
     "machine", [MachineLoad(loop_delay_seconds=0.2), MachineLoad(batch_wait_seconds=0.1), MachineLoad(refused=1)]
 )
 def test_a_late_event_loop_and_a_slow_batcher_are_pressure(machine: MachineLoad) -> None:
-    state, here, changes = shedding.initial(), [replace(load, judged=20) for load in people(4)], []
+    here: list[ParticipantLoad] = [replace(load, judged=20) for load in people(4)]
+    state, changes = met(here), []
     for n in range(10):
         state, change = shedding.advance(state, n * STEP, here, machine)
         changes.append(change)
         assert state.full == (n >= 4)
     assert [len(change.shed) for change in changes] == [0, 0, 0, 0, 0, 0, 0, 0, 1, 0]
     assert changes[8].shed == (("call", "p3"),)
+
+
+def late(here: list[ParticipantLoad], seconds: float = 0.5) -> list[ParticipantLoad]:
+    return [replace(load, lag_seconds=seconds) for load in here]
+
+
+def met(here: list[ParticipantLoad]) -> Shedding:
+    """A machine that has kept up with them until now."""
+    state, _ = shedding.advance(shedding.initial(), -60.0, late(here, 0.1), MachineLoad())
+    return shedding.advance(state, 0.0, late(here, 0.1), MachineLoad())[0]
 
 
 def test_a_short_burst_sheds_nobody_and_is_forgotten() -> None:

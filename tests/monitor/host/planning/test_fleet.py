@@ -43,7 +43,8 @@ def test_more_than_a_host_can_judge_are_shed_by_the_products_own_rule() -> None:
     outcome = simulate(ONE, people(8), 120.0)
     assert outcome.sheds >= 4
     assert 0.3 < outcome.shed_seconds / outcome.offered_seconds < 0.6
-    assert 0.0 < outcome.late_seconds < 120.0
+    # Whoever has just come is waited for.
+    assert 0.0 < outcome.late_seconds < 150.0
     calm = simulate(replace(ONE, power=8.5), people(8), 120.0)
     assert (calm.sheds, calm.late_seconds) == (0, 0.0)
 

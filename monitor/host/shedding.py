@@ -33,9 +33,9 @@ class SheddingConfig:
     shorter one only makes scores later, and a shed costs somebody ten seconds. To `arrival_pressure_seconds` where it
     began within `arrival_seconds` of somebody's first media, for as long as nothing is lost and the lag stays below
     `max_arrival_lag_seconds`: a session that begins has more to do for some seconds, and a meeting begins for everybody
-    at once. Where the cores are busier than `max_cpu_share` would allow with one more, calm must
-    last for `doubt_seconds`: a neighbour who uses what is free would give way. A shed within `probation_seconds` of a
-    return is a relapse.
+    at once. Where the cores are busier than `max_cpu_share` would allow with one more, calm must last for
+    `doubt_seconds`: a neighbour who uses what is free would give way. A shed within `probation_seconds` of a return is
+    a relapse.
 
     Pressure of `light_seconds` is enough to judge everybody lightly, which takes `light_saving` off what they cost.
     """
@@ -198,7 +198,7 @@ def advance(
     """Take the loads of everybody who is here, at `now` (monotonic seconds), and say what is to change."""
     judged = [load for load in loads if load.sends_media and load.place not in state.shed]
     idle = [load for load in loads if load.place in state.shed]
-    state = _update_pressure(_meet(state, now, loads), now, judged, machine)
+    state = _update_pressure(_note_arrivals(state, now, loads), now, judged, machine)
     if now - max(state.shed_at, state.back_at) < state.config.settle_seconds:
         return state, Change()
     if state.pressure.seconds >= state.max_pressure_seconds and len(judged) > 1:
@@ -214,7 +214,7 @@ def advance(
     return state, Change()
 
 
-def _meet(state: Shedding, now: float, loads: Sequence[ParticipantLoad]) -> Shedding:
+def _note_arrivals(state: Shedding, now: float, loads: Sequence[ParticipantLoad]) -> Shedding:
     """Note whose media are the first of theirs; whoever has left and comes again has come anew."""
     here = state.present & {load.place for load in loads}
     present = here | {load.place for load in loads if load.sends_media}

@@ -177,7 +177,7 @@ class Shedding:
     def max_pressure_seconds(self) -> float:
         """To how much the pressure of now must add up before somebody is shed."""
         config, pressure = self.config, self.pressure
-        late = max((lag for _, lag in self.lags[-1:]), default=0.0) >= config.max_arrival_lag_seconds
+        late = any(lag >= config.max_arrival_lag_seconds for _, lag in self.lags[-1:])
         is_waited_for = pressure.of_arrival and not pressure.dropped and not late
         return config.arrival_pressure_seconds if is_waited_for else config.pressure_seconds
 

@@ -7,10 +7,8 @@ seconds of the clips, where the network hears it. The faces are research clips; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +24,10 @@ from monitor.lab.corpus.speech_features import ClipFeatures, extract
 from monitor.lab.distortions.room_sounds import echo_of, levelled, mixed, room_sound
 from monitor.session.models import load_presence
 from monitor.tap.replay import read_clip
-from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, MediaItem, TrackFault, Verdict
+from monitor.types import SAMPLE_RATE_HZ, AudioBlock, FloatArray, Verdict
 from monitor.voice.near import BELOW_OWN_DB
 from tests.battery.calls import Face, Remembered, calls, clip_path, face_of, judged, reasons, worst
+from tests.monitor.lab.corpus.first_seconds import FirstSeconds
 
 pytestmark = pytest.mark.data
 
@@ -45,24 +44,10 @@ SPEAKING = ("MimicTalk__German_20s", "DiffDub__reconstruction__RD_Radio22_000_25
 ALLOWED = {"no_speech", "silence", "unusual_sound", "picture_frozen", "still_mouth"}
 
 
-@dataclass(frozen=True)
-class Begun:
-    """The first seconds of a clip; see `monitor.lab.corpus.speech_features.Change`."""
-
-    seconds: float
-
-    @property
-    def name(self) -> str:
-        return f"begun-{self.seconds:g}"
-
-    def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
-        return takewhile(lambda item: isinstance(item, TrackFault) or item.stamp.media < self.seconds, items)
-
-
 def features_of(
     data: Path, names: Sequence[str], detector: Engine, landmarks: Engine, seconds: float
 ) -> dict[str, ClipFeatures]:
-    return {name: extract(clip_path(data, name), detector, landmarks, Begun(seconds)) for name in names}
+    return {name: extract(clip_path(data, name), detector, landmarks, FirstSeconds(seconds)) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +123,7 @@ def undisturbed(
 
 
 def sound_of(clip: Path, seconds: float) -> FloatArray:
-    items = Begun(seconds)(read_clip(clip))
+    items = FirstSeconds(seconds)(read_clip(clip))
     return np.concatenate([item.samples for item in items if isinstance(item, AudioBlock)])
 
 

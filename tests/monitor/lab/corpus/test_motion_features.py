@@ -27,7 +27,8 @@ from monitor.lab.corpus.motion_features import (
     motion_of,
 )
 from monitor.session.models import load_presence
-from monitor.types import AudioBlock, ByteArray, MediaItem, VideoFrame
+from monitor.types import ByteArray, MediaItem, VideoFrame
+from tests.monitor.lab.corpus.first_seconds import FirstSeconds
 from tests.monitor.tap.clips import write_clip
 
 # One clip of each: the basis is learnt from the former and tells the latter.
@@ -43,24 +44,6 @@ SECONDS = dict.fromkeys(LEARNT + HELD_OUT, 2.0) | dict.fromkeys(LONGER, 3.2)
 
 
 @dataclass(frozen=True, slots=True)
-class First:
-    """The first seconds of a clip, and no more."""
-
-    seconds: float
-
-    @property
-    def name(self) -> str:
-        return f"first{self.seconds}"
-
-    def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
-        for item in items:
-            if isinstance(item, VideoFrame | AudioBlock):
-                if item.stamp.media >= self.seconds:
-                    return
-                yield item
-
-
-@dataclass(frozen=True, slots=True)
 class Turned:
     """The first three seconds, their picture turned by so many degrees clockwise, scaled about its middle and moved."""
 
@@ -69,7 +52,7 @@ class Turned:
     name: str = "turned"
 
     def __call__(self, items: Iterable[MediaItem]) -> Iterator[MediaItem]:
-        for item in First(3.0)(items):
+        for item in FirstSeconds(3.0)(items):
             yield replace(item, y=self._turned(item.y)) if isinstance(item, VideoFrame) else item
 
     def _turned(self, luma: ByteArray) -> ByteArray:
@@ -94,7 +77,9 @@ def voice() -> Engine:
 def clips(data_dir: Path, detector: Engine, landmarks: Engine, voice: Engine) -> dict[str, ClipMotion]:
     folder = data_dir / "clips" / "real"
     return {
-        name: motion_of(folder / f"{name}.mp4", detector, landmarks, voice, First(seconds), None, load_presence())
+        name: motion_of(
+            folder / f"{name}.mp4", detector, landmarks, voice, FirstSeconds(seconds), None, load_presence()
+        )
         for name, seconds in SECONDS.items()
     }
 
@@ -233,7 +218,7 @@ def test_motions_are_kept_by_content(data_dir: Path, tmp_path: Path) -> None:
     assert counts == [1, 2, 3]
     (kept,) = (tmp_path / "kept").iterdir()
     assert cached_motion(rows[0], tmp_path / "kept") == kept
-    changed = cached_motion(rows[0], tmp_path / "kept", First(0.5))
+    changed = cached_motion(rows[0], tmp_path / "kept", FirstSeconds(0.5))
     assert changed != kept
     assert len(ClipMotion.load(changed)) < len(found)
 

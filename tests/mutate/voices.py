@@ -47,6 +47,13 @@ MUTATIONS = (
         (f"{OF_LIVE}::test_a_voice_that_did_not_come_whole_or_may_be_anothers_is_left_alone",),
     ),
     Mutation(
+        "a voice across the room is heard as the participant's",
+        "monitor/voice/stream.py",
+        "heard = self._near(steps, self._presence(steps, sound))",
+        "heard = self._presence(steps, sound)",
+        ("tests/monitor/voice/test_presence.py::test_a_voice_far_below_the_calls_own_speech_is_not_heard",),
+    ),
+    Mutation(
         "nobody hears the sound",
         "monitor/session/session.py",
         "self._models.presence, listeners, beside_motion,",

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engines.base import Arrays, Engine, EngineError, Manifest, TensorSpec
-from monitor.lab.distortions.room_sounds import room_sound
+from monitor.lab.distortions.room_sounds import levelled, room_sound
 from monitor.session.models import load_presence
 from monitor.types import SAMPLE_RATE_HZ, BoolArray, FloatArray
 from monitor.voice.presence import WAITING_FRAMES, ModelPresence, speech_presence
 from monitor.voice.rhythm import LIMITS, RhythmPresence, frames_of, is_rhythmic
+from monitor.voice.stream import VoiceStream
+from tests.monitor.frames import block
 
 STEP = 640
 
@@ -168,6 +170,27 @@ def test_the_network_hears_speech_and_no_sound_of_a_room(network: Engine, speech
 def test_the_rhythm_hears_speech(speech: FloatArray) -> None:
     samples = steps_of(speech)
     assert RhythmPresence()(samples, every(samples)).mean() > 0.3
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("decibels", "is_heard"), [(-10.0, True), (-20.0, False)])
+def test_a_voice_far_below_the_calls_own_speech_is_not_heard(
+    network: Engine, speech: FloatArray, decibels: float, is_heard: bool
+) -> None:
+    """Somebody speaks across the room, without an echo: the network hears them, however faint they are."""
+    own, stream = levelled(speech), VoiceStream(presence=network)
+    faint = own * np.float32(10 ** (decibels / 20))
+
+    def heard(sound: FloatArray, start: float) -> float:
+        chunk = stream.push(block(sound, start))
+        assert chunk is not None
+        return float(chunk.heard.mean())
+
+    # Before the participant has spoken it may be their own.
+    assert heard(faint, 0.0) > 0.3
+    assert heard(own, 10.0) > 0.6
+    share = heard(faint, 20.0)
+    assert share > 0.3 if is_heard else share < 0.1
 
 
 def test_a_pack_that_was_not_built_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

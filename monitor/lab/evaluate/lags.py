@@ -4,7 +4,8 @@
 
 Lags are measured as in a call, over the last 16 s, at the end of each clip and halfway. Everybody is then put beside
 others drawn at random: of the same source, which is as near as recordings come to one path, and of all. A steady delay
-is added by shifting the offsets that were found, so it must be one that the search would find. One line of JSON goes to
+is added by shifting the offsets that were found, so it must be one that the search would find. How often somebody is
+told is also given for other distances from the others than the shipped one, without a delay. One line of JSON goes to
 stdout; it names nobody.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from engines.base import MODELS
-from monitor.decision.lag import Lag, lag_of, stands_out
+from monitor.decision.lag import MIN_BEYOND_SECONDS, Lag, lag_of, stands_out
 from monitor.detectors.base import MEMORY_SECONDS
 from monitor.detectors.synchrony.offset import follow
 from monitor.lab.corpus.manifest import read_manifest
@@ -32,6 +33,7 @@ from monitor.window.grid import GRID_HZ
 
 OTHERS = (2, 3, 5)
 DELAYS_SECONDS = (0.0, 0.08, 0.12, 0.16, 0.2, 0.24, 0.32)
+LEVELS_SECONDS = (0.06, 0.08, 0.1, 0.12, 0.16)
 DRAWS, ROUNDS = 200, 1000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -78,6 +80,17 @@ def summarise(clips: Sequence[MeasuredClip], seed: int = 0) -> dict[str, Any]:
             for others in OTHERS
             for delay in DELAYS_SECONDS
         ],
+        "genuine_told": [
+            {
+                "others": others,
+                "of": of,
+                "beyond_ms": round(1000 * level),
+                **_told(people, others, of, 0.0, seed, level),
+            }
+            for of in ("the same source", "all")
+            for others in OTHERS
+            for level in LEVELS_SECONDS
+        ],
     }
 
 
@@ -114,7 +127,14 @@ def _repeats(clips: Sequence[MeasuredClip]) -> dict[str, Any]:
     }
 
 
-def _told(people: Sequence[MeasuredClip], others: int, of: str, delay: float, seed: int) -> dict[str, Any]:
+def _told(
+    people: Sequence[MeasuredClip],
+    others: int,
+    of: str,
+    delay: float,
+    seed: int,
+    beyond_seconds: float = MIN_BEYOND_SECONDS,
+) -> dict[str, Any]:
     """Put everybody beside others, again and again: in which share of draws they are told of, by person."""
     random, shares = np.random.default_rng(seed), []
     for clip in people:
@@ -123,7 +143,8 @@ def _told(people: Sequence[MeasuredClip], others: int, of: str, delay: float, se
             continue
         own = replace(clip.lag, seconds=clip.lag.seconds + delay)
         drawn = [random.choice(len(beside), others, replace=False) for _ in range(DRAWS)]
-        shares.append(float(np.mean([stands_out(own, [lag for n in one if (lag := beside[n])]) for one in drawn])))
+        compared = [[lag for n in one if (lag := beside[n])] for one in drawn]
+        shares.append(float(np.mean([stands_out(own, lags, beyond_seconds) for lags in compared])))
     interval = mean_interval(shares, ROUNDS)
     share = float(np.mean(shares)) if shares else float("nan")
     ever = sum(value > 0.0 for value in shares)

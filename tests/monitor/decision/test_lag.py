@@ -22,7 +22,7 @@ from monitor.decision.lag import (
 )
 from monitor.types import Aspect, Score, Verdict
 
-NEAR, FAR = Lag(0.02, 0.02), Lag(0.18, 0.02)
+NEAR, FAR = Lag(0.02, 0.02), Lag(0.24, 0.02)
 
 
 def score(path_ms: list[int], aspect: Aspect = Aspect.LIPS, value: float | None = -0.4, **more: Any) -> Score:
@@ -68,7 +68,8 @@ def test_it_is_read_of_who_looks_at_lips_and_only_where_the_clocks_are_known() -
 def test_one_stands_out_of_all_others_and_of_enough_of_them() -> None:
     assert stands_out(FAR, [NEAR, NEAR])
     assert not stands_out(FAR, [NEAR])
-    assert not stands_out(FAR, [NEAR, Lag(0.1, 0.02)])
+    assert not stands_out(FAR, [NEAR, Lag(0.09, 0.02)])
+    assert stands_out(FAR, [NEAR, Lag(0.09, 0.02)], 0.1)
     assert not stands_out(NEAR, [FAR, FAR])
 
 
@@ -86,7 +87,7 @@ def test_it_is_told_once_it_has_lasted_with_the_second_of_its_beginning() -> Non
     assert path_of(HOLD_SECONDS - 0.5).told("ada") is None
     told = path_of(30.0).told("ada")
     assert told is not None
-    assert told.as_json() == {"at": 0.0, "ms": 180, "margin_ms": 20, "others_ms": [20, 40], "others": 2}
+    assert told.as_json() == {"at": 0.0, "ms": 240, "margin_ms": 20, "others_ms": [20, 40], "others": 2}
     assert path_of(30.0).told("other 0") is None
     assert path_of(30.0).told("nobody") is None
     assert path_of(30.0, others=(NEAR,)).told("ada") is None

@@ -48,11 +48,17 @@ def test_who_is_told_of_beside_others() -> None:
     assert found["repeats"]["beyond_margins"][0] == 1.0
     told = {(one["of"], one["others"], one["delay_ms"]): one for one in found["told"]}
     assert told["the same source", 2, 0]["share"][0] == 0.0
-    assert told["the same source", 2, 80]["share"][0] == 0.0
-    assert told["the same source", 2, 120]["share"] == [1.0, 1.0, 1.0]
+    assert told["the same source", 2, 120]["share"][0] == 0.0
+    assert told["the same source", 2, 160]["share"] == [1.0, 1.0, 1.0]
     # Of webcams beside phones only.
     assert 0.0 < told["all", 2, 0]["share"][0] < 0.2
     assert told["all", 2, 0]["people_ever"] == 7
+
+
+def test_by_how_far_they_must_lie_from_others() -> None:
+    near, far = people(6, "phones", 0.02), people(1, "phones", 0.13)
+    levels = {one["beyond_ms"]: one for one in summarise([*near, replace(far[0], subject="far")])["genuine_told"][:5]}
+    assert [levels[ms]["people_ever"] for ms in (60, 80, 100, 120, 160)] == [1, 1, 0, 0, 0]
 
 
 def test_without_anybody_there_is_nothing_to_say() -> None:

@@ -13,11 +13,13 @@ from engines.extras import require
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from monitor.lab.corpus.manifest import Row
     from monitor.lab.corpus.synthesisers import Utterance
     from monitor.lab.corpus.voice_windows import SpeechWindow
     from monitor.lab.studies.synthetic_voice import Confound, Fit, LeftOut
 
 RESULTS = "results.json"
+MIN_OF_A_KIND = 5
 
 
 def command(
@@ -35,6 +37,10 @@ def command(
     leave_out: Annotated[
         list[str] | None, typer.Option("--leave-out", help="Only this maker, and not each in turn; once for each.")
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="A split, or the name of a shipped one: its groups are kinds of recordings to leave out."),
+    ] = None,
     people: Annotated[int, typer.Option(help="People at most, one clip of each.", min=8)] = 110,
     utterances: Annotated[int, typer.Option(help="Utterances of each synthesiser at most.", min=2)] = 10,
     steps: Annotated[int, typer.Option(help="Steps of each training of the net; 0: the simple model only.", min=0)] = 0,
@@ -46,24 +52,29 @@ def command(
     Uses the synthesisers that are installed (espeak-ng, flite, text2wave of Festival, and some packages), four ways of
     vocoding the genuine clips, and one line for everything. Nothing is shipped of it: see docs/synthetic-voice.md.
 
-    Example: sidewitness train synthetic-voice clips.csv second.csv --steps 200
+    With --split genuine people of each kind of recording are left out, too, and should not be taken for machines.
+
+    Example: sidewitness train synthetic-voice clips.csv second.csv --split sources --steps 200
     """
     require("train synthetic-voice", "train", "sklearn", *(["torch"] if steps else []))
     import json
 
     from monitor.lab.studies.synthetic_voice import is_evidence
 
-    windows = _windows(data, recordings or [], exclude or [], people, utterances, cache)
+    clips = _rows(data, exclude or [], split, people)
+    windows = _windows(clips, recordings or [], utterances, cache)
     told: dict[str, Any] = {}
     for model, fit in _models(steps).items():
         rows, lines = _measured(windows, fit, leave_out)
+        kinds = _kinds(windows, clips, fit) if split else []
         told[model] = {
             "left_out": [_as_dict(row) for row in rows],
             "confounds": [_as_dict(line) for line in lines],
-            "is_evidence": is_evidence(rows, lines),
+            "kinds": [_as_dict(kind) for kind in kinds],
+            "is_evidence": is_evidence(rows, lines, kinds),
         }
         if not as_json:
-            typer.echo("\n".join(lines_for(model, rows, lines)))
+            typer.echo("\n".join(lines_for(model, rows, lines, kinds)))
     out.mkdir(parents=True, exist_ok=True)
     (out / RESULTS).write_text(json.dumps(told, indent=1) + "\n")
     if as_json:
@@ -71,7 +82,9 @@ def command(
     return 0
 
 
-def lines_for(model: str, rows: Sequence[LeftOut], lines: Sequence[Confound]) -> list[str]:
+def lines_for(
+    model: str, rows: Sequence[LeftOut], lines: Sequence[Confound], kinds: Sequence[LeftOut] = ()
+) -> list[str]:
     """Write the measures for people."""
     from monitor.lab.studies.synthetic_voice import ALLOWED, is_evidence
 
@@ -87,28 +100,56 @@ def lines_for(model: str, rows: Sequence[LeftOut], lines: Sequence[Confound]) ->
         f" {line.auc:.3f} ({line.windows} windows)"
         for line in lines
     ]
-    holds = is_evidence(rows, lines)
+    said += (
+        [f"{model}, genuine people of a kind of recording that was left out, against other people:"] if kinds else []
+    )
+    said += [
+        f"  {kind.maker}: AUC {kind.auc:.3f} [{kind.low:.3f}-{kind.high:.3f}]"
+        f" ({kind.people} people, {kind.genuine} others)"
+        for kind in kinds
+    ]
+    holds = is_evidence(rows, lines, kinds)
     said.append(f"{model}: {'holds on all of them' if holds else 'does not hold on all of them: it says nothing'}")
     return said
 
 
-def _windows(
-    data: Sequence[Path],
-    recordings: Sequence[str],
-    exclude: Sequence[str],
-    people: int,
-    most: int,
-    cache: Path,
-) -> list[SpeechWindow]:
+def _rows(data: Sequence[Path], exclude: Sequence[str], split: str | None, people: int) -> list[Row]:
     from monitor.lab.corpus.datasets import read_corpus
+    from monitor.lab.corpus.manifest import apply_split
+    from monitor.lab.corpus.voice_clips import chosen
+
+    rows: list[Row] = []
+    for path in data:
+        found = read_corpus(path)
+        rows += chosen(apply_split(found, Path(split)) if split else found, exclude, 1, path.stem)
+    return sorted(rows, key=lambda row: zlib.crc32(row.name.encode()))[:people]
+
+
+def _kinds(windows: Sequence[SpeechWindow], rows: Sequence[Row], fit: Fit) -> list[LeftOut]:
+    """Leave out each group of enough people."""
+    from monitor.lab.progress import clip_progress
+    from monitor.lab.studies.synthetic_voice import kind_left_out
+
+    heard = {window.person for window in windows if window.genuine}
+    kinds: dict[str, set[str]] = {}
+    for row in rows:
+        if row.subject in heard:
+            kinds.setdefault(row.group, set()).add(row.subject)
+    kinds = {name: people for name, people in sorted(kinds.items()) if MIN_OF_A_KIND <= len(people) < len(heard)}
+    found = []
+    with clip_progress("leaving kinds of recordings out", len(kinds)) as done:
+        for name, people in kinds.items():
+            found.append(kind_left_out(windows, name, people, fit))
+            done(None)
+    return found
+
+
+def _windows(rows: Sequence[Row], recordings: Sequence[str], most: int, cache: Path) -> list[SpeechWindow]:
     from monitor.lab.corpus.manifest import CorpusError
     from monitor.lab.corpus.synthesisers import installed
-    from monitor.lab.corpus.voice_clips import chosen
     from monitor.lab.corpus.voice_windows import genuine_windows, synthetic_windows
     from monitor.lab.progress import clip_progress
 
-    rows = [row for path in data for row in chosen(read_corpus(path), exclude, 1, path.stem)]
-    rows = sorted(rows, key=lambda row: zlib.crc32(row.name.encode()))[:people]
     spoken = [list(one.utterances(most)) for one in installed()] + [_recorded(one, most) for one in recordings]
     if not spoken:
         raise CorpusError("no synthesiser is here: install espeak-ng or flite, or name --recordings NAME=FOLDER")

@@ -57,6 +57,14 @@ def test_makers_are_left_out_and_told(tmp_path: Path, monkeypatch: pytest.Monkey
         "simple": ["toy"],
         "net": ["toy"],
     }
+    split = tmp_path / "split.csv"
+    groups = [f"p{n}/a.mkv,p{n},{'phone' if n < 5 else 'studio'}," for n in range(PEOPLE)]
+    split.write_text("\n".join(["path,subject,group,fold", *groups]) + "\n")
+    kinds = RUN.invoke(app, [*again, "--leave-out", "toy", "--split", str(split)])
+    assert kinds.exit_code == 0, kinds.output
+    (kind,) = json.loads((out / "results.json").read_text())["simple"]["kinds"]
+    assert (kind["maker"], kind["people"], kind["genuine"]) == ("phone", 5, PEOPLE - 5)
+    assert "phone: AUC" in kinds.output
     wrong = RUN.invoke(app, [*again, "--leave-out", "nobody"])
     assert wrong.exit_code == 2
 

@@ -23,6 +23,7 @@ from monitor.lab.studies.synthetic_voice import (
     confounds,
     fold_of,
     is_evidence,
+    kind_left_out,
     left_out,
     makers_of,
 )
@@ -100,6 +101,36 @@ def test_who_learnt_from_whom_is_left_out_together() -> None:
     left_out(windows, "synth", fit, rounds=1)
     assert makers == [4, 4, 5, 5]
     assert makers_of(windows) == ["hibari", "kokoro", "odd", "synth", "vocoder"]
+
+
+def test_people_who_sound_like_machines_by_how_they_were_recorded_are_found() -> None:
+    """Their kind of recording changes as little from frame to frame as speech of machines does."""
+    smooth = frozenset(f"studio {n}" for n in range(6))
+    windows = [*corpus(), *(window(GENUINE, person, person, 0.4) for person in sorted(smooth))]
+    found = kind_left_out(windows, "studio", smooth, simple, rounds=50)
+    assert (found.maker, found.people, found.windows, found.genuine) == ("studio", 6, 6, 20)
+    assert found.low > 0.9
+    some = frozenset(f"p{n}" for n in range(8))
+    usual = kind_left_out(corpus(), "phone", some, simple, rounds=50)
+    assert usual.low < 0.5 < usual.high
+    good = LeftOut("odd", 0.9, 0.8, 1.0, 8, 1, 20)
+    assert is_evidence([good], [], [usual])
+    assert not is_evidence([good], [], [found])
+    assert np.isnan(kind_left_out(corpus(), "nobody", frozenset(), simple, rounds=1).auc)
+
+
+def test_who_is_left_out_with_their_kind_teaches_nothing() -> None:
+    windows, some = corpus(), frozenset(f"p{n}" for n in range(8))
+    theirs = {one.bands.tobytes() for one in windows if one.person in some}
+    known: set[bytes] = set()
+
+    def fit(bands: NDArray[Any], maker: NDArray[np.int64]) -> Callable[[NDArray[Any]], Doubles]:
+        known.update(one.tobytes() for one in bands)
+        return lambda found: np.zeros(len(found))
+
+    kind_left_out(windows, "phone", some, fit, rounds=1)
+    assert known
+    assert not known & theirs
 
 
 def test_lines_that_change_nothing_find_as_many_as_are_allowed() -> None:

@@ -105,7 +105,7 @@ def kind_left_out(
     for fold in range(FOLDS):
         known = [w for w in drawn if _synthesised(w) or (w.person not in people and fold_of(w.person) != fold)]
         genuine = [w for w in drawn if w.genuine and w.person not in people and fold_of(w.person) == fold]
-        if theirs and genuine:
+        if theirs and genuine and any(w.genuine for w in known):
             score = _learnt(known, fit)
             halves.append(_Half(genuine, theirs, score(_bands(genuine)), score(_bands(theirs))))
     return _summary(kind, halves, rounds)

@@ -9,10 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+
+# Before numpy is imported: its threads would only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from monitor import ReplaySource, Settings, Sidecar, SidewitnessError, configure_logging, load_settings
 

@@ -68,6 +68,7 @@ PURE = (
     "monitor/host/coverage.py",
     "monitor/host/departed.py",
     "monitor/host/planning",
+    "monitor/host/matrix_threads.py",
     "monitor/host/quota.py",
     "monitor/host/replacing.py",
     "monitor/host/shedding.py",

@@ -7,6 +7,7 @@ sinks and readers are sent them, and only then what they need is released.
 from __future__ import annotations
 
 import asyncio
+import os
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, closing
@@ -35,6 +36,7 @@ from monitor.host.components import (
 )
 from monitor.host.feed import Feed
 from monitor.host.hosting import Hosting, in_this_process
+from monitor.host.matrix_threads import ADVICE, is_one
 from monitor.host.metrics import Metrics
 from monitor.host.sources import ConfiguredSource
 from monitor.host.tenants import Room, Tenancy
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 def build(settings: Settings, models: Callable[[], Models] | None = None, hosting: Hosting | None = None) -> Sidecar:
     """Make a sidecar, with everything opened that can fail and nothing running; enter it to run it.
 
+    Says where the machine would lose time to the threads of matrices (`monitor.host.matrix_threads`).
     Blocks until the models are there; `models` waits for them where another thread is loading them, and `hosting` makes
     whoever judges, where that is not this process. Raises `ConfigError`, `VaultError` or `EngineError`.
     """
@@ -61,6 +64,8 @@ def build(settings: Settings, models: Callable[[], Models] | None = None, hostin
     from monitor.detectors.registry import infos
     from monitor.host.judging import judging, load
 
+    if not is_one(os.environ, os.cpu_count() or 1):
+        structlog.stdlib.get_logger("serve").warning(ADVICE)
     places = {name: options.max_participants for name, options in tenants_of(settings).items()}
     every = {name: of_tenant(settings, name) for name in (DEFAULT_TENANT, *places)}
     names = [info.name for info in infos()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 import monitor
 from monitor import AtCapacity, ConfigError, InvalidName, Settings, Sidecar
@@ -17,6 +18,7 @@ from monitor.alerts.push import CAPACITY_MESSAGES
 from monitor.api.server import listen
 from monitor.config import SinkSettings
 from monitor.host.judging import tap_config
+from monitor.host.matrix_threads import ADVICE, VARIABLES
 from monitor.host.sidecar import assemble, build
 from monitor.serve import serve
 from monitor.tap.media.config import TapConfig
@@ -194,3 +196,15 @@ def test_the_package_exports_what_it_says_and_loads_it_when_it_is_asked_for() ->
     heavy = "import sys, monitor; print(sorted({'numpy', 'av', 'fastapi', 'pydantic', 'structlog'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_who_builds_a_sidecar_is_told_of_threads_that_wait(
+    threads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    for name in VARIABLES:
+        monkeypatch.setenv(name, threads)
+    with structlog.testing.capture_logs() as logs:
+        build(settings_in(tmp_path))
+    assert [line["event"] for line in logs if line["event"] == ADVICE] == [ADVICE] * (threads != "1")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 # In the order in which OpenBLAS, which numpy brings, asks them.
 VARIABLES = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
-ADVICE = "set OPENBLAS_NUM_THREADS=1 before numpy is imported: a participant costs up to half as much again without it"
+ADVICE = "set OPENBLAS_NUM_THREADS=1 before numpy is imported: a participant costs more without it"
 
 
 def is_one(environment: Mapping[str, str], cores: int) -> bool:

@@ -100,9 +100,8 @@ def lines_for(
         f" {line.auc:.3f} ({line.windows} windows)"
         for line in lines
     ]
-    said += (
-        [f"{model}, genuine people of a kind of recording that was left out, against other people:"] if kinds else []
-    )
+    if kinds:
+        said.append(f"{model}, genuine people of a kind of recording that was left out, against other people:")
     said += [
         f"  {kind.maker}: AUC {kind.auc:.3f} [{kind.low:.3f}-{kind.high:.3f}]"
         f" ({kind.people} people, {kind.genuine} others)"

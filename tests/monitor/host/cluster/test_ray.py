@@ -93,10 +93,11 @@ async def test_a_node_is_killed_and_its_participants_go_on_elsewhere(cluster: An
         # The head, without which there is no cluster, has a host or the room for one.
         killed = next(node for node in cluster.worker_nodes if node.node_id in nodes)
         struck = nodes.index(killed.node_id)
+        lost = [who for who in people if made.seat_of(who, f"call-{who}") == struck]
         await asyncio.to_thread(cluster.remove_node, killed, allow_graceful=False)
         await made.until(lambda: made.fleet.alive == HostsAlive(1, 2), "it is noticed")
-        lost = [who for who in people if made.kinds("unmonitored", who)]
-        assert lost
+        # Its messages come after it is noticed, and who has gone on by then has two of them.
+        await made.until(lambda: all(made.kinds("unmonitored", who) for who in lost), "whom it had is told of")
         assert {made.kinds("unmonitored", who)[0]["reason"] for who in lost} == {"host_lost"}
         await made.until(lambda: all(len(made.kinds("unmonitored", who)) == 2 for who in lost), "they go on")
         await made.until(lambda: made.fleet.alive == HostsAlive(2, 2), "it is begun on another node")

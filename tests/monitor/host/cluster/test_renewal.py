@@ -44,7 +44,7 @@ async def test_a_host_is_drained_in_mid_call_and_its_findings_go_on(tmp_path: Pa
         await made.until(lambda: made.kinds("finding", "ada")[-1]["action"] == "updated", "it is open")
         assert not hosts.drain(2)
         assert hosts.drain(number)
-        await made.until(lambda: ada.ended, "she is let go")
+        await made.until(lambda: ada.ended and made.kinds("unmonitored", "ada"), "she is let go, and it is told")
         told = made.kinds("unmonitored", "ada")
         assert [(one["action"], one["reason"]) for one in told] == [("began", "host_drained")]
         await made.until(lambda: made.kinds("state", "ada")[-1]["reason"] == "host_drained", "it is said why")

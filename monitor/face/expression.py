@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import SidewitnessError
-from monitor.face.geometry import LANDMARK_COUNT, canonical, fit_pose, rigid_points
+from monitor.face.geometry import LANDMARK_COUNT, canonical, fit_poses, rigid_points
 from monitor.types import BoolArray, FloatArray
 from monitor.window.grid import GRID_HZ
 
@@ -115,20 +115,27 @@ def remove_head_pose(landmarks: FloatArray, frame: tuple[float, float] = (0.0, 2
     `frame` is the picture's width and height in pixels: position is measured from its centre and size relative to its
     height, so that a change of resolution moves nobody. The default leaves pixels as they are.
     """
-    pose = fit_pose(rigid_points(landmarks))
-    shape = (pose.normalise(landmarks) - canonical()).reshape(-1)
-    width, height = frame
-    centre = np.array([width / 2, height / 2 if width else 0.0])
-    place = (pose.shift[:2] - centre) / pose.scale
-    yaw, pitch, roll = np.radians(pose.angles)
-    head = np.array([yaw, pitch, roll, *place, np.log(2 * pose.scale / height)], np.float32)
-    return shape, head
+    shapes, heads = _without_head_pose(landmarks[None], np.array([frame], np.float64))
+    return shapes[0], heads[0]
 
 
-def motion_row(landmarks: FloatArray, basis: ExpressionBasis, frame: tuple[float, float] = (0.0, 2.0)) -> FloatArray:
-    """Compute the motion row (K + 6,) of one face in one frame of `frame` = (width, height) pixels."""
-    shape, head = remove_head_pose(landmarks, frame)
-    return np.concatenate([basis(shape), head])
+def _without_head_pose(landmarks: FloatArray, frames: NDArray[np.float64]) -> tuple[FloatArray, FloatArray]:
+    """Split `landmarks` (N, 468, 3) in frames (N, 2) into shapes (N, 1404) and heads (N, 6)."""
+    poses = fit_poses(rigid_points(landmarks))
+    shapes = (poses.normalise(landmarks) - canonical()).reshape(len(landmarks), -1)
+    centres = np.where(frames[:, :1] > 0.0, frames / 2, 0.0)
+    places = (poses.shift[:, :2] - centres) / poses.scale[:, None]
+    sizes = np.log(2 * poses.scale / frames[:, 1])
+    return shapes, np.column_stack([poses.angles, places, sizes]).astype(np.float32)
+
+
+def motion_rows(landmarks: FloatArray, basis: ExpressionBasis, frames: NDArray[np.float64]) -> FloatArray:
+    """Compute the motion rows (N, K + 6) of faces `landmarks` (N, 468, 3) in `frames` (N, 2) of (width, height) pixels.
+
+    Each is computed of its own frame alone; together they take a fraction of what they take one by one.
+    """
+    shapes, heads = _without_head_pose(landmarks, frames)
+    return np.concatenate([basis(shapes), heads], axis=1)
 
 
 def neutral_of(motion: FloatArray, valid: BoolArray) -> FloatArray:

@@ -32,9 +32,12 @@ class FaceLandmarks:
         return points, 1 / (1 + math.exp(min(-float(out["presence"].reshape(-1)[0]), 80.0)))
 
 
-def region_of(landmarks: FloatArray) -> Region:
-    """Compute the region to look for this face in the next frame: 1.5 times its longer side, eyes level."""
+def region_of(landmarks: FloatArray, box: FloatArray | None = None) -> Region:
+    """Compute the region to look for this face in the next frame: 1.5 times its longer side, eyes level.
+
+    `box` is the `bounding_box` of the landmarks, where that is known already.
+    """
     (right_x, right_y), (left_x, left_y) = landmarks[RIGHT_EYE, :2].tolist(), landmarks[LEFT_EYE, :2].tolist()
-    x0, y0, x1, y1 = bounding_box(landmarks).tolist()
+    x0, y0, x1, y1 = (bounding_box(landmarks) if box is None else box).tolist()
     side = 1.5 * max(x1 - x0, y1 - y0)
     return Region((x0 + x1) / 2, (y0 + y1) / 2, side, math.atan2(left_y - right_y, left_x - right_x))

@@ -29,7 +29,8 @@ def shift_between(before: ByteArray, after: ByteArray) -> tuple[float, float]:
 
 
 def _weighted(picture: ByteArray) -> FloatArray:
-    return np.asarray((picture - picture.mean(dtype=np.float32)) * _WEIGHTS, np.float32)
+    mean = np.add.reduce(picture, None, np.float32) / np.float32(picture.size)
+    return np.asarray((picture - mean) * _WEIGHTS, np.float32)
 
 
 def _place(line: FloatArray, peak: int) -> float:

@@ -33,7 +33,7 @@ class OneEuro:
         raw = (value - self._value) / (step * scale)
         weight = _weight(self._derivative_cutoff, step)
         self._speed = (weight * raw + (1 - weight) * self._speed).astype(np.float32)
-        cutoff = self._min_cutoff + self._beta * float(np.abs(self._speed).mean())
+        cutoff = self._min_cutoff + self._beta * float(np.add.reduce(np.abs(self._speed), None)) / self._speed.size
         weight = _weight(cutoff, step)
         self._value = (weight * value + (1 - weight) * self._value).astype(np.float32)
         self._time = time

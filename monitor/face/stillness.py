@@ -71,12 +71,14 @@ def lip_form(shape: FloatArray) -> FloatArray:
 
 
 def mouth_look(mouth: ByteArray) -> FloatArray:
-    """Bring a mouth's picture, square, to 9 x 9 parts (81,) of mean 0, in units of its contrast."""
-    side = len(mouth) // _PARTS
-    whole = mouth[: side * _PARTS, : side * _PARTS].astype(np.float32)
-    parts = np.einsum("aibj->ab", whole.reshape(_PARTS, side, _PARTS, side)).reshape(-1) / np.float32(side * side)
-    parts -= parts.mean()
-    return np.asarray(parts / (float(np.sqrt(np.vdot(parts, parts) / len(parts))) + _FLAT), np.float32)
+    """Bring pictures of a mouth, square (..., S, S), to 9 x 9 parts (..., 81) of mean 0, in units of their contrast."""
+    side, several = mouth.shape[-1] // _PARTS, mouth.shape[:-2]
+    whole = mouth[..., : side * _PARTS, : side * _PARTS].astype(np.float32)
+    blocks = whole.reshape(*several, _PARTS, side, _PARTS, side)
+    parts = np.einsum("...aibj->...ab", blocks).reshape(*several, -1) / np.float32(side * side)
+    parts -= parts.mean(-1, keepdims=True)
+    contrast = np.sqrt(np.einsum("...p,...p->...", parts, parts) / np.float32(parts.shape[-1]))
+    return np.asarray(parts / (contrast + np.float32(_FLAT))[..., None], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +99,32 @@ class Movement:
 
 
 class MouthMovement:
-    """How much one mouth moved lately; fed with every view of it."""
+    """How much one mouth moved lately; fed with every view of it, which are measured together when that is asked."""
 
     def __init__(self) -> None:
         self._times = np.full(_CAPACITY, -np.inf)
         self._forms = np.zeros((_CAPACITY, len(_PAIRS)), np.float32)
         self._looks = np.zeros((_CAPACITY, _PARTS * _PARTS), np.float32)
+        self._waiting: list[tuple[FloatArray, ByteArray]] = []
         self._end = 0
 
     def push(self, time: float, shape: FloatArray, mouth: ByteArray) -> None:
         """Take the next view, at `time` in seconds, with its `shape` (168,) and `mouth` (36, 36)."""
         if self._end == _CAPACITY:
+            self._measure()
             self._end = _CAPACITY // 2
             for ring in (self._times, self._forms, self._looks):
                 ring[: self._end] = ring[-self._end :]
-        self._times[self._end], self._forms[self._end] = time, lip_form(shape)
-        self._looks[self._end] = mouth_look(mouth)
+        self._times[self._end] = time
+        self._waiting.append((shape, mouth))
         self._end += 1
+
+    def _measure(self) -> None:
+        if self._waiting:
+            newest = slice(self._end - len(self._waiting), self._end)
+            self._forms[newest] = lip_form(np.stack([shape for shape, _ in self._waiting]))
+            self._looks[newest] = mouth_look(np.stack([mouth for _, mouth in self._waiting]))
+            self._waiting.clear()
 
     def over(self, seconds: float) -> Movement | None:
         """Give the movement over the last `seconds`; None where too little was seen."""
@@ -121,6 +132,7 @@ class MouthMovement:
         begin = int(np.searchsorted(times, times[-1] - seconds)) if len(times) else 0
         if self._end - begin < MIN_SAMPLES or times[-1] - times[begin] < MIN_SHARE * seconds:
             return None
+        self._measure()
         form = float(self._forms[begin : self._end].std(0).mean())
         return Movement(form, _look_change(self._looks[begin : self._end]))
 

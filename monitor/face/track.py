@@ -255,7 +255,9 @@ class FaceTracker:
             is_lost = presence < MIN_TRACK_PRESENCE or frame.damaged
             for number, each in enumerate(between):
                 mixed = None if is_lost else self._mix(track.known or known, each, frame, landmarks, presence)
-                view = self._see(track, each) if mixed is None else self._view(track, each, *mixed)
+                view = (
+                    self._see(track, each) if mixed is None else self._view(track, each, *mixed, bounding_box(mixed[0]))
+                )
                 if view is not None:
                     yield number, view
             if is_lost:
@@ -289,16 +291,19 @@ class FaceTracker:
                 self._tracks.remove(track)
             return None
         track.misses = 0
-        track.region, track.box = region_of(landmarks), bounding_box(landmarks)
-        view = self._view(track, frame, landmarks, presence)
+        track.box = bounding_box(landmarks)
+        track.region = region_of(landmarks, track.box)
+        view = self._view(track, frame, landmarks, presence, track.box)
         face = cut(frame.y, track.region, SIDE)
         known = _Known(frame.stamp.media, landmarks, presence, mouth_region(view.pose), view.mouth, face)
         # What a picture shows after a loss says nothing of the next.
         track.known = None if frame.damaged else known
         return view
 
-    def _view(self, track: _Track, frame: VideoFrame, landmarks: FloatArray, presence: float) -> FaceView:
-        now, box = frame.stamp.media, bounding_box(landmarks)
+    def _view(
+        self, track: _Track, frame: VideoFrame, landmarks: FloatArray, presence: float, box: FloatArray
+    ) -> FaceView:
+        now = frame.stamp.media
         size = float(box[3] - box[1])
         pose = fit_pose(track.smooth(rigid_points(landmarks), now, max(size, 1.0)))
         yaw, pitch, roll = pose.angles

@@ -17,7 +17,7 @@ from monitor.face.track import FaceTracker, FaceView, Followed
 from monitor.session.doubt import DoubtWatch
 from monitor.session.models import Models
 from monitor.types import FloatArray, VideoFrame
-from monitor.window.grid import Resampler, Sample
+from monitor.window.grid import GridSample, Resampler, Sample, runs_of
 from monitor.window.stream_encoder import StreamEncoder
 from monitor.window.window import WindowBuffer
 
@@ -43,6 +43,8 @@ class PictureTrack:
         )
         self._resample = Resampler()
         self._encode = StreamEncoder(models.lips)
+        self._steps: list[GridSample] = []
+        self._reaches: list[FloatArray] = []
         self._doubt = DoubtWatch()
         self._main: int | None = None
         self._seen = float("-inf")
@@ -84,11 +86,12 @@ class PictureTrack:
             self._take(followed, window)
 
     def settle(self, window: WindowBuffer, before: float) -> None:
-        """Let nothing wait any longer that arrived before a moment."""
+        """Let no frame wait any longer that arrived before a moment, and have the window know all of the others."""
         since = self._track.waits_since
         if since is not None and since <= before:
             for followed in self._track.settle():
                 self._take(followed, window)
+        self._encode_steps(window)
 
     def _take(self, followed: Followed, window: WindowBuffer) -> None:
         """Encode the participant's face in a frame; of a damaged one nothing is shown to anybody."""
@@ -112,14 +115,29 @@ class PictureTrack:
         elif self._sample is not None:
             self._sample = replace(self._sample, usable=False)
         sample = self._sample or self._nothing
-        for step in self._resample.push(frame.stamp.media, sample):
-            window.push_doubts(step.index, reaches)
-            inputs: dict[str, FloatArray] = {
-                name: step.sample.shape[None] if name == "shape" else unit(step.sample.mouth[None])
-                for name in self._encode.names
-            }
-            for done in self._encode.push(step.index, inputs, np.array([step.sample.usable])):
+        fresh = list(self._resample.push(frame.stamp.media, sample))
+        self._steps += fresh
+        self._reaches += [reaches] * len(fresh)
+        if len(self._steps) >= self._encode.chunk:
+            self._encode_steps(window)
+
+    def _encode_steps(self, window: WindowBuffer) -> None:
+        """Put what is known of the steps that wait into the window: together, since each by itself costs as much."""
+        (steps, self._steps), (reaches, self._reaches) = (self._steps, []), (self._reaches, [])
+        begin = 0
+        for run in runs_of(steps):
+            window.push_doubts(run[0].index, np.concatenate(reaches[begin : begin + len(run)]))
+            begin += len(run)
+            inputs = {name: self._input(name, run) for name in self._encode.names}
+            for done in self._encode.push(run[0].index, inputs, np.array([step.sample.usable for step in run])):
                 window.push_lips(done.first, done.vectors, done.flags)
+
+    @staticmethod
+    def _input(name: str, steps: Sequence[GridSample]) -> FloatArray:
+        """Give what the encoder takes under a name, (N, ...)."""
+        if name == "shape":
+            return np.stack([step.sample.shape for step in steps])
+        return unit(np.stack([step.sample.mouth for step in steps]))
 
     def _choose(self, views: list[FaceView], now: float) -> FaceView | None:
         """Keep to the face followed so far; take another one only after it has been away for a second."""

@@ -8,7 +8,7 @@ marked unusable and holds the nearer value.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,15 @@ class GridSample:
 
     index: int
     sample: Sample
+
+
+def runs_of(steps: Sequence[GridSample]) -> Iterator[Sequence[GridSample]]:
+    """Cut steps of one resampler where they do not follow each other: the grid begins anew after a hole."""
+    begin = 0
+    for end in range(1, len(steps) + 1):
+        if end == len(steps) or steps[end].index != steps[end - 1].index + 1:
+            yield steps[begin:end]
+            begin = end
 
 
 class Resampler:

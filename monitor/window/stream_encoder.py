@@ -29,7 +29,7 @@ class StreamEncoder:
     def __init__(self, engine: Engine, chunk: int = CHUNK_STEPS) -> None:
         self._engine = engine
         # A network over a window costs the same for one new step as for many.
-        self._chunk = max(chunk, int(engine.manifest.preprocessing.get("chunk", 1)))
+        self.chunk = max(chunk, int(engine.manifest.preprocessing.get("chunk", 1)))
         self._reach = int(engine.manifest.preprocessing["reach"])
         sizes = {spec.name: spec.shape for spec in engine.manifest.inputs}
         self._state_shape = (1, *sizes["state"]) if "state" in sizes else None
@@ -59,7 +59,7 @@ class StreamEncoder:
             self._pending_inputs.setdefault(name, []).extend(np.asarray(array, np.float32))
         self._flags.extend(flags)
         out = []
-        while self._pending >= self._chunk:
+        while self._pending >= self.chunk:
             encoded = self._run()
             if encoded is not None:
                 out.append(encoded)
@@ -70,8 +70,8 @@ class StreamEncoder:
         return min((len(steps) for steps in self._pending_inputs.values()), default=0)
 
     def _run(self) -> EncodedSteps | None:
-        chunk = {name: np.stack(steps[: self._chunk])[None] for name, steps in self._pending_inputs.items()}
-        self._pending_inputs = {name: steps[self._chunk :] for name, steps in self._pending_inputs.items()}
+        chunk = {name: np.stack(steps[: self.chunk])[None] for name, steps in self._pending_inputs.items()}
+        self._pending_inputs = {name: steps[self.chunk :] for name, steps in self._pending_inputs.items()}
         if self._state is not None:
             chunk["state"] = self._state
         try:
@@ -82,7 +82,7 @@ class StreamEncoder:
             raise
         self._state = out.get("state_out")
         vectors, offset = out[self._output][0], self._steps_fed - self._reach
-        self._steps_fed += self._chunk
+        self._steps_fed += self.chunk
         warm_up = min(max(-offset, 0), len(vectors))
         vectors = vectors[warm_up:]
         if self._start is None or len(vectors) == 0:

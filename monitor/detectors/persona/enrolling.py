@@ -32,6 +32,7 @@ class MovementCollector:
 
     def hop(self) -> None:
         """Take what is new in the window."""
+        self._rows.settle()
         self._movement.see(self._window.moving())
 
     def finish(self) -> tuple[MotionWindow, ...]:

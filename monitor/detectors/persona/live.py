@@ -73,6 +73,8 @@ class LivePersona:
         if unable is not None or reference is None or self._engines is None:
             unreadable = reference is None and hop.part is not None
             return INFO.abstain(Reason.REFERENCE_OUTDATED if unreadable else unable or Reason.NOT_ENROLLED)
+        if self._rows is not None:
+            self._rows.settle()
         if hop.obstacle is not None:
             return INFO.abstain(hop.obstacle)
         if not self._compilation.ready:

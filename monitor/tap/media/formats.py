@@ -145,7 +145,7 @@ class AudioCutter:
     def _cut(self, out: av.AudioFrame) -> Iterator[tuple[float, FloatArray]]:
         samples = np.array(out.to_ndarray()[0], np.float32)
         expected = self._start + self._buffered / SAMPLE_RATE_HZ
-        start = float(out.pts * out.time_base) if out.pts is not None and out.time_base else expected
+        start = expected if out.time is None else out.time
         if self._buffered and abs(start - expected) > MAX_GAP_SECONDS:
             yield self._start, np.concatenate(self._pieces)
             self._pieces, self._buffered = [], 0

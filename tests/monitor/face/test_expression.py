@@ -17,7 +17,7 @@ from monitor.face.expression import (
     BasisError,
     ExpressionBasis,
     explained_variance,
-    motion_row,
+    motion_rows,
     neutral_of,
     remove_head_pose,
     with_velocity,
@@ -48,6 +48,10 @@ def face(seed: int = 0) -> FloatArray:
     return np.asarray(canonical() + random.normal(0, 0.05, (468, 3)), np.float32)
 
 
+def row(landmarks: FloatArray, told: ExpressionBasis, frame: tuple[float, float] = (0.0, 2.0)) -> FloatArray:
+    return np.asarray(motion_rows(landmarks[None], told, np.array([frame]))[0], np.float32)
+
+
 def put(points: FloatArray, rotation: NDArray[np.float64], scale: float, shift: tuple[float, float]) -> FloatArray:
     return np.asarray(scale * points @ rotation.T + [*shift, 0.0], np.float32)
 
@@ -62,7 +66,7 @@ def test_turning_scaling_and_moving_leave_the_expression(
     still, told = face(seed), basis()
     moved = put(still, turn(yaw, pitch, roll), scale, (x, y))
     assert np.abs(remove_head_pose(moved)[0] - remove_head_pose(still)[0]).max() < SHAPE_TOLERANCE
-    assert np.abs(motion_row(moved, told)[:-HEAD_SIZE] - motion_row(still, told)[:-HEAD_SIZE]).max() < TOLERANCE
+    assert np.abs(row(moved, told)[:-HEAD_SIZE] - row(still, told)[:-HEAD_SIZE]).max() < TOLERANCE
 
 
 def test_another_expression_is_another() -> None:
@@ -73,18 +77,26 @@ def test_another_expression_is_another() -> None:
 
 
 def test_the_head_is_told_in_its_own_units() -> None:
-    row = motion_row(put(canonical(), turn(20, -10, 5), 100, (740, 460)), basis(), (1280, 720))
-    assert row.shape == (8 + HEAD_SIZE,)
-    assert row.dtype == np.float32
-    assert np.degrees(row[-6:-3]) == pytest.approx([20, -10, 5], abs=0.01)
-    assert row[-3:] == pytest.approx([1, 1, np.log(100 / 360)], abs=1e-4)
+    found = row(put(canonical(), turn(20, -10, 5), 100, (740, 460)), basis(), (1280, 720))
+    assert found.shape == (8 + HEAD_SIZE,)
+    assert found.dtype == np.float32
+    assert np.degrees(found[-6:-3]) == pytest.approx([20, -10, 5], abs=0.01)
+    assert found[-3:] == pytest.approx([1, 1, np.log(100 / 360)], abs=1e-4)
 
 
 def test_the_size_of_the_picture_moves_nobody() -> None:
     large = put(face(), turn(10, 5, 3), 120, (700, 400))
     small = np.asarray(large / 2, np.float32)
-    rows = [motion_row(large, basis(), (1280, 720)), motion_row(small, basis(), (640, 360))]
+    rows = [row(large, basis(), (1280, 720)), row(small, basis(), (640, 360))]
     assert np.abs(rows[0] - rows[1]).max() < TOLERANCE
+
+
+def test_several_faces_together_are_what_each_is_alone() -> None:
+    frames = [(1280.0, 720.0), (640.0, 360.0), (1280.0, 720.0)]
+    faces = [put(face(seed), turn(9 * seed, 5, -4 * seed), 90 + 20 * seed, (400, 300)) for seed in range(3)]
+    together = motion_rows(np.stack(faces), basis(), np.array(frames))
+    alone = [row(one, basis(), frame) for one, frame in zip(faces, frames, strict=True)]
+    assert together == pytest.approx(np.stack(alone), abs=1e-4)
 
 
 def test_without_a_picture_pixels_are_counted_from_its_corner() -> None:

@@ -18,6 +18,7 @@ from monitor.face.geometry import (
     bounding_box,
     canonical,
     fit_pose,
+    fit_poses,
     mouth_centre,
     overlap,
     rigid_points,
@@ -100,6 +101,20 @@ def test_points_in_one_place_give_a_finite_pose() -> None:
     pose = similarity(np.ones((25, 3), np.float32), np.ones((25, 3), np.float32))
     assert pose.scale > 0
     assert np.isfinite(pose.rotation).all()
+
+
+def test_several_poses_are_found_as_each_is_alone() -> None:
+    faces = [(90 * speaking(n) @ turn(15 * n, -10, 40 * n).T + [300, 200, 0]).astype(np.float32) for n in range(3)]
+    # Of a mirrored face the nearest rotation is taken, as of one alone.
+    faces.append((canonical() * np.array([-1, 1, 1])).astype(np.float32))
+    together = fit_poses(rigid_points(np.stack(faces)))
+    for number, face in enumerate(faces):
+        alone = fit_pose(rigid_points(face))
+        assert together.scale[number] == pytest.approx(alone.scale, rel=1e-6)
+        assert together.rotation[number] == pytest.approx(alone.rotation, abs=1e-5)
+        assert together.shift[number] == pytest.approx(alone.shift, abs=1e-3)
+        assert np.degrees(together.angles[number]) == pytest.approx(alone.angles, abs=1e-3)
+        assert together.normalise(np.stack(faces))[number] == pytest.approx(alone.normalise(face), abs=1e-4)
 
 
 def box(*numbers: float) -> FloatArray:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.window.grid import GRID_HZ, MAX_GAP_SECONDS, GridSample, Resampler, Sample
+from monitor.window.grid import GRID_HZ, MAX_GAP_SECONDS, GridSample, Resampler, Sample, runs_of
 
 
 def sample(value: float, usable: bool = True) -> Sample:
@@ -69,6 +69,8 @@ def test_a_long_hole_is_not_filled() -> None:
     steps = push(Resampler(), [0.0, 0.04, 2.5, 2.54])
     assert [step.index for step in steps] == [0, 1, 63]
     assert steps[-1].sample.shape[0] == pytest.approx(2.52)
+    assert [[step.index for step in run] for run in runs_of(steps)] == [[0, 1], [63]]
+    assert list(runs_of([])) == []
 
 
 @pytest.mark.parametrize("late", [0.04, 0.02, -1.0])

@@ -196,6 +196,7 @@ def test_frames_become_rows_of_motion_on_the_grid_of_the_pictures() -> None:
     for n in range(60):
         face = view(n / 30, changed if n >= 30 else canonical(), good=n < 45)
         rows.observe(moved(PICTURE, n / 30), face if n != 50 else None, crowded=n < 10)
+    rows.settle()
     window.push_voice(0, np.ones((60, 3), np.float32), np.ones(60, np.bool_))
     window.push_lips(0, np.ones((60, 3), np.float32), np.ones(60, np.bool_))
     stretch = window.moving()
@@ -208,6 +209,29 @@ def test_frames_become_rows_of_motion_on_the_grid_of_the_pictures() -> None:
     assert found.motion[10:25, 0] == pytest.approx(np.zeros(15), abs=1e-3)
     assert found.motion[26:37, 0] == pytest.approx(np.full(11, 0.1), abs=1e-2)
     assert found.motion[10, -6:] == pytest.approx([0, 0, 0, 0, 0, np.log(160 / 480)], abs=1e-2)
+
+
+@pytest.mark.parametrize("settled_every", [1, 7, 1000])
+def test_motion_is_the_same_however_many_frames_wait_for_each_other(settled_every: int) -> None:
+    # The face is away for 3 s: the grid begins anew after that, in the midst of what waits.
+    times = [n / 30 for n in range(40)] + [4.0 + n / 30 for n in range(40)]
+    found = []
+    for every in (1, settled_every):
+        window = WindowBuffer()
+        rows = MotionRows(movers.basis(), window)
+        for number, at in enumerate(times):
+            rows.observe(moved(PICTURE, at), view(at, canonical() * np.float32(1 + number / 400)), crowded=False)
+            if number % every == every - 1:
+                rows.settle()
+        rows.settle()
+        rows.settle()
+        window.push_voice(0, np.ones((133, 3), np.float32), np.ones(133, np.bool_))
+        window.push_lips(0, np.ones((133, 3), np.float32), np.ones(133, np.bool_))
+        found.append(window.moving().after(0))
+    alone, together = found
+    assert np.count_nonzero(alone.valid) > 50
+    assert np.array_equal(alone.valid, together.valid)
+    assert together.motion == pytest.approx(alone.motion, abs=1e-5)
 
 
 def test_abstaining_is_one_sided() -> None:

@@ -14,7 +14,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import replace
 from itertools import count
 from weakref import WeakValueDictionary
@@ -36,6 +36,7 @@ from monitor.host.publication import Answer, PeerPublication
 from monitor.host.quota import Holding, Quota
 from monitor.host.remembering import Remembered, Remembers
 from monitor.host.replacing import SILENT_SECONDS, may_replace
+from monitor.host.session_pool import SessionPool
 from monitor.host.shedding import Change, MachineLoad, Place
 from monitor.host.step import Clock, SessionFactory, SessionLike
 from monitor.host.watching import Watches, Watching
@@ -95,7 +96,7 @@ class Host:
         # Who is published and who is about to be, by whom; None is this process itself.
         self._owners: dict[Place, str | None] = {}
         self._answering: dict[Place, list[str | None]] = {}
-        self._pool = pool or ThreadPoolExecutor(workers or threads_here(), thread_name_prefix="session")
+        self._pool = pool or SessionPool(workers or threads_here())
         self.claiming = Claiming(self._pool, claimed)
         self.memory: Remembers = memory or Remembered(rejoin_seconds, recorder.put, metrics, clock)
         self.watching: Watches = watching or Watching(hub.notice, clock)

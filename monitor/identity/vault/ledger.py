@@ -73,7 +73,10 @@ def entries(connection: sa.Connection, cipher: FieldCipher, after: int, limit: i
     ]
 
 
+_HEAD = sa.select(audit_heads.c.seq, audit_heads.c.hash, audit_heads.c.signature)
+
+
 def head(connection: sa.Connection) -> Head | None:
     """Return the head as the database has it, None where it is gone."""
-    row = connection.execute(sa.select(audit_heads.c.seq, audit_heads.c.hash, audit_heads.c.signature)).first()
+    row = connection.execute(_HEAD).first()
     return None if row is None else Head(int(row.seq), bytes(row.hash), bytes(row.signature))

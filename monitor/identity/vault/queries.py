@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,8 +32,14 @@ def next_version(connection: sa.Connection, tag: bytes) -> tuple[str | None, int
 
 def active_row(connection: sa.Connection, tag: bytes, columns: Sequence[sa.Column[Any]]) -> Sequence[Any]:
     """Return these columns of the newest active version, nothing where there is none."""
+    return connection.execute(_active_query(tuple(columns)), {"tag": tag}).all()
+
+
+@cache
+def _active_query(columns: tuple[sa.Column[Any], ...]) -> sa.Select[Any]:
+    # Made once: every session asks at every hop.
     query = sa.select(*columns).join(identities).order_by(versions.c.version.desc()).limit(1)
-    return connection.execute(query.where(identities.c.tag == tag, versions.c.state == "active")).all()
+    return query.where(identities.c.tag == sa.bindparam("tag"), versions.c.state == "active")
 
 
 def version_rows(connection: sa.Connection, tag: bytes) -> Sequence[Any]:

@@ -349,8 +349,8 @@ class Vault:
     def _believed(self, read: Callable[[sa.Connection], Sequence[Any]]) -> Sequence[Any]:
         """Read rows of versions that are in force by the log as well; raises `VaultError` where others are."""
         for _attempt in range(READ_ATTEMPTS):
-            self._watch.follow(self._cipher.sign)
             with self.database.transaction() as connection:
+                self._watch.advance(connection, self._cipher.sign)
                 found = read(connection)
             if self._watch.agrees(found):
                 return found

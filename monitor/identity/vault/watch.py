@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 
 from monitor.identity.vault import ledger
@@ -71,13 +72,18 @@ class Watch:
 
         With `note` the head is noted afterwards; it is told what prevents that.
         """
+        with self._database.transaction() as connection:
+            self.advance(connection, sign)
+        if note is not None:
+            with self._lock:
+                self._note(note)
+
+    def advance(self, connection: sa.Connection, sign: Sign) -> None:
+        """Do what `follow` does in a transaction in which nothing was read yet, for whoever reads on in it."""
         # The lock goes around the reading: what a second thread reads is never older than what this one saw.
         with self._lock:
             self._noted_before()
-            with self._database.transaction() as connection:
-                self._advance(connection, sign)
-            if note is not None:
-                self._note(note)
+            self._advance(connection, sign)
 
     def _noted_before(self) -> dict[Anchor, Noted | None]:
         if self._noted is None:
@@ -87,7 +93,7 @@ class Watch:
                 raise VaultError(str(error)) from None
         return self._noted
 
-    def _advance(self, connection: Any, sign: Sign) -> None:
+    def _advance(self, connection: sa.Connection, sign: Sign) -> None:
         head = ledger.head(connection)
         if head is None:
             raise VaultError(f"the head of the audit log is missing: {REMEDY}")

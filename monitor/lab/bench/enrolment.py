@@ -1,9 +1,10 @@
 """The stream's own person becomes an enrolled one, in the benchmark's own vault, so that every detector has work.
 
-    python -m monitor.lab.bench.enrolment STREAM ENGINE
+    python -m monitor.lab.bench.enrolment CLIP ENGINE
 
 A process of its own, with the benchmark's settings and none of the operator's: nothing here can reach another vault.
-What is made is what `sidewitness enroll` makes, of less footage than that command asks of people.
+What is made is what `sidewitness enroll` makes, of less footage than that command asks of people: of the whole clip
+that the stream was made of, since the stream itself is shorter than the speech by which a voice is learnt.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Enrolled:
     identity: str
     looks: int
     movement: bool
+    voice: bool
 
 
 def state_of(folder: Path) -> Path:
@@ -44,11 +46,11 @@ def state_of(folder: Path) -> Path:
     return folder / "state"
 
 
-async def enrol_stream(stream: Path, folder: Path, engine: str, settings: Mapping[str, str] = _NONE) -> Enrolled:
-    """Enrol whoever is in the stream in the vault of `folder`, or of `settings`; raises `BenchError` if nobody is."""
+async def enrol_clip(clip: Path, folder: Path, engine: str, settings: Mapping[str, str] = _NONE) -> Enrolled:
+    """Enrol whoever is in a clip in the vault of `folder`, or of `settings`; raises `BenchError` if nobody is."""
     errors = folder / "enrolment.log"
     env = environment(SIDEWITNESS_STATE_DIR=str(state_of(folder)), **settings)
-    child = await spawn("monitor.lab.bench.enrolment", str(stream), engine, errors=errors, env=env)
+    child = await spawn("monitor.lab.bench.enrolment", str(clip), engine, errors=errors, env=env)
     try:
         output, _ = await child.communicate()
     finally:
@@ -58,7 +60,7 @@ async def enrol_stream(stream: Path, folder: Path, engine: str, settings: Mappin
     return Enrolled(**json.loads(output))
 
 
-def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
+def enrol_here(clip: Path, engine: EngineName) -> Enrolled:
     """Enrol in the vault of this process's settings; raises `EnrolmentRefused` and what reading and engines raise."""
     from monitor.config import load
     from monitor.detectors.pairwise.live import LoadedPairwise
@@ -71,7 +73,7 @@ def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
     settings, models = load(), load_models(engine)
     encoders = models.of(LoadedPairwise).encoders
     config = EnrolConfig(FACE_SECONDS, SPEECH_SECONDS, require_identity=encoders is not None and encoders.identifies)
-    made = enrol([stream], models, config)
+    made = enrol([clip], models, config)
     now = datetime.now(UTC)
     consent = resolve(None, "the benchmark", required=True, days=settings.consent_days, now=now)
     vault = open_vault(settings)
@@ -79,7 +81,8 @@ def enrol_here(stream: Path, engine: EngineName) -> Enrolled:
         vault.store(IDENTITY, made.reference.to_bytes(), consent, "the benchmark")
     finally:
         vault.close()
-    return Enrolled(IDENTITY, made.quality.gallery, "persona" in made.reference.parts)
+    parts = made.reference.parts
+    return Enrolled(IDENTITY, made.quality.gallery, "persona" in parts, "voiceprint" in parts)
 
 
 def enrolled(identity: str | None) -> ReferenceLookup:
@@ -97,9 +100,9 @@ def main() -> int:
     from monitor.identity.enrolment.enrol import EnrolmentRefused
     from monitor.tap.media.source import SourceError
 
-    stream, engine = sys.argv[1:]
+    clip, engine = sys.argv[1:]
     try:
-        enrolled_person = enrol_here(Path(stream), engine)
+        enrolled_person = enrol_here(Path(clip), engine)
     except EnrolmentRefused as refused:
         raise SystemExit(f"error: {refused.reasons[0]}") from None
     except (EngineError, SourceError) as error:

@@ -126,7 +126,7 @@ def run(options: Options, folder: Path, tell: Progress) -> BenchResult:
     stream = prepare(clip, webm, lambda done: tell("encoding the stream", done))
     available = sorted(os.sched_getaffinity(0))
     sidecar_cores = frozenset(available[: options.cores]) if options.cores and options.cores < len(available) else None
-    setup = BenchSetup(folder, options.engine, None, sidecar_cores)
+    setup = BenchSetup(folder, options.engine, None, sidecar_cores, clip=clip)
     bench = Bench(options, stream, webm, clip, setup, machine["cores"], tell)
     notes: list[str] = [*of_the_machine(machine), *_of_the_stream(clip, stream)]
     bench = _enrol(bench, notes)
@@ -174,15 +174,18 @@ def _enrol(bench: Bench, notes: list[str]) -> Bench:
     """Enrol the stream's person; without one the live parts run synchrony only, and a note says so."""
     bench.tell("enrolling the stream's person", 0.0)
     try:
-        who = asyncio.run(enrolling.enrol_stream(bench.webm, bench.setup.folder, bench.options.engine))
+        shown = bench.clip or bench.webm
+        who = asyncio.run(enrolling.enrol_clip(shown, bench.setup.folder, bench.options.engine))
     except BenchError as error:
         notes.append(
             f"Nobody could be enrolled ({error}): live parts and scans run synchrony only, the budgets are meant for "
-            "three detectors."
+            "every detector."
         )
         return bench
     if not who.movement:
         notes.append("The stream's person speaks too little to learn how they move: nothing is scored by persona.")
+    if not who.voice:
+        notes.append("The stream's person speaks too little to learn their voice: nothing is scored by voiceprint.")
     return replace(bench, setup=replace(bench.setup, identity=who.identity))
 
 

@@ -83,7 +83,7 @@ async def on_database(
         chosen = replace(setup, folder=folder, settings={"SIDEWITNESS_DATABASE_URL": inside})
         if chosen.identity is not None:
             progress("enrolling in the database", 0.0)
-            await enrolment.enrol_stream(stream, folder, setup.engine, chosen.settings)
+            await enrolment.enrol_clip(setup.clip or stream, folder, setup.engine, chosen.settings)
         return LiveVariant(POSTGRESQL, await live.measure(stream, chosen, participants, seconds, progress))
 
 

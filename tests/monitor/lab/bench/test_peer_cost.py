@@ -94,7 +94,7 @@ def test_the_command_compares_both_in_one_run(
     async def nobody(*_: object) -> enrolment.Enrolled:
         raise BenchError("no face was found")
 
-    monkeypatch.setattr(enrolment, "enrol_stream", nobody)
+    monkeypatch.setattr(enrolment, "enrol_clip", nobody)
     monkeypatch.setattr(peer_cost, "FRAMES", 1)
     clip = write_clip(tmp_path / "clip.mp4", seconds=1.6)
     assert cli.run(["bench", "--only", "--peer", "--clip", str(clip), "--json", "--out", str(tmp_path / "out")]) == 0

@@ -46,7 +46,7 @@ def quick(stream: Stream, folder: Path, models: Models, monkeypatch: pytest.Monk
     async def nobody(*_: object) -> enrolling.Enrolled:
         raise BenchError("no face was found")
 
-    monkeypatch.setattr(enrolling, "enrol_stream", nobody)
+    monkeypatch.setattr(enrolling, "enrol_clip", nobody)
     monkeypatch.setattr(speeds, "measure_all", lambda *_, **__: speeds.EngineSpeeds((), ("Engine x: absent.",)))
     monkeypatch.setattr(run, "load_models", lambda *_, **__: models)
     monkeypatch.setattr(run, "prepare", lambda *_: stream)

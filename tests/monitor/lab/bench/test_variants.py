@@ -118,7 +118,7 @@ def test_each_is_set_up_in_its_own_way_after_the_plain_one(
     async def node(_setup: BenchSetup, cores: int) -> AsyncIterator[RayNode]:
         yield RayNode({"SIDEWITNESS_CLUSTER": f"localhost:{cores}"}, 77)
 
-    monkeypatch.setattr(enrolment, "enrol_stream", enrol)
+    monkeypatch.setattr(enrolment, "enrol_clip", enrol)
     monkeypatch.setattr(variants, "own_schema", schema)
     monkeypatch.setattr(variants, "ray_node", node)
     bench = a_bench(tmp_path, usual=False, database="postgresql://a/b", ray=True)

@@ -9,19 +9,27 @@ import pytest
 
 from monitor.cli import run
 from monitor.cli.plan import REFERENCE
+from monitor.host.planning.costs import costs_of
+from monitor.host.planning.sizing import Assumptions, plan
+from tests.monitor.host.planning.build import result
 
 
 def test_the_shipped_figures_are_said_to_be_those(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", "--participants", "10000"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    for part in ("10000 participants at once, 25 a machine", "machines 401", "cores 6416", "GPUs 0 none needed"):
+    shipped = json.loads(REFERENCE.read_text())
+    needs = plan(costs_of(shipped, "shipped"), Assumptions(participants=10_000))
+    assert 100 < needs.machines < 1000
+    beginning = f"10000 participants at once, {needs.per_machine} a machine"
+    for part in (beginning, f"machines {needs.machines}", f"cores {needs.cores}", "GPUs 0 none needed"):
         assert part in said
     assert "Measured: the reference figures of this release" in said
+    assert shipped["machine"]["processor"] in said
     assert "Assumed: 100% of the participants" in said
 
 
 def test_a_result_of_ones_own_is_taken_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    own = json.loads(REFERENCE.read_text())
+    own = result()
     own["capacity"] = {"participants": 8, "cores": 2}
     file = tmp_path / "bench.json"
     file.write_text(json.dumps(own))
@@ -38,7 +46,7 @@ def test_a_result_of_ones_own_is_taken_and_named(tmp_path: Path, capsys: pytest.
 def test_a_gpu_is_planned_with_the_machine_that_was_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = json.loads(REFERENCE.read_text())
+    own = result()
     own["settings"]["engine"], own["capacity"] = "pytorch", {"participants": 40, "cores": 12}
     file = tmp_path / "bench.json"
     file.write_text(json.dumps(own))

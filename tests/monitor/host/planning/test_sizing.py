@@ -16,7 +16,7 @@ from tests.monitor.host.planning.build import costs, result
 TEN_THOUSAND = Assumptions(participants=10_000)
 
 
-def test_ten_thousand_on_the_shipped_figures() -> None:
+def test_ten_thousand_by_what_one_machine_held() -> None:
     made = plan(costs(), TEN_THOUSAND)
     # 16 cores are 8 processes of 2, which held 4 each; a fifth is left free.
     assert (made.per_machine, made.places, made.processes) == (25, 32, 8)

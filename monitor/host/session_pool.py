@@ -1,8 +1,8 @@
 """The threads that judge: one works alone for as long as it keeps up, the others help it out where it is late.
 
 Python's lock lets one thread at a time through all that is not inside a library. Two sessions at work at once hand it
-to each other thousands of times a second, which costs a twentieth of what they use (`sidewitness bench`): worth it
-where one thread is not enough, and lost where it is.
+to each other thousands of times a second, which costs a twentieth of what they use (decision 78): worth it where one
+thread is not enough, and lost where it is.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from monitor.types import FloatArray, VideoFrame
 from monitor.window.grid import GridSample, Resampler, Sample, runs_of
 from monitor.window.window import WindowBuffer
 
-# So many frames are computed together: one by one they cost three times as much.
+# So many frames are computed together: one by one they cost several times as much.
 TOGETHER = 16
 _NO_PICTURE = np.zeros((0, 0), np.uint8)
 

@@ -32,7 +32,7 @@ MUTATIONS = (
         (f"{HERE}/test_values.py::test_what_is_none_of_the_types_is_not_read",),
     ),
     Mutation(
-        "arrays of objects cross a link",
+        "arrays of any type cross a link",
         "monitor/host/cluster/values.py",
         '    if value["of"] not in DTYPES:\n',
         "    if False:\n",

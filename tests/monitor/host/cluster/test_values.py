@@ -141,6 +141,8 @@ def test_what_is_none_of_the_types_is_not_sent(value: Any) -> None:
         {"$": "enum", "of": "Claim", "v": "nothing"},
         {"$": "enum", "v": "x"},
         {"$": "array", "of": "O", "shape": [1], "v": ""},
+        {"$": "array", "of": "<U1", "shape": [1], "v": "AAAAAA=="},
+        {"$": "array", "of": "<M8[s]", "shape": [1], "v": "AAAAAAAAAAA="},
         {"$": "array", "of": "<f4", "shape": [3], "v": "AAAAAA=="},
         {"$": "array", "of": "<f4", "shape": [1], "v": "%%%"},
         {"$": "array", "of": "<f4", "shape": None, "v": "AAAAAA=="},

@@ -80,6 +80,7 @@ def test_circles_end() -> None:
         "https://x:99999/",
         "https://:443/x",
         "https://x:0/",
+        "http://x/",
     ],
 )
 def test_what_is_no_location(location: str | None) -> None:

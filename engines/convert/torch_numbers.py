@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -115,11 +116,18 @@ def _array(view: _View, stored: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(stored[view.offset : view.offset + count].reshape(view.shape), np.float32)
 
 
+# What torch wrote then is of pickle's second protocol. Later ones make room for as many bytes as a file says will come.
+PROTOCOL = 2
+_SPOKEN = {ord(operation.code) for operation in pickletools.opcodes if operation.proto <= PROTOCOL}
+
+
 class _Numbers(pickle._Unpickler):
-    """A reader of pickles that knows four names.
+    """A reader of pickles that knows four names, and no operation that torch did not write.
 
     The one written in Python: the other makes room for as many values as a file says that it will name.
     """
+
+    dispatch = {code: do for code, do in pickle._Unpickler.dispatch.items() if code in _SPOKEN}  # noqa: RUF012
 
     def find_class(self, module: str, name: str) -> Any:
         """Give what stands for a name; raises an error for one that no tensor needs."""

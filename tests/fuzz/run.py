@@ -44,7 +44,7 @@ def command_for(target: Target, seconds: int, folder: Path) -> list[str]:
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "words.txt").write_text(word_list(target))
     limits = [f"-max_total_time={seconds}", f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={MAX_MEMORY_MB}"]
-    places = [f"-artifact_prefix={folder / 'found'}/", f"-dict={folder / 'words.txt'}"]
+    places = [f"-artifact_prefix={folder / 'found'}/", *([f"-dict={folder / 'words.txt'}"] if target.words else [])]
     options = [f"-max_len={MAX_INPUT_BYTES}", "-print_final_stats=1", "-verbosity=0"]
     return [*child, *limits, *places, *options, str(folder / "corpus"), str(SEEDS / target.name)]
 

@@ -71,4 +71,11 @@ MUTATIONS = (
 """,
         (f"{OF_NUMBERS}::test_a_program_in_the_file_is_refused_and_not_run",),
     ),
+    Mutation(
+        "a checkpoint may speak any protocol of pickle",
+        "engines/convert/torch_numbers.py",
+        ".items() if code in _SPOKEN}",
+        ".items()}",
+        (f"{OF_NUMBERS}::test_no_room_is_made_for_what_a_file_says_will_come",),
+    ),
 )

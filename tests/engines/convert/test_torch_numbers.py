@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,19 @@ def test_damaged_files_are_refused_in_one_line() -> None:
         with pytest.raises(TorchFormatError, match=r"download it again|as it was published") as refusal:
             tensors(bad, "file.pt")
         assert "\n" not in str(refusal.value)
+
+
+def test_no_room_is_made_for_what_a_file_says_will_come() -> None:
+    whole = torch_file(ARRAYS)
+    # A bytearray (protocol 5) of a gigabyte, of which nothing comes.
+    bad = whole[:2] + b"\x96" + (1 << 30).to_bytes(8, "little") + whole[2:]
+    tracemalloc.start()
+    try:
+        with pytest.raises(TorchFormatError, match="download it again"):
+            tensors(bad, "file.pt")
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_tensor_may_not_reach_beyond_its_storage() -> None:

@@ -70,11 +70,10 @@ class LivePersona:
         """Score this hop."""
         reference = self._parts.read(hop.part)
         unable = self._detector.unable(reference, self._engines.key if self._engines else None)
-        if unable is not None or reference is None or self._engines is None:
+        if unable is not None or reference is None or self._engines is None or self._rows is None:
             unreadable = reference is None and hop.part is not None
             return INFO.abstain(Reason.REFERENCE_OUTDATED if unreadable else unable or Reason.NOT_ENROLLED)
-        if self._rows is not None:
-            self._rows.settle()
+        self._rows.settle()
         if hop.obstacle is not None:
             return INFO.abstain(hop.obstacle)
         if not self._compilation.ready:

@@ -24,32 +24,28 @@ class MotionRows:
     def __init__(self, basis: ExpressionBasis, window: WindowBuffer) -> None:
         self._basis, self._window = basis, window
         self._resample = Resampler()
-        self._times: list[float] = []
-        self._landmarks: list[FloatArray] = []
-        self._frames: list[tuple[int, int]] = []
-        self._usable: list[bool] = []
+        # Time, landmarks, size of the picture, and whether they can be used, of each frame.
+        self._waiting: list[tuple[float, FloatArray, tuple[int, int], bool]] = []
 
     def observe(self, frame: VideoFrame, view: FaceView | None, crowded: bool) -> None:
         """Take the face off a frame; nobody's while it is unclear whose."""
         if view is None:
             return
-        self._times.append(frame.stamp.media)
-        self._landmarks.append(view.landmarks)
-        self._frames.append((frame.width, frame.height))
-        self._usable.append(view.quality.problem is None and not crowded)
-        if len(self._times) >= TOGETHER:
+        usable = view.quality.problem is None and not crowded
+        self._waiting.append((frame.stamp.media, view.landmarks, (frame.width, frame.height), usable))
+        if len(self._waiting) >= TOGETHER:
             self.settle()
 
     def settle(self) -> None:
         """Let nothing wait any longer."""
-        if not self._times:
+        if not self._waiting:
             return
-        rows = motion_rows(np.stack(self._landmarks), self._basis, np.array(self._frames, np.float64))
+        times, landmarks, sizes, usables = zip(*self._waiting, strict=True)
+        self._waiting.clear()
+        rows = motion_rows(np.stack(landmarks), self._basis, np.array(sizes, np.float64))
         steps: list[GridSample] = []
-        for at, row, usable in zip(self._times, rows, self._usable, strict=True):
+        for at, row, usable in zip(times, rows, usables, strict=True):
             steps += self._resample.push(at, Sample(row, _NO_PICTURE, usable))
         for run in runs_of(steps):
             shapes = np.stack([step.sample.shape for step in run])
             self._window.push_motion(run[0].index, shapes, np.array([step.sample.usable for step in run]))
-        for waiting in (self._times, self._landmarks, self._frames, self._usable):
-            waiting.clear()

@@ -42,8 +42,7 @@ class BenchSetup:
     """Where a benchmark runs, and how: `cores` are what its sidecar is kept to, `identity` is whom everybody claims.
 
     So many `processes` of it judge. `settings` are what it is told besides, by the names of the environment; the trees
-    of the processes `also` are what it has work for it elsewhere, and count as its own. `clip` shows whom everybody
-    claims to be, None where that is the stream.
+    of the processes `also` are what it has work for it elsewhere, and count as its own.
     """
 
     folder: Path
@@ -53,7 +52,6 @@ class BenchSetup:
     processes: int = 1
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     also: tuple[int, ...] = ()
-    clip: Path | None = None
 
     @property
     def rest(self) -> frozenset[int] | None:

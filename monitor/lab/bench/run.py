@@ -110,6 +110,11 @@ class Bench:
     cores: int
     tell: Progress
 
+    @property
+    def enrolled_from(self) -> Path:
+        """Where whom everybody claims to be is seen for the longest."""
+        return self.clip or self.webm
+
     def telling(self, part: str) -> Callable[[float], None]:
         """Return the progress callback of a part."""
         return lambda done: self.tell(part, done)
@@ -126,7 +131,7 @@ def run(options: Options, folder: Path, tell: Progress) -> BenchResult:
     stream = prepare(clip, webm, lambda done: tell("encoding the stream", done))
     available = sorted(os.sched_getaffinity(0))
     sidecar_cores = frozenset(available[: options.cores]) if options.cores and options.cores < len(available) else None
-    setup = BenchSetup(folder, options.engine, None, sidecar_cores, clip=clip)
+    setup = BenchSetup(folder, options.engine, None, sidecar_cores)
     bench = Bench(options, stream, webm, clip, setup, machine["cores"], tell)
     notes: list[str] = [*of_the_machine(machine), *_of_the_stream(clip, stream)]
     bench = _enrol(bench, notes)
@@ -174,8 +179,7 @@ def _enrol(bench: Bench, notes: list[str]) -> Bench:
     """Enrol the stream's person; without one the live parts run synchrony only, and a note says so."""
     bench.tell("enrolling the stream's person", 0.0)
     try:
-        shown = bench.clip or bench.webm
-        who = asyncio.run(enrolling.enrol_clip(shown, bench.setup.folder, bench.options.engine))
+        who = asyncio.run(enrolling.enrol_clip(bench.enrolled_from, bench.setup.folder, bench.options.engine))
     except BenchError as error:
         notes.append(
             f"Nobody could be enrolled ({error}): live parts and scans run synchrony only, the budgets are meant for "
@@ -287,8 +291,9 @@ def _variants(bench: Bench, result: BenchResult) -> BenchResult:
     people = options.people(bench.cores)
     wanted: dict[str, Callable[[], Coroutine[Any, Any, LiveVariant]]] = {}
     if options.database is not None:
+        sources = bench.webm, bench.enrolled_from
         wanted[POSTGRESQL] = partial(
-            variants.on_database, bench.webm, bench.setup, options.database, people, options.seconds, bench.tell
+            variants.on_database, *sources, bench.setup, options.database, people, options.seconds, bench.tell
         )
     if options.ray:
         hosts = options.processes or 1

@@ -71,11 +71,11 @@ def variant_rows(variant: LiveVariant, plain: LiveVariant | None) -> list[Measur
 
 
 async def on_database(
-    stream: Path, setup: BenchSetup, url: str, participants: int, seconds: float, progress: Progress
+    stream: Path, clip: Path, setup: BenchSetup, url: str, participants: int, seconds: float, progress: Progress
 ) -> LiveVariant:
     """Measure with all stores in a schema of its own of a PostgreSQL; raises `BenchError`.
 
-    Another vault with another key: the stream's person is enrolled anew in it.
+    Another vault with another key: the stream's person is enrolled anew in it, from `clip`.
     """
     folder = setup.folder / "database"
     folder.mkdir()
@@ -83,7 +83,7 @@ async def on_database(
         chosen = replace(setup, folder=folder, settings={"SIDEWITNESS_DATABASE_URL": inside})
         if chosen.identity is not None:
             progress("enrolling in the database", 0.0)
-            await enrolment.enrol_clip(setup.clip or stream, folder, setup.engine, chosen.settings)
+            await enrolment.enrol_clip(clip, folder, setup.engine, chosen.settings)
         return LiveVariant(POSTGRESQL, await live.measure(stream, chosen, participants, seconds, progress))
 
 

@@ -24,6 +24,8 @@ from tests.monitor.rig import ScriptedSource, host_of, quiet_log
 from tests.plugins.toy import installed
 
 BOB = Listed("bob", Reason.PHONE_AUDIO_ONLY, Profile("Bob Roe"))
+# Longer than a busy machine lets the loop or a hop wait: what stops by itself is told too.
+GRACE_SECONDS = 0.5
 
 
 @pytest_asyncio.fixture
@@ -105,7 +107,7 @@ async def test_a_call_in_which_nobody_is_judged_is_a_call(site: Site) -> None:
 
 
 async def test_everybody_is_told_when_watching_stops_and_goes_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.host.coverage.GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("monitor.host.coverage.GRACE_SECONDS", GRACE_SECONDS)
     reader = Reader(site, "board")
     host = host_of(site.sidecar.components)
     admitted = await site.sidecar.admit("board", "eve", ScriptedSource())
@@ -122,7 +124,7 @@ async def test_everybody_is_told_when_watching_stops_and_goes_on(site: Site, mon
         "participant": "eve",
         "reason": "not_watched",
     }
-    assert 0.05 < began["seconds"] < 5.0
+    assert GRACE_SECONDS < began["seconds"] < 5.0
     eve.pause(False)
     await site.until(lambda: reader.has("began", "resumed"))
     assert reader.told[-1]["since"] == began["since"]
@@ -130,7 +132,7 @@ async def test_everybody_is_told_when_watching_stops_and_goes_on(site: Site, mon
 
 
 async def test_a_source_that_breaks_loses_nobody_and_that_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.host.coverage.GRACE_SECONDS", 0.02)
+    monkeypatch.setattr("monitor.host.coverage.GRACE_SECONDS", GRACE_SECONDS)
     reader, attempts = Reader(site, "lost"), list[object]()
     again = asyncio.Event()
 

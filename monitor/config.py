@@ -162,6 +162,10 @@ class Settings(BaseSettings):
     processes: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
     cluster: str | None = Field(default=None, min_length=1)
     target_use: float = Field(default=0.7, gt=0.0, le=1.0)
+    peers: tuple[str, ...] = ()
+    peer_host: str = Field(default="127.0.0.1", min_length=1)
+    peer_port: int = Field(default=8482, ge=0, le=65535)
+    peer_secret: SecretStr | None = None
 
     ice_servers: tuple[IceServer, ...] = ()
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -256,7 +260,7 @@ class Settings(BaseSettings):
             raise ValueError("write origins as browsers do, without a path, such as https://meet.example")
         return value
 
-    @field_validator("vault_key")
+    @field_validator("vault_key", "peer_secret")
     @classmethod
     def _empty_key_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value or None

@@ -24,7 +24,7 @@ from monitor.alerts.together import Hubs, Recorders
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
 from monitor.api.access.keyring import KeyRing, key_ring
-from monitor.api.access.oidc.options import options_of
+from monitor.api.access.oidc.options import options_of as oidc_options_of
 from monitor.api.access.oidc.provider import Provider
 from monitor.api.access.oidc.verifier import ProviderTokens
 from monitor.api.access.register import Register
@@ -47,6 +47,8 @@ from monitor.host import logging as log
 from monitor.host.cluster import gateway
 from monitor.host.components import Components, TenantParts
 from monitor.host.metrics import Metrics
+from monitor.host.peers.options import options_of
+from monitor.host.peers.peers import Peers
 from monitor.host.sidecar import Sidecar, build
 from monitor.identity.vault.registry import Identities
 from monitor.identity.vault.vault import Vault
@@ -79,7 +81,8 @@ def run(settings: Settings, models: Callable[[], Models], announce: Announce = s
     token = given or load_or_make(settings.state_dir)
     log.configure(settings.log_level, settings.log_format, [token])
     warn(settings, token)
-    sidecar = gateway.build(settings, models) if gateway.is_wanted(settings) else build(settings, models)
+    others = other_gateways(settings)
+    sidecar = gateway.build(settings, models, others) if gateway.is_wanted(settings) else build(settings, models)
 
     def ready(base: str, admin: str) -> None:
         for line in greeting(base, admin, None if given else token, settings, is_private(sys.stdout)):
@@ -87,6 +90,14 @@ def run(settings: Settings, models: Callable[[], Models], announce: Announce = s
 
     with closing(sidecar), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(sidecar, settings, token, ready))
+
+
+def other_gateways(settings: Settings) -> gateway.Beside | None:
+    """Return what makes the other gateways that the settings name, None for none; raises `ConfigError`."""
+    options = options_of(settings)
+    if options is None:
+        return None
+    return lambda tenancy, metrics: Peers(options, tenancy, tenancy.written, metrics)
 
 
 def warn(settings: Settings, token: str) -> None:
@@ -184,6 +195,7 @@ class Surface:
             {one.name: Room(one.stores.hub, one.stores.journal) for one in every if own.name == DEFAULT_TENANT},
             len(every) > 1,
             gateway.hosts_of(self._sidecar.components.host),
+            self._sidecar.components.gateways,
         )
 
     def server(self, ready: Callable[[], None]) -> Server:
@@ -219,7 +231,7 @@ def sign_in_of(settings: Settings, components: Components, keys: KeyRing, regist
     """Give what signing in is made of, None where nobody does; raises `ConfigError` for the setting `oidc`."""
     if settings.oidc is None:
         return None
-    options = options_of(settings.oidc)
+    options = oidc_options_of(settings.oidc)
     if options.public_url is None and not settings.is_loopback:
         raise ConfigError("setting 'oidc.public_url': set it to the https address that browsers see this server at")
     if not set(options.tenants.values()) <= {DEFAULT_TENANT, *components.tenants}:

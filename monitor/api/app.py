@@ -34,6 +34,7 @@ from monitor.api import (
 from monitor.api.access.authority import Authority
 from monitor.api.access.issuer import Issuer
 from monitor.api.alerts import Alerts, Doors, Room
+from monitor.api.elsewhere import Elsewhere, Everywhere
 from monitor.api.gate import Gate
 from monitor.api.guard import Guard
 from monitor.api.identities import People
@@ -41,7 +42,7 @@ from monitor.api.reception import Reception
 from monitor.api.refusals import Refusals
 from monitor.api.sign_in import SignIn
 from monitor.config import Settings
-from monitor.host.calls import Calls, Consequences, Drills, Hosts, Sources
+from monitor.host.calls import Calls, Consequences, Drills, Gateways, Hosts, Shown, Sources
 from monitor.host.metrics import Metrics
 from monitor.storage.tenancy.names import DEFAULT_TENANT
 
@@ -54,7 +55,7 @@ class Parts:
 
     `recorders` and `hubs` are those of all tenants, for health and metrics, and `rooms` what subscribers of each tenant
     are told of. Sockets and health are the default tenant's to serve, for all, and `hosts` its own to let go, None
-    where there are none. `is_shared`: there are several tenants.
+    where there are none. `is_shared`: there are several tenants. `gateways` are the others of the machine's calls.
     """
 
     calls: Calls
@@ -74,6 +75,7 @@ class Parts:
     rooms: Mapping[str, Room] = field(default_factory=dict)
     is_shared: bool = False
     hosts: Hosts | None = None
+    gateways: Gateways | None = None
 
 
 def build(settings: Settings, parts: Parts, refusals: Refusals, tenants: Mapping[str, Parts] | None = None) -> ASGIApp:
@@ -82,6 +84,8 @@ def build(settings: Settings, parts: Parts, refusals: Refusals, tenants: Mapping
     app: ASGIApp = default
     if tenants:
         app = Reception(default, {name: application(settings, own, refusals) for name, own in tenants.items()})
+    if parts.gateways is not None:
+        app = Elsewhere(app, default, parts.gateways)
     gate = Gate(
         app,
         refusals,
@@ -117,7 +121,10 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     problem.install(app)
     publications = whip.Publications(parts.calls, settings.max_sdp_bytes, settings.ice_servers)
     app.include_router(whip.router(publications))
-    app.include_router(rest.router(parts.calls))
+    shown: Shown = parts.calls
+    if parts.gateways is not None:
+        shown = Everywhere(parts.calls, parts.gateways, parts.tenant)
+    app.include_router(rest.router(shown))
     app.include_router(findings.router(parts.journal, parts.desk))
     vault = parts.people.vault if parts.people is not None else None
     app.include_router(erasing.router(parts.journal, parts.desk, vault))
@@ -125,7 +132,7 @@ def application(settings: Settings, parts: Parts, refusals: Refusals) -> FastAPI
     app.include_router(words.router())
     app.include_router(tokens.router(parts.issuer, parts.is_shared))
     app.include_router(sign_in.router(parts.sign_in))
-    app.include_router(own.router(parts.calls, parts.journal, vault))
+    app.include_router(own.router(shown, parts.journal, vault))
     app.include_router(sources.router(parts.sources))
     if parts.tenant == DEFAULT_TENANT:
         app.include_router(fleet.router(parts.hosts))

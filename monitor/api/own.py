@@ -15,7 +15,7 @@ from monitor.api.problem import Problem
 from monitor.api.reply import reply
 from monitor.api.schemas import sign_in as shapes
 from monitor.api.schemas.operation import JOURNAL_AWAY, NO_TOKEN, operation
-from monitor.host.calls import Calls
+from monitor.host.calls import Shown
 from monitor.identity.vault.vault import Vault
 
 MAX_LOOKED_AT, MAX_TOLD = 1000, 50
@@ -28,7 +28,7 @@ GET_OWN = operation(
 )
 
 
-def router(calls: Calls, journal: Journal, vault: Vault | None) -> APIRouter:
+def router(calls: Shown, journal: Journal, vault: Vault | None) -> APIRouter:
     """Return the route; without a vault nobody is enrolled."""
     routes = APIRouter(tags=["sign-in"])
 

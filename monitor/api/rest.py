@@ -11,7 +11,7 @@ from monitor.api.problem import Problem
 from monitor.api.reply import reply
 from monitor.api.schemas import calls as shapes
 from monitor.api.schemas.operation import NO_TOKEN, operation
-from monitor.host.calls import Calls
+from monitor.host.calls import Shown
 
 EXPLAIN = operation(
     "By what a participant is taken to claim an identity",
@@ -20,7 +20,7 @@ EXPLAIN = operation(
 )
 
 
-def router(calls: Calls) -> APIRouter:
+def router(calls: Shown) -> APIRouter:
     """Return the routes under `/v1` that read."""
     routes = APIRouter(tags=["calls"])
     absent = {404: "Nobody is in this call now."}

@@ -7,9 +7,10 @@ the media will arrive, and is answered there.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from engines.errors import SidewitnessError
 from monitor.alerts.casework.case import Action as CaseAction
@@ -108,7 +109,23 @@ class HostsAlive:
     of: int
 
 
-class Calls(Protocol):
+class Shown(Protocol):
+    """Everybody who is judged, as they are described."""
+
+    async def calls(self) -> list[Message]:
+        """Describe every call: the entries of `GET /v1/calls`."""
+        ...
+
+    async def call(self, name: str) -> Message | None:
+        """Describe one call; None when nobody is in it."""
+        ...
+
+    async def explain(self, call: str, participant: str) -> Message | None:
+        """Say by what a participant is taken to claim an identity; None where there is no such participant."""
+        ...
+
+
+class Calls(Shown, Protocol):
     """Everybody who is judged, by call and participant."""
 
     @property
@@ -133,18 +150,6 @@ class Calls(Protocol):
 
     async def remove(self, call: str, participant: str) -> bool:
         """Stop judging a participant, wherever they came in; False where there is none."""
-        ...
-
-    async def calls(self) -> list[Message]:
-        """Describe every call: the entries of `GET /v1/calls`."""
-        ...
-
-    async def call(self, name: str) -> Message | None:
-        """Describe one call; None when nobody is in it."""
-        ...
-
-    async def explain(self, call: str, participant: str) -> Message | None:
-        """Say by what a participant is taken to claim an identity; None where there is no such participant."""
         ...
 
 
@@ -263,4 +268,28 @@ class Drills(Protocol):
 
     def describe(self, drill_id: str) -> Message | None:
         """Say how far one has come; None where there is none of this id, or none any more."""
+        ...
+
+
+class Gateways(Protocol):
+    """Other gateways of the same calls: who is where among them, and requests that they answer."""
+
+    def answers_by(self, answer: Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]) -> None:
+        """Have `answer` answer what others ask: a request as `monitor.api.elsewhere` writes it."""
+        ...
+
+    def candidates(self, place: tuple[str, str], is_offer: bool) -> list[str | None]:
+        """Return which gateways are to answer a request of somebody, the best first; None is this one."""
+        ...
+
+    async def ask(self, gateway: str, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Have another gateway answer a request; None where it is gone, or does not."""
+        ...
+
+    async def expect(self, place: tuple[str, str]) -> None:
+        """Take over what others remember of somebody who is about to be judged here."""
+        ...
+
+    async def calls(self, own: Sequence[Message]) -> list[Message]:
+        """Return what all gateways say of the calls of all tenants, with what this one says."""
         ...

@@ -22,6 +22,7 @@ from monitor.alerts.sinks.metrics import SinkMetrics
 from monitor.alerts.sinks.registry import NamedSink, open_sinks
 from monitor.alerts.traces import NoTraces, Traces
 from monitor.config import ConfigError, Settings
+from monitor.host.calls import Gateways
 from monitor.host.drills import Drills
 from monitor.host.judges import Judges, WaysIn
 from monitor.host.metrics import Metrics
@@ -88,7 +89,8 @@ class TenantParts:
 class Components:
     """What a sidecar is made of; `vault` is None where nobody can be enrolled.
 
-    `host`, `metrics` and `traces` are the machine's, the rest is the default tenant's; `tenants` are the others.
+    `host`, `metrics`, `traces` and `gateways` are the machine's, the rest is the default tenant's; `tenants` are the
+    others.
     """
 
     judging: Judging
@@ -106,6 +108,7 @@ class Components:
     traces: Traces = field(default_factory=NoTraces)
     follower: Follower | None = None
     tenants: Mapping[str, TenantParts] = field(default_factory=dict)
+    gateways: Gateways | None = None
 
     def of(self, tenant: str) -> TenantParts:
         """Return what a tenant's surface is a surface of; raises `ConfigError` where there is no such tenant."""

@@ -72,7 +72,8 @@ class Memory:
 
     def put(self, departed: Departed) -> tuple[Memory, tuple[Departed, ...]]:
         """Remember one who left; also give those who had to make room."""
-        everybody = (*self.departed, departed)
+        # Of one whom another gateway remembered it may be long ago.
+        everybody = tuple(sorted((*self.departed, departed), key=lambda one: one.left))
         in_call = [other for other in everybody if other.key.call == departed.key.call]
         surplus = in_call[:-MAX_IN_CALL] or everybody[:-MAX_IN_ALL]
         return replace(self, departed=tuple(d for d in everybody if d not in surplus)), tuple(surplus)
@@ -85,6 +86,11 @@ class Memory:
     def forget(self, call: str) -> tuple[Memory, tuple[Departed, ...]]:
         """Let go of everybody who left a call, and give them."""
         theirs = tuple(d for d in self.departed if d.key.call == call)
+        return replace(self, departed=tuple(d for d in self.departed if d not in theirs)), theirs
+
+    def give_up(self, call: str, participant: str) -> tuple[Memory, tuple[Departed, ...]]:
+        """Have whoever left under a name remembered elsewhere, and give them: their findings stay open."""
+        theirs = tuple(d for d in self.departed if (d.key.call, d.key.participant) == (call, participant))
         return replace(self, departed=tuple(d for d in self.departed if d not in theirs)), theirs
 
     def join(self, key: ParticipantKey, now: float) -> tuple[Memory, Past]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
+from monitor.host.calls import Gateways
 from monitor.host.components import Tenant
 from monitor.host.cpu_load import LoadMeter
 from monitor.host.host import Host
@@ -21,12 +22,13 @@ from monitor.storage.tenancy.names import DEFAULT_TENANT
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """Whoever judges, the coverage, and what each tenant has of them, by its name."""
+    """Whoever judges, the coverage, and what each tenant has of them, by its name; and the other gateways, if any."""
 
     host: Judges
     watching: Watching
     calls: Mapping[str, TenantCalls]
     ways: Mapping[str, WaysIn]
+    gateways: Gateways | None = None
 
 
 # Makes whoever judges for these tenants, the default one first, whose settings are the machine's.

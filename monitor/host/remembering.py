@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -50,14 +50,32 @@ class Remembers(Protocol):
 
 
 class Remembered:
-    """The memory of one process: `close_finding` takes what closes, with the monotonic time, of whom it lets go."""
+    """The memory of one process: `close_finding` takes what closes, with the monotonic time, of whom it lets go.
+
+    `changed` is given everybody who is remembered, whenever that changes.
+    """
 
     def __init__(
-        self, seconds: float, close_finding: Callable[[Finding, float], None], metrics: Metrics, clock: Clock
+        self,
+        seconds: float,
+        close_finding: Callable[[Finding, float], None],
+        metrics: Metrics,
+        clock: Clock,
+        changed: Callable[[Sequence[Departed]], None] = lambda _departed: None,
     ) -> None:
-        self.memory = Memory(seconds)
+        self._memory, self._changed = Memory(seconds), changed
         self._close_finding, self._metrics, self._clock = close_finding, metrics, clock
         self._forgetting: asyncio.Task[None] | None = None
+
+    @property
+    def memory(self) -> Memory:
+        """Who is remembered."""
+        return self._memory
+
+    @memory.setter
+    def memory(self, memory: Memory) -> None:
+        self._memory = memory
+        self._changed(memory.departed)
 
     @property
     def seconds(self) -> float:
@@ -96,11 +114,17 @@ class Remembered:
         self.memory, dropped = self.memory.forget(call)
         self._close(dropped)
 
-    def close(self) -> None:
-        """Let go of everybody, and remember nobody from now on."""
+    def give_up(self, call: str, participant: str) -> tuple[Departed, ...]:
+        """Have whoever left under a name remembered elsewhere, and give them: nothing of theirs is closed."""
+        self._expire()
+        self.memory, theirs = self.memory.give_up(call, participant)
+        return theirs
+
+    def close(self, keeps: bool = False) -> None:
+        """Let go of everybody, and remember nobody from now on; what somebody else `keeps` is not closed."""
         if self._forgetting is not None:
             self._forgetting.cancel()
-        self._close(self.memory.departed)
+        self._close(() if keeps else self.memory.departed)
         self.memory = Memory(0.0)
 
     def _expire(self) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from monitor.alerts.finding import Finding
+from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.wire import Message
 from monitor.host.calls import Admission, AtCapacity, HostsAlive, Publication
@@ -42,6 +43,7 @@ class Room:
     policing: Policing
     judging: Judging
     vault: Vault | None = None
+    journal: Journal | None = None
 
 
 class Tenancy:
@@ -73,6 +75,12 @@ class Tenancy:
         """Take a finding on its way to the tenant's journal."""
         tenant, key = key_outside(finding.key)
         self._rooms[tenant].policing.put(replace(finding, key=key), decided_at)
+
+    def written(self, finding: Finding) -> bool:
+        """Whether a change of a finding is in the tenant's journal; blocks. Raises `JournalError`."""
+        journal = self._rooms[outside(finding.key.call)[0]].journal
+        rows = journal.changes(finding.id) if journal is not None else ()
+        return any(isinstance(row, Entry) and row.finding.step == finding.step for row in rows)
 
     def state(self, message: Message, decided_at: float | None = None) -> None:
         """Take a state on its way to the tenant's subscribers."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -17,7 +16,6 @@ from typing import Any
 import structlog
 from prometheus_client import Counter, Gauge
 
-from monitor.alerts.finding import FindingTracker
 from monitor.alerts.recorder import TakesFindings
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
@@ -25,24 +23,26 @@ from monitor.decision.words import CONNECTING, HOST_DRAINED, HOST_LOST
 from monitor.host.callbacks import Tells
 from monitor.host.calls import Admission, AtCapacity, HostsAlive
 from monitor.host.cluster.answers import Answers, Knows
+from monitor.host.cluster.audience import Alone, Audience, Told
 from monitor.host.cluster.clocks import departed_moved
 from monitor.host.cluster.far_host import FarHost, Timing
 from monitor.host.cluster.far_publication import FarPublication
 from monitor.host.cluster.fleet_sources import FleetSources
 from monitor.host.cluster.launch import Launch
-from monitor.host.cluster.ledger import NOTHING, Ledger, Place, Seat
+from monitor.host.cluster.ledger import Ledger, Place
 from monitor.host.cluster.link import LinkLost
 from monitor.host.cluster.metrics import HintMetrics, Merged, Sums
 from monitor.host.cluster.placement import HostView, places
 from monitor.host.cluster.refusals import HostError
 from monitor.host.cluster.renewal import Renewal
 from monitor.host.cluster.sizing import HostLoad, Sizing
+from monitor.host.cluster.taking_off import TakingOff, place_of
 from monitor.host.metrics import Metrics
 from monitor.host.quota import Holding, Quota
 from monitor.host.remembering import Remembered
 from monitor.host.watching import Watching
 from monitor.tap.media.source import Source
-from monitor.types import ParticipantKey, Profile, Verdict, rfc3339
+from monitor.types import ParticipantKey, Profile, rfc3339
 
 PUBLISH_SECONDS = 25.0
 METRICS_SECONDS = 1.0
@@ -53,7 +53,7 @@ class Fleet:
     """The hosts of one gateway. `knows` is how a gateway answers them; `words` is what each is told first.
 
     Keys and messages are those of all tenants together; `sources` are the ways in of each tenant, by its name. Each
-    host has so many `cores`.
+    host has so many `cores`. `audience` is told what happens, while it happens.
     """
 
     def __init__(
@@ -71,12 +71,16 @@ class Fleet:
         timing: Timing | None = None,
         sizing: Sizing | None = None,
         cores: float = 1.0,
+        audience: Audience | None = None,
     ) -> None:
-        self._findings, self._hub, self._metrics, self._quota = findings, hub, metrics, quota
+        self.audience: Audience = Alone() if audience is None else audience
+        self._findings, self._hub = findings, Told(hub, self.audience)
+        self._metrics, self._quota = metrics, quota
         self._clock = (timing or Timing()).clock
-        self.draining = False
-        self.watching = Watching(hub.notice, self._clock)
-        self.memory = Remembered(rejoin_seconds, findings.put, metrics, self._clock)
+        self.draining = self._hands_over = False
+        self.watching = Watching(self._hub.notice, self._clock)
+        self.memory = Remembered(rejoin_seconds, findings.put, metrics, self._clock, self.audience.remembered)
+        self.taking_off = TakingOff(self.watching, self._hub, metrics, findings, self.memory)
         self.ledger = Ledger()
         self.sizing, self._cores = sizing or Sizing(), cores
         self._knows = knows
@@ -98,6 +102,15 @@ class Fleet:
         return len(self.ledger)
 
     @property
+    def full(self) -> bool:
+        """Whether all places are taken."""
+        return self._taken >= self._quota.capacity
+
+    @property
+    def _taken(self) -> int:
+        return len(self) + len({p for p, _, _ in self._publishing if self.ledger.seat(p) is None})
+
+    @property
     def alive(self) -> HostsAlive:
         """How many hosts judge, of how many there are to be."""
         return HostsAlive(sum(host.ready for host in self.hosts), len(self.hosts))
@@ -111,6 +124,7 @@ class Fleet:
         if error is not None and not self.alive.alive:
             await self.drain()
             raise error
+        await self.audience.start(self)
 
     async def publish(
         self, key: ParticipantKey, offer: str, owner: str, profile: Profile | None = None
@@ -164,20 +178,25 @@ class Fleet:
         return None if seat is None else seat.claimed.explain()
 
     async def drain(self) -> None:
-        """Admit nobody any more, end everybody, close their findings; then let the hosts go."""
-        self.draining = True
+        """Admit nobody any more, end everybody, close their findings; then let the hosts go.
+
+        Where somebody takes over, everybody is moved and findings wait there.
+        """
+        self.draining, self._hands_over = True, self.audience.takes_over
         self.renewal.close()
+        self.audience.leaving()
         await asyncio.gather(*(self._drain(host) for host in self.hosts))
         for host in self.hosts:
             # What a host did not come to say.
             self._take_off(host)
         self.watching.close()
-        self.memory.close()
+        await self.audience.close()
+        self.memory.close(keeps=self._hands_over)
 
     async def _drain(self, host: FarHost) -> None:
         if host.ready:
             try:
-                await host.ask("drain", False, seconds=DRAIN_SECONDS)
+                await host.ask("drain", HOST_DRAINED if self._hands_over else None, seconds=DRAIN_SECONDS)
             except (LinkLost, TimeoutError, HostError):
                 structlog.stdlib.get_logger("cluster").warning("a host was not let go in order", host=host.number)
         await host.close()
@@ -191,14 +210,17 @@ class Fleet:
                 self._state(host, body["state"], body["at"] + host.behind)
             case "finding":
                 self.ledger.found(host.number, body["finding"])
+                self.audience.finding(body["finding"], body["at"] + host.behind)
                 self._findings.put(body["finding"], body["at"] + host.behind)
             case "checkpoint":
                 known = departed_moved(body["known"], host.behind)
                 self.ledger.checkpoint(host.number, known, body["continues"])
+                self.audience.checkpoint(known, body["continues"])
             case "judged":
                 self._judged(host, body)
             case "claimed":
                 self.ledger.claimed(host.number, body)
+                self.audience.claimed(body)
             case "ended":
                 self._ended(host, body)
             case "left":
@@ -248,29 +270,18 @@ class Fleet:
 
     def _take_off(self, host: FarHost) -> None:
         """Have everybody who was on a host waited for, as if they had left, and say that they are not watched."""
-        now, time, reason = self._clock(), datetime.now(UTC), HOST_DRAINED if host.leaving else HOST_LOST
-        lost = self.ledger.lost(host.number, now, reason)
-        seats = [one.seat for one in lost if one.seat is not None]
-        self.watching.host_lost(-1 - host.number, [_place(seat) for seat in seats], reason)
-        for one in lost:
-            known = one.known
-            if one.seat is not None:
-                self._owners.pop(_place(one.seat), None)
-                self._hub.state(_last_state(one.seat, time, reason), now)
-                self._metrics.hop(str(Verdict.INCONCLUSIVE), reason)
-                tracker = FindingTracker(one.seat.claimed.key, finding=one.seat.finding)
-                # Of whom nothing is known nobody can go on: what is open of them is closed.
-                change = tracker.end(time, reason, self._remembers and known is not None)
-                if change is not None:
-                    self._findings.put(change, now)
-                known = None if known is None else replace(known, finding=tracker.finding)
-            if known is not None and self._remembers:
-                self.memory.left(known)
+        reason = HOST_DRAINED if host.leaving or self._hands_over else HOST_LOST
+        lost = self.ledger.lost(host.number, self._clock(), reason)
+        for place in (place_of(one.seat) for one in lost if one.seat is not None):
+            self._owners.pop(place, None)
+            self.audience.ended(place)
+        self.taking_off.take(lost, -1 - host.number, reason, self._clock(), self.remembers)
         self._metrics.judged(len(self))
 
     @property
-    def _remembers(self) -> bool:
-        return self.memory.seconds > 0.0 and not self.draining
+    def remembers(self) -> bool:
+        """Whether whoever is gone now may come back, here or where somebody takes over."""
+        return self.memory.seconds > 0.0 and (not self.draining or self._hands_over)
 
     def _state(self, host: FarHost, state: Message, at: float) -> None:
         self.ledger.said(host.number, state)
@@ -280,7 +291,7 @@ class Fleet:
 
     def _judged(self, host: FarHost, claimed: Any) -> None:
         key: ParticipantKey = claimed.key
-        self.ledger.judged(host.number, claimed, rfc3339(datetime.now(UTC)))
+        self.audience.seated(self.ledger.judged(host.number, claimed, rfc3339(datetime.now(UTC))))
         self.watching.judged(key)
         self._metrics.judged(len(self))
         for departed in self.memory.memory.departed:
@@ -290,7 +301,8 @@ class Fleet:
     def _ended(self, host: FarHost, place: Place) -> None:
         if self.ledger.ended(host.number, place):
             self._owners.pop(place, None)
-            if host.leaving:
+            self.audience.ended(place)
+            if host.leaving or self._hands_over:
                 # They have not left the call: they are to be judged elsewhere.
                 self.watching.host_lost(-1 - host.number, [place], HOST_DRAINED)
             else:
@@ -321,9 +333,7 @@ class Fleet:
                 self._metrics.refused.inc()
                 raise AtCapacity("the process that judges them is begun anew: publish again in a moment", 1)
             return [there]
-        taken = len(self) + len({p for p, _, _ in self._publishing if self.ledger.seat(p) is None})
-        is_full = taken >= self._quota.capacity
-        refusal = "all places are taken" if is_full else self._quota.refusal(owner, self._held())
+        refusal = "all places are taken" if self.full else self._quota.refusal(owner, self._held())
         if refusal is not None:
             self._metrics.refused.inc()
             raise AtCapacity(refusal)
@@ -370,14 +380,3 @@ class Fleet:
             self._sums.take(host.number, await host.ask("metrics", seconds=METRICS_SECONDS))
         except (LinkLost, TimeoutError, HostError):
             return
-
-
-def _place(seat: Seat) -> Place:
-    return seat.claimed.key.call, seat.claimed.key.participant
-
-
-def _last_state(seat: Seat, time: datetime, reason: str) -> Message:
-    """Return the last state of somebody whose host is gone."""
-    entry = {"verdict": str(Verdict.INCONCLUSIVE), "reason": reason, **NOTHING}
-    call, participant = _place(seat)
-    return {"type": "state", "call": call, "participant": participant, "time": rfc3339(time), **entry}

@@ -13,7 +13,7 @@ from typing import Any
 from engines.errors import SidewitnessError
 
 # Of the messages and of the types that they carry: both ends must have the same one.
-VERSION = 2
+VERSION = 3
 # Of one frame. The largest thing that crosses is an enrolled person's reference, of less than a tenth of this.
 MAX_FRAME_BYTES = 32 << 20
 HEADER_BYTES = 4

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engines.base import MODELS
 from engines.extras import require
 from engines.load import defer_engine
 from monitor.config import ConfigError, Settings
+from monitor.host.calls import Gateways
+from monitor.host.cluster.audience import Audience
 from monitor.host.cluster.fleet import Fleet
 from monitor.host.cluster.fleet_sources import TenantSources
 from monitor.host.cluster.host_settings import THREADS, environment, processes_of, threads_of, told
@@ -29,12 +31,19 @@ from monitor.host.tenants import Tenancy, TenantCalls
 if TYPE_CHECKING:
     from monitor.session.models import Models
 
+
+class Others(Audience, Gateways, Protocol):
+    """The other gateways of one: told what happens at its fleet, and asked by its surface."""
+
+
+# Makes the other gateways, for the tenancy and the metrics of this one.
+Beside = Callable[[Tenancy, Metrics], Others]
 JUDGING = "monitor.host.cluster.hosted_judging:judging"
 
 
 def is_wanted(settings: Settings) -> bool:
-    """Whether hosts in other processes are to judge: more than one, or some on the machines of a cluster."""
-    return settings.cluster is not None or processes(settings) > 1
+    """Whether hosts in other processes are to judge: several, some on a cluster, or those of one gateway of several."""
+    return settings.cluster is not None or processes(settings) > 1 or bool(settings.peers)
 
 
 def processes(settings: Settings) -> int:
@@ -59,15 +68,16 @@ def models_of(settings: Settings) -> Models:
     return load_models(settings.engine, settings.packs or MODELS, defer=True)
 
 
-def build(settings: Settings, models: Callable[[], Models]) -> Sidecar:
+def build(settings: Settings, models: Callable[[], Models], beside: Beside | None = None) -> Sidecar:
     """Make a gateway, with everything opened that can fail and nothing running; see `monitor.host.sidecar.build`."""
-    return build_sidecar(settings, models, hosting(settings))
+    return build_sidecar(settings, models, hosting(settings, beside=beside))
 
 
-def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
+def hosting(settings: Settings, launch: Launch | None = None, beside: Beside | None = None) -> Hosting:
     """Return what makes the hosts of a gateway: processes of this machine, or actors of the cluster of the settings.
 
-    `launch` begins each in another way. Raises `ConfigError` where there is no such cluster, or nothing to reach one.
+    `launch` begins each in another way; `beside` makes what the gateway knows of others. Raises `ConfigError` where
+    there is no such cluster, or nothing to reach one.
     """
     count, threads, launcher = begins(settings) if launch is None else (processes(settings), 1, launch)
 
@@ -75,6 +85,7 @@ def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
         settings = tenants[0].settings
         token = settings.token.get_secret_value() if settings.token is not None else None
         words = {"settings": told(settings, threads), "secrets": [token] if token else []}
+        others = beside(tenancy, metrics) if beside is not None else None
         fleet = Fleet(
             count,
             launcher,
@@ -88,10 +99,11 @@ def hosting(settings: Settings, launch: Launch | None = None) -> Hosting:
             {tenant.name: tenant.settings.sources for tenant in tenants},
             sizing=Sizing(settings.target_use),
             cores=float(threads),
+            audience=others,
         )
         calls = {tenant.name: TenantCalls(tenant.name, fleet, tenant.places) for tenant in tenants}
         ways = {tenant.name: TenantSources(fleet.sources, tenant.name) for tenant in tenants}
-        return Hosted(fleet, fleet.watching, calls, ways)
+        return Hosted(fleet, fleet.watching, calls, ways, others)
 
     return hosts
 

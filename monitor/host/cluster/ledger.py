@@ -71,6 +71,10 @@ class Ledger:
         """Return who is judged in a place, None where nobody is."""
         return self._seats.get(place)
 
+    def seats(self) -> list[Seat]:
+        """Return everybody's."""
+        return list(self._seats.values())
+
     def on(self, host: int) -> Iterator[Place]:
         """Give the places on a host."""
         return (place for place, seat in self._seats.items() if seat.host == host)
@@ -87,12 +91,18 @@ class Ledger:
                 # They are taken to claim somebody else.
                 self._seats[place] = replace(seat, known=known, finding=past.finding)
 
-    def judged(self, host: int, claimed: Claimed, since: str) -> None:
-        """Take note that somebody is judged on a host from now on."""
+    def judged(self, host: int, claimed: Claimed, since: str) -> Seat:
+        """Take note that somebody is judged on a host from now on; returns their seat."""
         place = (claimed.key.call, claimed.key.participant)
         waiting = self._pasts.pop(place, None)
         known = waiting[1] if waiting is not None and waiting[0] == host else None
-        self._seats[place] = Seat(host, claimed, since, known, None if known is None else known.finding)
+        seat = Seat(host, claimed, since, known, None if known is None else known.finding)
+        return self.seated(seat)
+
+    def seated(self, seat: Seat) -> Seat:
+        """Take somebody's seat as it is."""
+        self._seats[seat.claimed.key.call, seat.claimed.key.participant] = seat
+        return seat
 
     def claimed(self, host: int, claimed: Claimed) -> None:
         """Take note that somebody is taken to claim somebody else."""

@@ -30,6 +30,7 @@ from monitor.decision.turns import Turn, Turned, Turns
 from monitor.detectors.synchrony.carried import Carried
 from monitor.detectors.synchrony.offset import Curve, Track
 from monitor.host.calls import ActionStatus, Outcome
+from monitor.host.cluster.ledger import Seat
 from monitor.host.departed import Departed, Past
 from monitor.identity.claimed import Claimed, Considered
 from monitor.identity.names import Likeness, Match
@@ -57,6 +58,7 @@ DATACLASSES: tuple[type[Any], ...] = (
     ParticipantKey,
     Past,
     Profile,
+    Seat,
     Track,
     Turned,
     Turns,

@@ -1,0 +1,127 @@
+"""Who is told what happens at a gateway while it happens: other gateways, or nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.alerts.finding import Finding
+from monitor.alerts.wire import Message
+from monitor.host.callbacks import Tells
+from monitor.host.cluster.ledger import Place, Seat
+from monitor.host.departed import Departed
+from monitor.identity.claimed import Claimed
+
+if TYPE_CHECKING:
+    from monitor.host.cluster.fleet import Fleet
+
+
+class Audience(Protocol):
+    """Is told on the event loop, and answers nothing. Times are of the gateway's monotonic clock."""
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether somebody goes on with what is known here when this gateway ends."""
+        ...
+
+    async def start(self, fleet: Fleet) -> None:
+        """Begin, with the gateway that it is told of; raises `ConfigError`."""
+        ...
+
+    def seated(self, seat: Seat) -> None:
+        """Take note that somebody is judged from now on."""
+        ...
+
+    def claimed(self, claimed: Claimed) -> None:
+        """Take note that somebody is taken to claim somebody else."""
+        ...
+
+    def ended(self, place: Place) -> None:
+        """Take note that somebody is judged no more."""
+        ...
+
+    def state(self, message: Message, decided_at: float | None) -> None:
+        """Take a state that subscribers are told."""
+        ...
+
+    def notice(self, message: Message, decided_at: float | None) -> None:
+        """Take what subscribers are told once."""
+        ...
+
+    def finding(self, finding: Finding, decided_at: float) -> None:
+        """Take a change of a finding, which is not written down yet."""
+        ...
+
+    def checkpoint(self, known: Departed, continues: str | None) -> None:
+        """Take what would be remembered of somebody; without a face it is the one that was told before."""
+        ...
+
+    def remembered(self, departed: Sequence[Departed]) -> None:
+        """Take everybody who is remembered now."""
+        ...
+
+    def leaving(self) -> None:
+        """Take note that the gateway is about to end in order."""
+        ...
+
+    async def close(self) -> None:
+        """Tell what was said, and end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Tells subscribers, and the audience what they are told."""
+
+    hub: Tells
+    audience: Audience
+
+    def state(self, message: Message, decided_at: float | None = None) -> None:
+        """Publish a state."""
+        self.hub.state(message, decided_at)
+        self.audience.state(message, decided_at)
+
+    def notice(self, message: Message, decided_at: float | None = None) -> None:
+        """Publish what everybody is told once."""
+        self.hub.notice(message, decided_at)
+        self.audience.notice(message, decided_at)
+
+
+class Alone:
+    """The audience of a gateway that has none."""
+
+    takes_over = False
+
+    async def start(self, fleet: Fleet) -> None:
+        """Do nothing, as all of these."""
+
+    def seated(self, seat: Seat) -> None:
+        """Nobody is told."""
+
+    def claimed(self, claimed: Claimed) -> None:
+        """Nobody is told."""
+
+    def ended(self, place: Place) -> None:
+        """Nobody is told."""
+
+    def state(self, message: Message, decided_at: float | None) -> None:
+        """Nobody is told."""
+
+    def notice(self, message: Message, decided_at: float | None) -> None:
+        """Nobody is told."""
+
+    def finding(self, finding: Finding, decided_at: float) -> None:
+        """Nobody is told."""
+
+    def checkpoint(self, known: Departed, continues: str | None) -> None:
+        """Nobody is told."""
+
+    def remembered(self, departed: Sequence[Departed]) -> None:
+        """Nobody is told."""
+
+    def leaving(self) -> None:
+        """Nobody is told."""
+
+    async def close(self) -> None:
+        """Nobody is told."""

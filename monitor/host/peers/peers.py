@@ -1,0 +1,283 @@
+"""Several gateways as one: each knows whom the others have, has them answer for these, and goes on where one is gone.
+
+Every gateway links itself to every other and listens: what the other one's participants do is told to the subscribers
+here, and what would be known of them, if it were gone, is kept. Of those whom a lost one had each of the others takes
+some over, as their names say (`sharing.heir`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from monitor.alerts.finding import Finding
+from monitor.alerts.journal import JournalError
+from monitor.alerts.wire import Message
+from monitor.config import ConfigError
+from monitor.decision.words import HOST_DRAINED, HOST_LOST
+from monitor.host.callbacks import Tells
+from monitor.host.cluster.channel import StreamChannel
+from monitor.host.cluster.clocks import departed_moved
+from monitor.host.cluster.fleet import Fleet
+from monitor.host.cluster.ledger import Place, Seat
+from monitor.host.cluster.link import Link, LinkLost
+from monitor.host.cluster.liveness import BEAT_SECONDS
+from monitor.host.cluster.placement import HostView, places
+from monitor.host.cluster.refusals import HostError
+from monitor.host.metrics import Metrics
+from monitor.host.peers.adoption import Adoption
+from monitor.host.peers.dialling import Dialling, Peer, bound
+from monitor.host.peers.options import PeerOptions
+from monitor.host.peers.sharing import came_later, together
+from monitor.host.peers.speaking import Speaking
+from monitor.host.peers.tls import contexts
+
+# Longer than a host has to answer an offer.
+ANSWER_SECONDS = 30.0
+CALLS_SECONDS = 2.0
+# So long a gateway waits at its start for the others to say whom they have.
+GREETING_SECONDS = 3.0
+FLUSH_SECONDS = 1.0
+HERE = 0
+
+Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+
+class Peers(Speaking):
+    """The other gateways of one; an `Audience` of its fleet, and the `Gateways` of its surface.
+
+    `written` says whether a change of a finding is in the journal, and blocks; `hub` takes what subscribers are told.
+    """
+
+    def __init__(self, options: PeerOptions, hub: Tells, written: Callable[[Finding], bool], metrics: Metrics) -> None:
+        super().__init__(uuid4().hex)
+        self._options, self._hub, self._written = options, hub, written
+        registry = metrics.registry
+        self._connected = Gauge("sidewitness_gateways", "Other gateways that are there.", registry=registry)
+        self._forwarded = Counter("sidewitness_forwarded", "Requests that another gateway answered.", registry=registry)
+        self._peers: dict[str, Peer] = {}
+        self._fleet: Fleet | None = None
+        self._adoption: Adoption | None = None
+        self._answer: Answer | None = None
+        self._dialling: Dialling | None = None
+        self._server: asyncio.Server | None = None
+        self._beating: asyncio.Task[None] | None = None
+        self._listened: set[asyncio.Task[None]] = set()
+        self._greeted = asyncio.Event()
+        self.port = options.port
+
+    # `Audience`.
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether there is another gateway that goes on with what is known here."""
+        return any(peer.view.heir for peer in self._peers.values())
+
+    async def start(self, fleet: Fleet) -> None:
+        """Listen, and link to the others; raises `ConfigError`."""
+        options = self._options
+        self._fleet, self._adoption = fleet, Adoption(fleet, self.name, time.monotonic, self._is_written)
+        listens, connects = await asyncio.to_thread(contexts, options.secret)
+        try:
+            self._server = await asyncio.start_server(self._serve, options.host, options.port, ssl=listens)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ConfigError(f"cannot listen for other gateways ({why}): set peer_host and peer_port") from None
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._dialling = Dialling(options.addresses, connects, self, random.random)
+        self._dialling.start()
+        self._beating = asyncio.create_task(self._beat(), name="peers' beat")
+        try:
+            await asyncio.wait_for(self._greeted.wait(), GREETING_SECONDS)
+        except TimeoutError:
+            structlog.stdlib.get_logger("peers").warning("no other gateway is there yet")
+
+    async def close(self) -> None:
+        """Have what was said arrive, then end every link."""
+        links = self.hush()
+        for link in links:
+            link.close()
+        if self._listened:
+            await asyncio.wait(self._listened, timeout=FLUSH_SECONDS)
+        for task in (*self._listened, *([self._beating] if self._beating is not None else [])):
+            task.cancel()
+        if self._server is not None:
+            self._server.close()
+        if self._dialling is not None:
+            await self._dialling.close()
+        if self._adoption is not None:
+            await self._adoption.close()
+
+    # `Gateways`: what the surface asks.
+
+    def answers_by(self, answer: Answer) -> None:
+        """Have what others ask answered."""
+        self._answer = answer
+
+    def candidates(self, place: Place, is_offer: bool) -> list[str | None]:
+        """Return which gateways are to answer a request of somebody, the best first; None is this one."""
+        if self._here.ledger.seat(place) is not None:
+            return [None]
+        judged = [peer.view.id for peer in self._peers.values() if peer.view.seat(place) is not None]
+        if judged or not is_offer:
+            return [*judged[:1]] or [None]
+        others = dict(enumerate(self._peers.values(), 1))
+        views = [self._host(), *(peer.view.host(number) for number, peer in others.items())]
+        order = places(views, place[0])
+        return [None if number == HERE else others[number].view.id for number in order] or [None]
+
+    async def ask(self, gateway: str, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Have another gateway answer a request; None where it is gone, or does not."""
+        peer = self._peers.get(gateway)
+        if peer is None:
+            return None
+        try:
+            found: Mapping[str, Any] = await peer.link.ask("request", dict(request), ANSWER_SECONDS)
+        except (LinkLost, TimeoutError, HostError):
+            return None
+        self._forwarded.inc()
+        return found
+
+    async def expect(self, place: Place) -> None:
+        """Take over what others remember of somebody who is about to be judged here."""
+        if self._adoption is not None:
+            await self._adoption.settled()
+        for peer in [peer for peer in self._peers.values() if peer.view.keeps(place)]:
+            try:
+                known = await peer.link.ask("give_up", place, CALLS_SECONDS)
+            except (LinkLost, TimeoutError, HostError):
+                continue
+            for departed in known:
+                self._here.memory.left(departed_moved(departed, peer.view.behind))
+
+    async def calls(self, own: Sequence[Message]) -> list[Message]:
+        """Return what all gateways say of their calls, with what this one says."""
+        asked = [self._calls_of(peer) for peer in self._peers.values()]
+        return together([own, *await asyncio.gather(*asked)])
+
+    # `Hears`: what comes of the others.
+
+    def came(self, peer: Peer) -> bool:
+        """Take note that another gateway has said who it is."""
+        if peer.view.id in self._peers:
+            return False
+        self._peers[peer.view.id] = peer
+        self._connected.set(len(self._peers))
+        structlog.stdlib.get_logger("peers").info("another gateway is there", gateways=len(self._peers))
+        return True
+
+    def said(self, peer: Peer, op: str, body: Any) -> None:
+        """Take what another gateway says."""
+        view, adoption = peer.view, self._adoption
+        if op == "notice":
+            self._hub.notice(body["message"], _moved(body["at"], view.behind))
+            return
+        view.take(op, body)
+        if op == "whole":
+            self._greeted.set()
+        elif op == "state":
+            self._hub.state(body["message"], _moved(body["at"], view.behind))
+        if adoption is not None:
+            adoption.heard(op, body)
+        if op == "seat":
+            self._yield(view.id, body)
+
+    def gone(self, peer: Peer) -> None:
+        """Go on with what is known of those whom a gateway had that is gone."""
+        del self._peers[peer.view.id]
+        self._connected.set(len(self._peers))
+        if self._adoption is not None and not self._here.draining:
+            reason = HOST_DRAINED if peer.view.leaving else HOST_LOST
+            structlog.stdlib.get_logger("peers").warning("another gateway is gone", why=str(reason))
+            heirs = [one.view.id for one in self._peers.values() if one.view.heir]
+            self._adoption.lost(peer.view, reason, heirs)
+
+    def _yield(self, gateway: str, theirs: Seat) -> None:
+        """End whom another gateway has as well, where they came to it later."""
+        place = (theirs.claimed.key.call, theirs.claimed.key.participant)
+        ours = self._here.ledger.seat(place)
+        if ours is not None and came_later((theirs.since, gateway), (ours.since, self.name)):
+            structlog.stdlib.get_logger("peers").warning("two gateways have one participant: this one lets them go")
+            self._begin(self._let_go(place))
+
+    async def _let_go(self, place: Place) -> None:
+        await self._here.remove(*place)
+
+    async def _calls_of(self, peer: Peer) -> list[Message]:
+        try:
+            found: list[Message] = await peer.link.ask("calls", None, CALLS_SECONDS)
+        except (LinkLost, TimeoutError, HostError):
+            return []
+        return found
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Speak to one gateway until it is gone."""
+        bound(writer)
+        link = Link(StreamChannel(reader, writer), lambda _op, _body: None, self._asked)
+        task = asyncio.current_task()
+        if task is not None:
+            self._listened.add(task)
+        self.greet(link, self._here.ledger.seats(), time.monotonic())
+        try:
+            await link.run()
+        finally:
+            self.part(link)
+            writer.close()
+            if task is not None:
+                self._listened.discard(task)
+
+    async def _asked(self, op: str, body: Any) -> Any:
+        match op:
+            case "request" if self._answer is not None:
+                return dict(await self._answer(body))
+            case "give_up":
+                return list(self._here.memory.give_up(*body))
+            case "calls":
+                return await self._here.calls()
+            case _:
+                raise LookupError("a gateway asks what nobody knows here")
+
+    async def _beat(self) -> None:
+        while True:
+            view = self._host()
+            self.beat(open=view.open, full=view.full, cores=view.cores)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _host(self) -> HostView:
+        """Return this gateway as whoever places somebody sees a host."""
+        fleet = self._here
+        hosts = [fleet.view(host) for host in fleet.hosts if host.open]
+        calls: dict[str, int] = {}
+        for call, judged in ((call, judged) for host in hosts for call, judged in host.calls.items()):
+            calls[call] = calls.get(call, 0) + judged
+        is_full = all(host.full for host in hosts) or fleet.full
+        cores = sum(host.cores for host in hosts) or 1.0
+        return HostView(HERE, bool(hosts) and not fleet.draining, is_full, len(fleet), calls, cores)
+
+    @property
+    def _here(self) -> Fleet:
+        if self._fleet is None:
+            raise RuntimeError("this gateway does not run yet")
+        return self._fleet
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._listened.add(task)
+        task.add_done_callback(self._listened.discard)
+
+    async def _is_written(self, finding: Finding) -> bool:
+        try:
+            return await asyncio.to_thread(self._written, finding)
+        except JournalError:
+            return False
+
+
+def _moved(at: float | None, by: float) -> float | None:
+    return None if at is None else at + by

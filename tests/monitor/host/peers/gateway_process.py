@@ -1,0 +1,42 @@
+"""One gateway of several, in a process that can be killed: the whole surface, hosts that judge as `toy_host` says.
+
+Run as `python -m tests.monitor.host.peers.gateway_process SETTINGS`, which are JSON; prints its address when it is
+ready, and ends in order when it is told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from monitor.config import Settings
+from monitor.host import logging as log
+from monitor.host.cluster.gateway import hosting
+from monitor.host.cluster.host_settings import environment
+from monitor.host.cluster.launch import local_processes
+from monitor.host.sidecar import Sidecar, assemble
+from monitor.serve import other_gateways, serve
+from tests.monitor.host.cluster.site import TOY
+from tests.monitor.rig import scripted
+
+TOKEN = "a token of this test"
+
+
+def main(words: str) -> None:
+    """Serve until told to end."""
+    settings = Settings.model_validate_json(words)
+    log.configure(settings.log_level, "json", [])
+    launch = local_processes(TOY, environment(os.environ, 1))
+    hosts = hosting(settings, launch, other_gateways(settings))
+    sidecar = Sidecar(settings, assemble(settings, scripted(), hosting=hosts))
+
+    def ready(base: str, admin: str) -> None:
+        sys.stdout.write(f"{base} {admin}\n")
+        sys.stdout.flush()
+
+    asyncio.run(serve(sidecar, settings, TOKEN.replace(" ", "-"), ready))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

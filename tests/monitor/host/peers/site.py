@@ -1,0 +1,151 @@
+"""Several gateways in processes of their own, on one PostgreSQL, as their clients and subscribers see them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import websockets
+
+from monitor.alerts.finding import Finding
+from monitor.alerts.journal import Entry, Journal
+from monitor.alerts.wire import SUBPROTOCOL
+from tests.monitor.host.peers.gateway_process import TOKEN
+
+PATIENCE = 40.0
+BEARER = TOKEN.replace(" ", "-")
+SDP = {"Authorization": f"Bearer {BEARER}", "Content-Type": "application/sdp"}
+SECRET = "a secret of this test that is long"
+
+
+@dataclass
+class Gateway:
+    """One of them, and what its subscriber has read."""
+
+    process: Process
+    base: str
+    told: list[dict[str, Any]] = field(default_factory=list)
+
+    async def follow(self, changed: asyncio.Event) -> None:
+        with contextlib.suppress(OSError, websockets.WebSocketException):
+            address = f"ws{self.base.removeprefix('http')}/v1/alerts"
+            async with websockets.connect(address, subprotocols=[websockets.Subprotocol(SUBPROTOCOL)]) as socket:
+                await socket.send(json.dumps({"type": "subscribe", "token": BEARER, "after": 0, "states": True}))
+                async for message in socket:
+                    self.told.append(json.loads(message))
+                    changed.set()
+
+    def kinds(self, kind: str, participant: str) -> list[dict[str, Any]]:
+        return [one for one in self.told if one["type"] == kind and one.get("participant") == participant]
+
+
+@dataclass
+class Site:
+    """All of them, those that were killed too."""
+
+    gateways: list[Gateway]
+    client: httpx.AsyncClient
+    journal: Journal
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until something is so that messages say."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not condition():
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"never so: {what}") from None
+
+    async def publish(self, gateway: Gateway, participant: str, call: str = "board") -> httpx.Response:
+        address = f"{gateway.base}/v1/calls/{call}/participants/{participant}/whip"
+        return await self.client.post(address, headers=SDP, content="offer")
+
+    async def calls(self, gateway: Gateway) -> dict[str, list[dict[str, Any]]]:
+        """Whom a gateway shows, by call."""
+        found = await self.client.get(f"{gateway.base}/v1/calls", headers={"Authorization": f"Bearer {BEARER}"})
+        return {call["call"]: call["participants"] for call in found.raise_for_status().json()["calls"]}
+
+    async def kill(self, gateway: Gateway) -> None:
+        gateway.process.kill()
+        await gateway.process.wait()
+
+    async def end(self, gateway: Gateway) -> None:
+        gateway.process.send_signal(signal.SIGTERM)
+        assert await gateway.process.wait() == 0
+
+    def findings(self) -> list[Finding]:
+        found: list[Finding] = []
+        after = 0
+        while rows := self.journal.read(after, 1000):
+            found += [row.finding for row in rows if isinstance(row, Entry)]
+            after = rows[-1].seq
+        return found
+
+
+@asynccontextmanager
+async def gateways(folder: Path, database: str, number: int, **settings: Any) -> AsyncIterator[Site]:
+    """So many gateways of one host each, every one of which knows the addresses of all."""
+    ports = [_free_port() for _ in range(number)]
+    shared = {
+        "database_url": database,
+        "peers": [f"127.0.0.1:{port}" for port in ports],
+        "peer_secret": SECRET,
+        "port": 0,
+        "admin_port": 0,
+        "hop_seconds": 0.1,
+        "log_level": "error",
+        "max_participants": 32,
+        **settings,
+    }
+    journal = Journal(database)
+    journal.open()
+    tasks: list[asyncio.Task[None]] = []
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
+        for own in range(number):
+            (folder / str(own)).mkdir()
+        begun = [_begin(folder / str(own), {**shared, "peer_port": port}) for own, port in enumerate(ports)]
+        made = Site(await asyncio.gather(*begun), client, journal)
+        try:
+            tasks = [asyncio.create_task(one.follow(made.changed)) for one in made.gateways]
+            yield made
+        finally:
+            for one in made.gateways:
+                with contextlib.suppress(ProcessLookupError):
+                    one.process.kill()
+                await one.process.wait()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            journal.close()
+
+
+async def _begin(folder: Path, settings: dict[str, Any]) -> Gateway:
+    words = json.dumps({**settings, "state_dir": str(folder)})
+    module = "tests.monitor.host.peers.gateway_process"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIDEWITNESS_")}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, words, stdout=PIPE, env=environment)
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE):
+        line = (await process.stdout.readline()).decode()
+    assert line, "the gateway has not begun: its log says why"
+    return Gateway(process, line.split()[0])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

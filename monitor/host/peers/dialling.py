@@ -21,7 +21,7 @@ from monitor.host.cluster.liveness import BEAT_SECONDS, Liveness
 from monitor.host.peers.peer_view import PeerView
 
 CONNECT_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 4.0
+LONGEST_PAUSE_SECONDS = 1.0
 # How soon a name that stands for more gateways than before, or for others, is noticed.
 RESOLVE_SECONDS = 5.0
 # Of what was sent and not acknowledged, in milliseconds: then the kernel ends the connection.

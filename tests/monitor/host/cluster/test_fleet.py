@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from monitor.alerts.finding import Finding
 from monitor.host.calls import AtCapacity, HostsAlive, Occupied
 from monitor.host.cluster.far_host import CannotStart
 from monitor.host.cluster.link import LinkLost
@@ -16,13 +18,21 @@ from tests.monitor.host.cluster import toy_host
 from tests.monitor.host.cluster.site import Site, site
 
 
-def episodes(made: Site, participant: str) -> list[int]:
+class HasFindings(Protocol):
+    """Whatever has a journal."""
+
+    def findings(self) -> list[Finding]:
+        """Every change that is in it, in its order."""
+        ...
+
+
+def episodes(made: HasFindings, participant: str) -> list[int]:
     """The episodes of which a participant's findings have opened, in their order."""
     findings = [one for one in made.findings() if one.key.participant == participant and one.action == "opened"]
     return [one.evidence["synchrony"]["episode"] for one in findings]
 
 
-def check_whole(made: Site, *people: str) -> None:
+def check_whole(made: HasFindings, *people: str) -> None:
     """Every finding has opened once, changed step by step, and closed once; of these people no episode is missing."""
     by_id: dict[str, list[tuple[int, str]]] = {}
     for one in made.findings():

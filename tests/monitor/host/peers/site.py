@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ class Gateway:
 
     process: Process
     base: str
+    admin: str
     told: list[dict[str, Any]] = field(default_factory=list)
 
     async def follow(self, changed: asyncio.Event) -> None:
@@ -58,7 +59,9 @@ class Site:
     gateways: list[Gateway]
     client: httpx.AsyncClient
     journal: Journal
+    again: Callable[[int], Awaitable[Gateway]]
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait until something is so that messages say."""
@@ -87,6 +90,24 @@ class Site:
         gateway.process.send_signal(signal.SIGTERM)
         assert await gateway.process.wait() == 0
 
+    def follow(self) -> None:
+        """Read what the subscribers of all of them are told."""
+        self.tasks = [asyncio.create_task(one.follow(self.changed)) for one in self.gateways]
+
+    async def begin_again(self, number: int) -> None:
+        """Begin one anew in place of one that is gone."""
+        made = self.gateways[number] = await self.again(number)
+        self.tasks.append(asyncio.create_task(made.follow(self.changed)))
+        await self.linked()
+
+    async def linked(self) -> None:
+        """Wait until each of them knows of all others."""
+        line = f"sidewitness_gateways {float(len(self.gateways) - 1)}\n"
+        async with asyncio.timeout(PATIENCE):
+            for one in self.gateways:
+                while line not in (await self.client.get(f"{one.admin}/metrics")).text:
+                    pass
+
     def findings(self) -> list[Finding]:
         found: list[Finding] = []
         after = 0
@@ -113,23 +134,26 @@ async def gateways(folder: Path, database: str, number: int, **settings: Any) ->
     }
     journal = Journal(database)
     journal.open()
-    tasks: list[asyncio.Task[None]] = []
     async with httpx.AsyncClient(timeout=PATIENCE) as client:
         for own in range(number):
             (folder / str(own)).mkdir()
-        begun = [_begin(folder / str(own), {**shared, "peer_port": port}) for own, port in enumerate(ports)]
-        made = Site(await asyncio.gather(*begun), client, journal)
+
+        async def begin(own: int) -> Gateway:
+            return await _begin(folder / str(own), {**shared, "peer_port": ports[own]})
+
+        made = Site(await asyncio.gather(*map(begin, range(number))), client, journal, begin)
         try:
-            tasks = [asyncio.create_task(one.follow(made.changed)) for one in made.gateways]
+            made.follow()
+            await made.linked()
             yield made
         finally:
             for one in made.gateways:
                 with contextlib.suppress(ProcessLookupError):
                     one.process.kill()
                 await one.process.wait()
-            for task in tasks:
+            for task in made.tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*made.tasks, return_exceptions=True)
             journal.close()
 
 
@@ -142,7 +166,8 @@ async def _begin(folder: Path, settings: dict[str, Any]) -> Gateway:
     async with asyncio.timeout(PATIENCE):
         line = (await process.stdout.readline()).decode()
     assert line, "the gateway has not begun: its log says why"
-    return Gateway(process, line.split()[0])
+    base, admin = line.split()
+    return Gateway(process, base, admin)
 
 
 def _free_port() -> int:

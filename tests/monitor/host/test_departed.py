@@ -158,3 +158,19 @@ def test_a_call_is_forgotten_and_no_other() -> None:
     eve = left(ParticipantKey("other", "eve"))
     memory, dropped = remembered(left(), eve).forget("board")
     assert (memory.departed, dropped) == ((eve,), (left(),))
+
+
+def test_whoever_is_remembered_elsewhere_is_given_with_what_is_open() -> None:
+    bob = left(ParticipantKey("board", "bob"), 110.0)
+    memory, given = remembered(left(), left(replace(ADA, identity=None), 105.0), bob).give_up("board", "ada")
+    assert [one.left for one in given] == [100.0, 105.0]
+    assert given[0].finding == EPISODE
+    assert memory.departed == (bob,)
+    assert memory.give_up("other", "bob") == (memory, ())
+
+
+def test_who_left_elsewhere_before_is_let_go_of_before() -> None:
+    bob = left(ParticipantKey("board", "bob"), 110.0)
+    memory = remembered(bob, left())
+    assert memory.departed == (left(), bob)
+    assert memory.expires_at == 700.0

@@ -142,3 +142,10 @@ def test_those_of_a_host_are_counted_by_call() -> None:
     assert ledger.counts(0) == {"board": 2, "other": 1}
     assert sorted(ledger.on(0)) == [("board", "p1"), ("board", "p2"), ("other", "p1")]
     assert ledger.counts(2) == {}
+
+
+def test_a_seat_is_taken_as_it_is() -> None:
+    ledger, seat = Ledger(), seated().seat(PLACE)
+    assert seat is not None
+    assert ledger.seated(seat) is seat
+    assert (ledger.seats(), ledger.seat(PLACE)) == ([seat], seat)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import websockets
 
 from monitor.alerts.finding import Finding
@@ -47,6 +48,10 @@ class Gateway:
                 async for message in socket:
                     self.told.append(json.loads(message))
                     changed.set()
+
+    def hosts(self) -> set[str]:
+        """The processes that judge for it."""
+        return {str(child.pid) for child in psutil.Process(self.process.pid).children()}
 
     def kinds(self, kind: str, participant: str) -> list[dict[str, Any]]:
         return [one for one in self.told if one["type"] == kind and one.get("participant") == participant]

@@ -32,7 +32,6 @@ CONFIG_VARIABLE = "SIDEWITNESS_CONFIG"
 # Read by the tests and by commands, never a setting of the server.
 OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, "SIDEWITNESS_DATA", "SIDEWITNESS_TENANT", "SIDEWITNESS_TRUSTED_PACKS"})
 STRONG_TOKEN = 16
-MAX_PORT = 65535
 WINDOWS = (5.0, 10.0)
 # Unreserved characters (RFC 3986, 2.3), no empty segment: `//elsewhere` in a Location would be another host.
 PATH_PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~\-]{1,64}){1,8}")
@@ -129,8 +128,7 @@ class ClaimSettings(BaseModel):
 
 def default_state_dir() -> Path:
     """Return `sidewitness` in the XDG data directory of this user, `~` not written out yet."""
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base) / "sidewitness"
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "sidewitness"
 
 
 class Settings(BaseSettings):
@@ -283,7 +281,7 @@ class Settings(BaseSettings):
         if self.admin_port is not None:
             return self.admin_port
         # Above the last one there is none.
-        return 0 if self.port == 0 else self.port + 1 if self.port < MAX_PORT else self.port - 1
+        return 0 if self.port == 0 else self.port + 1 if self.port < 65535 else self.port - 1
 
     @property
     def is_loopback(self) -> bool:
@@ -390,9 +388,8 @@ def describe_error(error: ValidationError, *within: str | int) -> str:
     """Return one line that names the setting; `within` is where the model that was validated stands in the settings."""
     first = error.errors(include_input=False, include_url=False)[0]
     name = ".".join(str(part) for part in (*within, *first["loc"])) or "settings"
-    hint = ""
-    if name == "port" and os.environ.get(f"{PREFIX}PORT", "").startswith("tcp://"):
-        hint = " (Kubernetes set SIDEWITNESS_PORT: use enableServiceLinks: false)"
+    is_injected = name == "port" and os.environ.get(f"{PREFIX}PORT", "").startswith("tcp://")
+    hint = " (Kubernetes set SIDEWITNESS_PORT: use enableServiceLinks: false)" if is_injected else ""
     if first["type"] == "extra_forbidden":
         return f"unknown setting {name!r}: remove it or correct its spelling"
     message = first["msg"].removeprefix("Value error, ")
@@ -400,5 +397,4 @@ def describe_error(error: ValidationError, *within: str | int) -> str:
 
 
 def _variable_in(message: str) -> str:
-    names: Iterable[str] = (name for name in Settings.model_fields if f'"{name}"' in message)
-    return PREFIX + next(iter(names), "value").upper()
+    return PREFIX + next((name for name in Settings.model_fields if f'"{name}"' in message), "value").upper()

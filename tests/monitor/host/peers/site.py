@@ -135,6 +135,7 @@ async def gateways(folder: Path, database: str, number: int, **settings: Any) ->
         "hop_seconds": 0.1,
         "log_level": "error",
         "max_participants": 32,
+        "max_connecting_per_token": 256,
         **settings,
     }
     journal = Journal(database)

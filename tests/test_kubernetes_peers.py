@@ -97,7 +97,7 @@ def test_only_sidecars_reach_the_port_for_each_other(case: str) -> None:
 
 
 def test_a_new_one_is_found_before_the_next_is_let_go() -> None:
-    assert one("knowing each other", "StatefulSet")["spec"]["minReadySeconds"] >= 30
+    assert one("knowing each other", "StatefulSet")["spec"]["minReadySeconds"] >= 45
     assert "minReadySeconds" not in one("as it is", "StatefulSet")["spec"]
 
 

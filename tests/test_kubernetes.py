@@ -31,11 +31,16 @@ VERSIONS = ("1.28", "1.31", "1.34", "1.37")
 TURN = {"url": "turn:turn.example:3478", "username": "s", "credentialSecret": {"name": "turn", "key": "credential"}}
 POD = {"mode": "pod", "allowedNetworks": ["10.0.0.0/8"], "iceServers": [TURN, {"url": "stun:stun.example"}]}
 RAY_IMAGE = "registry.example/sidewitness-ray:1"
+SHARED = {"database": "sidewitness-database", "tokenKey": "sidewitness-token-key"}
+PEERS = {"secrets": SHARED, "peers": {"enabled": True, "secret": "sidewitness-peers"}}
 CASES: dict[str, dict[str, Any]] = {
     "as it is": {},
     "in the cluster's network": {"network": POD, "networkPolicy": {"adminFrom": [{"podSelector": {}}]}},
     "by participants": {"router": {"enabled": False}, "autoscaling": {"enabled": True, "maxReplicas": 20}},
     "by use": {"router": {"enabled": False}, "autoscaling": {"enabled": True, "by": "use"}},
+    "knowing each other": PEERS | {"network": POD},
+    "knowing each other, as many as wanted": PEERS | {"autoscaling": {"enabled": True, "by": "use"}},
+    "knowing each other, on Ray": PEERS | {"network": POD, "ray": {"enabled": True, "image": RAY_IMAGE}},
     "on Ray": {"network": POD, "ray": {"enabled": True, "image": RAY_IMAGE}},
     "on Ray, as many as wanted": {
         "network": POD,
@@ -45,7 +50,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "with everything else": {
         "imagePullSecrets": [{"name": "pull"}],
-        "secrets": {"database": "sidewitness-database", "tokenKey": "sidewitness-token-key"},
+        "secrets": SHARED,
         "settings": {"hop_seconds": 0.5, "sinks": [{"kind": "jsonl", "path": "/tmp/findings.jsonl"}]},
         "extraEnv": [{"name": "OTHER", "value": "x"}],
         "router": {"host": "meet.example", "trustedNetworks": ["10.1.0.0/16"]},
@@ -110,7 +115,8 @@ def variables(case: str) -> dict[str, str]:
     """What the sidecar's container is given, as the kubelet would fill it in."""
     container, *_ = one(case, "StatefulSet")["spec"]["template"]["spec"]["containers"]
     filled = {"POD_NAME": "sw-hosts-0", "SIDEWITNESS_TOKEN": "a-token-of-sixteen-and-more"}
-    filled["SIDEWITNESS_DATABASE_URL"] = DATABASE
+    filled |= {"SIDEWITNESS_DATABASE_URL": DATABASE, "SIDEWITNESS_PEER_HOST": "10.0.0.7"}
+    filled["SIDEWITNESS_PEER_SECRET"] = "a-secret-of-sixteen-and-more"
     named = {variable["name"] for variable in container["env"]}
     for variable in container["env"]:
         value = variable.get("value", filled.get(variable["name"], "a-secret"))
@@ -312,7 +318,7 @@ def test_hosts_on_ray_are_actors_of_a_cluster_that_only_the_gateways_reach() -> 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"autoscaling": {"enabled": True}}, "autoscaling needs router.enabled=false"),
+        ({"autoscaling": {"enabled": True}}, "autoscaling needs peers.enabled, or router.enabled=false"),
         ({"replica": 3}, "replica"),
         (
             {"processes": 1, "router": {"enabled": False}, "autoscaling": {"enabled": True, "by": "use"}},

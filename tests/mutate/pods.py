@@ -36,4 +36,18 @@ MUTATIONS = (
         "    matchLabels: {nothing: here}\n",
         (f"{OF_CHART}::test_a_node_has_one_of_them_and_a_pod_has_ports_that_rules_can_name",),
     ),
+    Mutation(
+        "whoever is in the cluster reaches the port that gateways speak to each other by",
+        f"{TEMPLATES}/networkpolicy.yaml",
+        "      ports: [{protocol: TCP, port: http}]\n",
+        "      ports: [{protocol: TCP, port: http}, {protocol: TCP, port: peers}]\n",
+        ("tests/test_kubernetes_peers.py::test_only_sidecars_reach_the_port_for_each_other",),
+    ),
+    Mutation(
+        "gateways listen for each other on every address of a node",
+        f"{TEMPLATES}/hosts.yaml",
+        "valueFrom: {fieldRef: {fieldPath: status.podIP}}",
+        "value: 0.0.0.0",
+        ("tests/test_kubernetes_peers.py::test_each_listens_at_its_pods_address_for_whoever_the_name_stands_for",),
+    ),
 )

@@ -25,6 +25,16 @@ app.kubernetes.io/component: {{ .component }}
 {{- printf "%s.%s.svc.%s" (include "sidewitness.hosts" .) .Release.Namespace .Values.router.clusterDomain -}}
 {{- end -}}
 
+{{- /* The one address for everybody: of the router, or of all pods where these know each other. */ -}}
+{{- define "sidewitness.address" -}}
+{{- printf "%s-router" (include "sidewitness.name" .) -}}
+{{- end -}}
+
+{{- /* Whether nginx stands in front: not where any pod can take any request. Empty for no. */ -}}
+{{- define "sidewitness.routed" -}}
+{{- if and .Values.router.enabled (not .Values.peers.enabled) }}true{{ end -}}
+{{- end -}}
+
 {{- define "sidewitness.hardened" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true

@@ -80,6 +80,7 @@ SLOW = {
     "tests/monitor/host/cluster/test_tenants.py": "processes of its own",
     "tests/monitor/host/cluster/test_ray.py": "a cluster of its own",
     "tests/monitor/host/peers/test_gateways.py": "processes that are killed",
+    "tests/monitor/host/peers/test_shared_ways.py": "processes that are killed",
     "tests/monitor/lab/bench": "processes under load",
     "tests/monitor/lab/commands": "training",
     "tests/monitor/lab/corpus": "media",

@@ -29,9 +29,11 @@ from monitor.host.calls import Calls, Gateways
 from monitor.storage.tenancy.names import inside, outside
 
 OF_SOMEBODY = re.compile(r"/v1/calls/([^/]+)/participants/([^/]+)/(whip(?:/[^/]+)?|claim|policy)")
+# What one gateway has in progress, under an id that says nothing of where.
+IN_PROGRESS = re.compile(r"/v1/(?:enrolments|drills)/[^/]+")
 # Larger than any offer that the settings allow.
 MAX_BODY_BYTES = 1 << 20
-FULL = 503
+FULL, UNHEARD_OF = 503, 404
 SCOPED = ("http_version", "method", "scheme", "path", "root_path")
 TOO_LATE = Problem(408, "the body came too slowly", headers={"Connection": "close"})
 TOO_LARGE = Problem(413, f"the body may have at most {MAX_BODY_BYTES} bytes", headers={"Connection": "close"})
@@ -70,7 +72,7 @@ class Elsewhere:
         """Serve one connection."""
         place = await self._of(scope)
         if place is None:
-            await self._app(scope, receive, send)
+            await self._anywhere(scope, receive, send)
             return
         is_offer = scope["method"] == "POST"
         candidates = self._gateways.candidates(place, is_offer)
@@ -104,19 +106,37 @@ class Elsewhere:
             "server": None,
             "state": {},
         }
-        place = (str(request["place"][0]), str(request["place"][1]))
-        return (await self._here(scope, place, bytes(request["body"]), bool(request["offer"]))).words()
+        return (await self._here(scope, bytes(request["body"]))).words()
 
     async def _of(self, scope: Scope) -> Place | None:
         """Return of whom a request is whose bearer is known; None for every other, which is answered here."""
         found = OF_SOMEBODY.fullmatch(path_within(scope)) if scope["type"] == "http" else None
         if found is None or scope["method"] == "OPTIONS":
             return None
+        grant = await self._bearer(scope)
+        return None if grant is None else (inside(grant.tenant, found[1]), found[2])
+
+    async def _bearer(self, scope: Scope) -> Grant | None:
+        """Return what whoever asks is granted; None where that is nothing, or cannot be told now."""
         try:
             grant = await identified(HTTPConnection({**scope, "app": self._default}))
         except SidewitnessError:
             return None
-        return (inside(grant.tenant, found[1]), found[2]) if isinstance(grant, Grant) else None
+        return grant if isinstance(grant, Grant) else None
+
+    async def _anywhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is of nobody here, and what is in progress wherever it is."""
+        is_sought = scope["type"] == "http" and IN_PROGRESS.fullmatch(path_within(scope)) is not None
+        if not is_sought or await self._bearer(scope) is None:
+            await self._app(scope, receive, send)
+            return
+        answer = await self._here(scope, b"")
+        for gateway in self._gateways.others() if answer.status == UNHEARD_OF else ():
+            told = await self._gateways.ask(gateway, _words(scope, b""))
+            if told is not None and Answer.of(told).status != UNHEARD_OF:
+                answer = Answer.of(told)
+                break
+        await _give(answer, send)
 
     async def _first(
         self, candidates: Sequence[str | None], scope: Scope, place: Place, body: bytes, is_offer: bool
@@ -125,21 +145,19 @@ class Elsewhere:
         answer: Answer | None = None
         for gateway in candidates:
             if gateway is None:
-                answer = await self._here(scope, place, body, is_offer)
+                answer = await self._here(scope, body)
             else:
-                told = await self._gateways.ask(gateway, _words(scope, place, body, is_offer))
+                told = await self._gateways.ask(gateway, _words(scope, body))
                 answer = Answer.of(told) if told is not None else answer
             if answer is not None and answer.status != FULL:
                 return answer
         if answer is None and None not in candidates and self._gateways.candidates(place, is_offer=False) == [None]:
             # It is gone: what was with it is known here, if anywhere.
-            return await self._here(scope, place, body, is_offer)
+            return await self._here(scope, body)
         return answer or _of(UNKNOWN.response())
 
-    async def _here(self, scope: Scope, place: Place, body: bytes, is_offer: bool) -> Answer:
+    async def _here(self, scope: Scope, body: bytes) -> Answer:
         """Have this gateway's own application answer."""
-        if is_offer:
-            await self._gateways.expect(place)
         waiting, status, headers, chunks = [body], 500, list[tuple[bytes, bytes]](), bytearray()
 
         async def receive() -> Message:
@@ -205,15 +223,13 @@ async def _give(answer: Answer, send: Send) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-def _words(scope: Scope, place: Place, body: bytes, is_offer: bool) -> dict[str, Any]:
+def _words(scope: Scope, body: bytes) -> dict[str, Any]:
     """Return a request as it crosses to another gateway."""
     return {
         **{name: scope.get(name, "") for name in SCOPED},
         "query": scope["query_string"].decode("latin-1"),
         "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
         "client": list(scope["client"]) if scope.get("client") else None,
-        "place": list(place),
-        "offer": is_offer,
         "body": body,
     }
 

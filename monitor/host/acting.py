@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
-from monitor.host.calls import ActionStatus
+from monitor.host.calls import Actions, ActionStatus, Gateways, Outcome
 from monitor.tap.media.source import SourceError
 from monitor.types import Action, ActionKind
 from plugins.base import Acting
 
 ACT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ActsAnywhere:
+    """What can be done in a platform's call by the ways in of a tenant here, else by those at other gateways."""
+
+    here: Actions
+    gateways: Gateways
+    tenant: str
+
+    def possible(self, call: str, participant: str) -> frozenset[ActionKind]:
+        """Return what can be done from here: whoever decides something decides it where they are judged."""
+        return self.here.possible(call, participant)
+
+    async def act(self, call: str, participant: str, action: Action) -> Outcome:
+        """Do something that somebody has decided, wherever they confirmed it."""
+        outcome = await self.here.act(call, participant, action)
+        if outcome.status is ActionStatus.NOT_HERE:
+            return await self.gateways.act(self.tenant, call, participant, action)
+        return outcome
 
 
 async def acted(plugin: Acting, call: str, participant: str, action: Action) -> tuple[ActionStatus, str | None]:

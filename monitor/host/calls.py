@@ -282,12 +282,16 @@ class Gateways(Protocol):
         """Return which gateways are to answer a request of somebody, the best first; None is this one."""
         ...
 
-    async def ask(self, gateway: str, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Have another gateway answer a request; None where it is gone, or does not."""
+    def others(self) -> list[str]:
+        """Return the other gateways that are there."""
         ...
 
-    async def expect(self, place: tuple[str, str]) -> None:
-        """Take over what others remember of somebody who is about to be judged here."""
+    async def act(self, tenant: str, call: str, participant: str, action: Action) -> Outcome:
+        """Have done in a platform's call what cannot be done from here; `NOT_HERE` where nobody else can either."""
+        ...
+
+    async def ask(self, gateway: str, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Have another gateway answer a request; None where it is gone, or does not."""
         ...
 
     async def calls(self, own: Sequence[Message]) -> list[Message]:

@@ -23,7 +23,8 @@ from monitor.alerts.sinks.registry import NamedSink
 from monitor.alerts.traces import open_traces
 from monitor.alerts.wire import Message
 from monitor.config import Settings
-from monitor.host.calls import Admission, participant_key
+from monitor.host.acting import ActsAnywhere
+from monitor.host.calls import Actions, Admission, participant_key
 from monitor.host.components import (
     Components,
     Configured,
@@ -123,7 +124,8 @@ def assemble_tenants(first: Tenant, others: Sequence[Tenant], hosting: Hosting |
     hosted.watching.follow(tenancy)
     metrics.watching(hosted.watching.counts)
     for name, own in opened.items():
-        own.policing.acts_by(hosted.ways[name])
+        ways: Actions = hosted.ways[name]
+        own.policing.acts_by(ways if hosted.gateways is None else ActsAnywhere(ways, hosted.gateways, name))
     parts = {
         tenant.name: TenantParts(
             tenant.name,

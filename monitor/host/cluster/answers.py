@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import structlog
 
 from monitor.decision.words import HOST_LOST
+from monitor.host.cluster.audience import Audience
 from monitor.host.cluster.clocks import departed_moved, past_moved
 from monitor.host.cluster.far_host import FarHost
 from monitor.host.cluster.ledger import Ledger
@@ -42,10 +43,10 @@ class Knows(Protocol):
 
 
 class Answers:
-    """What `knows` says, and what is remembered."""
+    """What `knows` says, and what is remembered, by the `audience` too."""
 
-    def __init__(self, knows: Knows, memory: Remembered, ledger: Ledger, clock: Clock) -> None:
-        self._knows = knows
+    def __init__(self, knows: Knows, memory: Remembered, ledger: Ledger, clock: Clock, audience: Audience) -> None:
+        self._knows, self._audience = knows, audience
         self._identities = {tenant: Identities(vault) for tenant, vault in knows.vaults.items()}
         self._memory, self._ledger, self._clock = memory, ledger, clock
         self._known: Mapping[str, Callable[[FarHost, Any], Awaitable[Any]]] = {
@@ -71,6 +72,7 @@ class Answers:
         return await asyncio.to_thread(self._look_up, body["identity"], body["mark"])
 
     async def _past(self, host: FarHost, key: ParticipantKey) -> Any:
+        await self._audience.expect((key.call, key.participant))
         past = await self._memory.past(key)
         self._ledger.begins(host.number, key, past, self._clock(), HOST_LOST)
         return past_moved(past, -host.behind)

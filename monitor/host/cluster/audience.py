@@ -29,6 +29,18 @@ class Audience(Protocol):
         """Begin, with the gateway that it is told of; raises `ConfigError`."""
         ...
 
+    async def expect(self, place: Place) -> None:
+        """Have what is remembered elsewhere of somebody who is about to be judged here remembered here."""
+        ...
+
+    def may_open(self, way: str) -> bool:
+        """Whether a way into calls that others have in their settings too is to be opened here."""
+        ...
+
+    def ways(self, configured: frozenset[str], claimed: frozenset[str]) -> None:
+        """Take which ways in the settings name, and which of them are opened here."""
+        ...
+
     def seated(self, seat: Seat) -> None:
         """Take note that somebody is judged from now on."""
         ...
@@ -95,6 +107,16 @@ class Alone:
 
     async def start(self, fleet: Fleet) -> None:
         """Do nothing, as all of these."""
+
+    async def expect(self, place: Place) -> None:
+        """Nobody remembers anybody elsewhere."""
+
+    def may_open(self, way: str) -> bool:
+        """Return that nobody else opens it."""
+        return True
+
+    def ways(self, configured: frozenset[str], claimed: frozenset[str]) -> None:
+        """Nobody is told."""
 
     def seated(self, seat: Seat) -> None:
         """Nobody is told."""

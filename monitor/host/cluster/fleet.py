@@ -84,7 +84,7 @@ class Fleet:
         self.ledger = Ledger()
         self.sizing, self._cores = sizing or Sizing(), cores
         self._knows = knows
-        self._answers = Answers(knows, self.memory, self.ledger, self._clock)
+        self._answers = Answers(knows, self.memory, self.ledger, self._clock, self.audience)
         self.hosts = [FarHost(number, launch, words(number), self, timing) for number in range(hosts)]
         self.sources = FleetSources(self, sources or {}, self._clock)
         self.renewal = Renewal(self, self._clock, (timing or Timing()).sleep)

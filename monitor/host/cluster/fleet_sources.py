@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -13,6 +15,7 @@ from engines.errors import SidewitnessError
 from monitor.alerts.wire import Message
 from monitor.config import SourceSettings
 from monitor.host.calls import ActionStatus, AtCapacity, Outcome
+from monitor.host.cluster.audience import Audience
 from monitor.host.cluster.far_host import FarHost
 from monitor.host.cluster.ledger import Ledger, Place
 from monitor.host.cluster.link import LinkLost
@@ -38,6 +41,7 @@ class Hosts(Protocol):
     memory: Remembered
     watching: Watching
     draining: bool
+    audience: Audience
 
     def view(self, host: FarHost) -> HostView:
         """Return a host as whoever places sees it."""
@@ -46,10 +50,14 @@ class Hosts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One way in: on which host it is, None while it waits for one, and what was last said of it, and when."""
+    """One way in: on which host it is, None while it waits for one, and what was last said of it, and when.
+
+    `key` is the same at every gateway with the same settings; None where it is this one's alone.
+    """
 
     settings: SourceSettings
     tenant: str = DEFAULT_TENANT
+    key: str | None = None
     host: int | None = None
     at: float = 0.0
     about: Message = field(default_factory=dict)
@@ -60,15 +68,19 @@ class Placed:
 class FleetSources:
     """Those of the settings come first, by their place there; more may be added, which are not there any more later.
 
-    They are those of all tenants, numbered together; each tenant has its own by `TenantSources`.
+    They are those of all tenants, numbered together; each tenant has its own by `TenantSources`. One of the settings
+    that several gateways have is opened by one of them.
     """
 
     def __init__(
         self, fleet: Hosts, sources: Mapping[str, Sequence[SourceSettings]], clock: Callable[[], float]
     ) -> None:
         self._fleet, self._clock = fleet, clock
-        every = [Placed(settings, tenant) for tenant, settings_of in sources.items() for settings in settings_of]
-        self._placed = dict(enumerate(every))
+        every = [(tenant, settings) for tenant, settings_of in sources.items() for settings in settings_of]
+        keys = keys_of(every)
+        self._placed = {n: Placed(one, tenant, keys[n]) for n, (tenant, one) in enumerate(every)}
+        self.configured = frozenset(keys)
+        self.claimed: frozenset[str] = frozenset()
         self._next = len(self._placed)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -131,6 +143,18 @@ class FleetSources:
             if one.host is None:
                 self._place(number)
 
+    def review(self) -> None:
+        """Open what no other gateway has any more, and leave to another one what both have."""
+        for number, one in list(self._placed.items()):
+            if one.key in self.claimed and not self._fleet.audience.may_open(one.key):
+                self._claim(self.claimed - {one.key})
+                self._placed[number] = Placed(one.settings, one.tenant, one.key, at=self._clock())
+                if one.host is not None:
+                    self._begin(self._ask(self._fleet.hosts[one.host], "remove_source", number))
+                self._fleet.watching.closed(number)
+        if not self._fleet.draining:
+            self.start()
+
     async def close(self) -> None:
         """Do nothing: a host that is let go ends its sources."""
 
@@ -144,7 +168,7 @@ class FleetSources:
         """Take note of a host that is gone: its sources go to another one, or wait for one."""
         for number, one in list(self._placed.items()):
             if one.host == host.number:
-                self._placed[number] = Placed(one.settings, one.tenant)
+                self._placed[number] = Placed(one.settings, one.tenant, one.key)
                 if not self._fleet.draining:
                     self._fleet.watching.lost(number, ())
                     self._place(number)
@@ -153,7 +177,7 @@ class FleetSources:
         """Take the sources off a host that is let go: they wait until it has ended them, and go to another one then."""
         for number, one in list(self._placed.items()):
             if one.host == host.number:
-                self._placed[number] = Placed(one.settings, one.tenant, at=self._clock())
+                self._placed[number] = Placed(one.settings, one.tenant, one.key, at=self._clock())
                 self._fleet.watching.lost(number, (), Reason.HOST_DRAINED)
 
     def said(self, host: FarHost, op: str, body: Any) -> None:
@@ -198,6 +222,11 @@ class FleetSources:
 
     def _place(self, number: int) -> None:
         """Give a source the host that has the fewest; it waits where none is ready."""
+        key = self._placed[number].key
+        if key is not None and key not in self.claimed:
+            if not self._fleet.audience.may_open(key):
+                return
+            self._claim(self.claimed | {key})
         held: dict[int, int] = {}
         for one in self._placed.values():
             if one.host is not None:
@@ -208,6 +237,10 @@ class FleetSources:
             settings = one.settings.model_dump(mode="json")
             body = {"number": number, "settings": settings, "tenant": one.tenant}
             self._begin(self._ask(self._fleet.hosts[host], "add_source", body))
+
+    def _claim(self, claimed: frozenset[str]) -> None:
+        self.claimed = claimed
+        self._fleet.audience.ways(self.configured, claimed)
 
     def _of(self, tenant: str) -> list[Placed]:
         return [one for one in self._placed.values() if one.tenant == tenant]
@@ -225,6 +258,11 @@ class FleetSources:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _why_not(self, one: Placed) -> str | None:
+        if one.host is not None:
+            return None
+        return "no host is ready" if one.key is None or one.key in self.claimed else "another gateway has it"
+
     def _describe(self, number: int, one: Placed) -> Message:
         waiting = {
             "source": number,
@@ -232,10 +270,24 @@ class FleetSources:
             "phase": str(SourcePhase.CONNECTING),
             "seconds": 0.0,
             "failures": 0,
-            "why": None if one.host is not None else "no host is ready",
+            "why": self._why_not(one),
             "participants": 0,
         }
         return {**waiting, **one.about, "seconds": round(max(0.0, self._clock() - one.at), 3)}
+
+
+def keys_of(sources: Iterable[tuple[str, SourceSettings]]) -> list[str]:
+    """Return of each source of a tenant what it is called among gateways: whoever has the same settings says the same.
+
+    It says nothing of what they hold, which may be secrets.
+    """
+    seen: dict[str, int] = {}
+    keys = []
+    for tenant, settings in sources:
+        words = json.dumps([tenant, settings.model_dump(mode="json")], sort_keys=True)
+        seen[words] = seen.get(words, 0) + 1
+        keys.append(hashlib.sha256(f"{seen[words]} {words}".encode()).hexdigest())
+    return keys
 
 
 @dataclass(frozen=True, slots=True)

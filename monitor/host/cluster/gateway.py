@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from engines.base import MODELS
 from engines.extras import require
 from engines.load import defer_engine
 from monitor.config import ConfigError, Settings
-from monitor.host.calls import Gateways
+from monitor.host.calls import Actions, Gateways
 from monitor.host.cluster.audience import Audience
 from monitor.host.cluster.fleet import Fleet
 from monitor.host.cluster.fleet_sources import TenantSources
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 class Others(Audience, Gateways, Protocol):
     """The other gateways of one: told what happens at its fleet, and asked by its surface."""
+
+    def acts_by(self, ways: Mapping[str, Actions]) -> None:
+        """Have what others want done done by the ways in of each tenant here, by its name."""
+        ...
 
 
 # Makes the other gateways, for the tenancy and the metrics of this one.
@@ -103,6 +107,8 @@ def hosting(settings: Settings, launch: Launch | None = None, beside: Beside | N
         )
         calls = {tenant.name: TenantCalls(tenant.name, fleet, tenant.places) for tenant in tenants}
         ways = {tenant.name: TenantSources(fleet.sources, tenant.name) for tenant in tenants}
+        if others is not None:
+            others.acts_by(ways)
         return Hosted(fleet, fleet.watching, calls, ways, others)
 
     return hosts

@@ -26,13 +26,18 @@ HERE = 0
 
 @dataclass(slots=True)
 class PeerView:
-    """The gateway of this id, whose clock is `behind` ours."""
+    """The gateway of this id, whose clock is `behind` ours.
+
+    Of the ways into calls of its settings, which are `configured`, it has opened those that are `claimed`.
+    """
 
     id: str
     behind: float = 0.0
     whole: bool = False
     leaving: bool = False
     ledger: Ledger = field(default_factory=Ledger)
+    configured: frozenset[str] = frozenset()
+    claimed: frozenset[str] = frozenset()
     kept: dict[ParticipantKey, Departed] = field(default_factory=dict)
     recent: deque[tuple[Finding, float]] = field(default_factory=lambda: deque(maxlen=MAX_RECENT))
     _beat: Mapping[str, Any] = field(default_factory=lambda: {"open": False, "full": False, "cores": 1.0})
@@ -59,6 +64,8 @@ class PeerView:
                 self.kept.pop(body, None)
             case "beat":
                 self._beat = body
+            case "ways":
+                self.configured, self.claimed = frozenset(body["configured"]), frozenset(body["claimed"])
             case "whole":
                 self.whole = True
             case "leaving":

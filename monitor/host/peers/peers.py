@@ -23,6 +23,7 @@ from monitor.alerts.wire import Message
 from monitor.config import ConfigError
 from monitor.decision.words import HOST_DRAINED, HOST_LOST
 from monitor.host.callbacks import Tells
+from monitor.host.calls import Actions, ActionStatus, Outcome
 from monitor.host.cluster.channel import StreamChannel
 from monitor.host.cluster.clocks import departed_moved
 from monitor.host.cluster.fleet import Fleet
@@ -35,9 +36,10 @@ from monitor.host.metrics import Metrics
 from monitor.host.peers.adoption import Adoption
 from monitor.host.peers.dialling import Dialling, Peer, bound
 from monitor.host.peers.options import PeerOptions
-from monitor.host.peers.sharing import came_later, together
+from monitor.host.peers.sharing import came_later, opens, together
 from monitor.host.peers.speaking import Speaking
 from monitor.host.peers.tls import contexts
+from monitor.types import Action
 
 # Longer than a host has to answer an offer.
 ANSWER_SECONDS = 30.0
@@ -66,11 +68,13 @@ class Peers(Speaking):
         self._fleet: Fleet | None = None
         self._adoption: Adoption | None = None
         self._answer: Answer | None = None
+        self._acting: Mapping[str, Actions] = {}
         self._dialling: Dialling | None = None
         self._server: asyncio.Server | None = None
         self._beating: asyncio.Task[None] | None = None
         self._listened: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
+        self._knows_others = False
         self.port = options.port
 
     # `Audience`.
@@ -94,10 +98,22 @@ class Peers(Speaking):
         self._dialling = Dialling(options.addresses, connects, self, random.random)
         self._dialling.start()
         self._beating = asyncio.create_task(self._beat(), name="peers' beat")
+        self.ways(fleet.sources.configured, fleet.sources.claimed)
         try:
             await asyncio.wait_for(self._greeted.wait(), GREETING_SECONDS)
         except TimeoutError:
             structlog.stdlib.get_logger("peers").warning("no other gateway is there yet")
+        self._knows_others = True
+
+    def may_open(self, way: str) -> bool:
+        """Whether a way into calls that others have in their settings too is to be opened here."""
+        if not self._knows_others:
+            return False
+        views = [peer.view for peer in self._peers.values()]
+        own = self._here.sources
+        configured = {self.name: own.configured, **{view.id: view.configured for view in views if view.heir}}
+        claimed = {self.name: own.claimed, **{view.id: view.claimed for view in views}}
+        return opens(way, configured, claimed) == self.name
 
     async def close(self) -> None:
         """Have what was said arrive, then end every link."""
@@ -115,11 +131,45 @@ class Peers(Speaking):
         if self._adoption is not None:
             await self._adoption.close()
 
+    async def expect(self, place: Place) -> None:
+        """Have what others remember of somebody who is about to be judged here remembered here."""
+        if self._adoption is not None:
+            await self._adoption.settled()
+        for peer in [peer for peer in self._peers.values() if peer.view.keeps(place)]:
+            try:
+                known = await peer.link.ask("give_up", place, CALLS_SECONDS)
+            except (LinkLost, TimeoutError, HostError):
+                continue
+            for departed in known:
+                self._here.memory.left(departed_moved(departed, peer.view.behind))
+
     # `Gateways`: what the surface asks.
 
     def answers_by(self, answer: Answer) -> None:
         """Have what others ask answered."""
         self._answer = answer
+
+    def acts_by(self, ways: Mapping[str, Actions]) -> None:
+        """Have what others want done done by the ways in of each tenant here, by its name."""
+        self._acting = ways
+
+    def others(self) -> list[str]:
+        """Return the other gateways that are there."""
+        return list(self._peers)
+
+    async def act(self, tenant: str, call: str, participant: str, action: Action) -> Outcome:
+        """Have done what cannot be done from here: one after the other is asked, until it is somebody's."""
+        outcome = Outcome(ActionStatus.NOT_HERE, "they came by no source, or are here no more")
+        for peer in list(self._peers.values()):
+            try:
+                outcome = await peer.link.ask("act", [tenant, call, participant, action], ANSWER_SECONDS)
+            except (LinkLost, HostError):
+                continue
+            except TimeoutError:
+                return Outcome(ActionStatus.FAILED, "another gateway has not answered: see whether it was done")
+            if outcome.status is not ActionStatus.NOT_HERE:
+                break
+        return outcome
 
     def candidates(self, place: Place, is_offer: bool) -> list[str | None]:
         """Return which gateways are to answer a request of somebody, the best first; None is this one."""
@@ -144,18 +194,6 @@ class Peers(Speaking):
             return None
         self._forwarded.inc()
         return found
-
-    async def expect(self, place: Place) -> None:
-        """Take over what others remember of somebody who is about to be judged here."""
-        if self._adoption is not None:
-            await self._adoption.settled()
-        for peer in [peer for peer in self._peers.values() if peer.view.keeps(place)]:
-            try:
-                known = await peer.link.ask("give_up", place, CALLS_SECONDS)
-            except (LinkLost, TimeoutError, HostError):
-                continue
-            for departed in known:
-                self._here.memory.left(departed_moved(departed, peer.view.behind))
 
     async def calls(self, own: Sequence[Message]) -> list[Message]:
         """Return what all gateways say of their calls, with what this one says."""
@@ -182,6 +220,8 @@ class Peers(Speaking):
         view.take(op, body)
         if op == "whole":
             self._greeted.set()
+        if op in ("whole", "ways"):
+            self._review()
         elif op == "state":
             self._hub.state(body["message"], _moved(body["at"], view.behind))
         if adoption is not None:
@@ -198,6 +238,11 @@ class Peers(Speaking):
             structlog.stdlib.get_logger("peers").warning("another gateway is gone", why=str(reason))
             heirs = [one.view.id for one in self._peers.values() if one.view.heir]
             self._adoption.lost(peer.view, reason, heirs)
+            self._review()
+
+    def _review(self) -> None:
+        if self._knows_others:
+            self._here.sources.review()
 
     def _yield(self, gateway: str, theirs: Seat) -> None:
         """End whom another gateway has as well, where they came to it later."""
@@ -237,6 +282,8 @@ class Peers(Speaking):
         match op:
             case "request" if self._answer is not None:
                 return dict(await self._answer(body))
+            case "act" if body[0] in self._acting:
+                return await self._acting[body[0]].act(*body[1:])
             case "give_up":
                 return list(self._here.memory.give_up(*body))
             case "calls":

@@ -20,6 +20,16 @@ def heir(place: Place, gateways: Iterable[str]) -> str:
     return max(gateways, key=lambda gateway: hashlib.sha256("\0".join((gateway, *place)).encode()).digest())
 
 
+def opens(way: str, configured: Mapping[str, frozenset[str]], claimed: Mapping[str, frozenset[str]]) -> str | None:
+    """Return which gateway opens a way into calls that the settings of several name; None where none does.
+
+    Whoever has it open keeps it, and of several that have it one does.
+    """
+    have = [gateway for gateway, ways in claimed.items() if way in ways]
+    among = have or [gateway for gateway, ways in configured.items() if way in ways]
+    return heir(("", way), among) if among else None
+
+
 def place_of(lost: Lost) -> Place | None:
     """Return under which name somebody was judged; None where nothing is known of anybody."""
     if lost.seat is not None:

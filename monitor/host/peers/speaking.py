@@ -22,6 +22,7 @@ class Speaking:
         self.name = name
         self._links: set[Link] = set()
         self._remembered: dict[ParticipantKey, Departed] = {}
+        self._own_ways: dict[str, list[str]] = {"configured": [], "claimed": []}
 
     def greet(self, link: Link, seats: Sequence[Seat], now: float) -> None:
         """Say to one that has just come who speaks, and everything that is known; it is told what changes then."""
@@ -30,12 +31,18 @@ class Speaking:
             link.say("seat", seat)
         for departed in self._remembered.values():
             link.say("kept", departed)
+        link.say("ways", self._own_ways)
         link.say("whole")
         self._links.add(link)
 
     def part(self, link: Link) -> None:
         """Say nothing to one any more; safe to call twice."""
         self._links.discard(link)
+
+    def ways(self, configured: frozenset[str], claimed: frozenset[str]) -> None:
+        """Say which ways in the settings name, and which of them are opened here."""
+        self._own_ways = {"configured": sorted(configured), "claimed": sorted(claimed)}
+        self._say("ways", self._own_ways)
 
     def seated(self, seat: Seat) -> None:
         """Say that somebody is judged from now on."""

@@ -87,6 +87,12 @@ class Site:
         found = await self.client.get(f"{gateway.base}/v1/calls", headers={"Authorization": f"Bearer {BEARER}"})
         return {call["call"]: call["participants"] for call in found.raise_for_status().json()["calls"]}
 
+    async def sources(self, gateway: Gateway) -> list[dict[str, Any]]:
+        """The ways into calls of a gateway."""
+        found = await self.client.get(f"{gateway.base}/v1/sources", headers={"Authorization": f"Bearer {BEARER}"})
+        sources: list[dict[str, Any]] = found.raise_for_status().json()["sources"]
+        return sources
+
     async def kill(self, gateway: Gateway) -> None:
         gateway.process.kill()
         await gateway.process.wait()

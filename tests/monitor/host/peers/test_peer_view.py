@@ -106,6 +106,13 @@ def test_findings_that_it_told_of_long_ago_are_not_kept() -> None:
     assert [one.step for one, _ in made.recent][:1] == [5]
 
 
+def test_of_its_ways_in_it_is_known_which_it_has_opened() -> None:
+    made = view()
+    assert (made.configured, made.claimed) == (frozenset(), frozenset())
+    made.take("ways", {"configured": ["x", "y"], "claimed": ["y"]})
+    assert (sorted(made.configured), sorted(made.claimed)) == (["x", "y"], ["y"])
+
+
 def test_what_nobody_knows_here_is_not_taken() -> None:
     with pytest.raises(LookupError, match="nobody knows"):
         view().take("sing", None)

@@ -8,7 +8,7 @@ from typing import Any
 from monitor.decision.decide import DecisionConfig, initial
 from monitor.host.cluster.ledger import Lost, Seat
 from monitor.host.departed import Departed
-from monitor.host.peers.sharing import came_later, heir, place_of, together
+from monitor.host.peers.sharing import came_later, heir, opens, place_of, together
 from monitor.identity.claimed import stated
 from monitor.types import ParticipantKey
 
@@ -35,6 +35,19 @@ def test_everybody_who_asks_of_the_same_gateways_finds_the_same_heir() -> None:
     assert {place for place in everybody if left[place] != chosen[place]} == {
         place for place in everybody if chosen[place] == "b"
     }
+
+
+def test_a_way_in_is_opened_by_one_gateway_of_those_that_have_it_in_their_settings() -> None:
+    both = {"a": frozenset({"x", "y"}), "b": frozenset({"x"}), "c": frozenset[str]()}
+    nobody = dict.fromkeys(both, frozenset[str]())
+    assert opens("x", both, nobody) in {"a", "b"}
+    assert opens("y", both, nobody) == "a"
+    assert opens("z", both, nobody) is None
+    # Whoever has it keeps it, though it is in nobody's settings any more; where two have it one of them does.
+    for have in ("a", "b", "c"):
+        assert opens("x", {}, {**nobody, have: frozenset({"x"})}) == have
+    two = {**nobody, "a": frozenset({"x"}), "b": frozenset({"x"})}
+    assert opens("x", both, two) == heir(("", "x"), ["a", "b"])
 
 
 def test_somebody_is_found_by_their_seat_or_by_what_is_known_of_them() -> None:

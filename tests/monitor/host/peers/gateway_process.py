@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 
+from monitor.alerts.policy.document import load as load_policy
 from monitor.config import Settings
 from monitor.host import logging as log
 from monitor.host.cluster.gateway import hosting
@@ -29,7 +30,8 @@ def main(words: str) -> None:
     log.configure(settings.log_level, "json", [])
     launch = local_processes(TOY, environment(os.environ, 1))
     hosts = hosting(settings, launch, other_gateways(settings))
-    sidecar = Sidecar(settings, assemble(settings, scripted(), hosting=hosts))
+    policy = load_policy(settings.policy, [], ["synchrony"])
+    sidecar = Sidecar(settings, assemble(settings, scripted(), policy=policy, hosting=hosts))
 
     def ready(base: str, admin: str) -> None:
         sys.stdout.write(f"{base} {admin}\n")

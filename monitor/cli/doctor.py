@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.checks import installation, machine, processes, vault
+from monitor.cli.checks import gateways, installation, machine, processes, vault
 from monitor.detectors.check import Check
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ SETTING_CHECKS: tuple[Callable[[Settings], Check], ...] = (
     machine.disk,
     machine.port,
     processes.processes,
+    gateways.gateways,
 )
 
 

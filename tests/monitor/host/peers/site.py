@@ -64,6 +64,7 @@ class Site:
     gateways: list[Gateway]
     client: httpx.AsyncClient
     journal: Journal
+    peers: list[str]
     again: Callable[[int], Awaitable[Gateway]]
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -132,7 +133,7 @@ class Site:
 async def gateways(folder: Path, database: str, number: int, **settings: Any) -> AsyncIterator[Site]:
     """So many gateways of one host each, every one of which knows the addresses of all."""
     ports = [_free_port() for _ in range(number)]
-    shared = {
+    shared: dict[str, Any] = {
         "database_url": database,
         "peers": [f"127.0.0.1:{port}" for port in ports],
         "peer_secret": SECRET,
@@ -153,7 +154,8 @@ async def gateways(folder: Path, database: str, number: int, **settings: Any) ->
         async def begin(own: int) -> Gateway:
             return await _begin(folder / str(own), {**shared, "peer_port": ports[own]})
 
-        made = Site(await asyncio.gather(*map(begin, range(number))), client, journal, begin)
+        begun = await asyncio.gather(*map(begin, range(number)))
+        made = Site(begun, client, journal, shared["peers"], begin)
         try:
             made.follow()
             await made.linked()

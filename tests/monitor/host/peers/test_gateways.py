@@ -11,12 +11,16 @@ import contextlib
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from monitor.cli.checks.gateways import gateways as examined
+from monitor.config import Settings
+from monitor.detectors.check import Check
 from tests.monitor.host.cluster.test_fleet import check_whole, episodes
-from tests.monitor.host.peers.site import BEARER, SDP, Gateway, Site, gateways
+from tests.monitor.host.peers.site import BEARER, SDP, SECRET, Gateway, Site, gateways
 from tests.postgres import Server
 
 FRAGMENT = {**SDP, "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}
@@ -61,6 +65,24 @@ async def test_any_gateway_answers_for_somebody_whom_another_judges(postgres_ser
         for gateway in made.gateways:
             await made.end(gateway)
         check_whole(made, *people)
+
+
+async def test_the_doctor_says_which_gateways_answer(postgres_server: Server, tmp_path: Path) -> None:
+    database = postgres_server.migrated_database()
+    async with gateways(tmp_path, database, 2) as made:
+
+        def check(secret: str = SECRET) -> Check:
+            named: dict[str, Any] = {"peers": made.peers, "peer_secret": secret, "database_url": database}
+            return examined(Settings(state_dir=tmp_path, **named))
+
+        assert await asyncio.to_thread(check) == Check("gateways", "ok", "2 of 2 addresses answer")
+        other = await asyncio.to_thread(check, "another secret that is long")
+        assert (other.state, other.detail) == ("optional", "0 of 2 addresses answer (another secret)")
+        await made.kill(made.gateways[0])
+        one = await asyncio.to_thread(check)
+        assert (one.state, one.detail) == ("optional", "1 of 2 addresses answer (connection refused)")
+    assert examined(Settings(state_dir=tmp_path)).detail == "none is named: this one is alone"
+    assert examined(Settings(state_dir=tmp_path, peers=("a:1",))).state == "failed"
 
 
 async def test_a_gateway_is_killed_and_another_goes_on(postgres_server: Server, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ class Peers(Speaking):
         self._beating: asyncio.Task[None] | None = None
         self._listened: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
+        self._closing = False
         self.port = options.port
 
     # `Audience`.
@@ -99,8 +100,11 @@ class Peers(Speaking):
         except TimeoutError:
             structlog.stdlib.get_logger("peers").warning("no other gateway is there yet")
 
-    async def close(self) -> None:
-        """Have what was said arrive, then end every link."""
+    async def close(self) -> bool:
+        """Have what was said arrive, then end every link; returns whether somebody goes on with it."""
+        if self._server is not None:
+            # First: one that comes now would be told once more of those whom it goes on with already.
+            self._server.close()
         links = self.hush()
         for link in links:
             link.close()
@@ -108,12 +112,13 @@ class Peers(Speaking):
             await asyncio.wait(self._listened, timeout=FLUSH_SECONDS)
         for task in (*self._listened, *([self._beating] if self._beating is not None else [])):
             task.cancel()
-        if self._server is not None:
-            self._server.close()
+        # Not before: the others may have begun to end meanwhile.
+        handed_over, self._closing = self.takes_over, True
         if self._dialling is not None:
             await self._dialling.close()
         if self._adoption is not None:
             await self._adoption.close()
+        return handed_over
 
     # `Gateways`: what the surface asks.
 
@@ -193,10 +198,12 @@ class Peers(Speaking):
         """Go on with what is known of those whom a gateway had that is gone."""
         del self._peers[peer.view.id]
         self._connected.set(len(self._peers))
-        if self._adoption is not None and not self._here.draining:
+        heirs = [one.view.id for one in self._peers.values() if one.view.heir]
+        # One that ends itself takes over where nobody else does: whatever is open is closed by it.
+        is_heir = not self._closing and not (self._here.draining and heirs)
+        if self._adoption is not None and is_heir:
             reason = HOST_DRAINED if peer.view.leaving else HOST_LOST
             structlog.stdlib.get_logger("peers").warning("another gateway is gone", why=str(reason))
-            heirs = [one.view.id for one in self._peers.values() if one.view.heir]
             self._adoption.lost(peer.view, reason, heirs)
 
     def _yield(self, gateway: str, theirs: Seat) -> None:

@@ -83,6 +83,8 @@ class Elsewhere:
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
+        if body is None:
+            return
         try:
             answer = await self._first(candidates, scope, place, body, is_offer)
         except Exception:
@@ -183,13 +185,15 @@ class Everywhere:
         return await self.own.explain(call, participant)
 
 
-async def _read(receive: Receive) -> bytes:
-    """Read a whole body; raises `Problem`."""
+async def _read(receive: Receive) -> bytes | None:
+    """Read a whole body, None where whoever sends it is gone before its end; raises `Problem`."""
     data, more = bytearray(), True
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while more:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
                 data += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(data) > MAX_BODY_BYTES:

@@ -28,7 +28,8 @@ from monitor.api.problem import Problem, internal
 from monitor.host.calls import Calls, Gateways
 from monitor.storage.tenancy.names import inside, outside
 
-OF_SOMEBODY = re.compile(r"/v1/calls/([^/]+)/participants/([^/]+)/(whip(?:/[^/]+)?|claim|policy)")
+# The applications' own patterns end in `$`, before which a line may end.
+OF_SOMEBODY = re.compile(r"/v1/calls/([^/]+)/participants/([^/]+)/(whip(?:/[^/]+)?|claim|policy)\n?")
 # Larger than any offer that the settings allow.
 MAX_BODY_BYTES = 1 << 20
 FULL = 503

@@ -28,7 +28,8 @@ from monitor.api.problem import Problem, internal
 from monitor.host.calls import Calls, Gateways
 from monitor.storage.tenancy.names import inside, outside
 
-OF_SOMEBODY = re.compile(r"/v1/calls/([^/]+)/participants/([^/]+)/(whip(?:/[^/]+)?|claim|policy)")
+# The applications' own patterns end in `$`, before which a line may end.
+OF_SOMEBODY = re.compile(r"/v1/calls/([^/]+)/participants/([^/]+)/(whip(?:/[^/]+)?|claim|policy)\n?")
 # What one gateway has in progress, under an id that says nothing of where.
 IN_PROGRESS = re.compile(r"/v1/(?:enrolments|drills)/[^/]+")
 # Larger than any offer that the settings allow.
@@ -84,6 +85,8 @@ class Elsewhere:
             body = await _read(receive)
         except Problem as problem:
             await problem.response()(scope, receive, send)
+            return
+        if body is None:
             return
         try:
             answer = await self._first(candidates, scope, place, body, is_offer)
@@ -201,13 +204,15 @@ class Everywhere:
         return await self.own.explain(call, participant)
 
 
-async def _read(receive: Receive) -> bytes:
-    """Read a whole body; raises `Problem`."""
+async def _read(receive: Receive) -> bytes | None:
+    """Read a whole body, None where whoever sends it is gone before its end; raises `Problem`."""
     data, more = bytearray(), True
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while more:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
                 data += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(data) > MAX_BODY_BYTES:

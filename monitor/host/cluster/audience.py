@@ -77,8 +77,8 @@ class Audience(Protocol):
         """Take note that the gateway is about to end in order."""
         ...
 
-    async def close(self) -> None:
-        """Tell what was said, and end."""
+    async def close(self) -> bool:
+        """Tell what was said, and end; returns whether somebody goes on with what is known here."""
         ...
 
 
@@ -145,5 +145,6 @@ class Alone:
     def leaving(self) -> None:
         """Nobody is told."""
 
-    async def close(self) -> None:
+    async def close(self) -> bool:
         """Nobody is told."""
+        return False

@@ -190,8 +190,8 @@ class Fleet:
             # What a host did not come to say.
             self._take_off(host)
         self.watching.close()
-        await self.audience.close()
-        self.memory.close(keeps=self._hands_over)
+        handed_over = await self.audience.close()
+        self.memory.close(keeps=self._hands_over and handed_over)
 
     async def _drain(self, host: FarHost) -> None:
         if host.ready:

@@ -48,6 +48,10 @@ class TakingOff:
                 known = None if known is None else replace(known, finding=tracker.finding)
             if known is not None and remembers:
                 self.memory.left(known)
+            elif known is not None:
+                closed = FindingTracker(known.key, finding=known.finding).end(time, known.reason)
+                if closed is not None:
+                    self.findings.put(closed, now)
 
 
 def place_of(seat: Seat) -> Place:

@@ -67,6 +67,10 @@ class Dialling:
     context: ssl.SSLContext = field(repr=False)
     hears: Hears
     jitter: Callable[[], float]
+    resolve_seconds: float = RESOLVE_SECONDS
+    _found: set[Address] = field(default_factory=set)
+    # Those at which this gateway itself was.
+    _own: set[Address] = field(default_factory=set)
     _tasks: dict[Address, asyncio.Task[None]] = field(default_factory=dict)
     _resolving: asyncio.Task[None] | None = None
 
@@ -84,17 +88,17 @@ class Dialling:
 
     async def _resolve(self) -> None:
         while True:
-            found = {address for name in self.addresses for address in await _lookup(name)}
-            for address in found - self._tasks.keys():
+            self._found = {address for name in self.addresses for address in await _lookup(name)}
+            self._own &= self._found
+            self._tasks = {address: task for address, task in self._tasks.items() if not task.done()}
+            for address in self._found - self._own - self._tasks.keys():
                 self._tasks[address] = asyncio.create_task(self._keep(address), name="peer")
-            for address in self._tasks.keys() - found:
-                if self._tasks[address].done():
-                    del self._tasks[address]
-            await asyncio.sleep(RESOLVE_SECONDS)
+            await asyncio.sleep(self.resolve_seconds)
 
     async def _keep(self, address: Address) -> None:
         failures = 0
-        while True:
+        # A link that lasts outlives its name: a name server that is away parts nobody.
+        while address in self._found:
             began = time.monotonic()
             try:
                 is_self = await self._once(address)
@@ -103,7 +107,12 @@ class Dialling:
                 is_self, why = False, type(error).__name__
                 if not failures:
                     _log().warning("another gateway cannot be reached", why=why)
+            except Exception:
+                # Whatever it is: this gateway must not be without that one for ever.
+                is_self = False
+                _log().exception("a link to another gateway has failed")
             if is_self:
+                self._own.add(address)
                 return
             failures = 0 if time.monotonic() - began > CONNECT_SECONDS else failures + 1
             await asyncio.sleep(retry_delay_seconds(failures, self.jitter(), LONGEST_PAUSE_SECONDS))
@@ -180,7 +189,8 @@ async def _lookup(address: Address) -> list[Address]:
     """Return every address that a name stands for; none while it stands for nothing."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(*address, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
+        # The latter where it can be no name.
         return []
     return [(entry[4][0], entry[4][1]) for entry in found if isinstance(entry[4][0], str)]
 

@@ -35,6 +35,7 @@ from monitor.host.cluster.refusals import HostError
 from monitor.host.metrics import Metrics
 from monitor.host.peers.adoption import Adoption
 from monitor.host.peers.dialling import Dialling, Peer, bound
+from monitor.host.peers.listening import Listening
 from monitor.host.peers.options import PeerOptions
 from monitor.host.peers.sharing import came_later, opens, together
 from monitor.host.peers.speaking import Speaking
@@ -70,11 +71,11 @@ class Peers(Speaking):
         self._answer: Answer | None = None
         self._acting: Mapping[str, Actions] = {}
         self._dialling: Dialling | None = None
-        self._server: asyncio.Server | None = None
+        self._listening: Listening | None = None
         self._beating: asyncio.Task[None] | None = None
-        self._listened: set[asyncio.Task[None]] = set()
+        self._letting_go: set[asyncio.Task[None]] = set()
         self._greeted = asyncio.Event()
-        self._knows_others = False
+        self._knows_others = self._closing = False
         self.port = options.port
 
     # `Audience`.
@@ -89,12 +90,12 @@ class Peers(Speaking):
         options = self._options
         self._fleet, self._adoption = fleet, Adoption(fleet, self.name, time.monotonic, self._is_written)
         listens, connects = await asyncio.to_thread(contexts, options.secret)
+        self._listening = Listening(listens, self._serve)
         try:
-            self._server = await asyncio.start_server(self._serve, options.host, options.port, ssl=listens)
+            self.port = self._listening.start(options.host, options.port)
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise ConfigError(f"cannot listen for other gateways ({why}): set peer_host and peer_port") from None
-        self.port = self._server.sockets[0].getsockname()[1]
         self._dialling = Dialling(options.addresses, connects, self, random.random)
         self._dialling.start()
         self._beating = asyncio.create_task(self._beat(), name="peers' beat")
@@ -115,21 +116,24 @@ class Peers(Speaking):
         claimed = {self.name: own.claimed, **{view.id: view.claimed for view in views}}
         return opens(way, configured, claimed) == self.name
 
-    async def close(self) -> None:
-        """Have what was said arrive, then end every link."""
-        links = self.hush()
-        for link in links:
+    async def close(self) -> bool:
+        """Have what was said arrive, then end every link; returns whether somebody goes on with it."""
+        if self._listening is not None:
+            # First: one that comes now would be told once more of those whom it goes on with already.
+            await self._listening.close()
+        for link in self.hush():
             link.close()
-        if self._listened:
-            await asyncio.wait(self._listened, timeout=FLUSH_SECONDS)
-        for task in (*self._listened, *([self._beating] if self._beating is not None else [])):
+        if self._listening is not None:
+            await self._listening.served(FLUSH_SECONDS)
+        for task in (*self._letting_go, *([self._beating] if self._beating is not None else [])):
             task.cancel()
-        if self._server is not None:
-            self._server.close()
+        # Not before: the others may have begun to end meanwhile.
+        handed_over, self._closing = self.takes_over, True
         if self._dialling is not None:
             await self._dialling.close()
         if self._adoption is not None:
             await self._adoption.close()
+        return handed_over
 
     async def expect(self, place: Place) -> None:
         """Have what others remember of somebody who is about to be judged here remembered here."""
@@ -233,10 +237,12 @@ class Peers(Speaking):
         """Go on with what is known of those whom a gateway had that is gone."""
         del self._peers[peer.view.id]
         self._connected.set(len(self._peers))
-        if self._adoption is not None and not self._here.draining:
+        heirs = [one.view.id for one in self._peers.values() if one.view.heir]
+        # One that ends itself takes over where nobody else does: whatever is open is closed by it.
+        is_heir = not self._closing and not (self._here.draining and heirs)
+        if self._adoption is not None and is_heir:
             reason = HOST_DRAINED if peer.view.leaving else HOST_LOST
             structlog.stdlib.get_logger("peers").warning("another gateway is gone", why=str(reason))
-            heirs = [one.view.id for one in self._peers.values() if one.view.heir]
             self._adoption.lost(peer.view, reason, heirs)
             self._review()
 
@@ -250,7 +256,9 @@ class Peers(Speaking):
         ours = self._here.ledger.seat(place)
         if ours is not None and came_later((theirs.since, gateway), (ours.since, self.name)):
             structlog.stdlib.get_logger("peers").warning("two gateways have one participant: this one lets them go")
-            self._begin(self._let_go(place))
+            task = asyncio.create_task(self._let_go(place))
+            self._letting_go.add(task)
+            task.add_done_callback(self._letting_go.discard)
 
     async def _let_go(self, place: Place) -> None:
         await self._here.remove(*place)
@@ -266,17 +274,12 @@ class Peers(Speaking):
         """Speak to one gateway until it is gone."""
         bound(writer)
         link = Link(StreamChannel(reader, writer), lambda _op, _body: None, self._asked)
-        task = asyncio.current_task()
-        if task is not None:
-            self._listened.add(task)
         self.greet(link, self._here.ledger.seats(), time.monotonic())
         try:
             await link.run()
         finally:
             self.part(link)
             writer.close()
-            if task is not None:
-                self._listened.discard(task)
 
     async def _asked(self, op: str, body: Any) -> Any:
         match op:
@@ -313,11 +316,6 @@ class Peers(Speaking):
         if self._fleet is None:
             raise RuntimeError("this gateway does not run yet")
         return self._fleet
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._listened.add(task)
-        task.add_done_callback(self._listened.discard)
 
     async def _is_written(self, finding: Finding) -> bool:
         try:

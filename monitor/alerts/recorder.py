@@ -65,7 +65,7 @@ class Recorder:
         self._committed = committed
         self._capacity = capacity
         self._waiting: deque[Pending] = deque()
-        self._changed = asyncio.Event()
+        self._changed, self._progress = asyncio.Event(), asyncio.Event()
         self._closing = False
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._probed = float("-inf")
@@ -89,6 +89,13 @@ class Recorder:
             self._make_room()
         self._waiting.append(Pending(finding, decided_at))
         self._changed.set()
+
+    async def settled(self) -> None:
+        """Wait until what was put before is written, or was let go of."""
+        last = self._waiting[-1] if self._waiting else None
+        while last in self._waiting:
+            self._progress.clear()
+            await self._progress.wait()
 
     async def probe(self) -> str | None:
         """Return why findings cannot be written now, or None; the disk is asked at most every few seconds."""
@@ -158,6 +165,7 @@ class Recorder:
         # `_make_room` may have taken it away meanwhile.
         with contextlib.suppress(ValueError):
             self._waiting.remove(pending)
+        self._progress.set()
 
     def _make_room(self) -> None:
         # The head may be in the writer's hands: it is spared.

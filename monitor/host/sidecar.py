@@ -308,6 +308,10 @@ class Sidecar:
         await asyncio.to_thread(self.close)
 
 
+def _room(own: Stores) -> Room:
+    return Room(own.hub, own.policing, own.judging, own.vault, own.journal, own.recorder)
+
+
 async def _let_go(own: Stores) -> None:
     """Write and deliver what the end of everybody has closed; in this order."""
     await own.drills.close()

@@ -7,6 +7,7 @@ it renames what the host says, and gives it to the stores of the tenant whose ca
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.push import Hub
+from monitor.alerts.recorder import Recorder
 from monitor.alerts.wire import Message
 from monitor.host.calls import Admission, AtCapacity, HostsAlive, Publication
 from monitor.host.host import Host
@@ -44,6 +46,7 @@ class Room:
     judging: Judging
     vault: Vault | None = None
     journal: Journal | None = None
+    recorder: Recorder | None = None
 
 
 class Tenancy:
@@ -81,6 +84,11 @@ class Tenancy:
         journal = self._rooms[outside(finding.key.call)[0]].journal
         rows = journal.changes(finding.id) if journal is not None else ()
         return any(isinstance(row, Entry) and row.finding.step == finding.step for row in rows)
+
+    async def settled(self) -> None:
+        """Wait until what was found before is in the journals."""
+        recorders = [room.recorder for room in self._rooms.values() if room.recorder is not None]
+        await asyncio.gather(*(recorder.settled() for recorder in recorders))
 
     def state(self, message: Message, decided_at: float | None = None) -> None:
         """Take a state on its way to the tenant's subscribers."""

@@ -73,6 +73,10 @@ class Audience(Protocol):
         """Take everybody who is remembered now."""
         ...
 
+    async def arrived(self) -> None:
+        """Wait, for a moment at the most, until everybody has taken what was told before."""
+        ...
+
     def leaving(self) -> None:
         """Take note that the gateway is about to end in order."""
         ...
@@ -141,6 +145,9 @@ class Alone:
 
     def remembered(self, departed: Sequence[Departed]) -> None:
         """Nobody is told."""
+
+    async def arrived(self) -> None:
+        """Nobody was told."""
 
     def leaving(self) -> None:
         """Nobody is told."""

@@ -363,6 +363,8 @@ class Fleet:
         number = next(self._numbers)
         body = {"id": number, "key": key, "offer": offer, "owner": owner, "profile": profile}
         made = await host.ask("publish", body, seconds=PUBLISH_SECONDS)
+        # Whoever is told that they are published may ask another gateway next.
+        await self.audience.arrived()
         self._owners[key.call, key.participant] = owner
         publication = FarPublication(host, number, key, made["answer"], made["etag"])
         publication.follow()

@@ -123,7 +123,7 @@ class Dialling:
             reader, writer = await asyncio.open_connection(*address, ssl=self.context)
         bound(writer)
         talk = _Talk(self.hears)
-        link = talk.link = Link(StreamChannel(reader, writer), talk.said, _nothing_is_asked, talk.gone)
+        link = talk.link = Link(StreamChannel(reader, writer), talk.said, _is_here, talk.gone)
         watching = asyncio.create_task(_watch(link), name="liveness")
         try:
             await link.run()
@@ -195,8 +195,9 @@ async def _lookup(address: Address) -> list[Address]:
     return [(entry[4][0], entry[4][1]) for entry in found if isinstance(entry[4][0], str)]
 
 
-async def _nothing_is_asked(_op: str, _body: Any) -> Any:
-    raise LookupError("whoever listens asks nothing")
+async def _is_here(op: str, _body: Any) -> None:
+    if op != "ping":
+        raise LookupError("whoever speaks asks nothing but whether that is heard")
 
 
 def _log() -> structlog.stdlib.BoundLogger:

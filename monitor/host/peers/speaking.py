@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from monitor.host.cluster.link import Link
 from monitor.host.departed import Departed
 from monitor.identity.claimed import Claimed
 from monitor.types import ParticipantKey
+
+# So long it may take until another gateway knows of somebody who has just been published: then they are not waited for.
+ARRIVAL_SECONDS = 0.5
 
 
 class Speaking:
@@ -90,6 +94,11 @@ class Speaking:
     def leaving(self) -> None:
         """Say that it is about to end in order."""
         self._say("leaving")
+
+    async def arrived(self) -> None:
+        """Wait until everybody has taken what was said before: over a link that comes in its order."""
+        asked = [link.ask("ping", None, ARRIVAL_SECONDS) for link in self._links]
+        await asyncio.gather(*asked, return_exceptions=True)
 
     def hush(self) -> list[Link]:
         """Say nothing to anybody from now on; returns whom it was said to."""

@@ -55,6 +55,24 @@ def break_journal(journal: Journal, broken: bool) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
 
+async def test_what_was_put_before_is_written_once_it_is_settled(opened: Journal) -> None:
+    recorder = Recorder(opened, Told())
+    await recorder.settled()
+    break_journal(opened, broken=True)
+    recorder.start()
+    for step in range(3):
+        recorder.put(finding(step=step), 0.0)
+    both = [asyncio.create_task(recorder.settled()) for _ in range(2)]
+    while recorder.error is None:
+        await asyncio.sleep(0)
+    assert not any(one.done() for one in both)
+    break_journal(opened, broken=False)
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*both)
+    assert [one.step for one in findings_of(opened)] == [0, 1, 2]
+    assert await recorder.close() == 0
+
+
 async def test_told_after_the_commit_and_in_order(opened: Journal) -> None:
     held: list[int] = []
     told = Told()

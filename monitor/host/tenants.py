@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from monitor.alerts.finding import Finding
+from monitor.alerts.finding import Finding, OpenFinding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.wire import Message
@@ -81,6 +81,18 @@ class Tenancy:
         journal = self._rooms[outside(finding.key.call)[0]].journal
         rows = journal.changes(finding.id) if journal is not None else ()
         return any(isinstance(row, Entry) and row.finding.step == finding.step for row in rows)
+
+    def standing(self, call: str, finding: OpenFinding) -> OpenFinding | None:
+        """Return an open finding as the tenant's journal has it, None where it is closed there; blocks.
+
+        Raises `JournalError`.
+        """
+        journal = self._rooms[outside(call)[0]].journal
+        rows = journal.changes(finding.id) if journal is not None else ()
+        changes = [row.finding for row in rows if isinstance(row, Entry)]
+        if any(change.action == "closed" for change in changes):
+            return None
+        return replace(finding, step=max((finding.step, *(change.step + 1 for change in changes))))
 
     def state(self, message: Message, decided_at: float | None = None) -> None:
         """Take a state on its way to the tenant's subscribers."""

@@ -17,8 +17,6 @@ from uuid import uuid4
 import structlog
 from prometheus_client import Counter, Gauge
 
-from monitor.alerts.finding import Finding
-from monitor.alerts.journal import JournalError
 from monitor.alerts.wire import Message
 from monitor.config import ConfigError
 from monitor.decision.words import HOST_DRAINED, HOST_LOST
@@ -32,7 +30,7 @@ from monitor.host.cluster.liveness import BEAT_SECONDS
 from monitor.host.cluster.placement import HostView, places
 from monitor.host.cluster.refusals import HostError
 from monitor.host.metrics import Metrics
-from monitor.host.peers.adoption import Adoption
+from monitor.host.peers.adoption import Adoption, Journals
 from monitor.host.peers.dialling import Dialling, Peer, bound
 from monitor.host.peers.listening import Listening
 from monitor.host.peers.options import PeerOptions
@@ -54,12 +52,12 @@ Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 class Peers(Speaking):
     """The other gateways of one; an `Audience` of its fleet, and the `Gateways` of its surface.
 
-    `written` says whether a change of a finding is in the journal, and blocks; `hub` takes what subscribers are told.
+    `journals` say what is written down; `hub` takes what subscribers are told.
     """
 
-    def __init__(self, options: PeerOptions, hub: Tells, written: Callable[[Finding], bool], metrics: Metrics) -> None:
+    def __init__(self, options: PeerOptions, hub: Tells, journals: Journals, metrics: Metrics) -> None:
         super().__init__(uuid4().hex)
-        self._options, self._hub, self._written = options, hub, written
+        self._options, self._hub, self._journals = options, hub, journals
         registry = metrics.registry
         self._connected = Gauge("sidewitness_gateways", "Other gateways that are there.", registry=registry)
         self._forwarded = Counter("sidewitness_forwarded", "Requests that another gateway answered.", registry=registry)
@@ -85,7 +83,7 @@ class Peers(Speaking):
     async def start(self, fleet: Fleet) -> None:
         """Listen, and link to the others; raises `ConfigError`."""
         options = self._options
-        self._fleet, self._adoption = fleet, Adoption(fleet, self.name, time.monotonic, self._is_written)
+        self._fleet, self._adoption = fleet, Adoption(fleet, self.name, time.monotonic, self._journals)
         listens, connects = await asyncio.to_thread(contexts, options.secret)
         self._listening = Listening(listens, self._serve)
         try:
@@ -190,7 +188,7 @@ class Peers(Speaking):
         elif op == "state":
             self._hub.state(body["message"], _moved(body["at"], view.behind))
         if adoption is not None:
-            adoption.heard(op, body)
+            adoption.heard(view, op, body)
         if op == "seat":
             self._yield(view.id, body)
 
@@ -270,12 +268,6 @@ class Peers(Speaking):
         if self._fleet is None:
             raise RuntimeError("this gateway does not run yet")
         return self._fleet
-
-    async def _is_written(self, finding: Finding) -> bool:
-        try:
-            return await asyncio.to_thread(self._written, finding)
-        except JournalError:
-            return False
 
 
 def _moved(at: float | None, by: float) -> float | None:

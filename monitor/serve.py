@@ -97,7 +97,7 @@ def other_gateways(settings: Settings) -> gateway.Beside | None:
     options = options_of(settings)
     if options is None:
         return None
-    return lambda tenancy, metrics: Peers(options, tenancy, tenancy.written, metrics)
+    return lambda tenancy, metrics: Peers(options, tenancy, tenancy, metrics)
 
 
 def warn(settings: Settings, token: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from monitor.alerts.finding import Finding
+from monitor.alerts.finding import Finding, OpenFinding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.push import Hub
 from monitor.alerts.recorder import Recorder
@@ -89,6 +89,18 @@ class Tenancy:
         """Wait until what was found before is in the journals."""
         recorders = [room.recorder for room in self._rooms.values() if room.recorder is not None]
         await asyncio.gather(*(recorder.settled() for recorder in recorders))
+
+    def standing(self, call: str, finding: OpenFinding) -> OpenFinding | None:
+        """Return an open finding as the tenant's journal has it, None where it is closed there; blocks.
+
+        Raises `JournalError`.
+        """
+        journal = self._rooms[outside(call)[0]].journal
+        rows = journal.changes(finding.id) if journal is not None else ()
+        changes = [row.finding for row in rows if isinstance(row, Entry)]
+        if any(change.action == "closed" for change in changes):
+            return None
+        return replace(finding, step=max((finding.step, *(change.step + 1 for change in changes))))
 
     def state(self, message: Message, decided_at: float | None = None) -> None:
         """Take a state on its way to the tenant's subscribers."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from monitor.alerts.finding import Finding, FindingTracker
+from monitor.alerts.finding import Finding, FindingTracker, OpenFinding
+from monitor.alerts.journal import JournalError
 from monitor.host.cluster.fleet import Fleet
 from monitor.host.cluster.ledger import Lost, Place, Seat
 from monitor.host.peers.peer_view import PeerView
 from monitor.host.peers.sharing import heir, place_of
-from monitor.types import Reason
+from monitor.types import ParticipantKey, Reason
 
 # Far from the numbers of ways in, and of hosts that are gone.
 FIRST_SOURCE = -1_000_000
@@ -24,14 +25,34 @@ FIRST_SOURCE = -1_000_000
 ASSIGNED_SECONDS = 10.0
 
 
+class Journals(Protocol):
+    """What is written down of findings; but for `settled` all of it blocks, and raises `JournalError`."""
+
+    async def settled(self) -> None:
+        """Wait until what was found before is written down."""
+        ...
+
+    def written(self, finding: Finding) -> bool:
+        """Whether a change of a finding is."""
+        ...
+
+    def standing(self, call: str, finding: OpenFinding) -> OpenFinding | None:
+        """Return an open finding of a call as it is, None where it is closed."""
+        ...
+
+
 @dataclass(slots=True)
 class Adoption:
-    """Takes over at the gateway called `name`; `written` says whether a finding's change is in the journal."""
+    """Takes over at the gateway called `name`.
+
+    A gateway that is gone may be one that is only not heard: it goes on, and writes. So what is written down of a
+    finding is asked for before anything is written of it here.
+    """
 
     fleet: Fleet
     name: str
     clock: Callable[[], float]
-    written: Callable[[Finding], Awaitable[bool]]
+    journals: Journals
     _assigned: dict[str, list[tuple[float, Lost]]] = field(default_factory=dict)
     # Under which number the coverage lists whoever was taken over, until they are back.
     _awaited: dict[Place, int] = field(default_factory=dict)
@@ -57,9 +78,7 @@ class Adoption:
         # One that ends in order writes down by itself what it has found.
         recent = [] if view.leaving else list(view.recent)
         ours = [(f, at) for f, at in recent if heir((f.key.call, f.key.participant), [self.name, *others]) == self.name]
-        task = asyncio.create_task(self._take_over(mine, ours, reason), name="adoption")
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        self._begin(self._take_over(mine, ours, reason))
 
     async def settled(self) -> None:
         """Wait until nobody is being taken over."""
@@ -70,9 +89,11 @@ class Adoption:
         """Have done with whatever goes on."""
         await self.settled()
 
-    def heard(self, op: str, body: Any) -> None:
-        """Take note of what another gateway says of somebody who may be awaited here."""
+    def heard(self, view: PeerView, op: str, body: Any) -> None:
+        """Take note of what another gateway, of this view, says of somebody who may be awaited here."""
         match op:
+            case "seat" if self._tasks:
+                self._begin(self._back_then(view, body, set(self._tasks)))
             case "seat":
                 self._back(body)
             case "state" if (body["message"]["call"], body["message"]["participant"]) in self._awaited:
@@ -81,6 +102,12 @@ class Adoption:
             case "ended" if (body[0], body[1]) in self._awaited:
                 self._drop((body[0], body[1]))
 
+    async def _back_then(self, view: PeerView, seat: Seat, before: set[asyncio.Task[None]]) -> None:
+        """Do so once nobody is being taken over who may be the same."""
+        await asyncio.wait(before)
+        if view.seat((seat.claimed.key.call, seat.claimed.key.participant)) is not None:
+            self._back(seat)
+
     def _back(self, seat: Seat) -> None:
         """Somebody is judged again, elsewhere: nothing is to be kept of them here."""
         key = seat.claimed.key
@@ -88,10 +115,8 @@ class Adoption:
         goes_on = None if seat.finding is None else seat.finding.id
         for known in self.fleet.memory.give_up(*place):
             # Who had to begin anew there closes nothing of before.
-            finding = known.finding if known.finding is not None and known.finding.id != goes_on else None
-            closed = FindingTracker(known.key, finding=finding).end(datetime.now(UTC), known.reason)
-            if closed is not None:
-                self.fleet.taking_off.findings.put(closed, self.clock())
+            if known.finding is not None and known.finding.id != goes_on:
+                self._begin(self._close(known.key, known.finding, known.reason))
         if place in self._awaited:
             self.fleet.watching.judged(key)
 
@@ -111,11 +136,18 @@ class Adoption:
         """Write down first what the other one did not come to, then what its end changes."""
         fleet = self.fleet
         for finding, at in recent:
-            if not await self.written(finding):
+            if not await self._is_written(finding):
                 fleet.taking_off.findings.put(finding, at)
-        for one in mine:
+        for lost in mine:
+            one = await self._standing(lost)
             place = place_of(one)
-            if place is None or fleet.ledger.seat(place) is not None:
+            if place is None:
+                continue
+            if (seat := fleet.ledger.seat(place)) is not None:
+                # They are judged here already: what was found where they were before is over.
+                known = one.known
+                if known is not None and known.finding is not None and not _goes_on(seat, known.finding):
+                    await self._close(known.key, known.finding, known.reason)
                 continue
             source = next(self._sources)
             if one.seat is not None:
@@ -123,7 +155,48 @@ class Adoption:
                 fleet.watching.judged(one.seat.claimed.key)
             fleet.taking_off.take([one], source, reason, self.clock(), fleet.remembers)
 
+    async def _standing(self, lost: Lost) -> Lost:
+        """Return somebody with the finding that is open as it is written down."""
+        seat, known = lost.seat, lost.known
+        finding = seat.finding if seat is not None else known.finding if known is not None else None
+        place = place_of(lost)
+        if finding is None or place is None:
+            return lost
+        found = await self._as_written(place[0], finding)
+        return Lost(
+            None if seat is None else replace(seat, finding=found),
+            None if known is None else replace(known, finding=found),
+        )
+
+    async def _as_written(self, call: str, finding: OpenFinding) -> OpenFinding | None:
+        try:
+            return await asyncio.to_thread(self.journals.standing, call, finding)
+        except JournalError:
+            return finding
+
+    async def _is_written(self, finding: Finding) -> bool:
+        try:
+            return await asyncio.to_thread(self.journals.written, finding)
+        except JournalError:
+            return False
+
+    async def _close(self, key: ParticipantKey, finding: OpenFinding, reason: str) -> None:
+        """Close a finding that nobody goes on with, unless whoever had it has done so."""
+        found = await self._as_written(key.call, finding)
+        closed = FindingTracker(key, finding=found).end(datetime.now(UTC), reason)
+        if closed is not None:
+            self.fleet.taking_off.findings.put(closed, self.clock())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="adoption")
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             structlog.stdlib.get_logger("peers").error("somebody could not be taken over", exc_info=error)
+
+
+def _goes_on(seat: Seat, finding: OpenFinding) -> bool:
+    return seat.finding is not None and seat.finding.id == finding.id

@@ -8,6 +8,7 @@ some over, as their names say (`sharing.heir`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,8 +18,6 @@ from uuid import uuid4
 import structlog
 from prometheus_client import Counter, Gauge
 
-from monitor.alerts.finding import Finding
-from monitor.alerts.journal import JournalError
 from monitor.alerts.wire import Message
 from monitor.config import ConfigError
 from monitor.decision.words import HOST_DRAINED, HOST_LOST
@@ -33,7 +32,7 @@ from monitor.host.cluster.liveness import BEAT_SECONDS
 from monitor.host.cluster.placement import HostView, places
 from monitor.host.cluster.refusals import HostError
 from monitor.host.metrics import Metrics
-from monitor.host.peers.adoption import Adoption
+from monitor.host.peers.adoption import Adoption, Journals
 from monitor.host.peers.dialling import Dialling, Peer, bound
 from monitor.host.peers.listening import Listening
 from monitor.host.peers.options import PeerOptions
@@ -48,6 +47,8 @@ CALLS_SECONDS = 2.0
 # So long a gateway waits at its start for the others to say whom they have.
 GREETING_SECONDS = 3.0
 FLUSH_SECONDS = 1.0
+# So long findings that wait are waited for: where the journal cannot be written evidence is worth more than order.
+SETTLE_SECONDS = 1.0
 HERE = 0
 
 Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -56,12 +57,12 @@ Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 class Peers(Speaking):
     """The other gateways of one; an `Audience` of its fleet, and the `Gateways` of its surface.
 
-    `written` says whether a change of a finding is in the journal, and blocks; `hub` takes what subscribers are told.
+    `journals` say what is written down; `hub` takes what subscribers are told.
     """
 
-    def __init__(self, options: PeerOptions, hub: Tells, written: Callable[[Finding], bool], metrics: Metrics) -> None:
+    def __init__(self, options: PeerOptions, hub: Tells, journals: Journals, metrics: Metrics) -> None:
         super().__init__(uuid4().hex)
-        self._options, self._hub, self._written = options, hub, written
+        self._options, self._hub, self._journals = options, hub, journals
         registry = metrics.registry
         self._connected = Gauge("sidewitness_gateways", "Other gateways that are there.", registry=registry)
         self._forwarded = Counter("sidewitness_forwarded", "Requests that another gateway answered.", registry=registry)
@@ -88,7 +89,7 @@ class Peers(Speaking):
     async def start(self, fleet: Fleet) -> None:
         """Listen, and link to the others; raises `ConfigError`."""
         options = self._options
-        self._fleet, self._adoption = fleet, Adoption(fleet, self.name, time.monotonic, self._is_written)
+        self._fleet, self._adoption = fleet, Adoption(fleet, self.name, time.monotonic, self._journals)
         listens, connects = await asyncio.to_thread(contexts, options.secret)
         self._listening = Listening(listens, self._serve)
         try:
@@ -118,6 +119,7 @@ class Peers(Speaking):
 
     async def close(self) -> bool:
         """Have what was said arrive, then end every link; returns whether somebody goes on with it."""
+        await self._settled()
         if self._listening is not None:
             # First: one that comes now would be told once more of those whom it goes on with already.
             await self._listening.close()
@@ -229,7 +231,7 @@ class Peers(Speaking):
         elif op == "state":
             self._hub.state(body["message"], _moved(body["at"], view.behind))
         if adoption is not None:
-            adoption.heard(op, body)
+            adoption.heard(view, op, body)
         if op == "seat":
             self._yield(view.id, body)
 
@@ -288,11 +290,17 @@ class Peers(Speaking):
             case "act" if body[0] in self._acting:
                 return await self._acting[body[0]].act(*body[1:])
             case "give_up":
+                # Before anybody else goes on with a finding: its changes are written in their order.
+                await self._settled()
                 return list(self._here.memory.give_up(*body))
             case "calls":
                 return await self._here.calls()
             case _:
                 raise LookupError("a gateway asks what nobody knows here")
+
+    async def _settled(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._journals.settled(), SETTLE_SECONDS)
 
     async def _beat(self) -> None:
         while True:
@@ -316,12 +324,6 @@ class Peers(Speaking):
         if self._fleet is None:
             raise RuntimeError("this gateway does not run yet")
         return self._fleet
-
-    async def _is_written(self, finding: Finding) -> bool:
-        try:
-            return await asyncio.to_thread(self._written, finding)
-        except JournalError:
-            return False
 
 
 def _moved(at: float | None, by: float) -> float | None:

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,9 +130,11 @@ class Site:
 
 
 @asynccontextmanager
-async def gateways(folder: Path, database: str, number: int, **settings: Any) -> AsyncIterator[Site]:
-    """So many gateways of one host each, every one of which knows the addresses of all."""
-    ports = [_free_port() for _ in range(number)]
+async def gateways(
+    folder: Path, database: str, number: int, ports: Sequence[int] = (), **settings: Any
+) -> AsyncIterator[Site]:
+    """So many gateways of one host each, every one of which knows the addresses of all; `ports` are for each other."""
+    ports = ports or [free_port() for _ in range(number)]
     shared: dict[str, Any] = {
         "database_url": database,
         "peers": [f"127.0.0.1:{port}" for port in ports],
@@ -184,7 +186,7 @@ async def _begin(folder: Path, settings: dict[str, Any]) -> Gateway:
     return Gateway(process, base, admin)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

@@ -99,6 +99,12 @@ class Peers(Speaking):
         except TimeoutError:
             structlog.stdlib.get_logger("peers").warning("no other gateway is there yet")
 
+    def seated(self, seat: Seat) -> None:
+        """Say that somebody is judged here from now on."""
+        super().seated(seat)
+        if self._adoption is not None:
+            self._adoption.seated((seat.claimed.key.call, seat.claimed.key.participant))
+
     async def close(self) -> bool:
         """Have what was said arrive, then end every link; returns whether somebody goes on with it."""
         if self._listening is not None:

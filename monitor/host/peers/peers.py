@@ -214,7 +214,7 @@ class Peers(Speaking):
         """End whom another gateway has as well, where they came to it later."""
         place = (theirs.claimed.key.call, theirs.claimed.key.participant)
         ours = self._here.ledger.seat(place)
-        if ours is not None and came_later((theirs.since, gateway), (ours.since, self.name)):
+        if ours is not None and came_later((theirs.began, gateway), (ours.began, self.name)):
             structlog.stdlib.get_logger("peers").warning("two gateways have one participant: this one lets them go")
             task = asyncio.create_task(self._let_go(place))
             self._letting_go.add(task)

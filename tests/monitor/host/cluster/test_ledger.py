@@ -142,3 +142,15 @@ def test_those_of_a_host_are_counted_by_call() -> None:
     assert ledger.counts(0) == {"board": 2, "other": 1}
     assert sorted(ledger.on(0)) == [("board", "p1"), ("board", "p2"), ("other", "p1")]
     assert ledger.counts(2) == {}
+
+
+def test_since_when_somebody_is_judged_changes_with_no_verdict() -> None:
+    ledger = seated()
+    assert ledger.said(0, said(time="noon"))
+    seat = ledger.seat(PLACE)
+    assert seat is not None
+    assert (seat.since, seat.began) == ("noon", "morning")
+    ledger.judged(0, stated(ADA), "evening")
+    seat = ledger.seat(PLACE)
+    assert seat is not None
+    assert seat.began == "evening"

@@ -29,7 +29,11 @@ MARGIN_SECONDS = 0.1
 
 
 class Journals(Protocol):
-    """What is written down of findings; all of it blocks, and raises `JournalError`."""
+    """What is written down of findings; all of it but `has` blocks, and raises `JournalError`."""
+
+    def has(self, call: str) -> bool:
+        """Whether there is any of a call's tenant here."""
+        ...
 
     def written(self, finding: Finding) -> bool:
         """Whether a change of a finding is."""

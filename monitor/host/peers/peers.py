@@ -34,7 +34,7 @@ from monitor.host.peers.adoption import Adoption, Journals
 from monitor.host.peers.dialling import Dialling, Peer, bound
 from monitor.host.peers.listening import Listening
 from monitor.host.peers.options import PeerOptions
-from monitor.host.peers.sharing import came_later, together
+from monitor.host.peers.sharing import call_of, came_later, together
 from monitor.host.peers.speaking import Speaking
 from monitor.host.peers.tls import contexts
 
@@ -184,7 +184,10 @@ class Peers(Speaking):
 
     def said(self, peer: Peer, op: str, body: Any) -> None:
         """Take what another gateway says."""
-        view, adoption = peer.view, self._adoption
+        view, adoption, call = peer.view, self._adoption, call_of(op, body)
+        if call is not None and not self._journals.has(call):
+            # Settings are changed in one gateway after the other: what is of a tenant that is not here is not heard.
+            return
         if op == "notice":
             self._hub.notice(body["message"], _moved(body["at"], view.behind))
             return

@@ -84,14 +84,15 @@ class Adoption:
         ours = [(f, at) for f, at in recent if heir((f.key.call, f.key.participant), [self.name, *others]) == self.name]
         self._begin(self._take_over(mine, ours, reason))
 
-    async def settled(self) -> None:
-        """Wait until nobody is being taken over."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+    async def settled(self, seconds: float) -> None:
+        """Wait until nobody is being taken over, but no longer than this: the database may not answer."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
 
     async def close(self) -> None:
         """Have done with whatever goes on."""
-        await self.settled()
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
 
     def heard(self, view: PeerView, op: str, body: Any) -> None:
         """Take note of what another gateway, of this view, says of somebody who may be awaited here."""

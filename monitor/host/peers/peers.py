@@ -157,7 +157,7 @@ class Peers(Speaking):
     async def expect(self, place: Place) -> None:
         """Take over what others remember of somebody who is about to be judged here."""
         if self._adoption is not None:
-            await self._adoption.settled()
+            await self._adoption.settled(CALLS_SECONDS)
         for peer in [peer for peer in self._peers.values() if peer.view.keeps(place)]:
             try:
                 known = await peer.link.ask("give_up", place, CALLS_SECONDS)

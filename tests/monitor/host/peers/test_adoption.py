@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.monitor.host.peers.site import Gateway, gateways
-from tests.postgres import Server
+from tests.postgres import Server, server
 
 PEOPLE = tuple(f"person-{number}" for number in range(12))
 
@@ -38,3 +38,16 @@ async def test_whoever_was_told_to_be_unwatched_is_told_to_be_watched_though_the
             assert (await site.publish(third, who)).status_code == 201
         for who in people:
             await site.until(partial(is_watched, third, who), "they are watched again")
+
+
+async def test_whoever_comes_is_judged_though_the_database_says_nothing(tmp_path: Path) -> None:
+    with server() as database:
+        async with gateways(tmp_path, database.migrated_database(), 2) as site:
+            first, second = site.gateways
+            answers = {who: await site.publish(first, who) for who in PEOPLE}
+            people = [who for who in PEOPLE if answers[who].text == answers[PEOPLE[0]].text]
+            for who in people:
+                await site.until(partial(second.kinds, "state", who), "both tell")
+            with database.paused():
+                await site.kill(first)
+                assert (await site.publish(second, people[0])).status_code == 201

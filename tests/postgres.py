@@ -76,12 +76,27 @@ class Server:
 
     def kill(self) -> None:
         """Kill every process of it at once, as a machine that fails does."""
-        main = psutil.Process(int((self.folder / "data" / "postmaster.pid").read_text().split()[0]))
-        processes = [main, *main.children(recursive=True)]
+        processes = self._processes()
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(processes, START_SECONDS)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Have it say nothing for a while, and end no connection."""
+        processes = self._processes()
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        main = psutil.Process(int((self.folder / "data" / "postmaster.pid").read_text().split()[0]))
+        return [main, *main.children(recursive=True)]
 
     def new_database(self, *options: str, template: str = "template0") -> str:
         """Make an empty database and return its address."""

@@ -74,6 +74,10 @@ class Tenancy:
         """The vaults of the tenants that have one, by name."""
         return {name: room.vault for name, room in self._rooms.items() if room.vault is not None}
 
+    def has(self, call: str) -> bool:
+        """Whether the tenant of a call is one of these."""
+        return outside(call)[0] in self._rooms
+
     def put(self, finding: Finding, decided_at: float) -> None:
         """Take a finding on its way to the tenant's journal."""
         tenant, key = key_outside(finding.key)

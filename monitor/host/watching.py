@@ -148,6 +148,10 @@ class Watching:
         here = [watch for watch in self._coverage.people.values() if watch.here]
         return len(here), sum(watch.reason is None for watch in here)
 
+    def here(self, place: Place) -> bool:
+        """Whether somebody is in a call, as far as is known."""
+        return place in self._coverage.people and self._coverage.people[place].here
+
     def calls(self) -> set[str]:
         """Return the calls in which somebody is."""
         return self._coverage.calls()

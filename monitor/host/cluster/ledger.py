@@ -29,7 +29,8 @@ class Seat:
     """One participant on a host.
 
     `known` is what would be remembered of them if they left now, None where nothing was judged; `finding` is open.
-    `entry` is what was last said of them, `since` when their verdict began, `continues` who they were before.
+    `entry` is what was last said of them, `since` when their verdict began, `continues` who they were before; they are
+    judged there since they `began`.
     """
 
     host: int
@@ -41,6 +42,7 @@ class Seat:
         default_factory=lambda: {"verdict": str(Verdict.INCONCLUSIVE), "reason": CONNECTING, **NOTHING}
     )
     continues: str | None = None
+    began: str = ""
 
     def describe(self) -> Message:
         """Return the participant's entry in `GET /v1/calls`."""
@@ -96,7 +98,7 @@ class Ledger:
         place = (claimed.key.call, claimed.key.participant)
         waiting = self._pasts.pop(place, None)
         known = waiting[1] if waiting is not None and waiting[0] == host else None
-        seat = Seat(host, claimed, since, known, None if known is None else known.finding)
+        seat = Seat(host, claimed, since, known, None if known is None else known.finding, began=since)
         return self.seated(seat)
 
     def seated(self, seat: Seat) -> Seat:

@@ -7,7 +7,6 @@ answer questions side by side, in no order; what is said arrives in order.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
@@ -61,6 +60,10 @@ class Link:
         Nothing happens where the other end is gone: whoever runs the link is told of that.
         """
         self._put({"say": op, "b": encode(body)}, None if about is None else f"{op} {about}")
+
+    def pause(self) -> None:
+        """Have what is said from now on come after what was said, and not together with it."""
+        self._seal()
 
     async def ask(self, op: str, body: Any = None, seconds: float | None = REQUEST_SECONDS) -> Any:
         """Ask and return the answer; raises what the other end did, `LinkLost`, or `TimeoutError`."""
@@ -128,7 +131,7 @@ class Link:
         self._has_more.set()
 
     async def _write(self) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while True:
                 await self._has_more.wait()
                 self._has_more.clear()
@@ -136,6 +139,10 @@ class Link:
                     await self._channel.send(frame_of(self._outbox.take()))
                 if self._lost:
                     break
+        except OSError:
+            pass
+        except FrameError as error:
+            structlog.stdlib.get_logger("cluster").error("what is to be said over a link cannot be", why=str(error))
         # The reader ends with it.
         await self._channel.close()
 

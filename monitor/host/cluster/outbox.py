@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from monitor.host.cluster.frames import Message
 
 MAX_GROUPS = 8192
-# Of groups in one frame, so that none grows beyond all bounds.
+# Of messages in one frame, so that none grows beyond all bounds; a group that has more is one frame.
 MAX_TAKEN = 256
 
 
@@ -47,7 +47,7 @@ class Outbox:
     def take(self) -> list[Message]:
         """Remove and return what goes into the next frame: whole groups, the oldest first."""
         taken: list[Message] = []
-        for _ in range(min(MAX_TAKEN, len(self._groups))):
+        while self._groups and len(taken) < MAX_TAKEN:
             taken += self._groups.popleft().messages
         return taken
 

@@ -15,21 +15,28 @@ from monitor.alerts.finding import Finding, FindingTracker, OpenFinding
 from monitor.alerts.journal import JournalError
 from monitor.host.cluster.fleet import Fleet
 from monitor.host.cluster.ledger import Lost, Place, Seat
+from monitor.host.departed import Departed
 from monitor.host.peers.peer_view import PeerView
 from monitor.host.peers.sharing import heir, place_of
+from monitor.storage.tenancy.names import outside
 from monitor.types import ParticipantKey, Reason
 
 # Far from the numbers of ways in, and of hosts that are gone.
 FIRST_SOURCE = -1_000_000
 # So long what another gateway is to take over is kept here too: it may go in the same moment.
 ASSIGNED_SECONDS = 10.0
+MARGIN_SECONDS = 0.1
 
 
 class Journals(Protocol):
-    """What is written down of findings; but for `settled` all of it blocks, and raises `JournalError`."""
+    """What is written down of findings; what is no coroutine but `has` blocks, and raises `JournalError`."""
 
     async def settled(self) -> None:
         """Wait until what was found before is written down."""
+        ...
+
+    def has(self, call: str) -> bool:
+        """Whether there is any of a call's tenant here."""
         ...
 
     def written(self, finding: Finding) -> bool:
@@ -56,17 +63,17 @@ class Adoption:
     _assigned: dict[str, list[tuple[float, Lost]]] = field(default_factory=dict)
     # Under which number the coverage lists whoever was taken over, until they are back.
     _awaited: dict[Place, int] = field(default_factory=dict)
+    # What is remembered here of those whom a gateway remembered that may be back with them.
+    _copies: dict[ParticipantKey, Departed] = field(default_factory=dict)
     _sources: count[int] = field(default_factory=lambda: count(FIRST_SOURCE, -1))
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def lost(self, view: PeerView, reason: Reason, others: Sequence[str]) -> None:
         """Take note that a gateway is gone; `others` are those that take over, besides this one."""
         now, mine = self.clock(), list[Lost]()
-        assigned = [one for at, one in self._assigned.pop(view.id, []) if now - at < ASSIGNED_SECONDS]
-        everybody = view.lost(now, reason)
-        told = {place_of(one) for one in everybody}
-        everybody += [one for one in assigned if place_of(one) not in told]
-        for one in everybody:
+        self._tidy()
+        assigned = [one for _, one in self._assigned.pop(view.id, [])]
+        for one in _together(view.lost(now, reason), assigned):
             place = place_of(one)
             if place is None:
                 continue
@@ -75,38 +82,68 @@ class Adoption:
                 mine.append(one)
             else:
                 self._assigned.setdefault(chosen, []).append((now, one))
+        asyncio.get_running_loop().call_later(ASSIGNED_SECONDS + MARGIN_SECONDS, self._tidy)
         # One that ends in order writes down by itself what it has found.
         recent = [] if view.leaving else list(view.recent)
         ours = [(f, at) for f, at in recent if heir((f.key.call, f.key.participant), [self.name, *others]) == self.name]
         self._begin(self._take_over(mine, ours, reason))
 
-    async def settled(self) -> None:
-        """Wait until nobody is being taken over."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+    async def settled(self, seconds: float) -> None:
+        """Wait until nobody is being taken over, but no longer than this: the database may not answer."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
 
     async def close(self) -> None:
         """Have done with whatever goes on."""
-        await self.settled()
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
 
     def heard(self, view: PeerView, op: str, body: Any) -> None:
         """Take note of what another gateway, of this view, says of somebody who may be awaited here."""
         match op:
-            case "seat" if self._tasks:
-                self._begin(self._back_then(view, body, set(self._tasks)))
+            case "seat" | "kept" if self._tasks:
+                self._begin(self._heard_then(view, op, body, set(self._tasks)))
             case "seat":
                 self._back(body)
+            case "kept":
+                self._kept(body)
             case "state" if (body["message"]["call"], body["message"]["participant"]) in self._awaited:
                 self.fleet.watching.hop(body["message"])
                 self._settle((body["message"]["call"], body["message"]["participant"]))
             case "ended" if (body[0], body[1]) in self._awaited:
                 self._drop((body[0], body[1]))
 
-    async def _back_then(self, view: PeerView, seat: Seat, before: set[asyncio.Task[None]]) -> None:
-        """Do so once nobody is being taken over who may be the same."""
+    def seated(self, place: Place) -> None:
+        """Take note that somebody is judged here, whom the coverage awaits no more then."""
+        self._awaited.pop(place, None)
+
+    async def _heard_then(self, view: PeerView, op: str, body: Any, before: set[asyncio.Task[None]]) -> None:
+        """Take note of it once nobody is being taken over who may be the same, if it is still so."""
         await asyncio.wait(before)
-        if view.seat((seat.claimed.key.call, seat.claimed.key.participant)) is not None:
-            self._back(seat)
+        if op == "kept" and body.key in view.kept:
+            self._kept(body)
+        elif op == "seat" and view.seat((body.claimed.key.call, body.claimed.key.participant)) is not None:
+            self._back(body)
+
+    def _kept(self, departed: Departed) -> None:
+        """Leave somebody to the gateway that remembers them: it was not gone."""
+        copy, key = self._copies.pop(departed.key, None), departed.key
+        if any(one is copy for one in self.fleet.memory.memory.departed):
+            for one in self.fleet.memory.give_up(key.call, key.participant):
+                if one is not copy:
+                    self.fleet.memory.left(one)
+
+    def _tidy(self) -> None:
+        """Keep nothing of anybody for longer than it is of use."""
+        now, here = self.clock(), self.fleet.watching.here
+        every = [(chosen, at, one) for chosen, theirs in self._assigned.items() for at, one in theirs]
+        self._assigned = {}
+        for chosen, at, one in every:
+            if now - at < ASSIGNED_SECONDS:
+                self._assigned.setdefault(chosen, []).append((at, one))
+        self._awaited = {place: source for place, source in self._awaited.items() if here(place)}
+        known = {id(one) for one in self.fleet.memory.memory.departed}
+        self._copies = {key: one for key, one in self._copies.items() if id(one) in known}
 
     def _back(self, seat: Seat) -> None:
         """Somebody is judged again, elsewhere: nothing is to be kept of them here."""
@@ -135,9 +172,8 @@ class Adoption:
     async def _take_over(self, mine: Sequence[Lost], recent: Sequence[tuple[Finding, float]], reason: Reason) -> None:
         """Write down first what the other one did not come to, then what its end changes."""
         fleet = self.fleet
-        for finding, at in recent:
-            if not await self._is_written(finding):
-                fleet.taking_off.findings.put(finding, at)
+        for finding, at in await self._unwritten(recent):
+            fleet.taking_off.findings.put(finding, at)
         for lost in mine:
             one = await self._standing(lost)
             place = place_of(one)
@@ -154,6 +190,9 @@ class Adoption:
                 self._awaited[place] = source
                 fleet.watching.judged(one.seat.claimed.key)
             fleet.taking_off.take([one], source, reason, self.clock(), fleet.remembers)
+            if one.seat is None and one.known is not None:
+                copies = [d for d in fleet.memory.memory.departed if d.key == one.known.key]
+                self._copies |= {copy.key: copy for copy in copies}
 
     async def _standing(self, lost: Lost) -> Lost:
         """Return somebody with the finding that is open as it is written down."""
@@ -174,11 +213,23 @@ class Adoption:
         except JournalError:
             return finding
 
-    async def _is_written(self, finding: Finding) -> bool:
-        try:
-            return await asyncio.to_thread(self.journals.written, finding)
-        except JournalError:
-            return False
+    async def _unwritten(self, recent: Sequence[tuple[Finding, float]]) -> list[tuple[Finding, float]]:
+        """Return which of these changes are not written down, as far as it can be told.
+
+        Each tenant's are written in their order: before one that is, all are. Participants wait for this.
+        """
+        missing, known = list[tuple[Finding, float]](), set[str]()
+        for finding, at in reversed(recent):
+            tenant = outside(finding.key.call)[0]
+            try:
+                if tenant not in known and await asyncio.to_thread(self.journals.written, finding):
+                    known.add(tenant)
+            except JournalError:
+                # It is written once, however often it is given.
+                return list(recent)
+            if tenant not in known:
+                missing.append((finding, at))
+        return missing[::-1]
 
     async def _close(self, key: ParticipantKey, finding: OpenFinding, reason: str) -> None:
         """Close a finding that nobody goes on with, unless whoever had it has done so."""
@@ -196,6 +247,23 @@ class Adoption:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             structlog.stdlib.get_logger("peers").error("somebody could not be taken over", exc_info=error)
+
+
+def _together(lost: Sequence[Lost], assigned: Sequence[Lost]) -> list[Lost]:
+    """Return whom a gateway had, with those whom it was to take over: it may not have come to that.
+
+    Of whom it only says that they are remembered there, they are still awaited, by everybody who was told so.
+    """
+    made = {place_of(one): one for one in assigned}
+    others = list[Lost]()
+    for one in lost:
+        before = made.get(place_of(one))
+        if one.seat is None and before is not None and before.seat is not None and one.known is not None:
+            made[place_of(one)] = Lost(replace(before.seat, finding=one.known.finding), one.known)
+        else:
+            made.pop(place_of(one), None)
+            others.append(one)
+    return [*others, *made.values()]
 
 
 def _goes_on(seat: Seat, finding: OpenFinding) -> bool:

@@ -36,7 +36,7 @@ from monitor.host.peers.adoption import Adoption, Journals
 from monitor.host.peers.dialling import Dialling, Peer, bound
 from monitor.host.peers.listening import Listening
 from monitor.host.peers.options import PeerOptions
-from monitor.host.peers.sharing import came_later, opens, together
+from monitor.host.peers.sharing import call_of, came_later, opens, together
 from monitor.host.peers.speaking import Speaking
 from monitor.host.peers.tls import contexts
 from monitor.types import Action
@@ -117,6 +117,12 @@ class Peers(Speaking):
         claimed = {self.name: own.claimed, **{view.id: view.claimed for view in views}}
         return opens(way, configured, claimed) == self.name
 
+    def seated(self, seat: Seat) -> None:
+        """Say that somebody is judged here from now on."""
+        super().seated(seat)
+        if self._adoption is not None:
+            self._adoption.seated((seat.claimed.key.call, seat.claimed.key.participant))
+
     async def close(self) -> bool:
         """Have what was said arrive, then end every link; returns whether somebody goes on with it."""
         await self._settled()
@@ -140,7 +146,7 @@ class Peers(Speaking):
     async def expect(self, place: Place) -> None:
         """Have what others remember of somebody who is about to be judged here remembered here."""
         if self._adoption is not None:
-            await self._adoption.settled()
+            await self._adoption.settled(CALLS_SECONDS)
         for peer in [peer for peer in self._peers.values() if peer.view.keeps(place)]:
             try:
                 known = await peer.link.ask("give_up", place, CALLS_SECONDS)
@@ -219,7 +225,10 @@ class Peers(Speaking):
 
     def said(self, peer: Peer, op: str, body: Any) -> None:
         """Take what another gateway says."""
-        view, adoption = peer.view, self._adoption
+        view, adoption, call = peer.view, self._adoption, call_of(op, body)
+        if call is not None and not self._journals.has(call):
+            # Settings are changed in one gateway after the other: what is of a tenant that is not here is not heard.
+            return
         if op == "notice":
             self._hub.notice(body["message"], _moved(body["at"], view.behind))
             return
@@ -256,7 +265,7 @@ class Peers(Speaking):
         """End whom another gateway has as well, where they came to it later."""
         place = (theirs.claimed.key.call, theirs.claimed.key.participant)
         ours = self._here.ledger.seat(place)
-        if ours is not None and came_later((theirs.since, gateway), (ours.since, self.name)):
+        if ours is not None and came_later((theirs.began, gateway), (ours.began, self.name)):
             structlog.stdlib.get_logger("peers").warning("two gateways have one participant: this one lets them go")
             task = asyncio.create_task(self._let_go(place))
             self._letting_go.add(task)

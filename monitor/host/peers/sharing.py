@@ -37,6 +37,27 @@ def place_of(lost: Lost) -> Place | None:
     return None if lost.known is None else (lost.known.key.call, lost.known.key.participant)
 
 
+def call_of(op: str, body: Any) -> str | None:
+    """Return of which call a gateway says something; None for what is of none."""
+    match op:
+        case "state" | "notice":
+            return str(body["message"]["call"])
+        case "seat":
+            return str(body.claimed.key.call)
+        case "claimed" | "kept":
+            return str(body.key.call)
+        case "finding":
+            return str(body["finding"].key.call)
+        case "checkpoint":
+            return str(body["known"].key.call)
+        case "let_go":
+            return str(body.call)
+        case "ended":
+            return str(body[0])
+        case _:
+            return None
+
+
 def came_later(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether somebody was published by `one` after they were by the other: since when, and at which gateway.
 

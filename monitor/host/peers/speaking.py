@@ -17,6 +17,8 @@ from monitor.types import ParticipantKey
 
 # So long it may take until another gateway knows of somebody who has just been published: then they are not waited for.
 ARRIVAL_SECONDS = 0.5
+# Of those who are told of in one frame.
+TOGETHER = 64
 
 
 class Speaking:
@@ -31,10 +33,12 @@ class Speaking:
     def greet(self, link: Link, seats: Sequence[Seat], now: float) -> None:
         """Say to one that has just come who speaks, and everything that is known; it is told what changes then."""
         link.say("hello", {"version": VERSION, "id": self.name, "now": now})
-        for seat in seats:
-            link.say("seat", seat)
-        for departed in self._remembered.values():
-            link.say("kept", departed)
+        everything = [("seat", seat) for seat in seats] + [("kept", known) for known in self._remembered.values()]
+        for number, (op, body) in enumerate(everything):
+            if number % TOGETHER == 0:
+                # Of a thousand people it would be more than goes into one frame.
+                link.pause()
+            link.say(op, body)
         link.say("ways", self._own_ways)
         link.say("whole")
         self._links.add(link)

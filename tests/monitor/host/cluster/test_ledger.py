@@ -149,3 +149,15 @@ def test_a_seat_is_taken_as_it_is() -> None:
     assert seat is not None
     assert ledger.seated(seat) is seat
     assert (ledger.seats(), ledger.seat(PLACE)) == ([seat], seat)
+
+
+def test_since_when_somebody_is_judged_changes_with_no_verdict() -> None:
+    ledger = seated()
+    assert ledger.said(0, said(time="noon"))
+    seat = ledger.seat(PLACE)
+    assert seat is not None
+    assert (seat.since, seat.began) == ("noon", "morning")
+    ledger.judged(0, stated(ADA), "evening")
+    seat = ledger.seat(PLACE)
+    assert seat is not None
+    assert seat.began == "evening"

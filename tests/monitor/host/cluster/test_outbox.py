@@ -30,9 +30,10 @@ def test_it_is_bounded() -> None:
     assert not outbox.put([{"n": 3}])
 
 
-def test_a_frame_holds_whole_groups_up_to_a_number() -> None:
+def test_a_frame_holds_whole_groups_up_to_a_number_of_messages() -> None:
     outbox = Outbox()
-    for number in range(MAX_TAKEN + 1):
-        outbox.put([{"n": number}, {"n": number}])
-    assert len(outbox.take()) == 2 * MAX_TAKEN
+    groups = MAX_TAKEN // 3 + 1
+    for number in range(groups + 1):
+        outbox.put([{"n": number}] * 3)
+    assert len(outbox.take()) == 3 * groups
     assert len(outbox) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,21 +12,21 @@ import pytest
 
 from monitor.alerts.finding import Finding
 from tests.monitor.host.peers.relay import Relay, relay
-from tests.monitor.host.peers.site import Gateway, Site, free_port, gateways
+from tests.monitor.host.peers.site import PATIENCE, SDP, Gateway, Site, free_port, gateways
 from tests.postgres import Server
 
 PEOPLE = tuple(f"person-{number}" for number in range(8))
 
 
 @asynccontextmanager
-async def two(folder: Path, postgres: Server, **settings: object) -> AsyncIterator[tuple[Site, Relay]]:
-    """Two gateways, and the wire over which the second one hears the first."""
+async def two(folder: Path, postgres: Server, **settings: object) -> AsyncIterator[tuple[Site, Relay, Relay]]:
+    """Two gateways, and the wires over which the second one hears the first, and the first the second."""
     ports = [free_port(), free_port()]
     async with relay(ports[0]) as first, relay(ports[1]) as second:
         addresses = [f"127.0.0.1:{one.port}" for one in (first, second)]
         database = postgres.migrated_database()
         async with gateways(folder, database, 2, ports=ports, peers=addresses, **settings) as site:
-            yield site, first
+            yield site, first, second
 
 
 def is_watched(gateway: Gateway, who: str) -> bool:
@@ -49,7 +50,7 @@ def wrong(changes: list[Finding]) -> dict[str, list[str]]:
 async def test_a_link_that_breaks_and_heals_doubles_and_loses_nothing(
     tmp_path: Path, postgres_server: Server, how: str
 ) -> None:
-    async with two(tmp_path, postgres_server) as (site, wire):
+    async with two(tmp_path, postgres_server) as (site, wire, _):
         first, second = site.gateways
         answers = {who: await site.publish(first, who) for who in PEOPLE}
         # Of the host that was asked first, which is the first gateway's.
@@ -68,4 +69,32 @@ async def test_a_link_that_breaks_and_heals_doubles_and_loses_nothing(
         for gateway in site.gateways:
             told = [[one["action"] for one in gateway.kinds("unmonitored", who)][:2] for who in people]
             assert told == [["began", "resumed"]] * len(people)
+        assert wrong(site.findings()) == {}
+
+
+async def judged(site: Site) -> list[int]:
+    """How many are judged by each gateway's hosts."""
+    answers = [await site.client.get(f"{one.base}/v1/hosts", headers=SDP) for one in site.gateways]
+    return [sum(host["participants"] for host in answer.json()["hosts"]) for answer in answers]
+
+
+async def test_of_two_gateways_that_could_not_hear_each_other_one_lets_go(
+    tmp_path: Path, postgres_server: Server
+) -> None:
+    async with two(tmp_path, postgres_server) as (site, *wires):
+        first, second = site.gateways
+        assert (await site.publish(first, "alice")).status_code == 201
+        await site.until(partial(second.kinds, "state", "alice"), "both tell")
+        for wire in wires:
+            wire.cut()
+        await site.until(partial(second.kinds, "unmonitored", "alice"), "the first one is not heard")
+        assert (await site.publish(second, "alice")).status_code == 201
+        assert await judged(site) == [1, 1]
+        for wire in wires:
+            wire.heal()
+        async with asyncio.timeout(PATIENCE):
+            while await judged(site) != [0, 1]:
+                pass
+        for gateway in site.gateways:
+            await site.end(gateway)
         assert wrong(site.findings()) == {}

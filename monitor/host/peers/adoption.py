@@ -61,6 +61,8 @@ class Adoption:
     clock: Callable[[], float]
     journals: Journals
     _assigned: dict[str, list[tuple[float, Lost]]] = field(default_factory=dict)
+    # Which gateway takes somebody over, from which that is gone, since when.
+    _heirs: dict[Place, tuple[str, str, float]] = field(default_factory=dict)
     # Under which number the coverage lists whoever was taken over, until they are back.
     _awaited: dict[Place, int] = field(default_factory=dict)
     # What is remembered here of those whom a gateway remembered that may be back with them.
@@ -82,11 +84,17 @@ class Adoption:
                 mine.append(one)
             else:
                 self._assigned.setdefault(chosen, []).append((now, one))
+                self._heirs[place] = chosen, view.id, now
         asyncio.get_running_loop().call_later(ASSIGNED_SECONDS + MARGIN_SECONDS, self._tidy)
         # One that ends in order writes down by itself what it has found.
         recent = [] if view.leaving else list(view.recent)
         ours = [(f, at) for f, at in recent if heir((f.key.call, f.key.participant), [self.name, *others]) == self.name]
         self._begin(self._take_over(mine, ours, reason))
+
+    def taken_over(self, place: Place) -> tuple[str, str] | None:
+        """Return which gateway takes somebody over, and from which, where that may still be going on; None for none."""
+        found = self._heirs.get(place)
+        return None if found is None else found[:2]
 
     async def settled(self, seconds: float) -> None:
         """Wait until nobody is being taken over, but no longer than this: the database may not answer."""
@@ -141,6 +149,7 @@ class Adoption:
         for chosen, at, one in every:
             if now - at < ASSIGNED_SECONDS:
                 self._assigned.setdefault(chosen, []).append((at, one))
+        self._heirs = {place: one for place, one in self._heirs.items() if now - one[2] < ASSIGNED_SECONDS}
         self._awaited = {place: source for place, source in self._awaited.items() if here(place)}
         known = {id(one) for one in self.fleet.memory.memory.departed}
         self._copies = {key: one for key, one in self._copies.items() if id(one) in known}

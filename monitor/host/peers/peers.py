@@ -28,9 +28,10 @@ from monitor.host.cluster.clocks import departed_moved
 from monitor.host.cluster.fleet import Fleet
 from monitor.host.cluster.ledger import Place, Seat
 from monitor.host.cluster.link import Link, LinkLost
-from monitor.host.cluster.liveness import BEAT_SECONDS
+from monitor.host.cluster.liveness import BEAT_SECONDS, SILENT_SECONDS
 from monitor.host.cluster.placement import HostView, places
 from monitor.host.cluster.refusals import HostError
+from monitor.host.departed import Departed
 from monitor.host.metrics import Metrics
 from monitor.host.peers.adoption import Adoption, Journals
 from monitor.host.peers.dialling import Dialling, Peer, bound
@@ -48,7 +49,10 @@ CALLS_SECONDS = 2.0
 GREETING_SECONDS = 3.0
 FLUSH_SECONDS = 1.0
 # So long findings that wait are waited for: where the journal cannot be written evidence is worth more than order.
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 4.0
+# After one gateway every other notices within this that another one is gone.
+NOTICE_SECONDS = SILENT_SECONDS + 0.5
+HAND_OVER_SECONDS = 2.0 * (NOTICE_SECONDS + CALLS_SECONDS)
 HERE = 0
 
 Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -75,7 +79,7 @@ class Peers(Speaking):
         self._listening: Listening | None = None
         self._beating: asyncio.Task[None] | None = None
         self._letting_go: set[asyncio.Task[None]] = set()
-        self._greeted = asyncio.Event()
+        self._greeted, self._left = asyncio.Event(), asyncio.Event()
         self._knows_others = self._closing = False
         self.port = options.port
 
@@ -145,11 +149,13 @@ class Peers(Speaking):
 
     async def expect(self, place: Place) -> None:
         """Have what others remember of somebody who is about to be judged here remembered here."""
+        heir, lost = None, None
         if self._adoption is not None:
             await self._adoption.settled(CALLS_SECONDS)
-        for peer in [peer for peer in self._peers.values() if peer.view.keeps(place)]:
+            heir, lost = self._adoption.taken_over(place) or (None, None)
+        for peer in [one for one in self._peers.values() if one.view.id == heir or one.view.keeps(place)]:
             try:
-                known = await peer.link.ask("give_up", place, CALLS_SECONDS)
+                known = await peer.link.ask("give_up", [*place, lost], HAND_OVER_SECONDS)
             except (LinkLost, TimeoutError, HostError):
                 continue
             for departed in known:
@@ -247,6 +253,7 @@ class Peers(Speaking):
     def gone(self, peer: Peer) -> None:
         """Go on with what is known of those whom a gateway had that is gone."""
         del self._peers[peer.view.id]
+        self._left.set()
         self._connected.set(len(self._peers))
         heirs = [one.view.id for one in self._peers.values() if one.view.heir]
         # One that ends itself takes over where nobody else does: whatever is open is closed by it.
@@ -299,13 +306,24 @@ class Peers(Speaking):
             case "act" if body[0] in self._acting:
                 return await self._acting[body[0]].act(*body[1:])
             case "give_up":
-                # Before anybody else goes on with a finding: its changes are written in their order.
-                await self._settled()
-                return list(self._here.memory.give_up(*body))
+                return await self._give_up(*body)
             case "calls":
                 return await self._here.calls()
             case _:
                 raise LookupError("a gateway asks what nobody knows here")
+
+    async def _give_up(self, call: str, participant: str, lost: str | None) -> list[Departed]:
+        """Give what is known of somebody; where they are taken over from one that is `lost`, once that is done."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(NOTICE_SECONDS):
+                while lost in self._peers:
+                    self._left.clear()
+                    await self._left.wait()
+        if self._adoption is not None:
+            await self._adoption.settled(CALLS_SECONDS)
+        # Before anybody else goes on with a finding: its changes are written in their order.
+        await self._settled()
+        return list(self._here.memory.give_up(call, participant))
 
     async def _settled(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -166,7 +166,8 @@ async def lives(made: Site, participant: str, over: asyncio.Event, chance: rando
 @pytest.mark.long
 async def test_of_hundreds_of_findings_over_ten_kills_none_is_lost(postgres_server: Server, tmp_path: Path) -> None:
     chance, people, over = random.Random(20261201), [f"p{number}" for number in range(12)], asyncio.Event()
-    async with gateways(tmp_path, postgres_server.migrated_database(), 3) as made:
+    # So many findings at every hop of a tenth of a second would be more than one database writes down in time.
+    async with gateways(tmp_path, postgres_server.migrated_database(), 3, hop_seconds=0.25) as made:
         tasks = [asyncio.create_task(lives(made, who, over, chance)) for who in people]
         for kill in range(10):
             for who in people:

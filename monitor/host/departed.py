@@ -71,9 +71,15 @@ class Memory:
         return self.departed[0].left + self.seconds if self.departed else None
 
     def put(self, departed: Departed) -> tuple[Memory, tuple[Departed, ...]]:
-        """Remember one who left; also give those who had to make room."""
+        """Remember one who left; also give those who had to make room.
+
+        Of two who wait with one finding, which two gateways remembered, it is the one that is further.
+        """
+        twins = [one for one in self.departed if _are_one(one, departed)]
+        newest = max((*twins, departed), key=_further)
+        others = tuple(one for one in self.departed if one not in twins)
         # Of one whom another gateway remembered it may be long ago.
-        everybody = tuple(sorted((*self.departed, departed), key=lambda one: one.left))
+        everybody = tuple(sorted((*others, newest), key=lambda one: one.left))
         in_call = [other for other in everybody if other.key.call == departed.key.call]
         surplus = in_call[:-MAX_IN_CALL] or everybody[:-MAX_IN_ALL]
         return replace(self, departed=tuple(d for d in everybody if d not in surplus)), tuple(surplus)
@@ -128,6 +134,16 @@ class Memory:
     def _strangers(self, key: ParticipantKey) -> list[Departed]:
         others = (d for d in self.departed if d.key.call == key.call and d.key.participant != key.participant)
         return [d for d in others if d.face is not None]
+
+
+def _are_one(one: Departed, other: Departed) -> bool:
+    if one.finding is None or other.finding is None:
+        return False
+    return (one.key, one.finding.id) == (other.key, other.finding.id)
+
+
+def _further(departed: Departed) -> tuple[int, float]:
+    return departed.finding.step if departed.finding is not None else 0, departed.left
 
 
 def face_distance(face: FloatArray, other: FloatArray) -> float:

@@ -163,6 +163,7 @@ class _Talk:
             peer = Peer(self.link, PeerView(body["id"], time.monotonic() - body["now"]))
             if self._hears.came(peer):
                 self._peer = peer
+                self.link.say("listens", self._hears.name)
                 return
         self.link.close()
 

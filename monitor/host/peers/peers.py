@@ -78,6 +78,8 @@ class Peers(Speaking):
         self._dialling: Dialling | None = None
         self._listening: Listening | None = None
         self._beating: asyncio.Task[None] | None = None
+        # Who says that it hears this gateway over a link; one that is only heard may know nothing of anybody here.
+        self._listeners: dict[Link, str] = {}
         self._letting_go: set[asyncio.Task[None]] = set()
         self._greeted, self._left = asyncio.Event(), asyncio.Event()
         self._knows_others = self._closing = False
@@ -88,7 +90,7 @@ class Peers(Speaking):
     @property
     def takes_over(self) -> bool:
         """Whether there is another gateway that goes on with what is known here."""
-        return any(peer.view.heir for peer in self._peers.values())
+        return self._goes_on(set(self._listeners.values()))
 
     async def start(self, fleet: Fleet) -> None:
         """Listen, and link to the others; raises `ConfigError`."""
@@ -133,6 +135,7 @@ class Peers(Speaking):
         if self._listening is not None:
             # First: one that comes now would be told once more of those whom it goes on with already.
             await self._listening.close()
+        listeners = set(self._listeners.values())
         for link in self.hush():
             link.close()
         if self._listening is not None:
@@ -140,7 +143,7 @@ class Peers(Speaking):
         for task in (*self._letting_go, *([self._beating] if self._beating is not None else [])):
             task.cancel()
         # Not before: the others may have begun to end meanwhile.
-        handed_over, self._closing = self.takes_over, True
+        handed_over, self._closing = self._goes_on(listeners), True
         if self._dialling is not None:
             await self._dialling.close()
         if self._adoption is not None:
@@ -281,6 +284,9 @@ class Peers(Speaking):
     async def _let_go(self, place: Place) -> None:
         await self._here.remove(*place)
 
+    def _goes_on(self, listeners: set[str]) -> bool:
+        return any(peer.view.heir and peer.view.id in listeners for peer in self._peers.values())
+
     async def _calls_of(self, peer: Peer) -> list[Message]:
         try:
             found: list[Message] = await peer.link.ask("calls", None, CALLS_SECONDS)
@@ -291,12 +297,18 @@ class Peers(Speaking):
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Speak to one gateway until it is gone."""
         bound(writer)
-        link = Link(StreamChannel(reader, writer), lambda _op, _body: None, self._asked)
+
+        def said(op: str, body: Any) -> None:
+            if op == "listens":
+                self._listeners[link] = str(body)
+
+        link = Link(StreamChannel(reader, writer), said, self._asked)
         self.greet(link, self._here.ledger.seats(), time.monotonic())
         try:
             await link.run()
         finally:
             self.part(link)
+            self._listeners.pop(link, None)
             writer.close()
 
     async def _asked(self, op: str, body: Any) -> Any:

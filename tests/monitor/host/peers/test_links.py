@@ -98,3 +98,17 @@ async def test_of_two_gateways_that_could_not_hear_each_other_one_lets_go(
         for gateway in site.gateways:
             await site.end(gateway)
         assert wrong(site.findings()) == {}
+
+
+async def test_nothing_is_left_to_a_gateway_that_does_not_hear(tmp_path: Path, postgres_server: Server) -> None:
+    async with two(tmp_path, postgres_server) as (site, wire, _):
+        first, second = site.gateways
+        assert (await site.publish(first, "alice")).status_code == 201
+        await site.until(partial(second.kinds, "state", "alice"), "both tell")
+        wire.cut()
+        await site.until(partial(second.kinds, "unmonitored", "alice"), "the first one is not heard")
+        before = len(first.kinds("finding", "alice"))
+        await site.until(lambda: len(first.kinds("finding", "alice")) > before + len("finding"), "it goes on")
+        await site.end(first)
+        await site.end(second)
+        assert wrong(site.findings()) == {}

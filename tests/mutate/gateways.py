@@ -38,7 +38,7 @@ MUTATIONS = (
     Mutation(
         "a gateway that ends in order closes what is open",
         "monitor/host/cluster/fleet.py",
-        "self.memory.close(keeps=self._hands_over)",
+        "self.memory.close(keeps=self._hands_over and handed_over)",
         "self.memory.close()",
         (f"{HERE}/test_gateways.py::test_a_gateway_that_ends_in_order_hands_over_whom_it_judges",),
     ),

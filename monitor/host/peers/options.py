@@ -9,6 +9,8 @@ from monitor.config import STRONG_TOKEN, ConfigError, Settings
 
 ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9_.-]+)):([0-9]{1,5})")
 MAX_PORT = 65535
+# What is the same in all gateways, and is made or kept by each where it is not set.
+SHARED = ("database_url", "token", "token_key_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,12 @@ def options_of(settings: Settings) -> PeerOptions | None:
             f"setting 'peer_secret': gateways know each other by it: set the same {STRONG_TOKEN} or more random "
             "characters in all of them"
         )
-    if settings.database_url is None:
-        raise ConfigError("setting 'peers': gateways that know each other share a PostgreSQL: set database_url")
+    missing = [name for name in SHARED if getattr(settings, name) is None]
+    if missing:
+        # With a journal each findings would end where they began; with keys each a bearer would be a stranger next door.
+        raise ConfigError(
+            f"setting 'peers': gateways share a PostgreSQL, a token and keys: set {', '.join(missing)} too"
+        )
     addresses = tuple(_address(text) for text in settings.peers)
     return PeerOptions(settings.peer_host, settings.peer_port, addresses, secret)
 

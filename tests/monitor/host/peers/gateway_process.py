@@ -21,12 +21,11 @@ from monitor.serve import other_gateways, serve
 from tests.monitor.host.cluster.site import TOY
 from tests.monitor.rig import scripted
 
-TOKEN = "a token of this test"
-
 
 def main(words: str) -> None:
     """Serve until told to end."""
     settings = Settings.model_validate_json(words)
+    assert settings.token is not None
     log.configure(settings.log_level, "json", [])
     launch = local_processes(TOY, environment(os.environ, 1))
     hosts = hosting(settings, launch, other_gateways(settings))
@@ -37,7 +36,7 @@ def main(words: str) -> None:
         sys.stdout.write(f"{base} {admin}\n")
         sys.stdout.flush()
 
-    asyncio.run(serve(sidecar, settings, TOKEN.replace(" ", "-"), ready))
+    asyncio.run(serve(sidecar, settings, settings.token.get_secret_value(), ready))
 
 
 if __name__ == "__main__":

@@ -23,10 +23,9 @@ import websockets
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.wire import SUBPROTOCOL
-from tests.monitor.host.peers.gateway_process import TOKEN
 
 PATIENCE = 40.0
-BEARER = TOKEN.replace(" ", "-")
+BEARER = "a-token-of-this-test"
 SDP = {"Authorization": f"Bearer {BEARER}", "Content-Type": "application/sdp"}
 SECRET = "a secret of this test that is long"
 
@@ -139,6 +138,8 @@ async def gateways(
         "database_url": database,
         "peers": [f"127.0.0.1:{port}" for port in ports],
         "peer_secret": SECRET,
+        "token": BEARER,
+        "token_key_file": str(folder / "tokens.key"),
         "port": 0,
         "admin_port": 0,
         "hop_seconds": 0.1,

@@ -73,6 +73,7 @@ async def test_the_doctor_says_which_gateways_answer(postgres_server: Server, tm
 
         def check(secret: str = SECRET) -> Check:
             named: dict[str, Any] = {"peers": made.peers, "peer_secret": secret, "database_url": database}
+            named |= {"token": BEARER, "token_key_file": tmp_path / "tokens.key"}
             return examined(Settings(state_dir=tmp_path, **named))
 
         assert await asyncio.to_thread(check) == Check("gateways", "ok", "2 of 2 addresses answer")

@@ -12,7 +12,12 @@ from monitor.host.cluster.gateway import is_wanted
 from monitor.host.peers.options import PeerOptions, options_of
 
 SECRET = "sixteen-characters-or-more"
-SHARED: dict[str, Any] = {"database_url": "postgresql://user:password@db/sidewitness", "peer_secret": SECRET}
+SHARED: dict[str, Any] = {
+    "database_url": "postgresql://user:password@db/sidewitness",
+    "peer_secret": SECRET,
+    "token": "a-token-that-is-the-same",
+    "token_key_file": "tokens.key",
+}
 
 
 def settings(folder: Path, **more: Any) -> Settings:
@@ -47,6 +52,8 @@ def test_they_have_a_secret_that_cannot_be_guessed(tmp_path: Path, secret: str |
         options_of(settings(tmp_path, peers=["a:1"], **{**SHARED, "peer_secret": secret}))
 
 
-def test_they_share_a_database(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="share a PostgreSQL: set database_url"):
+def test_they_share_a_database_and_whatever_says_who_bearers_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"share a PostgreSQL, .*: set database_url, token, token_key_file too"):
         options_of(settings(tmp_path, peers=["a:1"], peer_secret=SECRET))
+    with pytest.raises(ConfigError, match=r"set token_key_file too$"):
+        options_of(settings(tmp_path, peers=["a:1"], **{**SHARED, "token_key_file": None}))

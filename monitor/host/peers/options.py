@@ -35,10 +35,9 @@ def options_of(settings: Settings) -> PeerOptions | None:
         )
     missing = [name for name in SHARED if getattr(settings, name) is None]
     if missing:
-        # With a journal each findings would end where they began; with keys each a bearer would be a stranger next door.
-        raise ConfigError(
-            f"setting 'peers': gateways share a PostgreSQL, a token and keys: set {', '.join(missing)} too"
-        )
+        # With a journal each findings would end where they began; with keys each a bearer would be a stranger there.
+        names = ", ".join(missing)
+        raise ConfigError(f"setting 'peers': gateways share a PostgreSQL, a token and its keys: set {names} too")
     addresses = tuple(_address(text) for text in settings.peers)
     return PeerOptions(settings.peer_host, settings.peer_port, addresses, secret)
 

@@ -158,7 +158,7 @@ class Peers(Speaking):
             heir, lost = self._adoption.taken_over(place) or (None, None)
         for peer in [one for one in self._peers.values() if one.view.id == heir or one.view.keeps(place)]:
             try:
-                known = await peer.link.ask("give_up", [*place, lost], HAND_OVER_SECONDS)
+                known = await peer.link.ask("known", [*place, lost], HAND_OVER_SECONDS)
             except (LinkLost, TimeoutError, HostError):
                 continue
             for departed in known:
@@ -317,15 +317,18 @@ class Peers(Speaking):
                 return dict(await self._answer(body))
             case "act" if body[0] in self._acting:
                 return await self._acting[body[0]].act(*body[1:])
-            case "give_up":
-                return await self._give_up(*body)
+            case "known":
+                return await self._known(*body)
             case "calls":
                 return await self._here.calls()
             case _:
                 raise LookupError("a gateway asks what nobody knows here")
 
-    async def _give_up(self, call: str, participant: str, lost: str | None) -> list[Departed]:
-        """Give what is known of somebody; where they are taken over from one that is `lost`, once that is done."""
+    async def _known(self, call: str, participant: str, lost: str | None) -> list[Departed]:
+        """Return what is known of somebody; where they are taken over from one that is `lost`, once that is done.
+
+        They are remembered here until it is heard that they are judged there: the answer may not arrive.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(NOTICE_SECONDS):
                 while lost in self._peers:
@@ -335,7 +338,11 @@ class Peers(Speaking):
             await self._adoption.settled(CALLS_SECONDS)
         # Before anybody else goes on with a finding: its changes are written in their order.
         await self._settled()
-        return list(self._here.memory.give_up(call, participant))
+        return [
+            one
+            for one in self._here.memory.memory.departed
+            if (one.key.call, one.key.participant) == (call, participant)
+        ]
 
     async def _settled(self) -> None:
         with contextlib.suppress(TimeoutError):

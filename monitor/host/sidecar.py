@@ -117,9 +117,7 @@ def assemble_tenants(first: Tenant, others: Sequence[Tenant], hosting: Hosting |
     counted = SinkMetrics(metrics.registry)
     tenants = (first, *others)
     opened = {tenant.name: stores(tenant, counted, traces) for tenant in tenants}
-    tenancy = Tenancy(
-        {name: Room(own.hub, own.policing, own.judging, own.vault, own.journal) for name, own in opened.items()}
-    )
+    tenancy = Tenancy({name: _room(own) for name, own in opened.items()})
     hosted = (hosting or in_this_process)(tenants, tenancy, metrics)
     hosted.watching.follow(tenancy)
     metrics.watching(hosted.watching.counts)

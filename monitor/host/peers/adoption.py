@@ -124,6 +124,7 @@ class Adoption:
     def seated(self, place: Place) -> None:
         """Take note that somebody is judged here, whom the coverage awaits no more then."""
         self._awaited.pop(place, None)
+        self._arrived(place)
 
     async def _heard_then(self, view: PeerView, op: str, body: Any, before: set[asyncio.Task[None]]) -> None:
         """Take note of it once nobody is being taken over who may be the same, if it is still so."""
@@ -140,6 +141,14 @@ class Adoption:
             for one in self.fleet.memory.give_up(key.call, key.participant):
                 if one is not copy:
                     self.fleet.memory.left(one)
+
+    def _arrived(self, place: Place) -> None:
+        """Take note that somebody is judged somewhere: nobody has to take them over any more."""
+        if self._heirs.pop(place, None) is not None:
+            self._assigned = {
+                chosen: [(at, one) for at, one in theirs if place_of(one) != place]
+                for chosen, theirs in self._assigned.items()
+            }
 
     def _tidy(self) -> None:
         """Keep nothing of anybody for longer than it is of use."""
@@ -158,6 +167,7 @@ class Adoption:
         """Somebody is judged again, elsewhere: nothing is to be kept of them here."""
         key = seat.claimed.key
         place = (key.call, key.participant)
+        self._arrived(place)
         goes_on = None if seat.finding is None else seat.finding.id
         for known in self.fleet.memory.give_up(*place):
             # Who had to begin anew there closes nothing of before.

@@ -18,6 +18,7 @@ from monitor.host.cluster.channel import StreamChannel
 from monitor.host.cluster.frames import VERSION
 from monitor.host.cluster.link import Link
 from monitor.host.cluster.liveness import BEAT_SECONDS, Liveness
+from monitor.host.peers.listening import SHUTDOWN_SECONDS
 from monitor.host.peers.peer_view import PeerView
 
 CONNECT_SECONDS = 5.0
@@ -120,11 +121,13 @@ class Dialling:
     async def _once(self, address: Address) -> bool:
         """Connect and listen until that ends; returns whether this gateway itself was there."""
         async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(*address, ssl=self.context)
+            reader, writer = await asyncio.open_connection(
+                *address, ssl=self.context, ssl_shutdown_timeout=SHUTDOWN_SECONDS
+            )
         bound(writer)
         talk = _Talk(self.hears)
         link = talk.link = Link(StreamChannel(reader, writer), talk.said, _is_here, talk.gone)
-        watching = asyncio.create_task(_watch(link), name="liveness")
+        watching = asyncio.create_task(_watch(link, writer), name="liveness")
         try:
             await link.run()
         finally:
@@ -168,7 +171,7 @@ class _Talk:
         self.link.close()
 
 
-async def _watch(link: Link) -> None:
+async def _watch(link: Link, writer: asyncio.StreamWriter) -> None:
     """End a link on which nothing comes any more."""
     seen, lives = link.heard, Liveness(time.monotonic())
     while not lives.dead:
@@ -176,6 +179,8 @@ async def _watch(link: Link) -> None:
         lives, seen = lives.look(time.monotonic(), link.heard != seen), link.heard
     _log().error("another gateway is silent: it is given up", seconds=lives.silent)
     link.close()
+    # It would be waited for to say that it has ended.
+    writer.transport.abort()
 
 
 def bound(writer: asyncio.StreamWriter) -> None:

@@ -19,6 +19,8 @@ MAX_STRANGERS = 32
 HANDSHAKE_SECONDS = 5.0
 # Where the process may open no more files, it is tried again after so long.
 PAUSE_SECONDS = 0.5
+# Of the end of TLS, which whoever is gone does not answer.
+SHUTDOWN_SECONDS = 1.0
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -84,7 +86,9 @@ class Listening:
         protocol = asyncio.StreamReaderProtocol(reader)
         try:
             async with asyncio.timeout(self.patience):
-                transport, _ = await loop.connect_accepted_socket(lambda: protocol, end, ssl=self.context)
+                transport, _ = await loop.connect_accepted_socket(
+                    lambda: protocol, end, ssl=self.context, ssl_shutdown_timeout=SHUTDOWN_SECONDS
+                )
         except OSError:
             # `TimeoutError` and `ssl.SSLError` are such: whoever it was, it was no gateway of this secret.
             return

@@ -11,7 +11,7 @@ from tests.postgres import Server
 
 PEOPLE = ("alice", "bob", "carol", "dave")
 # Without a defence it fails in about every second try.
-TRIES = 4
+TRIES = 2
 
 
 async def test_no_finding_stays_open_of_gateways_that_end_at_once(tmp_path: Path, postgres_server: Server) -> None:

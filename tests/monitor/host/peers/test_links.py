@@ -46,7 +46,7 @@ def wrong(changes: list[Finding]) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("how", ["cut", "freeze"])
+@pytest.mark.parametrize("how", [pytest.param("cut", marks=pytest.mark.long), "freeze"])
 async def test_a_link_that_breaks_and_heals_doubles_and_loses_nothing(
     tmp_path: Path, postgres_server: Server, how: str
 ) -> None:

@@ -32,11 +32,20 @@ if TYPE_CHECKING:
     from monitor.session.models import Models
 
 
-class Others(Audience, Gateways, Protocol):
-    """The other gateways of one: told what happens at its fleet, and asked by its surface."""
+class Asked(Gateways, Protocol):
+    """Other gateways, as the surface of one asks them, and as they ask it."""
 
     def acts_by(self, ways: Mapping[str, Actions]) -> None:
         """Have what others want done done by the ways in of each tenant here, by its name."""
+        ...
+
+
+class Others(Audience, Protocol):
+    """The other gateways of one, which are told what happens at its fleet."""
+
+    @property
+    def gateways(self) -> Asked:
+        """What is asked of them."""
         ...
 
 
@@ -107,9 +116,10 @@ def hosting(settings: Settings, launch: Launch | None = None, beside: Beside | N
         )
         calls = {tenant.name: TenantCalls(tenant.name, fleet, tenant.places) for tenant in tenants}
         ways = {tenant.name: TenantSources(fleet.sources, tenant.name) for tenant in tenants}
-        if others is not None:
-            others.acts_by(ways)
-        return Hosted(fleet, fleet.watching, calls, ways, others)
+        if others is None:
+            return Hosted(fleet, fleet.watching, calls, ways)
+        others.gateways.acts_by(ways)
+        return Hosted(fleet, fleet.watching, calls, ways, others.gateways)
 
     return hosts
 

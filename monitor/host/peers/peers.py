@@ -11,40 +11,33 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 import structlog
 from prometheus_client import Counter, Gauge
 
-from monitor.alerts.wire import Message
 from monitor.config import ConfigError
 from monitor.decision.words import HOST_DRAINED, HOST_LOST
 from monitor.host.callbacks import Tells
-from monitor.host.calls import Actions, ActionStatus, Outcome
 from monitor.host.cluster.channel import StreamChannel
 from monitor.host.cluster.clocks import departed_moved
 from monitor.host.cluster.fleet import Fleet
 from monitor.host.cluster.ledger import Place, Seat
 from monitor.host.cluster.link import Link, LinkLost
 from monitor.host.cluster.liveness import BEAT_SECONDS, SILENT_SECONDS
-from monitor.host.cluster.placement import HostView, places
 from monitor.host.cluster.refusals import HostError
 from monitor.host.departed import Departed
 from monitor.host.metrics import Metrics
 from monitor.host.peers.adoption import Adoption, Journals
 from monitor.host.peers.dialling import Dialling, Peer, bound
+from monitor.host.peers.gateways import CALLS_SECONDS, OtherGateways
 from monitor.host.peers.listening import Listening
 from monitor.host.peers.options import PeerOptions
-from monitor.host.peers.sharing import call_of, came_later, opens, together
+from monitor.host.peers.sharing import call_of, came_later, opens
 from monitor.host.peers.speaking import Speaking
 from monitor.host.peers.tls import contexts
-from monitor.types import Action
 
-# Longer than a host has to answer an offer.
-ANSWER_SECONDS = 30.0
-CALLS_SECONDS = 2.0
 # So long a gateway waits at its start for the others to say whom they have.
 GREETING_SECONDS = 3.0
 FLUSH_SECONDS = 1.0
@@ -53,13 +46,10 @@ SETTLE_SECONDS = 4.0
 # After one gateway every other notices within this that another one is gone.
 NOTICE_SECONDS = SILENT_SECONDS + 0.5
 HAND_OVER_SECONDS = 2.0 * (NOTICE_SECONDS + CALLS_SECONDS)
-HERE = 0
-
-Answer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 class Peers(Speaking):
-    """The other gateways of one; an `Audience` of its fleet, and the `Gateways` of its surface.
+    """The other gateways of one: the `Audience` of its fleet; `gateways` is what its surface asks.
 
     `journals` say what is written down; `hub` takes what subscribers are told.
     """
@@ -69,12 +59,10 @@ class Peers(Speaking):
         self._options, self._hub, self._journals = options, hub, journals
         registry = metrics.registry
         self._connected = Gauge("sidewitness_gateways", "Other gateways that are there.", registry=registry)
-        self._forwarded = Counter("sidewitness_forwarded", "Requests that another gateway answered.", registry=registry)
+        forwarded = Counter("sidewitness_forwarded", "Requests that another gateway answered.", registry=registry)
         self._peers: dict[str, Peer] = {}
-        self._fleet: Fleet | None = None
+        self.gateways = OtherGateways(self._peers, forwarded)
         self._adoption: Adoption | None = None
-        self._answer: Answer | None = None
-        self._acting: Mapping[str, Actions] = {}
         self._dialling: Dialling | None = None
         self._listening: Listening | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -95,7 +83,7 @@ class Peers(Speaking):
     async def start(self, fleet: Fleet) -> None:
         """Listen, and link to the others; raises `ConfigError`."""
         options = self._options
-        self._fleet, self._adoption = fleet, Adoption(fleet, self.name, time.monotonic, self._journals)
+        self.gateways.fleet, self._adoption = fleet, Adoption(fleet, self.name, time.monotonic, self._journals)
         listens, connects = await asyncio.to_thread(contexts, options.secret)
         self._listening = Listening(listens, self._serve)
         try:
@@ -164,63 +152,6 @@ class Peers(Speaking):
             for departed in known:
                 self._here.memory.left(departed_moved(departed, peer.view.behind))
 
-    # `Gateways`: what the surface asks.
-
-    def answers_by(self, answer: Answer) -> None:
-        """Have what others ask answered."""
-        self._answer = answer
-
-    def acts_by(self, ways: Mapping[str, Actions]) -> None:
-        """Have what others want done done by the ways in of each tenant here, by its name."""
-        self._acting = ways
-
-    def others(self) -> list[str]:
-        """Return the other gateways that are there."""
-        return list(self._peers)
-
-    async def act(self, tenant: str, call: str, participant: str, action: Action) -> Outcome:
-        """Have done what cannot be done from here: one after the other is asked, until it is somebody's."""
-        outcome = Outcome(ActionStatus.NOT_HERE, "they came by no source, or are here no more")
-        for peer in list(self._peers.values()):
-            try:
-                outcome = await peer.link.ask("act", [tenant, call, participant, action], ANSWER_SECONDS)
-            except (LinkLost, HostError):
-                continue
-            except TimeoutError:
-                return Outcome(ActionStatus.FAILED, "another gateway has not answered: see whether it was done")
-            if outcome.status is not ActionStatus.NOT_HERE:
-                break
-        return outcome
-
-    def candidates(self, place: Place, is_offer: bool) -> list[str | None]:
-        """Return which gateways are to answer a request of somebody, the best first; None is this one."""
-        if self._here.ledger.seat(place) is not None:
-            return [None]
-        judged = [peer.view.id for peer in self._peers.values() if peer.view.seat(place) is not None]
-        if judged or not is_offer:
-            return [*judged[:1]] or [None]
-        others = dict(enumerate(self._peers.values(), 1))
-        views = [self._host(), *(peer.view.host(number) for number, peer in others.items())]
-        order = places(views, place[0])
-        return [None if number == HERE else others[number].view.id for number in order] or [None]
-
-    async def ask(self, gateway: str, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Have another gateway answer a request; None where it is gone, or does not."""
-        peer = self._peers.get(gateway)
-        if peer is None:
-            return None
-        try:
-            found: Mapping[str, Any] = await peer.link.ask("request", dict(request), ANSWER_SECONDS)
-        except (LinkLost, TimeoutError, HostError):
-            return None
-        self._forwarded.inc()
-        return found
-
-    async def calls(self, own: Sequence[Message]) -> list[Message]:
-        """Return what all gateways say of their calls, with what this one says."""
-        asked = [self._calls_of(peer) for peer in self._peers.values()]
-        return together([own, *await asyncio.gather(*asked)])
-
     # `Hears`: what comes of the others.
 
     def came(self, peer: Peer) -> bool:
@@ -287,13 +218,6 @@ class Peers(Speaking):
     def _goes_on(self, listeners: set[str]) -> bool:
         return any(peer.view.heir and peer.view.id in listeners for peer in self._peers.values())
 
-    async def _calls_of(self, peer: Peer) -> list[Message]:
-        try:
-            found: list[Message] = await peer.link.ask("calls", None, CALLS_SECONDS)
-        except (LinkLost, TimeoutError, HostError):
-            return []
-        return found
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Speak to one gateway until it is gone."""
         bound(writer)
@@ -312,17 +236,7 @@ class Peers(Speaking):
             writer.close()
 
     async def _asked(self, op: str, body: Any) -> Any:
-        match op:
-            case "request" if self._answer is not None:
-                return dict(await self._answer(body))
-            case "act" if body[0] in self._acting:
-                return await self._acting[body[0]].act(*body[1:])
-            case "known":
-                return await self._known(*body)
-            case "calls":
-                return await self._here.calls()
-            case _:
-                raise LookupError("a gateway asks what nobody knows here")
+        return await self._known(*body) if op == "known" else await self.gateways.answer(op, body)
 
     async def _known(self, call: str, participant: str, lost: str | None) -> list[Departed]:
         """Return what is known of somebody; where they are taken over from one that is `lost`, once that is done.
@@ -350,26 +264,13 @@ class Peers(Speaking):
 
     async def _beat(self) -> None:
         while True:
-            view = self._host()
+            view = self.gateways.host()
             self.beat(open=view.open, full=view.full, cores=view.cores)
             await asyncio.sleep(BEAT_SECONDS)
 
-    def _host(self) -> HostView:
-        """Return this gateway as whoever places somebody sees a host."""
-        fleet = self._here
-        hosts = [fleet.view(host) for host in fleet.hosts if host.open]
-        calls: dict[str, int] = {}
-        for call, judged in ((call, judged) for host in hosts for call, judged in host.calls.items()):
-            calls[call] = calls.get(call, 0) + judged
-        is_full = all(host.full for host in hosts) or fleet.full
-        cores = sum(host.cores for host in hosts) or 1.0
-        return HostView(HERE, bool(hosts) and not fleet.draining, is_full, len(fleet), calls, cores)
-
     @property
     def _here(self) -> Fleet:
-        if self._fleet is None:
-            raise RuntimeError("this gateway does not run yet")
-        return self._fleet
+        return self.gateways.here
 
 
 def _moved(at: float | None, by: float) -> float | None:

@@ -13,12 +13,13 @@ CHUNK_BYTES = 1 << 16
 
 @dataclass
 class Relay:
-    """Passes on to `target` whatever comes at `port`, while it is whole."""
+    """Passes on to `target` whatever comes at `port`, while it is whole; counts it, in both directions."""
 
     target: int
     port: int = 0
     flows: asyncio.Event = field(default_factory=asyncio.Event)
     is_cut: bool = False
+    carried_bytes: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def cut(self) -> None:
@@ -56,6 +57,7 @@ class Relay:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK_BYTES):
                 await self.flows.wait()
+                self.carried_bytes += len(data)
                 writer.write(data)
                 await writer.drain()
         writer.close()

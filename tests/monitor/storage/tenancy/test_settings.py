@@ -25,7 +25,7 @@ from monitor.storage.tenancy.settings import load_of_tenant, of_tenant, prepare,
 from tests.monitor.alerts.build import finding
 
 CONSENT = Consent("Jane Doe", date(2026, 1, 2), None, "protection", None)
-POSTGRES = "postgresql+psycopg://sidewitness:secret@db/sidewitness"
+POSTGRES = "postgresql+psycopg://sidewitness:hidden-away@db/sidewitness"
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_on_postgresql_a_tenant_has_a_schema(tmp_path: Path) -> None:
     own = of_tenant(settings, "acme-2")
     for url in map(sa.make_url, (own.journal_url, own.vault_url)):
         assert url.query == {"options": "-csearch_path=sidewitness_acme_2"}
-        assert (url.database, url.password) == ("sidewitness", "secret")
+        assert (url.database, url.password) == ("sidewitness", "hidden-away")
     elsewhere = Settings(state_dir=tmp_path, tenants={"acme": {"database_url": POSTGRES}})
     assert of_tenant(elsewhere, "acme").journal_url == POSTGRES
     on_sqlite = Settings(state_dir=tmp_path, database_url=SecretStr("sqlite:////one"), tenants={"acme": {}})
@@ -112,7 +112,7 @@ def test_what_is_written_wrong_is_told_and_no_secret_is(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tenants.acme.sink'"):
         tenants_of(written(tmp_path, "tenants: {acme: {sink: [secret]}}\n"))
     settings = written(tmp_path, f"tenants: {{acme: {{database_url: '{POSTGRES}'}}}}\n")
-    assert "secret" not in repr(settings) + repr(tenants_of(settings))
+    assert "hidden-away" not in repr(settings) + repr(tenants_of(settings))
     with pytest.raises(ConfigError, match="there is no tenant 'globex'"):
         of_tenant(settings, "globex")
     many = ", ".join(f"t{number}: {{}}" for number in range(65))

@@ -45,11 +45,13 @@ from monitor.api.uploads import Uploads
 from monitor.config import STRONG_TOKEN, ConfigError, Settings, prepare_state_dir, unknown_variables
 from monitor.host import logging as log
 from monitor.host.cluster import gateway
+from monitor.host.cluster.audience import Audience
 from monitor.host.components import Components, TenantParts
 from monitor.host.metrics import Metrics
 from monitor.host.peers.options import options_of
 from monitor.host.peers.peers import Peers
 from monitor.host.sidecar import Sidecar, build
+from monitor.host.tenants import Tenancy
 from monitor.identity.vault.registry import Identities
 from monitor.identity.vault.vault import Vault
 from monitor.storage.tenancy.names import DEFAULT_TENANT
@@ -97,7 +99,12 @@ def other_gateways(settings: Settings) -> gateway.Beside | None:
     options = options_of(settings)
     if options is None:
         return None
-    return lambda tenancy, metrics: Peers(options, tenancy, tenancy, metrics)
+
+    def made(tenancy: Tenancy, metrics: Metrics) -> tuple[Audience, gateway.Asked]:
+        peers = Peers(options, tenancy, tenancy, metrics)
+        return peers, peers.gateways
+
+    return made
 
 
 def warn(settings: Settings, token: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from monitor.alerts.finding import Finding
 from monitor.alerts.wire import Message
@@ -17,73 +17,60 @@ if TYPE_CHECKING:
     from monitor.host.cluster.fleet import Fleet
 
 
-class Audience(Protocol):
-    """Is told on the event loop, and answers nothing. Times are of the gateway's monotonic clock."""
+class Audience:
+    """Is told on the event loop; this one is nobody. Times are of the gateway's monotonic clock."""
 
     @property
     def takes_over(self) -> bool:
         """Whether somebody goes on with what is known here when this gateway ends."""
-        ...
+        return False
 
     async def start(self, fleet: Fleet) -> None:
         """Begin, with the gateway that it is told of; raises `ConfigError`."""
-        ...
 
     async def expect(self, place: Place) -> None:
         """Have what is remembered elsewhere of somebody who is about to be judged here remembered here."""
-        ...
 
     def may_open(self, way: str) -> bool:
         """Whether a way into calls that others have in their settings too is to be opened here."""
-        ...
+        return True
 
     def ways(self, configured: frozenset[str], claimed: frozenset[str]) -> None:
         """Take which ways in the settings name, and which of them are opened here."""
-        ...
 
     def seated(self, seat: Seat) -> None:
         """Take note that somebody is judged from now on."""
-        ...
 
     def claimed(self, claimed: Claimed) -> None:
         """Take note that somebody is taken to claim somebody else."""
-        ...
 
     def ended(self, place: Place) -> None:
         """Take note that somebody is judged no more."""
-        ...
 
     def state(self, message: Message, decided_at: float | None) -> None:
         """Take a state that subscribers are told."""
-        ...
 
     def notice(self, message: Message, decided_at: float | None) -> None:
         """Take what subscribers are told once."""
-        ...
 
     def finding(self, finding: Finding, decided_at: float) -> None:
         """Take a change of a finding, which is not written down yet."""
-        ...
 
     def checkpoint(self, known: Departed, continues: str | None) -> None:
         """Take what would be remembered of somebody; without a face it is the one that was told before."""
-        ...
 
     def remembered(self, departed: Sequence[Departed]) -> None:
         """Take everybody who is remembered now."""
-        ...
 
     async def arrived(self) -> None:
         """Wait, for a moment at the most, until everybody has taken what was told before."""
-        ...
 
     def leaving(self) -> None:
         """Take note that the gateway is about to end in order."""
-        ...
 
     async def close(self) -> bool:
         """Tell what was said, and end; returns whether somebody goes on with what is known here."""
-        ...
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,56 +89,3 @@ class Told:
         """Publish what everybody is told once."""
         self.hub.notice(message, decided_at)
         self.audience.notice(message, decided_at)
-
-
-class Alone:
-    """The audience of a gateway that has none."""
-
-    takes_over = False
-
-    async def start(self, fleet: Fleet) -> None:
-        """Do nothing, as all of these."""
-
-    async def expect(self, place: Place) -> None:
-        """Nobody remembers anybody elsewhere."""
-
-    def may_open(self, way: str) -> bool:
-        """Return that nobody else opens it."""
-        return True
-
-    def ways(self, configured: frozenset[str], claimed: frozenset[str]) -> None:
-        """Nobody is told."""
-
-    def seated(self, seat: Seat) -> None:
-        """Nobody is told."""
-
-    def claimed(self, claimed: Claimed) -> None:
-        """Nobody is told."""
-
-    def ended(self, place: Place) -> None:
-        """Nobody is told."""
-
-    def state(self, message: Message, decided_at: float | None) -> None:
-        """Nobody is told."""
-
-    def notice(self, message: Message, decided_at: float | None) -> None:
-        """Nobody is told."""
-
-    def finding(self, finding: Finding, decided_at: float) -> None:
-        """Nobody is told."""
-
-    def checkpoint(self, known: Departed, continues: str | None) -> None:
-        """Nobody is told."""
-
-    def remembered(self, departed: Sequence[Departed]) -> None:
-        """Nobody is told."""
-
-    async def arrived(self) -> None:
-        """Nobody was told."""
-
-    def leaving(self) -> None:
-        """Nobody is told."""
-
-    async def close(self) -> bool:
-        """Nobody is told."""
-        return False

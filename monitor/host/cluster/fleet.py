@@ -23,7 +23,7 @@ from monitor.decision.words import CONNECTING, HOST_DRAINED, HOST_LOST
 from monitor.host.callbacks import Tells
 from monitor.host.calls import Admission, AtCapacity, HostsAlive
 from monitor.host.cluster.answers import Answers, Knows
-from monitor.host.cluster.audience import Alone, Audience, Told
+from monitor.host.cluster.audience import Audience, Told
 from monitor.host.cluster.clocks import departed_moved
 from monitor.host.cluster.far_host import FarHost, Timing
 from monitor.host.cluster.far_publication import FarPublication
@@ -73,7 +73,7 @@ class Fleet:
         cores: float = 1.0,
         audience: Audience | None = None,
     ) -> None:
-        self.audience: Audience = Alone() if audience is None else audience
+        self.audience = audience or Audience()
         self._findings, self._hub = findings, Told(hub, self.audience)
         self._metrics, self._quota = metrics, quota
         self._clock = (timing or Timing()).clock

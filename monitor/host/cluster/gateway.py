@@ -40,17 +40,8 @@ class Asked(Gateways, Protocol):
         ...
 
 
-class Others(Audience, Protocol):
-    """The other gateways of one, which are told what happens at its fleet."""
-
-    @property
-    def gateways(self) -> Asked:
-        """What is asked of them."""
-        ...
-
-
-# Makes the other gateways, for the tenancy and the metrics of this one.
-Beside = Callable[[Tenancy, Metrics], Others]
+# Makes what is told of a gateway to others, and what is asked of them, for the tenancy and the metrics of this one.
+Beside = Callable[[Tenancy, Metrics], tuple[Audience, Asked]]
 JUDGING = "monitor.host.cluster.hosted_judging:judging"
 
 
@@ -98,7 +89,7 @@ def hosting(settings: Settings, launch: Launch | None = None, beside: Beside | N
         settings = tenants[0].settings
         token = settings.token.get_secret_value() if settings.token is not None else None
         words = {"settings": told(settings, threads), "secrets": [token] if token else []}
-        others = beside(tenancy, metrics) if beside is not None else None
+        audience, others = beside(tenancy, metrics) if beside is not None else (None, None)
         fleet = Fleet(
             count,
             launcher,
@@ -112,14 +103,14 @@ def hosting(settings: Settings, launch: Launch | None = None, beside: Beside | N
             {tenant.name: tenant.settings.sources for tenant in tenants},
             sizing=Sizing(settings.target_use),
             cores=float(threads),
-            audience=others,
+            audience=audience,
         )
         calls = {tenant.name: TenantCalls(tenant.name, fleet, tenant.places) for tenant in tenants}
         ways = {tenant.name: TenantSources(fleet.sources, tenant.name) for tenant in tenants}
         if others is None:
             return Hosted(fleet, fleet.watching, calls, ways)
-        others.gateways.acts_by(ways)
-        return Hosted(fleet, fleet.watching, calls, ways, others.gateways)
+        others.acts_by(ways)
+        return Hosted(fleet, fleet.watching, calls, ways, others)
 
     return hosts
 

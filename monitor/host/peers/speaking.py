@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.alerts.finding import Finding
 from monitor.alerts.wire import Message
+from monitor.host.cluster.audience import Audience
 from monitor.host.cluster.frames import VERSION
 from monitor.host.cluster.ledger import Place, Seat
 from monitor.host.cluster.link import Link
@@ -21,7 +22,7 @@ ARRIVAL_SECONDS = 0.5
 TOGETHER = 64
 
 
-class Speaking:
+class Speaking(Audience):
     """Says over every link of another gateway what it is told; see `monitor.host.cluster.audience.Audience`."""
 
     def __init__(self, name: str) -> None:

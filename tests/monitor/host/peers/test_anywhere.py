@@ -7,37 +7,20 @@ from pathlib import Path
 import pytest
 
 from tests.monitor.host.peers.site import BEARER, gateways
+from tests.plugins.toy import installed
 from tests.postgres import Server
 
 AUTHORIZED = {"Authorization": f"Bearer {BEARER}"}
 PLUGIN = '''
-import asyncio
 from pathlib import Path
 
 from monitor.types import ActionKind
 from plugins.base import Acting, PluginOptions, PluginSpec
+from sidewitness_toy_plugin import Silence
 
 
 class Options(PluginOptions):
     muted: str
-
-
-class Silence:
-    dropped = 0
-
-    def __init__(self):
-        self.closed = asyncio.Event()
-
-    async def __aiter__(self):
-        await self.closed.wait()
-        return
-        yield
-
-    def pause(self, paused):
-        pass
-
-    async def close(self):
-        self.closed.set()
 
 
 class Obliging(Acting):
@@ -76,12 +59,19 @@ def install(folder: Path) -> None:
 async def test_an_action_is_done_where_the_participant_came_in_wherever_it_is_confirmed(
     postgres_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, muted = tmp_path / "gateways", tmp_path / "muted"
+    folder, site, muted = tmp_path / "gateways", tmp_path / "site", tmp_path / "muted"
     folder.mkdir()
-    install(tmp_path / "site")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    install(site)
+    monkeypatch.setenv("PYTHONPATH", str(site))
     ways = [{"plugin": "obliging", "muted": str(muted)}]
     database = postgres_server.migrated_database()
+    with installed(site, monkeypatch):
+        await confirmed(folder, database, ways)
+    assert muted.read_text() == "board ada"
+
+
+async def confirmed(folder: Path, database: str, ways: list[dict[str, str]]) -> None:
+    """Confirm at the gateway that has not brought her, and look after a drill at both."""
     async with gateways(folder, database, 2, sources=ways, policy=POLICY) as made:
         await made.until(lambda: all(g.kinds("finding", "ada") for g in made.gateways), "there is a finding")
         whys = [(await made.sources(one))[0]["why"] for one in made.gateways]
@@ -91,7 +81,6 @@ async def test_an_action_is_done_where_the_participant_came_in_wherever_it_is_co
         address = f"{other.base}/v1/findings/{finding['id']}/actions/{action['id']}"
         done = await made.client.post(f"{address}/confirm", headers=AUTHORIZED)
         assert (done.status_code, done.json()["state"]) == (200, "done"), done.text
-        assert muted.read_text() == "board ada"
         # What is in progress at one is found by its id at each, and what is nowhere at none.
         begun = await made.client.post(f"{other.base}/v1/drills", headers=AUTHORIZED, json={"call": "board"})
         assert begun.status_code == 201, begun.text

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from monitor.decision.decide import DecisionConfig, initial
 from monitor.host.cluster.ledger import Lost, Seat
 from monitor.host.departed import Departed
-from monitor.host.peers.sharing import came_later, heir, opens, place_of, together
+from monitor.host.peers.sharing import call_of, came_later, heir, opens, place_of, together
 from monitor.identity.claimed import stated
 from monitor.types import ParticipantKey
+from tests.monitor.alerts.build import finding
 
 KEY = ParticipantKey("board", "ada")
 
@@ -55,6 +57,23 @@ def test_somebody_is_found_by_their_seat_or_by_what_is_known_of_them() -> None:
     assert place_of(Lost(Seat(0, stated(KEY), "noon"), None)) == ("board", "ada")
     assert place_of(Lost(None, known)) == ("board", "ada")
     assert place_of(Lost(None, None)) is None
+
+
+def test_of_whatever_is_said_of_somebody_it_is_known_of_which_call() -> None:
+    known, message = Departed(KEY, 1.0, "ended", initial(DecisionConfig())), {"call": "board"}
+    said: dict[str, Any] = {
+        "seat": Seat(0, stated(KEY), "noon"),
+        "claimed": stated(KEY),
+        "state": {"message": message},
+        "notice": {"message": message},
+        "finding": {"finding": replace(finding(), key=KEY)},
+        "checkpoint": {"known": known},
+        "kept": known,
+        "let_go": KEY,
+        "ended": ("board", "ada"),
+    }
+    assert {call_of(op, body) for op, body in said.items()} == {"board"}
+    assert {call_of(op, None) for op in ("whole", "leaving", "beat", "ways")} == {None}
 
 
 def test_of_two_gateways_one_came_later_for_both() -> None:

@@ -85,6 +85,7 @@ SLOW = {
     "tests/monitor/host/peers/test_ending.py": "processes of its own",
     "tests/monitor/host/peers/test_links.py": "processes of its own",
     "tests/monitor/host/peers/test_gateways.py": "processes that are killed",
+    "tests/monitor/host/peers/test_on_ray.py": "a cluster of its own",
     "tests/monitor/host/peers/test_shared_ways.py": "processes that are killed",
     "tests/monitor/lab/bench": "processes under load",
     "tests/monitor/lab/commands": "training",

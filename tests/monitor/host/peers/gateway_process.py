@@ -9,17 +9,29 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from monitor.alerts.policy.document import load as load_policy
 from monitor.config import Settings
 from monitor.host import logging as log
 from monitor.host.cluster.gateway import hosting
-from monitor.host.cluster.host_settings import environment
-from monitor.host.cluster.launch import local_processes
+from monitor.host.cluster.host_settings import THREADS, environment
+from monitor.host.cluster.launch import Launch, local_processes
 from monitor.host.sidecar import Sidecar, assemble
 from monitor.serve import other_gateways, serve
 from tests.monitor.host.cluster.site import TOY
 from tests.monitor.rig import scripted
+
+ROOT = Path(__file__).parents[4]
+
+
+def launch_of(settings: Settings) -> Launch:
+    """Return what begins its hosts: actors of the cluster of the settings, else processes."""
+    if settings.cluster is None:
+        return local_processes(TOY, environment(os.environ, 1))
+    from monitor.host.cluster.ray_hosts import ray_actors
+
+    return ray_actors(settings.cluster, TOY, {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "1")})
 
 
 def main(words: str) -> None:
@@ -27,8 +39,7 @@ def main(words: str) -> None:
     settings = Settings.model_validate_json(words)
     assert settings.token is not None
     log.configure(settings.log_level, "json", [])
-    launch = local_processes(TOY, environment(os.environ, 1))
-    hosts = hosting(settings, launch, other_gateways(settings))
+    hosts = hosting(settings, launch_of(settings), other_gateways(settings))
     policy = load_policy(settings.policy, [], ["synchrony"])
     sidecar = Sidecar(settings, assemble(settings, scripted(), policy=policy, hosting=hosts))
 

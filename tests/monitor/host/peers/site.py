@@ -93,6 +93,12 @@ class Site:
         sources: list[dict[str, Any]] = found.raise_for_status().json()["sources"]
         return sources
 
+    async def judged(self) -> list[int]:
+        """How many are judged by each gateway's hosts."""
+        bearer = {"Authorization": f"Bearer {BEARER}"}
+        answers = [await self.client.get(f"{one.base}/v1/hosts", headers=bearer) for one in self.gateways]
+        return [sum(host["participants"] for host in answer.json()["hosts"]) for answer in answers]
+
     async def kill(self, gateway: Gateway) -> None:
         gateway.process.kill()
         await gateway.process.wait()

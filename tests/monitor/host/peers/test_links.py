@@ -12,7 +12,7 @@ import pytest
 
 from monitor.alerts.finding import Finding
 from tests.monitor.host.peers.relay import Relay, relay
-from tests.monitor.host.peers.site import PATIENCE, SDP, Gateway, Site, free_port, gateways
+from tests.monitor.host.peers.site import PATIENCE, Gateway, Site, free_port, gateways
 from tests.postgres import Server
 
 PEOPLE = tuple(f"person-{number}" for number in range(8))
@@ -72,12 +72,6 @@ async def test_a_link_that_breaks_and_heals_doubles_and_loses_nothing(
         assert wrong(site.findings()) == {}
 
 
-async def judged(site: Site) -> list[int]:
-    """How many are judged by each gateway's hosts."""
-    answers = [await site.client.get(f"{one.base}/v1/hosts", headers=SDP) for one in site.gateways]
-    return [sum(host["participants"] for host in answer.json()["hosts"]) for answer in answers]
-
-
 async def test_of_two_gateways_that_could_not_hear_each_other_one_lets_go(
     tmp_path: Path, postgres_server: Server
 ) -> None:
@@ -89,11 +83,11 @@ async def test_of_two_gateways_that_could_not_hear_each_other_one_lets_go(
             wire.cut()
         await site.until(partial(second.kinds, "unmonitored", "alice"), "the first one is not heard")
         assert (await site.publish(second, "alice")).status_code == 201
-        assert await judged(site) == [1, 1]
+        assert await site.judged() == [1, 1]
         for wire in wires:
             wire.heal()
         async with asyncio.timeout(PATIENCE):
-            while await judged(site) != [0, 1]:
+            while await site.judged() != [0, 1]:
                 pass
         for gateway in site.gateways:
             await site.end(gateway)

@@ -178,6 +178,10 @@ class Journal:
             return []
         return self._rows(sa.select(findings).where(findings.c.id == finding).order_by(findings.c.seq).limit(limit))
 
+    def intact(self, finding: str) -> list[Finding]:
+        """Return what `changes` does of those that nobody has changed since."""
+        return [row.finding for row in self.changes(finding) if isinstance(row, Entry)]
+
     def at(self, seqs: Sequence[int]) -> list[Row]:
         """Return the findings with these numbers that are kept, oldest first."""
         return self._rows(sa.select(findings).where(findings.c.seq.in_(seqs)).order_by(findings.c.seq))

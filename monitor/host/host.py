@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from itertools import count
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import structlog
 
-from monitor.alerts.recorder import TakesFindings
 from monitor.alerts.wire import Message
 from monitor.host import shedding
 from monitor.host.callbacks import Callbacks, Tells
@@ -43,6 +43,10 @@ from monitor.host.watching import Watches, Watching
 from monitor.identity.claimed import Claimed, stated
 from monitor.tap.media.source import Connecting, Source
 from monitor.types import ParticipantKey, Profile
+
+if TYPE_CHECKING:
+    # Not otherwise: a host in a process of its own has no database.
+    from monitor.alerts.recorder import TakesFindings
 
 ANSWER_SECONDS = 15.0
 # A machine that is too slow now is so for longer than it takes somebody to leave.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from engines.base import MODELS
 from engines.packs import installed
@@ -19,13 +19,16 @@ from monitor.host.step import SessionFactory
 from monitor.identity.claimed import Claimed, stated
 from monitor.identity.vault.errors import VaultError
 from monitor.identity.vault.registry import Identities
-from monitor.identity.vault.vault import Vault
 from monitor.session.models import Models, load_models
 from monitor.session.session import Session, SessionConfig
 from monitor.storage.tenancy.names import outside
 from monitor.tap.media.config import IceServer, TapConfig, local_addresses
 from monitor.tap.webrtc import WebRtcPeer
 from monitor.types import ParticipantKey, Profile
+
+if TYPE_CHECKING:
+    # Not otherwise: a host in a process of its own has no database.
+    from monitor.identity.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from monitor.alerts.finding import Finding, OpenFinding
-from monitor.alerts.journal import Entry, Journal
-from monitor.alerts.push import Hub
-from monitor.alerts.recorder import Recorder
 from monitor.alerts.wire import Message
 from monitor.host.calls import Admission, AtCapacity, HostsAlive, Publication
 from monitor.host.host import Host
 from monitor.host.judges import Asks, Judges, Lists
-from monitor.host.policing import Policing
 from monitor.host.step import SessionLike
 from monitor.identity.claimed import Claimed
 from monitor.storage.tenancy.names import DEFAULT_TENANT, inside, key_inside, key_outside, outside
@@ -31,7 +27,12 @@ from monitor.types import ParticipantKey, Profile
 from plugins.base import Listed
 
 if TYPE_CHECKING:
+    # Not otherwise: a host in a process of its own has no database.
+    from monitor.alerts.journal import Journal
+    from monitor.alerts.push import Hub
+    from monitor.alerts.recorder import Recorder
     from monitor.host.judging import Judging, SessionTerms
+    from monitor.host.policing import Policing
     from monitor.identity.vault.vault import Vault
 
 Place = tuple[str, str]
@@ -86,8 +87,8 @@ class Tenancy:
     def written(self, finding: Finding) -> bool:
         """Whether a change of a finding is in the tenant's journal; blocks. Raises `JournalError`."""
         journal = self._rooms[outside(finding.key.call)[0]].journal
-        rows = journal.changes(finding.id) if journal is not None else ()
-        return any(isinstance(row, Entry) and row.finding.step == finding.step for row in rows)
+        changes = journal.intact(finding.id) if journal is not None else ()
+        return any(change.step == finding.step for change in changes)
 
     async def settled(self) -> None:
         """Wait until what was found before is in the journals."""
@@ -100,8 +101,7 @@ class Tenancy:
         Raises `JournalError`.
         """
         journal = self._rooms[outside(call)[0]].journal
-        rows = journal.changes(finding.id) if journal is not None else ()
-        changes = [row.finding for row in rows if isinstance(row, Entry)]
+        changes = journal.intact(finding.id) if journal is not None else ()
         if any(change.action == "closed" for change in changes):
             return None
         return replace(finding, step=max((finding.step, *(change.step + 1 for change in changes))))

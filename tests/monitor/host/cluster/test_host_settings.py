@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,10 @@ def test_there_are_as_many_hosts_as_whole_cores(wanted: int | str, cores: float,
 @pytest.mark.parametrize(("hosts", "cores", "threads"), [(2, 2.0, 1), (2, 8.0, 4), (4, 2.0, 1)])
 def test_the_cores_are_shared(hosts: int, cores: float, threads: int) -> None:
     assert threads_of(hosts, cores) == threads
+
+
+def test_a_host_loads_no_database() -> None:
+    look = "import sys, monitor.host.cluster.host_process, monitor.host.cluster.hosted_judging; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout.split()
+    assert "monitor.host.host" in loaded
+    assert not {"sqlalchemy", "alembic", "psycopg"} & set(loaded)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +104,7 @@ class Elsewhere:
             **{name: request[name] for name in SCOPED},
             "raw_path": request["path"].encode(),
             "query_string": request["query"].encode("latin-1"),
-            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request["headers"]],
+            "headers": _as_sent(request["headers"]),
             "client": tuple(request["client"]) if request["client"] else None,
             "server": None,
             "state": {},
@@ -177,8 +177,7 @@ class Elsewhere:
                 chunks.extend(message.get("body", b""))
 
         await self._app(scope, receive, send)
-        told = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
-        return Answer(status, told, bytes(chunks))
+        return Answer(status, _as_text(headers), bytes(chunks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +222,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 async def _give(answer: Answer, send: Send) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.start", "status": answer.status, "headers": _as_sent(answer.headers)})
     await send({"type": "http.response.body", "body": answer.body})
 
 
@@ -233,12 +231,19 @@ def _words(scope: Scope, body: bytes) -> dict[str, Any]:
     return {
         **{name: scope.get(name, "") for name in SCOPED},
         "query": scope["query_string"].decode("latin-1"),
-        "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
+        "headers": [list(pair) for pair in _as_text(scope["headers"])],
         "client": list(scope["client"]) if scope.get("client") else None,
         "body": body,
     }
 
 
 def _of(response: Response) -> Answer:
-    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
-    return Answer(response.status_code, headers, bytes(response.body))
+    return Answer(response.status_code, _as_text(response.raw_headers), bytes(response.body))
+
+
+def _as_text(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+
+
+def _as_sent(headers: Iterable[Sequence[str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

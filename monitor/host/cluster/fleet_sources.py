@@ -64,6 +64,10 @@ class Placed:
     actions: frozenset[ActionKind] = frozenset()
     places: frozenset[Place] = frozenset()
 
+    def waiting(self, at: float = 0.0) -> Placed:
+        """Return it without a host, since then: nothing that was said of it holds."""
+        return Placed(self.settings, self.tenant, self.key, at=at)
+
 
 class FleetSources:
     """Those of the settings come first, by their place there; more may be added, which are not there any more later.
@@ -148,7 +152,7 @@ class FleetSources:
         for number, one in list(self._placed.items()):
             if one.key in self.claimed and not self._fleet.audience.may_open(one.key):
                 self._claim(self.claimed - {one.key})
-                self._placed[number] = Placed(one.settings, one.tenant, one.key, at=self._clock())
+                self._placed[number] = one.waiting(self._clock())
                 if one.host is not None:
                     self._begin(self._ask(self._fleet.hosts[one.host], "remove_source", number))
                 self._fleet.watching.closed(number)
@@ -168,7 +172,7 @@ class FleetSources:
         """Take note of a host that is gone: its sources go to another one, or wait for one."""
         for number, one in list(self._placed.items()):
             if one.host == host.number:
-                self._placed[number] = Placed(one.settings, one.tenant, one.key)
+                self._placed[number] = one.waiting()
                 if not self._fleet.draining:
                     self._fleet.watching.lost(number, ())
                     self._place(number)
@@ -177,7 +181,7 @@ class FleetSources:
         """Take the sources off a host that is let go: they wait until it has ended them, and go to another one then."""
         for number, one in list(self._placed.items()):
             if one.host == host.number:
-                self._placed[number] = Placed(one.settings, one.tenant, one.key, at=self._clock())
+                self._placed[number] = one.waiting(self._clock())
                 self._fleet.watching.lost(number, (), Reason.HOST_DRAINED)
 
     def said(self, host: FarHost, op: str, body: Any) -> None:

@@ -48,6 +48,16 @@ class Journals(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Somebody whom the gateway `heir` takes over, since `at`, from the one that is `gone`."""
+
+    heir: str
+    gone: str
+    at: float
+    lost: Lost
+
+
 @dataclass(slots=True)
 class Adoption:
     """Takes over at the gateway called `name`.
@@ -60,9 +70,7 @@ class Adoption:
     name: str
     clock: Callable[[], float]
     journals: Journals
-    _assigned: dict[str, list[tuple[float, Lost]]] = field(default_factory=dict)
-    # Which gateway takes somebody over, from which that is gone, since when.
-    _heirs: dict[Place, tuple[str, str, float]] = field(default_factory=dict)
+    _assigned: list[Assigned] = field(default_factory=list)
     # Under which number the coverage lists whoever was taken over, until they are back.
     _awaited: dict[Place, int] = field(default_factory=dict)
     # What is remembered here of those whom a gateway remembered that may be back with them.
@@ -74,7 +82,8 @@ class Adoption:
         """Take note that a gateway is gone; `others` are those that take over, besides this one."""
         now, mine = self.clock(), list[Lost]()
         self._tidy()
-        assigned = [one for _, one in self._assigned.pop(view.id, [])]
+        assigned = [one.lost for one in self._assigned if one.heir == view.id]
+        self._assigned = [one for one in self._assigned if one.heir != view.id]
         for one in _together(view.lost(now, reason), assigned):
             place = place_of(one)
             if place is None:
@@ -83,8 +92,7 @@ class Adoption:
             if chosen == self.name:
                 mine.append(one)
             else:
-                self._assigned.setdefault(chosen, []).append((now, one))
-                self._heirs[place] = chosen, view.id, now
+                self._assigned.append(Assigned(chosen, view.id, now, one))
         asyncio.get_running_loop().call_later(ASSIGNED_SECONDS + MARGIN_SECONDS, self._tidy)
         # One that ends in order writes down by itself what it has found.
         recent = [] if view.leaving else list(view.recent)
@@ -93,8 +101,8 @@ class Adoption:
 
     def taken_over(self, place: Place) -> tuple[str, str] | None:
         """Return which gateway takes somebody over, and from which, where that may still be going on; None for none."""
-        found = self._heirs.get(place)
-        return None if found is None else found[:2]
+        newest_first = (one for one in reversed(self._assigned) if place_of(one.lost) == place)
+        return next(((one.heir, one.gone) for one in newest_first), None)
 
     async def settled(self, seconds: float) -> None:
         """Wait until nobody is being taken over, but no longer than this: the database may not answer."""
@@ -115,11 +123,11 @@ class Adoption:
                 self._back(body)
             case "kept":
                 self._kept(body)
-            case "state" if (body["message"]["call"], body["message"]["participant"]) in self._awaited:
+            case "state" if (place := (body["message"]["call"], body["message"]["participant"])) in self._awaited:
                 self.fleet.watching.hop(body["message"])
-                self._settle((body["message"]["call"], body["message"]["participant"]))
-            case "ended" if (body[0], body[1]) in self._awaited:
-                self._drop((body[0], body[1]))
+                self._settle(place)
+            case "ended" if (place := (body[0], body[1])) in self._awaited:
+                self._drop(place)
 
     def seated(self, place: Place) -> None:
         """Take note that somebody is judged here, whom the coverage awaits no more then."""
@@ -144,21 +152,12 @@ class Adoption:
 
     def _arrived(self, place: Place) -> None:
         """Take note that somebody is judged somewhere: nobody has to take them over any more."""
-        if self._heirs.pop(place, None) is not None:
-            self._assigned = {
-                chosen: [(at, one) for at, one in theirs if place_of(one) != place]
-                for chosen, theirs in self._assigned.items()
-            }
+        self._assigned = [one for one in self._assigned if place_of(one.lost) != place]
 
     def _tidy(self) -> None:
         """Keep nothing of anybody for longer than it is of use."""
         now, here = self.clock(), self.fleet.watching.here
-        every = [(chosen, at, one) for chosen, theirs in self._assigned.items() for at, one in theirs]
-        self._assigned = {}
-        for chosen, at, one in every:
-            if now - at < ASSIGNED_SECONDS:
-                self._assigned.setdefault(chosen, []).append((at, one))
-        self._heirs = {place: one for place, one in self._heirs.items() if now - one[2] < ASSIGNED_SECONDS}
+        self._assigned = [one for one in self._assigned if now - one.at < ASSIGNED_SECONDS]
         self._awaited = {place: source for place, source in self._awaited.items() if here(place)}
         known = {id(one) for one in self.fleet.memory.memory.departed}
         self._copies = {key: one for key, one in self._copies.items() if id(one) in known}

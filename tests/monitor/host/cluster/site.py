@@ -26,6 +26,17 @@ TOY = "tests.monitor.host.cluster.toy_host:judging"
 PATIENCE = 30.0
 
 
+async def until(changed: asyncio.Event, condition: Callable[[], object], what: str, seconds: float) -> None:
+    """Wait until something is so, which is looked at again whenever something has `changed`."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                changed.clear()
+                await changed.wait()
+    except TimeoutError:
+        raise AssertionError(f"never so: {what}") from None
+
+
 @dataclass
 class Site:
     """The gateway, and all that a subscriber has read."""
@@ -37,13 +48,7 @@ class Site:
 
     async def until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
         """Wait until something is so."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    self.changed.clear()
-                    await self.changed.wait()
-        except TimeoutError:
-            raise AssertionError(f"never so: {what}") from None
+        await until(self.changed, condition, what, seconds)
 
     async def follow(self) -> None:
         async for message in self.sidecar.alerts(after=0, states=True):

@@ -23,6 +23,7 @@ import websockets
 from monitor.alerts.finding import Finding
 from monitor.alerts.journal import Entry, Journal
 from monitor.alerts.wire import SUBPROTOCOL
+from tests.monitor.host.cluster.site import until
 
 PATIENCE = 40.0
 BEARER = "a-token-of-this-test"
@@ -70,13 +71,7 @@ class Site:
 
     async def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait until something is so that messages say."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not condition():
-                    self.changed.clear()
-                    await self.changed.wait()
-        except TimeoutError:
-            raise AssertionError(f"never so: {what}") from None
+        await until(self.changed, condition, what, PATIENCE)
 
     async def publish(self, gateway: Gateway, participant: str, call: str = "board") -> httpx.Response:
         address = f"{gateway.base}/v1/calls/{call}/participants/{participant}/whip"
